@@ -1,0 +1,54 @@
+"""The error tree. Every failure a user can cause ends in one of these, and each knows its exit code.
+
+    LenetError                 1   the run failed
+    ├── ConfigError            2   usage or configuration is wrong
+    │   └── ShapeError         2   sizes that do not fit (also a RuntimeError, as in torch)
+    ├── DataError              3   a data, checkpoint or image file is missing, damaged or hostile
+    │   └── DownloadError      3   no mirror could deliver the file
+    ├── DivergedError          4   the loss or a gradient became NaN or infinite
+    └── CheckFailed            5   a check the user asked for did not hold
+
+Interrupts are no errors: SIGINT ends with 130 and SIGTERM with 143.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class LenetError(Exception):
+    """Base of all errors with a message meant for the user (no traceback is shown)."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ConfigError(LenetError):
+    """A command line, configuration or argument that cannot work as written."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class ShapeError(ConfigError, RuntimeError):
+    """Sizes that do not fit together; torch raises RuntimeError here, so this is one too."""
+
+
+class DataError(LenetError):
+    """An input file that is missing, damaged, of the wrong kind or of an absurd size."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class DownloadError(DataError):
+    """Every mirror failed; the message lists each with its reason."""
+
+
+class DivergedError(LenetError):
+    """A non-finite loss or gradient; the message names the step."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class CheckFailed(LenetError):
+    """A requested check (gradient, resume, hash) did not hold."""
+
+    exit_code: ClassVar[int] = 5
