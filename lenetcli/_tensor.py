@@ -1,0 +1,394 @@
+"""Tensor: a variable with operators and methods. The methods that are ops come from the ops' own files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lenetcli._tensor_str import tensor_str
+from lenetcli.autograd.differentiate import backward
+from lenetcli.autograd.dtypes import dtype as Dtype
+from lenetcli.autograd.dtypes import from_numpy_dtype, to_numpy_dtype
+from lenetcli.autograd.inplace import assign
+from lenetcli.autograd.node import RemovableHandle
+from lenetcli.autograd.variable import Array, Variable, like
+from lenetcli.ops import families
+from lenetcli.ops.methods import METHODS
+
+assert families, "the ops' files register the methods"
+
+
+class Size(tuple[int, ...]):
+    """A shape: a tuple of integers that prints as torch's does."""
+
+    def __repr__(self) -> str:
+        return f"torch.Size({list(self)})"
+
+    def numel(self) -> int:
+        """The number of elements: the product of the sizes."""
+        count = 1
+        for size in self:
+            count *= size
+        return count
+
+
+class device:
+    """Where a tensor lives, such as `device(type='cpu')`; equal to its name."""
+
+    def __init__(self, name: str | device) -> None:
+        kind, _, index = str(name).partition(":")
+        self.type = kind
+        self.index = int(index) if index else None
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __repr__(self) -> str:
+        index = "" if self.index is None else f", index={self.index}"
+        return f"device(type='{self.type}'{index})"
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == str(other) if isinstance(other, (str, device)) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+CPU = device("cpu")
+
+
+class Tensor(Variable):
+    """A multi-dimensional array that remembers how it was made, so that gradients can be sent back through it.
+
+    Make one with `lenet.tensor`, `zeros`, `randn` and their like. Source: torch.Tensor.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> x = lenet.tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).sum().backward()
+        >>> x.grad
+        tensor([2., 4.])
+    """
+
+    __hash__ = object.__hash__
+    __array_priority__ = 1000
+
+    if TYPE_CHECKING:  # methods that are ops are added below; their signatures are the functions'
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    # What it is
+
+    @property
+    def shape(self) -> Size:
+        """Sizes of the dimensions."""
+        return Size(self.array.shape)
+
+    @property
+    def dtype(self) -> Dtype:
+        """Type of the elements."""
+        return from_numpy_dtype(self.array.dtype)
+
+    @property
+    def device(self) -> device:
+        """Where the values are."""
+        return CPU
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return self.array.ndim
+
+    @property
+    def data(self) -> Tensor:
+        """The same values outside the graph; changing them is not noticed by backward, as in torch."""
+        result: Tensor = like(self, self.array)
+        return result
+
+    @data.setter
+    def data(self, other: Tensor) -> None:
+        self.array = other.array
+
+    @property
+    def T(self) -> Tensor:
+        """The dimensions in reverse order."""
+        return self.permute(*range(self.ndim - 1, -1, -1)) if self.ndim != 2 else self.t()
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or one size of it."""
+        return self.shape if dim is None else self.array.shape[dim]
+
+    def dim(self) -> int:
+        """Number of dimensions."""
+        return self.array.ndim
+
+    def numel(self) -> int:
+        """Number of elements."""
+        return int(self.array.size)
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return int(self.array.itemsize)
+
+    def is_floating_point(self) -> bool:
+        """True for float16, float32 and float64."""
+        return self.array.dtype.kind == "f"
+
+    # Values out
+
+    def item(self) -> Any:
+        """The one element as a Python number.
+
+        Raises:
+            RuntimeError: the tensor has more or fewer elements than one.
+        """
+        if self.array.size != 1:
+            raise RuntimeError(f"a Tensor with {self.array.size} elements cannot be converted to Scalar")
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """Nested lists of Python numbers."""
+        return self.array.tolist()
+
+    def numpy(self) -> Array:
+        """The values as a NumPy array that shares memory.
+
+        Raises:
+            RuntimeError: the tensor requires gradients; call detach() first.
+        """
+        if self.requires_grad:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        return self.array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def cpu(self) -> Tensor:
+        """The tensor itself: it is on the CPU."""
+        return self
+
+    def contiguous(self) -> Tensor:
+        """The tensor itself: every memory order counts as contiguous here."""
+        return self
+
+    def is_contiguous(self) -> bool:
+        """True: every memory order counts as contiguous here."""
+        return True
+
+    # Gradients
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:
+        """Adds the gradient of this tensor to the `.grad` of every leaf it depends on.
+
+        Args:
+            gradient: of this tensor's shape; may be left out where there is one element.
+            retain_graph: keep the graph, so that backward can run again.
+            create_graph: must be False.
+            inputs: accumulate into these leaves only.
+
+        Raises:
+            RuntimeError: no graph, a missing or misshapen gradient, a second backward through a freed graph, or a
+                saved value that was changed in place.
+        """
+        if gradient is not None and not isinstance(gradient, Variable):
+            raise TypeError(f"backward: gradient must be a Tensor or None, got {type(gradient).__name__}")
+        backward(self, gradient, retain_graph, create_graph, inputs)
+
+    def detach(self) -> Tensor:
+        """The same values and memory outside the graph."""
+        result: Tensor = like(self, self.array)
+        result._counter = self.counter
+        return result
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Starts or stops recording on this leaf.
+
+        Raises:
+            RuntimeError: the tensor is no leaf, or of an integer type.
+        """
+        if not self.is_leaf and not requires_grad:
+            raise RuntimeError("you can only change requires_grad flags of leaf variables. Use detach() instead.")
+        if requires_grad and self.array.dtype.kind != "f":
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        self.requires_grad = requires_grad
+        return self
+
+    def retain_grad(self) -> None:
+        """Keeps `.grad` of a tensor that is no leaf."""
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if not self.is_leaf and not self.retains_grad:
+            self.retains_grad = True
+            self._watch()
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Calls `hook(grad)` when this tensor's gradient is known; a returned tensor replaces it.
+
+        Returns:
+            A handle whose `remove()` takes the hook away.
+        """
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if self.hooks is None:
+            self.hooks = {}
+            self._watch()
+        handle = RemovableHandle(self.hooks)
+        self.hooks[handle.id] = hook
+        return handle
+
+    def _watch(self) -> None:
+        node = self.grad_fn
+        if node is not None:
+            if node.variable_hooks is None:
+                node.variable_hooks = {}
+            watched = node.variable_hooks.setdefault(self.output_nr, [])
+            if not any(v is self for v in watched):
+                watched.append(self)
+
+    # Types and copies
+
+    def to(self, *args: Any, dtype: Dtype | None = None, device: Any = None, copy: bool = False) -> Tensor:
+        """The tensor as another type or on another device; itself where nothing changes.
+
+        Raises:
+            NotImplementedError: a device other than the CPU.
+        """
+        for arg in args:
+            if isinstance(arg, Variable):
+                dtype = from_numpy_dtype(arg.array.dtype)
+            elif isinstance(arg, Dtype):
+                dtype = arg
+            elif arg is not None:
+                device = arg
+        check_device(device)
+        if dtype is None or dtype.numpy == self.array.dtype:
+            return self.clone() if copy else self
+        return families.cast.cast(self, dtype.numpy)
+
+    def type_as(self, other: Tensor) -> Tensor:
+        """The tensor in the type of another."""
+        return self.to(other.dtype)
+
+    def new_tensor(self, data: Any, *, requires_grad: bool = False) -> Tensor:
+        """A tensor of this one's type from data."""
+        return Tensor(np.asarray(data, self.array.dtype), requires_grad)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        assign(self, families.indexing.index_put, index, value)
+
+    def __len__(self) -> int:
+        if not self.array.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return len(self.array)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.array.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return (self[i] for i in range(len(self.array)))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self.array == (value.array if isinstance(value, Variable) else value)).any())
+
+    def __bool__(self) -> bool:
+        if self.array.size != 1:
+            raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous; use any() or all()")
+        return bool(self.array.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.array.dtype.kind not in "iub" or self.array.size != 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self.array.ndim == 0 and spec else object.__format__(self, spec)
+
+    def __repr__(self) -> str:
+        return tensor_str(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if not self.is_leaf:
+            raise RuntimeError("only leaf tensors can be copied with deepcopy; call detach() or clone() first")
+        copied = type(self)(self.array.copy(order="K"), self.requires_grad)
+        if self.grad is not None:
+            copied.grad = like(self, self.grad.array.copy(order="K"))
+        memo[id(self)] = copied
+        return copied
+
+
+Tensor.result_class = Tensor
+
+
+def check_device(name: Any) -> None:
+    """Refuses every device but the CPU."""
+    if name is not None and str(name).partition(":")[0] != "cpu":
+        raise NotImplementedError(f"device {str(name)!r} is not supported; tensors live on 'cpu'")
+
+
+def from_numpy(array: Array) -> Tensor:
+    """A tensor that shares memory with a NumPy array.
+
+    Raises:
+        TypeError: not an array, or of a type without counterpart.
+
+    Example:
+        >>> import numpy as np
+        >>> import lenetcli as lenet
+        >>> lenet.from_numpy(np.ones(2, dtype=np.float32))
+        tensor([1., 1.])
+    """
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"from_numpy: expected np.ndarray, got {type(array).__name__}")
+    from_numpy_dtype(array.dtype)
+    return Tensor(array.astype(array.dtype.newbyteorder("="), copy=False))
+
+
+def _operator(name: str, swapped: bool = False) -> Callable[..., Any]:
+    """A Python operator that calls an op; NotImplemented for operands that are neither tensors nor numbers."""
+    function = METHODS[name]
+
+    def operate(self: Tensor, other: Any) -> Any:
+        if not isinstance(other, (Variable, int, float, np.generic)):
+            return NotImplemented
+        if isinstance(other, np.generic):
+            other = other.item()
+        return function(other, self) if swapped else function(self, other)
+
+    return operate
+
+
+for _name, _function in METHODS.items():
+    setattr(Tensor, _name, _function)
+
+_OPERATORS = {
+    "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "pow": "pow", "floordiv": "floor_divide",
+    "mod": "remainder", "matmul": "matmul",
+    "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
+}  # fmt: skip
+for _operator_name, _name in _OPERATORS.items():
+    if _name in METHODS:
+        setattr(Tensor, f"__{_operator_name}__", _operator(_name))
+        setattr(Tensor, f"__r{_operator_name}__", _operator(_name, swapped=True))
+        if _name + "_" in METHODS:
+            setattr(Tensor, f"__i{_operator_name}__", METHODS[_name + "_"])
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    if _name in METHODS:
+        setattr(Tensor, f"__{_name}__", _operator(_name))
+for _operator_name, _name in {"neg": "neg", "abs": "abs", "invert": "bitwise_not", "getitem": "index"}.items():
+    if _name in METHODS:
+        setattr(Tensor, f"__{_operator_name}__", METHODS[_name])

@@ -1,0 +1,28 @@
+"""The tape: variables, operations, the graph and its backward pass (torch.autograd)."""
+
+from lenetcli.autograd.function import Function
+from lenetcli.autograd.differentiate import backward, grad
+from lenetcli.autograd.numeric import gradcheck
+from lenetcli.autograd.modes import (
+    detect_anomaly,
+    enable_grad,
+    is_grad_enabled,
+    no_grad,
+    set_detect_anomaly,
+    set_grad_enabled,
+)
+from lenetcli.autograd.variable import Variable
+
+__all__ = [
+    "Function",
+    "Variable",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "grad",
+    "gradcheck",
+    "is_grad_enabled",
+    "no_grad",
+    "set_detect_anomaly",
+    "set_grad_enabled",
+]

@@ -1,0 +1,50 @@
+"""Finding the first non-finite value: what `detect_anomaly` runs after each op, forward and backward."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lenetcli.autograd.node import Node, module_scopes
+from lenetcli.autograd.variable import Array, Variable
+
+
+def describe(array: Array) -> str | None:
+    """How many values are not finite and where the first is; None where all are."""
+    if array.dtype.kind != "f":
+        return None
+    bad = ~np.isfinite(array)
+    count = int(np.count_nonzero(bad))
+    if count == 0:
+        return None
+    first = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), array.shape))
+    return f"{count} of {array.size} values, first at index {first}"
+
+
+def _where(node: Node, scope: tuple[Any, Any] | None) -> str:
+    node.scope = scope
+    path = node.metadata.get("module")
+    return f" in module {path!r}" if path else ""
+
+
+def check_forward(node: Node, results: Sequence[Variable]) -> None:
+    """Raises RuntimeError where a result holds NaN or infinity."""
+    for result in results:
+        found = describe(result.array)
+        if found is not None:
+            place = _where(node, module_scopes[-1] if module_scopes else None)
+            raise RuntimeError(
+                f"{type(node).__name__} returned inf or NaN in its forward pass{place}: {found}"
+            )
+
+
+def check_backward(node: Node, grads: Sequence[Array | None]) -> None:
+    """Raises RuntimeError where a gradient holds NaN or infinity."""
+    for number, grad in enumerate(grads):
+        found = describe(grad) if grad is not None else None
+        if found is not None:
+            raise RuntimeError(
+                f"{node.name()} returned inf or NaN as gradient of its input {number}{_where(node, node.scope)}: {found}"
+            )

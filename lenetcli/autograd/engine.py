@@ -1,0 +1,149 @@
+"""The backward pass: one walk over the graph in reverse order of creation. No recursion: a chain of any length works."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lenetcli.autograd.anomaly import check_backward
+from lenetcli.autograd.modes import no_grad, switches
+from lenetcli.autograd.node import AccumulateGrad, Node, wrap
+from lenetcli.autograd.variable import Array, Variable
+
+Buffers = dict[Node, list[Array | None]]
+
+
+def run_backward(
+    roots: Sequence[Variable],
+    root_grads: Sequence[Array],
+    retain_graph: bool,
+    inputs: Sequence[Variable] | None = None,
+) -> list[Array | None]:
+    """Sends gradients from the roots to the leaves.
+
+    Args:
+        roots: variables to differentiate.
+        root_grads: the gradient of each root, of its shape.
+        retain_graph: keep what the nodes saved, so that another backward may follow.
+        inputs: where given, nothing is accumulated; the gradients of these are returned instead.
+
+    Returns:
+        Gradients of `inputs` (None where a root does not depend on one); an empty list without `inputs`.
+    """
+    wanted = [v.gradient_edge() for v in inputs] if inputs is not None else []
+    captured: dict[tuple[Node, int], Array | None] = dict.fromkeys(wanted)
+    starts = [v.gradient_edge() for v in roots]
+    buffers: Buffers = {}
+    order = _newest_first([node for node, _ in starts])
+    for (node, number), grad in zip(starts, root_grads):
+        _add(buffers, node, number, grad)
+    with no_grad():
+        for node in order:
+            grads = buffers.pop(node, None)
+            if grads is None:
+                continue
+            _call_variable_hooks(node, grads)
+            for number in range(len(grads)):
+                if (node, number) in captured:
+                    captured[node, number] = grads[number]
+            if isinstance(node, AccumulateGrad) and inputs is not None:
+                continue
+            _run_node(node, grads, buffers)
+            if not retain_graph:
+                node.release()
+    return [captured[edge] for edge in wanted]
+
+
+def _newest_first(starts: Sequence[Node]) -> list[Node]:
+    """Every node reachable from the starts, in reverse order of creation: each after all that send it gradients."""
+    seen = set(starts)
+    stack = list(seen)
+    while stack:
+        for node, _ in stack.pop().next_functions:
+            if node is not None and node not in seen:
+                seen.add(node)
+                stack.append(node)
+    return sorted(seen, key=lambda node: node.sequence, reverse=True)
+
+
+def _run_node(node: Node, grads: list[Array | None], buffers: Buffers) -> None:
+    if node.prehooks:
+        for hook in list(node.prehooks.values()):
+            replaced = hook(_variables(node, grads))
+            if replaced is not None:
+                grads = _arrays(replaced)
+    d_inputs = node.run(grads)
+    if node.hooks:
+        for hook in list(node.hooks.values()):
+            replaced = hook(_variables(node, d_inputs), _variables(node, grads))
+            if replaced is not None:
+                d_inputs = _arrays(replaced)
+    if switches.anomaly:
+        check_backward(node, d_inputs)
+    for position, (target, number) in enumerate(node.next_functions):
+        grad = d_inputs[position]
+        if target is None or grad is None:
+            continue
+        if isinstance(target, AccumulateGrad) and (
+            any(g is not None and np.may_share_memory(grad, g) for g in grads)
+            or any(grad is other for other in d_inputs[:position])
+        ):
+            grad = grad.copy(order="K")  # a leaf owns its gradient
+        _add(buffers, target, number, grad)
+
+
+def _add(buffers: Buffers, node: Node, number: int, grad: Array) -> None:
+    """Sums a gradient into what the node has received, reduced to the shape and cast to the type of its output."""
+    shape, kind = node.outputs[number]
+    if grad.shape != shape:
+        grad = reduce_to_shape(grad, shape, node)
+    if grad.dtype != kind:
+        grad = grad.astype(kind)
+    slots = buffers.get(node)
+    if slots is None:
+        slots = buffers[node] = [None] * len(node.outputs)
+    before = slots[number]
+    slots[number] = grad if before is None else before + grad
+
+
+def reduce_to_shape(grad: Array, shape: tuple[int, ...], node: Node) -> Array:
+    """Sums over the dimensions that broadcasting added or stretched."""
+    extra = grad.ndim - len(shape)
+    stretched = [i for i in range(grad.ndim) if i < extra or (shape[i - extra] == 1 and grad.shape[i] != 1)]
+    if extra >= 0 and all(i < extra or i in stretched or grad.shape[i] == shape[i - extra] for i in range(grad.ndim)):
+        return np.asarray(grad.sum(axis=tuple(stretched), keepdims=True)).reshape(shape)
+    raise RuntimeError(f"{node.name()} got a gradient of shape {list(grad.shape)}, its output has {list(shape)}")
+
+
+def _variables(node: Node, grads: Sequence[Array | None]) -> tuple[Any, ...]:
+    return tuple(None if g is None else wrap(node.result_class, g) for g in grads)
+
+
+def _arrays(variables: Any) -> list[Array | None]:
+    if isinstance(variables, Variable):
+        variables = (variables,)
+    return [None if v is None else v.array for v in variables]
+
+
+def _call_variable_hooks(node: Node, grads: list[Array | None]) -> None:
+    """Tensor hooks, in order of registration, then retained gradients."""
+    if isinstance(node, AccumulateGrad):
+        watched = {0: [node.variable]} if node.variable.hooks else None
+    else:
+        watched = node.variable_hooks
+    if not watched:
+        return
+    for number, variables in watched.items():
+        for variable in variables:
+            for hook in list((variable.hooks or {}).values()):
+                grad = grads[number]
+                if grad is None:
+                    continue
+                replaced = hook(wrap(node.result_class, grad))
+                if replaced is not None:
+                    grads[number] = replaced.array
+            grad = grads[number]
+            if variable.retains_grad and grad is not None and not isinstance(node, AccumulateGrad):
+                variable.grad = wrap(node.result_class, grad.copy(order="K"))

@@ -1,0 +1,172 @@
+"""Switches of the tape, one set per thread: gradient recording, anomaly detection, fusion."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, ClassVar, TypeVar, cast
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Switches(threading.local):
+    """State of the current thread; a new thread starts with these values."""
+
+    grad: bool = True
+    anomaly: bool = False
+    fusion: bool = True
+
+
+switches = _Switches()
+
+
+class _Setting:
+    """Sets one switch inside a `with` block or, as a decorator, inside a function; restores it after."""
+
+    switch: ClassVar[str]
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        self._before = getattr(switches, self.switch)
+        setattr(switches, self.switch, self.mode)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        setattr(switches, self.switch, self._before)
+
+    def __call__(self, function: F) -> F:
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with type(self)._again(self):
+                return function(*args, **kwargs)
+
+        return cast(F, wrapper)
+
+    def _again(self) -> _Setting:
+        """A fresh setting with the same mode, so that decorated functions may call themselves."""
+        other = object.__new__(type(self))
+        other.mode = self.mode
+        return other
+
+
+class no_grad(_Setting):
+    """Stops recording: results inside have `requires_grad=False`. Works as `with` block and as decorator.
+
+    Source: torch.no_grad.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> w = lenet.ones(2, requires_grad=True)
+        >>> with lenet.no_grad():
+        ...     y = w * 2
+        >>> y.requires_grad
+        False
+    """
+
+    switch = "grad"
+
+    def __init__(self) -> None:
+        super().__init__(False)
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        """`@no_grad` without parentheses decorates as `@no_grad()` does."""
+        if function is None:
+            return super().__new__(cls)
+        setting = super().__new__(cls)
+        setting.mode = False
+        return setting(function)
+
+
+class enable_grad(_Setting):
+    """Records again inside a `no_grad` block.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> w = lenet.ones(2, requires_grad=True)
+        >>> with lenet.no_grad(), lenet.enable_grad():
+        ...     y = w * 2
+        >>> y.requires_grad
+        True
+    """
+
+    switch = "grad"
+
+    def __init__(self) -> None:
+        super().__init__(True)
+
+
+class set_grad_enabled(_Setting):
+    """Turns recording on or off, at once and for good, or only inside a `with` block.
+
+    Args:
+        mode: True records, False does not.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> with lenet.set_grad_enabled(False):
+        ...     lenet.is_grad_enabled()
+        False
+    """
+
+    switch = "grad"
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__(bool(mode))
+        self._before = switches.grad
+        switches.grad = self.mode
+
+    def __enter__(self) -> None:
+        switches.grad = self.mode  # __init__ has kept what was set before
+
+
+class set_detect_anomaly(_Setting):
+    """Turns anomaly detection on or off; see `detect_anomaly`."""
+
+    switch = "anomaly"
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__(bool(mode))
+        self._before = switches.anomaly
+        switches.anomaly = self.mode
+
+    def __enter__(self) -> None:
+        switches.anomaly = self.mode
+
+
+class detect_anomaly(_Setting):
+    """Raises at the first op whose result, forward or backward, holds NaN or infinity, naming op and module.
+
+    torch checks the backward pass for NaN only; here both passes are checked, for NaN and infinity.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> with lenet.autograd.detect_anomaly():
+        ...     lenet.zeros(1).log()
+        Traceback (most recent call last):
+            ...
+        RuntimeError: Log returned inf or NaN in its forward pass: 1 of 1 values, first at index (0,)
+    """
+
+    switch = "anomaly"
+
+    def __init__(self) -> None:
+        super().__init__(True)
+
+
+class fusion(_Setting):
+    """Allows (default) or forbids containers to run several layers as one fused op inside a `with` block.
+
+    A fused node equals the chain of single ops to rounding; forbid it to see every op in the graph.
+    """
+
+    switch = "fusion"
+
+
+def is_grad_enabled() -> bool:
+    """True while operations on tensors that require gradients are recorded."""
+    return switches.grad

@@ -1,0 +1,132 @@
+"""Operations on arrays, and `apply`, which runs one and puts it on the tape.
+
+An op is a class with two static methods over arrays:
+
+    class Exp(Op):
+        def forward(ctx, x):        # arrays in, array (or tuple of arrays) out
+            y = np.exp(x)
+            ctx.save(y)             # what backward needs
+            return y
+
+        def backward(ctx, grad):    # gradient of the output in, of each positional input out
+            (y,) = ctx.saved
+            return grad * y
+
+Positional arguments of `apply` are operands (tensors, numbers, None) and each has an edge in the graph; keyword
+arguments are parameters. `ctx` is the node itself: attributes set in forward are there in backward. The tape, not the
+op, sums gradients over broadcast dimensions and casts them to their input's type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lenetcli.autograd.anomaly import check_forward
+from lenetcli.autograd.modes import switches
+from lenetcli.autograd.node import Edge, Node
+from lenetcli.autograd.variable import Array, Variable
+
+
+class Op(Node):
+    """Base of all differentiable operations; see the module's text."""
+
+    is_view: ClassVar[bool] = False  # the result shows its first operand's memory
+    backward_name: ClassVar[str | None] = None  # where torch's node has another name than the class
+
+    saved: tuple[Any, ...] | None = ()
+    versions: tuple[tuple[list[int], int], ...] = ()  # counters of the saved operands and results, with their values
+    needs_input_grad: tuple[bool, ...] = ()
+
+    forward: ClassVar[Any]
+    backward: ClassVar[Any]
+
+    def name(self) -> str:
+        return (self.backward_name or type(self).__name__) + "Backward"
+
+    def save(self, *arrays: Any) -> None:
+        """Keeps arrays (or None) for backward; in-place change of an operand or result kept here is noticed there."""
+        self.saved = arrays
+
+    def run(self, grads: Sequence[Array | None]) -> Sequence[Array | None]:
+        if self.saved is None:
+            raise RuntimeError(
+                "Trying to backward through the graph a second time: the saved values of "
+                f"{self.name()} have been freed. Use backward(retain_graph=True) the first time."
+            )
+        for counter, version in self.versions:
+            if counter[0] != version:
+                raise RuntimeError(
+                    "one of the variables needed for gradient computation has been modified by an in-place operation: "
+                    f"{self.name()} saved version {version}, it is now at version {counter[0]}. "
+                    "Use an out-of-place operation, or clone() before the change."
+                )
+        result = type(self).backward(self, *grads)
+        return result if type(result) is tuple else (result,)
+
+    def release(self) -> None:
+        self.saved = None
+        self.versions = ()
+
+    @classmethod
+    def apply(cls, *operands: Any, **parameters: Any) -> Any:
+        """Runs the op on variables and records it where a gradient may be asked for.
+
+        Returns:
+            A tensor, or a tuple of tensors where `forward` gives a tuple.
+        """
+        node = cls()
+        first, arrays, edges = node._take(operands)
+        if first is None:
+            raise TypeError(f"{cls.__name__}: wanted a tensor, got {', '.join(type(o).__name__ for o in operands)}")
+        out = cls.forward(node, *arrays, **parameters)
+        results = [out] if type(out) is not tuple else list(out)
+        result_class = first.result_class
+        for i, array in enumerate(results):
+            if isinstance(array, np.generic):
+                array = np.asarray(array)
+            variable = results[i] = object.__new__(result_class)
+            variable.array = array
+        if switches.anomaly:
+            check_forward(node, results)
+        if edges is not None:
+            node.result_class = result_class
+            node._bind_versions(operands, results)
+            node.record(edges, results)
+        if cls.is_view:
+            for variable in results:
+                variable.become_view_of(first)
+        return results[0] if type(out) is not tuple else tuple(results)
+
+    def _take(self, operands: Sequence[Any]) -> tuple[Variable | None, list[Any], list[Edge] | None]:
+        """First variable, plain arrays, and the edges (None where nothing is to be recorded)."""
+        first: Variable | None = None
+        arrays: list[Any] = []
+        needs = []
+        for operand in operands:
+            if isinstance(operand, Variable):
+                if first is None:
+                    first = operand
+                arrays.append(operand.array)
+                needs.append(operand.requires_grad)
+            else:
+                arrays.append(operand)
+                needs.append(False)
+        if not switches.grad or True not in needs:
+            self.needs_input_grad = (False,) * len(needs)
+            return first, arrays, None
+        self.needs_input_grad = tuple(needs)
+        return first, arrays, [v.gradient_edge() if need else (None, 0) for v, need in zip(operands, needs)]
+
+    def _bind_versions(self, operands: Sequence[Any], results: Sequence[Variable]) -> None:
+        """Notes the version of every operand and result among the saved arrays."""
+        versions = []
+        for array in self.saved or ():
+            for variable in (*operands, *results):
+                if isinstance(variable, Variable) and variable.array is array:
+                    versions.append((variable.counter, variable.counter[0]))
+                    break
+        self.versions = tuple(versions)
+

@@ -1,0 +1,95 @@
+"""Random numbers: one seeded generator by default, and as many separate ones as a program wants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+class Generator:
+    """A stream of random numbers whose state can be read and set, so that a run can be repeated or resumed exactly.
+
+    Same seed, same numbers, on every machine. They are not torch's numbers.
+
+    Example:
+        >>> from lenetcli.autograd.random import Generator
+        >>> a, b = Generator().manual_seed(1), Generator().manual_seed(1)
+        >>> bool((a.numpy.random(3) == b.numpy.random(3)).all())
+        True
+    """
+
+    def __init__(self, device: str = "cpu") -> None:
+        if str(device) != "cpu":
+            raise NotImplementedError(f"Generator: device must be 'cpu', got {device!r}")
+        self.manual_seed(0)
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Starts the stream that belongs to `seed`, an integer (negative ones count from 2**64 down, as in torch)."""
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+            raise TypeError(f"manual_seed: wanted an integer, got {type(seed).__name__}: {seed!r}")
+        self._seed = int(seed) % 2**64
+        self.numpy = np.random.Generator(np.random.Philox(self._seed))
+        return self
+
+    def initial_seed(self) -> int:
+        """The seed the stream began with."""
+        return self._seed
+
+    def get_state(self) -> dict[str, Any]:
+        """The stream's position as plain data (JSON can hold it)."""
+        return {"seed": self._seed, "philox": _plain(self.numpy.bit_generator.state)}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes back to a position that `get_state` gave."""
+        self.manual_seed(state["seed"])
+        self.numpy.bit_generator.state = _with_arrays(state["philox"])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+def _with_arrays(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _with_arrays(v) for k, v in value.items()}
+    return np.asarray(value, dtype=np.uint64) if isinstance(value, list) else value
+
+
+default_generator = Generator()
+
+
+def manual_seed(seed: int) -> Generator:
+    """Seeds the default generator and returns it.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> _ = lenet.manual_seed(0)
+        >>> a = lenet.randn(2)
+        >>> _ = lenet.manual_seed(0)
+        >>> bool((a == lenet.randn(2)).all())
+        True
+    """
+    return default_generator.manual_seed(seed)
+
+
+def initial_seed() -> int:
+    """The seed of the default generator."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state() -> dict[str, Any]:
+    """The state of the default generator (a dictionary, where torch has a byte tensor)."""
+    return default_generator.get_state()
+
+
+def set_rng_state(state: dict[str, Any]) -> None:
+    """Sets the state of the default generator."""
+    default_generator.set_state(state)
+
+
+def numpy_generator(generator: Generator | None) -> np.random.Generator:
+    """NumPy's generator behind a `generator` argument; None means the default one."""
+    return (generator or default_generator).numpy

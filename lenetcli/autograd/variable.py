@@ -1,0 +1,104 @@
+"""The bare variable: an array with a gradient and a place in the graph. `Tensor` adds operators and methods to it."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from lenetcli.autograd.node import AccumulateGrad, Node
+
+Array = npt.NDArray[Any]
+
+
+class Variable:
+    """An array on the tape.
+
+    Attributes live on the class until they are set, so that making a result costs one allocation and two stores.
+
+    Args:
+        array: the values; kept, not copied.
+        requires_grad: record operations on this leaf.
+    """
+
+    result_class: ClassVar[type[Variable]]  # what operations on this class return (Parameter -> Tensor)
+
+    array: Array
+    grad: Any = None  # a Variable of the same class family, or None
+    grad_fn: Node | None = None
+    requires_grad: bool = False
+    output_nr: int = 0  # which output of grad_fn this is
+    hooks: dict[int, Any] | None = None
+    retains_grad: bool = False
+    base: Variable | None = None  # the variable whose memory a view shows
+    base_fn: Node | None = None  # the base's grad_fn when the view was taken
+    is_copy_of_view: bool = False  # a view that could not share memory: in-place change would go unnoticed
+    _counter: list[int] | None = None  # version counter, shared by a base and its views
+    _accumulate: weakref.ref[AccumulateGrad] | None = None
+
+    def __init__(self, array: Array, requires_grad: bool = False) -> None:
+        self.array = array
+        if requires_grad:
+            if array.dtype.kind != "f":
+                raise RuntimeError(f"only floating-point tensors can require gradients, this one is {array.dtype}")
+            self.requires_grad = True
+
+    @property
+    def is_leaf(self) -> bool:
+        """True where gradients end: made by the user, not by a recorded operation."""
+        return self.grad_fn is None
+
+    @property
+    def counter(self) -> list[int]:
+        """The version counter: one number that every in-place change raises."""
+        if self._counter is None:
+            self._counter = [0]
+        return self._counter
+
+    @property
+    def _version(self) -> int:
+        return 0 if self._counter is None else self._counter[0]
+
+    def gradient_edge(self) -> tuple[Node, int]:
+        """The node (and its output number) that takes this variable's gradient."""
+        if self.grad_fn is None:
+            return self.accumulator(), 0
+        if self.base is not None and self.base.grad_fn is not self.base_fn:
+            raise NotImplementedError(
+                "this view was taken before its base was changed in place; take the view again after the change"
+            )
+        return self.grad_fn, self.output_nr
+
+    def accumulator(self) -> AccumulateGrad:
+        """The one AccumulateGrad node of a leaf, made on first use and shared while a graph holds it."""
+        from lenetcli.autograd.node import AccumulateGrad  # the two classes know each other
+
+        node = self._accumulate() if self._accumulate is not None else None
+        if node is None:
+            node = AccumulateGrad(self)
+            self._accumulate = weakref.ref(node)
+        return node
+
+    def become_view_of(self, source: Variable) -> None:
+        """Ties a result that shows `source`'s memory to it; one that had to copy is marked."""
+        if np.may_share_memory(self.array, source.array) or self.array.size == 0:
+            base = source.base if source.base is not None else source
+            self.base = base
+            self.base_fn = base.grad_fn
+            self._counter = source.counter
+            self.is_copy_of_view = source.is_copy_of_view
+        else:
+            self.is_copy_of_view = True
+
+
+Variable.result_class = Variable
+
+
+def like(example: Variable, array: Array) -> Any:
+    """A new variable of the class that operations on `example` return, holding `array`."""
+    result = object.__new__(example.result_class)
+    result.array = array
+    return result

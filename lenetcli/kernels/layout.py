@@ -1,0 +1,29 @@
+"""The batch-last memory format: logical shape (N, C, H, W), stored as (C, H, W, N), as channels_last does for C.
+
+With the batch as the fastest axis, im2col is a handful of block copies, a convolution one matrix product whose result
+already lies in place, every elementwise op and pool runs over full rows, and flatten is a free view.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+def stored(x: Array) -> Array:
+    """(N, C, ...) -> (C, ..., N), contiguous; free for a batch-last array, one copy for any other."""
+    return np.ascontiguousarray(np.moveaxis(x, 0, -1))
+
+
+def logical(x: Array) -> Array:
+    """(C, ..., N) -> (N, C, ...), a view."""
+    return np.moveaxis(x, -1, 0)
+
+
+def empty(shape: tuple[int, ...], example: Array) -> Array:
+    """An uninitialised batch-last array of logical shape (N, C, ...), of the kind and type of `example`."""
+    return logical(np.empty_like(example, shape=(*shape[1:], shape[0]), order="C"))

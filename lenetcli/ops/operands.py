@@ -1,0 +1,98 @@
+"""Rules that many ops share: what two operands become together, which axes a `dim` argument means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lenetcli.autograd.dtypes import get_default_dtype, result_type
+from lenetcli.autograd.variable import Array
+from lenetcli.errors import ShapeError
+
+
+def together(a: Any, b: Any) -> tuple[Any, Any]:
+    """Two operands (arrays or numbers) in the type that torch gives their result, ready for a NumPy function.
+
+    Raises:
+        TypeError: an operand is neither tensor nor number.
+        ShapeError: the shapes do not broadcast.
+    """
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        if a.shape != b.shape:
+            broadcast_shape(a.shape, b.shape)
+        if a.dtype is b.dtype:
+            return a, b
+    elif type(b) in (int, float) and a.dtype.kind == "f":
+        return a, b  # NumPy keeps the array's type beside a Python number, as torch does
+    kind = result_type(a, b)
+    return _as(a, kind), _as(b, kind)
+
+
+def _as(x: Any, kind: np.dtype[Any]) -> Any:
+    return x.astype(kind, copy=False) if hasattr(x, "dtype") else kind.type(x)
+
+
+def broadcast_shape(*shapes: Sequence[int]) -> tuple[int, ...]:
+    """The common shape, by NumPy's and torch's rule.
+
+    Raises:
+        ShapeError: two sizes differ and neither is 1.
+    """
+    ndim = max(len(s) for s in shapes)
+    out = [1] * ndim
+    for shape in shapes:
+        for i, size in enumerate(shape, ndim - len(shape)):
+            if size != 1:
+                if out[i] not in (1, size):
+                    raise ShapeError(
+                        f"The size of tensor a ({out[i]}) must match the size of tensor b ({size}) at non-singleton "
+                        f"dimension {i}: shapes {' and '.join(str(list(s)) for s in shapes)} do not broadcast"
+                    )
+                out[i] = size
+    return tuple(out)
+
+
+def floating(x: Array) -> Array:
+    """The array itself, or integers and booleans as the default floating-point type (for sqrt, exp, mean ...)."""
+    return x if x.dtype.kind == "f" else x.astype(get_default_dtype().numpy)
+
+
+def axis(dim: int, ndim: int) -> int:
+    """`dim` counted from the front, 0 <= axis < ndim (a 0-d tensor counts as 1-d, as in torch).
+
+    Raises:
+        IndexError: out of range.
+    """
+    span = max(ndim, 1)
+    if isinstance(dim, bool) or not isinstance(dim, (int, np.integer)):
+        raise TypeError(f"dim must be an integer, got {type(dim).__name__}: {dim!r}")
+    if not -span <= dim < span:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-span}, {span - 1}], but got {dim})")
+    return int(dim) % span
+
+
+def axes(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
+    """The axes a reduction runs over; None and () mean all.
+
+    Raises:
+        IndexError: out of range.
+        RuntimeError: an axis twice.
+    """
+    if dim is None or (not isinstance(dim, int) and len(dim) == 0):
+        return tuple(range(ndim))
+    found = tuple(axis(d, ndim) for d in ((dim,) if isinstance(dim, int) else dim))
+    if len(set(found)) != len(found):
+        raise RuntimeError(f"dim {list(dim) if not isinstance(dim, int) else dim} names an axis twice")
+    return found if ndim else ()
+
+
+def sizes(shape: Sequence[Any]) -> tuple[int, ...]:
+    """Sizes given as arguments or as one sequence: view(2, 3) and view((2, 3)) are the same."""
+    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
+        shape = shape[0]
+    for s in shape:
+        if isinstance(s, bool) or not isinstance(s, (int, np.integer)):
+            raise TypeError(f"sizes must be integers, got {type(s).__name__}: {s!r}")
+    return tuple(int(s) for s in shape)

@@ -1,0 +1,140 @@
+"""Every op, walked once: against torch, against numeric gradients, in several memory orders and types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lenetcli as lenet
+from lenetcli.autograd import gradcheck
+from tests.ops.sample import Sample, all_samples, resolve
+
+SAMPLES = all_samples()
+each_sample = pytest.mark.parametrize("sample", SAMPLES, ids=str)
+each_differentiable = pytest.mark.parametrize("sample", [s for s in SAMPLES if s.grad], ids=str)
+
+
+def call(sample: Sample, kind: type = np.float32, order: str = "C") -> tuple[list[Any], list[Any]]:
+    """Runs the sample; gives its floating leaves and its tensor outputs."""
+    leaves: list[Any] = []
+
+    def take(value: Any) -> Any:
+        if isinstance(value, (list, tuple)) and any(isinstance(v, np.ndarray) for v in value):
+            return type(value)(take(v) for v in value)
+        if not isinstance(value, np.ndarray):
+            return value
+        floating = value.dtype.kind == "f"
+        array = np.array(value, kind if floating else value.dtype, order=order)
+        if order == "batch-last":
+            array = np.moveaxis(np.ascontiguousarray(np.moveaxis(array, 0, -1)), -1, 0) if array.ndim else array
+        leaf = lenet.from_numpy(array)
+        if floating and sample.grad:
+            leaf.requires_grad_()
+            leaves.append(leaf)
+        return leaf
+
+    args = [take(a) for a in sample.args]
+    kwargs = {k: take(v) for k, v in sample.kwargs.items()}
+    return leaves, outputs(resolve(lenet, sample.name)(*args, **kwargs))
+
+
+def outputs(result: Any) -> list[Any]:
+    """The tensors in a result: one, or those of a tuple."""
+    return list(result) if isinstance(result, (tuple, list)) else [result]
+
+
+def torch_call(torch: Any, sample: Sample, kind: type = np.float32) -> tuple[list[Any], list[Any]]:
+    leaves: list[Any] = []
+
+    def take(value: Any) -> Any:
+        if isinstance(value, (list, tuple)) and any(isinstance(v, np.ndarray) for v in value):
+            return type(value)(take(v) for v in value)
+        if not isinstance(value, np.ndarray):
+            return getattr(torch, value.name) if isinstance(value, lenet.dtype) else value
+        floating = value.dtype.kind == "f"
+        leaf = torch.tensor(value.astype(kind) if floating else value)
+        if floating and sample.grad:
+            leaf.requires_grad_()
+            leaves.append(leaf)
+        return leaf
+
+    args = [take(a) for a in sample.args]
+    kwargs = {k: take(v) for k, v in sample.kwargs.items()}
+    twin = sample.twin or sample.name
+    function = resolve(torch, twin) if isinstance(twin, str) else twin
+    return leaves, outputs(function(*args, **kwargs))
+
+
+def seeds(outs: list[Any]) -> list[np.ndarray]:
+    """A fixed gradient for each output."""
+    random = np.random.default_rng(1)
+    return [random.standard_normal(tuple(o.shape)) for o in outs]
+
+
+def backward(outs: list[Any], make: Any) -> None:
+    """Sends fixed gradients through the differentiable outputs."""
+    for out, seed in zip(outs, seeds(outs)):
+        if out.requires_grad:
+            out.backward(make(seed, out), retain_graph=True)
+
+
+@each_sample
+@pytest.mark.parametrize("order", ["C", "F", "batch-last"])
+@pytest.mark.parametrize("kind", [np.float32, np.float64], ids=["float32", "float64"])
+def test_values_types_and_gradients_equal_torch(sample: Sample, kind: type, order: str) -> None:
+    torch = pytest.importorskip("torch")
+    leaves, outs = call(sample, kind, order)
+    torch_leaves, torch_outs = torch_call(torch, sample, kind)
+    tolerance = sample.tolerance if kind is np.float32 else sample.tolerance * 1e-5
+    assert len(outs) == len(torch_outs)
+    for out, expected in zip(outs, torch_outs):
+        assert tuple(out.shape) == tuple(expected.shape)
+        assert str(out.dtype) == str(expected.dtype)
+        assert out.requires_grad == expected.requires_grad
+        np.testing.assert_allclose(out.detach().numpy(), expected.detach().numpy(), rtol=tolerance, atol=tolerance)
+    if not sample.grad:
+        return
+    backward(outs, lambda seed, out: lenet.tensor(seed, dtype=out.dtype))
+    backward(torch_outs, lambda seed, out: torch.tensor(seed, dtype=out.dtype))
+    for i, (leaf, expected) in enumerate(zip(leaves, torch_leaves)):
+        assert (leaf.grad is None) == (expected.grad is None), f"gradient {i}"
+        if leaf.grad is not None:
+            assert leaf.grad.dtype is leaf.dtype
+            np.testing.assert_allclose(
+                leaf.grad.numpy(), expected.grad.numpy(), rtol=10 * tolerance, atol=10 * tolerance, err_msg=f"gradient {i}"
+            )
+
+
+@each_differentiable
+def test_gradients_equal_differences(sample: Sample) -> None:
+    leaves, _ = call(sample, np.float64)
+
+    def rebuilt(*tensors: Any) -> Any:
+        left = iter(tensors)
+
+        def take(value: Any) -> Any:
+            if isinstance(value, (list, tuple)) and any(isinstance(v, np.ndarray) for v in value):
+                return type(value)(take(v) for v in value)
+            if not isinstance(value, np.ndarray):
+                return value
+            return next(left) if value.dtype.kind == "f" else lenet.tensor(value)
+
+        args = [take(a) for a in sample.args]
+        kwargs = {k: take(v) for k, v in sample.kwargs.items()}
+        return resolve(lenet, sample.name)(*args, **kwargs)
+
+    assert gradcheck(rebuilt, leaves)
+
+
+@each_sample
+def test_inputs_stay_as_they_were(sample: Sample) -> None:
+    before = [a.copy() for a in sample.args if isinstance(a, np.ndarray)]
+    leaves, outs = call(sample)
+    kept = [leaf.detach().numpy().copy() for leaf in leaves]
+    backward(outs, lambda seed, out: lenet.tensor(seed, dtype=out.dtype))
+    for leaf, copy in zip(leaves, kept):
+        np.testing.assert_array_equal(leaf.detach().numpy(), copy)
+    for array, copy in zip([a for a in sample.args if isinstance(a, np.ndarray)], before):
+        np.testing.assert_array_equal(array, copy)
