@@ -26,9 +26,9 @@ def call(sample: Sample, kind: type = np.float32, order: str = "C") -> tuple[lis
         if not isinstance(value, np.ndarray):
             return value
         floating = value.dtype.kind == "f"
-        array = np.array(value, kind if floating else value.dtype, order=order)
-        if order == "batch-last":
-            array = np.moveaxis(np.ascontiguousarray(np.moveaxis(array, 0, -1)), -1, 0) if array.ndim else array
+        array = np.array(value, kind if floating else value.dtype, order="F" if order == "F" else "C")
+        if order == "batch-last" and array.ndim:
+            array = np.moveaxis(np.ascontiguousarray(np.moveaxis(array, 0, -1)), -1, 0)
         leaf = lenet.from_numpy(array)
         if floating and sample.grad:
             leaf.requires_grad_()
