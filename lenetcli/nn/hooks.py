@@ -1,0 +1,59 @@
+"""Full backward hooks of modules: two pass-through nodes, around the inputs and around the outputs, catch the gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lenetcli._tensor import Tensor
+from lenetcli.autograd.node import wrap
+from lenetcli.autograd.op import Op
+
+
+class BackwardHook(Op):
+    """Hands tensors through; `seen` is called with their gradients and may replace them."""
+
+    @staticmethod
+    def forward(ctx: Any, *arrays: Any, seen: Callable[[tuple[Any, ...]], tuple[Any, ...]]) -> Any:
+        ctx.seen = seen
+        return tuple(a.view() for a in arrays)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        replaced = ctx.seen(tuple(None if g is None else wrap(ctx.result_class, g) for g in grads))
+        return tuple(None if r is None else r.array for r in replaced)
+
+
+def watch_backward(module: Any, args: tuple[Any, ...], hooks: list[Callable[..., Any]]) -> tuple[Any, Any]:
+    """Wraps the arguments of a call and returns what wraps its result.
+
+    The hooks run when the gradients of the inputs are known, or, where no input needs one, of the outputs.
+    """
+    grad_output: list[tuple[Any, ...]] = []
+
+    def inputs_seen(grad_input: tuple[Any, ...]) -> tuple[Any, ...]:
+        for hook in hooks:
+            changed = hook(module, grad_input, grad_output[0])
+            if changed is not None:
+                grad_input = changed if isinstance(changed, tuple) else (changed,)
+        return grad_input
+
+    at = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
+    wanted = any(args[i].requires_grad for i in at)
+    if wanted:
+        wrapped = BackwardHook.apply(*(args[i] for i in at), seen=inputs_seen)
+        replaced = dict(zip(at, wrapped))
+        args = tuple(replaced.get(i, a) for i, a in enumerate(args))
+
+    def outputs_seen(grads: tuple[Any, ...]) -> tuple[Any, ...]:
+        grad_output[:] = [grads]
+        if not wanted:
+            inputs_seen(tuple(None for _ in at))
+        return grads
+
+    def finish(result: Any) -> Any:
+        outs = result if isinstance(result, tuple) else (result,)
+        wrapped = BackwardHook.apply(*outs, seen=outputs_seen)
+        return wrapped if isinstance(result, tuple) else wrapped[0]
+
+    return args, finish

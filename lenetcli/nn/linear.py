@@ -1,0 +1,70 @@
+"""Linear layers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from lenetcli import creation
+from lenetcli._tensor import Tensor
+from lenetcli.nn import functional as F
+from lenetcli.nn import init
+from lenetcli.nn.module import Module
+from lenetcli.nn.parameter import Parameter
+
+
+class Linear(Module):
+    """A weighted sum of the inputs for each output.
+
+    Formula:
+        y = x weight.T + bias
+
+    Args:
+        in_features: size of each input sample.
+        out_features: size of each output sample.
+        bias: learn an additive bias.
+
+    Shape:
+        (*, in_features) -> (*, out_features); weight (out_features, in_features), bias (out_features,).
+        Both start as U(-k, k) with k = 1 / sqrt(in_features).
+
+    Raises:
+        ShapeError: the last size of the input is not `in_features`.
+
+    Source: torch.nn.Linear.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.Linear(20, 30)(lenet.randn(128, 20)).shape
+        torch.Size([128, 30])
+    """
+
+    from_input = {"in_features": -1}
+
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = Parameter(creation.empty(out_features, in_features, device=device, dtype=dtype))
+        if bias:
+            self.bias = Parameter(creation.empty(out_features, device=device, dtype=dtype))
+        else:
+            self.register_parameter("bias", None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws new initial values."""
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        if self.bias is not None:
+            bound = 1 / math.sqrt(self.in_features) if self.in_features > 0 else 0
+            init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.linear(input, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"

@@ -1,0 +1,435 @@
+"""Module: a named tree of parameters, buffers and modules with a forward pass."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+
+from lenetcli._tensor import Tensor
+from lenetcli.autograd.modes import no_grad
+from lenetcli.autograd.node import RemovableHandle, module_scopes
+from lenetcli.nn.hooks import watch_backward
+from lenetcli.nn.parameter import Parameter
+
+M = TypeVar("M", bound="Module")
+
+
+class IncompatibleKeys(NamedTuple):
+    """What `load_state_dict(strict=False)` could not match."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Module:
+    """Base of all layers and nets: assign parameters and modules as attributes, write `forward`.
+
+    Source: torch.nn.Module.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> from lenetcli import nn
+        >>> class Net(nn.Module):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.fc = nn.Linear(2, 1)
+        ...     def forward(self, x):
+        ...         return self.fc(x)
+        >>> [name for name, _ in Net().named_parameters()]
+        ['fc.weight', 'fc.bias']
+    """
+
+    # constructor arguments that a config may leave out, because they follow from the input: name -> index (or slice)
+    # into the shape of one input sample
+    from_input: ClassVar[dict[str, int | slice]] = {}
+
+    training: bool
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _modules: dict[str, Module | None]
+
+    def __init__(self) -> None:
+        put = super().__setattr__
+        put("training", True)
+        put("_parameters", {})
+        put("_buffers", {})
+        put("_transient", set())  # buffers that state_dict leaves out
+        put("_modules", {})
+        put("_forward_pre_hooks", {})
+        put("_forward_hooks", {})
+        put("_backward_hooks", {})
+
+    # Attributes
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, (Parameter, Module)):
+            if "_parameters" not in self.__dict__:
+                kind = "parameters" if isinstance(value, Parameter) else "module"
+                raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
+            self._forget(name)
+            if isinstance(value, Parameter):
+                self._parameters[name] = value
+            else:
+                self._modules[name] = value
+            return
+        for kind, table in (
+            ("parameter", self.__dict__.get("_parameters", {})),
+            ("module", self.__dict__.get("_modules", {})),
+        ):
+            if name in table:
+                if value is not None:
+                    raise TypeError(
+                        f"cannot assign {type(value).__name__!r} as {kind} {name!r} "
+                        f"(nn.{'Parameter' if kind == 'parameter' else 'Module'} or None expected)"
+                    )
+                table[name] = None
+                return
+        if name in self.__dict__.get("_buffers", {}):
+            if value is not None and not isinstance(value, Tensor):
+                raise TypeError(f"cannot assign {type(value).__name__!r} as buffer {name!r} (Tensor or None expected)")
+            self._buffers[name] = value
+            return
+        super().__setattr__(name, value)
+
+    if not TYPE_CHECKING:  # type checkers see attributes as their classes declare them
+
+        def __getattr__(self, name: str) -> Any:
+            for table in ("_parameters", "_buffers", "_modules"):
+                found = self.__dict__.get(table)
+                if found is not None and name in found:
+                    return found[name]
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        if any(name in table for table in (self._parameters, self._buffers, self._modules)):
+            self._forget(name)
+        else:
+            super().__delattr__(name)
+
+    def _forget(self, name: str) -> None:
+        self.__dict__.pop(name, None)
+        for table in (self._parameters, self._buffers, self._modules):
+            table.pop(name, None)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._parameters, *self._buffers, *self._modules})
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Adds a parameter, or a place for one."""
+        _check_name(self, name)
+        if param is not None and not isinstance(param, Parameter):
+            raise TypeError(f"cannot assign {type(param).__name__!r} object to parameter {name!r} (nn.Parameter required)")
+        self._parameters[name] = param
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Adds a tensor that is state but no parameter, such as a running mean.
+
+        Args:
+            persistent: whether `state_dict` holds it.
+        """
+        _check_name(self, name)
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(f"cannot assign {type(tensor).__name__!r} object to buffer {name!r} (Tensor or None required)")
+        self._buffers[name] = tensor
+        transient: set[str] = self.__dict__["_transient"]
+        transient.discard(name)
+        if not persistent:
+            transient.add(name)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Adds a child module."""
+        _check_name(self, name)
+        if module is not None and not isinstance(module, Module):
+            raise TypeError(f"{type(module).__name__} is not a Module subclass")
+        self._modules[name] = module
+
+    register_module = add_module
+
+    # Calling
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Computes the outputs; every subclass has its own."""
+        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        module_scopes.append((module_scopes[0][0] if module_scopes else self, self))
+        try:
+            hooks = self.__dict__
+            if not (hooks["_forward_pre_hooks"] or hooks["_forward_hooks"] or hooks["_backward_hooks"]):
+                return self.forward(*args, **kwargs)
+            return self._call_with_hooks(args, kwargs)
+        finally:
+            module_scopes.pop()
+
+    def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        hooks = self.__dict__
+        for hook in list(hooks["_forward_pre_hooks"].values()):
+            changed = hook(self, args)
+            if changed is not None:
+                args = changed if isinstance(changed, tuple) else (changed,)
+        backward_hooks = list(hooks["_backward_hooks"].values())
+        finish = None
+        if backward_hooks:
+            args, finish = watch_backward(self, args, backward_hooks)
+        result = self.forward(*args, **kwargs)
+        for hook in list(hooks["_forward_hooks"].values()):
+            changed = hook(self, args, result)
+            if changed is not None:
+                result = changed
+        return finish(result) if finish is not None else result
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls `hook(module, args)` before forward; what it returns replaces the arguments."""
+        return _add_hook(self.__dict__["_forward_pre_hooks"], hook)
+
+    def register_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls `hook(module, args, output)` after forward; what it returns replaces the output."""
+        return _add_hook(self.__dict__["_forward_hooks"], hook)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls `hook(module, grad_input, grad_output)` when the gradients of the module's inputs are known.
+
+        What it returns replaces `grad_input`.
+        """
+        return _add_hook(self.__dict__["_backward_hooks"], hook)
+
+    @property
+    def has_hooks(self) -> bool:
+        """True where a hook would miss something if this module's call were skipped."""
+        hooks = self.__dict__
+        return bool(hooks["_forward_pre_hooks"] or hooks["_forward_hooks"] or hooks["_backward_hooks"])
+
+    # The tree
+
+    def named_modules(self, memo: set[Module] | None = None, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """Every module of the tree once, parents first, with its path."""
+        memo = set() if memo is None else memo
+        if self in memo:
+            return
+        memo.add(self)
+        yield prefix, self
+        for name, child in self._modules.items():
+            if child is not None:
+                yield from child.named_modules(memo, f"{prefix}.{name}" if prefix else name)
+
+    def modules(self) -> Iterator[Module]:
+        """Every module of the tree once."""
+        return (module for _, module in self.named_modules())
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules one level down, with their names."""
+        seen = set()
+        for name, child in self._modules.items():
+            if child is not None and child not in seen:
+                seen.add(child)
+                yield name, child
+
+    def children(self) -> Iterator[Module]:
+        """The modules one level down."""
+        return (child for _, child in self.named_children())
+
+    def _named_members(self, table: str, prefix: str, recurse: bool, unique: bool = True) -> Iterator[tuple[str, Any]]:
+        seen = set()
+        for path, module in self.named_modules(prefix=prefix) if recurse else [(prefix, self)]:
+            for name, value in getattr(module, table).items():
+                if value is not None and not (unique and value in seen):
+                    seen.add(value)
+                    yield (f"{path}.{name}" if path else name), value
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """Every parameter with its path; one that is used twice appears once."""
+        return self._named_members("_parameters", prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Every parameter once."""
+        return (p for _, p in self.named_parameters(recurse=recurse))
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Every buffer with its path."""
+        return self._named_members("_buffers", prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """Every buffer once."""
+        return (b for _, b in self.named_buffers(recurse=recurse))
+
+    def get_submodule(self, target: str) -> Module:
+        """The module at a path such as "features.0".
+
+        Raises:
+            AttributeError: there is none; the message names what there is.
+        """
+        module: Module = self
+        for name in target.split(".") if target else ():
+            child = module._modules.get(name)
+            if child is None:
+                have = ", ".join(module._modules) or "no modules"
+                raise AttributeError(f"{type(module).__name__} has no submodule {name!r} (of {target!r}); it has {have}")
+            module = child
+        return module
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at a path such as "conv1.bias".
+
+        Raises:
+            AttributeError: there is none.
+        """
+        path, _, name = target.rpartition(".")
+        found = self.get_submodule(path)._parameters.get(name)
+        if found is None:
+            have = ", ".join(n for n, _ in self.named_parameters())
+            raise AttributeError(f"no parameter {target!r}; there are {have}")
+        return found
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at a path such as "bn1.running_mean"."""
+        path, _, name = target.rpartition(".")
+        found = self.get_submodule(path)._buffers.get(name)
+        if found is None:
+            raise AttributeError(f"no buffer {target!r}")
+        return found
+
+    # State
+
+    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> OrderedDict[str, Tensor]:
+        """All parameters and persistent buffers by path; the tensors share memory with the module."""
+        state: OrderedDict[str, Tensor] = OrderedDict()
+        for path, module in self.named_modules(prefix=prefix.rstrip(".")):
+            for table in (module._parameters, module._buffers):
+                for name, value in table.items():
+                    if value is not None and name not in module.__dict__["_transient"]:
+                        state[f"{path}.{name}" if path else name] = value if keep_vars else value.detach()
+        return state
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+        """Copies values into the parameters and buffers of the same paths.
+
+        Args:
+            strict: refuse missing and unexpected keys.
+
+        Raises:
+            RuntimeError: keys (with `strict`) or shapes differ; all differences are listed, nothing is changed.
+        """
+        own = self.state_dict(keep_vars=True)
+        missing = [key for key in own if key not in state_dict]
+        unexpected = [key for key in state_dict if key not in own]
+        problems = []
+        if strict and unexpected:
+            problems.append("Unexpected key(s) in state_dict: " + ", ".join(f'"{k}"' for k in unexpected) + ".")
+        if strict and missing:
+            problems.append("Missing key(s) in state_dict: " + ", ".join(f'"{k}"' for k in missing) + ".")
+        for key in own:
+            if key in state_dict and tuple(state_dict[key].shape) != tuple(own[key].shape):
+                problems.append(
+                    f"size mismatch for {key}: copying a param with shape {list(state_dict[key].shape)} from the "
+                    f"state_dict, the shape in current model is {list(own[key].shape)}."
+                )
+        if problems:
+            raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(problems))
+        for key, value in own.items():
+            if key in state_dict:
+                source = state_dict[key]
+                value.array[...] = source.array if isinstance(source, Tensor) else source
+                value.counter[0] += 1
+        return IncompatibleKeys(missing, unexpected)
+
+    # Modes and types
+
+    def train(self: M, mode: bool = True) -> M:
+        """Switches the tree to training mode (dropout drops, batch-norm uses the batch)."""
+        if not isinstance(mode, bool):
+            raise ValueError("training mode is expected to be boolean")
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self: M) -> M:
+        """Switches the tree to evaluation mode."""
+        return self.train(False)
+
+    def requires_grad_(self: M, requires_grad: bool = True) -> M:
+        """Starts or stops gradients for all parameters."""
+        for p in self.parameters():
+            p.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forgets all gradients: to None, or to zeros with `set_to_none=False`."""
+        for p in self.parameters():
+            if p.grad is not None:
+                if set_to_none:
+                    p.grad = None
+                else:
+                    p.grad.array[...] = 0
+
+    def apply(self: M, fn: Callable[[Module], Any]) -> M:
+        """Calls `fn` on every module, children first."""
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    def to(self: M, *args: Any, dtype: Any = None, device: Any = None) -> M:
+        """Converts all floating-point parameters and buffers to a type or device, in place."""
+        with no_grad():
+            for tensor in (*self.parameters(), *self.buffers()):
+                if tensor.is_floating_point():
+                    tensor.array = tensor.detach().to(*args, dtype=dtype, device=device).array
+                    if tensor.grad is not None:
+                        tensor.grad = tensor.grad.to(*args, dtype=dtype, device=device)
+        return self
+
+    def float(self: M) -> M:
+        """All floating-point parameters and buffers as float32."""
+        from lenetcli.autograd.dtypes import float32
+
+        return self.to(dtype=float32)
+
+    def double(self: M) -> M:
+        """All floating-point parameters and buffers as float64."""
+        from lenetcli.autograd.dtypes import float64
+
+        return self.to(dtype=float64)
+
+    def cpu(self: M) -> M:
+        """The module itself: it is on the CPU."""
+        return self
+
+    # Printing
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses when a layer prints."""
+        return ""
+
+    def __repr__(self) -> str:
+        lines = []
+        for name, child in self._modules.items():
+            text = repr(child).replace("\n", "\n  ")
+            lines.append(f"({name}): {text}")
+        extra = self.extra_repr()
+        if not lines:
+            return f"{type(self).__name__}({extra})"
+        body = "\n  ".join(([extra] if extra else []) + lines)
+        return f"{type(self).__name__}(\n  {body}\n)"
+
+
+def _check_name(module: Module, name: str) -> None:
+    if "_parameters" not in module.__dict__:
+        raise AttributeError("cannot register before Module.__init__() call")
+    if not isinstance(name, str) or not name or "." in name:
+        raise KeyError(f"a name must be text without dots and not empty, got {name!r}")
+    taken = hasattr(module, name) and not any(
+        name in t for t in (module._parameters, module._buffers, module._modules)
+    )
+    if taken:
+        raise KeyError(f"attribute {name!r} already exists")
+
+
+def _add_hook(hooks: dict[int, Any], hook: Callable[..., Any]) -> RemovableHandle:
+    handle = RemovableHandle(hooks)
+    hooks[handle.id] = hook
+    return handle
