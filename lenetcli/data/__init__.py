@@ -1,0 +1,25 @@
+"""Data: sources of images, transforms, and loaders. A config's `data.type` names one of the sources."""
+
+from lenetcli.data.csv_file import CSV
+from lenetcli.data.dataset import ArrayDataset, Source, Subset, TensorDataset, random_split
+from lenetcli.data.digits import Digits
+from lenetcli.data.loader import DataLoader
+from lenetcli.data.mnist import MNIST, FashionMNIST, KMNIST
+from lenetcli.data.npz_file import NPZ
+from lenetcli.data.random_source import Random
+
+__all__ = [
+    "CSV",
+    "KMNIST",
+    "MNIST",
+    "NPZ",
+    "ArrayDataset",
+    "DataLoader",
+    "Digits",
+    "FashionMNIST",
+    "Random",
+    "Source",
+    "Subset",
+    "TensorDataset",
+    "random_split",
+]

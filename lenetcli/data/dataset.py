@@ -1,0 +1,182 @@
+"""Data sets: images and targets that a loader can gather by index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from lenetcli._tensor import Tensor, from_numpy
+from lenetcli.autograd.random import Generator, numpy_generator
+from lenetcli.data.transforms import Preprocessing
+from lenetcli.errors import DataError
+
+Array = npt.NDArray[Any]
+
+
+class ArrayDataset:
+    """Images and targets in memory, as they came; they are scaled, resized and normalised batch by batch.
+
+    Args:
+        images: (N, C, H, W), of any numeric type.
+        targets: (N,) class numbers, or (N, ...) floats.
+        preprocessing: what turns raw images into what the model sees.
+
+    Raises:
+        DataError: another number of images than of targets, or no image at all.
+    """
+
+    def __init__(self, images: Array, targets: Array, preprocessing: Preprocessing | None = None) -> None:
+        if len(images) != len(targets):
+            raise DataError(f"{len(images)} images but {len(targets)} targets")
+        if images.ndim != 4:
+            raise DataError(f"wanted images (N, C, H, W), got an array of shape {list(images.shape)}")
+        self.images, self.targets = images, targets
+        self.preprocessing = preprocessing or Preprocessing()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """(C, H, W) of one sample as the model sees it."""
+        return self.preprocessing.output_shape(self.images.shape[1:])
+
+    def gather(self, indices: npt.NDArray[np.int64]) -> tuple[Array, Array]:
+        """Samples by number: inputs float32 (B, C, H, W), batch-last, and their targets."""
+        return self.preprocessing(self.images[indices]), self.targets[indices]
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Any]:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"sample {index} of {len(self)}")
+        inputs, targets = self.gather(np.array([index % len(self)]))
+        target = targets[0]
+        return from_numpy(inputs[0]), target.item() if target.ndim == 0 else from_numpy(target)
+
+
+class TensorDataset:
+    """Tensors of equal length, side by side. Source: torch.utils.data.TensorDataset.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> from lenetcli.data import TensorDataset
+        >>> TensorDataset(lenet.ones(3, 2), lenet.arange(3))[1]
+        (tensor([1., 1.]), tensor(1))
+    """
+
+    def __init__(self, *tensors: Tensor) -> None:
+        lengths = {len(t) for t in tensors}
+        if len(lengths) != 1:
+            raise ValueError(f"Size mismatch between tensors: lengths {sorted(lengths)}")
+        self.tensors = tensors
+
+    def __len__(self) -> int:
+        return len(self.tensors[0])
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        return tuple(t[index] for t in self.tensors)
+
+    def gather(self, indices: npt.NDArray[np.int64]) -> tuple[Array, ...]:
+        """Rows by number, of every tensor."""
+        return tuple(t.array[indices] for t in self.tensors)
+
+
+class Subset:
+    """Some samples of a data set, by number. Source: torch.utils.data.Subset.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> from lenetcli.data import Subset, TensorDataset
+        >>> len(Subset(TensorDataset(lenet.arange(5)), [0, 2]))
+        2
+    """
+
+    def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
+        self.dataset = dataset
+        self.indices = np.asarray(indices, np.int64)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.dataset[int(self.indices[index])]
+
+    def gather(self, indices: npt.NDArray[np.int64]) -> tuple[Array, ...]:
+        """Samples by their number within the subset."""
+        return gather(self.dataset, self.indices[indices])
+
+
+def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | None = None) -> list[Subset]:
+    """Splits a data set at random. Lengths are counts, or shares that add up to 1.
+
+    Raises:
+        ValueError: the lengths do not add up to the whole.
+
+    Source: torch.utils.data.random_split.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> from lenetcli.data import TensorDataset, random_split
+        >>> [len(s) for s in random_split(TensorDataset(lenet.arange(10)), [0.7, 0.3])]
+        [7, 3]
+    """
+    count = len(dataset)
+    if abs(sum(lengths) - 1) < 1e-9 and sum(lengths) <= 1:
+        counts = [int(count * share) for share in lengths]
+        for i in range(count - sum(counts)):
+            counts[i % len(counts)] += 1
+    else:
+        counts = [int(n) for n in lengths]
+    if sum(counts) != count:
+        raise ValueError(f"Sum of input lengths {sum(counts)} does not equal the length of the dataset, {count}")
+    order = numpy_generator(generator).permutation(count)
+    ends = np.cumsum(counts)
+    return [Subset(dataset, order[end - n : end]) for n, end in zip(counts, ends)]
+
+
+def gather(dataset: Any, indices: npt.NDArray[np.int64]) -> tuple[Array, ...]:
+    """Samples of any data set by number, stacked; without a loop where the data set has `gather`."""
+    if hasattr(dataset, "gather"):
+        found: tuple[Array, ...] = dataset.gather(indices)
+        return found
+    samples = [dataset[int(i)] for i in indices]
+    parts = zip(*(s if isinstance(s, tuple) else (s,) for s in samples))
+    return tuple(np.stack([p.array if isinstance(p, Tensor) else np.asarray(p) for p in part]) for part in parts)
+
+
+class Source:
+    """Where a config's data comes from: a train and a test split, loaded on first use.
+
+    A subclass reads its files in `load`; its typed constructor is what a config may write under `data:`.
+    """
+
+    classes: ClassVar[Sequence[str]] | Sequence[str] = ()
+    preprocessing: Preprocessing
+
+    def __init__(self) -> None:
+        self._splits: dict[str, ArrayDataset] = {}
+
+    def load(self, split: str) -> ArrayDataset:
+        """Reads "train" or "test".
+
+        Raises:
+            DataError: a file is missing or damaged.
+        """
+        raise NotImplementedError
+
+    def _split(self, name: str) -> ArrayDataset:
+        if name not in self._splits:
+            self._splits[name] = self.load(name)
+        return self._splits[name]
+
+    @property
+    def train(self) -> ArrayDataset:
+        """The samples to train on."""
+        return self._split("train")
+
+    @property
+    def test(self) -> ArrayDataset:
+        """The samples to judge by."""
+        return self._split("test")

@@ -1,0 +1,91 @@
+"""IDX files, the format of MNIST: a magic number, big-endian sizes, bytes. Untrusted input."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lenetcli.errors import DataError
+
+LARGEST = 1 << 31  # bytes of pixels: 30 times the real files, far below what would exhaust a machine
+IMAGES, LABELS = 0x00000803, 0x00000801  # unsigned bytes in three dimensions, in one
+
+
+def read_idx(path: Path, magic: int, md5: str | None = None) -> npt.NDArray[np.uint8]:
+    """The array in an IDX file, plain or gzip (by its name's ending).
+
+    Args:
+        magic: IMAGES or LABELS.
+        md5: where given, the file (as it lies on disk) must have this hash.
+
+    Raises:
+        DataError: unreadable, wrong hash, wrong magic, absurd sizes, truncated, or with bytes left over.
+    """
+    try:
+        raw = path.read_bytes() if path.stat().st_size <= LARGEST else None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    if raw is None:
+        raise DataError(f"{path}: larger than {LARGEST:,} bytes, no IDX file of images")
+    if md5 is not None:
+        found = hashlib.md5(raw, usedforsecurity=False).hexdigest()
+        if found != md5:
+            raise DataError(f"{path}: wrong md5: wanted {md5}, got {found}; delete the file and get it again")
+    if path.suffix == ".gz":
+        raw = _unpack(path, raw)
+    return _parse(path, raw, magic)
+
+
+def _unpack(path: Path, raw: bytes) -> bytes:
+    """Unzips up to the sizes the header states, so that a small file cannot fill the memory."""
+    unzip = zlib.decompressobj(wbits=31)
+    try:
+        head = unzip.decompress(raw, 16)
+        rest = unzip.unconsumed_tail
+        if len(head) == 16:
+            wanted = min(_stated(head), LARGEST) - len(head)
+            # one byte more than stated shows that there is more
+            head += unzip.decompress(rest, max(wanted, 0) + 1)
+        head += b"" if unzip.eof or unzip.unconsumed_tail else unzip.flush()
+    except zlib.error as error:
+        raise DataError(f"{path}: damaged gzip file: {error}") from None
+    if not unzip.eof and not unzip.unconsumed_tail:
+        raise DataError(f"{path}: truncated gzip file, after {len(head):,} bytes of data")
+    return head
+
+
+def _stated(head: bytes) -> int:
+    """Bytes in the whole file according to its first 16."""
+    dimensions = head[3]
+    size = 4 + 4 * dimensions
+    count = 1
+    for i in range(min(dimensions, 3)):
+        count *= int.from_bytes(head[4 + 4 * i : 8 + 4 * i], "big")
+    return size + count
+
+
+def _parse(path: Path, raw: bytes, magic: int) -> npt.NDArray[np.uint8]:
+    if len(raw) < 4 or int.from_bytes(raw[:4], "big") != magic:
+        got = raw[:4].hex() or "nothing"
+        raise DataError(f"{path}: wrong magic number: wanted {magic:08x}, got {got}; this is no such IDX file")
+    dimensions = magic & 0xFF
+    start = 4 + 4 * dimensions
+    if len(raw) < start:
+        raise DataError(f"{path}: truncated: the header has {len(raw)} of {start} bytes")
+    shape = [int.from_bytes(raw[4 + 4 * i : 8 + 4 * i], "big") for i in range(dimensions)]
+    count = 1
+    for size in shape:
+        count *= size
+    if count > LARGEST or 0 in shape:
+        raise DataError(f"{path}: absurd sizes {shape}")
+    if len(raw) - start < count:
+        raise DataError(f"{path}: truncated: {shape} needs {count:,} bytes, there are {len(raw) - start:,}")
+    if len(raw) - start > count:
+        raise DataError(f"{path}: bytes left over after the {count:,} that {shape} needs")
+    array: npt.NDArray[Any] = np.frombuffer(raw, np.uint8, count, start)
+    return array.reshape(shape)

@@ -1,0 +1,69 @@
+"""Batches in an order that follows from seed and epoch alone, so that a run can be repeated or taken up anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lenetcli._tensor import from_numpy
+from lenetcli.data.dataset import gather
+from lenetcli.kernels.layout import logical, stored
+
+SHUFFLE = 1  # number of the shuffling stream, beside the other streams of a seed
+
+
+class DataLoader:
+    """Batches of a data set. Source: torch.utils.data.DataLoader, with a seed where torch has a generator.
+
+    Args:
+        dataset: has a length and gives samples by number.
+        batch_size: samples in a batch; the last one may have fewer.
+        shuffle: another order each epoch.
+        drop_last: leave out a last, smaller batch.
+        seed: with the epoch's number, decides the order.
+
+    Raises:
+        ValueError: `batch_size` is below 1.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> from lenetcli.data import DataLoader, TensorDataset
+        >>> [x.tolist() for (x,) in DataLoader(TensorDataset(lenet.arange(5)), batch_size=2)]
+        [[0, 1], [2, 3], [4]]
+    """
+
+    def __init__(
+        self, dataset: Any, batch_size: int = 1, shuffle: bool = False, drop_last: bool = False, seed: int = 0
+    ) -> None:
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size!r}")
+        self.dataset, self.batch_size = dataset, batch_size
+        self.shuffle, self.drop_last, self.seed = shuffle, drop_last, seed
+        self._epoch = 0
+
+    def __len__(self) -> int:
+        full, rest = divmod(len(self.dataset), self.batch_size)
+        return full + (1 if rest and not self.drop_last else 0)
+
+    def order(self, epoch: int) -> npt.NDArray[np.int64]:
+        """The sample numbers of an epoch, in the order they are seen."""
+        count = len(self.dataset)
+        if not self.shuffle:
+            return np.arange(count)
+        stream = np.random.Philox(np.random.SeedSequence((self.seed % 2**64, SHUFFLE, epoch)))
+        return np.random.Generator(stream).permutation(count)
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[tuple[Any, ...]]:
+        """The batches of an epoch as tensors, from batch number `start` on."""
+        order = self.order(epoch)
+        for number in range(start, len(self)):
+            parts = gather(self.dataset, order[number * self.batch_size : (number + 1) * self.batch_size])
+            yield tuple(from_numpy(logical(stored(p)) if p.ndim == 4 else p) for p in parts)
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        """One epoch; every pass over the loader is the next one."""
+        epoch, self._epoch = self._epoch, self._epoch + 1
+        return self.batches(epoch)

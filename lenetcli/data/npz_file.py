@@ -1,0 +1,80 @@
+"""NPZ: your own arrays in one NumPy file."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lenetcli.data.dataset import ArrayDataset, Source
+from lenetcli.data.transforms import Numbers, Preprocessing
+from lenetcli.errors import DataError
+
+LARGEST = 1 << 33  # bytes of one array
+
+
+class NPZ(Source):
+    """Images and targets from a .npz file with the arrays x_train, y_train, x_test and y_test.
+
+    x: (N, C, H, W) or (N, H, W), of any numeric type; uint8 is scaled to 0..1. y: (N,) class numbers from 0, or
+    floats. Nothing is unpickled.
+
+    Args:
+        path: the file.
+        resize: rows and columns to resize to.
+        normalize: mean and standard deviation, each a number or one per channel.
+
+    Raises:
+        DataError: no such file, no NPZ file, a missing array, or arrays that do not fit together.
+    """
+
+    def __init__(
+        self, path: str, resize: tuple[int, int] | None = None, normalize: tuple[Numbers, Numbers] | None = None
+    ) -> None:
+        super().__init__()
+        self.path = Path(path)
+        self._resize, self._normalize = resize, normalize
+
+    @property
+    def classes(self) -> tuple[str, ...]:  # type: ignore[override]  # known only when the file has been read
+        """The class numbers as text; empty where targets are floats."""
+        y = self.train.targets
+        return tuple(str(i) for i in range(int(y.max()) + 1)) if y.dtype.kind in "iu" else ()
+
+    def load(self, split: str) -> ArrayDataset:
+        x, y = self._read(f"x_{split}"), self._read(f"y_{split}")
+        if x.ndim == 3:
+            x = x[:, None]
+        if x.ndim != 4 or x.dtype.kind not in "biuf":
+            raise DataError(f"{self.path}: x_{split}: wanted numbers (N, C, H, W) or (N, H, W), got {x.dtype} {list(x.shape)}")
+        if len(x) != len(y) or len(x) == 0:
+            raise DataError(f"{self.path}: x_{split} has {len(x)} samples, y_{split} {len(y)}")
+        if y.dtype.kind in "iu":
+            if y.ndim != 1 or y.min() < 0 or y.max() > 1_000_000:
+                raise DataError(f"{self.path}: y_{split}: class numbers must be (N,) and start from 0")
+            y = y.astype(np.int64)
+        elif y.dtype.kind == "f":
+            y = y.astype(np.float32)
+        else:
+            raise DataError(f"{self.path}: y_{split}: wanted class numbers or floats, got {y.dtype}")
+        scale = 1 / 255 if x.dtype == np.uint8 else 1.0
+        return ArrayDataset(x, y, Preprocessing(scale, self._resize, self._normalize))
+
+    def _read(self, key: str) -> npt.NDArray[Any]:
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                stated = {i.filename: i.file_size for i in archive.infolist()}
+            if stated.get(f"{key}.npy", 0) > LARGEST:
+                raise DataError(f"{self.path}: {key} states {stated[f'{key}.npy']:,} bytes, more than {LARGEST:,}")
+            with np.load(self.path, allow_pickle=False) as held:
+                if key not in held:
+                    raise DataError(f"{self.path}: no array {key!r}; it holds {', '.join(held) or 'nothing'}")
+                array: npt.NDArray[Any] = held[key]
+                return array
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be read: {error.strerror or error}") from None
+        except (ValueError, zipfile.BadZipFile, KeyError, EOFError, NotImplementedError, MemoryError) as error:
+            raise DataError(f"{self.path}: not a sound .npz file ({key}): {error}") from None

@@ -1,0 +1,105 @@
+"""What turns stored images into what a model sees: scale, resize, normalise. One record, so that a run remembers it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lenetcli.errors import ConfigError
+from lenetcli.kernels.layout import logical, stored
+
+Array = npt.NDArray[Any]
+
+Numbers = float | Sequence[float]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Scales, then resizes, then normalises a batch of images.
+
+    Formula:
+        (resize(x * scale) - mean) / std
+
+    Args:
+        scale: factor for raw values, such as 1/255.
+        resize: rows and columns to resize to (bilinear), or None.
+        normalize: mean and standard deviation to subtract and divide by, each a number or one per channel; or None.
+    """
+
+    scale: float = 1.0
+    resize: tuple[int, int] | None = None
+    normalize: tuple[Numbers, Numbers] | None = None
+
+    def __post_init__(self) -> None:
+        if self.resize is not None and (len(self.resize) != 2 or min(self.resize) < 1):
+            raise ConfigError(f"resize: wanted [rows, columns], both at least 1, got {list(self.resize)}")
+        if self.normalize is not None:
+            if len(self.normalize) != 2:
+                raise ConfigError(f"normalize: wanted [mean, std], got {list(self.normalize)}")
+            if np.any(np.asarray(self.normalize[1]) <= 0):
+                raise ConfigError(f"normalize: std must be positive, got {self.normalize[1]}")
+
+    def output_shape(self, sample: tuple[int, ...]) -> tuple[int, ...]:
+        """(C, H, W) after this, for samples of shape (C, H, W) before it."""
+        return sample if self.resize is None else (sample[0], *self.resize)
+
+    def __call__(self, images: Array) -> Array:
+        """Images (N, C, H, W) of any type -> float32 (N, C, H', W'), batch-last."""
+        x = stored(images).astype(np.float32)  # (C, H, W, N)
+        size = (x.shape[1], x.shape[2])
+        if self.resize is not None and self.resize != size:
+            x = _resize(x, self.resize)
+        offset, factor = self._affine(x.shape[0])
+        if np.any(factor != 1):
+            x *= factor
+        if np.any(offset != 0):
+            x += offset
+        return logical(x)
+
+    def _affine(self, channels: int) -> tuple[Array, Array]:
+        """Offset and factor of scale and normalise together, (C, 1, 1, 1): resizing is linear, so they may follow it."""
+        mean, std = self.normalize or (0.0, 1.0)
+        for name, value in (("mean", mean), ("std", std)):
+            if np.ndim(value) == 1 and len(np.atleast_1d(value)) not in (1, channels):
+                raise ConfigError(f"normalize: {name} has {len(np.atleast_1d(value))} numbers for {channels} channels")
+        means = np.broadcast_to(np.asarray(mean, np.float64), (channels,))
+        stds = np.broadcast_to(np.asarray(std, np.float64), (channels,))
+        offset, factor = -means / stds, self.scale / stds
+        return offset.astype(np.float32).reshape(-1, 1, 1, 1), factor.astype(np.float32).reshape(-1, 1, 1, 1)
+
+
+def resize(images: Array, size: tuple[int, int]) -> Array:
+    """Bilinear resize of images (N, C, H, W), as torch's interpolate(mode="bilinear", align_corners=False) does it.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenetcli.data.transforms import resize
+        >>> resize(np.array([[[[0.0, 4.0]]]]), (1, 4))
+        array([[[[0., 1., 3., 4.]]]], dtype=float32)
+    """
+    return logical(_resize(stored(images).astype(np.float32), size))
+
+
+def _resize(x: Array, size: tuple[int, int]) -> Array:
+    """(C, H, W, N) -> (C, H', W', N): one small matrix product per direction."""
+    c, h, w, n = x.shape
+    rows, columns = _bilinear(h, size[0]), _bilinear(w, size[1])
+    x = np.matmul(rows, x.reshape(c, h, w * n))  # (C, H', W N)
+    return np.matmul(columns, x.reshape(c * size[0], w, n)).reshape(c, *size, n)
+
+
+@lru_cache(maxsize=16)
+def _bilinear(size: int, out: int) -> Array:
+    """(out, size): the weights of each old pixel in each new one."""
+    at = np.clip((np.arange(out) + 0.5) * (size / out) - 0.5, 0, None)
+    low = np.minimum(at.astype(np.int64), size - 1)
+    share = at - low
+    weights = np.zeros((out, size), np.float32)
+    np.add.at(weights, (np.arange(out), low), 1 - share)
+    np.add.at(weights, (np.arange(out), np.minimum(low + 1, size - 1)), share)
+    return weights

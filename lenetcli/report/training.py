@@ -1,0 +1,166 @@
+"""A training run as it goes: a bar while an epoch runs, a table line when it is done; or events as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from rich.console import Console
+from rich.text import Text
+
+from lenetcli.train.events import Ended, Evaluated, Event, Saved, Step
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+Mode = Literal["auto", "bar", "plain", "json", "off"]
+
+COLUMNS = (
+    ("epoch", 9), ("train loss", 11), ("train acc", 10), ("test loss", 11), ("test acc", 9), ("lr", 10),
+    ("images/s", 9), ("left", 7),
+)  # fmt: skip
+
+
+class Listener(Protocol):
+    """Takes the events of a run."""
+
+    def __call__(self, event: Event) -> None: ...
+
+    def close(self) -> None:
+        """Puts the terminal back in order."""
+
+
+def listener(mode: Mode, epochs: int, batches: int) -> Listener:
+    """The listener for a mode; "auto" is a bar in a terminal, plain lines elsewhere.
+
+    Args:
+        epochs: epochs in the whole run.
+        batches: batches in an epoch.
+    """
+    if mode == "auto":
+        mode = "bar" if sys.stdout.isatty() and sys.stderr.isatty() else "plain"
+    if mode == "json":
+        return JsonLines()
+    if mode == "off":
+        return Silent()
+    return EpochTable(epochs, batches, bar=mode == "bar")
+
+
+class Silent:
+    """Shows nothing."""
+
+    def __call__(self, event: Event) -> None:
+        """Ignores the event."""
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+
+class JsonLines:
+    """One JSON object a line on stdout, as in metrics.jsonl."""
+
+    def __call__(self, event: Event) -> None:
+        sys.stdout.write(json.dumps(event.record()) + "\n")
+        if not isinstance(event, Step):
+            sys.stdout.flush()
+
+    def close(self) -> None:
+        """Sends what is left on its way."""
+        sys.stdout.flush()
+
+
+class EpochTable:
+    """A line an epoch on stdout; with `bar`, a progress bar on stderr while the epoch runs."""
+
+    def __init__(self, epochs: int, batches: int, bar: bool) -> None:
+        self.epochs, self.batches = epochs, batches
+        self.out = Console(soft_wrap=True, highlight=False)
+        self.bar = _bar() if bar else None
+        self._task: Any = None
+        self._train: Evaluated | None = None
+        self._header_shown = False
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Step():
+                self._advance(event)
+            case Evaluated(split="train"):
+                self._train = event
+            case Evaluated(split="test"):
+                self._row(event)
+            case Saved() | Ended():
+                self._hide_bar()
+
+    def close(self) -> None:
+        """Takes the bar away."""
+        self._hide_bar()
+
+    def _advance(self, event: Step) -> None:
+        if self.bar is None:
+            return
+        if self._task is None:
+            self.bar.start()
+            done = (event.step - 1) % self.batches
+            self._task = self.bar.add_task(f"epoch {event.epoch}/{self.epochs}", total=self.batches, completed=done)
+        self.bar.update(self._task, advance=1, loss=event.loss, speed=event.samples_per_second)
+
+    def _hide_bar(self) -> None:
+        if self.bar is not None and self._task is not None:
+            self.bar.remove_task(self._task)
+            self.bar.stop()
+            self._task = None
+
+    def _row(self, tested: Evaluated) -> None:
+        self._hide_bar()
+        if not self._header_shown:
+            self.out.print(Text("".join(name.rjust(width) for name, width in COLUMNS), style="bold"))
+            self._header_shown = True
+        train = self._train
+        seconds = tested.seconds + (train.seconds if train else 0.0)
+        cells = (
+            f"{tested.epoch}/{self.epochs}",
+            _number(train.loss if train else None),
+            _share(train.accuracy if train else None),
+            _number(tested.loss),
+            _share(tested.accuracy),
+            f"{tested.lr:.4g}",
+            f"{train.samples_per_second:,.0f}" if train else "",
+            duration(seconds * (self.epochs - tested.epoch)),
+        )
+        self.out.print(Text("".join(cell.rjust(width) for cell, (_, width) in zip(cells, COLUMNS))))
+        self._train = None
+
+
+def _bar() -> Progress:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.4f}"),
+        TextColumn("{task.fields[speed]:,.0f} images/s"),
+        TimeRemainingColumn(compact=True),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person reads them: 0.4 s, 12 s, 3:05, 1:02:03."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

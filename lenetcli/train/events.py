@@ -1,0 +1,66 @@
+"""What happens in a training run. A run is a stream of these; whatever shows or keeps a run only listens."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened after `step` optimizer steps, in epoch `epoch` (counted from 1)."""
+
+    event: ClassVar[str]
+    epoch: int
+    step: int
+
+    def record(self) -> dict[str, Any]:
+        """The event as plain data, as it stands in metrics.jsonl; what is None is left out."""
+        fields = {k: v for k, v in asdict(self).items() if v is not None}
+        return {"event": self.event, **fields}
+
+
+@dataclass(frozen=True)
+class Step(Event):
+    """One optimizer step: loss and learning rate it was made with."""
+
+    event: ClassVar[str] = "step"
+    loss: float
+    lr: float
+    samples: int  # in this batch
+    samples_per_second: float
+
+
+@dataclass(frozen=True)
+class Evaluated(Event):
+    """A pass over a split. For "train" the figures were gathered while training, at changing weights."""
+
+    event: ClassVar[str] = "evaluated"
+    split: str
+    loss: float
+    accuracy: float | None  # share of right classes; None where targets are no classes
+    count: int
+    lr: float
+    seconds: float
+    samples_per_second: float
+
+
+@dataclass(frozen=True)
+class Saved(Event):
+    """A checkpoint is whole on disk."""
+
+    event: ClassVar[str] = "saved"
+    path: str
+    best: bool  # the model is the best so far, and stands in model.safetensors too
+
+
+@dataclass(frozen=True)
+class Ended(Event):
+    """The run is over: "finished", or "interrupted" by a signal."""
+
+    event: ClassVar[str] = "ended"
+    reason: str
+    seconds: float
+    best_epoch: int | None
+    loss: float | None  # of the best epoch, on the test split
+    accuracy: float | None
