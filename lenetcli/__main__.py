@@ -1,0 +1,5 @@
+"""`python -m lenetcli` is `lenet`."""
+
+from lenetcli.cli.app import main
+
+main()

@@ -1,0 +1,1 @@
+"""Storey 7: the commands. Each file parses, calls the library, draws, and gives the exit code."""

@@ -1,0 +1,73 @@
+"""The `lenet` program: its commands, and how any failure becomes one message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from lenetcli import __version__
+from lenetcli.cli import config_commands, eval_command, inspect_params, trace_grad, train_command
+from lenetcli.errors import LenetError
+
+app = typer.Typer(
+    name="lenet",
+    help="Train small image models from YAML, and see every step.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lenet {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of a failure (works anywhere on the line)."),
+) -> None:
+    """Options of every command."""
+
+
+app.command("train")(train_command.train)
+app.command("eval")(eval_command.evaluate)
+app.command("inspect-params")(inspect_params.inspect_params)
+app.command("trace-grad")(trace_grad.trace_grad)
+config_commands.register(app)
+
+
+def main() -> None:
+    """Runs the program: errors become one message on stderr and the exit code of their kind."""
+    debug = "--debug" in sys.argv
+    sys.argv = [a for a in sys.argv if a != "--debug"]
+    try:
+        app()
+    except LenetError as error:
+        if debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # whoever read our output has enough; do not complain again when Python flushes at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if debug:
+            raise
+        print(f"error: {type(error).__name__}: {error}\n(--debug shows where)", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""`lenet eval`: loss, accuracy, per-class table and confusion matrix of a run's best model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lenetcli.errors import ConfigError
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN")],
+    split: Annotated[str, typer.Option(help="train or test.")] = "test",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Evaluate a run's best model: loss, accuracy, per-class table, confusion matrix.
+
+    Example: lenet eval runs/lenet/001
+    """
+    from lenetcli.cli.loaded import load_run
+    from lenetcli.data import DataLoader
+    from lenetcli.train.evaluate import evaluate as measure
+
+    if split not in ("train", "test"):
+        raise ConfigError(f"--split: wanted train or test, got {split!r}")
+    loaded = load_run(run)
+    dataset = loaded.source.train if split == "train" else loaded.source.test
+    found = measure(loaded.model, DataLoader(dataset, 256), loaded.criterion, len(loaded.source.classes))
+    if as_json:
+        confusion = None if found.confusion is None else found.confusion.tolist()
+        record = {"split": split, "loss": found.loss, "accuracy": found.accuracy, "count": found.count, "confusion": confusion}
+        print(json.dumps(record))
+        return
+    from rich.console import Console
+
+    from lenetcli.report.tables import class_table, confusion_table
+
+    console = Console(highlight=False)
+    accuracy = "" if found.accuracy is None else f", accuracy {found.accuracy:.4f}"
+    console.print(f"{run}, {split} split, {found.count:,} samples: loss {found.loss:.4f}{accuracy}")
+    if found.confusion is not None:
+        console.print(class_table(found, loaded.source.classes))
+        console.print(confusion_table(found, loaded.source.classes))

@@ -1,0 +1,70 @@
+"""What commands are given: a configuration, a run directory or a weights file, as a model ready to use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lenetcli import config as configuration
+from lenetcli.build import build_criterion, build_data, build_model, check_samples, load_config_of
+from lenetcli.config import Config
+from lenetcli.data import Source
+from lenetcli.errors import ConfigError, DataError
+from lenetcli.nn.module import Module
+from lenetcli.serialization import load as load_weights
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model with what belongs to it."""
+
+    config: Config
+    model: Module
+    source: Source
+    criterion: Module
+
+
+def load_run(place: Path) -> Loaded:
+    """A run's best model and its data.
+
+    Raises:
+        ConfigError: no run directory.
+        DataError: weights missing, damaged, or of another model.
+    """
+    loaded = load_config(str(load_config_of(place)), [])
+    path = place / "model.safetensors"
+    if not path.is_file():
+        raise DataError(f"{place}: no model.safetensors yet; the run has not finished an epoch")
+    try:
+        loaded.model.load_state_dict(load_weights(path))
+    except RuntimeError as error:
+        raise DataError(f"{path}: {error}") from None
+    loaded.model.eval()
+    return loaded
+
+
+def load_config(path: str, changes: list[str]) -> Loaded:
+    """A configuration's model with its initial weights, and its data.
+
+    Raises:
+        ConfigError: the configuration does not work.
+    """
+    config = configuration.load(path, changes)
+    model, _ = build_model(config)
+    return Loaded(config, model, build_data(config), build_criterion(config))
+
+
+def load_either(path: str, changes: list[str]) -> Loaded:
+    """A run directory or a configuration file.
+
+    Raises:
+        ConfigError: overrides for a run directory, or neither a run nor a configuration.
+    """
+    if Path(path).is_dir():
+        if changes:
+            raise ConfigError(f"{path} is a run directory; its configuration cannot be changed here: {' '.join(changes)}")
+        return load_run(Path(path))
+    return load_config(path, changes)
+
+
+__all__ = ["Loaded", "check_samples", "load_config", "load_either", "load_run"]

@@ -1,0 +1,50 @@
+"""`lenet train`: trains, evaluates each epoch, writes the run directory."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from lenetcli.errors import ConfigError
+
+
+class ProgressMode(str, Enum):
+    """How a run shows itself."""
+
+    auto = "auto"
+    bar = "bar"
+    plain = "plain"
+    json = "json"
+    off = "off"
+
+
+def train(
+    config: Annotated[Optional[str], typer.Argument(help="The YAML file.", metavar="CONFIG", show_default=False)] = None,
+    overrides: Annotated[
+        Optional[list[str]], typer.Argument(help="Changes, such as optimizer.lr=0.1.", metavar="[K=V ...]", show_default=False)
+    ] = None,
+    out: Annotated[Optional[Path], typer.Option(help="The run directory, new or empty.", show_default="runs/<name>/<NNN>")] = None,
+    resume: Annotated[Optional[Path], typer.Option(help="Continue this run, with nothing else to say.")] = None,
+    progress: Annotated[ProgressMode, typer.Option(help="How to show the run; json writes events to stdout.")] = ProgressMode.auto,
+) -> None:
+    """Train a model as CONFIG says; evaluate it each epoch; write a run directory.
+
+    Example: lenet train configs/lenet.yaml optimizer.lr=0.1
+    """
+    from lenetcli.cli.training import resume_run, start_run
+
+    changes = overrides or []
+    if resume is not None:
+        if out is not None:
+            raise ConfigError("--resume continues in its own directory; leave --out away")
+        if config is not None and "=" in config:
+            changes = [config, *changes]
+        elif config is not None:
+            raise ConfigError(f"--resume takes the configuration of {resume}; leave {config} away")
+        raise typer.Exit(resume_run(resume, changes, progress.value))
+    if config is None:
+        raise ConfigError("which configuration? Try: lenet train configs/lenet.yaml, or make one with: lenet init my.yaml")
+    raise typer.Exit(start_run(config, changes, out, progress.value))

@@ -1,0 +1,77 @@
+"""Starting and resuming runs: build, listen, save, and the exit code."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from lenetcli import config as configuration
+from lenetcli.build import build_run, load_config_of
+from lenetcli.errors import ConfigError
+from lenetcli.report.training import Mode, listener
+from lenetcli.train import directory
+from lenetcli.train.checkpoint import Checkpoints
+from lenetcli.train.loop import fit
+from lenetcli.train.run import Run
+from lenetcli.train.signals import EXIT_CODES, polite_stop
+
+
+def start_run(path: str, changes: list[str], out: Path | None, mode: Mode) -> int:
+    """Trains from a configuration in a new run directory; gives the exit code."""
+    config = configuration.load(path, changes)
+    run = build_run(config)
+    place = directory.create(config.name, out)
+    directory.describe(place, configuration.dump(config))
+    run.checkpoints = Checkpoints(place)
+    return _follow(run, place, mode, resumed=False)
+
+
+def resume_run(place: Path, changes: list[str], mode: Mode) -> int:
+    """Continues a run from its newest whole checkpoint; gives the exit code.
+
+    Raises:
+        ConfigError: no run directory, or a change other than of train.epochs and optimizer.lr.
+        DataError: no whole checkpoint.
+    """
+    for change in changes:
+        if change.partition("=")[0] not in ("train.epochs", "optimizer.lr"):
+            raise ConfigError(f"--resume: {change}: only train.epochs and optimizer.lr may change when a run continues")
+    config = configuration.load(str(load_config_of(place)), changes)
+    run = build_run(config)
+    run.checkpoints = Checkpoints(place)
+    note = run.checkpoints.restore(run)
+    for change in changes:
+        if change.startswith("optimizer.lr="):
+            for group in run.optimizer.param_groups:
+                group["lr"] = config.optimizer.args["lr"]
+    print(f"resuming {place} from checkpoint {note}", file=sys.stderr)
+    return _follow(run, place, mode, resumed=True)
+
+
+def _follow(run: Run, place: Path, mode: Mode, resumed: bool) -> int:
+    shown = listener(mode, run.epochs, len(run.train_loader))
+    kept = directory.MetricsFile(place, run.progress.step if resumed else None)
+    last: Any = None
+    try:
+        with polite_stop(run):
+            for event in fit(run):
+                kept(event)
+                shown(event)
+                last = event
+    finally:
+        shown.close()
+        kept.close()
+    if mode not in ("json", "off"):
+        _conclude(run, place, last)
+    return EXIT_CODES[run.stop] if run.stop is not None else 0
+
+
+def _conclude(run: Run, place: Path, ended: Any) -> None:
+    if run.stop is not None:
+        print(f"stopped by {run.stop} after step {ended.step}; continue with: lenet train --resume {place}", file=sys.stderr)
+    best = ""
+    if ended.best_epoch is not None:
+        figure = f"accuracy {ended.accuracy:.4f}" if ended.accuracy is not None else f"loss {ended.loss:.6g}"
+        best = f"best epoch {ended.best_epoch}: test {figure}; "
+    print(f"{best}{ended.seconds:.1f} s; run directory {place}")

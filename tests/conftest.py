@@ -1,0 +1,52 @@
+"""Shared by all tests: the repository's place, real data where it lies, and the torch mark."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@functools.cache
+def _uses_torch(path: Path) -> frozenset[str]:
+    """Names of a test file's functions that ask for torch."""
+    tree = ast.parse(path.read_text("utf-8"))
+    return frozenset(
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and 'importorskip("torch"' in ast.unparse(node).replace("'", '"')
+    )
+
+
+@functools.cache
+def _file_uses_torch(path: Path) -> bool:
+    """True where the whole file is skipped without torch, or a fixture asks for it."""
+    tree = ast.parse(path.read_text("utf-8"))
+    return any(
+        'importorskip("torch"' in ast.unparse(node).replace("'", '"')
+        for node in tree.body
+        if not (isinstance(node, ast.FunctionDef) and node.name.startswith("test"))
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks tests that compare with torch, so that `-m torch` runs just these."""
+    for item in items:
+        name = getattr(item, "originalname", item.name)
+        if item.path.suffix == ".py" and item.path.is_relative_to(ROOT / "tests"):
+            if name in _uses_torch(item.path) or _file_uses_torch(item.path):
+                item.add_marker(pytest.mark.torch)
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The directory with the real MNIST files; skips where it is absent."""
+    place = Path(os.environ.get("LENET_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not (place / "mnist").is_dir():
+        pytest.skip("real data is not here (LENET_TEST_DATA)")
+    return place
