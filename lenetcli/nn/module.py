@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
+import numpy as np
+
 from lenetcli._tensor import Tensor
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.node import RemovableHandle, module_scopes
@@ -153,7 +155,13 @@ class Module:
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        module_scopes.append((module_scopes[0][0] if module_scopes else self, self))
+        if not module_scopes:
+            with np.errstate(all="ignore"):  # infinities and NaN are values here, as in torch
+                return self._call_in_scope(self, args, kwargs)
+        return self._call_in_scope(module_scopes[0][0], args, kwargs)
+
+    def _call_in_scope(self, root: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        module_scopes.append((root, self))
         try:
             hooks = self.__dict__
             if not (hooks["_forward_pre_hooks"] or hooks["_forward_hooks"] or hooks["_backward_hooks"]):

@@ -135,6 +135,7 @@ class Checkpoints:
             if run.scheduler is not None:
                 run.scheduler.load_state_dict(state["scheduler"])
             set_rng_state(state["random"])
+            run.optimizer._opt_called = True  # the steps before the checkpoint count, or schedulers would warn
             for field, value in state["progress"].items():
                 setattr(run.progress, field, value)
         except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:

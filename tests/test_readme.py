@@ -1,0 +1,55 @@
+"""Every command, script and output that the README shows is run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.readme import CONSOLE, PAGES, SCRIPT, commands, run_command, run_script, same, workplace
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_commands_print_what_is_shown(page: Path) -> None:
+    place = workplace()
+    found = [pair for block in CONSOLE.findall(page.read_text("utf-8")) for pair in commands(block)]
+    assert found
+    for line, shown in found:
+        printed = run_command(line, place)
+        assert same(shown, printed), f"$ {line}\n--- shown\n{shown}\n--- printed\n{printed}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_scripts_print_what_is_shown(page: Path) -> None:
+    found = SCRIPT.findall(page.read_text("utf-8"))
+    assert found
+    for code, shown in found:
+        printed = run_script(code)
+        assert same(shown, printed), f"--- shown\n{shown}\n--- printed\n{printed}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_the_tutorial_prints_the_same_with_torchs_imports(page: Path) -> None:
+    pytest.importorskip("torch")
+    for code, shown in SCRIPT.findall(page.read_text("utf-8")):
+        translated = code.replace("import lenetcli as lenet", "import torch as lenet").replace("lenetcli", "torch")
+        assert translated != code
+        printed = run_script(translated)
+        # torch numbers its node names and prefixes one of them
+        printed = re.sub(r"Backward0\b", "Backward", printed).replace("torch::autograd::", "")
+        assert same(shown, printed), f"--- shown\n{shown}\n--- with torch\n{printed}"
+
+
+def test_the_yaml_shown_is_the_default_configuration() -> None:
+    import yaml
+
+    text = PAGES[0].read_text("utf-8")
+    shown = yaml.safe_load(re.search(r"^```yaml\n(version.*?)^```$", text, re.MULTILINE | re.DOTALL)[1])  # type: ignore[index]
+    assert shown == yaml.safe_load((PAGES[0].parent / "configs" / "lenet.yaml").read_text("utf-8"))
+
+
+def test_pictures_and_links_exist() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:|#)([^)]+)\)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), target
