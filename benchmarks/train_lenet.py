@@ -1,6 +1,6 @@
 """Training speed of the seed LeNet, in images a second; with torch installed, the ratio in the same run, interleaved.
 
-    python benchmarks/train_lenet.py [--batch 64] [--rounds 7]
+python benchmarks/train_lenet.py [--batch 64] [--rounds 7]
 """
 
 from __future__ import annotations
@@ -63,9 +63,7 @@ def main() -> None:
     from lenetcli import nn, optim
 
     steps = {
-        "lenet": training_step(
-            lenet, nn, optim, lenet.from_numpy(logical(stored(images))), lenet.from_numpy(labels)
-        )
+        "lenet": training_step(lenet, nn, optim, lenet.from_numpy(logical(stored(images))), lenet.from_numpy(labels))
     }
     try:
         import torch

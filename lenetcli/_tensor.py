@@ -10,7 +10,7 @@ import numpy as np
 from lenetcli._tensor_str import tensor_str
 from lenetcli.autograd.differentiate import backward
 from lenetcli.autograd.dtypes import dtype as Dtype
-from lenetcli.autograd.dtypes import from_numpy_dtype, to_numpy_dtype
+from lenetcli.autograd.dtypes import from_numpy_dtype
 from lenetcli.autograd.inplace import assign
 from lenetcli.autograd.node import RemovableHandle
 from lenetcli.autograd.variable import Array, Variable, like

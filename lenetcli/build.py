@@ -68,7 +68,9 @@ class _Shapes:
             raise self._misfit(spec, module, error) from error
         module.train()
         if not isinstance(output, Tensor):
-            raise ConfigError(self.config.explain(spec.path, f"{spec.type} gives {type(output).__name__}, wanted one tensor"))
+            raise ConfigError(
+                self.config.explain(spec.path, f"{spec.type} gives {type(output).__name__}, wanted one tensor")
+            )
         self.rows.append(self._row(spec, module, before, tuple(output.array.shape[1:])))
         self.batch = output
         return module
@@ -117,7 +119,13 @@ def layer_text(rows: Sequence[LayerRow]) -> str:
     """The layer table as plain text, for error messages."""
     cells = [("layer", "type", "input", "output", "parameters")]
     cells += [
-        (r.path, r.kind, str(list(r.input)), "does not fit" if r.output is None else str(list(r.output)), f"{r.parameters:,}")
+        (
+            r.path,
+            r.kind,
+            str(list(r.input)),
+            "does not fit" if r.output is None else str(list(r.output)),
+            f"{r.parameters:,}",
+        )
         for r in rows
     ]
     widths = [max(len(c[i]) for c in cells) for i in range(5)]
@@ -204,7 +212,11 @@ def check_samples(config: Config, source: Source) -> None:
     """
     shape, wanted = tuple(source.train.sample_shape), tuple(config.model.input)
     if shape != wanted:
-        hint = f"resize: [{wanted[1]}, {wanted[2]}] under data would fit" if len(wanted) == 3 and wanted[0] == shape[0] else None
+        hint = (
+            f"resize: [{wanted[1]}, {wanted[2]}] under data would fit"
+            if len(wanted) == 3 and wanted[0] == shape[0]
+            else None
+        )
         message = f"the model's input is {list(wanted)}, a sample of {config.data.type} is {list(shape)}"
         raise ConfigError(config.explain("model.input", message, hint or f"input: {list(shape)} would fit"))
 
@@ -219,4 +231,3 @@ def load_config_of(directory: Path) -> Path:
     if not path.is_file():
         raise ConfigError(f"{directory}: not a run directory (no config.yaml in it)")
     return path
-

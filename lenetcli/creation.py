@@ -1,16 +1,18 @@
-"""New tensors: from data, filled, counted or random."""
+"""New tensors from data, filled or counted. The random ones are in `sampling`."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from lenetcli._tensor import Tensor, check_device
 from lenetcli.autograd.dtypes import dtype as Dtype
-from lenetcli.autograd.dtypes import get_default_dtype, to_numpy_dtype
-from lenetcli.autograd.random import Generator, numpy_generator
-from lenetcli.autograd.variable import Variable
+from lenetcli.autograd.dtypes import from_numpy_dtype, get_default_dtype, to_numpy_dtype
+from lenetcli.autograd.variable import Variable, like
+from lenetcli.kernels.layout import Array
 from lenetcli.ops.operands import sizes
 
 
@@ -36,23 +38,29 @@ def tensor(data: Any, *, dtype: Dtype | None = None, device: Any = None, require
                 [3, 4]])
     """
     check_device(device)
+    array = _array(data)
+    kind = to_numpy_dtype(dtype, array.dtype)
+    from_numpy_dtype(kind)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return Tensor(np.array(array, kind), requires_grad)
+
+
+def _array(data: Any) -> Array:
+    """Data as an array of the type torch gives it."""
     if isinstance(data, Variable):
-        array = data.array
-    elif isinstance(data, (np.ndarray, np.generic)):
-        array = np.asarray(data)
-    else:
-        data = _without_tensors(data)
-        try:
-            array = np.array(data)
-        except ValueError as error:
-            raise ValueError(f"tensor: the lists differ in length: {error}") from None
-        if array.dtype == object or array.dtype.kind in "USV":
-            raise TypeError(f"tensor: wanted numbers, got {array.dtype} from {type(data).__name__}")
-        if array.dtype == np.float64:
-            array = array.astype(get_default_dtype().numpy)
-        elif array.size == 0 and array.dtype.kind == "f":
-            array = array.astype(get_default_dtype().numpy)
-    return Tensor(np.array(array, dtype=to_numpy_dtype(dtype, array.dtype)), requires_grad)
+        return data.array
+    if isinstance(data, (np.ndarray, np.generic)):
+        return np.asarray(data)
+    data = _without_tensors(data)
+    try:
+        array = np.array(data)
+    except ValueError as error:
+        raise ValueError(f"tensor: the lists differ in length: {error}") from None
+    except OverflowError:
+        raise RuntimeError("tensor: an integer does not fit into 64 bits; use a float") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"tensor: wanted numbers, got {array.dtype} from {type(data).__name__}")
+    return array.astype(get_default_dtype().numpy) if array.dtype.kind == "f" else array
 
 
 def _without_tensors(data: Any) -> Any:
@@ -61,19 +69,56 @@ def _without_tensors(data: Any) -> Any:
     return [_without_tensors(d) for d in data] if isinstance(data, (list, tuple)) else data
 
 
+def as_tensor(data: Any, dtype: Dtype | None = None, device: Any = None) -> Tensor:
+    """Data as a tensor, without a copy where it is one already or a NumPy array of the right type.
+
+    Source: torch.as_tensor.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> x = lenet.ones(2)
+        >>> lenet.as_tensor(x) is x
+        True
+    """
+    if isinstance(data, Tensor):
+        return data.to(dtype=dtype, device=device)
+    check_device(device)
+    array = _array(data)
+    from_numpy_dtype(array.dtype)
+    return Tensor(array.astype(to_numpy_dtype(dtype, array.dtype.newbyteorder("=")), copy=False))
+
+
+def _made(array: Array, dtype: Dtype | None, device: Any, requires_grad: bool, default: Any = None) -> Tensor:
+    check_device(device)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return Tensor(array.astype(to_numpy_dtype(dtype, default), copy=False), requires_grad)
+
+
+def shape_of(size: Sequence[Any]) -> tuple[int, ...]:
+    """Sizes as given to zeros, ones, rand ...; none may be negative.
+
+    Raises:
+        RuntimeError: a negative size.
+    """
+    shape = sizes(size)
+    if any(s < 0 for s in shape):
+        raise RuntimeError(f"Trying to create tensor with negative dimension: {list(shape)}")
+    return shape
+
+
 def full(
     size: Any, fill_value: float, *, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
-    """A tensor of one value. Source: torch.full.
+    """A tensor of one value, whose type is the value's unless given. Source: torch.full.
 
     Example:
         >>> import lenetcli as lenet
         >>> lenet.full((2,), 7)
         tensor([7, 7])
     """
-    check_device(device)
-    guess = np.result_type(type(fill_value)) if isinstance(fill_value, (bool, int)) else None
-    return Tensor(np.full(sizes((size,) if isinstance(size, int) else size), fill_value, to_numpy_dtype(dtype, guess)), requires_grad)
+    value = fill_value.item() if isinstance(fill_value, Variable) else fill_value
+    kind = np.dtype(type(value)) if isinstance(value, (bool, int)) else None
+    return _made(np.full(shape_of((size,)), value), dtype, device, requires_grad, kind)
 
 
 def zeros(*size: Any, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -85,8 +130,7 @@ def zeros(*size: Any, dtype: Dtype | None = None, device: Any = None, requires_g
         tensor([[0.],
                 [0.]])
     """
-    check_device(device)
-    return Tensor(np.zeros(sizes(size), to_numpy_dtype(dtype)), requires_grad)
+    return _made(np.zeros(shape_of(size), to_numpy_dtype(dtype)), dtype, device, requires_grad)
 
 
 def ones(*size: Any, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -97,8 +141,90 @@ def ones(*size: Any, dtype: Dtype | None = None, device: Any = None, requires_gr
         >>> lenet.ones(2)
         tensor([1., 1.])
     """
+    return _made(np.ones(shape_of(size), to_numpy_dtype(dtype)), dtype, device, requires_grad)
+
+
+def empty(*size: Any, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of whatever the memory held. Source: torch.empty.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.empty(2, 0)
+        tensor([], size=(2, 0))
+    """
+    return _made(np.empty(shape_of(size), to_numpy_dtype(dtype)), dtype, device, requires_grad)
+
+
+def _made_like(input: Tensor, array: Array, device: Any, requires_grad: bool) -> Tensor:
     check_device(device)
-    return Tensor(np.ones(sizes(size), to_numpy_dtype(dtype)), requires_grad)
+    result: Tensor = like(input, array)
+    return result.requires_grad_() if requires_grad else result
+
+
+def full_like(
+    input: Tensor, fill_value: float, *, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor of one value in the shape and type of another. Source: torch.full_like.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.full_like(lenet.zeros(2), 7)
+        tensor([7., 7.])
+    """
+    kind = to_numpy_dtype(dtype, input.array.dtype)
+    value = fill_value.item() if isinstance(fill_value, Variable) else fill_value
+    return _made_like(input, np.full_like(input.array, value, kind), device, requires_grad)
+
+
+def zeros_like(input: Tensor, *, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Zeros in the shape and type of another tensor. Source: torch.zeros_like.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.zeros_like(lenet.tensor([3, 4]))
+        tensor([0, 0])
+    """
+    kind = to_numpy_dtype(dtype, input.array.dtype)
+    return _made_like(input, np.zeros_like(input.array, kind), device, requires_grad)
+
+
+def ones_like(input: Tensor, *, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones in the shape and type of another tensor. Source: torch.ones_like.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.ones_like(lenet.tensor([3, 4]))
+        tensor([1, 1])
+    """
+    kind = to_numpy_dtype(dtype, input.array.dtype)
+    return _made_like(input, np.ones_like(input.array, kind), device, requires_grad)
+
+
+def empty_like(input: Tensor, *, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Uninitialised memory in the shape and type of another tensor. Source: torch.empty_like.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.empty_like(lenet.zeros(2, 3)).shape
+        torch.Size([2, 3])
+    """
+    kind = to_numpy_dtype(dtype, input.array.dtype)
+    return _made_like(input, np.empty_like(input.array, kind), device, requires_grad)
+
+
+def eye(
+    n: int, m: int | None = None, *, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Ones on the diagonal of an (n, m) matrix, zeros elsewhere; m is n unless given. Source: torch.eye.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.eye(2)
+        tensor([[1., 0.],
+                [0., 1.]])
+    """
+    rows, columns = shape_of((n, n if m is None else m))
+    return _made(np.eye(rows, columns, dtype=to_numpy_dtype(dtype)), dtype, device, requires_grad)
 
 
 def arange(
@@ -112,41 +238,66 @@ def arange(
 ) -> Tensor:
     """Numbers from `start` up to but without `end`. Source: torch.arange.
 
+    Raises:
+        RuntimeError: a step of 0, or one that leads away from `end`.
+
     Example:
         >>> import lenetcli as lenet
         >>> lenet.arange(1, 4)
         tensor([1, 2, 3])
+        >>> lenet.arange(0, 1, 0.25)
+        tensor([0.0000, 0.2500, 0.5000, 0.7500])
     """
-    check_device(device)
     if end is None:
         start, end = 0, start
-    whole = all(isinstance(v, (int, np.integer)) for v in (start, end, step))
-    kind = to_numpy_dtype(dtype, np.dtype(np.int64) if whole else None)
-    return Tensor(np.arange(start, end, step).astype(kind), requires_grad)
+    start, end, step = (v.item() if isinstance(v, (Variable, np.generic)) else v for v in (start, end, step))
+    if step == 0 or (end - start) * step < 0:
+        raise RuntimeError(f"arange: upper bound and lower bound inconsistent with step sign: {start}, {end}, {step}")
+    whole = all(isinstance(v, int) for v in (start, end, step))
+    count = -((start - end) // step) if whole else math.ceil((end - start) / step)
+    values = start + np.arange(count) * step  # not np.arange: its float step is rounded twice
+    return _made(values, dtype, device, requires_grad, np.dtype(np.int64) if whole else None)
 
 
-def rand(
-    *size: Any,
-    generator: Generator | None = None,
+def linspace(
+    start: float,
+    end: float,
+    steps: int,
+    *,
     dtype: Dtype | None = None,
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Uniform random numbers in [0, 1). Source: torch.rand (the numbers differ from torch's)."""
-    check_device(device)
-    kind = to_numpy_dtype(dtype)
-    return Tensor(np.asarray(numpy_generator(generator).random(sizes(size), np.float32 if kind == np.float32 else np.float64)).astype(kind, copy=False), requires_grad)
+    """`steps` numbers at equal distances from `start` to `end`, both included. Source: torch.linspace.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.linspace(0, 1, 3)
+        tensor([0.0000, 0.5000, 1.0000])
+    """
+    if steps < 0:
+        raise RuntimeError(f"linspace: number of steps must be non-negative, got {steps}")
+    start, end = (float(v) for v in (start, end))
+    return _made(np.linspace(start, end, steps), dtype, device, requires_grad)
 
 
-def randn(
-    *size: Any,
-    generator: Generator | None = None,
+def logspace(
+    start: float,
+    end: float,
+    steps: int,
+    base: float = 10.0,
+    *,
     dtype: Dtype | None = None,
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Normal random numbers of mean 0 and variance 1. Source: torch.randn (the numbers differ from torch's)."""
-    check_device(device)
-    kind = to_numpy_dtype(dtype)
-    draw = numpy_generator(generator).standard_normal(sizes(size), np.float32 if kind == np.float32 else np.float64)
-    return Tensor(np.asarray(draw).astype(kind, copy=False), requires_grad)
+    """`base` to the power of each of `linspace(start, end, steps)`. Source: torch.logspace.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.logspace(0, 2, 3)
+        tensor([  1.,  10., 100.])
+    """
+    if steps < 0:
+        raise RuntimeError(f"logspace: number of steps must be non-negative, got {steps}")
+    return _made(base ** np.linspace(float(start), float(end), steps), dtype, device, requires_grad)

@@ -39,7 +39,10 @@ def run_script(code: str) -> str:
     """What a script prints."""
     printed = io.StringIO()
     scope: dict[str, Any] = {"__name__": "__readme__"}
-    with contextlib.redirect_stdout(printed), contextlib.chdir(tempfile.mkdtemp()) if sys.version_info >= (3, 11) else contextlib.nullcontext():
+    with (
+        contextlib.redirect_stdout(printed),
+        contextlib.chdir(tempfile.mkdtemp()) if sys.version_info >= (3, 11) else contextlib.nullcontext(),
+    ):
         exec(compile(code, "README.md", "exec"), scope)
     return printed.getvalue()
 

@@ -17,7 +17,7 @@ STOREYS = [
     ["kernels"],
     ["autograd"],
     ["ops"],
-    ["_tensor_str", "_tensor", "creation"],
+    ["_tensor_str", "_tensor", "creation", "sampling", "linalg"],
     ["serialization", "nn", "optim", "data"],
     ["config"],
     ["train", "inspect", "export"],

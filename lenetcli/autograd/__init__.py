@@ -1,8 +1,7 @@
 """The tape: variables, operations, the graph and its backward pass (torch.autograd)."""
 
-from lenetcli.autograd.function import Function
 from lenetcli.autograd.differentiate import backward, grad
-from lenetcli.autograd.numeric import gradcheck
+from lenetcli.autograd.function import Function
 from lenetcli.autograd.modes import (
     detect_anomaly,
     enable_grad,
@@ -11,6 +10,7 @@ from lenetcli.autograd.modes import (
     set_detect_anomaly,
     set_grad_enabled,
 )
+from lenetcli.autograd.numeric import gradcheck
 from lenetcli.autograd.variable import Variable
 
 __all__ = [

@@ -35,9 +35,7 @@ def check_forward(node: Node, results: Sequence[Variable]) -> None:
         found = describe(result.array)
         if found is not None:
             place = _where(node, module_scopes[-1] if module_scopes else None)
-            raise RuntimeError(
-                f"{type(node).__name__} returned inf or NaN in its forward pass{place}: {found}"
-            )
+            raise RuntimeError(f"{type(node).__name__} returned inf or NaN in its forward pass{place}: {found}")
 
 
 def check_backward(node: Node, grads: Sequence[Array | None]) -> None:

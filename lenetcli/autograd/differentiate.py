@@ -87,9 +87,7 @@ def grad(
                 raise RuntimeError(
                     f"autograd.grad: input {i} was not used in the graph; allow_unused=True gives None for it"
                 )
-    return tuple(
-        None if a is None else wrap(s.result_class, a.copy(order="K")) for a, s in zip(arrays, sources)
-    )
+    return tuple(None if a is None else wrap(s.result_class, a.copy(order="K")) for a, s in zip(arrays, sources))
 
 
 def _tuple(tensors: Variable | Sequence[Any]) -> tuple[Any, ...]:

@@ -39,7 +39,7 @@ def run_backward(
     order = _newest_first([node for node, _ in starts])
     for (node, number), grad in zip(starts, root_grads):
         _add(buffers, node, number, grad)
-    with no_grad():
+    with no_grad(), np.errstate(all="ignore"):  # infinities and NaN are values here, as in torch
         for node in order:
             grads = buffers.pop(node, None)
             if grads is None:

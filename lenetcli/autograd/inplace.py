@@ -26,9 +26,9 @@ def assign(target: Variable, compute: Callable[..., Any], *args: Any, **kwargs: 
         tracked = target.requires_grad or any(isinstance(a, Variable) and a.requires_grad for a in args)
         if tracked:
             _refuse(target)
-        if target.requires_grad:
             source = like(target, target.array.copy(order="K"))
-            source.grad_fn, source.output_nr, source.requires_grad = target.grad_fn, target.output_nr, True
+            source.grad_fn, source.output_nr = target.grad_fn, target.output_nr
+            source.requires_grad = target.requires_grad
     if target.is_copy_of_view:
         raise NotImplementedError(
             "in-place change of a view that had to copy its memory; call clone() first, or change the base"

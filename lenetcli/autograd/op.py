@@ -129,4 +129,3 @@ class Op(Node):
                     versions.append((variable.counter, variable.counter[0]))
                     break
         self.versions = tuple(versions)
-

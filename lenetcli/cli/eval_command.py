@@ -31,7 +31,13 @@ def evaluate(
     found = measure(loaded.model, DataLoader(dataset, 256), loaded.criterion, len(loaded.source.classes))
     if as_json:
         confusion = None if found.confusion is None else found.confusion.tolist()
-        record = {"split": split, "loss": found.loss, "accuracy": found.accuracy, "count": found.count, "confusion": confusion}
+        record = {
+            "split": split,
+            "loss": found.loss,
+            "accuracy": found.accuracy,
+            "count": found.count,
+            "confusion": confusion,
+        }
         print(json.dumps(record))
         return
     from rich.console import Console

@@ -10,7 +10,12 @@ import typer
 
 
 def inspect_params(
-    what: Annotated[str, typer.Argument(help="A configuration, a run directory or a weights file.", metavar="CONFIG|RUN|FILE.safetensors")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A configuration, a run directory or a weights file.", metavar="CONFIG|RUN|FILE.safetensors"
+        ),
+    ],
     values: Annotated[bool, typer.Option("--values", help="Print the numbers too, as torch does.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -62,7 +62,9 @@ def load_either(path: str, changes: list[str]) -> Loaded:
     """
     if Path(path).is_dir():
         if changes:
-            raise ConfigError(f"{path} is a run directory; its configuration cannot be changed here: {' '.join(changes)}")
+            raise ConfigError(
+                f"{path} is a run directory; its configuration cannot be changed here: {' '.join(changes)}"
+            )
         return load_run(Path(path))
     return load_config(path, changes)
 

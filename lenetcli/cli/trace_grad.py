@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -13,9 +13,13 @@ from lenetcli.errors import ConfigError
 def trace_grad(
     what: Annotated[str, typer.Argument(help="A configuration or a run directory.", metavar="CONFIG|RUN")],
     overrides: Annotated[
-        Optional[list[str]], typer.Argument(help="Changes, such as model.layers.0.out_channels=8.", metavar="[K=V ...]", show_default=False)
+        list[str] | None,
+        typer.Argument(help="Changes, such as model.layers.0.out_channels=8.", metavar="[K=V ...]", show_default=False),
     ] = None,
-    param: Annotated[Optional[list[str]], typer.Option(help="Show .grad of this parameter (may be repeated).", show_default="first bias")] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(help="Show .grad of this parameter (may be repeated).", show_default="first bias"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Run one forward and backward pass; show the forward chain, the grad_fn graph and gradients before and after.

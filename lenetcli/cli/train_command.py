@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -22,13 +22,18 @@ class ProgressMode(str, Enum):
 
 
 def train(
-    config: Annotated[Optional[str], typer.Argument(help="The YAML file.", metavar="CONFIG", show_default=False)] = None,
+    config: Annotated[str | None, typer.Argument(help="The YAML file.", metavar="CONFIG", show_default=False)] = None,
     overrides: Annotated[
-        Optional[list[str]], typer.Argument(help="Changes, such as optimizer.lr=0.1.", metavar="[K=V ...]", show_default=False)
+        list[str] | None,
+        typer.Argument(help="Changes, such as optimizer.lr=0.1.", metavar="[K=V ...]", show_default=False),
     ] = None,
-    out: Annotated[Optional[Path], typer.Option(help="The run directory, new or empty.", show_default="runs/<name>/<NNN>")] = None,
-    resume: Annotated[Optional[Path], typer.Option(help="Continue this run, with nothing else to say.")] = None,
-    progress: Annotated[ProgressMode, typer.Option(help="How to show the run; json writes events to stdout.")] = ProgressMode.auto,
+    out: Annotated[
+        Path | None, typer.Option(help="The run directory, new or empty.", show_default="runs/<name>/<NNN>")
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(help="Continue this run, with nothing else to say.")] = None,
+    progress: Annotated[
+        ProgressMode, typer.Option(help="How to show the run; json writes events to stdout.")
+    ] = ProgressMode.auto,
 ) -> None:
     """Train a model as CONFIG says; evaluate it each epoch; write a run directory.
 
@@ -46,5 +51,7 @@ def train(
             raise ConfigError(f"--resume takes the configuration of {resume}; leave {config} away")
         raise typer.Exit(resume_run(resume, changes, progress.value))
     if config is None:
-        raise ConfigError("which configuration? Try: lenet train configs/lenet.yaml, or make one with: lenet init my.yaml")
+        raise ConfigError(
+            "which configuration? Try: lenet train configs/lenet.yaml, or make one with: lenet init my.yaml"
+        )
     raise typer.Exit(start_run(config, changes, out, progress.value))

@@ -69,7 +69,10 @@ def _follow(run: Run, place: Path, mode: Mode, resumed: bool) -> int:
 
 def _conclude(run: Run, place: Path, ended: Any) -> None:
     if run.stop is not None:
-        print(f"stopped by {run.stop} after step {ended.step}; continue with: lenet train --resume {place}", file=sys.stderr)
+        print(
+            f"stopped by {run.stop} after step {ended.step}; continue with: lenet train --resume {place}",
+            file=sys.stderr,
+        )
     best = ""
     if ended.best_epoch is not None:
         figure = f"accuracy {ended.accuracy:.4f}" if ended.accuracy is not None else f"loss {ended.loss:.6g}"

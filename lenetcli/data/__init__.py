@@ -4,7 +4,7 @@ from lenetcli.data.csv_file import CSV
 from lenetcli.data.dataset import ArrayDataset, Source, Subset, TensorDataset, random_split
 from lenetcli.data.digits import Digits
 from lenetcli.data.loader import DataLoader
-from lenetcli.data.mnist import MNIST, FashionMNIST, KMNIST
+from lenetcli.data.mnist import KMNIST, MNIST, FashionMNIST
 from lenetcli.data.npz_file import NPZ
 from lenetcli.data.random_source import Random
 

@@ -65,7 +65,9 @@ class CSV(Source):
             testing[np.flatnonzero(labels == label)[4::5]] = True
         chosen = testing if split == "test" else ~testing
         if not chosen.any():
-            raise DataError(f"{self.path}: too few lines to split: a class needs five of them; name a second file with data.test")
+            raise DataError(
+                f"{self.path}: too few lines to split: a class needs five of them; name a second file with data.test"
+            )
         return ArrayDataset(images[chosen], labels[chosen], self.preprocessing)
 
     def _read(self, path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
@@ -86,7 +88,9 @@ class CSV(Source):
             raise DataError(f"{path}: label_column {self.label_column} of {columns} columns")
         labels = table[:, self.label_column]
         if not np.isfinite(table).all() or (labels != np.floor(labels)).any() or (labels < 0).any():
-            raise DataError(f"{path}: pixels must be finite numbers, labels (column {self.label_column}) class numbers from 0")
+            raise DataError(
+                f"{path}: pixels must be finite numbers, labels (column {self.label_column}) class numbers from 0"
+            )
         pixels = np.delete(table, self.label_column, axis=1)
         return pixels.reshape(-1, *self.shape), labels.astype(np.int64)
 
@@ -105,6 +109,8 @@ def _check_columns(path: Path, columns: int, skip: int) -> None:
         number = skip
         for number, line in enumerate(itertools.islice(file, skip, None), skip + 1):
             if line.strip() and line.count(",") + 1 != columns:
-                raise DataError(f"{path}:{number}: {line.count(',') + 1} columns, wanted {columns} (a label and the pixels)")
+                raise DataError(
+                    f"{path}:{number}: {line.count(',') + 1} columns, wanted {columns} (a label and the pixels)"
+                )
     if number == skip:
         raise DataError(f"{path}: no lines of data")

@@ -31,9 +31,7 @@ class Digits(Source):
 
     classes = tuple("0123456789")
 
-    def __init__(
-        self, resize: tuple[int, int] | None = None, normalize: tuple[Numbers, Numbers] | None = None
-    ) -> None:
+    def __init__(self, resize: tuple[int, int] | None = None, normalize: tuple[Numbers, Numbers] | None = None) -> None:
         super().__init__()
         self.preprocessing = Preprocessing(1 / 16, resize, normalize)
 

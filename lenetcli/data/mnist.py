@@ -50,7 +50,9 @@ class MNIST(Source):
         images = read_idx(*self._find(images_file, IMAGES))
         labels = read_idx(*self._find(labels_file, LABELS))
         if len(images) != len(labels):
-            raise DataError(f"{self.root}: {len(images):,} images in {images_file}, {len(labels):,} labels in {labels_file}")
+            raise DataError(
+                f"{self.root}: {len(images):,} images in {images_file}, {len(labels):,} labels in {labels_file}"
+            )
         if labels.max(initial=0) >= len(self.classes):
             raise DataError(f"{self.root / labels_file}: label {labels.max()} of {len(self.classes)} classes")
         return ArrayDataset(images[:, None], labels.astype(np.int64), self.preprocessing)

@@ -49,7 +49,9 @@ class NPZ(Source):
         if x.ndim == 3:
             x = x[:, None]
         if x.ndim != 4 or x.dtype.kind not in "biuf":
-            raise DataError(f"{self.path}: x_{split}: wanted numbers (N, C, H, W) or (N, H, W), got {x.dtype} {list(x.shape)}")
+            raise DataError(
+                f"{self.path}: x_{split}: wanted numbers (N, C, H, W) or (N, H, W), got {x.dtype} {list(x.shape)}"
+            )
         if len(x) != len(y) or len(x) == 0:
             raise DataError(f"{self.path}: x_{split} has {len(x)} samples, y_{split} {len(y)}")
         if y.dtype.kind in "iu":

@@ -60,9 +60,7 @@ def conv2d_input_grad(
     return logical(np.ascontiguousarray(d_x[:, pad_h : pad_h + h, pad_w : pad_w + w]))
 
 
-def _columns(
-    x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, out: Pair, groups: int
-) -> Array:
+def _columns(x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, out: Pair, groups: int) -> Array:
     """im2col of a stored image: (C, H, W, N) -> (G, C / G K L, P Q N), one block copy per tap."""
     c, n = x.shape[0], x.shape[-1]
     if kernel == stride == (1, 1) and padding == (0, 0):

@@ -73,7 +73,6 @@ def _lowest(x: Array) -> float | int:
 def _overhang(image: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, out: Pair) -> Pair:
     """How far the last windows reach past the padded image (with ceil_mode)."""
     rows, columns = (
-        max(0, (out[d] - 1) * stride[d] + dilation[d] * (kernel[d] - 1) + 1 - image[d] - 2 * padding[d])
-        for d in (0, 1)
+        max(0, (out[d] - 1) * stride[d] + dilation[d] * (kernel[d] - 1) + 1 - image[d] - 2 * padding[d]) for d in (0, 1)
     )
     return rows, columns

@@ -121,7 +121,9 @@ class Module:
         """Adds a parameter, or a place for one."""
         _check_name(self, name)
         if param is not None and not isinstance(param, Parameter):
-            raise TypeError(f"cannot assign {type(param).__name__!r} object to parameter {name!r} (nn.Parameter required)")
+            raise TypeError(
+                f"cannot assign {type(param).__name__!r} object to parameter {name!r} (nn.Parameter required)"
+            )
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
@@ -132,7 +134,9 @@ class Module:
         """
         _check_name(self, name)
         if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(f"cannot assign {type(tensor).__name__!r} object to buffer {name!r} (Tensor or None required)")
+            raise TypeError(
+                f"cannot assign {type(tensor).__name__!r} object to buffer {name!r} (Tensor or None required)"
+            )
         self._buffers[name] = tensor
         transient: set[str] = self.__dict__["_transient"]
         transient.discard(name)
@@ -276,7 +280,9 @@ class Module:
             child = module._modules.get(name)
             if child is None:
                 have = ", ".join(module._modules) or "no modules"
-                raise AttributeError(f"{type(module).__name__} has no submodule {name!r} (of {target!r}); it has {have}")
+                raise AttributeError(
+                    f"{type(module).__name__} has no submodule {name!r} (of {target!r}); it has {have}"
+                )
             module = child
         return module
 
@@ -430,9 +436,7 @@ def _check_name(module: Module, name: str) -> None:
         raise AttributeError("cannot register before Module.__init__() call")
     if not isinstance(name, str) or not name or "." in name:
         raise KeyError(f"a name must be text without dots and not empty, got {name!r}")
-    taken = hasattr(module, name) and not any(
-        name in t for t in (module._parameters, module._buffers, module._modules)
-    )
+    taken = hasattr(module, name) and not any(name in t for t in (module._parameters, module._buffers, module._modules))
     if taken:
         raise KeyError(f"attribute {name!r} already exists")
 

@@ -1,4 +1,4 @@
-"""Arithmetic with broadcasting: add, sub, mul, div, pow, neg."""
+"""Sums and products with broadcasting: add, sub, mul, neg, and the combinations addcmul, addcdiv and lerp."""
 
 from __future__ import annotations
 
@@ -7,19 +7,32 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.variable import Variable
 from lenetcli.ops.methods import method
-from lenetcli.ops.operands import floating, together
+from lenetcli.ops.operands import all_together, quiet, together
 
 if TYPE_CHECKING:
     from lenetcli._tensor import Tensor
 
 
+def check_alpha(name: str, alpha: Any, kind: np.dtype[Any]) -> None:
+    """Refuses a factor of a higher category than the values: it would be cut off silently."""
+    if isinstance(alpha, bool) and kind.kind != "b":
+        raise RuntimeError(f"{name}: a boolean factor is only supported for boolean results, these are {kind}")
+    if isinstance(alpha, float) and kind.kind != "f":
+        raise RuntimeError(f"{name}: for integral tensors the factor must not be a floating-point number, got {alpha}")
+
+
 class Add(Op):
     @staticmethod
+    @quiet
     def forward(ctx: Any, a: Any, b: Any, *, alpha: float) -> Any:
         ctx.alpha = alpha
         a, b = together(a, b)
-        return a + b if alpha == 1 else a + alpha * b
+        if alpha == 1 and alpha is not True:
+            return a + b
+        check_alpha("add", alpha, a.dtype)
+        return a + b * alpha
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
@@ -48,16 +61,24 @@ def add(input: Tensor, other: Tensor | float, *, alpha: float = 1) -> Tensor:
 
 class Sub(Op):
     @staticmethod
+    @quiet
     def forward(ctx: Any, a: Any, b: Any, *, alpha: float) -> Any:
         ctx.alpha = alpha
+        if _is_boolean(a) or _is_boolean(b):
+            raise RuntimeError("sub: subtraction with a bool tensor is not supported; use logical_xor, ^ or ~")
         a, b = together(a, b)
-        if a.dtype == np.bool_ and getattr(b, "dtype", None) == np.bool_:
-            raise RuntimeError("sub: subtraction of two bool tensors is not supported; use logical_xor or ~")
-        return a - b if alpha == 1 else a - alpha * b
+        if alpha == 1 and alpha is not True:
+            return a - b
+        check_alpha("sub", alpha, a.dtype)
+        return a - b * alpha
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         return grad, grad * -ctx.alpha
+
+
+def _is_boolean(x: Any) -> bool:
+    return isinstance(x, bool) or getattr(x, "dtype", None) == np.bool_
 
 
 @method(in_place=True, aliases=("subtract",))
@@ -74,6 +95,7 @@ def sub(input: Tensor, other: Tensor | float, *, alpha: float = 1) -> Tensor:
 
 class Mul(Op):
     @staticmethod
+    @quiet
     def forward(ctx: Any, a: Any, b: Any) -> Any:
         ctx.save(a, b)
         a, b = together(a, b)
@@ -99,25 +121,6 @@ def mul(input: Tensor, other: Tensor | float) -> Tensor:
     return Mul.apply(input, other)
 
 
-class Div(Op):
-    @staticmethod
-    def forward(ctx: Any, a: Any, b: Any) -> Any:
-        a, b = together(a, b)
-        if a.dtype.kind != "f":
-            a = floating(a)
-            b = floating(b) if hasattr(b, "dtype") else b
-        ctx.save(a, b)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            return a / b
-
-    @staticmethod
-    def backward(ctx: Any, grad: Any) -> Any:
-        a, b = ctx.saved
-        need_a, need_b = ctx.needs_input_grad
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            return grad / b if need_a else None, -grad * a / (b * b) if need_b else None
-
-
 class Neg(Op):
     @staticmethod
     def forward(ctx: Any, x: Any) -> Any:
@@ -140,3 +143,116 @@ def neg(input: Tensor) -> Tensor:
         tensor([-1.,  2.])
     """
     return Neg.apply(input)
+
+
+@method
+def positive(input: Tensor) -> Tensor:
+    """The tensor itself. Source: torch.positive.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.positive(lenet.tensor([-1]))
+        tensor([-1])
+    """
+    if input.array.dtype == np.bool_:
+        raise RuntimeError("positive: the + of a bool tensor is not supported")
+    return input
+
+
+class Addcmul(Op):
+    @staticmethod
+    @quiet
+    def forward(ctx: Any, x: Any, a: Any, b: Any, *, value: float) -> Any:
+        x, a, b = all_together(x, a, b)
+        check_alpha("addcmul", value, x.dtype)
+        ctx.value = value
+        ctx.save(a, b)
+        return x + (a * value) * b
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        a, b = ctx.saved
+        return grad, grad * (b * ctx.value), grad * (a * ctx.value)
+
+
+@method(in_place=True)
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """A product added: `input + value * tensor1 * tensor2`, with broadcasting. Source: torch.addcmul.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.addcmul(lenet.ones(2), lenet.tensor([1.0, 2.0]), lenet.tensor([3.0]), value=10)
+        tensor([31., 61.])
+    """
+    return Addcmul.apply(input, tensor1, tensor2, value=value)
+
+
+class Addcdiv(Op):
+    @staticmethod
+    @quiet
+    def forward(ctx: Any, x: Any, a: Any, b: Any, *, value: float) -> Any:
+        if a.dtype.kind != "f" and b.dtype.kind != "f":
+            raise RuntimeError("addcdiv: integer division is not supported; convert tensor1 or tensor2 to float first")
+        x, a, b = all_together(x, a, b)
+        ctx.value = value
+        ctx.save(a, b)
+        return x + (a * value) / b
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        a, b = ctx.saved
+        return grad, grad * (ctx.value / b), -grad * (a * ctx.value / (b * b))
+
+
+@method(in_place=True)
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """A quotient added: `input + value * tensor1 / tensor2`, with broadcasting. Source: torch.addcdiv.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.addcdiv(lenet.ones(2), lenet.tensor([1.0, 2.0]), lenet.tensor([4.0]))
+        tensor([1.2500, 1.5000])
+    """
+    return Addcdiv.apply(input, tensor1, tensor2, value=value)
+
+
+class Lerp(Op):
+    @staticmethod
+    @quiet
+    def forward(ctx: Any, start: Any, end: Any, weight: Any) -> Any:
+        weighed = (weight,) if isinstance(weight, np.ndarray) else ()
+        if any(x.dtype != start.dtype for x in (end, *weighed)):
+            raise RuntimeError(
+                f"lerp: expected dtype {start.dtype} for `end` and `weight`, got {', '.join(str(x.dtype) for x in (end, *weighed))}"
+            )
+        if start.dtype.kind != "f":
+            raise NotImplementedError(f"lerp: not implemented for {start.dtype}; convert to float first")
+        start, end, *_ = all_together(start, end, *weighed)
+        ctx.save(start, end, weight)
+        span = end - start
+        near_start = np.abs(weight) < 0.5
+        if isinstance(near_start, np.ndarray):
+            return np.where(near_start, start + weight * span, end - span * (1 - weight))
+        return start + weight * span if near_start else end - span * (1 - weight)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        start, end, weight = ctx.saved
+        return grad * (1 - weight), grad * weight, grad * (end - start) if ctx.needs_input_grad[2] else None
+
+
+@method(in_place=True)
+def lerp(input: Tensor, end: Tensor, weight: Tensor | float) -> Tensor:
+    """A point between two tensors: `input + weight * (end - input)`, with broadcasting. Source: torch.lerp.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.lerp(lenet.zeros(2), lenet.tensor([1.0, 4.0]), 0.25)
+        tensor([0.2500, 1.0000])
+    """
+    if not isinstance(end, Variable):
+        raise TypeError(f"lerp: end must be a tensor, got {type(end).__name__}")
+    return Lerp.apply(input, end, weight)
+
+
+subtract, multiply, negative = sub, mul, neg

@@ -42,8 +42,10 @@ class Clone(Op):
 
 
 @method
-def clone(input: Tensor) -> Tensor:
+def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """The same values in new memory, inside the graph: gradients flow through. Source: torch.clone.
+
+    `memory_format` is accepted and has no effect, here and in its like: the order in memory is the ops' own affair.
 
     Example:
         >>> import lenetcli as lenet
@@ -60,7 +62,7 @@ for _name, _dtype in {
     "char": int8, "byte": uint8, "bool": bool_,
 }.items():  # fmt: skip
 
-    def _convert(self: Any, _kind: np.dtype[Any] = _dtype.numpy) -> Any:
+    def _convert(self: Any, memory_format: Any = None, *, _kind: np.dtype[Any] = _dtype.numpy) -> Any:
         return cast(self, _kind)
 
     _convert.__name__ = _name

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 class Convolution(Op):
     @staticmethod
     def forward(
-        ctx: Any, x: Array, weight: Array, bias: Array | None, *, stride: Pair, padding: Pair, dilation: Pair, groups: int
+        ctx: Any,
+        x: Array,
+        weight: Array,
+        bias: Array | None,
+        *,
+        stride: Pair,
+        padding: Pair,
+        dilation: Pair,
+        groups: int,
     ) -> Array:
         ctx.save(x, weight)
         ctx.geometry = stride, padding, dilation, groups

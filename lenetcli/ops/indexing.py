@@ -28,7 +28,10 @@ def is_basic(index: Any) -> bool:
     """True for integers, slices, None and ...: NumPy and torch give a view for these."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(
-        p is None or p is Ellipsis or isinstance(p, slice) or (isinstance(p, (int, np.integer)) and p is not True and p is not False)
+        p is None
+        or p is Ellipsis
+        or isinstance(p, slice)
+        or (isinstance(p, (int, np.integer)) and p is not True and p is not False)
         for p in parts
     )
 

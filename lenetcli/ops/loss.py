@@ -131,5 +131,7 @@ def cross_entropy(input: Tensor, target: Tensor, reduction: str = "mean") -> Ten
     """Cross entropy between logits (N, C) and class indices (N,)."""
     check_reduction(reduction)
     if input.array.ndim != 2 or target.array.shape != input.array.shape[:1]:
-        raise ShapeError(f"cross_entropy: wanted logits (N, C) and targets (N,), got {list(input.array.shape)}, {list(target.array.shape)}")
+        raise ShapeError(
+            f"cross_entropy: wanted logits (N, C) and targets (N,), got {list(input.array.shape)}, {list(target.array.shape)}"
+        )
     return NllLoss.apply(LogSoftmax.apply(input, dim=1), target, reduction=reduction)

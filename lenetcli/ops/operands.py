@@ -11,6 +11,8 @@ from lenetcli.autograd.dtypes import get_default_dtype, result_type
 from lenetcli.autograd.variable import Array
 from lenetcli.errors import ShapeError
 
+quiet = np.errstate(all="ignore")  # as a decorator: infinities and NaN are values here, as in torch, no warnings
+
 
 def together(a: Any, b: Any) -> tuple[Any, Any]:
     """Two operands (arrays or numbers) in the type that torch gives their result, ready for a NumPy function.
@@ -30,8 +32,29 @@ def together(a: Any, b: Any) -> tuple[Any, Any]:
     return _as(a, kind), _as(b, kind)
 
 
+def all_together(*arrays: Any) -> tuple[Any, ...]:
+    """Any number of operands in the type of their result; `together` for more than two.
+
+    Raises:
+        TypeError: an operand is neither tensor nor number.
+        ShapeError: the shapes do not broadcast.
+    """
+    broadcast_shape(*(x.shape for x in arrays if isinstance(x, np.ndarray)))
+    kind = result_type(*arrays)
+    return tuple(_as(x, kind) for x in arrays)
+
+
+def both_floating(a: Any, b: Any) -> tuple[Any, Any]:
+    """`together`, then integers and booleans as the default floating-point type."""
+    a, b = together(a, b)
+    if a.dtype.kind == "f":
+        return a, b
+    kind = get_default_dtype().numpy
+    return _as(a, kind), _as(b, kind)
+
+
 def _as(x: Any, kind: np.dtype[Any]) -> Any:
-    return x.astype(kind, copy=False) if hasattr(x, "dtype") else kind.type(x)
+    return np.asarray(x).astype(kind, copy=False)
 
 
 def broadcast_shape(*shapes: Sequence[int]) -> tuple[int, ...]:

@@ -79,10 +79,16 @@ def max_pool2d(
             f"max_pool2d: expected input (N, C, H, W) or (C, H, W), got {list(x.shape)}; "
             "unsqueeze(0) adds a missing dimension"
         )
-    window, border, spread = pair("kernel_size", kernel_size, 1), pair("padding", padding, 0), pair("dilation", dilation, 1)
+    window, border, spread = (
+        pair("kernel_size", kernel_size, 1),
+        pair("padding", padding, 0),
+        pair("dilation", dilation, 1),
+    )
     steps = window if stride is None or stride == () else pair("stride", stride, 1)
     if 2 * border[0] > window[0] or 2 * border[1] > window[1]:
-        raise ShapeError(f"max_pool2d: pad should be at most half of kernel size, got pad={border}, kernel_size={window}")
+        raise ShapeError(
+            f"max_pool2d: pad should be at most half of kernel size, got pad={border}, kernel_size={window}"
+        )
     out = [extent(x.shape[2 + d], window[d], steps[d], border[d], spread[d], ceil_mode) for d in (0, 1)]
     if min(out) < 1:
         raise ShapeError(

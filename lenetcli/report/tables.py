@@ -13,7 +13,9 @@ from lenetcli.train.evaluate import Evaluation
 
 def plain_table(title: str | None = None, caption: str | None = None) -> Table:
     """The house's table: a header rule and no frame, so that it reads well when piped."""
-    return Table(box=box.SIMPLE_HEAD, title=title, caption=caption, title_justify="left", caption_justify="left", pad_edge=False)
+    return Table(
+        box=box.SIMPLE_HEAD, title=title, caption=caption, title_justify="left", caption_justify="left", pad_edge=False
+    )
 
 
 def figure(value: float | None) -> str:

@@ -1,9 +1,9 @@
 """Checkpoints: one directory each, whole or not there, verified when loaded.
 
-    checkpoints/000450/model.safetensors       weights and buffers
-                       optimizer.safetensors   its tensors, "<parameter number>.<name>"
-                       state.json              numbers, random state, progress, and the sha256 of the other two
-    checkpoints/latest                          the name of the newest directory
+checkpoints/000450/model.safetensors       weights and buffers
+                   optimizer.safetensors   its tensors, "<parameter number>.<name>"
+                   state.json              numbers, random state, progress, and the sha256 of the other two
+checkpoints/latest                          the name of the newest directory
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """The run directory: made once, never overwritten.
 
-    config.yaml        the configuration, fully resolved: training from it repeats the run
-    environment.json   versions, processor, threads, commit
-    metrics.jsonl      one event a line
-    model.safetensors  the best weights so far
-    checkpoints/       see checkpoint.py
+config.yaml        the configuration, fully resolved: training from it repeats the run
+environment.json   versions, processor, threads, commit
+metrics.jsonl      one event a line
+model.safetensors  the best weights so far
+checkpoints/       see checkpoint.py
 """
 
 from __future__ import annotations

@@ -33,7 +33,9 @@ def fit(run: Run) -> Iterator[Event]:
             yield Saved(max(run.progress.epoch, 1), run.progress.step, str(path), better)
     p = run.progress
     reason = "interrupted" if run.stop else "finished"
-    yield Ended(max(p.epoch, 1), p.step, reason, time.perf_counter() - began, p.best_epoch, p.best_loss, p.best_accuracy)
+    yield Ended(
+        max(p.epoch, 1), p.step, reason, time.perf_counter() - began, p.best_epoch, p.best_loss, p.best_accuracy
+    )
 
 
 def train_epoch(run: Run) -> Iterator[Event]:

@@ -25,7 +25,9 @@ def test_results_of_mixed_operands_have_torchs_type() -> None:
     for a, b in itertools.product(dtypes.ALL, repeat=2):
         for shape_a, shape_b in itertools.product([(), (2,)], repeat=2):
             ours = lenet.ones(*shape_a, dtype=a) * lenet.ones(*shape_b, dtype=b)
-            theirs = torch.ones(shape_a, dtype=getattr(torch, a.name)) * torch.ones(shape_b, dtype=getattr(torch, b.name))
+            theirs = torch.ones(shape_a, dtype=getattr(torch, a.name)) * torch.ones(
+                shape_b, dtype=getattr(torch, b.name)
+            )
             assert str(ours.dtype) == str(theirs.dtype), (a, shape_a, b, shape_b)
         for value in values:
             ours, theirs = lenet.ones(2, dtype=a) * value, torch.ones(2, dtype=getattr(torch, a.name)) * value

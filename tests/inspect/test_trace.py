@@ -33,7 +33,23 @@ def test_the_tutorials_chain_and_first_steps(parts: Any) -> None:
     model, x, y = parts
     found = trace(model, nn.MSELoss(), x, y, ["0.bias"])
     assert found.forward == (
-        "input conv2d relu maxpool2d conv2d relu maxpool2d view linear relu linear relu linear MSELoss loss".split()
+        [
+            "input",
+            "conv2d",
+            "relu",
+            "maxpool2d",
+            "conv2d",
+            "relu",
+            "maxpool2d",
+            "view",
+            "linear",
+            "relu",
+            "linear",
+            "relu",
+            "linear",
+            "MSELoss",
+            "loss",
+        ]
     )
     assert found.first_steps == ["MseLossBackward", "AddmmBackward", "AccumulateGrad"]
 

@@ -103,7 +103,11 @@ def test_values_types_and_gradients_equal_torch(sample: Sample, kind: type, orde
         if leaf.grad is not None:
             assert leaf.grad.dtype is leaf.dtype
             np.testing.assert_allclose(
-                leaf.grad.numpy(), expected.grad.numpy(), rtol=10 * tolerance, atol=10 * tolerance, err_msg=f"gradient {i}"
+                leaf.grad.numpy(),
+                expected.grad.numpy(),
+                rtol=10 * tolerance,
+                atol=10 * tolerance,
+                err_msg=f"gradient {i}",
             )
 
 

@@ -90,7 +90,9 @@ def test_evaluation_restores_the_mode_and_uses_no_gradients() -> None:
 
 def test_a_diverging_loss_ends_the_run_and_names_the_step() -> None:
     run = digits_run(lr=1e30)
-    with pytest.raises(DivergedError, match=r"the loss became (nan|inf) at step \d+ \(epoch 1, batch \d+\) with lr 1e\+30"):
+    with pytest.raises(
+        DivergedError, match=r"the loss became (nan|inf) at step \d+ \(epoch 1, batch \d+\) with lr 1e\+30"
+    ):
         list(fit(run))
 
 

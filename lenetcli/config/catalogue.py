@@ -1,0 +1,124 @@
+"""Which classes each section of a config may name, and finding them by name.
+
+    section     classes
+    layers      what lenetcli.nn exports: Modules that are no losses
+    loss        what lenetcli.nn exports from its file loss.py
+    optimizer   what lenetcli.optim exports
+    scheduler   what lenetcli.optim.lr_scheduler exports
+    data        what lenetcli.data exports: Sources
+
+Besides, any section may name a class of the user's own: `my_nets.py:Net`. Modules are imported on the first look-up.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from lenetcli.config import own
+from lenetcli.config.derive import NotFromConfig, arguments
+from lenetcli.config.explain import did_you_mean, quoted
+from lenetcli.config.own import NoSuchClass
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a section's components are.
+
+    Args:
+        kind: what messages call one.
+        module: where the classes are exported.
+        base_name: the class in `module` that all are subclasses of.
+        section: the section's key.
+    """
+
+    kind: str
+    module: str
+    base_name: str
+    section: str
+
+    @cached_property
+    def base(self) -> type:
+        """The class that all are subclasses of."""
+        base: type = getattr(importlib.import_module(self.module), self.base_name)
+        return base
+
+    @cached_property
+    def classes(self) -> dict[str, type]:
+        """Every class that a config may name, by name."""
+        module = importlib.import_module(self.module)
+        exported = {name: getattr(module, name) for name in module.__all__}
+        return {name: cls for name, cls in exported.items() if inspect.isclass(cls) and self._offers(cls)}
+
+    def _offers(self, cls: type) -> bool:
+        if not issubclass(cls, self.base) or cls is self.base:
+            return False
+        if (cls.__module__.rpartition(".")[2] == "loss") != (self.kind == "loss") and self.base_name == "Module":
+            return False
+        if _is_container(cls) and not takes_layers(cls):
+            return False
+        try:
+            arguments(cls, self.base)
+        except NotFromConfig:
+            return False
+        return True
+
+    def find(self, name: str, directory: Path) -> type:
+        """The class that a `type` names.
+
+        Args:
+            name: a class's name, or `file.py:Class`.
+            directory: where the path of a user's file starts.
+
+        Raises:
+            NoSuchClass: there is no such class, or it is of another kind.
+            NotFromConfig: a config cannot construct it.
+        """
+        if own.is_own(name):
+            cls = own.load(name, directory)
+            if not issubclass(cls, self.base):
+                what = f"{self.module}.{self.base_name}"
+                raise NoSuchClass(f"{cls.__name__} is no subclass of {what}, so it cannot be a {self.kind}")
+            arguments(cls, self.base)
+            return cls
+        if name in self.classes:
+            return self.classes[name]
+        exported = getattr(importlib.import_module(self.module), name, None) if name.isidentifier() else None
+        if inspect.isclass(exported) and issubclass(exported, self.base) and exported is not self.base:
+            arguments(exported, self.base)
+        for other in ROLES.values():
+            if other is not self and name in other.classes:
+                raise NoSuchClass(f"{name} is a {other.kind}, not a {self.kind}", f"it belongs under {other.section}")
+        raise NoSuchClass(f"unknown {self.kind} {quoted(name)}", *self._hints(name))
+
+    def _hints(self, name: str) -> tuple[str, ...]:
+        if re.search(r"\.py\b", name):
+            return ("a class of your own is written my_nets.py:Net",)
+        hints = did_you_mean(name, self.classes)
+        if hints or len(self.classes) > 20:
+            return hints or ("`lenet layers` lists what there is",)
+        return (f"there are {', '.join(self.classes)}",)
+
+
+def takes_layers(cls: type) -> bool:
+    """The class is a block: its config has the key `layers`, and its constructor takes modules one by one."""
+    names = {base.__name__ for base in cls.__mro__}
+    parameters = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]  # of this very class
+    return "Sequential" in names and any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
+
+
+def _is_container(cls: type) -> bool:
+    return cls.__module__ == "lenetcli.nn.container"
+
+
+ROLES = {
+    "layers": Role("layer", "lenetcli.nn", "Module", "model.layers"),
+    "loss": Role("loss", "lenetcli.nn", "Module", "loss"),
+    "optimizer": Role("optimizer", "lenetcli.optim", "Optimizer", "optimizer"),
+    "scheduler": Role("scheduler", "lenetcli.optim.lr_scheduler", "LRScheduler", "scheduler"),
+    "data": Role("data source", "lenetcli.data", "Source", "data"),
+}

@@ -1,0 +1,156 @@
+"""One `{type: ..., ...}` entry of a config: a layer, a loss, an optimizer, a scheduler, a data source."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from lenetcli.config import own
+from lenetcli.config.catalogue import Role, takes_layers
+from lenetcli.config.derive import NotFromConfig, String, arguments, schema_of
+from lenetcli.config.explain import KeyPath, Problem, did_you_mean, dotted
+from lenetcli.config.text import Node
+from lenetcli.config.wording import explained, got
+
+
+@dataclass(frozen=True)
+class Component:
+    """A class and the arguments that the config gives for it.
+
+    Args:
+        type: the class's name; for a user's own class the file's absolute path, a colon and the name.
+        args: the arguments given, checked: lists are tuples where the constructor wants tuples, integers are floats
+            where it wants floats. A nested component is a Component.
+        name: the layer's name in the model; None where the config gives none.
+        layers: the layers of a block, such as Sequential.
+        cls: the class.
+        path: the place in the config, as in "model.layers[3]".
+    """
+
+    type: str
+    args: dict[str, Any]
+    name: str | None = None
+    layers: tuple[Component, ...] = ()
+    cls: Any = field(default=None, compare=False, repr=False)
+    path: str = field(default="", compare=False, repr=False)
+
+
+class ComponentReader:
+    """Reads components out of the tree; problems are collected, and a component that has some is None.
+
+    Args:
+        directory: where the paths of users' files start.
+        problems: the list to add to.
+    """
+
+    def __init__(self, directory: Path, problems: list[Problem]) -> None:
+        self.directory, self.problems = directory, problems
+
+    def read(self, node: Node, path: KeyPath, role: Role) -> Component | None:
+        """The component that a mapping describes."""
+        before = len(self.problems)
+        found = self._class(node, path, role)
+        if found is None:
+            return None
+        type_node, name, cls = found
+        assert node.mapping is not None
+        layers: tuple[Component, ...] = ()
+        block = role.kind == "layer" and takes_layers(cls)
+        extra = {
+            "type": String,
+            **({"name": String} if role.kind == "layer" else {}),
+            **({"layers": list} if block else {}),
+        }
+        if block and "layers" not in node.mapping:
+            self.problems.append(
+                Problem(type_node.span, (*path, "layers"), f"missing: {cls.__name__} needs a list of layers")
+            )
+        elif block:
+            layers = self.read_list(node.mapping["layers"], (*path, "layers"), role)
+        known = arguments(cls, role.base)
+        values = {key: child.plain() for key, child in node.mapping.items() if key not in extra}
+        for argument in known:
+            child = node.mapping.get(argument.name)
+            if argument.nested and child is not None and child.value is not None:
+                one = child.mapping is not None
+                inner = (*path, argument.name)
+                values[argument.name] = (
+                    self.read(child, inner, role) if one else list(self.read_list(child, inner, role))
+                )
+        try:
+            args = schema_of(cls, role.base).validate_python(values)
+        except ValidationError as error:
+            fields = {**{argument.name: argument.annotation for argument in known}, **extra}
+            noun = f"argument of {cls.__name__}"
+            self.problems += explained(error, node, path, fields, noun, cls.__name__, type_node.span)
+        label = self._label(node, path) if "name" in extra else None
+        if len(self.problems) > before:
+            return None
+        return Component(name, args, label, layers, cls, dotted(path))
+
+    def read_list(self, node: Node, path: KeyPath, role: Role) -> tuple[Component, ...]:
+        """The components of a list; their names must differ."""
+        if not isinstance(node.value, list) or not node.value:
+            what = "an empty list" if node.value == [] else got(node.plain())
+            self.problems.append(Problem(node.span, path, f"wanted a list of {role.kind}s, got {what}"))
+            return ()
+        seen: dict[Any, Node] = {}
+        for i, child in enumerate(node.value):
+            name = child.mapping.get("name") if child.mapping and role.kind == "layer" else None
+            if name is not None and isinstance(name.value, str):
+                first = seen.setdefault(name.value, name)
+                if first is not name:
+                    message = f"name {name.value} given twice; first at {first.span}"
+                    self.problems.append(Problem(name.span, (*path, i, "name"), message))
+        read = [self.read(child, (*path, i), role) for i, child in enumerate(node.value)]
+        return tuple(component for component in read if component is not None)
+
+    def _class(self, node: Node, path: KeyPath, role: Role) -> tuple[Node, str, Any] | None:
+        if node.mapping is None:
+            word = node.value if isinstance(node.value, str) and node.value.isidentifier() else ""
+            hints = (f"write {{type: {word}}}",) if word else ()
+            message = f"wanted a {role.kind} like {{type: ...}}, got {got(node.plain())}"
+            self.problems.append(Problem(node.span, path, message, hints))
+            return None
+        type_node = node.mapping.get("type")
+        if type_node is None:
+            misspelt = next((key for key in node.mapping if did_you_mean(key, ["type"])), None)
+            if misspelt is None:
+                message = f"missing: wanted the name of a {role.kind}"
+                self.problems.append(Problem(node.span, (*path, "type"), message))
+            else:
+                where = node.keys[misspelt]
+                self.problems.append(Problem(where, (*path, misspelt), "unknown key", ("did you mean type?",)))
+            return None
+        name = type_node.value
+        if not isinstance(name, str):
+            message = f"wanted the name of a {role.kind}, got {got(type_node.plain())}"
+            self.problems.append(Problem(type_node.span, (*path, "type"), message))
+            return None
+        try:
+            cls = role.find(name, self.directory)
+        except (own.NoSuchClass, NotFromConfig) as error:
+            hints = getattr(error, "hints", ())
+            self.problems.append(Problem(type_node.span, (*path, "type"), str(error), hints))
+            return None
+        return type_node, own.absolute(name, self.directory) if own.is_own(name) else name, cls
+
+    def _label(self, node: Node, path: KeyPath) -> str | None:
+        """The `name` of a layer: it becomes an attribute of the model and part of its weights' names."""
+        name = node.mapping.get("name") if node.mapping else None
+        if name is None:
+            return None
+        if isinstance(name.value, str) and re.fullmatch(r"[A-Za-z_]\w{0,99}", name.value, re.ASCII):
+            from lenetcli.nn import Sequential
+
+            if not hasattr(Sequential(), name.value):
+                return name.value
+            message = f"{name.value} is taken: every module has an attribute of that name"
+        else:
+            message = f"wanted a name of letters, digits and '_', got {got(name.plain())}"
+        self.problems.append(Problem(name.span, (*path, "name"), message))
+        return None

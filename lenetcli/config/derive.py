@@ -1,0 +1,197 @@
+"""A constructor's typed signature, read as the schema of the config keys that call it.
+
+    def __init__(self, out_channels: int, kernel_size: int | tuple[int, int], bias: bool = True)
+
+becomes the keys `out_channels` (an integer, required), `kernel_size` (an integer or a list of 2 integers, required)
+and `bias` (true or false). Nothing else describes a layer, so nothing can disagree with it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AnySet
+from dataclasses import dataclass
+from functools import cache
+from os import PathLike
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from pydantic import ConfigDict, Field, Strict, TypeAdapter
+from typing_extensions import NotRequired, TypedDict
+
+from lenetcli.errors import ConfigError
+
+HIDDEN = frozenset({"self", "params", "optimizer", "device", "dtype"})  # build's to give, never a config's
+
+Integer = Annotated[int, Strict(), Field(ge=-(2**63), le=2**63 - 1)]
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+Boolean = Annotated[bool, Strict()]
+String = Annotated[str, Strict()]
+Numbers = list[Number] | list[list[Number]]  # what a config writes where the constructor wants a tensor
+
+_EXACT: dict[Any, Any] = {int: Integer, float: Number, bool: Boolean, str: String, type(None): None, object: Any}
+_SECTION_OF_DOC = re.compile(r"^Args:\n((?:[ ]+.*\n|\n)+)", re.MULTILINE)
+_ENTRY_OF_DOC = re.compile(r"^ {4}(\w+): (.*(?:\n {6,}.*)*)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One constructor argument that a config may give.
+
+    Args:
+        name: the key.
+        annotation: its type, as pydantic checks it.
+        required: the config must give it.
+        default: the constructor's default; `inspect.Parameter.empty` where there is none.
+        description: its entry in the class's docstring.
+        inferred: build takes it from the layer before when the config does not give it.
+        nested: it holds components of the same section (`SequentialLR.schedulers`).
+        is_tensor: the constructor wants a tensor, the config gives lists of numbers.
+    """
+
+    name: str
+    annotation: Any
+    required: bool
+    default: Any
+    description: str
+    inferred: bool
+    nested: bool
+    is_tensor: bool
+
+
+class NotFromConfig(ConfigError):
+    """A class that a config cannot construct, because an argument it must have cannot be written in YAML."""
+
+
+@cache
+def arguments(cls: type, base: type) -> tuple[Argument, ...]:
+    """The arguments that a config may give to a class, in the order of its constructor.
+
+    Args:
+        cls: the class.
+        base: the base of its section's classes; an argument of that type is a nested component.
+
+    Raises:
+        NotFromConfig: a required argument is a function, or annotations cannot be read.
+    """
+    try:
+        parameters = list(inspect.signature(cls.__init__).parameters.values())  # type: ignore[misc]  # of this very class
+        hints = get_type_hints(cls.__init__, include_extras=True)  # type: ignore[misc]
+    except (NameError, TypeError, ValueError, AttributeError, SyntaxError) as error:
+        raise NotFromConfig(f"the type annotations of {cls.__name__}.__init__ cannot be read: {error}") from None
+    inferred = getattr(cls, "from_input", {})
+    texts = _described(cls)
+    found = []
+    for parameter in parameters[1:]:
+        name, kind = parameter.name, parameter.kind
+        if name in HIDDEN or kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        has_default = parameter.default is not parameter.empty
+        annotation = hints.get(name, Any)
+        expressed = _expressed(annotation, base)
+        if expressed is _NO_TYPE or kind is parameter.POSITIONAL_ONLY:
+            if not has_default:
+                raise NotFromConfig(f"{cls.__name__} cannot be used in a config: YAML cannot give its argument {name}")
+            continue
+        leaves = set(_leaves(annotation))
+        found.append(
+            Argument(
+                name,
+                expressed,
+                not has_default and name not in inferred,
+                parameter.default,
+                texts.get(name, ""),
+                name in inferred,
+                any(isinstance(leaf, type) and issubclass(leaf, base) for leaf in leaves),
+                any(getattr(leaf, "__name__", "") == "Tensor" for leaf in leaves),
+            )
+        )
+    return tuple(found)
+
+
+@cache
+def takes_anything(cls: type) -> bool:
+    """The constructor takes `**kwargs`: any further key is its own business."""
+    parameters = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+
+
+@cache
+def schema_of(cls: type, base: type) -> TypeAdapter[dict[str, Any]]:
+    """The pydantic model of a class's arguments; validating gives a dict of those that were given.
+
+    Example:
+        >>> from lenetcli import nn
+        >>> schema_of(nn.Linear, nn.Module).validate_python({"out_features": 10})
+        {'out_features': 10}
+    """
+    keys = {a.name: a.annotation if a.required else NotRequired[a.annotation] for a in arguments(cls, base)}
+    model = TypedDict(cls.__name__, keys)  # type: ignore[misc, operator]  # made of what the signature says
+    model.__pydantic_config__ = ConfigDict(extra="allow" if takes_anything(cls) else "forbid")
+    return TypeAdapter(model)
+
+
+_NO_TYPE: Any = object()  # an annotation that no YAML value can satisfy
+_LISTS = (list, Sequence, Iterable, set, frozenset, AnySet)
+_MAPPINGS = (dict, Mapping)
+
+
+def _expressed(annotation: Any, base: type) -> Any:
+    """The annotation as pydantic shall check it: exact scalars, lists for tuples, numbers for tensors."""
+    if annotation in _EXACT:
+        return _EXACT[annotation]
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if annotation is Any or isinstance(annotation, TypeVar) or annotation is inspect.Parameter.empty:
+        return Any
+    if origin is Annotated:
+        return _expressed(inner[0], base)
+    if origin is Literal:
+        return annotation
+    if origin in (Union, UnionType):
+        members = [_expressed(member, base) for member in inner]
+        usable = [member for member in members if member is not _NO_TYPE]
+        return Union[tuple(usable)] if set(usable) - {None} else _NO_TYPE  # noqa: UP007 - built at run time
+    if (origin or annotation) is tuple:
+        if not inner or inner[-1] is Ellipsis:
+            return _list_of(inner[0] if inner else Any, base)
+        members = [_expressed(member, base) for member in inner]
+        return _NO_TYPE if _NO_TYPE in members else tuple[tuple(members)]  # type: ignore[misc]  # built at run time
+    if (origin or annotation) in _LISTS:
+        return _list_of(inner[0] if inner else Any, base)
+    if (origin or annotation) in _MAPPINGS:
+        value = _expressed(inner[1] if inner else Any, base)
+        return _NO_TYPE if value is _NO_TYPE else dict[String, value]
+    if isinstance(annotation, type):
+        if issubclass(annotation, base):
+            return Any  # components.py has checked it by then
+        if issubclass(annotation, PathLike):
+            return String
+        if annotation.__name__ == "Tensor":
+            return Numbers
+    return _NO_TYPE
+
+
+def _list_of(item: Any, base: type) -> Any:
+    expressed = _expressed(item, base)
+    return _NO_TYPE if expressed is _NO_TYPE else list[expressed]
+
+
+def _leaves(annotation: Any) -> Iterator[Any]:
+    inner = get_args(annotation) if get_origin(annotation) is not Literal else ()
+    if not inner:
+        yield annotation
+    for part in inner:
+        yield from _leaves(part)
+
+
+def _described(cls: type) -> dict[str, str]:
+    """The `Args:` entries of the docstrings of a class and its bases."""
+    texts: dict[str, str] = {}
+    for owner in reversed(cls.__mro__[:-1]):
+        for doc in (owner.__doc__, getattr(owner.__dict__.get("__init__"), "__doc__", None)):
+            section = _SECTION_OF_DOC.search(inspect.cleandoc(doc) + "\n") if doc else None
+            for name, text in _ENTRY_OF_DOC.findall(section[1]) if section else ():
+                texts[name] = " ".join(text.split())
+    return texts

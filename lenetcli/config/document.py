@@ -1,0 +1,111 @@
+"""The tree of a whole config: its file, the files of its sections, and the overrides of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from lenetcli.config import files
+from lenetcli.config.explain import InvalidConfig, Problem, Source, quoted
+from lenetcli.config.overrides import Override, apply
+from lenetcli.config.text import Node, compose
+
+SECTIONS = ("model", "data", "loss", "optimizer", "scheduler", "train")
+
+
+class Document:
+    """Reads a config and everything that belongs to it.
+
+    Args:
+        path: the config file.
+        overrides: `key.path=value` texts, applied in order.
+
+    `root` is the tree (None if it cannot be read), `problems` what is wrong so far, `broken` the sections that are
+    already complained about.
+    """
+
+    def __init__(self, path: Path, overrides: Iterable[str] = ()) -> None:
+        self.path = path
+        self.problems: list[Problem] = []
+        self.broken: set[str] = set()
+        self.sources = 1
+        source = files.read(path)
+        self.root = compose(source, self.problems)
+        if self.root is None or not self._is_mapping(self.root, source):
+            self.root = None
+            return
+        self._expand()
+        for number, text in enumerate(overrides):
+            override = Override.parse(text, 1000 + number, self.problems)
+            if override is not None:
+                self.root = apply(self.root, override, self.problems)
+                self._expand()
+
+    def _is_mapping(self, root: Node, source: Source) -> bool:
+        if root.mapping is not None:
+            return True
+        wanted = f"a mapping with the keys version, {', '.join(SECTIONS)}"
+        empty = root.value is None and not root.span.source.text[root.span.line :].strip()
+        where = source.at(0) if empty else root.span
+        got = "an empty file" if empty else "a list" if isinstance(root.value, list) else "a single value"
+        self.problems.append(Problem(where, (), f"wanted {wanted}, got {got}"))
+        return False
+
+    def _expand(self) -> None:
+        """Replaces each section that is a path by what its file holds."""
+        assert self.root is not None
+        assert self.root.mapping is not None
+        items = dict(self.root.mapping)
+        for section in SECTIONS:
+            node = items.get(section)
+            if node is not None and isinstance(node.value, str):
+                read = self._section(section, node, node.value)
+                if read is None:
+                    self.broken.add(section)
+                    del items[section]
+                else:
+                    self.broken.discard(section)
+                    items[section] = read
+        self.root = Node(items, self.root.span, self.root.keys)
+
+    def _section(self, section: str, node: Node, name: str) -> Node | None:
+        """The tree of a section's file; a path starts at the file that names it, from the command line at the config's."""
+        places = [node.span.source.directory / name]
+        if not node.span.source.is_file:
+            places = [self.path.parent / name, Path(name)]
+        path = next((place for place in places if _exists(place)), places[0])
+        try:
+            source = files.read(path, self.sources)
+        except InvalidConfig as error:
+            (problem,) = error.problems
+            if problem.where is None:
+                hints = problem.hints if name.endswith((".yaml", ".yml")) else _inline(section, name)
+                problem = Problem(node.span, (section,), problem.message, hints)
+            self.problems.append(problem)
+            return None
+        self.sources += 1
+        tree = compose(source, self.problems, (section,))
+        if tree is None:
+            return None
+        if tree.mapping is None:
+            self.problems.append(Problem(tree.span, (section,), f"wanted a mapping that is the {section} section"))
+            return None
+        if set(tree.mapping) == {section}:
+            hint = f"a section file holds just the section: remove the line {quoted(section + ':')} and its indentation"
+            self.problems.append(Problem(tree.keys[section], (section, section), "unknown key", (hint,)))
+            return None
+        return tree
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _inline(section: str, name: str) -> tuple[str, ...]:
+    """What to write when a class name stands where a mapping or a file should."""
+    if section in ("model", "train") or not name.isidentifier():
+        return ()
+    return (f"did you mean {{type: {name}}}?",)

@@ -1,0 +1,182 @@
+"""What is wrong with a config, and where: places in texts, problems, and how they are shown.
+
+configs/lenet.yaml:12:53: model.layers[3].kernel_sise: unknown argument of Conv2d
+   12 |     - {type: Conv2d, name: conv2, out_channels: 16, kernel_sise: 3}
+      |                                                     ^^^^^^^^^^^
+   did you mean kernel_size?
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from lenetcli.errors import ConfigError
+
+KeyPath = tuple[str | int, ...]  # ("model", "layers", 3, "kernel_size")
+
+_SHOWN_PROBLEMS = 50
+_SHOWN_COLUMNS = 150
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # as YAML counts lines
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A text that config values come from: a file, or one override of the command line.
+
+    Args:
+        label: how messages name it; a file's path as the user typed it.
+        text: the whole text.
+        rank: order among the sources of a config; problems are sorted by it.
+        is_file: line and column are shown (a command line has neither).
+    """
+
+    label: str
+    text: str
+    rank: int = 0
+    is_file: bool = True
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The text's lines, without their ends."""
+        return _LINE_BREAK.split(self.text)
+
+    @property
+    def directory(self) -> Path:
+        """Where paths written in this source start."""
+        return Path(self.label).parent if self.is_file else Path()
+
+    def at(self, index: int) -> Span:
+        """The place of one character."""
+        breaks = list(_LINE_BREAK.finditer(self.text, 0, index))
+        column = index - (breaks[-1].end() if breaks else 0)
+        return Span(self, len(breaks), column, len(breaks), column + 1)
+
+
+class Span(NamedTuple):
+    """A stretch of a source; lines and columns count from 0."""
+
+    source: Source
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def __str__(self) -> str:
+        return f"{self.source.label}:{self.line + 1}:{self.column + 1}" if self.source.is_file else self.source.label
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing to put right.
+
+    Args:
+        where: the text to underline; None where no text exists (a missing file).
+        path: the keys that lead to it.
+        message: what was wanted and what came instead.
+        hints: what to try, a line each.
+    """
+
+    where: Span | None
+    path: KeyPath
+    message: str
+    hints: tuple[str, ...] = field(default=())
+
+    def __str__(self) -> str:
+        head = ": ".join(part for part in (str(self.where or ""), dotted(self.path), self.message) if part)
+        underlined = [] if self.where is None else _underlined(self.where)
+        return "\n".join([head, *underlined, *(f"   {hint}" for hint in self.hints)])
+
+
+class InvalidConfig(ConfigError):
+    """A config that cannot be used; `problems` holds every reason, in the order of the text.
+
+    Example:
+        >>> print(InvalidConfig([Problem(None, ("train", "epochs"), "wanted an integer, got true")]))
+        train.epochs: wanted an integer, got true
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(problems, key=_position))
+        shown = [str(problem) for problem in self.problems[:_SHOWN_PROBLEMS]]
+        if len(self.problems) > _SHOWN_PROBLEMS:
+            shown.append(f"... and {len(self.problems) - _SHOWN_PROBLEMS} more problems")
+        super().__init__("\n".join(shown))
+
+    def __reduce__(self) -> tuple[type[InvalidConfig], tuple[tuple[Problem, ...]]]:
+        return InvalidConfig, (self.problems,)
+
+
+def dotted(path: KeyPath) -> str:
+    """A path as messages and overrides write it.
+
+    Example:
+        >>> dotted(("model", "layers", 3, "kernel_size"))
+        'model.layers[3].kernel_size'
+    """
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif re.fullmatch(r"[\w-]+", part):
+            text += f".{part}" if text else part
+        else:
+            text += f"[{quoted(part)}]"
+    return text
+
+
+def quoted(text: str, limit: int = 60) -> str:
+    """A string on one line, cut where it is long.
+
+    Example:
+        >>> quoted("on")
+        '"on"'
+    """
+    return json.dumps(text if len(text) <= limit else text[: limit - 3] + "...", ensure_ascii=not text.isprintable())
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> tuple[str, ...]:
+    """The hint that names the nearest of the known words, if one is near; case does not count.
+
+    Example:
+        >>> did_you_mean("kernel_sise", ["kernel_size", "stride"])
+        ('did you mean kernel_size?',)
+    """
+    import difflib  # only needed when something is wrong
+
+    folded = {name.lower(): name for name in reversed(list(known))}
+    near = difflib.get_close_matches(word[:100].lower(), folded, n=1, cutoff=0.6)
+    return tuple(f"did you mean {folded[name]}?" for name in near)
+
+
+def _position(problem: Problem) -> tuple[int, int, int]:
+    if problem.where is None:
+        return (-1, 0, 0)
+    return (problem.where.source.rank, problem.where.line, problem.where.column)
+
+
+def _underlined(span: Span) -> list[str]:
+    source, row, start = span.source, span.line, span.column
+    text = source.lines[row] if row < len(source.lines) else ""
+    stop = span.end_column if span.end_line == row else len(text.rstrip())
+    cut = max(0, start - _SHOWN_COLUMNS // 2) if len(text) > _SHOWN_COLUMNS else 0
+    shown = "".join(c if c.isprintable() else " " for c in text[cut : cut + _SHOWN_COLUMNS])
+    before = shown[: start - cut]
+    carets = max(1, min(_width(shown[start - cut : stop - cut]), _SHOWN_COLUMNS))
+    number = str(row + 1) if source.is_file else ""
+    margin = max(5, len(number))
+    return [
+        f"{number:>{margin}} | {shown}".rstrip(),
+        f"{'':>{margin}} | {' ' * _width(before)}{'^' * carets}",
+    ]
+
+
+def _width(text: str) -> int:
+    """Columns that a terminal needs."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else not unicodedata.combining(c) for c in text)

@@ -1,0 +1,52 @@
+"""Reads a config's text from disk; every way it can fail is one clear line."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+
+from lenetcli.config.explain import InvalidConfig, Problem, Source, did_you_mean
+from lenetcli.config.text import MAX_BYTES
+
+
+def read(path: Path, rank: int = 0) -> Source:
+    """The text of a YAML file (UTF-8, at most 256 KiB).
+
+    Raises:
+        InvalidConfig: missing, a directory or device, unreadable, too large, not UTF-8.
+    """
+    try:
+        if not path.exists():
+            raise _problem(path, "no such file", *_nearby(path))
+        if not path.is_file():
+            raise _problem(path, "wanted a YAML file, got a directory" if path.is_dir() else "not a regular file")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise _problem(path, f"cannot be read: {reason}") from None
+    if len(data) > MAX_BYTES:
+        raise _problem(path, f"too large: a config has at most {MAX_BYTES // 1024} KiB")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise _problem(path, "the text is UTF-16: save it as UTF-8")
+    try:
+        return Source(str(path), data.decode("utf-8-sig"), rank)
+    except UnicodeDecodeError as error:
+        good = data[: error.start].decode("utf-8-sig")
+        source = Source(str(path), good + data[error.start :].decode("utf-8", "replace"), rank)
+        message = f"not UTF-8 text: byte 0x{data[error.start]:02x}"
+        raise InvalidConfig([Problem(source.at(len(good)), (), message, ("save the file as UTF-8",))]) from None
+
+
+def _problem(path: Path, message: str, *hints: str) -> InvalidConfig:
+    return InvalidConfig([Problem(None, (), f"{path}: {message}", hints)])
+
+
+def _nearby(path: Path) -> tuple[str, ...]:
+    """Similar names in the same directory, or the part of the path that is missing."""
+    folder = path.parent
+    if not folder.is_dir():
+        return (f"there is no directory {folder}",)
+    names = sorted(p.name for p in folder.iterdir() if p.suffix in (".yaml", ".yml"))[:1000]
+    hints = did_you_mean(path.name, names)
+    return hints or ((f"{folder} has {', '.join(names[:12])}",) if names else ())

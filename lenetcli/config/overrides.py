@@ -1,0 +1,97 @@
+"""Overrides of the command line: `optimizer.lr=0.1`, `model.layers.conv1.out_channels=8`, `data={type: Digits}`.
+
+A layer is addressed by its position (`layers.0`, `layers[0]`, `layers.-1`) or by its name. The value is YAML.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from lenetcli.config.explain import KeyPath, Problem, Source, Span, did_you_mean, dotted
+from lenetcli.config.text import Node, compose
+
+_STEP = re.compile(r"\.?(?:([^.\[\]=\s]+)|\[(-?\d+)\])")
+
+
+@dataclass(frozen=True)
+class Override:
+    """One parsed override.
+
+    Args:
+        steps: each part of the key with its place.
+        value: the tree of its value.
+    """
+
+    steps: tuple[tuple[str, Span], ...]
+    value: Node
+
+    @classmethod
+    def parse(cls, text: str, rank: int, problems: list[Problem]) -> Override | None:
+        """Reads `key.path=value`; what is wrong is added to `problems`."""
+        source = Source("command line", text, rank, is_file=False)
+        key, equals, value = text.partition("=")
+        steps = []
+        at = 0
+        while at < len(key) and (step := _STEP.match(key, at)):
+            group = 1 if step[1] is not None else 2
+            steps.append((step[group], Span(source, 0, step.start(group), 0, step.end(group))))
+            at = step.end()
+        if not equals or not key or at < len(key) or key.startswith("."):
+            wrong = Span(source, 0, 0 if not equals or at >= len(key) else at, 0, len(key))
+            hint = "an override looks like optimizer.lr=0.1"
+            problems.append(Problem(wrong, (), "wanted key=value" if not equals else "cannot read the key", (hint,)))
+            return None
+        whole = Span(source, 0, len(key) + 1, 0, len(text))
+        if not value.strip():
+            return cls(tuple(steps), Node(None, whole))
+        # the parser gets spaces in place of the key, so that its columns are those of `text`
+        node = compose(source, problems, tuple(name for name, _ in steps), " " * (len(key) + 1) + value)
+        return None if node is None else cls(tuple(steps), node)
+
+
+def apply(root: Node, override: Override, problems: list[Problem]) -> Node:
+    """The tree with one value replaced or added; the tree as it was when the key leads nowhere."""
+    try:
+        return _put(root, override.steps, override.value, ())
+    except _NoWay as error:
+        problems.append(error.problem)
+        return root
+
+
+class _NoWay(Exception):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__()
+        self.problem = problem
+
+
+def _put(node: Node, steps: tuple[tuple[str, Span], ...], value: Node, path: KeyPath) -> Node:
+    if not steps:
+        return value
+    (key, span), rest = steps[0], steps[1:]
+    if isinstance(node.value, list):
+        index = _index(node.value, key, span, path)
+        nodes = list(node.value)
+        nodes[index] = _put(nodes[index], rest, value, (*path, index))
+        return Node(nodes, node.span)
+    if node.mapping is None and node.value is not None:
+        raise _NoWay(Problem(span, (*path, key), f"{dotted(path)} is a single value, it has no keys"))
+    items, keys = dict(node.mapping or {}), dict(node.keys)
+    items[key] = _put(items.get(key, Node(None, span)), rest, value, (*path, key))
+    keys[key] = span
+    return Node(items, node.span, keys)
+
+
+def _index(nodes: list[Node], key: str, span: Span, path: KeyPath) -> int:
+    if re.fullmatch(r"-?\d{1,9}", key):
+        index = int(key)
+        if -len(nodes) <= index < len(nodes):
+            return index % len(nodes)
+        size = f"it has {len(nodes)} entries, 0 to {len(nodes) - 1}" if nodes else "it is empty"
+        raise _NoWay(Problem(span, path, f"no entry {key}: {size}"))
+    names = [node.mapping["name"].value if node.mapping and "name" in node.mapping else None for node in nodes]
+    if key in names:
+        return names.index(key)
+    known = [name for name in names if isinstance(name, str)]
+    hints = did_you_mean(key, known) or ((f"named entries: {', '.join(known[:20])}",) if known else ())
+    raise _NoWay(Problem(span, path, f"no entry is named {key}", hints))

@@ -1,0 +1,99 @@
+"""A user's own class, named in a config as `my_nets.py:Net`: the file lies beside the config (or at the path given).
+
+The file is Python and runs when a config that names it is loaded; nothing else ever loads it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+import traceback
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+
+from lenetcli.config.explain import did_you_mean, quoted
+from lenetcli.errors import ConfigError
+
+
+class NoSuchClass(ConfigError):
+    """A `type` that names no usable class; `hints` are what to try."""
+
+    def __init__(self, message: str, *hints: str) -> None:
+        super().__init__(message)
+        self.hints = hints
+
+
+def is_own(name: str) -> bool:
+    """The name is `file.py:Class`.
+
+    Example:
+        >>> [is_own(name) for name in ("my_nets.py:Net", "Conv2d")]
+        [True, False]
+    """
+    return re.search(r"\.py:[^:/\\]*$", name) is not None
+
+
+def absolute(name: str, directory: Path) -> str:
+    """The same class, named independently of where the config lies."""
+    file, _, class_name = name.rpartition(":")
+    return f"{(directory / file).resolve()}:{class_name}"
+
+
+def load(name: str, directory: Path) -> type:
+    """The class that `file.py:Class` names.
+
+    Raises:
+        NoSuchClass: no such file or class, the file raises, or the name is no class.
+    """
+    file, _, class_name = name.rpartition(":")
+    path = directory / file
+    try:
+        state = path.stat()
+    except (OSError, ValueError) as error:
+        beside = [p.name for p in sorted(path.parent.glob("*.py"))[:1000]] if path.parent.is_dir() else []
+        reason = "no such file" if isinstance(error, (FileNotFoundError, NotADirectoryError)) else str(error)
+        raise NoSuchClass(f"{quoted(str(path), 200)}: {reason}", *did_you_mean(path.name, beside)) from None
+    if not path.is_file():
+        raise NoSuchClass(f"{path}: not a file")
+    module = _import(path.resolve(), state.st_mtime_ns, state.st_size)
+    found = getattr(module, class_name, None)
+    if isinstance(found, type):
+        return found
+    if found is not None:
+        raise NoSuchClass(f"{path}: {class_name} is no class")
+    own_classes = [value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__]
+    classes = [value.__name__ for value in own_classes if isinstance(value, type)]
+    near = did_you_mean(class_name, classes) or ((f"its classes: {', '.join(classes[:20])}",) if classes else ())
+    raise NoSuchClass(f"{path} has no class {quoted(class_name)}", *near)
+
+
+@lru_cache(maxsize=64)
+def _import(path: Path, mtime_ns: int, size: int) -> ModuleType:
+    """Runs the file once per version of it, with its directory importable meanwhile."""
+    name = f"lenetcli_own_{path.stem}_{abs(hash((str(path), mtime_ns, size))):x}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise NoSuchClass(f"{path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise NoSuchClass(f"{path} cannot be imported: {_told(error, path)}") from error
+    finally:
+        with suppress(ValueError):  # the file may have changed the list itself
+            sys.path.remove(str(path.parent))
+    return module
+
+
+def _told(error: BaseException, path: Path) -> str:
+    """The error on one line, with the line of the user's file that raised it."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+    text = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
+    return f"{type(error).__name__}: {text[:200]}" + (f" (line {line})" if line else "")
