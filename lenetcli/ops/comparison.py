@@ -29,7 +29,7 @@ def eq(input: Tensor, other: Tensor | float) -> Tensor:
         >>> lenet.eq(lenet.tensor([1.0, 2.0]), 1)
         tensor([ True, False])
     """
-    return _compared(np.equal, input, other)  # type: ignore[no-any-return]
+    return _compared(np.equal, input, other)
 
 
 @method(in_place=True, aliases=("not_equal",))
@@ -41,7 +41,7 @@ def ne(input: Tensor, other: Tensor | float) -> Tensor:
         >>> lenet.ne(lenet.tensor([1.0, 2.0]), 1)
         tensor([False,  True])
     """
-    return _compared(np.not_equal, input, other)  # type: ignore[no-any-return]
+    return _compared(np.not_equal, input, other)
 
 
 @method(in_place=True, aliases=("less",))
@@ -53,7 +53,7 @@ def lt(input: Tensor, other: Tensor | float) -> Tensor:
         >>> lenet.lt(lenet.tensor([1.0, 2.0]), 2)
         tensor([ True, False])
     """
-    return _compared(np.less, input, other)  # type: ignore[no-any-return]
+    return _compared(np.less, input, other)
 
 
 @method(in_place=True, aliases=("less_equal",))
@@ -65,7 +65,7 @@ def le(input: Tensor, other: Tensor | float) -> Tensor:
         >>> lenet.le(lenet.tensor([1.0, 3.0]), 2)
         tensor([ True, False])
     """
-    return _compared(np.less_equal, input, other)  # type: ignore[no-any-return]
+    return _compared(np.less_equal, input, other)
 
 
 @method(in_place=True, aliases=("greater",))
@@ -77,7 +77,7 @@ def gt(input: Tensor, other: Tensor | float) -> Tensor:
         >>> lenet.gt(lenet.tensor([1.0, 3.0]), 2)
         tensor([False,  True])
     """
-    return _compared(np.greater, input, other)  # type: ignore[no-any-return]
+    return _compared(np.greater, input, other)
 
 
 @method(in_place=True, aliases=("greater_equal",))
@@ -89,7 +89,7 @@ def ge(input: Tensor, other: Tensor | float) -> Tensor:
         >>> lenet.ge(lenet.tensor([1.0, 2.0]), 2)
         tensor([False,  True])
     """
-    return _compared(np.greater_equal, input, other)  # type: ignore[no-any-return]
+    return _compared(np.greater_equal, input, other)
 
 
 @method
@@ -101,7 +101,7 @@ def isnan(input: Tensor) -> Tensor:
         >>> lenet.isnan(lenet.tensor([1.0, float("nan")]))
         tensor([False,  True])
     """
-    return like(input, np.asarray(np.isnan(input.array)))  # type: ignore[no-any-return]
+    return like(input, np.asarray(np.isnan(input.array)))
 
 
 @method
@@ -113,7 +113,7 @@ def isfinite(input: Tensor) -> Tensor:
         >>> lenet.isfinite(lenet.tensor([1.0, float("inf")]))
         tensor([ True, False])
     """
-    return like(input, np.asarray(np.isfinite(input.array)))  # type: ignore[no-any-return]
+    return like(input, np.asarray(np.isfinite(input.array)))
 
 
 @method
@@ -125,7 +125,7 @@ def isinf(input: Tensor) -> Tensor:
         >>> lenet.isinf(lenet.tensor([1.0, -float("inf")]))
         tensor([False,  True])
     """
-    return like(input, np.asarray(np.isinf(input.array)))  # type: ignore[no-any-return]
+    return like(input, np.asarray(np.isinf(input.array)))
 
 
 @method
@@ -149,7 +149,7 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
         raise RuntimeError(f"isclose: rtol and atol must not be negative, got {rtol} and {atol}")
     return _compared(
         lambda a, b: np.isclose(a, b, rtol=rtol, atol=atol, equal_nan=equal_nan and a.dtype.kind == "f"), input, other
-    )  # type: ignore[no-any-return]
+    )
 
 
 @method

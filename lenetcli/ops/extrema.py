@@ -233,7 +233,7 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
         >>> lenet.tensor([[1.0, 5.0], [3.0, 2.0]]).argmax(1)
         tensor([1, 0])
     """
-    return _arg_of(np.argmax, "argmax", input, dim, keepdim)  # type: ignore[no-any-return]
+    return _arg_of(np.argmax, "argmax", input, dim, keepdim)
 
 
 @method
@@ -245,7 +245,7 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
         >>> lenet.tensor([[1.0, 5.0], [3.0, 2.0]]).argmin(1)
         tensor([0, 1])
     """
-    return _arg_of(np.argmin, "argmin", input, dim, keepdim)  # type: ignore[no-any-return]
+    return _arg_of(np.argmin, "argmin", input, dim, keepdim)
 
 
 class MedianAll(Op):

@@ -42,21 +42,21 @@ class Fill(Copy):
 
 def zero_(self: Tensor) -> Tensor:
     """Sets every element to 0. Source: torch.Tensor.zero_."""
-    return assign(self, Fill.apply, 0)  # type: ignore[no-any-return]
+    return assign(self, Fill.apply, 0)
 
 
 def fill_(self: Tensor, value: float | Tensor) -> Tensor:
     """Sets every element to `value`, a number or a 0-d tensor. Source: torch.Tensor.fill_."""
     if isinstance(value, Variable) and value.array.ndim:
         raise RuntimeError(f"fill_: wanted a number or a 0-d tensor, got a tensor of shape {list(value.array.shape)}")
-    return assign(self, Fill.apply, value)  # type: ignore[no-any-return]
+    return assign(self, Fill.apply, value)
 
 
 def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """Takes the values of `src` (which broadcasts), in this tensor's own type. Source: torch.Tensor.copy_."""
     if not isinstance(src, Variable):
         raise TypeError(f"copy_: src must be a tensor, got {type(src).__name__}")
-    return assign(self, Copy.apply, src)  # type: ignore[no-any-return]
+    return assign(self, Copy.apply, src)
 
 
 def _fill_floats(self: Tensor, name: str, draw: Any, generator: Generator | None) -> Tensor:
@@ -65,7 +65,7 @@ def _fill_floats(self: Tensor, name: str, draw: Any, generator: Generator | None
     if kind.kind != "f":
         raise NotImplementedError(f"{name}: not implemented for {kind}; wanted a floating-point tensor")
     values = draw(numpy_generator(generator), self.array.shape, np.float32 if kind == np.float32 else np.float64)
-    return assign(self, Fill.apply, values)  # type: ignore[no-any-return]
+    return assign(self, Fill.apply, values)
 
 
 def normal_(self: Tensor, mean: float = 0, std: float = 1, *, generator: Generator | None = None) -> Tensor:
@@ -100,7 +100,7 @@ def bernoulli_(self: Tensor, p: float | Tensor = 0.5, *, generator: Generator | 
     chance = p.array if isinstance(p, Variable) else np.asarray(p)
     if ((chance < 0) | (chance > 1)).any():
         raise RuntimeError(f"bernoulli_: expects p in [0, 1], but got p={p}")
-    return assign(self, Fill.apply, numpy_generator(generator).random(self.array.shape) < chance)  # type: ignore[no-any-return]
+    return assign(self, Fill.apply, numpy_generator(generator).random(self.array.shape) < chance)
 
 
 def random_(self: Tensor, from_: int = 0, to: int | None = None, *, generator: Generator | None = None) -> Tensor:
@@ -118,7 +118,7 @@ def random_(self: Tensor, from_: int = 0, to: int | None = None, *, generator: G
     if from_ >= to:
         raise RuntimeError(f"random_: expects from < to, but found from={from_} >= to={to}")
     draw = numpy_generator(generator).integers(from_, to - 1, self.array.shape, np.int64, endpoint=True)
-    return assign(self, Fill.apply, draw)  # type: ignore[no-any-return]
+    return assign(self, Fill.apply, draw)
 
 
 for _function in (zero_, fill_, copy_, normal_, uniform_, exponential_, bernoulli_, random_):

@@ -18,7 +18,7 @@ def _of_truths(function: Any, input: Tensor, other: Tensor) -> Tensor:
     if not isinstance(other, Variable):
         raise TypeError(f"{function.__name__}: other must be a tensor, got {type(other).__name__}")
     broadcast_shape(input.array.shape, other.array.shape)
-    return like(input, np.asarray(function(input.array, other.array)))  # type: ignore[no-any-return]
+    return like(input, np.asarray(function(input.array, other.array)))
 
 
 @method(in_place=True)
@@ -66,7 +66,7 @@ def logical_not(input: Tensor) -> Tensor:
         >>> lenet.logical_not(lenet.tensor([0.0, 2.0]))
         tensor([ True, False])
     """
-    return like(input, np.asarray(np.logical_not(input.array)))  # type: ignore[no-any-return]
+    return like(input, np.asarray(np.logical_not(input.array)))
 
 
 def _of_bits(function: Any, input: Any, other: Any) -> Any:
@@ -91,7 +91,7 @@ def bitwise_and(input: Tensor | int, other: Tensor | int) -> Tensor:
         >>> lenet.bitwise_and(lenet.tensor([6, 1]), 3)
         tensor([2, 1])
     """
-    return _of_bits(np.bitwise_and, input, other)  # type: ignore[no-any-return]
+    return _of_bits(np.bitwise_and, input, other)
 
 
 @method(in_place=True)
@@ -103,7 +103,7 @@ def bitwise_or(input: Tensor | int, other: Tensor | int) -> Tensor:
         >>> lenet.bitwise_or(lenet.tensor([6, 1]), 3)
         tensor([7, 3])
     """
-    return _of_bits(np.bitwise_or, input, other)  # type: ignore[no-any-return]
+    return _of_bits(np.bitwise_or, input, other)
 
 
 @method(in_place=True)
@@ -115,7 +115,7 @@ def bitwise_xor(input: Tensor | int, other: Tensor | int) -> Tensor:
         >>> lenet.bitwise_xor(lenet.tensor([6, 1]), 3)
         tensor([5, 2])
     """
-    return _of_bits(np.bitwise_xor, input, other)  # type: ignore[no-any-return]
+    return _of_bits(np.bitwise_xor, input, other)
 
 
 @method(in_place=True)
@@ -128,4 +128,4 @@ def bitwise_not(input: Tensor) -> Tensor:
         tensor([False,  True])
     """
     refuse_floats("bitwise_not", input.array)
-    return like(input, np.asarray(np.invert(input.array)))  # type: ignore[no-any-return]
+    return like(input, np.asarray(np.invert(input.array)))

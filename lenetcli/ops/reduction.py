@@ -185,7 +185,7 @@ def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
         >>> lenet.tensor([[0, 1], [0, 0]]).any(1)
         tensor([ True, False])
     """
-    return _truth(np.any, input, dim, keepdim)  # type: ignore[no-any-return]
+    return _truth(np.any, input, dim, keepdim)
 
 
 @method
@@ -197,7 +197,7 @@ def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
         >>> lenet.tensor([[0, 1], [2, 3]]).all(1)
         tensor([False,  True])
     """
-    return _truth(np.all, input, dim, keepdim)  # type: ignore[no-any-return]
+    return _truth(np.all, input, dim, keepdim)
 
 
 class Logsumexp(Op):
@@ -259,9 +259,9 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     if weights is not None and weights.array.shape != x.shape:
         raise RuntimeError(f"bincount: weights have shape {list(weights.array.shape)}, input {list(x.shape)}")
     if weights is None:
-        return like(input, np.bincount(x, minlength=minlength).astype(np.int64))  # type: ignore[no-any-return]
+        return like(input, np.bincount(x, minlength=minlength).astype(np.int64))
     kind = weights.array.dtype if weights.array.dtype == np.float32 else np.dtype(np.float64)
-    return like(input, np.bincount(x, weights.array, minlength).astype(kind))  # type: ignore[no-any-return]
+    return like(input, np.bincount(x, weights.array, minlength).astype(kind))
 
 
 @method

@@ -27,7 +27,7 @@ class Rounding(Op):
             raise NotImplementedError(
                 f"{ctx.name()[:-8].lower()}: not implemented for bool; convert to a number type first"
             )
-        return ctx.rounded(x) if x.dtype.kind == "f" else x.copy(order="K")  # type: ignore[no-any-return]
+        return ctx.rounded(x) if x.dtype.kind == "f" else x.copy(order="K")
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:

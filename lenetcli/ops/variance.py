@@ -106,7 +106,7 @@ def var(
         >>> lenet.tensor([1.0, 2.0, 3.0]).var(), lenet.tensor([1.0, 2.0, 3.0]).var(correction=0)
         (tensor(1.), tensor(0.6667))
     """
-    return _spread(Var, input, dim, unbiased, correction, keepdim)  # type: ignore[no-any-return]
+    return _spread(Var, input, dim, unbiased, correction, keepdim)
 
 
 @method
@@ -130,7 +130,7 @@ def std(
         >>> lenet.tensor([1.0, 3.0]).std(correction=0)
         tensor(1.)
     """
-    return _spread(Std, input, dim, unbiased, correction, keepdim)  # type: ignore[no-any-return]
+    return _spread(Std, input, dim, unbiased, correction, keepdim)
 
 
 def var_mean(
@@ -148,7 +148,7 @@ def var_mean(
         >>> lenet.var_mean(lenet.tensor([1.0, 2.0, 3.0]))
         (tensor(1.), tensor(2.))
     """
-    return _spread(VarMean, input, dim, unbiased, correction, keepdim)  # type: ignore[no-any-return]
+    return _spread(VarMean, input, dim, unbiased, correction, keepdim)
 
 
 def std_mean(
@@ -166,4 +166,4 @@ def std_mean(
         >>> lenet.std_mean(lenet.tensor([1.0, 3.0]), correction=0)
         (tensor(1.), tensor(2.))
     """
-    return _spread(StdMean, input, dim, unbiased, correction, keepdim)  # type: ignore[no-any-return]
+    return _spread(StdMean, input, dim, unbiased, correction, keepdim)
