@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ from lenetcli import nn, optim
 from lenetcli._tensor import Tensor, from_numpy
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import manual_seed
-from lenetcli.config import Component, Config
+from lenetcli.config import Component, Config, dotted
+from lenetcli.creation import tensor
 from lenetcli.data import DataLoader, Source
 from lenetcli.errors import ConfigError, LenetError
 from lenetcli.kernels.layout import logical, stored
 from lenetcli.nn.module import Module
 from lenetcli.train.run import Run
+
+MOST_NUMBERS = 2**26  # in one sample
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class _Shapes:
     def __init__(self, config: Config, batch: Tensor) -> None:
         self.config, self.batch = config, batch
         self.rows: list[LayerRow] = []
+        self.model = nn.Sequential()
+        self.inferred: dict[Any, dict[str, int]] = {}  # by the layer's path
 
     @property
     def sample(self) -> tuple[int, ...]:
@@ -68,9 +74,7 @@ class _Shapes:
             raise self._misfit(spec, module, error) from error
         module.train()
         if not isinstance(output, Tensor):
-            raise ConfigError(
-                self.config.explain(spec.path, f"{spec.type} gives {type(output).__name__}, wanted one tensor")
-            )
+            raise self.config.error(spec.path, f"{spec.type} gives {type(output).__name__}, wanted one tensor")
         self.rows.append(self._row(spec, module, before, tuple(output.array.shape[1:])))
         self.batch = output
         return module
@@ -84,35 +88,33 @@ class _Shapes:
                 inferred[name] = self.sample[index]
             except IndexError:
                 message = f"{spec.type} cannot infer {name} from an input of shape {list(self.sample)}"
-                raise ConfigError(self.config.explain(spec.path, message, self._hint(spec))) from None
-        try:
-            module: Module = spec.cls(**inferred, **spec.args)
-        except (LenetError, RuntimeError, ValueError, TypeError, ZeroDivisionError) as error:
-            raise ConfigError(self.config.explain(spec.path, f"{spec.type}: {error}")) from error
-        return module
+                raise self.config.error(spec.path, message, self._hint(spec)) from None
+        if inferred:
+            self.inferred[spec.path] = inferred
+        return _made(self.config, spec, **inferred)
 
     def _row(self, spec: Component, module: Module, before: Tensor, out: tuple[int, ...] | None) -> LayerRow:
         count = sum(p.numel() for p in module.parameters())
-        name = f"{spec.path} {spec.name}" if spec.name else spec.path
+        name = " ".join(filter(None, (dotted(spec.path), spec.name)))
         return LayerRow(name, spec.type, tuple(before.array.shape[1:]), out, count)
 
     def _misfit(self, spec: Component, module: Module, error: Exception) -> ConfigError:
         """A layer that does not take its input: the error, the value that would fit, the table of layers so far."""
         rows = [*self.rows, self._row(spec, module, self.batch, None)]
-        fits = [
-            f"{name}: {self.sample[index]} would fit"
+        fits = {
+            name: self.sample[index]
             for name, index in spec.cls.from_input.items()
-            if isinstance(index, int) and name in spec.args and -len(self.sample) <= index < len(self.sample)
+            if name in spec.args and -len(self.sample) <= index < len(self.sample)
             and spec.args[name] != self.sample[index]
-        ]  # fmt: skip
+        }  # fmt: skip
+        flatten = self._hint(spec)
+        hints = [flatten] if flatten else [f"{name}: {size} would fit" for name, size in fits.items()]
+        path = (*spec.path, next(iter(fits))) if fits and not flatten else spec.path
         message = f"{spec.type} does not take an input of shape {list(self.sample)}: {error}"
-        hint = "; ".join(fits) or self._hint(spec)
-        return ConfigError(self.config.explain(spec.path, message, hint) + "\n\n" + layer_text(rows))
+        return ConfigError(f"{self.config.error(path, message, *hints)}\n\n{layer_text(rows)}")
 
-    def _hint(self, spec: Component) -> str | None:
-        if len(self.sample) == 3 and spec.cls is nn.Linear:
-            return "put {type: Flatten} before it"
-        return None
+    def _hint(self, spec: Component) -> str:
+        return "put {type: Flatten} before it" if len(self.sample) > 1 and spec.cls is nn.Linear else ""
 
 
 def layer_text(rows: Sequence[LayerRow]) -> str:
@@ -138,11 +140,35 @@ def build_model(config: Config) -> tuple[nn.Sequential, list[LayerRow]]:
     Raises:
         ConfigError: a layer cannot be made or does not take what the layer before gives.
     """
+    shapes = _follow(config)
+    return shapes.model, shapes.rows
+
+
+def _follow(config: Config) -> _Shapes:
+    """One sample's way through the model, which is made on the way."""
     manual_seed(config.seed)
+    if math.prod(config.model.input) > MOST_NUMBERS:
+        message = f"wanted at most {MOST_NUMBERS:,} numbers in a sample, got {math.prod(config.model.input):,}"
+        raise config.error(("model", "input"), message)
     sample = logical(stored(np.zeros((1, *config.model.input), np.float32)))
     shapes = _Shapes(config, from_numpy(sample))
-    model = shapes.build(config.model.layers)
-    return model, shapes.rows
+    shapes.model = shapes.build(config.model.layers)
+    return shapes
+
+
+def resolved(config: Config) -> Config:
+    """The config with every inferred argument written in.
+
+    Raises:
+        ConfigError: as build_model.
+    """
+    shapes = _follow(config)
+
+    def filled(spec: Component) -> Component:
+        args = {**shapes.inferred.get(spec.path, {}), **spec.args}
+        return replace(spec, args=args, layers=tuple(map(filled, spec.layers)))
+
+    return replace(config, model=replace(config.model, layers=tuple(map(filled, config.model.layers))))
 
 
 def build_data(config: Config) -> Source:
@@ -151,13 +177,13 @@ def build_data(config: Config) -> Source:
     Raises:
         ConfigError: its arguments do not work together.
     """
-    source: Source = _component(config, config.data)
+    source: Source = _made(config, config.data)
     return source
 
 
 def build_criterion(config: Config) -> Module:
     """The loss."""
-    criterion: Module = _component(config, config.loss)
+    criterion: Module = _made(config, config.loss)
     return criterion
 
 
@@ -167,16 +193,39 @@ def build_optimizer(config: Config, model: Module) -> tuple[optim.Optimizer, Any
     Raises:
         ConfigError: an argument is out of range, or the model has no parameters.
     """
-    optimizer: optim.Optimizer = _component(config, config.optimizer, list(model.parameters()))
-    scheduler = None if config.scheduler is None else _component(config, config.scheduler, optimizer)
+    optimizer: optim.Optimizer = _made(config, config.optimizer, list(model.parameters()))
+    scheduler = None if config.scheduler is None else _scheduler(config, config.scheduler, optimizer)
     return optimizer, scheduler
 
 
-def _component(config: Config, spec: Component, *first: Any) -> Any:
+def _scheduler(config: Config, spec: Component, optimizer: optim.Optimizer) -> Any:
+    """A scheduler, and first those it is made of (SequentialLR, ChainedScheduler)."""
+    nested = {
+        name: [_scheduler(config, part, optimizer) for part in value]
+        for name, value in spec.args.items()
+        if isinstance(value, (list, tuple)) and value and isinstance(value[0], Component)
+    }
+    if spec.type == "ChainedScheduler":
+        return _made(config, replace(spec, args={**spec.args, **nested}))
+    return _made(config, replace(spec, args={**spec.args, **nested}), optimizer)
+
+
+def _made(config: Config, spec: Component, *first: Any, **more: Any) -> Any:
+    """The component's object; tensors are made of the numbers that a config gives for them.
+
+    Raises:
+        ConfigError: the constructor refuses its arguments.
+    """
+    args = dict(spec.args)
+    for argument in spec.known:
+        if argument.is_tensor and args.get(argument.name) is not None:
+            args[argument.name] = tensor(args[argument.name])
     try:
-        return spec.cls(*first, **spec.args)
-    except (ValueError, TypeError, RuntimeError, ConfigError, NotImplementedError) as error:
-        raise ConfigError(config.explain(spec.path, f"{spec.type}: {error}")) from error
+        return spec.cls(*first, **more, **args)
+    except (ConfigError, ValueError, TypeError, RuntimeError, NotImplementedError, ZeroDivisionError) as error:
+        raise config.error(spec.path, f"{spec.type}: {error}") from error
+    except MemoryError:
+        raise config.error(spec.path, f"{spec.type}: not enough memory for arrays of this size") from None
 
 
 def build_run(config: Config) -> Run:
@@ -197,7 +246,7 @@ def build_run(config: Config) -> Run:
         criterion,
         optimizer,
         DataLoader(source.train, train.batch_size, shuffle=train.shuffle, drop_last=train.drop_last, seed=config.seed),
-        DataLoader(source.test, train.eval_batch_size or 256),
+        DataLoader(source.test, train.eval_batch_size),
         train.epochs,
         scheduler,
         tuple(source.classes),
@@ -212,13 +261,12 @@ def check_samples(config: Config, source: Source) -> None:
     """
     shape, wanted = tuple(source.train.sample_shape), tuple(config.model.input)
     if shape != wanted:
+        resize = len(wanted) == 3 and wanted[0] == shape[0]
         hint = (
-            f"resize: [{wanted[1]}, {wanted[2]}] under data would fit"
-            if len(wanted) == 3 and wanted[0] == shape[0]
-            else None
+            f"resize: [{wanted[1]}, {wanted[2]}] under data would fit" if resize else f"input: {list(shape)} would fit"
         )
         message = f"the model's input is {list(wanted)}, a sample of {config.data.type} is {list(shape)}"
-        raise ConfigError(config.explain("model.input", message, hint or f"input: {list(shape)} would fit"))
+        raise config.error(("model", "input"), message, hint)
 
 
 def load_config_of(directory: Path) -> Path:

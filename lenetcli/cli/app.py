@@ -8,7 +8,16 @@ import sys
 import typer
 
 from lenetcli import __version__
-from lenetcli.cli import config_commands, eval_command, inspect_params, trace_grad, train_command
+from lenetcli.cli import (
+    eval_command,
+    init_command,
+    inspect_params,
+    layers,
+    show,
+    trace_grad,
+    train_command,
+    validate,
+)
 from lenetcli.errors import LenetError
 
 app = typer.Typer(
@@ -39,7 +48,10 @@ app.command("train")(train_command.train)
 app.command("eval")(eval_command.evaluate)
 app.command("inspect-params")(inspect_params.inspect_params)
 app.command("trace-grad")(trace_grad.trace_grad)
-config_commands.register(app)
+app.command("validate")(validate.validate)
+app.command("show")(show.show)
+app.command("init")(init_command.init)
+app.command("layers")(layers.layers)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lenetcli import config as configuration
-from lenetcli.build import build_run, load_config_of
+from lenetcli.build import build_run, load_config_of, resolved
 from lenetcli.errors import ConfigError
 from lenetcli.report.training import Mode, listener
 from lenetcli.train import directory
@@ -22,7 +22,7 @@ def start_run(path: str, changes: list[str], out: Path | None, mode: Mode) -> in
     config = configuration.load(path, changes)
     run = build_run(config)
     place = directory.create(config.name, out)
-    directory.describe(place, configuration.dump(config))
+    directory.describe(place, configuration.dump(resolved(config)))
     run.checkpoints = Checkpoints(place)
     return _follow(run, place, mode, resumed=False)
 

@@ -2,7 +2,7 @@
 
     section     classes
     layers      what lenetcli.nn exports: Modules that are no losses
-    loss        what lenetcli.nn exports from its file loss.py
+    loss        what lenetcli.nn exports from its files named loss
     optimizer   what lenetcli.optim exports
     scheduler   what lenetcli.optim.lr_scheduler exports
     data        what lenetcli.data exports: Sources
@@ -18,6 +18,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from lenetcli.config import own
 from lenetcli.config.derive import NotFromConfig, arguments
@@ -54,10 +55,10 @@ class Role:
         exported = {name: getattr(module, name) for name in module.__all__}
         return {name: cls for name, cls in exported.items() if inspect.isclass(cls) and self._offers(cls)}
 
-    def _offers(self, cls: type) -> bool:
+    def _offers(self, cls: Any) -> bool:
         if not issubclass(cls, self.base) or cls is self.base:
             return False
-        if (cls.__module__.rpartition(".")[2] == "loss") != (self.kind == "loss") and self.base_name == "Module":
+        if ("loss" in cls.__module__.rpartition(".")[2]) != (self.kind == "loss") and self.base_name == "Module":
             return False
         if _is_container(cls) and not takes_layers(cls):
             return False
@@ -79,7 +80,7 @@ class Role:
             NotFromConfig: a config cannot construct it.
         """
         if own.is_own(name):
-            cls = own.load(name, directory)
+            cls: Any = own.load(name, directory)
             if not issubclass(cls, self.base):
                 what = f"{self.module}.{self.base_name}"
                 raise NoSuchClass(f"{cls.__name__} is no subclass of {what}, so it cannot be a {self.kind}")
@@ -87,7 +88,7 @@ class Role:
             return cls
         if name in self.classes:
             return self.classes[name]
-        exported = getattr(importlib.import_module(self.module), name, None) if name.isidentifier() else None
+        exported: Any = getattr(importlib.import_module(self.module), name, None) if name.isidentifier() else None
         if inspect.isclass(exported) and issubclass(exported, self.base) and exported is not self.base:
             arguments(exported, self.base)
         for other in ROLES.values():

@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from lenetcli.config import own
-from lenetcli.config.catalogue import Role, takes_layers
-from lenetcli.config.derive import NotFromConfig, String, arguments, schema_of
-from lenetcli.config.explain import KeyPath, Problem, did_you_mean, dotted
+from lenetcli.config.catalogue import ROLES, Role, takes_layers
+from lenetcli.config.derive import Argument, NotFromConfig, String, arguments, schema_of
+from lenetcli.config.explain import KeyPath, Problem, did_you_mean
 from lenetcli.config.text import Node
 from lenetcli.config.wording import explained, got
 
@@ -28,7 +28,8 @@ class Component:
         name: the layer's name in the model; None where the config gives none.
         layers: the layers of a block, such as Sequential.
         cls: the class.
-        path: the place in the config, as in "model.layers[3]".
+        path: the place in the config: the keys that lead there.
+        role: what it is in the config.
     """
 
     type: str
@@ -36,7 +37,13 @@ class Component:
     name: str | None = None
     layers: tuple[Component, ...] = ()
     cls: Any = field(default=None, compare=False, repr=False)
-    path: str = field(default="", compare=False, repr=False)
+    path: KeyPath = field(default=(), compare=False, repr=False)
+    role: Role = field(default=ROLES["layers"], compare=False, repr=False)
+
+    @property
+    def known(self) -> tuple[Argument, ...]:
+        """The arguments that a config may give to the class."""
+        return arguments(self.cls, self.role.base)
 
 
 class ComponentReader:
@@ -90,7 +97,7 @@ class ComponentReader:
         label = self._label(node, path) if "name" in extra else None
         if len(self.problems) > before:
             return None
-        return Component(name, args, label, layers, cls, dotted(path))
+        return Component(name, args, label, layers, cls, path, role)
 
     def read_list(self, node: Node, path: KeyPath, role: Role) -> tuple[Component, ...]:
         """The components of a list; their names must differ."""

@@ -66,7 +66,7 @@ class NotFromConfig(ConfigError):
 
 
 @cache
-def arguments(cls: type, base: type) -> tuple[Argument, ...]:
+def arguments(cls: Any, base: Any) -> tuple[Argument, ...]:
     """The arguments that a config may give to a class, in the order of its constructor.
 
     Args:
@@ -77,8 +77,8 @@ def arguments(cls: type, base: type) -> tuple[Argument, ...]:
         NotFromConfig: a required argument is a function, or annotations cannot be read.
     """
     try:
-        parameters = list(inspect.signature(cls.__init__).parameters.values())  # type: ignore[misc]  # of this very class
-        hints = get_type_hints(cls.__init__, include_extras=True)  # type: ignore[misc]
+        parameters = list(inspect.signature(cls.__init__).parameters.values())
+        hints = get_type_hints(cls.__init__, include_extras=True)
     except (NameError, TypeError, ValueError, AttributeError, SyntaxError) as error:
         raise NotFromConfig(f"the type annotations of {cls.__name__}.__init__ cannot be read: {error}") from None
     inferred = getattr(cls, "from_input", {})
@@ -128,7 +128,8 @@ def schema_of(cls: type, base: type) -> TypeAdapter[dict[str, Any]]:
         {'out_features': 10}
     """
     keys = {a.name: a.annotation if a.required else NotRequired[a.annotation] for a in arguments(cls, base)}
-    model = TypedDict(cls.__name__, keys)  # type: ignore[misc, operator]  # made of what the signature says
+    make: Any = TypedDict  # at run time, not for mypy to follow
+    model = make(cls.__name__, keys)
     model.__pydantic_config__ = ConfigDict(extra="allow" if takes_anything(cls) else "forbid")
     return TypeAdapter(model)
 
@@ -162,7 +163,7 @@ def _expressed(annotation: Any, base: type) -> Any:
         return _list_of(inner[0] if inner else Any, base)
     if (origin or annotation) in _MAPPINGS:
         value = _expressed(inner[1] if inner else Any, base)
-        return _NO_TYPE if value is _NO_TYPE else dict[String, value]
+        return _NO_TYPE if value is _NO_TYPE else dict[String, value]  # type: ignore[valid-type]  # built at run time
     if isinstance(annotation, type):
         if issubclass(annotation, base):
             return Any  # components.py has checked it by then
@@ -175,7 +176,7 @@ def _expressed(annotation: Any, base: type) -> Any:
 
 def _list_of(item: Any, base: type) -> Any:
     expressed = _expressed(item, base)
-    return _NO_TYPE if expressed is _NO_TYPE else list[expressed]
+    return _NO_TYPE if expressed is _NO_TYPE else list[expressed]  # type: ignore[valid-type]  # as above
 
 
 def _leaves(annotation: Any) -> Iterator[Any]:

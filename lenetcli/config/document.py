@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lenetcli.config import files
-from lenetcli.config.explain import InvalidConfig, Problem, Source, quoted
+from lenetcli.config.explain import InvalidConfig, KeyPath, Problem, Source, Span, quoted
 from lenetcli.config.overrides import Override, apply
 from lenetcli.config.text import Node, compose
 
@@ -41,6 +41,19 @@ class Document:
                 self.root = apply(self.root, override, self.problems)
                 self._expand()
 
+    def place(self, path: KeyPath) -> Span | None:
+        """Where a value stands in the texts, or the nearest one around it; None where there is no text."""
+        node, span = self.root, None
+        for part in path:
+            if node is None:
+                break
+            span = node.span
+            if isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
+                node = node.value[part]
+            else:
+                node = node.mapping.get(str(part)) if node.mapping else None
+        return span if node is None else node.span
+
     def _is_mapping(self, root: Node, source: Source) -> bool:
         if root.mapping is not None:
             return True
@@ -69,7 +82,7 @@ class Document:
         self.root = Node(items, self.root.span, self.root.keys)
 
     def _section(self, section: str, node: Node, name: str) -> Node | None:
-        """The tree of a section's file; a path starts at the file that names it, from the command line at the config's."""
+        """The tree of a section's file; its path starts at the naming file, from the command line at the config."""
         places = [node.span.source.directory / name]
         if not node.span.source.is_file:
             places = [self.path.parent / name, Path(name)]

@@ -1,0 +1,31 @@
+"""`lenet layers`: what a configuration may name."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+
+def layers(
+    name: Annotated[str | None, typer.Argument(help="Show this one in full.", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List every layer, loss, optimizer, scheduler and data source with its arguments and its place in the source.
+
+    Example: lenet layers Conv2d
+    """
+    from lenetcli.inspect.catalogue import offer, offers
+
+    if as_json:
+        found = [offer(name)] if name else offers()
+        print(json.dumps([one.record() for one in found]))
+        return
+    from rich.console import Console
+
+    from lenetcli.report.catalogue import described, tables
+
+    console = Console(highlight=False)
+    for part in described(offer(name)) if name else tables(offers()):
+        console.print(part)

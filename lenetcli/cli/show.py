@@ -1,0 +1,28 @@
+"""`lenet show`: a configuration with everything filled in."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+
+def show(
+    config: Annotated[str, typer.Argument(help="The YAML file.", metavar="CONFIG")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(help="Changes, such as optimizer.lr=0.1.", metavar="[K=V ...]", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print a configuration fully resolved: section files, changes, inferred arguments and defaults written in.
+
+    Example: lenet show configs/lenet.yaml optimizer.lr=0.1
+    """
+    from lenetcli import config as configuration
+    from lenetcli.build import resolved
+    from lenetcli.config.writing import plain
+
+    found = resolved(configuration.load(config, overrides or []))
+    print(json.dumps(plain(found)) if as_json else configuration.dump(found), end="\n" if as_json else "")

@@ -1,0 +1,130 @@
+"""From a file (and the command line's changes) to a checked Config, or to all of its problems in one go."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from lenetcli.config.catalogue import ROLES
+from lenetcli.config.components import Component, ComponentReader
+from lenetcli.config.document import SECTIONS, Document
+from lenetcli.config.explain import InvalidConfig, Problem
+from lenetcli.config.sections import VERSION, Config, Header, Model, ModelKeys, Section, Train
+from lenetcli.config.text import Node
+from lenetcli.config.wording import explained, got
+
+S = TypeVar("S", bound=Section)
+
+_REQUIRED = ("model", "data", "loss", "optimizer", "train")
+
+
+def load(path: str | Path, overrides: Iterable[str] = ()) -> Config:
+    """Reads and checks a config.
+
+    Args:
+        path: the YAML file.
+        overrides: changes such as "optimizer.lr=0.1", applied in order.
+
+    Raises:
+        InvalidConfig: whatever is wrong, every problem with its place.
+    """
+    document = Document(Path(path), overrides)
+    config = _Reader(document).config() if document.root is not None else None
+    if config is None or document.problems:
+        raise InvalidConfig(document.problems)
+    return config
+
+
+class _Reader:
+    """Reads the sections; problems go to the document's list, and a section that has some is None."""
+
+    def __init__(self, document: Document) -> None:
+        assert document.root is not None
+        self.document, self.root = document, document.root
+        self.problems = document.problems
+        self.components = ComponentReader(document.path.parent, self.problems)
+
+    def config(self) -> Config | None:
+        header = self._keys(Header, self.root, (), SECTIONS)
+        if header is not None and header.version != VERSION:
+            self._wrong_version(header.version)
+        self._check_missing()
+        model, train = self._model(), self._train()
+        parts = {key: self._component(key) for key in ("data", "loss", "optimizer", "scheduler")}
+        if self.problems or header is None or model is None or train is None:
+            return None
+        data, loss, optimizer = parts["data"], parts["loss"], parts["optimizer"]
+        assert data is not None
+        assert loss is not None
+        assert optimizer is not None
+        name = header.name or re.sub(r"[^A-Za-z0-9._-]", "-", self.document.path.stem).lstrip(".-_") or "run"
+        return Config(
+            name, header.seed, model, data, loss, optimizer, train, parts["scheduler"], VERSION, self.document
+        )
+
+    def _keys(self, section: type[S], node: Node, path: tuple[str, ...], others: Iterable[str]) -> S | None:
+        """The fixed keys of a mapping; `others` are keys that are read elsewhere."""
+        assert node.mapping is not None
+        values = {key: child.plain() for key, child in node.mapping.items() if key not in others}
+        try:
+            return section.model_validate(values)
+        except ValidationError as error:
+            fields: dict[str, Any] = {name: f.annotation for name, f in section.model_fields.items()}
+            fields |= dict.fromkeys(others, dict)
+            noun, owner = ("key", f"the {path[0]} section" if path else "a config")
+            self.problems += explained(error, node, path, fields, noun, owner, node.span)
+            return None
+
+    def _wrong_version(self, version: int) -> None:
+        assert self.root.mapping is not None
+        node = self.root.mapping["version"]
+        newer = version > VERSION
+        hint = "a newer lenet wrote it: update this one" if newer else f"write version: {VERSION}"
+        message = f"configs of version {version} are unknown; this lenet reads version {VERSION}"
+        self.problems.append(Problem(node.span, ("version",), message, (hint,)))
+
+    def _check_missing(self) -> None:
+        assert self.root.mapping is not None
+        given = self.root.mapping
+        unknown = {problem.path[0] for problem in self.problems if len(problem.path) == 1 and problem.hints}
+        for section in _REQUIRED:
+            misspelt = any(f"did you mean {section}?" in p.hints for p in self.problems if p.path[:1] != (section,))
+            if section not in given and section not in self.document.broken | unknown and not misspelt:
+                self.problems.append(Problem(self.root.span, (section,), "missing: a config needs this section"))
+
+    def _section(self, key: str) -> Node | None:
+        """A section that is a mapping; None where it is absent or complained about."""
+        assert self.root.mapping is not None
+        node = self.root.mapping.get(key)
+        if node is None or isinstance(node.value, Mapping):
+            return node
+        self.problems.append(Problem(node.span, (key,), f"wanted a mapping, got {got(node.plain())}"))
+        return None
+
+    def _model(self) -> Model | None:
+        node = self._section("model")
+        if node is None:
+            return None
+        assert node.mapping is not None
+        keys = self._keys(ModelKeys, node, ("model",), ("layers",))
+        layers: tuple[Component, ...] = ()
+        if "layers" in node.mapping:
+            layers = self.components.read_list(node.mapping["layers"], ("model", "layers"), ROLES["layers"])
+        else:
+            self.problems.append(Problem(node.span, ("model", "layers"), "missing: the model needs a list of layers"))
+        return None if keys is None else Model(tuple(keys.input), layers)
+
+    def _train(self) -> Train | None:
+        node = self._section("train")
+        return None if node is None else self._keys(Train, node, ("train",), ())
+
+    def _component(self, key: str) -> Component | None:
+        assert self.root.mapping is not None
+        node = self.root.mapping.get(key)
+        if node is None or (key == "scheduler" and node.value is None):
+            return None
+        return self.components.read(node, (key,), ROLES[key])

@@ -1,0 +1,81 @@
+"""A config as YAML again, with every default written out: what `lenet show` prints and a run directory keeps."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import yaml
+
+from lenetcli.config.components import Component
+from lenetcli.config.sections import Config
+
+
+def dump(config: Config) -> str:
+    """YAML that loads as the same config, whatever the defaults of later versions are."""
+    return yaml.dump(plain(config), Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
+
+
+def plain(config: Config) -> dict[str, Any]:
+    """The config as mappings, lists and scalars."""
+    model = {
+        "input": _Flow(config.model.input),
+        "layers": [_component(layer) for layer in config.model.layers],
+    }
+    found: dict[str, Any] = {"version": config.version, "name": config.name, "seed": config.seed, "model": model}
+    for key in ("data", "loss", "optimizer", "scheduler"):
+        component = getattr(config, key)
+        if component is not None:
+            found[key] = _component(component)
+    found["train"] = config.train.model_dump()
+    return found
+
+
+def _component(component: Component) -> dict[str, Any]:
+    """One component with the defaults of its class."""
+    found: dict[str, Any] = {"type": component.type}
+    if component.name is not None:
+        found["name"] = component.name
+    for argument in component.known:
+        if argument.name in component.args:
+            found[argument.name] = _value(component.args[argument.name])
+        elif argument.default is not inspect.Parameter.empty and _writable(argument.default):
+            found[argument.name] = _value(argument.default)
+    found |= {key: _value(value) for key, value in component.args.items() if key not in found}
+    if component.layers:
+        found["layers"] = [_component(layer) for layer in component.layers]
+        return found
+    return _FlowMap(found)
+
+
+def _writable(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return all(_writable(v) for v in value)
+    return value is None or isinstance(value, (bool, int, float, str))
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, Component):
+        return _component(value)
+    if isinstance(value, (tuple, list)):
+        return _Flow(_value(v) for v in value)
+    return value
+
+
+class _Flow(list[Any]):
+    """A list on one line."""
+
+
+class _FlowMap(dict[str, Any]):
+    """A mapping on one line, where it fits."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes components on one line each, and no aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_Dumper.add_representer(_Flow, lambda d, v: d.represent_sequence("tag:yaml.org,2002:seq", v, flow_style=True))
+_Dumper.add_representer(_FlowMap, lambda d, v: d.represent_mapping("tag:yaml.org,2002:map", v.items(), flow_style=True))
