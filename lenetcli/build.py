@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -111,7 +112,7 @@ class _Shapes:
         hints = [flatten] if flatten else [f"{name}: {size} would fit" for name, size in fits.items()]
         path = (*spec.path, next(iter(fits))) if fits and not flatten else spec.path
         message = f"{spec.type} does not take an input of shape {list(self.sample)}: {error}"
-        return ConfigError(f"{self.config.error(path, message, *hints)}\n\n{layer_text(rows)}")
+        return self.config.error(path, message, *hints, more=layer_text(rows))
 
     def _hint(self, spec: Component) -> str:
         return "put {type: Flatten} before it" if len(self.sample) > 1 and spec.cls is nn.Linear else ""
@@ -240,6 +241,7 @@ def build_run(config: Config) -> Run:
     criterion = build_criterion(config)
     optimizer, scheduler = build_optimizer(config, model)
     check_samples(config, source)
+    check_output(config, model, criterion, source)
     train = config.train
     return Run(
         model,
@@ -267,6 +269,31 @@ def check_samples(config: Config, source: Source) -> None:
         )
         message = f"the model's input is {list(wanted)}, a sample of {config.data.type} is {list(shape)}"
         raise config.error(("model", "input"), message, hint)
+
+
+def check_output(config: Config, model: nn.Sequential, criterion: Module, source: Source) -> None:
+    """Refuses a model whose output the loss cannot compare with the data's targets.
+
+    Raises:
+        ConfigError: the loss refuses them, or there are fewer outputs than classes.
+    """
+    classes = len(source.classes)
+    target: Any = np.array([classes - 1]) if classes else np.zeros((1, *source.train.targets.shape[1:]), np.float32)
+    model.eval()
+    try:
+        with no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            output = model(from_numpy(logical(stored(np.zeros((1, *config.model.input), np.float32)))))
+            criterion(output, from_numpy(target))
+    except (LenetError, RuntimeError, ValueError, IndexError, TypeError) as error:
+        shape, last = list(output.array.shape[1:]), dotted(config.model.layers[-1].path)
+        what = f"{classes} classes" if classes else f"targets of shape {list(target.shape[1:])}"
+        message = f"{config.loss.type} cannot compare the model's output {shape} with the {what} of {config.data.type}"
+        wanted = [classes] if classes else list(target.shape[1:])
+        hint = f"{last} should give {wanted}" + (": is {type: Flatten} missing?" if len(shape) > len(wanted) else "")
+        raise config.error(("loss",), f"{message}: {error}", hint) from error
+    finally:
+        model.train()
 
 
 def load_config_of(directory: Path) -> Path:

@@ -20,6 +20,7 @@ class LenetError(Exception):
     """Base of all errors with a message meant for the user (no traceback is shown)."""
 
     exit_code: ClassVar[int] = 1
+    begins_with_place: ClassVar[bool] = False  # file:line:column, so nothing may stand before it
 
 
 class ConfigError(LenetError):

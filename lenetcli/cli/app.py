@@ -54,6 +54,11 @@ app.command("init")(init_command.init)
 app.command("layers")(layers.layers)
 
 
+def complain(error: LenetError) -> None:
+    """The message, on stderr."""
+    print(error if error.begins_with_place else f"error: {error}", file=sys.stderr)
+
+
 def main() -> None:
     """Runs the program: errors become one message on stderr and the exit code of their kind."""
     debug = "--debug" in sys.argv
@@ -63,7 +68,7 @@ def main() -> None:
     except LenetError as error:
         if debug:
             raise
-        print(f"error: {error}", file=sys.stderr)
+        complain(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         if debug:

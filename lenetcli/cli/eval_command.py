@@ -40,13 +40,13 @@ def evaluate(
         }
         print(json.dumps(record))
         return
-    from rich.console import Console
-
+    from lenetcli.report.console import results
     from lenetcli.report.tables import class_table, confusion_table
 
-    console = Console(highlight=False)
+    console = results()
     accuracy = "" if found.accuracy is None else f", accuracy {found.accuracy:.4f}"
     console.print(f"{run}, {split} split, {found.count:,} samples: loss {found.loss:.4f}{accuracy}")
     if found.confusion is not None:
-        console.print(class_table(found, loaded.source.classes))
+        console.print("", class_table(found, loaded.source.classes), sep="\n")
+        console.print("\nconfusion: true class down, predicted class across\n")
         console.print(confusion_table(found, loaded.source.classes))

@@ -19,7 +19,7 @@ def inspect_params(
     values: Annotated[bool, typer.Option("--values", help="Print the numbers too, as torch does.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show every parameter: name, shape, type, count, mean, standard deviation, extremes; gradients where there are any.
+    """Show every parameter: name, shape, type, count, mean, standard deviation, extremes; and gradients if any.
 
     Example: lenet inspect-params configs/lenet.yaml
     """
@@ -34,11 +34,10 @@ def inspect_params(
                 entry["values"] = tensor.tolist()
         print(json.dumps(record))
         return
-    from rich.console import Console
-
+    from lenetcli.report.console import results
     from lenetcli.report.tables import parameter_table
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = results()
     console.print(parameter_table(rows))
     if values:
         for name, tensor in tensors.items():

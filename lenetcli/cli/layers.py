@@ -22,10 +22,9 @@ def layers(
         found = [offer(name)] if name else offers()
         print(json.dumps([one.record() for one in found]))
         return
-    from rich.console import Console
-
     from lenetcli.report.catalogue import described, tables
+    from lenetcli.report.console import results
 
-    console = Console(highlight=False)
+    console = results()
     for part in described(offer(name)) if name else tables(offers()):
         console.print(part)

@@ -41,11 +41,10 @@ def trace_grad(
     if as_json:
         print(json.dumps(found.record()))
         return
-    from rich.console import Console
-
+    from lenetcli.report.console import results
     from lenetcli.report.trace import draw
 
-    console = Console(highlight=False)
+    console = results()
     for part in draw(found):
         console.print(part)
 

@@ -18,18 +18,19 @@ def validate(
     Example: lenet validate configs/lenet.yaml configs/mlp.yaml
     """
     from lenetcli import config as configuration
-    from lenetcli.build import build_criterion, build_data, build_model, build_optimizer
+    from lenetcli.build import build_criterion, build_data, build_model, build_optimizer, check_output
 
     failed: ConfigError | None = None
     for path in configs:
         try:
             config = configuration.load(path)
             model, rows = build_model(config)
-            build_data(config)
-            build_criterion(config)
+            source, criterion = build_data(config), build_criterion(config)
             build_optimizer(config, model)
+            if source.classes:  # known without reading the data
+                check_output(config, model, criterion, source)
         except ConfigError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(error, file=sys.stderr)
             failed = error
             continue
         count = sum(p.numel() for p in model.parameters())

@@ -113,7 +113,9 @@ def arguments(cls: Any, base: Any) -> tuple[Argument, ...]:
 
 @cache
 def takes_anything(cls: type) -> bool:
-    """The constructor takes `**kwargs`: any further key is its own business."""
+    """A user's constructor takes `**kwargs`: any further key is its own business."""
+    if cls.__module__.startswith("lenetcli."):
+        return False
     parameters = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
     return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
 

@@ -31,6 +31,8 @@ class Document:
         self.sources = 1
         source = files.read(path)
         self.root = compose(source, self.problems)
+        if self.root is None and not self.problems:
+            self.root = Node(None, source.at(0))  # no text, or comments only
         if self.root is None or not self._is_mapping(self.root, source):
             self.root = None
             return
@@ -58,7 +60,7 @@ class Document:
         if root.mapping is not None:
             return True
         wanted = f"a mapping with the keys version, {', '.join(SECTIONS)}"
-        empty = root.value is None and not root.span.source.text[root.span.line :].strip()
+        empty = root.value is None and not any(line.split("#")[0].strip() for line in source.lines)
         where = source.at(0) if empty else root.span
         got = "an empty file" if empty else "a list" if isinstance(root.value, list) else "a single value"
         self.problems.append(Problem(where, (), f"wanted {wanted}, got {got}"))

@@ -95,22 +95,24 @@ class Problem:
 
 
 class InvalidConfig(ConfigError):
-    """A config that cannot be used; `problems` holds every reason, in the order of the text.
+    """A config that cannot be used; `problems` holds every reason, in the order of the text; `more` follows them.
 
     Example:
         >>> print(InvalidConfig([Problem(None, ("train", "epochs"), "wanted an integer, got true")]))
         train.epochs: wanted an integer, got true
     """
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(problems, key=_position))
+    begins_with_place = True
+
+    def __init__(self, problems: Iterable[Problem], more: str = "") -> None:
+        self.problems, self.more = tuple(sorted(problems, key=_position)), more
         shown = [str(problem) for problem in self.problems[:_SHOWN_PROBLEMS]]
         if len(self.problems) > _SHOWN_PROBLEMS:
             shown.append(f"... and {len(self.problems) - _SHOWN_PROBLEMS} more problems")
-        super().__init__("\n".join(shown))
+        super().__init__("\n".join([*shown, *(["", more] if more else [])]))
 
-    def __reduce__(self) -> tuple[type[InvalidConfig], tuple[tuple[Problem, ...]]]:
-        return InvalidConfig, (self.problems,)
+    def __reduce__(self) -> tuple[type[InvalidConfig], tuple[tuple[Problem, ...], str]]:
+        return InvalidConfig, (self.problems, self.more)
 
 
 def dotted(path: KeyPath) -> str:

@@ -84,10 +84,10 @@ class Config:
     version: int = VERSION
     document: Document | None = field(default=None, compare=False, repr=False)
 
-    def error(self, path: KeyPath, message: str, *hints: str) -> InvalidConfig:
+    def error(self, path: KeyPath, message: str, *hints: str, more: str = "") -> InvalidConfig:
         """The error that says what is wrong with the value at a path, pointing at its place in the text."""
         where = self.document.place(path) if self.document is not None else None
-        return InvalidConfig([Problem(where, path, message, tuple(hint for hint in hints if hint))])
+        return InvalidConfig([Problem(where, path, message, tuple(hint for hint in hints if hint))], more)
 
 
 def defaults(section: type[Section]) -> dict[str, Any]:

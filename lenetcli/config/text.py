@@ -246,7 +246,7 @@ def _syntax_problem(source: Source, error: yaml.MarkedYAMLError) -> Problem:
     if begun and mark and begun.line != mark.line and error.context:
         doing = re.sub("^while (parsing|scanning) ", "", error.context)
         what += f" (in {doing} that begins at line {begun.line + 1})"
-    hints = tuple(hint for raw, hint in _SYNTAX_HINTS.items() if raw in str(error.problem))
+    hints = tuple(hint for raw, hint in _SYNTAX_HINTS.items() if raw in str(error.problem))[:1]
     span = Span(source, mark.line, mark.column, mark.line, mark.column + 1) if mark else source.at(0)
     return Problem(span, (), f"not valid YAML: {what}", hints)
 

@@ -108,16 +108,16 @@ def remedies(value: Any, want: str) -> tuple[str, ...]:
     return ()
 
 
-def unknown_key(key: str, known: Iterable[str], owner: str) -> tuple[str, ...]:
-    """Hints for a key that does not exist."""
-    names = list(known)
+def unknown_key(key: str, names: Iterable[str], given: Iterable[str], owner: str) -> tuple[str, ...]:
+    """Hints for a key that does not exist, given those that do and those that are there already."""
     word, colon, _ = key.partition(":")
     if colon and word in names:
         return ("put a space after the colon",)
-    hints = did_you_mean(key, names)
+    left = [name for name in names if name not in given]
+    hints = did_you_mean(key, left) or did_you_mean(key, names)
     if hints:
         return hints
-    return (f"{owner} takes {', '.join(names)}" if names else f"{owner} takes no arguments",)
+    return (f"{owner} takes {', '.join(left or names)}" if names else f"{owner} takes no arguments",)
 
 
 def explained(
@@ -148,8 +148,8 @@ def explained(
         here = (*path, key)
         first = details[0]
         if first["type"] == "extra_forbidden":
-            known = [name for name in fields if node.mapping is None or name not in node.mapping]
-            problems.append(Problem(node.keys[key], here, f"unknown {noun}", unknown_key(key, known or fields, owner)))
+            hints = unknown_key(key, fields, node.keys, owner)
+            problems.append(Problem(node.keys[key], here, f"unknown {noun}", hints))
         elif first["type"] == "missing" and len(first["loc"]) == 1:
             near = [k for k in node.keys if k not in fields]
             if not did_you_mean(key, near):  # the misspelt key is a problem of its own

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import yaml
 
 from lenetcli.config.components import Component
+from lenetcli.config.derive import schema_of
 from lenetcli.config.sections import Config
 
 
@@ -36,12 +36,14 @@ def _component(component: Component) -> dict[str, Any]:
     found: dict[str, Any] = {"type": component.type}
     if component.name is not None:
         found["name"] = component.name
-    for argument in component.known:
-        if argument.name in component.args:
-            found[argument.name] = _value(component.args[argument.name])
-        elif argument.default is not inspect.Parameter.empty and _writable(argument.default):
-            found[argument.name] = _value(argument.default)
-    found |= {key: _value(value) for key, value in component.args.items() if key not in found}
+    values = {a.name: a.default for a in component.known if _writable(a.default)} | component.args
+    values = {
+        a.name: values[a.name] for a in component.known if a.name in values
+    } | component.args  # constructor's order
+    checked = schema_of(component.cls, component.role.base).validate_python(
+        values
+    )  # 0 becomes 0.0 where a float is due
+    found |= {name: _value(value) for name, value in checked.items()}
     if component.layers:
         found["layers"] = [_component(layer) for layer in component.layers]
         return found

@@ -80,7 +80,7 @@ def plain(value: Any) -> str:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, (tuple, list)):
         return "[" + ", ".join(plain(v) for v in value) + "]"
-    return str(value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def offers() -> list[Offer]:

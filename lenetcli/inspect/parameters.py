@@ -15,7 +15,7 @@ from lenetcli.nn.module import Module
 
 @dataclass(frozen=True)
 class Statistics:
-    """Mean, standard deviation (of the whole population) and extremes; None for an empty tensor."""
+    """Mean, standard deviation (as torch's std: of a sample) and extremes; None where undefined."""
 
     mean: float | None
     std: float | None
@@ -28,7 +28,8 @@ def statistics(array: npt.NDArray[Any]) -> Statistics:
     if array.size == 0:
         return Statistics(None, None, None, None)
     wide = array.astype(np.float64)
-    return Statistics(float(wide.mean()), float(wide.std()), float(wide.min()), float(wide.max()))
+    std = float(wide.std(ddof=1)) if wide.size > 1 else None
+    return Statistics(float(wide.mean()), std, float(wide.min()), float(wide.max()))
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,14 @@ from lenetcli.train.evaluate import Evaluation
 def plain_table(title: str | None = None, caption: str | None = None) -> Table:
     """The house's table: a header rule and no frame, so that it reads well when piped."""
     return Table(
-        box=box.SIMPLE_HEAD, title=title, caption=caption, title_justify="left", caption_justify="left", pad_edge=False
-    )
+        box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False,
+        title=title, caption=caption, title_justify="left", caption_justify="left",
+    )  # fmt: skip
 
 
 def figure(value: float | None) -> str:
-    """A number in four significant digits."""
-    return "" if value is None else f"{value:.4g}"
+    """A number in three significant digits."""
+    return "" if value is None else f"{value:.3g}"
 
 
 def parameter_table(rows: Sequence[ParameterRow]) -> Table:
@@ -67,7 +68,7 @@ def class_table(evaluation: Evaluation, classes: Sequence[str]) -> Table:
 def confusion_table(evaluation: Evaluation, classes: Sequence[str]) -> Table:
     """Rows are true classes, columns predicted ones; the diagonal is right."""
     assert evaluation.confusion is not None, "only classifications have classes"
-    table = plain_table(title="confusion: true class down, predicted class across")
+    table = plain_table()
     table.add_column("", no_wrap=True)
     for name in classes:
         table.add_column(name, justify="right")

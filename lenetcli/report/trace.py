@@ -25,7 +25,7 @@ def draw(trace: Trace) -> Iterator[RenderableType]:
     yield Text("\nbackward, node by node", style="bold")
     yield _graph(trace.nodes)
     for parameter in trace.parameters:
-        yield Text(f"{parameter.name}.grad before backward", style="bold")
+        yield Text(f"\n{parameter.name}.grad before backward", style="bold")
         yield Text(f"  {_show(parameter.before)}")
         yield Text(f"{parameter.name}.grad after backward", style="bold")
         yield Text(f"  {_show(parameter.after)}")
@@ -35,17 +35,22 @@ def _graph(nodes: list[TracedNode]) -> Any:
     table = plain_table()
     table.add_column("id", justify="right")
     table.add_column("node", no_wrap=True)
-    table.add_column("module")
+    table.add_column("module", overflow="fold")
     table.add_column("shape", no_wrap=True)
     table.add_column("|grad|", justify="right")
-    table.add_column("next")
+    table.add_column("next", no_wrap=True)
     for node in nodes:
-        below = ", ".join("-" if n is None else str(n) for n in node.next)
+        below = " ".join("-" if n is None else str(n) for n in node.next)
         table.add_row(
-            str(node.id), node.name, node.parameter or node.module, str(node.shape), figure(node.grad_norm), below,
+            str(node.id), node.name, node.parameter or node.module, _sizes(node.shape), figure(node.grad_norm), below,
             style="dim" if node.parameter else None,
         )  # fmt: skip
     return table
+
+
+def _sizes(shape: Any) -> str:
+    """A shape in as few columns as can be: [1,16,13,13]."""
+    return "[" + ",".join(map(str, shape)) + "]"
 
 
 def _show(values: Any) -> str:
