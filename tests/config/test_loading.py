@@ -132,7 +132,7 @@ def test_hostile_texts_are_refused_quickly(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_names_its_neighbours(good: Path) -> None:
-    with pytest.raises(InvalidConfig, match="did you mean good.yaml"):
+    with pytest.raises(InvalidConfig, match=r"did you mean good\.yaml"):
         configuration.load(good.parent / "godo.yaml")
     with pytest.raises(InvalidConfig, match="a directory"):
         configuration.load(good.parent)
