@@ -45,7 +45,7 @@ class _Shapes:
         self.config, self.batch = config, batch
         self.rows: list[LayerRow] = []
         self.model = nn.Sequential()
-        self.inferred: dict[Any, dict[str, int]] = {}  # by the layer's path
+        self.inferred: dict[Any, dict[str, Any]] = {}  # by the layer's path
 
     @property
     def sample(self) -> tuple[int, ...]:
@@ -105,7 +105,7 @@ class _Shapes:
         fits = {
             name: self.sample[index]
             for name, index in spec.cls.from_input.items()
-            if name in spec.args and -len(self.sample) <= index < len(self.sample)
+            if name in spec.args and isinstance(index, int) and -len(self.sample) <= index < len(self.sample)
             and spec.args[name] != self.sample[index]
         }  # fmt: skip
         flatten = self._hint(spec)

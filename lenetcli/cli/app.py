@@ -12,6 +12,7 @@ from lenetcli.cli import (
     init_command,
     inspect_params,
     layers,
+    schema_command,
     show,
     trace_grad,
     train_command,
@@ -49,6 +50,7 @@ app.command("inspect-params")(inspect_params.inspect_params)
 app.command("trace-grad")(trace_grad.trace_grad)
 app.command("validate")(validate.validate)
 app.command("show")(show.show)
+app.command("schema")(schema_command.schema)
 app.command("init")(init_command.init)
 app.command("layers")(layers.layers)
 

@@ -10,6 +10,7 @@ import pytest
 import lenetcli
 from lenetcli import build, config, save
 from lenetcli.config.catalogue import ROLES
+from lenetcli.config.json_schema import schema
 from lenetcli.data import DataLoader
 from tests.cli.conftest import Lenet
 from tests.conftest import ROOT
@@ -179,3 +180,7 @@ def test_a_damaged_weights_file_is_one_line_and_3(lenet: Lenet, place: Path) -> 
     assert len(done.err.splitlines()) == 1
     save({"a": lenetcli.zeros(2)}, place / "w.safetensors")
     assert lenet("inspect-params", "w.safetensors").code == 0
+
+
+def test_schema_prints_the_json_schema(lenet: Lenet) -> None:
+    assert json.loads(lenet("schema").out) == json.loads(json.dumps(schema()))

@@ -1,0 +1,100 @@
+"""The JSON Schema of configurations (Draft 7), for editors: `# yaml-language-server: $schema=lenet.schema.json`."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from lenetcli.config.catalogue import ROLES, Role, takes_layers
+from lenetcli.config.derive import Argument, arguments
+from lenetcli.config.sections import Header, ModelKeys, Section, Train
+
+
+def schema() -> dict[str, Any]:
+    """The schema of a whole configuration, with every class that it may name."""
+    header, model = _section(Header), _section(ModelKeys)
+    model["properties"]["layers"] = {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/layers"}}
+    model["required"] = [*model["required"], "layers"]
+    sections = {key: {"$ref": f"#/definitions/{key}"} for key in ROLES if key != "layers"}
+    whole = {"model": model, **sections, "train": _section(Train)}
+    header["properties"] |= {key: {"anyOf": [value, _FILE]} for key, value in whole.items()}
+    header["properties"]["scheduler"]["anyOf"].append({"type": "null"})
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "lenet configuration",
+        **header,
+        "required": ["model", "data", "loss", "optimizer", "train"],
+        "definitions": {key: _role(role) for key, role in ROLES.items()},
+    }
+
+
+_FILE = {"type": "string", "description": "Path of a YAML file that holds just this section, relative to this file."}
+
+
+def _section(section: type[Section]) -> dict[str, Any]:
+    """The schema of a section with fixed keys."""
+    found = draft7(section.model_json_schema())
+    return {
+        "type": "object",
+        "properties": found["properties"],
+        "required": found.get("required", []),
+        "additionalProperties": False,
+    }
+
+
+def _role(role: Role) -> dict[str, Any]:
+    """A component: its `type` decides which keys there are."""
+    own = {"type": "string", "pattern": r"\.py:", "description": "A class of your own: my_nets.py:Net"}
+    return {
+        "type": "object",
+        "required": ["type"],
+        "properties": {"type": {"anyOf": [{"enum": sorted(role.classes)}, own]}},
+        "allOf": [
+            {"if": {"properties": {"type": {"const": name}}}, "then": _class(role, name, cls)}
+            for name, cls in sorted(role.classes.items())
+        ],
+    }
+
+
+def _class(role: Role, name: str, cls: Any) -> dict[str, Any]:
+    """The keys of one class."""
+    purpose = (inspect.getdoc(cls) or "").partition("\n")[0]
+    properties: dict[str, Any] = {"type": {"const": name, "description": purpose}}
+    if role.kind == "layer":
+        properties["name"] = {"type": "string", "description": "The layer's name in the model."}
+    known = arguments(cls, role.base)
+    properties |= {argument.name: _argument(argument, role) for argument in known}
+    required = [argument.name for argument in known if argument.required]
+    if role.kind == "layer" and takes_layers(cls):
+        properties["layers"] = {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/layers"}}
+        required.append("layers")
+    return {"properties": properties, "required": required, "additionalProperties": False}
+
+
+def _argument(argument: Argument, role: Role) -> dict[str, Any]:
+    """One key, with its meaning and default."""
+    if argument.nested:
+        one = {"$ref": f"#/definitions/{role.section.rpartition('.')[2]}"}
+        found: dict[str, Any] = {"anyOf": [one, {"type": "array", "items": one}]}
+    else:
+        found = draft7(TypeAdapter(argument.annotation).json_schema())
+    if argument.description:
+        found["description"] = argument.description
+    if isinstance(argument.default, (bool, int, float, str, list, tuple)):
+        found["default"] = list(argument.default) if isinstance(argument.default, tuple) else argument.default
+    return found
+
+
+def draft7(found: Any) -> Any:
+    """pydantic's schema (2020-12) in the words of Draft 7."""
+    if isinstance(found, list):
+        return [draft7(part) for part in found]
+    if not isinstance(found, dict):
+        return found
+    words = {key: draft7(value) for key, value in found.items() if key != "title" or not isinstance(value, str)}
+    if "prefixItems" in words:
+        words["items"] = words.pop("prefixItems")
+        words["additionalItems"] = False
+    return words
