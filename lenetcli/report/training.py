@@ -99,11 +99,13 @@ class EpochTable:
     def _advance(self, event: Step) -> None:
         if self.bar is None:
             return
+        shown = {"loss": event.loss, "speed": event.samples_per_second}
         if self._task is None:
             self.bar.start()
             done = (event.step - 1) % self.batches
-            self._task = self.bar.add_task(f"epoch {event.epoch}/{self.epochs}", total=self.batches, completed=done)
-        self.bar.update(self._task, advance=1, loss=event.loss, speed=event.samples_per_second)
+            label = f"epoch {event.epoch}/{self.epochs}"
+            self._task = self.bar.add_task(label, total=self.batches, completed=done, **shown)
+        self.bar.update(self._task, advance=1, **shown)
 
     def _hide_bar(self) -> None:
         if self.bar is not None and self._task is not None:

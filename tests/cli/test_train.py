@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -101,6 +102,32 @@ def test_json_progress_is_one_object_a_line(lenet: Lenet) -> None:
     events = [json.loads(line) for line in done.out.splitlines()]
     assert [e["event"] for e in events[-4:]] == ["evaluated", "evaluated", "saved", "ended"]
     assert done.err == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_a_terminal_gets_a_bar_and_a_line_an_epoch(place: Path) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "TERM": "xterm-256color"}
+    command = [sys.executable, "-m", "lenetcli", "train", "configs/lenet.yaml", "train.epochs=2"]
+    running = subprocess.Popen(command, cwd=place, env=environment, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # how Linux says that the other side has closed
+            break
+        if not part:
+            break
+        shown += part
+    os.close(ours)
+    assert running.wait() == 0
+    text = shown.decode()
+    assert "epoch 1/2" in text
+    assert "images/s" in text
+    assert re.search(r"2/2 +\d\.\d{4}", text)
 
 
 def test_no_progress_prints_nothing(lenet: Lenet) -> None:
