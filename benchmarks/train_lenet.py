@@ -79,7 +79,7 @@ def main() -> None:
         best = statistics.median(found[1:])  # the first round warms up
         print(f"{name}: {best:.3f} ms a step, {batch / best * 1000:,.0f} images/s (batch {batch})")
     if "torch" in times:
-        ratios = sorted(t / l for t, l in zip(times["torch"][1:], times["lenet"][1:]))
+        ratios = sorted(theirs / ours for theirs, ours in zip(times["torch"][1:], times["lenet"][1:]))
         print(f"ratio: {statistics.median(ratios):.2f} (from {ratios[0]:.2f} to {ratios[-1]:.2f})")
 
 

@@ -38,9 +38,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks tests that compare with torch, so that `-m torch` runs just these."""
     for item in items:
         name = getattr(item, "originalname", item.name)
-        if item.path.suffix == ".py" and item.path.is_relative_to(ROOT / "tests"):
-            if name in _uses_torch(item.path) or _file_uses_torch(item.path):
-                item.add_marker(pytest.mark.torch)
+        ours = item.path.suffix == ".py" and item.path.is_relative_to(ROOT / "tests")
+        if ours and (name in _uses_torch(item.path) or _file_uses_torch(item.path)):
+            item.add_marker(pytest.mark.torch)
 
 
 @pytest.fixture

@@ -44,5 +44,6 @@ def check_backward(node: Node, grads: Sequence[Array | None]) -> None:
         found = describe(grad) if grad is not None else None
         if found is not None:
             raise RuntimeError(
-                f"{node.name()} returned inf or NaN as gradient of its input {number}{_where(node, node.scope)}: {found}"
+                f"{node.name()} returned inf or NaN as gradient of its input {number}"
+                f"{_where(node, node.scope)}: {found}"
             )

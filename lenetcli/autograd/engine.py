@@ -1,4 +1,4 @@
-"""The backward pass: one walk over the graph in reverse order of creation. No recursion: a chain of any length works."""
+"""The backward pass: one walk over the graph in reverse order of creation; iterative, so that any length works."""
 
 from __future__ import annotations
 

@@ -61,8 +61,8 @@ def gradcheck(
                     return False
                 row, column = np.argwhere(wrong)[0]
                 raise RuntimeError(
-                    f"Jacobian mismatch for output {number} with respect to input {i}: d output[{row}] / d input[{column}] "
-                    f"is {analytic[row, column]:.6g} by backward, {numeric[row, column]:.6g} by differences"
+                    f"Jacobian mismatch for output {number} with respect to input {i}: "
+                    f"d output[{row}] / d input[{column}] is {analytic[row, column]:.6g} by backward, {numeric[row, column]:.6g} by differences"
                 )
     return True
 

@@ -62,7 +62,7 @@ class Preprocessing:
         return logical(x)
 
     def _affine(self, channels: int) -> tuple[Array, Array]:
-        """Offset and factor of scale and normalise together, (C, 1, 1, 1): resizing is linear, so they may follow it."""
+        """Offset and factor of scale and normalise, (C, 1, 1, 1): resizing is linear, so both may follow it."""
         mean, std = self.normalize or (0.0, 1.0)
         for name, value in (("mean", mean), ("std", std)):
             if np.ndim(value) == 1 and len(np.atleast_1d(value)) not in (1, channels):

@@ -1,4 +1,4 @@
-"""Keeps freed memory in the process: glibc hands big blocks back to the system, and every step would fault them in again."""
+"""Keeps freed memory in the process: glibc hands big blocks back, and every step would fault them in again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Full backward hooks of modules: two pass-through nodes, around the inputs and around the outputs, catch the gradients."""
+"""Full backward hooks of modules: pass-through nodes around the inputs and the outputs catch the gradients."""
 
 from __future__ import annotations
 

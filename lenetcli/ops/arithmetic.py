@@ -222,9 +222,8 @@ class Lerp(Op):
     def forward(ctx: Any, start: Any, end: Any, weight: Any) -> Any:
         weighed = (weight,) if isinstance(weight, np.ndarray) else ()
         if any(x.dtype != start.dtype for x in (end, *weighed)):
-            raise RuntimeError(
-                f"lerp: expected dtype {start.dtype} for `end` and `weight`, got {', '.join(str(x.dtype) for x in (end, *weighed))}"
-            )
+            got = ", ".join(str(x.dtype) for x in (end, *weighed))
+            raise RuntimeError(f"lerp: expected dtype {start.dtype} for `end` and `weight`, got {got}")
         if start.dtype.kind != "f":
             raise NotImplementedError(f"lerp: not implemented for {start.dtype}; convert to float first")
         start, end, *_ = all_together(start, end, *weighed)

@@ -1,4 +1,4 @@
-"""Values written into an existing tensor: zero_, fill_, copy_ and random numbers. Outside no_grad the change is recorded."""
+"""Values written into an existing tensor: zero_, fill_, copy_, random numbers; recorded outside no_grad."""
 
 from __future__ import annotations
 

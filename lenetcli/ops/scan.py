@@ -55,7 +55,7 @@ class Cumprod(Op):
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
-        """With s[k] = grad[k] + x[k+1] s[k+1], d_x[k] = x[0] ... x[k-1] s[k]: no division, so zeros are no exception."""
+        """With s[k] = grad[k] + x[k+1] s[k+1], d_x[k] = x[0] ... x[k-1] s[k]: no division, so zeros are fine."""
         (x,) = ctx.saved
         if not x.ndim:
             return grad

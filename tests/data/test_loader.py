@@ -39,7 +39,7 @@ def test_an_epoch_is_complete_repeatable_and_resumable(
 
     batches = seen(loader(), epoch)
     assert len(batches) == len(loader())
-    flat = sum(batches, [])
+    flat = [sample for batch in batches for sample in batch]
     assert len(set(flat)) == len(flat)
     assert len(flat) == (count // size * size if drop else count)
     start = data.draw(st.integers(0, len(batches)))

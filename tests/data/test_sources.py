@@ -118,7 +118,7 @@ def test_a_changed_download_is_refused(tmp_path: Path) -> None:
 def test_images_without_their_labels_are_refused(tmp_path: Path) -> None:
     write_mnist(tmp_path)
     (tmp_path / FILES[1]).write_bytes(idx(np.zeros(11)))
-    with pytest.raises(DataError, match="12 images in .*, 11 labels"):
+    with pytest.raises(DataError, match=r"12 images in .*, 11 labels"):
         _ = data.MNIST(root=str(tmp_path)).train
 
 
