@@ -65,7 +65,7 @@ def same(shown: str, printed: str) -> bool:
 
 
 def _shape(text: str) -> str:
-    text = re.sub(r"-?\d[\d,.]*(e[-+]?\d+)?", "#", text)
+    text = re.sub(r"\[?\s*-?\d[\d,.]*(e[-+]?\d+)?", lambda m: "[#" if m[0].startswith("[") else " #", text)
     return re.sub(r"[\s─━]+", " ", text).strip()
 
 
