@@ -9,6 +9,7 @@ from lenetcli.autograd.modes import (
     no_grad,
     set_detect_anomaly,
     set_grad_enabled,
+    watch,
 )
 from lenetcli.autograd.numeric import gradcheck
 from lenetcli.autograd.variable import Variable
@@ -25,4 +26,5 @@ __all__ = [
     "no_grad",
     "set_detect_anomaly",
     "set_grad_enabled",
+    "watch",
 ]

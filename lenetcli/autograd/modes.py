@@ -1,10 +1,11 @@
-"""Switches of the tape, one set per thread: gradient recording, anomaly detection, fusion."""
+"""Switches of the tape, one set per thread: gradient recording, anomaly detection, fusion, observers."""
 
 from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -17,6 +18,7 @@ class _Switches(threading.local):
     grad: bool = True
     anomaly: bool = False
     fusion: bool = True
+    observers: tuple[Callable[..., None], ...] = ()
 
 
 switches = _Switches()
@@ -165,6 +167,27 @@ class fusion(_Setting):
     """
 
     switch = "fusion"
+
+
+@contextmanager
+def watch(observer: Callable[..., None]) -> Iterator[None]:
+    """Calls `observer(node, operands, results)` after every op inside the block, recorded or not.
+
+    Args:
+        observer: takes the op's node, its operands (tensors, numbers or None) and the list of its results.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> with lenet.autograd.watch(lambda node, operands, results: print(node.name(), results[0].shape)):
+        ...     y = lenet.ones(2).exp()
+        ExpBackward torch.Size([2])
+    """
+    before = switches.observers
+    switches.observers = (*before, observer)
+    try:
+        yield
+    finally:
+        switches.observers = before
 
 
 def is_grad_enabled() -> bool:

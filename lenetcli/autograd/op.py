@@ -98,6 +98,8 @@ class Op(Node):
         if cls.is_view:
             for variable in results:
                 variable.become_view_of(first)
+        for observer in switches.observers:
+            observer(node, operands, results)
         return results[0] if type(out) is not tuple else tuple(results)
 
     def _take(self, operands: Sequence[Any]) -> tuple[Variable | None, list[Any], list[Edge] | None]:
