@@ -113,4 +113,6 @@ class Function(Node):
         node.record(edges, outputs)
         for o in node._non_differentiable:
             o.grad_fn, o.requires_grad = None, False
+        for observer in switches.observers:
+            observer(node, args, {}, outputs)
         return tuple(outputs) if isinstance(out, tuple) else outputs[0]

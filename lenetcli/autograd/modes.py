@@ -171,14 +171,15 @@ class fusion(_Setting):
 
 @contextmanager
 def watch(observer: Callable[..., None]) -> Iterator[None]:
-    """Calls `observer(node, operands, results)` after every op inside the block, recorded or not.
+    """Calls `observer(node, operands, parameters, results)` after every op inside the block, recorded or not.
 
     Args:
-        observer: takes the op's node, its operands (tensors, numbers or None) and the list of its results.
+        observer: takes the op's node, its operands (tensors, numbers or None), its parameters by name and the list of
+            its results.
 
     Example:
         >>> import lenetcli as lenet
-        >>> with lenet.autograd.watch(lambda node, operands, results: print(node.name(), results[0].shape)):
+        >>> with lenet.autograd.watch(lambda node, operands, parameters, results: print(node.name(), results[0].shape)):
         ...     y = lenet.ones(2).exp()
         ExpBackward torch.Size([2])
     """

@@ -99,7 +99,7 @@ class Op(Node):
             for variable in results:
                 variable.become_view_of(first)
         for observer in switches.observers:
-            observer(node, operands, results)
+            observer(node, operands, parameters, results)
         return results[0] if type(out) is not tuple else tuple(results)
 
     def _take(self, operands: Sequence[Any]) -> tuple[Variable | None, list[Any], list[Edge] | None]:

@@ -10,7 +10,7 @@ from lenetcli.autograd import watch
 def test_every_op_is_seen_with_operands_and_results() -> None:
     seen = []
     x = lenet.ones(2, requires_grad=True)
-    with watch(lambda node, operands, results: seen.append((node.name(), operands, results))):
+    with watch(lambda node, operands, _, results: seen.append((node.name(), operands, results))):
         y = x * 3
         with lenet.no_grad():
             z = y.exp()
@@ -25,7 +25,7 @@ def test_every_op_is_seen_with_operands_and_results() -> None:
 def test_an_observer_knows_the_module() -> None:
     seen = []
     model = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
-    with watch(lambda node, operands, results: seen.append((node.name(), node.metadata.get("module")))):
+    with watch(lambda node, *_: seen.append((node.name(), node.metadata.get("module")))):
         model(lenet.ones(1, 2))
     assert seen == [("TBackward", "0"), ("AddmmBackward", "0"), ("ReluBackward", "1")]
 
