@@ -11,7 +11,6 @@ from lenetcli._tensor_str import tensor_str
 from lenetcli.autograd.differentiate import backward
 from lenetcli.autograd.dtypes import dtype as Dtype
 from lenetcli.autograd.dtypes import from_numpy_dtype
-from lenetcli.autograd.inplace import assign
 from lenetcli.autograd.node import RemovableHandle
 from lenetcli.autograd.variable import Array, Variable, like
 from lenetcli.ops import families
@@ -79,6 +78,37 @@ class Tensor(Variable):
 
         def __getattr__(self, name: str) -> Any: ...
 
+        __add__: Callable[..., Tensor]
+        __radd__: Callable[..., Tensor]
+        __sub__: Callable[..., Tensor]
+        __rsub__: Callable[..., Tensor]
+        __mul__: Callable[..., Tensor]
+        __rmul__: Callable[..., Tensor]
+        __truediv__: Callable[..., Tensor]
+        __rtruediv__: Callable[..., Tensor]
+        __floordiv__: Callable[..., Tensor]
+        __rfloordiv__: Callable[..., Tensor]
+        __mod__: Callable[..., Tensor]
+        __rmod__: Callable[..., Tensor]
+        __pow__: Callable[..., Tensor]
+        __rpow__: Callable[..., Tensor]
+        __matmul__: Callable[..., Tensor]
+        __rmatmul__: Callable[..., Tensor]
+        __and__: Callable[..., Tensor]
+        __rand__: Callable[..., Tensor]
+        __or__: Callable[..., Tensor]
+        __ror__: Callable[..., Tensor]
+        __xor__: Callable[..., Tensor]
+        __rxor__: Callable[..., Tensor]
+        __lt__: Callable[..., Tensor]
+        __le__: Callable[..., Tensor]
+        __gt__: Callable[..., Tensor]
+        __ge__: Callable[..., Tensor]
+        __neg__: Callable[..., Tensor]
+        __abs__: Callable[..., Tensor]
+        __invert__: Callable[..., Tensor]
+        __getitem__: Callable[..., Tensor]
+
     # What it is
 
     @property
@@ -114,7 +144,24 @@ class Tensor(Variable):
     @property
     def T(self) -> Tensor:
         """The dimensions in reverse order."""
-        return self.permute(*range(self.ndim - 1, -1, -1)) if self.ndim != 2 else self.t()
+        return self.permute(tuple(range(self.ndim - 1, -1, -1)))
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two dimensions swapped: each matrix of a batch transposed."""
+        return self.adjoint()
+
+    @property
+    def mH(self) -> Tensor:
+        """As `mT`: the numbers are real."""
+        return self.adjoint()
+
+    @property
+    def H(self) -> Tensor:
+        """The transpose of a matrix: the numbers are real."""
+        if self.array.ndim not in (0, 2):
+            raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.array.ndim}-D tensor.")
+        return self.adjoint()
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or one size of it."""
@@ -169,10 +216,6 @@ class Tensor(Variable):
 
     def cpu(self) -> Tensor:
         """The tensor itself: it is on the CPU."""
-        return self
-
-    def contiguous(self) -> Tensor:
-        """The tensor itself: every memory order counts as contiguous here."""
         return self
 
     def is_contiguous(self) -> bool:
@@ -283,9 +326,6 @@ class Tensor(Variable):
         """A tensor of this one's type from data."""
         return Tensor(np.asarray(data, self.array.dtype), requires_grad)
 
-    def __setitem__(self, index: Any, value: Any) -> None:
-        assign(self, families.indexing.index_put, index, value)
-
     def __len__(self) -> int:
         if not self.array.ndim:
             raise TypeError("len() of a 0-d tensor")
@@ -294,7 +334,7 @@ class Tensor(Variable):
     def __iter__(self) -> Iterator[Tensor]:
         if not self.array.ndim:
             raise TypeError("iteration over a 0-d tensor")
-        return (self[i] for i in range(len(self.array)))
+        return iter(self.unbind())
 
     def __contains__(self, value: Any) -> bool:
         return bool((self.array == (value.array if isinstance(value, Variable) else value)).any())

@@ -38,15 +38,15 @@ def tensor(data: Any, *, dtype: Dtype | None = None, device: Any = None, require
                 [3, 4]])
     """
     check_device(device)
-    array = _array(data)
+    array = _array(data, dtype)
     kind = to_numpy_dtype(dtype, array.dtype)
     from_numpy_dtype(kind)
     with np.errstate(over="ignore", invalid="ignore"):
         return Tensor(np.array(array, kind), requires_grad)
 
 
-def _array(data: Any) -> Array:
-    """Data as an array of the type torch gives it."""
+def _array(data: Any, wanted: Dtype | None) -> Array:
+    """Data as an array of the type torch gives it; where a type is wanted, with all digits for that."""
     if isinstance(data, Variable):
         return data.array
     if isinstance(data, (np.ndarray, np.generic)):
@@ -60,7 +60,7 @@ def _array(data: Any) -> Array:
         raise RuntimeError("tensor: an integer does not fit into 64 bits; use a float") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"tensor: wanted numbers, got {array.dtype} from {type(data).__name__}")
-    return array.astype(get_default_dtype().numpy) if array.dtype.kind == "f" else array
+    return array.astype(get_default_dtype().numpy) if array.dtype.kind == "f" and wanted is None else array
 
 
 def _without_tensors(data: Any) -> Any:
@@ -83,7 +83,7 @@ def as_tensor(data: Any, dtype: Dtype | None = None, device: Any = None) -> Tens
     if isinstance(data, Tensor):
         return data.to(dtype=dtype, device=device)
     check_device(device)
-    array = _array(data)
+    array = _array(data, dtype)
     from_numpy_dtype(array.dtype)
     return Tensor(array.astype(to_numpy_dtype(dtype, array.dtype.newbyteorder("=")), copy=False))
 
@@ -301,3 +301,55 @@ def logspace(
     if steps < 0:
         raise RuntimeError(f"logspace: number of steps must be non-negative, got {steps}")
     return _made(base ** np.linspace(float(start), float(end), steps), dtype, device, requires_grad)
+
+
+def tril_indices(
+    row: int, col: int, offset: int = 0, *, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Where the elements of a matrix's lower triangle are, as (rows, columns).
+
+    Args:
+        row, col: sizes of the matrix.
+        offset: the last diagonal that belongs to it: 0 the main one, 1 the one above it, -1 the one below.
+        dtype: int64 (default) or int32.
+
+    Shape:
+        (2, N)
+
+    Raises:
+        RuntimeError: a negative size.
+        NotImplementedError: another dtype.
+
+    Source: torch.tril_indices.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.tril_indices(2, 2)
+        tensor([[0, 1, 1],
+                [0, 0, 1]])
+    """
+    return _triangle("tril_indices", np.tril_indices, row, col, offset, dtype, device, requires_grad)
+
+
+def triu_indices(
+    row: int, col: int, offset: int = 0, *, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Where the elements of a matrix's upper triangle are; like `tril_indices`. Source: torch.triu_indices.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.triu_indices(2, 2)
+        tensor([[0, 0, 1],
+                [0, 1, 1]])
+    """
+    return _triangle("triu_indices", np.triu_indices, row, col, offset, dtype, device, requires_grad)
+
+
+def _triangle(
+    name: str, places: Any, row: int, col: int, offset: int, dtype: Dtype | None, device: Any, requires_grad: bool
+) -> Tensor:
+    rows, columns = shape_of((row, col))
+    kind = to_numpy_dtype(dtype, np.dtype(np.int64))
+    if kind not in (np.int64, np.int32):
+        raise NotImplementedError(f"{name}: not implemented for {kind}; wanted int64 or int32")
+    return _made(np.stack(places(rows, offset, columns)), dtype, device, requires_grad, kind)

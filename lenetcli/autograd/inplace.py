@@ -18,12 +18,16 @@ def assign(target: Variable, compute: Callable[..., Any], *args: Any, **kwargs: 
     noticed through its version counter.
 
     Raises:
-        RuntimeError: `target` is a leaf that requires gradients (outside no_grad), or the result does not fit in it.
+        RuntimeError: `target` is a leaf that requires gradients (outside no_grad), the result does not fit in it, or
+            its elements share memory (an expanded tensor).
         NotImplementedError: a recorded change of a view.
     """
+    refuse_shared_elements(target.array)
     source = target
     if switches.grad:
-        tracked = target.requires_grad or any(isinstance(a, Variable) and a.requires_grad for a in args)
+        tracked = target.requires_grad or any(
+            isinstance(a, Variable) and a.requires_grad for a in (*args, *kwargs.values())
+        )
         if tracked:
             _refuse(target)
             source = like(target, target.array.copy(order="K"))
@@ -39,6 +43,39 @@ def assign(target: Variable, compute: Callable[..., Any], *args: Any, **kwargs: 
     target.counter[0] += 1
     if result.grad_fn is not None:
         target.grad_fn, target.output_nr, target.requires_grad = result.grad_fn, result.output_nr, True
+    return target
+
+
+def refuse_shared_elements(array: Array) -> None:
+    """Refuses to write into an expanded array, several elements of which are the same memory.
+
+    Raises:
+        RuntimeError: the array is read-only, as expanded ones are here.
+    """
+    if not array.flags.writeable:
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location "
+            "(or its memory is read-only). Please clone() the tensor before performing the operation."
+        )
+
+
+def rearrange(target: Variable, compute: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Runs `compute(target, ...)`, which gives a view, and lets `target` become that view: another shape, same memory.
+
+    Raises:
+        RuntimeError: `target` is a leaf that requires gradients (outside no_grad).
+        NotImplementedError: a recorded change of a view.
+    """
+    source = target
+    if switches.grad and target.requires_grad:
+        _refuse(target)
+        source = like(target, target.array)
+        source.grad_fn, source.output_nr, source.requires_grad = target.grad_fn, target.output_nr, True
+    result = compute(source, *args, **kwargs)
+    target.array = result.array
+    target.counter[0] += 1
+    if result.grad_fn is not None:
+        target.grad_fn, target.output_nr = result.grad_fn, result.output_nr
     return target
 
 

@@ -1,14 +1,19 @@
-"""Convolutions of images and sequences."""
+"""Convolutions of images and sequences. A sequence is an image of height 1."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from lenetcli.autograd.op import Op
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import active as kernels
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.window import Pair
+from lenetcli.ops.geometry import AXES, Sizes, batched, check_image, image_pair, per_dimension
+from lenetcli.ops.operands import quiet
+from lenetcli.ops.padding import pad
 
 if TYPE_CHECKING:
     from lenetcli._tensor import Tensor
@@ -16,6 +21,7 @@ if TYPE_CHECKING:
 
 class Convolution(Op):
     @staticmethod
+    @quiet
     def forward(
         ctx: Any,
         x: Array,
@@ -29,41 +35,110 @@ class Convolution(Op):
     ) -> Array:
         ctx.save(x, weight)
         ctx.geometry = stride, padding, dilation, groups
-        return kernels.conv2d(x, weight, bias, *ctx.geometry)
+        y = kernels.conv2d(as_image(x), as_image(weight), bias, *ctx.geometry)
+        return y if x.ndim == 4 else y[:, :, 0]
 
     @staticmethod
+    @quiet
     def backward(ctx: Any, grad: Array) -> Any:
         x, weight = ctx.saved
         need_x, need_weight, need_bias = ctx.needs_input_grad
+        d_y, image, kernel = as_image(grad), as_image(x), as_image(weight)
+        d_x = kernels.conv2d_input_grad(d_y, kernel, image.shape[2:], *ctx.geometry) if need_x else None
+        d_weight = kernels.conv2d_weight_grad(d_y, image, kernel.shape[2:], *ctx.geometry) if need_weight else None
         return (
-            kernels.conv2d_input_grad(grad, weight, x.shape[2:], *ctx.geometry) if need_x else None,
-            kernels.conv2d_weight_grad(grad, x, weight.shape[2:], *ctx.geometry) if need_weight else None,
-            grad.sum(axis=(0, 2, 3)) if need_bias else None,
+            d_x if d_x is None or x.ndim == 4 else d_x[:, :, 0],
+            d_weight if d_weight is None or x.ndim == 4 else d_weight[:, :, 0],
+            d_y.sum(axis=(0, 2, 3)) if need_bias else None,
         )
 
 
-def pair(name: str, value: int | tuple[int, ...], least: int) -> Pair:
-    """One number for both dimensions, or one for each.
+class ConvolutionTransposed(Op):
+    """The gradient of a convolution as an operation of its own: x is in the place of dy, y in that of dx."""
+
+    backward_name = "Convolution"
+
+    @staticmethod
+    @quiet
+    def forward(
+        ctx: Any,
+        x: Array,
+        weight: Array,
+        bias: Array | None,
+        *,
+        out: Pair,
+        stride: Pair,
+        padding: Pair,
+        dilation: Pair,
+        groups: int,
+    ) -> Array:
+        ctx.save(x, weight)
+        ctx.geometry = stride, padding, dilation, groups
+        y = kernels.conv2d_input_grad(as_image(x), as_image(weight), out, *ctx.geometry)
+        if bias is not None:
+            y += bias[:, None, None]
+        return y if x.ndim == 4 else y[:, :, 0]
+
+    @staticmethod
+    @quiet
+    def backward(ctx: Any, grad: Array) -> Any:
+        x, weight = ctx.saved
+        need_x, need_weight, need_bias = ctx.needs_input_grad
+        d_y, image, kernel = as_image(grad), as_image(x), as_image(weight)
+        d_x = (
+            kernels.conv2d(d_y, kernel, None, *ctx.geometry)[:, :, : image.shape[2], : image.shape[3]]
+            if need_x
+            else None
+        )
+        d_weight = kernels.conv2d_weight_grad(image, d_y, kernel.shape[2:], *ctx.geometry) if need_weight else None
+        return (
+            d_x if d_x is None or x.ndim == 4 else d_x[:, :, 0],
+            d_weight if d_weight is None or x.ndim == 4 else d_weight[:, :, 0],
+            d_y.sum(axis=(0, 2, 3)) if need_bias else None,
+        )
+
+
+def as_image(x: Array) -> Array:
+    """(N, C, L) -> (N, C, 1, L); images stay."""
+    return x if x.ndim == 4 else x[:, :, None]
+
+
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sizes = 1,
+    padding: Sizes | Literal["same", "valid"] = 0,
+    dilation: Sizes = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Cross-correlates sequences with a bank of filters; see `conv2d`.
+
+    Shape:
+        input (N, C, L) or (C, L), weight (O, C / groups, K), bias (O,) -> (N, O, Q), where
+        Q = floor((L + 2 padding - dilation (K - 1) - 1) / stride) + 1
 
     Raises:
-        TypeError: no integer or pair of integers.
-        ValueError: below `least`.
+        ShapeError: channels, groups or sizes do not fit.
+
+    Source: torch.nn.functional.conv1d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.conv1d(lenet.tensor([[1.0, 2.0, 4.0]]), lenet.tensor([[[-1.0, 1.0]]]))
+        tensor([[1., 2.]])
     """
-    both = (value, value) if isinstance(value, int) else tuple(value)
-    if len(both) != 2 or any(isinstance(v, bool) or not isinstance(v, int) for v in both):
-        raise TypeError(f"{name} must be an integer or a pair of integers, got {value!r}")
-    if min(both) < least:
-        raise ValueError(f"{name} must be at least {least}, got {value!r}")
-    return both
+    return _convolution("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv2d(
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride: int | tuple[int, int] = 1,
-    padding: int | tuple[int, int] | Literal["same", "valid"] = 0,
-    dilation: int | tuple[int, int] = 1,
+    stride: Sizes = 1,
+    padding: Sizes | Literal["same", "valid"] = 0,
+    dilation: Sizes = 1,
     groups: int = 1,
 ) -> Tensor:
     """Cross-correlates images with a bank of filters.
@@ -76,7 +151,8 @@ def conv2d(
         input: images; a single unbatched image (C, H, W) is accepted, as in torch.
         weight: filters.
         bias: one number per out-channel.
-        stride, padding, dilation: in pixels, one number or (rows, columns). 'same' keeps the size at stride 1.
+        stride, padding, dilation: in pixels, one number or (rows, columns). padding 'same' keeps the size (stride 1
+            only; an odd border has its greater half at the right and bottom), 'valid' is none.
         groups: splits channels into groups that do not see each other.
 
     Shape:
@@ -95,33 +171,224 @@ def conv2d(
         tensor([[[[4., 4.],
                   [4., 4.]]]])
     """
-    x, w = input.array, weight.array
-    if x.ndim == 3:
-        return conv2d(input.unsqueeze(0), weight, bias, stride, padding, dilation, groups).squeeze(0)
-    steps, spread = pair("stride", stride, 1), pair("dilation", dilation, 1)
-    if x.ndim != 4 or w.ndim != 4:
+    return _convolution("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
+
+
+def _convolution(
+    name: str,
+    dims: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sizes,
+    padding: Sizes | str,
+    dilation: Sizes,
+    groups: int,
+) -> Any:
+    check_image(name, input, dims)
+    if input.array.ndim == dims + 1:
+        return batched(input, lambda x: _convolution(name, dims, x, weight, bias, stride, padding, dilation, groups))
+    channels = _check_operands(name, dims, input, weight, bias, groups, transposed=False)
+    kernel = weight.array.shape[2:]
+    steps, spread = per_dimension("stride", stride, dims, 1), per_dimension("dilation", dilation, dims, 1)
+    if input.array.shape[1] != channels:
         raise ShapeError(
-            f"conv2d: expected input (N, C, H, W) and weight (O, C / groups, K, L), got {list(x.shape)} and "
-            f"{list(w.shape)}; a single image without channels needs unsqueeze(0) for each missing dimension"
+            f"{name}: given groups={groups}, weight of size {list(weight.shape)}, expected input"
+            f"{list(input.shape)} to have {channels} channels, but got {input.array.shape[1]} channels instead"
         )
-    if groups < 1 or w.shape[0] % groups or x.shape[1] != w.shape[1] * groups:
-        raise ShapeError(
-            f"conv2d: given groups={groups}, weight of size {list(w.shape)}, expected input{list(x.shape)} to have "
-            f"{w.shape[1] * groups} channels, but got {x.shape[1]} channels instead"
-        )
-    if x.dtype != w.dtype:
-        raise RuntimeError(f"conv2d: input type ({input.dtype}) and weight type ({weight.dtype}) should be the same")
-    if bias is not None and bias.array.shape != (w.shape[0],):
-        raise ShapeError(f"conv2d: expected bias of shape [{w.shape[0]}], got {list(bias.array.shape)}")
     if isinstance(padding, str):
-        input, border = _named_padding(input, padding, (w.shape[2], w.shape[3]), steps, spread)
+        input, border = _named_padding(name, input, padding, kernel, steps, spread)
     else:
-        border = pair("padding", padding, 0)
-    room = [input.array.shape[2 + d] + 2 * border[d] for d in (0, 1)]
-    need = [spread[d] * (w.shape[2 + d] - 1) + 1 for d in (0, 1)]
-    if room[0] < need[0] or room[1] < need[1]:
+        border = per_dimension("padding", padding, dims, 0)
+    room = [s + 2 * b for s, b in zip(input.array.shape[2:], border)]
+    need = [d * (k - 1) + 1 for d, k in zip(spread, kernel)]
+    if any(r < n for r, n in zip(room, need)):
         raise ShapeError(
-            f"conv2d: calculated padded input size per channel: ({room[0]} x {room[1]}). Kernel size: "
-            f"({need[0]} x {need[1]}). Kernel size can't be greater than actual input size"
+            f"{name}: calculated padded input size per channel: ({' x '.join(map(str, room))}). Kernel size: "
+            f"({' x '.join(map(str, need))}). Kernel size can't be greater than actual input size"
         )
-    return Convolution.apply(input, weight, bias, stride=steps, padding=border, dilation=spread, groups=groups)
+    return Convolution.apply(
+        input,
+        weight,
+        bias,
+        stride=image_pair(steps, 1),
+        padding=image_pair(border, 0),
+        dilation=image_pair(spread, 1),
+        groups=groups,
+    )
+
+
+def _check_operands(
+    name: str, dims: int, input: Tensor, weight: Tensor, bias: Tensor | None, groups: int, transposed: bool
+) -> int:
+    """Refuses weights that cannot be; gives the number of in-channels they are for.
+
+    Raises:
+        ShapeError: the weight's or the bias's shape.
+        RuntimeError: groups below 1, or types that differ.
+        NotImplementedError: booleans.
+    """
+    w = weight.array
+    if w.ndim != dims + 2 or 0 in w.shape:
+        filters = "C, O / groups" if transposed else "O, C / groups"
+        axes = ", ".join("KL"[:dims])
+        raise ShapeError(f"{name}: expected weight ({filters}, {axes}), got {list(w.shape)}")
+    if isinstance(groups, bool) or not isinstance(groups, int):
+        raise TypeError(f"{name}: groups must be an integer, got {groups!r}")
+    if groups < 1:
+        raise RuntimeError(f"{name}: groups must be at least 1, got {groups}")
+    if w.shape[0] % groups:
+        raise ShapeError(f"{name}: groups={groups} do not divide the {w.shape[0]} filters of weight {list(w.shape)}")
+    if input.array.dtype != w.dtype:
+        raise RuntimeError(f"{name}: input type ({input.dtype}) and weight type ({weight.dtype}) should be the same")
+    if w.dtype == np.bool_:
+        raise NotImplementedError(f"{name}: not implemented for bool")
+    o = w.shape[1] * groups if transposed else w.shape[0]
+    if bias is not None and bias.array.shape != (o,):
+        raise ShapeError(f"{name}: expected bias of shape [{o}], got {list(bias.array.shape)}")
+    if bias is not None and bias.array.dtype != w.dtype:
+        raise RuntimeError(f"{name}: input type ({input.dtype}) and bias type ({bias.dtype}) should be the same")
+    return int(w.shape[0] if transposed else w.shape[1] * groups)
+
+
+def _named_padding(
+    name: str,
+    input: Tensor,
+    padding: str,
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> tuple[Tensor, tuple[int, ...]]:
+    """The border on each side that 'same' or 'valid' means; where it is odd, the input gets the one pixel more."""
+    if padding not in ("same", "valid"):
+        raise RuntimeError(f"{name}: padding must be 'same', 'valid' or numbers, got {padding!r}")
+    if padding == "valid":
+        return input, (0,) * len(kernel)
+    if any(s != 1 for s in stride):
+        raise RuntimeError(f"{name}: padding='same' is not supported for strided convolutions, got stride {stride}")
+    total = [d * (k - 1) for d, k in zip(dilation, kernel)]
+    if any(t % 2 for t in total):
+        input = pad(input, [side for t in reversed(total) for side in (0, t % 2)])
+    return input, tuple(t // 2 for t in total)
+
+
+def conv_transpose1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
+    groups: int = 1,
+    dilation: Sizes = 1,
+) -> Tensor:
+    """Spreads each step of a sequence over a filter's length; see `conv_transpose2d`.
+
+    Shape:
+        input (N, C, L) or (C, L), weight (C, O / groups, K), bias (O,) -> (N, O, Q), where
+        Q = (L - 1) stride - 2 padding + dilation (K - 1) + output_padding + 1
+
+    Raises:
+        ShapeError: channels, groups or sizes do not fit.
+
+    Source: torch.nn.functional.conv_transpose1d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.conv_transpose1d(lenet.tensor([[1.0, 2.0]]), lenet.tensor([[[1.0, 10.0]]]), stride=2)
+        tensor([[ 1., 10.,  2., 20.]])
+    """
+    return _transposed("conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
+    groups: int = 1,
+    dilation: Sizes = 1,
+) -> Tensor:
+    """Spreads each pixel over a filter's area: the gradient of `conv2d` with respect to its input.
+
+    Formula:
+        y[n, o, p stride + k dilation - padding, q stride + l dilation - padding] = bias[o] + sum over c, p, q, k, l of
+            weight[c, o, k, l] * x[n, c, p, q]
+
+    Args:
+        input: images; a single unbatched image (C, H, W) is accepted, as in torch.
+        stride, dilation: of the convolution whose gradient this is, one number or (rows, columns).
+        padding: how much of the result's border is cut off on each side.
+        output_padding: how much the result grows at the right and bottom; less than stride or dilation.
+        groups: splits channels into groups that do not see each other.
+
+    Shape:
+        input (N, C, H, W), weight (C, O / groups, K, L), bias (O,) -> (N, O, P, Q), where
+        P = (H - 1) stride - 2 padding + dilation (K - 1) + output_padding + 1
+
+    Raises:
+        ShapeError: channels, groups or sizes do not fit.
+
+    Source: torch.nn.functional.conv_transpose2d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.conv_transpose2d(lenet.tensor([[[1.0, 2.0]]]), lenet.ones(1, 1, 1, 2), stride=2)
+        tensor([[[1., 1., 2., 2.]]])
+    """
+    return _transposed("conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def _transposed(
+    name: str,
+    dims: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sizes,
+    padding: Sizes,
+    output_padding: Sizes,
+    groups: int,
+    dilation: Sizes,
+) -> Any:
+    check_image(name, input, dims)
+    if input.array.ndim == dims + 1:
+        return batched(
+            input,
+            lambda x: _transposed(name, dims, x, weight, bias, stride, padding, output_padding, groups, dilation),
+        )
+    channels = _check_operands(name, dims, input, weight, bias, groups, transposed=True)
+    steps, spread = per_dimension("stride", stride, dims, 1), per_dimension("dilation", dilation, dims, 1)
+    border, more = per_dimension("padding", padding, dims, 0), per_dimension("output_padding", output_padding, dims, 0)
+    shape, kernel = input.array.shape, weight.array.shape[2:]
+    if shape[1] != channels:
+        raise ShapeError(
+            f"{name}: given weight of size {list(weight.shape)}, expected input{list(shape)} to have {channels} "
+            f"channels, but got {shape[1]} channels instead"
+        )
+    if any(m >= max(s, d) for m, s, d in zip(more, steps, spread)):
+        raise RuntimeError(
+            f"{name}: output padding must be smaller than either stride or dilation, but got output_padding={more}, "
+            f"stride={steps}, dilation={spread}"
+        )
+    out = tuple(
+        (n - 1) * s - 2 * b + d * (k - 1) + m + 1
+        for n, s, b, d, k, m in zip(shape[2:], steps, border, spread, kernel, more)
+    )
+    if min(out) < 1:
+        axes = " x ".join(AXES[dims])
+        raise ShapeError(f"{name}: input {list(shape)} with these arguments gives an output {axes} of {list(out)}")
+    return ConvolutionTransposed.apply(
+        input,
+        weight,
+        bias,
+        out=image_pair(out, 1),
+        stride=image_pair(steps, 1),
+        padding=image_pair(border, 0),
+        dilation=image_pair(spread, 1),
+        groups=groups,
+    )

@@ -13,7 +13,7 @@ from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import axes, axis, quiet
 from lenetcli.ops.reduction import Dims, kept
-from lenetcli.ops.return_types import values_and_indices
+from lenetcli.ops.return_types import least_and_greatest, values_and_indices
 from lenetcli.ops.selection import maximum, minimum
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MaxResult = values_and_indices("max")
 MinResult = values_and_indices("min")
 MedianResult = values_and_indices("median")
+AminmaxResult = least_and_greatest("aminmax")
 
 
 def refuse_empty(name: str, shape: tuple[int, ...], over: Sequence[int]) -> None:
@@ -295,3 +296,51 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     refuse_empty("median", x.shape, (along,))
     at = _middle(x, along) if x.ndim else np.asarray(0, np.int64)
     return MedianResult(*Median.apply(input, at=at, dim=along, keepdim=keepdim))
+
+
+class Aminmax(Op):
+    @staticmethod
+    @quiet
+    def forward(ctx: Any, x: Array, *, over: tuple[int, ...], keepdim: bool) -> tuple[Array, Array]:
+        low, high = (np.asarray(reduce(x, axis=over, keepdims=True)) for reduce in (np.min, np.max))
+        ctx.over, ctx.keepdim = over, keepdim
+        ctx.save(x, low, high)
+        if keepdim or not x.ndim:
+            return low, high
+        return np.asarray(low.squeeze(over)), np.asarray(high.squeeze(over))
+
+    @staticmethod
+    def backward(ctx: Any, d_low: Array | None, d_high: Array | None) -> Array:
+        x, low, high = ctx.saved
+        d_x = np.zeros_like(x)
+        for grad, y in ((d_low, low), (d_high, high)):
+            if grad is not None:
+                d_x += evenly(kept(grad, x.shape, ctx.over, ctx.keepdim), x, y, ctx.over)
+        return d_x
+
+
+@method
+def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
+    """Smallest and greatest value, over one dimension or over everything, as (min, max).
+
+    Gradient:
+        Divided evenly among the elements that tie.
+
+    Raises:
+        RuntimeError: an empty tensor without dim.
+        IndexError: a dimension of size 0.
+
+    Source: torch.aminmax.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> low, high = lenet.aminmax(lenet.tensor([3.0, 1.0, 2.0]))
+        >>> low, high
+        (tensor(1.), tensor(3.))
+    """
+    over = axes(dim, input.array.ndim)
+    if dim is None:
+        _refuse_nothing("aminmax", input)
+    else:
+        refuse_empty("aminmax", input.array.shape, over)
+    return AminmaxResult(*Aminmax.apply(input, over=over, keepdim=keepdim))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
 
 from lenetcli.autograd.dtypes import get_default_dtype, result_type
-from lenetcli.autograd.variable import Array
+from lenetcli.autograd.variable import Array, Variable
 from lenetcli.errors import ShapeError
 
 quiet = np.errstate(all="ignore")  # as a decorator: infinities and NaN are values here, as in torch, no warnings
@@ -82,6 +83,30 @@ def floating(x: Array) -> Array:
     return x if x.dtype.kind == "f" else x.astype(get_default_dtype().numpy)
 
 
+def number_as(value: Any, kind: np.dtype[Any]) -> Any:
+    """A number in an array's type, for ops that write it into one; floats lose their fraction in integer types.
+
+    Raises:
+        TypeError: not a real number.
+        RuntimeError: the type cannot hold it (negative numbers wrap around in unsigned types, as in torch).
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if not isinstance(value, (int, float)):
+        raise TypeError(f"wanted a number or a tensor, got {type(value).__name__}: {value!r}")
+    if kind.kind == "b":
+        return kind.type(bool(value))
+    if kind.kind == "f":
+        if abs(value) > np.finfo(kind).max and abs(value) != np.inf:
+            raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {value}")
+        return kind.type(value)
+    limits = np.iinfo(kind)
+    lowest = -limits.max if kind.kind == "u" else limits.min
+    if not lowest <= value <= limits.max:
+        raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {value}")
+    return np.asarray(int(value), np.int64).astype(kind)[()]
+
+
 def axis(dim: int, ndim: int) -> int:
     """`dim` counted from the front, 0 <= axis < ndim (a 0-d tensor counts as 1-d, as in torch).
 
@@ -111,11 +136,30 @@ def axes(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     return found if ndim else ()
 
 
-def sizes(shape: Sequence[Any]) -> tuple[int, ...]:
-    """Sizes given as arguments or as one sequence: view(2, 3) and view((2, 3)) are the same."""
-    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
-        shape = shape[0]
-    for s in shape:
-        if isinstance(s, bool) or not isinstance(s, (int, np.integer)):
+def sizes(listed: Sequence[Any], keyword: Any = None) -> tuple[int, ...]:
+    """Sizes (or dims) one by one, as one sequence, or by keyword: view(2, 3), view((2, 3)) and view(size=(2, 3)).
+
+    Raises:
+        TypeError: no integers, or given both ways.
+    """
+    if keyword is not None:
+        if listed:
+            raise TypeError(f"sizes are given twice: {list(listed)} and by keyword {keyword!r}")
+        listed = (keyword,)
+    if len(listed) == 1 and isinstance(listed[0], (tuple, list)):
+        listed = listed[0]
+    for s in listed:
+        if isinstance(s, bool) or not hasattr(s, "__index__"):
             raise TypeError(f"sizes must be integers, got {type(s).__name__}: {s!r}")
-    return tuple(int(s) for s in shape)
+    return tuple(index(s) for s in listed)
+
+
+def wanted_tensors(name: str, *operands: Any) -> None:
+    """Refuses numbers, arrays and lists where only tensors make sense.
+
+    Raises:
+        TypeError: an operand is no tensor.
+    """
+    for operand in operands:
+        if not isinstance(operand, Variable):
+            raise TypeError(f"{name}(): argument must be Tensor, not {type(operand).__name__}")

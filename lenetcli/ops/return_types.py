@@ -1,4 +1,4 @@
-"""Named results of ops that return values with their indices, as torch.return_types."""
+"""Named results of ops that return several tensors, as torch.return_types."""
 
 from __future__ import annotations
 
@@ -8,12 +8,21 @@ from typing import Any
 
 def values_and_indices(name: str) -> Any:
     """A named tuple class (values, indices) that prints as torch's `torch.return_types.<name>`."""
+    return _named(name, "values indices")
 
-    class Result(namedtuple("Result", "values indices")):
+
+def least_and_greatest(name: str) -> Any:
+    """A named tuple class (min, max) that prints as torch's `torch.return_types.<name>`."""
+    return _named(name, "min max")
+
+
+def _named(name: str, fields: str) -> Any:
+    class Result(namedtuple("Result", fields)):
         __slots__ = ()
 
         def __repr__(self) -> str:
-            return f"torch.return_types.{name}(\nvalues={self[0]!r},\nindices={self[1]!r})"
+            shown = ",\n".join(f"{field}={value!r}" for field, value in zip(self._fields, self))
+            return f"torch.return_types.{name}(\n{shown})"
 
     Result.__name__ = Result.__qualname__ = name
     return Result

@@ -1,4 +1,4 @@
-"""Running sums and products along a dimension: cumsum, cumprod."""
+"""Running sums, products and extremes along a dimension, and differences: cumsum, cummax, diff and their like."""
 
 from __future__ import annotations
 
@@ -9,12 +9,22 @@ import numpy as np
 from lenetcli.autograd.dtypes import dtype as Dtype
 from lenetcli.autograd.op import Op
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.scatter import positions_along, scattered
+from lenetcli.ops.arithmetic import sub
+from lenetcli.ops.cast import clone
+from lenetcli.ops.indexing import index
+from lenetcli.ops.joining import cat
+from lenetcli.ops.logic import logical_xor
 from lenetcli.ops.methods import method
-from lenetcli.ops.operands import axis, quiet
+from lenetcli.ops.operands import axis, quiet, wanted_tensors
 from lenetcli.ops.reduction import sum_type
+from lenetcli.ops.return_types import values_and_indices
 
 if TYPE_CHECKING:
     from lenetcli._tensor import Tensor
+
+CummaxResult = values_and_indices("cummax")
+CumminResult = values_and_indices("cummin")
 
 
 class Cumsum(Op):
@@ -81,3 +91,151 @@ def cumprod(input: Tensor, dim: int, *, dtype: Dtype | None = None) -> Tensor:
         tensor([1., 2., 6.])
     """
     return Cumprod.apply(input, dim=axis(dim, input.array.ndim), kind=sum_type(input.array, dtype))
+
+
+class Cummax(Op):
+    """Extremes so far and the index of each, the last one of several that are equal; NaN stays."""
+
+    extreme = np.maximum
+
+    @staticmethod
+    @quiet
+    def forward(ctx: Any, x: Array, *, dim: int) -> tuple[Array, Array]:
+        ctx.dim, ctx.shape = dim, x.shape
+        if not x.ndim:
+            ctx.at = np.zeros((), np.int64)
+            return x.copy(), ctx.at
+        y = ctx.extreme.accumulate(x, axis=dim)
+        here = np.arange(x.shape[dim]).reshape([-1 if d == dim else 1 for d in range(x.ndim)])
+        ctx.at = np.maximum.accumulate(np.where((x == y) | (x != x), here, 0), axis=dim)
+        return y, ctx.at
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array, _: Any) -> Array:
+        if not grad.ndim:
+            return grad
+        return scattered(ctx.shape, positions_along(ctx.shape, ctx.dim, ctx.at), grad)
+
+
+class Cummin(Cummax):
+    extreme = np.minimum
+
+
+@method
+def cummax(input: Tensor, dim: int) -> Any:
+    """The greatest of the first 1, 2, 3 ... elements along a dimension, as (values, indices).
+
+    Gradient:
+        To the element at the index: the last one of several that are equal.
+
+    Source: torch.cummax.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.cummax(lenet.tensor([1.0, 3.0, 2.0]), 0).values
+        tensor([1., 3., 3.])
+    """
+    wanted_tensors("cummax", input)
+    return CummaxResult(*Cummax.apply(input, dim=axis(dim, input.array.ndim)))
+
+
+@method
+def cummin(input: Tensor, dim: int) -> Any:
+    """The smallest of the first 1, 2, 3 ... elements along a dimension; like `cummax`. Source: torch.cummin.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.cummin(lenet.tensor([2.0, 3.0, 1.0]), 0).values
+        tensor([2., 2., 1.])
+    """
+    wanted_tensors("cummin", input)
+    return CumminResult(*Cummin.apply(input, dim=axis(dim, input.array.ndim)))
+
+
+class Logcumsumexp(Op):
+    @staticmethod
+    @quiet
+    def forward(ctx: Any, x: Array, *, dim: int) -> Array:
+        y = np.logaddexp.accumulate(x, axis=dim) if x.ndim else x.copy()
+        ctx.dim = dim
+        ctx.save(x, y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array) -> Array:
+        """d_x[k] = sum over i >= k of grad[i] exp(x[k] - y[i]), in logarithms: one sum of the positive gradients, one of
+        the negative ones."""
+        x, y = ctx.saved
+        if not x.ndim:
+            return grad
+        d_x = np.zeros_like(x)
+        for sign in (1, -1):
+            logs = np.where(sign * grad > 0, np.log(np.abs(grad)) - y, -np.inf)
+            d_x += sign * np.exp(np.flip(np.logaddexp.accumulate(np.flip(logs, ctx.dim), axis=ctx.dim), ctx.dim) + x)
+        return d_x
+
+
+@method
+def logcumsumexp(input: Tensor, dim: int) -> Tensor:
+    """log(exp(x1) + ... + exp(xk)) of the first k = 1, 2, 3 ... elements along a dimension, without overflow.
+
+    Raises:
+        NotImplementedError: an integer tensor.
+
+    Source: torch.logcumsumexp.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.logcumsumexp(lenet.tensor([1000.0, 1000.0]), 0)
+        tensor([1000.0000, 1000.6931])
+    """
+    wanted_tensors("logcumsumexp", input)
+    if input.array.dtype.kind != "f":
+        raise NotImplementedError(f"logcumsumexp: not implemented for {input.array.dtype}; convert to float first")
+    return Logcumsumexp.apply(input, dim=axis(dim, input.array.ndim))
+
+
+@method
+def diff(
+    input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
+) -> Tensor:
+    """Differences of neighbours along a dimension, taken n times; of booleans, whether they differ.
+
+    Formula:
+        out[i] = input[i + 1] - input[i]
+
+    Args:
+        n: how many times; 0 gives a copy of the input alone.
+        prepend, append: elements to join on before.
+
+    Shape:
+        (N,) -> (max(N - n, 0),)
+
+    Raises:
+        RuntimeError: n is negative, a tensor without dimensions, or one to join on of other dimensions.
+
+    Source: torch.diff.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.diff(lenet.tensor([1.0, 4.0, 9.0]))
+        tensor([3., 5.])
+    """
+    wanted_tensors("diff", input)
+    if not input.array.ndim:
+        raise RuntimeError("diff expects input to be at least one-dimensional")
+    if n < 0:
+        raise RuntimeError(f"diff: order must be non-negative but got {n}")
+    along = axis(dim, input.array.ndim)
+    parts = [part for part in (prepend, input, append) if part is not None]
+    wanted_tensors("diff", *parts)
+    if any(part.array.ndim != input.array.ndim for part in parts):
+        raise RuntimeError("diff expects prepend or append to be the same dimension as input")
+    if n == 0:
+        return clone(input)
+    result = cat(parts, along) if len(parts) > 1 else input
+    before = (slice(None),) * along
+    subtract = logical_xor if result.array.dtype == "?" else sub
+    for _ in range(min(n, result.array.shape[along])):
+        result = subtract(index(result, (*before, slice(1, None))), index(result, (*before, slice(None, -1))))
+    return result

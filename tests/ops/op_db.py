@@ -24,11 +24,21 @@ RANDOM = {
     "randint_like", "randperm", "uniform", "exponential", "multinomial", "rrelu", "alpha_dropout",
     "feature_alpha_dropout", "dropout2d", "dropout3d", "dropout1d",
 }  # fmt: skip
+ADAPTED = {  # functions that the database calls in its own way
+    "einsum": lambda tensors, equation: lenet.einsum(equation, *tensors),
+    "T": lambda x: x.T,
+    "H": lambda x: x.H,
+    "mT": lambda x: x.mT,
+    "mH": lambda x: x.mH,
+    "nn.functional.embedding": lambda weight, index, **rest: lenet.nn.functional.embedding(index, weight, **rest),
+}
 PYTHON_NAMES = {"getitem": "__getitem__", "where": "where"}  # methods, where the database has other arguments
 
 
 def offered(name: str) -> Callable[..., Any] | None:
     """The package's function or method behind a name of the database."""
+    if name in ADAPTED:
+        return ADAPTED[name]
     found: Any = lenet
     try:
         for part in name.split("."):

@@ -1,0 +1,27 @@
+from tests.ops.sample import Sample, normal
+
+SAMPLES = [
+    Sample("einsum", ("ij,jk->ik", normal(2, 3), normal(3, 4))),
+    Sample("einsum", ("ij,jk", normal(2, 3), normal(3, 4))),
+    Sample("einsum", ("ij->ji", normal(2, 3))),
+    Sample("einsum", ("ba", normal(2, 3))),
+    Sample("einsum", ("Ba", normal(2, 3))),
+    Sample("einsum", ("ii", normal(3, 3))),
+    Sample("einsum", ("iji->ji", normal(3, 2, 3))),
+    Sample("einsum", ("ij->", normal(2, 3))),
+    Sample("einsum", ("i,j->ij", normal(2), normal(3))),
+    Sample("einsum", ("i,i->", normal(3), normal(3))),
+    Sample("einsum", ("bij,bkj->bik", normal(2, 3, 4), normal(2, 2, 4))),
+    Sample("einsum", ("bn,anm,bm->ba", normal(2, 3), normal(4, 3, 2), normal(2, 2))),
+    Sample("einsum", ("...ij,jk->...ik", normal(2, 2, 3, 2), normal(2, 3))),
+    Sample("einsum", ("b...i,b...i->b", normal(2, 4, 3), normal(2, 3))),
+    Sample("einsum", ("i...->i", normal(2, 3, 4))),
+    Sample("einsum", ("ij,ij->j", normal(1, 3), normal(2, 1))),
+    Sample("einsum", (",i->i", normal(), normal(3))),
+    Sample("einsum", ("ij,jk->ik", normal(2, 0), normal(0, 3))),
+    Sample("einsum", ("i,ij,jk,k->", normal(2), normal(2, 3), normal(3, 2), normal(2))),
+    Sample("einsum", ("ii,jj->ij", normal(2, 2), normal(3, 3))),
+    Sample("einsum", ("ij,jk->ik", [normal(2, 3), normal(3, 4)])),
+    Sample("einsum", (normal(2, 3), [0, 1], normal(3, 4), [1, 30], [30, 0])),
+    Sample("einsum", (normal(2, 3, 4), [..., 1], normal(4), [1])),
+]
