@@ -78,6 +78,13 @@ def load(f: str | os.PathLike[str]) -> dict[Any, Any]:
         DataError: another suffix, no such file, or a damaged, truncated or hostile one.
 
     Source: torch.load, but safetensors.
+
+    Example:
+        >>> import lenetcli as lenet, os, tempfile
+        >>> path = os.path.join(tempfile.mkdtemp(), "w.safetensors")
+        >>> lenet.save({"weight": lenet.ones(2)}, path)
+        >>> lenet.load(path)
+        {'weight': tensor([1., 1.])}
     """
     path, header = _open(f, "load")
     try:

@@ -8,7 +8,15 @@ import numpy as np
 
 
 class dtype:
-    """An element type such as `lenet.float32`; `numpy` is its NumPy counterpart."""
+    """An element type such as `lenet.float32`; `numpy` is its NumPy counterpart.
+
+    Source: torch.dtype, whose names it prints.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.float32, lenet.float32.itemsize, lenet.int64.is_floating_point
+        (torch.float32, 4, False)
+    """
 
     __slots__ = ("is_floating_point", "itemsize", "name", "numpy", "rank")
 
@@ -44,7 +52,15 @@ _default = float32
 
 
 def get_default_dtype() -> dtype:
-    """The floating-point type that new tensors of Python floats get (float32 unless changed)."""
+    """The floating-point type that new tensors of Python floats get (float32 unless changed).
+
+    Source: torch.get_default_dtype.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.get_default_dtype()
+        torch.float32
+    """
     return _default
 
 
@@ -53,6 +69,15 @@ def set_default_dtype(d: dtype) -> None:
 
     Raises:
         TypeError: `d` is not a floating-point dtype.
+
+    Source: torch.set_default_dtype.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.set_default_dtype(lenet.float64)
+        >>> lenet.tensor(1.5).dtype
+        torch.float64
+        >>> lenet.set_default_dtype(lenet.float32)
     """
     global _default
     if not isinstance(d, dtype) or not d.is_floating_point:

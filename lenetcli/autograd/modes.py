@@ -192,5 +192,14 @@ def watch(observer: Callable[..., None]) -> Iterator[None]:
 
 
 def is_grad_enabled() -> bool:
-    """True while operations on tensors that require gradients are recorded."""
+    """True while operations on tensors that require gradients are recorded.
+
+    Source: torch.is_grad_enabled.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> with lenet.no_grad():
+        ...     lenet.is_grad_enabled()
+        False
+    """
     return switches.grad

@@ -76,17 +76,40 @@ def manual_seed(seed: int) -> Generator:
 
 
 def initial_seed() -> int:
-    """The seed of the default generator."""
+    """The seed of the default generator.
+
+    Source: torch.initial_seed.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> _ = lenet.manual_seed(7)
+        >>> lenet.initial_seed()
+        7
+    """
     return default_generator.initial_seed()
 
 
 def get_rng_state() -> dict[str, Any]:
-    """The state of the default generator (a dictionary, where torch has a byte tensor)."""
+    """The state of the default generator (a dictionary, where torch has a byte tensor).
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> state = lenet.get_rng_state()
+        >>> a = lenet.randn(2)
+        >>> lenet.set_rng_state(state)
+        >>> lenet.equal(a, lenet.randn(2))
+        True
+    """
     return default_generator.get_state()
 
 
 def set_rng_state(state: dict[str, Any]) -> None:
-    """Sets the state of the default generator."""
+    """Sets the state of the default generator to what `get_rng_state` gave.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.set_rng_state(lenet.get_rng_state())
+    """
     default_generator.set_state(state)
 
 

@@ -125,6 +125,19 @@ class ChainedScheduler(_WithSchedulers):
         ValueError: no schedulers, or schedulers of several optimizers.
 
     Source: torch.optim.lr_scheduler.ChainedScheduler.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> from lenetcli.optim import lr_scheduler
+        >>> optimizer = lenet.optim.SGD([lenet.ones(1, requires_grad=True)], lr=1.0)
+        >>> halving = lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+        >>> stepping = lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.1)
+        >>> scheduler = lr_scheduler.ChainedScheduler([halving, stepping], optimizer)
+        >>> for _ in range(2):
+        ...     optimizer.step()
+        ...     scheduler.step()
+        >>> [round(rate, 3) for rate in scheduler.get_last_lr()]
+        [0.025]
     """
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:

@@ -74,6 +74,18 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         ValueError: a period that is no positive integer.
 
     Source: torch.optim.lr_scheduler.CosineAnnealingWarmRestarts; Loshchilov and Hutter 2017 (SGDR).
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> optimizer = lenet.optim.SGD([lenet.ones(1, requires_grad=True)], lr=1.0)
+        >>> scheduler = lenet.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=2)
+        >>> rates = [scheduler.get_last_lr()[0]]
+        >>> for _ in range(4):
+        ...     optimizer.step()
+        ...     scheduler.step()
+        ...     rates.append(scheduler.get_last_lr()[0])
+        >>> [round(rate, 3) for rate in rates]
+        [1.0, 0.5, 1.0, 0.5, 1.0]
     """
 
     def __init__(

@@ -79,6 +79,18 @@ class CyclicLR(_WithMomentum):
         ValueError: an unknown mode, or an optimizer without momentum.
 
     Source: torch.optim.lr_scheduler.CyclicLR; Smith 2017, arXiv 1506.01186.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> optimizer = lenet.optim.SGD([lenet.ones(1, requires_grad=True)], lr=1.0)
+        >>> scheduler = lenet.optim.lr_scheduler.CyclicLR(optimizer, base_lr=0.1, max_lr=0.5, step_size_up=2, cycle_momentum=False)
+        >>> rates = [scheduler.get_last_lr()[0]]
+        >>> for _ in range(4):
+        ...     optimizer.step()
+        ...     scheduler.step()
+        ...     rates.append(scheduler.get_last_lr()[0])
+        >>> [round(rate, 3) for rate in rates]
+        [0.1, 0.3, 0.5, 0.3, 0.1]
     """
 
     _outside_state: ClassVar[tuple[str, ...]] = ("optimizer", "_scale_fn_custom")
@@ -181,6 +193,18 @@ class OneCycleLR(_WithMomentum):
             steps than `total_steps`.
 
     Source: torch.optim.lr_scheduler.OneCycleLR; Smith and Topin 2018, arXiv 1708.07120.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> optimizer = lenet.optim.SGD([lenet.ones(1, requires_grad=True)], lr=1.0)
+        >>> scheduler = lenet.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=4, cycle_momentum=False)
+        >>> rates = [scheduler.get_last_lr()[0]]
+        >>> for _ in range(3):
+        ...     optimizer.step()
+        ...     scheduler.step()
+        ...     rates.append(scheduler.get_last_lr()[0])
+        >>> [round(rate, 3) for rate in rates]
+        [0.04, 0.812, 0.283, 0.0]
     """
 
     def __init__(

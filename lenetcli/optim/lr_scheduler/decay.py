@@ -47,6 +47,18 @@ class LambdaLR(_WithFunctions):
         last_epoch: -1 to begin.
 
     Source: torch.optim.lr_scheduler.LambdaLR.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> optimizer = lenet.optim.SGD([lenet.ones(1, requires_grad=True)], lr=1.0)
+        >>> scheduler = lenet.optim.lr_scheduler.LambdaLR(optimizer, lr_lambda=lambda epoch: 0.5**epoch)
+        >>> rates = [scheduler.get_last_lr()[0]]
+        >>> for _ in range(3):
+        ...     optimizer.step()
+        ...     scheduler.step()
+        ...     rates.append(scheduler.get_last_lr()[0])
+        >>> [round(rate, 3) for rate in rates]
+        [1.0, 0.5, 0.25, 0.125]
     """
 
     def __init__(
@@ -74,6 +86,18 @@ class MultiplicativeLR(_WithFunctions):
         last_epoch: -1 to begin.
 
     Source: torch.optim.lr_scheduler.MultiplicativeLR.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> optimizer = lenet.optim.SGD([lenet.ones(1, requires_grad=True)], lr=1.0)
+        >>> scheduler = lenet.optim.lr_scheduler.MultiplicativeLR(optimizer, lr_lambda=lambda epoch: 0.5)
+        >>> rates = [scheduler.get_last_lr()[0]]
+        >>> for _ in range(3):
+        ...     optimizer.step()
+        ...     scheduler.step()
+        ...     rates.append(scheduler.get_last_lr()[0])
+        >>> [round(rate, 3) for rate in rates]
+        [1.0, 0.5, 0.25, 0.125]
     """
 
     def __init__(
@@ -144,6 +168,18 @@ class MultiStepLR(LRScheduler):
         last_epoch: -1 to begin.
 
     Source: torch.optim.lr_scheduler.MultiStepLR.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> optimizer = lenet.optim.SGD([lenet.ones(1, requires_grad=True)], lr=1.0)
+        >>> scheduler = lenet.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[1, 3], gamma=0.5)
+        >>> rates = [scheduler.get_last_lr()[0]]
+        >>> for _ in range(4):
+        ...     optimizer.step()
+        ...     scheduler.step()
+        ...     rates.append(scheduler.get_last_lr()[0])
+        >>> [round(rate, 3) for rate in rates]
+        [1.0, 0.5, 0.5, 0.25, 0.25]
     """
 
     def __init__(
@@ -183,6 +219,18 @@ class ConstantLR(LRScheduler):
         ValueError: a factor out of its range.
 
     Source: torch.optim.lr_scheduler.ConstantLR.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> optimizer = lenet.optim.SGD([lenet.ones(1, requires_grad=True)], lr=1.0)
+        >>> scheduler = lenet.optim.lr_scheduler.ConstantLR(optimizer, factor=0.5, total_iters=2)
+        >>> rates = [scheduler.get_last_lr()[0]]
+        >>> for _ in range(3):
+        ...     optimizer.step()
+        ...     scheduler.step()
+        ...     rates.append(scheduler.get_last_lr()[0])
+        >>> [round(rate, 3) for rate in rates]
+        [0.5, 0.5, 1.0, 1.0]
     """
 
     def __init__(
@@ -223,6 +271,18 @@ class LinearLR(LRScheduler):
         ValueError: a factor out of its range.
 
     Source: torch.optim.lr_scheduler.LinearLR.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> optimizer = lenet.optim.SGD([lenet.ones(1, requires_grad=True)], lr=1.0)
+        >>> scheduler = lenet.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.25, total_iters=3)
+        >>> rates = [scheduler.get_last_lr()[0]]
+        >>> for _ in range(4):
+        ...     optimizer.step()
+        ...     scheduler.step()
+        ...     rates.append(scheduler.get_last_lr()[0])
+        >>> [round(rate, 3) for rate in rates]
+        [0.25, 0.5, 0.75, 1.0, 1.0]
     """
 
     def __init__(
@@ -270,6 +330,18 @@ class ExponentialLR(LRScheduler):
         last_epoch: -1 to begin.
 
     Source: torch.optim.lr_scheduler.ExponentialLR.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> optimizer = lenet.optim.SGD([lenet.ones(1, requires_grad=True)], lr=1.0)
+        >>> scheduler = lenet.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+        >>> rates = [scheduler.get_last_lr()[0]]
+        >>> for _ in range(3):
+        ...     optimizer.step()
+        ...     scheduler.step()
+        ...     rates.append(scheduler.get_last_lr()[0])
+        >>> [round(rate, 3) for rate in rates]
+        [1.0, 0.5, 0.25, 0.125]
     """
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
@@ -297,6 +369,18 @@ class PolynomialLR(LRScheduler):
         last_epoch: -1 to begin.
 
     Source: torch.optim.lr_scheduler.PolynomialLR.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> optimizer = lenet.optim.SGD([lenet.ones(1, requires_grad=True)], lr=1.0)
+        >>> scheduler = lenet.optim.lr_scheduler.PolynomialLR(optimizer, total_iters=4, power=1.0)
+        >>> rates = [scheduler.get_last_lr()[0]]
+        >>> for _ in range(3):
+        ...     optimizer.step()
+        ...     scheduler.step()
+        ...     rates.append(scheduler.get_last_lr()[0])
+        >>> [round(rate, 3) for rate in rates]
+        [1.0, 0.75, 0.5, 0.25]
     """
 
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:

@@ -39,6 +39,18 @@ class LRScheduler:
         KeyError: "initial_lr" is missing where `last_epoch` goes on.
 
     Source: torch.optim.lr_scheduler.LRScheduler.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> class Halving(lenet.optim.lr_scheduler.LRScheduler):
+        ...     def get_lr(self):
+        ...         return [lr * 0.5**self.last_epoch for lr in self.base_lrs]
+        >>> optimizer = lenet.optim.SGD([lenet.ones(1, requires_grad=True)], lr=1.0)
+        >>> scheduler = Halving(optimizer)
+        >>> optimizer.step()
+        >>> scheduler.step()
+        >>> scheduler.get_last_lr()
+        [0.5]
     """
 
     _get_lr_called_within_step: bool = False
