@@ -20,7 +20,15 @@ assert families, "the ops' files register the methods"
 
 
 class Size(tuple[int, ...]):
-    """A shape: a tuple of integers that prints as torch's does."""
+    """A shape: a tuple of integers that prints as torch's does.
+
+    Source: torch.Size.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.zeros(2, 3).shape, lenet.zeros(2, 3).shape.numel()
+        (torch.Size([2, 3]), 6)
+    """
 
     def __repr__(self) -> str:
         return f"torch.Size({list(self)})"
@@ -34,7 +42,15 @@ class Size(tuple[int, ...]):
 
 
 class device:
-    """Where a tensor lives, such as `device(type='cpu')`; equal to its name."""
+    """Where a tensor lives, such as `device(type='cpu')`; equal to its name.
+
+    Source: torch.device.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.zeros(1).device, lenet.zeros(1).device == "cpu"
+        (device(type='cpu'), True)
+    """
 
     def __init__(self, name: str | device) -> None:
         kind, _, index = str(name).partition(":")
