@@ -113,7 +113,7 @@ def takes_layers(cls: type) -> bool:
 
 
 def _is_container(cls: type) -> bool:
-    return cls.__module__ == "lenetcli.nn.container"
+    return cls.__module__ in ("lenetcli.nn.container", "lenetcli.nn.parameter_container")
 
 
 ROLES = {

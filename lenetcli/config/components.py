@@ -14,7 +14,7 @@ from lenetcli.config.catalogue import ROLES, Role, takes_layers
 from lenetcli.config.derive import Argument, NotFromConfig, String, arguments, schema_of
 from lenetcli.config.explain import KeyPath, Problem, did_you_mean
 from lenetcli.config.text import Node
-from lenetcli.config.wording import explained, got
+from lenetcli.config.wording import details_of, explained, got
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class ComponentReader:
         except ValidationError as error:
             fields = {**{argument.name: argument.annotation for argument in known}, **extra}
             noun = f"argument of {cls.__name__}"
-            self.problems += explained(error, node, path, fields, noun, cls.__name__, type_node.span)
+            self.problems += explained(details_of(error), node, path, fields, noun, cls.__name__, type_node.span)
         label = self._label(node, path) if "name" in extra else None
         if len(self.problems) > before:
             return None

@@ -35,7 +35,7 @@ _FILE = {"type": "string", "description": "Path of a YAML file that holds just t
 
 def _section(section: type[Section]) -> dict[str, Any]:
     """The schema of a section with fixed keys."""
-    found = draft7(section.model_json_schema())
+    found = draft7(_inlined(section.model_json_schema()))
     return {
         "type": "object",
         "properties": found["properties"],
@@ -85,6 +85,21 @@ def _argument(argument: Argument, role: Role) -> dict[str, Any]:
     if isinstance(argument.default, (bool, int, float, str, list, tuple)):
         found["default"] = list(argument.default) if isinstance(argument.default, tuple) else argument.default
     return found
+
+
+def _inlined(found: dict[str, Any]) -> dict[str, Any]:
+    """pydantic's schema with each nested section in the place where it is used."""
+    sections = found.get("$defs", {})
+
+    def put(part: Any) -> Any:
+        if isinstance(part, list):
+            return [put(item) for item in part]
+        if isinstance(part, dict):
+            inner = sections[part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+            return {key: put(value) for key, value in inner.items() if key != "$defs"}
+        return part
+
+    return put(found)  # type: ignore[no-any-return]  # a mapping stays one
 
 
 def draft7(found: Any) -> Any:

@@ -15,7 +15,7 @@ from lenetcli.config.document import SECTIONS, Document
 from lenetcli.config.explain import InvalidConfig, Problem
 from lenetcli.config.sections import VERSION, Config, Header, Model, ModelKeys, Section, Train
 from lenetcli.config.text import Node
-from lenetcli.config.wording import explained, got
+from lenetcli.config.wording import details_of, explained, got
 
 S = TypeVar("S", bound=Section)
 
@@ -76,7 +76,7 @@ class _Reader:
             fields: dict[str, Any] = {name: f.annotation for name, f in section.model_fields.items()}
             fields |= dict.fromkeys(others, dict)
             noun, owner = ("key", f"the {path[0]} section" if path else "a config")
-            self.problems += explained(error, node, path, fields, noun, owner, node.span)
+            self.problems += explained(details_of(error), node, path, fields, noun, owner, node.span)
             return None
 
     def _wrong_version(self, version: int) -> None:

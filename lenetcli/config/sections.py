@@ -2,20 +2,54 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from lenetcli.config.components import Component
-from lenetcli.config.derive import Boolean, Integer, String
+from lenetcli.config.derive import Boolean, Integer, Number, String
 from lenetcli.config.document import Document
 from lenetcli.config.explain import InvalidConfig, KeyPath, Problem
+from lenetcli.config.wording import Said
 
 VERSION = 1  # of the config's format
 
+_UNITS = {"h": 3600, "m": 60, "s": 1}
+
+
+def in_seconds(duration: str) -> int:
+    """A duration in seconds.
+
+    Example:
+        >>> in_seconds("1h30m")
+        5400
+    """
+    return sum(int(count) * _UNITS[unit] for count, unit in re.findall("([0-9]+)([hms])", duration))
+
+
+def _some_time(duration: str) -> str:
+    if in_seconds(duration) == 0:
+        raise ValueError("no time at all")
+    return duration
+
+
 Count = Annotated[Integer, Field(ge=1)]
 Extent = Annotated[Integer, Field(ge=1, le=2**20)]
+Positive = Annotated[Number, Field(gt=0)]
+Steps = Annotated[Count, Said("a number of steps")]
+Batches = Annotated[Count, Said("a number of batches")]
+Seconds = Annotated[Positive, Said("a number of seconds")]
+Duration = Annotated[
+    String,
+    Field(pattern="^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$"),
+    AfterValidator(_some_time),
+    Said("a text such as 30m, 2h or 1h30m"),
+]
+Weights = Annotated[
+    list[Annotated[Number, Field(ge=0)]], Field(min_length=1), Said("a list of numbers that are at least 0")
+]
 Name = Annotated[String, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 
 
@@ -43,6 +77,33 @@ class ModelKeys(Section):
     """Shape of one sample: [C, H, W] for images, [features] for vectors."""
 
 
+class Warmup(Section):
+    """A warm-up counted in epochs."""
+
+    epochs: Positive
+    """Epochs, or a share of one."""
+
+
+class LimitBatches(Section):
+    """Batches to use, and no more."""
+
+    train: Count | None = None
+    """Of each epoch's training data."""
+    eval: Count | None = None
+    """Of the data that the model is evaluated on."""
+
+
+class EarlyStopping(Section):
+    """When to stop before all epochs are done."""
+
+    patience: Count
+    """Epochs in a row without improvement, after which the run stops."""
+    metric: Literal["loss", "accuracy"] = "loss"
+    """What has to improve, on the validation split or, without one, the test split."""
+    min_delta: Annotated[Number, Field(ge=0)] = 0.0
+    """How much better is an improvement."""
+
+
 class Train(Section):
     """How the training runs."""
 
@@ -56,6 +117,39 @@ class Train(Section):
     """Leave out the last batch of an epoch when it is smaller than the others."""
     eval_batch_size: Annotated[Integer, Field(ge=1, le=2**20)] = 256
     """Samples at a time when the model is evaluated; changes speed and memory only."""
+    validation: Annotated[Number, Field(gt=0, lt=1)] | None = None
+    """Share of the training data, drawn by the seed and of each class alike, that is held back: it then decides which
+    epoch is best and when to stop early, and the test split is left for the end."""
+    accumulate: Annotated[Integer, Field(ge=1, le=2**20)] = 1
+    """Batches whose gradients make one step, as one batch of all their samples would."""
+    clip_grad_norm: Positive | None = None
+    """Greatest Euclidean norm of all gradients together; longer ones are scaled down."""
+    clip_grad_value: Positive | None = None
+    """Greatest size of each number in a gradient; larger ones are cut."""
+    warmup: Steps | Warmup | None = None
+    """Steps (or epochs, as {epochs: 2}) in which the learning rate rises from near 0 to what the schedule says."""
+    ema: Annotated[Number, Field(gt=0, lt=1)] | None = None
+    """Decay of a moving average of the weights, such as 0.999: the average is what is evaluated and kept as the best."""
+    class_weights: Literal["balanced"] | Weights | None = None
+    """Weight of each class in the loss: a list, or balanced (all classes weigh the same, however many samples each has)."""
+    early_stopping: EarlyStopping | None = None
+    """Stop before all epochs are done, when there is no improvement."""
+    max_time: Seconds | Duration | None = None
+    """Longest time of the run, resumed parts counted in: seconds, or a text such as 30m, 2h or 1h30m. The step is
+    finished, the model evaluated and saved."""
+    limit_batches: Batches | LimitBatches | None = None
+    """Batches of each epoch and of each evaluation to use, for a quick try: one number, or {train: 100, eval: 10}."""
+
+    @property
+    def max_seconds(self) -> float | None:
+        """`max_time` in seconds."""
+        return float(in_seconds(self.max_time)) if isinstance(self.max_time, str) else self.max_time
+
+    @property
+    def limits(self) -> LimitBatches:
+        """`limit_batches` with both of its numbers."""
+        limit = self.limit_batches
+        return limit if isinstance(limit, LimitBatches) else LimitBatches(train=limit, eval=limit)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import inspect
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -26,6 +27,18 @@ _ONE = {
 _MANY = {int: "integers", float: "numbers", bool: "true or false", str: "strings", dict: "mappings", list: "lists"}
 
 
+@dataclass(frozen=True)
+class Said:
+    """What messages call the values of an annotated type, in place of words made of its parts.
+
+    Example:
+        >>> wanted(Annotated[int, Said("a number of steps")])
+        'a number of steps'
+    """
+
+    words: str
+
+
 def wanted(annotation: Any) -> str:
     """An annotation in words.
 
@@ -35,7 +48,7 @@ def wanted(annotation: Any) -> str:
     """
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return wanted(inner[0])
+        return next((note.words for note in inner[1:] if isinstance(note, Said)), wanted(inner[0]))
     if origin in (Union, UnionType):
         return _either(wanted(member) for member in inner)
     if origin is Literal:
@@ -48,8 +61,8 @@ def wanted(annotation: Any) -> str:
         if len(set(map(str, inner))) == 1:
             return f"a list of {len(inner)} {_plural(inner[0])}"
         return f"a list of {len(inner)}: {', '.join(wanted(part) for part in inner)}"
-    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
-        return "a mapping"
+    if _is_section(annotation):
+        return f"a mapping {{{', '.join(f'{key}: ...' for key in annotation.model_fields)}}}"
     return _ONE.get(origin or annotation, "a value")
 
 
@@ -121,7 +134,7 @@ def unknown_key(key: str, names: Iterable[str], given: Iterable[str], owner: str
 
 
 def explained(
-    error: ValidationError,
+    details: Sequence[Any],
     node: Node,
     path: KeyPath,
     fields: Mapping[str, Any],
@@ -132,7 +145,7 @@ def explained(
     """pydantic's errors about one flat mapping as problems, one for each key.
 
     Args:
-        error: what pydantic raised.
+        details: what pydantic found, see `details_of`.
         node: the mapping.
         path: its path.
         fields: its keys and their annotations.
@@ -141,12 +154,12 @@ def explained(
         missing_at: where to point when a key is missing.
     """
     by_key: dict[str, list[Any]] = {}
-    for detail in error.errors(include_url=False, include_input=False):
+    for detail in details:
         by_key.setdefault(str(detail["loc"][0]), []).append(detail)
     problems = []
-    for key, details in by_key.items():
+    for key, found in by_key.items():
         here = (*path, key)
-        first = details[0]
+        first = found[0]
         if first["type"] == "extra_forbidden":
             hints = unknown_key(key, fields, node.keys, owner)
             problems.append(Problem(node.keys[key], here, f"unknown {noun}", hints))
@@ -156,8 +169,42 @@ def explained(
                 problems.append(Problem(missing_at, here, f"missing: {owner} needs {wanted(fields[key])}"))
         else:
             assert node.mapping is not None
-            problems.append(_wrong_value(details, node.mapping[key], here, fields[key]))
+            value, section = node.mapping[key], _section_in(fields[key])
+            if section is not None and value.mapping is not None:
+                inner = {name: field.annotation for name, field in section.model_fields.items()}
+                within = _within(found, section)
+                problems += explained(within, value, here, inner, "key", key, value.span)
+            else:
+                problems.append(_wrong_value(found, value, here, fields[key]))
     return problems
+
+
+def details_of(error: ValidationError) -> list[Any]:
+    """What pydantic found, one entry for each mistake."""
+    return error.errors(include_url=False, include_input=False)
+
+
+def _is_section(annotation: Any) -> bool:
+    return inspect.isclass(annotation) and issubclass(annotation, BaseModel)
+
+
+def _section_in(annotation: Any) -> type[BaseModel] | None:
+    """The fixed keys that a value may have when it is a mapping."""
+    return next((part for part in (annotation, *get_args(annotation)) if _is_section(part)), None)
+
+
+def _within(details: Iterable[Any], section: type[BaseModel]) -> list[Any]:
+    """What was found inside a value that is a mapping; of a union's branches only the section's own counts."""
+    found = []
+    for detail in details:
+        at = 2 if detail["loc"][1:2] == (section.__name__,) else 1
+        if len(detail["loc"]) > at and detail["loc"][at] in {*section.model_fields, *_unknown(detail, at)}:
+            found.append({**detail, "loc": detail["loc"][at:]})
+    return found
+
+
+def _unknown(detail: Any, at: int) -> tuple[Any, ...]:
+    return (detail["loc"][at],) if detail["type"] == "extra_forbidden" else ()
 
 
 def _wrong_value(details: list[Any], node: Node, path: KeyPath, annotation: Any) -> Problem:
@@ -171,15 +218,17 @@ def _wrong_value(details: list[Any], node: Node, path: KeyPath, annotation: Any)
             if isinstance(part, int) and isinstance(node.value, list) and part < len(node.value):
                 node, path = node.value[part], (*path, part)
                 annotation = _TYPES.get(first["type"], annotation)
-    want = (
-        _CONSTRAINTS[first["type"]].format(**first.get("ctx", {}))
-        if first["type"] in _CONSTRAINTS
-        else wanted(annotation)
-    )
+    limits = {name: _plainly(limit) for name, limit in first.get("ctx", {}).items()}
+    want = _CONSTRAINTS[first["type"]].format(**limits) if first["type"] in _CONSTRAINTS else wanted(annotation)
     value = node.plain()
     return Problem(
         node.span, path, f"wanted {want}, got {got(value)}", remedies(value, want) or _near(value, annotation)
     )
+
+
+def _plainly(limit: Any) -> Any:
+    """0 for 0.0."""
+    return int(limit) if isinstance(limit, float) and limit.is_integer() else limit
 
 
 def _near(value: Any, annotation: Any) -> tuple[str, ...]:
@@ -199,6 +248,7 @@ _CONSTRAINTS = {
     "greater_than_equal": "at least {ge}",
     "greater_than": "more than {gt}",
     "less_than_equal": "at most {le}",
+    "less_than": "less than {lt}",
     "finite_number": "a finite number",
     "string_pattern_mismatch": "letters, digits, '.', '_' and '-', beginning with a letter or digit",
     "string_too_long": "at most {max_length} characters",

@@ -1,35 +1,116 @@
-"""Which twin runs: the NumPy reference of each kernel."""
+"""Which twin of each kernel runs, NumPy's or the native one, and how to force it.
 
+Callers use the names below as attributes of this module (`kernels.conv2d(...)`), so that the choice may change while
+the program runs. LENET_KERNELS=numpy or native decides from outside; without it, native twins run where they were built.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from lenetcli.kernels import native
+from lenetcli.kernels import threads as _threads
 from lenetcli.kernels.conv import conv2d, conv2d_input_grad, conv2d_weight_grad
+from lenetcli.kernels.fused import conv_relu_pool, conv_relu_pool_backward
+from lenetcli.kernels.linear import linear_relu, linear_relu_backward, product, rows_product
 from lenetcli.kernels.memory import keep_freed_memory
+from lenetcli.kernels.norm import batch_norm, batch_norm_backward, channel_norm, channel_norm_backward
 from lenetcli.kernels.pool import max_pool2d, max_pool2d_backward
+from lenetcli.kernels.relu import relu, relu_backward
+from lenetcli.kernels.softmax import log_softmax, log_softmax_backward
 from lenetcli.kernels.step import (
     adadelta_step,
     adagrad_step,
     adam_step,
+    adam_steps,
     adamax_step,
     nadam_step,
     radam_step,
     rmsprop_step,
     rprop_step,
     sgd_step,
+    sgd_steps,
 )
 
 __all__ = [
     "adadelta_step",
     "adagrad_step",
     "adam_step",
+    "adam_steps",
     "adamax_step",
+    "batch_norm",
+    "batch_norm_backward",
+    "channel_norm",
+    "channel_norm_backward",
     "conv2d",
     "conv2d_input_grad",
     "conv2d_weight_grad",
+    "conv_relu_pool",
+    "conv_relu_pool_backward",
+    "linear_relu",
+    "linear_relu_backward",
+    "log_softmax",
+    "log_softmax_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "nadam_step",
+    "product",
     "radam_step",
+    "relu",
+    "relu_backward",
     "rmsprop_step",
+    "rows_product",
     "rprop_step",
     "sgd_step",
+    "sgd_steps",
 ]
 
+Twin = Literal["numpy", "native"]
+
+_native = native.twins()
+_numpy = {name: globals()[name] for name in _native}
+twin: Twin = "numpy"  # which twins run; read it as `active.twin`
+
+
+def use(wanted: Twin) -> None:
+    """Chooses the twins that run from now on.
+
+    Raises:
+        ValueError: neither numpy nor native.
+        ImportError: the native twins are not here; the message says why.
+    """
+    global twin
+    if wanted not in ("numpy", "native"):
+        raise ValueError(f"kernels are numpy or native, got {wanted!r}")
+    if wanted == "native" and native.absent is not None:
+        raise ImportError(native.absent)
+    twin = wanted
+    globals().update(_native if wanted == "native" else _numpy)
+
+
+@contextmanager
+def force(wanted: Twin) -> Iterator[None]:
+    """Runs a block with the twins of one kind."""
+    before = twin
+    use(wanted)
+    try:
+        yield
+    finally:
+        use(before)
+
+
+def _choice() -> Twin:
+    wanted = os.environ.get("LENET_KERNELS", "")
+    if wanted not in ("", "numpy", "native"):
+        raise ImportError(f"LENET_KERNELS must be numpy or native, got {wanted!r}")
+    if wanted:
+        return wanted  # type: ignore[return-value]  # one of the two, as checked
+    return "numpy" if native.absent is not None else "native"
+
+
 keep_freed_memory()
+_threads.tell_native()
+use(_choice())

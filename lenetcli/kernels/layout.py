@@ -16,12 +16,12 @@ Array = npt.NDArray[Any]
 
 def stored(x: Array) -> Array:
     """(N, C, ...) -> (C, ..., N), contiguous; free for a batch-last array, one copy for any other."""
-    return np.ascontiguousarray(np.moveaxis(x, 0, -1))
+    return np.ascontiguousarray(x.transpose(*range(1, x.ndim), 0))
 
 
 def logical(x: Array) -> Array:
     """(C, ..., N) -> (N, C, ...), a view."""
-    return np.moveaxis(x, -1, 0)
+    return x.transpose(x.ndim - 1, *range(x.ndim - 1))
 
 
 def empty(shape: tuple[int, ...], example: Array) -> Array:

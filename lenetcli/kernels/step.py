@@ -39,6 +39,23 @@ def sgd_step(
     param -= np.multiply(direction, lr, out=scratch)
 
 
+def sgd_steps(
+    params: list[Array],
+    grads: list[Array],
+    buffers: list[Array] | None,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+    maximize: bool,
+) -> None:
+    """`sgd_step` for each parameter."""
+    for i, (param, grad) in enumerate(zip(params, grads)):
+        buffer = None if buffers is None else buffers[i]
+        sgd_step(param, grad, buffer, lr, momentum, dampening, weight_decay, nesterov, maximize)
+
+
 def adam_step(
     param: Array,
     grad: Array,
@@ -66,6 +83,27 @@ def adam_step(
     denominator /= (1 - beta2**step) ** 0.5
     denominator += eps
     _move(param, exp_avg, denominator, lr / (1 - beta1**step), scratch)
+
+
+def adam_steps(
+    params: list[Array],
+    grads: list[Array],
+    exp_avgs: list[Array],
+    exp_avg_sqs: list[Array],
+    steps: list[float],
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+    maximize: bool,
+) -> None:
+    """`adam_step` for each parameter, without AMSGrad."""
+    for param, grad, exp_avg, exp_avg_sq, step in zip(params, grads, exp_avgs, exp_avg_sqs, steps):
+        adam_step(
+            param, grad, exp_avg, exp_avg_sq, None, step, lr, beta1, beta2, eps, weight_decay, decoupled, maximize
+        )
 
 
 def adamax_step(

@@ -2,15 +2,89 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, overload
+from operator import index as whole_number
+from typing import Any, TypeVar, overload
 
+from lenetcli.nn import fusion
 from lenetcli.nn.module import Module
-from lenetcli.nn.parameter import Parameter
+
+N = TypeVar("N", bound="Numbered")
 
 
-class Sequential(Module):
+class Numbered(Module):
+    """What Sequential and ModuleList share: modules in a row, reached by position."""
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._modules.values())
+
+    def _name_at(self, index: int) -> str:
+        return list(self._modules)[position(index, len(self))]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        setattr(self, self._name_at(index), module)
+
+    def __delitem__(self, index: int | slice) -> None:
+        names = list(self._modules)[index] if isinstance(index, slice) else [self._name_at(index)]
+        for name in names:
+            del self._modules[name]
+        self._number(self)
+
+    def _number(self, modules: Iterable[Any]) -> None:
+        self._modules = {str(i): module for i, module in enumerate(list(modules))}
+
+    def append(self: N, module: Module) -> N:
+        """Adds a module at the end."""
+        self.add_module(str(len(self)), module)
+        return self
+
+    def extend(self: N, modules: Iterable[Module]) -> N:
+        """Adds modules at the end."""
+        if not isinstance(modules, Iterable):
+            raise TypeError(f"{type(self).__name__}.extend: wanted modules, got {type(modules).__name__}")
+        for module in list(modules):
+            self.append(module)
+        return self
+
+    def insert(self: N, index: int, module: Module) -> N:
+        """Adds a module before position `index`; all are numbered anew."""
+        if not isinstance(module, Module):
+            raise TypeError(f"{type(module).__name__} is not a Module subclass")
+        if not -len(self) <= index <= len(self):
+            raise IndexError(f"Index out of range: {index}")
+        modules = list(self)
+        modules.insert(index, module)
+        self._number(modules)
+        return self
+
+    def pop(self, key: int | slice) -> Any:
+        """Takes a module out."""
+        taken = self[key]  # type: ignore[index]  # every subclass has __getitem__
+        del self[key]
+        return taken
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not name.isdigit()]
+
+
+def position(index: int, size: int) -> int:
+    """An index counted from the front, 0 <= position < size.
+
+    Raises:
+        IndexError: out of range.
+    """
+    index = whole_number(index)
+    if not -size <= index < size:
+        raise IndexError(f"index {index} is out of range")
+    return index % size
+
+
+class Sequential(Numbered):
     """Calls its modules one after the other.
 
     Args:
@@ -32,20 +106,15 @@ class Sequential(Module):
             for name, module in args[0].items():
                 self.add_module(name, module)
         else:
-            for i, module in enumerate(args):
-                self.add_module(str(i), module)
+            self.extend(args)
 
     def forward(self, input: Any) -> Any:
+        if fusion.allowed():
+            return fusion.run(list(self), input)
         for module in self._modules.values():
             assert module is not None
             input = module(input)
         return input
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._modules.values())
 
     @overload
     def __getitem__(self, index: int) -> Any: ...
@@ -53,26 +122,32 @@ class Sequential(Module):
     def __getitem__(self, index: slice) -> Sequential: ...
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return Sequential(OrderedDict(list(self._modules.items())[index]))
-        return self._modules[_name_at(self._modules, index)]
+            return type(self)(OrderedDict(list(self._modules.items())[index]))
+        return self._modules[self._name_at(index)]
 
-    def __setitem__(self, index: int, module: Module) -> None:
-        self.add_module(_name_at(self._modules, index), module)
+    def __add__(self, other: Sequential) -> Sequential:
+        return Sequential(*self, *_of_sequential(other))
 
-    def __delitem__(self, index: int) -> None:
-        del self._modules[_name_at(self._modules, index)]
-        self._modules = {str(i): m for i, m in enumerate(self._modules.values())}
+    def __iadd__(self, other: Sequential) -> Sequential:
+        return self.extend(_of_sequential(other))
 
-    def append(self, module: Module) -> Sequential:
-        """Adds a module at the end."""
-        self.add_module(str(len(self)), module)
-        return self
+    def __mul__(self, other: int) -> Sequential:
+        return Sequential(*self).__imul__(other)
 
-    def extend(self, modules: Iterable[Module]) -> Sequential:
-        """Adds modules at the end."""
-        for module in modules:
-            self.append(module)
-        return self
+    __rmul__ = __mul__
+
+    def __imul__(self, other: int) -> Sequential:
+        if not isinstance(other, int):
+            raise TypeError(f"unsupported operand type(s) for *: {type(self)} and {type(other)}")
+        if other <= 0:
+            raise ValueError(f"Non-positive multiplication factor {other} for {type(self)}")
+        return self.extend(list(self) * (other - 1))
+
+
+def _of_sequential(other: Any) -> Sequential:
+    if not isinstance(other, Sequential):
+        raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
+    return other
 
 
 class Residual(Sequential):
@@ -94,55 +169,40 @@ class Residual(Sequential):
         return input + super().forward(input)
 
 
-def _name_at(modules: dict[str, Any], index: int) -> str:
-    if not -len(modules) <= index < len(modules):
-        raise IndexError(f"index {index} is out of range for {len(modules)} modules")
-    return list(modules)[index]
-
-
-class ModuleList(Module):
+class ModuleList(Numbered):
     """A list of modules that are part of the tree. Source: torch.nn.ModuleList.
 
     Example:
         >>> from lenetcli import nn
-        >>> len(nn.ModuleList([nn.ReLU(), nn.ReLU()]))
-        2
+        >>> nn.ModuleList([nn.ReLU(), nn.ReLU()])
+        ModuleList(
+          (0-1): 2 x ReLU()
+        )
     """
 
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
-        self.extend(modules)
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._modules.values())
+        self.extend(modules if modules is not None else ())
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return ModuleList(list(self)[index])
-        return self._modules[_name_at(self._modules, index)]
+            return type(self)(list(self)[index])
+        return self._modules[self._name_at(index)]
 
-    def __setitem__(self, index: int, module: Module) -> None:
-        self.add_module(_name_at(self._modules, index), module)
+    def __iadd__(self, modules: Iterable[Module]) -> ModuleList:
+        return self.extend(modules)
 
-    def append(self, module: Module) -> ModuleList:
-        """Adds a module at the end."""
-        self.add_module(str(len(self)), module)
-        return self
+    def __add__(self, other: Iterable[Module]) -> ModuleList:
+        return ModuleList([*self, *other])
 
-    def extend(self, modules: Iterable[Module]) -> ModuleList:
-        """Adds modules at the end."""
-        for module in modules:
-            self.append(module)
-        return self
-
-    def insert(self, index: int, module: Module) -> None:
-        """Adds a module before position `index`."""
-        modules = list(self)
-        modules.insert(index, module)
-        self._modules = {str(i): m for i, m in enumerate(modules)}
+    def __repr__(self) -> str:
+        """Equal modules in a row are printed once."""
+        lines = []
+        for text, run in itertools.groupby(enumerate(map(repr, self)), key=lambda pair: pair[1]):
+            first, *others = [number for number, _ in run]
+            body = text.replace("\n", "\n  ")
+            lines.append(f"  ({first}-{others[-1]}): {len(others) + 1} x {body}" if others else f"  ({first}): {body}")
+        return "\n".join([f"{type(self).__name__}(", *lines, ")"]) if lines else f"{type(self).__name__}()"
 
 
 class ModuleDict(Module):
@@ -154,9 +214,9 @@ class ModuleDict(Module):
         ['a']
     """
 
-    def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
         super().__init__()
-        self.update(modules or {})
+        self.update(modules if modules is not None else {})
 
     def __len__(self) -> int:
         return len(self._modules)
@@ -188,38 +248,32 @@ class ModuleDict(Module):
         """Names and modules."""
         return self._modules.items()
 
-    def update(self, modules: Mapping[str, Module]) -> None:
-        """Adds or replaces modules."""
-        for name, module in modules.items():
+    def clear(self) -> None:
+        """Takes all modules out."""
+        self._modules.clear()
+
+    def pop(self, key: str) -> Any:
+        """Takes a module out."""
+        return self._modules.pop(key)
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Adds or replaces modules, given as a mapping or as pairs."""
+        for name, module in pairs(self, modules):
             self.add_module(name, module)
 
 
-class ParameterList(Module):
-    """A list of parameters that are part of the tree. Source: torch.nn.ParameterList.
+def pairs(owner: Module, entries: Any) -> list[tuple[str, Any]]:
+    """Names and values of a mapping (or a container that has `items`) or of pairs.
 
-    Example:
-        >>> import lenetcli as lenet
-        >>> from lenetcli import nn
-        >>> len(nn.ParameterList([nn.Parameter(lenet.zeros(2))]))
-        1
+    Raises:
+        TypeError: something else.
+        ValueError: an element that is no pair.
     """
-
-    def __init__(self, values: Iterable[Any] = ()) -> None:
-        super().__init__()
-        for value in values:
-            self.append(value)
-
-    def __len__(self) -> int:
-        return len(self._parameters)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._parameters.values())
-
-    def __getitem__(self, index: int) -> Any:
-        return self._parameters[_name_at(self._parameters, index)]
-
-    def append(self, value: Any) -> ParameterList:
-        """Adds a parameter (a plain tensor becomes one) at the end."""
-        parameter = value if isinstance(value, Parameter) else Parameter(value)
-        self.register_parameter(str(len(self)), parameter)
-        return self
+    name = type(owner).__name__
+    if not isinstance(entries, Iterable):
+        raise TypeError(f"{name}.update: wanted an iterable of key/value pairs, but got {type(entries).__name__}")
+    found = [tuple(entry) for entry in (entries.items() if hasattr(entries, "items") else entries)]
+    for number, entry in enumerate(found):
+        if len(entry) != 2:
+            raise ValueError(f"{name} update sequence element #{number} has length {len(entry)}; 2 is required")
+    return found

@@ -1,29 +1,227 @@
-"""Loss layers."""
+"""Loss layers of classification and regression: functions of `lenetcli.nn.functional` with their arguments fixed."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from lenetcli._tensor import Tensor
 from lenetcli.nn import functional as F
 from lenetcli.nn.module import Module
+from lenetcli.ops.loss import check_reduction
+
+Reduction = Literal["none", "mean", "sum"]
 
 
-class MSELoss(Module):
-    """Mean squared error. Source: torch.nn.MSELoss."""
+class Loss(Module):
+    """Base of the losses: what they have in common is how the losses of single elements are brought together.
 
-    def __init__(self, reduction: str = "mean") -> None:
+    Args:
+        size_average: deprecated in torch; must be None.
+        reduce: deprecated in torch; must be None.
+        reduction: 'mean', 'sum' or 'none'.
+
+    Raises:
+        ValueError: an unknown reduction.
+        NotImplementedError: a deprecated argument is given.
+    """
+
+    def __init__(self, size_average: None = None, reduce: None = None, reduction: Reduction = "mean") -> None:
         super().__init__()
+        check_reduction(reduction, size_average, reduce)
         self.reduction = reduction
 
+
+class WeightedLoss(Loss):
+    """A loss with weights, which are a buffer.
+
+    Args:
+        weight: of each class or element; 1 unless given.
+        size_average: deprecated in torch; must be None.
+        reduce: deprecated in torch; must be None.
+        reduction: 'mean', 'sum' or 'none'.
+    """
+
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: None = None,
+        reduce: None = None,
+        reduction: Reduction = "mean",
+    ) -> None:
+        super().__init__(size_average, reduce, reduction)
+        self.register_buffer("weight", weight)
+
+
+class CrossEntropyLoss(WeightedLoss):
+    """Cross entropy between logits and target classes; see `lenetcli.nn.functional.cross_entropy`.
+
+    Args:
+        weight: of each class; 1 unless given.
+        ignore_index: class indices of this value count for nothing.
+        reduction: 'mean', 'sum' or 'none'.
+        label_smoothing: from 0 (none) to 1 (the target is the uniform distribution).
+
+    Shape:
+        input (N, C), target (N,); or (C,) and (); or (N, C, d1, ...) and (N, d1, ...); or probabilities in the shape
+        of input. The result is (), or that of the class indices with reduction 'none'.
+
+    Source: torch.nn.CrossEntropyLoss.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.CrossEntropyLoss()(lenet.tensor([[2.0, 0.0], [0.0, 0.0]]), lenet.tensor([0, 1]))
+        tensor(0.4100)
+    """
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: None = None,
+        ignore_index: int = -100,
+        reduce: None = None,
+        reduction: Reduction = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(weight, size_average, reduce, reduction)
+        self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
+
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.mse_loss(input, target, self.reduction)
+        return F.cross_entropy(
+            input,
+            target,
+            self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+        )
 
 
-class CrossEntropyLoss(Module):
-    """Cross entropy of logits. Source: torch.nn.CrossEntropyLoss."""
+class NLLLoss(WeightedLoss):
+    """Negative log-likelihood of the target classes; see `lenetcli.nn.functional.nll_loss`.
 
-    def __init__(self, reduction: str = "mean") -> None:
-        super().__init__()
-        self.reduction = reduction
+    Args:
+        weight: of each class; 1 unless given.
+        ignore_index: class indices of this value count for nothing.
+        reduction: 'mean', 'sum' or 'none'.
+
+    Shape:
+        input (N, C), target (N,); or (C,) and (); or (N, C, d1, ...) and (N, d1, ...)
+
+    Source: torch.nn.NLLLoss.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.NLLLoss()(lenet.tensor([[0.9, 0.1], [0.2, 0.8]]).log(), lenet.tensor([0, 1]))
+        tensor(0.1643)
+    """
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: None = None,
+        ignore_index: int = -100,
+        reduce: None = None,
+        reduction: Reduction = "mean",
+    ) -> None:
+        super().__init__(weight, size_average, reduce, reduction)
+        self.ignore_index = ignore_index
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.cross_entropy(input, target, reduction=self.reduction)
+        return F.nll_loss(input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
+
+
+class MSELoss(Loss):
+    """Mean squared error: (input - target)^2.
+
+    Args:
+        reduction: 'mean', 'sum' or 'none'.
+
+    Source: torch.nn.MSELoss.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.MSELoss()(lenet.tensor([1.0, 2.0]), lenet.tensor([0.0, 4.0]))
+        tensor(2.5000)
+    """
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.mse_loss(input, target, reduction=self.reduction)
+
+
+class L1Loss(Loss):
+    """Mean absolute error: |input - target|.
+
+    Args:
+        reduction: 'mean', 'sum' or 'none'.
+
+    Gradient:
+        sign(input - target); 0 where they are equal.
+
+    Source: torch.nn.L1Loss.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.L1Loss()(lenet.tensor([1.0, 2.0]), lenet.tensor([0.0, 4.0]))
+        tensor(1.5000)
+    """
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.l1_loss(input, target, reduction=self.reduction)
+
+
+class SmoothL1Loss(Loss):
+    """Absolute error with a round bottom.
+
+    Formula:
+        with d = input - target: d^2 / (2 beta) for |d| < beta, else |d| - beta / 2
+
+    Args:
+        reduction: 'mean', 'sum' or 'none'.
+        beta: where the bottom ends; 0 gives `L1Loss`.
+
+    Source: torch.nn.SmoothL1Loss; Girshick 2015, "Fast R-CNN", equation 3.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.SmoothL1Loss(reduction="sum")(lenet.tensor([1.0, 2.0]), lenet.tensor([0.5, 4.0]))
+        tensor(1.6250)
+    """
+
+    def __init__(
+        self, size_average: None = None, reduce: None = None, reduction: Reduction = "mean", beta: float = 1.0
+    ) -> None:
+        super().__init__(size_average, reduce, reduction)
+        self.beta = beta
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
+
+
+class HuberLoss(Loss):
+    """Squared error near the target, absolute error far from it.
+
+    Formula:
+        with d = input - target: d^2 / 2 for |d| <= delta, else delta (|d| - delta / 2)
+
+    Args:
+        reduction: 'mean', 'sum' or 'none'.
+        delta: where the one becomes the other; positive.
+
+    Source: torch.nn.HuberLoss.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.HuberLoss("sum", delta=0.5)(lenet.tensor([1.0, 2.0]), lenet.tensor([0.5, 4.0]))
+        tensor(1.)
+    """
+
+    def __init__(self, reduction: Reduction = "mean", delta: float = 1.0) -> None:
+        super().__init__(reduction=reduction)
+        if not isinstance(delta, (float, int)):
+            raise TypeError(f"HuberLoss: delta must be a float or int, got {type(delta).__name__}")
+        self.delta = delta
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.huber_loss(input, target, reduction=self.reduction, delta=self.delta)

@@ -69,11 +69,9 @@ class Module:
             if "_parameters" not in self.__dict__:
                 kind = "parameters" if isinstance(value, Parameter) else "module"
                 raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
-            self._forget(name)
-            if isinstance(value, Parameter):
-                self._parameters[name] = value
-            else:
-                self._modules[name] = value
+            table: dict[str, Any] = self._parameters if isinstance(value, Parameter) else self._modules
+            self._forget(name, besides=table)  # what is replaced keeps its place in the order
+            table[name] = value
             return
         for kind, table in (
             ("parameter", self.__dict__.get("_parameters", {})),
@@ -109,10 +107,11 @@ class Module:
         else:
             super().__delattr__(name)
 
-    def _forget(self, name: str) -> None:
+    def _forget(self, name: str, besides: Any = None) -> None:
         self.__dict__.pop(name, None)
         for table in (self._parameters, self._buffers, self._modules):
-            table.pop(name, None)
+            if table is not besides:
+                table.pop(name, None)
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self._parameters, *self._buffers, *self._modules})
@@ -214,16 +213,19 @@ class Module:
 
     # The tree
 
-    def named_modules(self, memo: set[Module] | None = None, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """Every module of the tree once, parents first, with its path."""
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """Every module of the tree, parents first, with its path; one that is used twice appears once, unless asked."""
         memo = set() if memo is None else memo
         if self in memo:
             return
-        memo.add(self)
+        if remove_duplicate:
+            memo.add(self)
         yield prefix, self
         for name, child in self._modules.items():
             if child is not None:
-                yield from child.named_modules(memo, f"{prefix}.{name}" if prefix else name)
+                yield from child.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
     def modules(self) -> Iterator[Module]:
         """Every module of the tree once."""
@@ -243,7 +245,7 @@ class Module:
 
     def _named_members(self, table: str, prefix: str, recurse: bool, unique: bool = True) -> Iterator[tuple[str, Any]]:
         seen = set()
-        for path, module in self.named_modules(prefix=prefix) if recurse else [(prefix, self)]:
+        for path, module in self.named_modules(None, prefix, unique) if recurse else [(prefix, self)]:
             for name, value in getattr(module, table).items():
                 if value is not None and not (unique and value in seen):
                     seen.add(value)
@@ -312,7 +314,7 @@ class Module:
     def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> OrderedDict[str, Tensor]:
         """All parameters and persistent buffers by path; the tensors share memory with the module."""
         state: OrderedDict[str, Tensor] = OrderedDict()
-        for path, module in self.named_modules(prefix=prefix.rstrip(".")):
+        for path, module in self.named_modules(None, prefix.rstrip("."), remove_duplicate=False):
             for table in (module._parameters, module._buffers):
                 for name, value in table.items():
                     if value is not None and name not in module.__dict__["_transient"]:
@@ -424,10 +426,10 @@ class Module:
         for name, child in self._modules.items():
             text = repr(child).replace("\n", "\n  ")
             lines.append(f"({name}): {text}")
-        extra = self.extra_repr()
-        if not lines:
-            return f"{type(self).__name__}({extra})"
-        body = "\n  ".join(([extra] if extra else []) + lines)
+        extra = self.extra_repr().splitlines()
+        if not lines and len(extra) < 2:
+            return f"{type(self).__name__}({''.join(extra)})"
+        body = "\n  ".join(extra + lines)
         return f"{type(self).__name__}(\n  {body}\n)"
 
 

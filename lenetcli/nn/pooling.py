@@ -7,17 +7,18 @@ from typing import Any
 from lenetcli._tensor import Tensor
 from lenetcli.nn import functional as F
 from lenetcli.nn.module import Module
+from lenetcli.ops.geometry import per_dimension
+
+Sizes = int | tuple[int, ...]
 
 
-class MaxPool2d(Module):
-    """The largest value in each window of an image."""
-
+class _MaxPoolNd(Module):
     def __init__(
         self,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] | None = None,
-        padding: int | tuple[int, int] = 0,
-        dilation: int | tuple[int, int] = 1,
+        kernel_size: Sizes,
+        stride: Sizes | None = None,
+        padding: Sizes = 0,
+        dilation: Sizes = 1,
         return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
@@ -26,7 +27,357 @@ class MaxPool2d(Module):
         self.padding, self.dilation = padding, dilation
         self.return_indices, self.ceil_mode = return_indices, ceil_mode
 
+    def extra_repr(self) -> str:
+        return (
+            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
+            f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
+        )
+
+
+class MaxPool1d(_MaxPoolNd):
+    """The largest value in each window of a sequence; see MaxPool2d.
+
+    Shape:
+        (N, C, L) or (C, L) -> (N, C, Q)
+
+    Source: torch.nn.MaxPool1d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.MaxPool1d(2)(lenet.tensor([[1.0, 3.0, 2.0, 4.0]]))
+        tensor([[3., 4.]])
+    """
+
+    def forward(self, input: Tensor) -> Any:
+        return F.max_pool1d(
+            input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
+        )
+
+
+class MaxPool2d(_MaxPoolNd):
+    """The largest value in each window of an image.
+
+    Args:
+        kernel_size: window in pixels, one number or (rows, columns).
+        stride: step between windows; the window's size unless given.
+        padding: border of minus infinity, at most half the window.
+        dilation: step between the window's pixels.
+        return_indices: also return where each maximum lies in its flattened image.
+        ceil_mode: keep a last, partial window.
+
+    Shape:
+        (N, C, H, W) or (C, H, W) -> (N, C, P, Q), where
+        P = floor((H + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1
+
+    Raises:
+        ShapeError: the window does not fit into the image.
+
+    Source: torch.nn.MaxPool2d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.MaxPool2d(2)(lenet.randn(1, 6, 30, 30)).shape
+        torch.Size([1, 6, 15, 15])
+    """
+
     def forward(self, input: Tensor) -> Any:
         return F.max_pool2d(
             input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
         )
+
+
+class _Windowed(Module):
+    """Layers that print as kernel_size, stride, padding."""
+
+    kernel_size: Sizes
+    stride: Sizes
+    padding: Sizes
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class MaxUnpool1d(_Windowed):
+    """Puts the maxima of MaxPool1d(..., return_indices=True) back where they were; zeros elsewhere.
+
+    Source: torch.nn.MaxUnpool1d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> pooled, indices = lenet.nn.MaxPool1d(2, return_indices=True)(lenet.tensor([[1.0, 3.0, 2.0, 4.0]]))
+        >>> lenet.nn.MaxUnpool1d(2)(pooled, indices)
+        tensor([[0., 3., 0., 4.]])
+    """
+
+    def __init__(
+        self, kernel_size: int | tuple[int], stride: int | tuple[int] | None = None, padding: int | tuple[int] = 0
+    ) -> None:
+        super().__init__()
+        self.kernel_size = per_dimension("kernel_size", kernel_size, 1, 1)
+        self.stride = self.kernel_size if stride is None else per_dimension("stride", stride, 1, 1)
+        self.padding = per_dimension("padding", padding, 1, 0)
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
+        return F.max_unpool1d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+
+class MaxUnpool2d(_Windowed):
+    """Puts the maxima of MaxPool2d(..., return_indices=True) back where they were; zeros elsewhere.
+
+    Shape:
+        (N, C, P, Q) or (C, P, Q) -> (N, C, H, W), H = (P - 1) stride - 2 padding + kernel_size
+
+    Source: torch.nn.MaxUnpool2d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> pooled, indices = lenet.nn.MaxPool2d(2, return_indices=True)(lenet.arange(4.0).view(1, 2, 2))
+        >>> lenet.nn.MaxUnpool2d(2)(pooled, indices)
+        tensor([[[0., 0.],
+                 [0., 3.]]])
+    """
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] = 0,
+    ) -> None:
+        super().__init__()
+        self.kernel_size = per_dimension("kernel_size", kernel_size, 2, 1)
+        self.stride = self.kernel_size if stride is None else per_dimension("stride", stride, 2, 1)
+        self.padding = per_dimension("padding", padding, 2, 0)
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
+        return F.max_unpool2d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+
+class AvgPool1d(_Windowed):
+    """The mean of each window of a sequence; see AvgPool2d.
+
+    Shape:
+        (N, C, L) or (C, L) -> (N, C, Q)
+
+    Source: torch.nn.AvgPool1d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.AvgPool1d(2)(lenet.tensor([[1.0, 3.0, 2.0, 4.0]]))
+        tensor([[2., 3.]])
+    """
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int],
+        stride: int | tuple[int] | None = None,
+        padding: int | tuple[int] = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        super().__init__()
+        self.kernel_size = per_dimension("kernel_size", kernel_size, 1, 1)
+        self.stride = self.kernel_size if stride is None else per_dimension("stride", stride, 1, 1)
+        self.padding = per_dimension("padding", padding, 1, 0)
+        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
+
+
+class AvgPool2d(_Windowed):
+    """The mean of each window of an image.
+
+    Args:
+        kernel_size: window in pixels, one number or (rows, columns).
+        stride: step between windows; the window's size unless given.
+        padding: border of zeros, at most half the window.
+        ceil_mode: keep a last, partial window.
+        count_include_pad: whether the border's zeros count in the mean.
+        divisor_override: divide by this instead of the count.
+
+    Shape:
+        (N, C, H, W) or (C, H, W) -> (N, C, P, Q), with P as for MaxPool2d.
+
+    Raises:
+        ShapeError: the window does not fit into the image.
+
+    Source: torch.nn.AvgPool2d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.AvgPool2d(2)(lenet.randn(1, 6, 30, 30)).shape
+        torch.Size([1, 6, 15, 15])
+    """
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
+        self.padding, self.ceil_mode = padding, ceil_mode
+        self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.avg_pool2d(
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
+        )
+
+
+class _LPPoolNd(Module):
+    def __init__(
+        self, norm_type: float, kernel_size: Sizes, stride: Sizes | None = None, ceil_mode: bool = False
+    ) -> None:
+        super().__init__()
+        self.norm_type, self.kernel_size, self.stride, self.ceil_mode = norm_type, kernel_size, stride, ceil_mode
+
+    def extra_repr(self) -> str:
+        return (
+            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
+            f"ceil_mode={self.ceil_mode}"
+        )
+
+
+class LPPool1d(_LPPoolNd):
+    """The p-norm of each window of a sequence. Source: torch.nn.LPPool1d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.LPPool1d(2, 2)(lenet.tensor([[3.0, 4.0]]))
+        tensor([[5.]])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.lp_pool1d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
+
+
+class LPPool2d(_LPPoolNd):
+    """The p-norm of each window of an image: the sum of x^p, to the power of 1 / p.
+
+    Args:
+        norm_type: p; 1 is the sum.
+        kernel_size: window in pixels, one number or (rows, columns).
+        stride: step between windows; the window's size unless given.
+        ceil_mode: keep a last, partial window.
+
+    Source: torch.nn.LPPool2d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.LPPool2d(2, (1, 2))(lenet.tensor([[[3.0, 4.0]]]))
+        tensor([[[5.]]])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.lp_pool2d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
+
+
+class _Adaptive(Module):
+    """Layers that print their output's size."""
+
+    output_size: Any
+
+    def extra_repr(self) -> str:
+        return f"output_size={self.output_size}"
+
+
+class AdaptiveAvgPool1d(_Adaptive):
+    """Means of `output_size` windows that together cover a sequence. Source: torch.nn.AdaptiveAvgPool1d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.AdaptiveAvgPool1d(1)(lenet.tensor([[1.0, 2.0, 3.0]]))
+        tensor([[2.]])
+    """
+
+    def __init__(self, output_size: int | tuple[int]) -> None:
+        super().__init__()
+        self.output_size = output_size
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.adaptive_avg_pool1d(input, self.output_size)
+
+
+class AdaptiveAvgPool2d(_Adaptive):
+    """Means of windows that together cover an image of any size.
+
+    Args:
+        output_size: rows and columns of the result, or one number for both; None keeps the image's size.
+
+    Shape:
+        (N, C, H, W) or (C, H, W) -> (N, C, *output_size)
+
+    Source: torch.nn.AdaptiveAvgPool2d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.AdaptiveAvgPool2d((5, None))(lenet.randn(1, 64, 8, 9)).shape
+        torch.Size([1, 64, 5, 9])
+    """
+
+    def __init__(self, output_size: int | tuple[int | None, int | None]) -> None:
+        super().__init__()
+        self.output_size = output_size
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.adaptive_avg_pool2d(input, self.output_size)
+
+
+class AdaptiveMaxPool1d(_Adaptive):
+    """The greatest values of `output_size` windows that together cover a sequence.
+
+    Args:
+        output_size: length of the result.
+        return_indices: also return where each maximum lies.
+
+    Source: torch.nn.AdaptiveMaxPool1d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.AdaptiveMaxPool1d(1)(lenet.tensor([[1.0, 3.0, 2.0]]))
+        tensor([[3.]])
+    """
+
+    def __init__(self, output_size: int | tuple[int], return_indices: bool = False) -> None:
+        super().__init__()
+        self.output_size, self.return_indices = output_size, return_indices
+
+    def forward(self, input: Tensor) -> Any:
+        return F.adaptive_max_pool1d(input, self.output_size, self.return_indices)
+
+
+class AdaptiveMaxPool2d(_Adaptive):
+    """The greatest values of windows that together cover an image of any size.
+
+    Args:
+        output_size: rows and columns of the result, or one number for both; None keeps the image's size.
+        return_indices: also return where each maximum lies in its flattened image.
+
+    Shape:
+        (N, C, H, W) or (C, H, W) -> (N, C, *output_size)
+
+    Source: torch.nn.AdaptiveMaxPool2d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.AdaptiveMaxPool2d((5, 7))(lenet.randn(1, 64, 8, 9)).shape
+        torch.Size([1, 64, 5, 7])
+    """
+
+    def __init__(self, output_size: int | tuple[int | None, int | None], return_indices: bool = False) -> None:
+        super().__init__()
+        self.output_size, self.return_indices = output_size, return_indices
+
+    def forward(self, input: Tensor) -> Any:
+        return F.adaptive_max_pool2d(input, self.output_size, self.return_indices)

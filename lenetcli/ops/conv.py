@@ -35,20 +35,19 @@ class Convolution(Op):
     ) -> Array:
         ctx.save(x, weight)
         ctx.geometry = stride, padding, dilation, groups
-        y = kernels.conv2d(as_image(x), as_image(weight), bias, *ctx.geometry)
-        return y if x.ndim == 4 else y[:, :, 0]
+        return _in_dimensions(x.ndim, kernels.conv2d(_as_image(x), _as_image(weight), bias, *ctx.geometry))
 
     @staticmethod
     @quiet
     def backward(ctx: Any, grad: Array) -> Any:
         x, weight = ctx.saved
         need_x, need_weight, need_bias = ctx.needs_input_grad
-        d_y, image, kernel = as_image(grad), as_image(x), as_image(weight)
+        d_y, image, kernel = _as_image(grad), _as_image(x), _as_image(weight)
         d_x = kernels.conv2d_input_grad(d_y, kernel, image.shape[2:], *ctx.geometry) if need_x else None
         d_weight = kernels.conv2d_weight_grad(d_y, image, kernel.shape[2:], *ctx.geometry) if need_weight else None
         return (
-            d_x if d_x is None or x.ndim == 4 else d_x[:, :, 0],
-            d_weight if d_weight is None or x.ndim == 4 else d_weight[:, :, 0],
+            _in_dimensions(x.ndim, d_x),
+            _in_dimensions(x.ndim, d_weight),
             d_y.sum(axis=(0, 2, 3)) if need_bias else None,
         )
 
@@ -74,33 +73,36 @@ class ConvolutionTransposed(Op):
     ) -> Array:
         ctx.save(x, weight)
         ctx.geometry = stride, padding, dilation, groups
-        y = kernels.conv2d_input_grad(as_image(x), as_image(weight), out, *ctx.geometry)
+        y = kernels.conv2d_input_grad(_as_image(x), _as_image(weight), out, *ctx.geometry)
         if bias is not None:
             y += bias[:, None, None]
-        return y if x.ndim == 4 else y[:, :, 0]
+        return _in_dimensions(x.ndim, y)
 
     @staticmethod
     @quiet
     def backward(ctx: Any, grad: Array) -> Any:
         x, weight = ctx.saved
         need_x, need_weight, need_bias = ctx.needs_input_grad
-        d_y, image, kernel = as_image(grad), as_image(x), as_image(weight)
-        d_x = (
-            kernels.conv2d(d_y, kernel, None, *ctx.geometry)[:, :, : image.shape[2], : image.shape[3]]
-            if need_x
-            else None
-        )
+        d_y, image, kernel = _as_image(grad), _as_image(x), _as_image(weight)
+        d_x = None
+        if need_x:  # output_padding may have made room for one more position
+            d_x = kernels.conv2d(d_y, kernel, None, *ctx.geometry)[:, :, : image.shape[2], : image.shape[3]]
         d_weight = kernels.conv2d_weight_grad(image, d_y, kernel.shape[2:], *ctx.geometry) if need_weight else None
         return (
-            d_x if d_x is None or x.ndim == 4 else d_x[:, :, 0],
-            d_weight if d_weight is None or x.ndim == 4 else d_weight[:, :, 0],
+            _in_dimensions(x.ndim, d_x),
+            _in_dimensions(x.ndim, d_weight),
             d_y.sum(axis=(0, 2, 3)) if need_bias else None,
         )
 
 
-def as_image(x: Array) -> Array:
+def _as_image(x: Array) -> Array:
     """(N, C, L) -> (N, C, 1, L); images stay."""
     return x if x.ndim == 4 else x[:, :, None]
+
+
+def _in_dimensions(ndim: int, y: Any) -> Any:
+    """An image's result (or None) for an input of this many dimensions: sequences lose their height again."""
+    return y if y is None or ndim == 4 else y[:, :, 0]
 
 
 def conv1d(

@@ -1,4 +1,4 @@
-"""Slices along one dimension, named by a vector of indices (index_select, index_add ...), and elements by flat position."""
+"""Slices along one dimension, named by a vector of indices: index_select, index_add ...; elements by flat position."""
 
 from __future__ import annotations
 

@@ -8,16 +8,16 @@ from typing import Any
 
 def values_and_indices(name: str) -> Any:
     """A named tuple class (values, indices) that prints as torch's `torch.return_types.<name>`."""
-    return _named(name, "values indices")
+    return _printing(name, namedtuple("Result", "values indices"))
 
 
 def least_and_greatest(name: str) -> Any:
     """A named tuple class (min, max) that prints as torch's `torch.return_types.<name>`."""
-    return _named(name, "min max")
+    return _printing(name, namedtuple("Result", "min max"))
 
 
-def _named(name: str, fields: str) -> Any:
-    class Result(namedtuple("Result", fields)):
+def _printing(name: str, base: Any) -> Any:
+    class Result(base):  # type: ignore[misc]  # a class that is known at run time only
         __slots__ = ()
 
         def __repr__(self) -> str:

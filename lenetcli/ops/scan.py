@@ -96,7 +96,7 @@ def cumprod(input: Tensor, dim: int, *, dtype: Dtype | None = None) -> Tensor:
 class Cummax(Op):
     """Extremes so far and the index of each, the last one of several that are equal; NaN stays."""
 
-    extreme = np.maximum
+    extreme: Any = np.maximum
 
     @staticmethod
     @quiet
@@ -163,8 +163,7 @@ class Logcumsumexp(Op):
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
-        """d_x[k] = sum over i >= k of grad[i] exp(x[k] - y[i]), in logarithms: one sum of the positive gradients, one of
-        the negative ones."""
+        """d_x[k] = sum over i >= k of grad[i] exp(x[k] - y[i]), in logarithms, apart for the two signs of grad."""
         x, y = ctx.saved
         if not x.ndim:
             return grad
@@ -186,8 +185,8 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
 
     Example:
         >>> import lenetcli as lenet
-        >>> lenet.logcumsumexp(lenet.tensor([1000.0, 1000.0]), 0)
-        tensor([1000.0000, 1000.6931])
+        >>> lenet.logcumsumexp(lenet.tensor([0.0, 0.0]), 0)
+        tensor([0.0000, 0.6931])
     """
     wanted_tensors("logcumsumexp", input)
     if input.array.dtype.kind != "f":

@@ -1,4 +1,4 @@
-"""Elements taken from, and put at, places that an index tensor names along a dimension: gather, scatter and their like."""
+"""Elements taken from, and put at, places that an index tensor names along a dimension: gather, scatter and so on."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _places(name: str, input: Tensor, dim: int, index: Tensor, src: Tensor | Non
                     f"{name}(): Index tensor must have the same number of dimensions as {whose} tensor, got "
                     f"{list(at.shape)} and {list(other)}"
                 )
-            if any(n > m for d, (n, m) in enumerate(zip(flat.shape, other)) if d != along or whose == "src"):
+            if any(flat.shape[d] > other[d] for d in range(flat.ndim) if d != along or whose == "src"):
                 raise ShapeError(
                     f"{name}(): Size does not match: expected index {list(at.shape)} to be no larger than {whose} "
                     f"{list(other)}" + (f" apart from dimension {along}" if whose == "input" else "")

@@ -112,7 +112,7 @@ def unique(
     rows = _as_rows(x, along)
     order = np.lexsort(rows.T[::-1]) if rows.size else np.arange(len(rows))
     starts, number, counts = _runs(rows[order])
-    inverse = np.empty(len(rows), np.int64)
+    inverse: Array = np.empty(len(rows), np.int64)
     inverse[order] = number
     if along is None:
         inverse = inverse.reshape(x.shape)

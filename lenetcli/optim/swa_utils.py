@@ -11,6 +11,7 @@ import numpy as np
 
 from lenetcli._tensor import Tensor
 from lenetcli.autograd.modes import no_grad
+from lenetcli.nn.batchnorm import BatchNorm
 from lenetcli.nn.module import Module
 from lenetcli.optim.lr_scheduler.scheduler import LRScheduler, for_each_group
 from lenetcli.optim.optimizer import Optimizer
@@ -167,9 +168,7 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
 
     Source: torch.optim.swa_utils.update_bn.
     """
-    from lenetcli import nn
-
-    layers = [module for module in model.modules() if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d))]
+    layers = [module for module in model.modules() if isinstance(module, BatchNorm)]
     if not layers:
         return
     momenta = [layer.momentum for layer in layers]

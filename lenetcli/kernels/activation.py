@@ -1,0 +1,207 @@
+"""Activation functions over arrays, and their gradients: `f(x, ...)` beside `f_backward(grad, x, ...)`.
+
+Formulas and the choice at each kink are those of `lenetcli.ops.activation` and `lenetcli.ops.smooth_activation`.
+Arrays are floating-point and have at least one dimension. Sums of a positive and a negative part, max(x, 0) and
+min(x, 0), are exact: one of the two is always 0. Where x is NaN torch's gradient of a kinked function depends on the
+memory layout (its vector and scalar loops differ); here it is that of the formula as written, comparisons being false.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from lenetcli.kernels.error_function import erf
+from lenetcli.kernels.layout import Array
+from lenetcli.kernels.selection import select, zeroed
+
+_ROOT_HALF = math.sqrt(0.5)
+_ROOT_TWO_BY_PI = math.sqrt(2 / math.pi)
+_ONE_BY_ROOT_TWO_PI = 1 / math.sqrt(2 * math.pi)
+_CUBIC = 0.044715  # of GELU's tanh approximation: Hendrycks and Gimpel 2016
+
+
+def logistic(x: Array) -> Array:
+    """1 / (1 + exp(-x))."""
+    y = np.exp(-x)
+    y += 1
+    return 1 / y
+
+
+def leaky_relu(x: Array, slope: float) -> Array:
+    y = np.minimum(x, 0)
+    y *= slope
+    y += np.maximum(x, 0)
+    return y
+
+
+def leaky_relu_backward(grad: Array, x: Array, slope: float) -> Array:
+    return select(x > 0, grad, grad * slope)
+
+
+def threshold(x: Array, limit: float, value: float) -> Array:
+    return np.where(x <= limit, x.dtype.type(value), x)
+
+
+def threshold_backward(grad: Array, x: Array, limit: float, value: float) -> Array:
+    return zeroed(grad, x <= limit)
+
+
+def hardtanh(x: Array, low: float, high: float) -> Array:
+    y = np.maximum(x, low)
+    return np.minimum(y, high, out=y)
+
+
+def hardtanh_backward(grad: Array, x: Array, low: float, high: float) -> Array:
+    return zeroed(grad, (x <= low) | (x >= high))
+
+
+def hardsigmoid(x: Array) -> Array:
+    y = hardtanh(x + 3, 0, 6)
+    y /= 6
+    return y
+
+
+def hardsigmoid_backward(grad: Array, x: Array) -> Array:
+    return zeroed(grad / 6, ~((x > -3) & (x < 3)))
+
+
+def hardswish(x: Array) -> Array:
+    y = hardtanh(x + 3, 0, 6)
+    y *= x
+    y /= 6
+    return y
+
+
+def hardswish_backward(grad: Array, x: Array) -> Array:
+    return zeroed(select(x < 3, grad * (x / 3 + 0.5), grad), x <= -3)
+
+
+def hardshrink(x: Array, lambd: float) -> Array:
+    return zeroed(x, (x >= -lambd) & (x <= lambd))
+
+
+def softshrink(x: Array, lambd: float) -> Array:
+    y = np.minimum(x + lambd, 0)
+    y += np.maximum(x - lambd, 0)
+    return y
+
+
+def shrink_backward(grad: Array, x: Array, lambd: float) -> Array:
+    """Of both: nothing from between the limits."""
+    return zeroed(grad, (x >= -lambd) & (x <= lambd))
+
+
+def elu(x: Array, alpha: float, scale: float, input_scale: float) -> Array:
+    y = np.minimum(x, 0)
+    y *= input_scale
+    np.expm1(y, out=y)
+    y *= alpha * scale
+    y += np.maximum(x, 0) * scale
+    return y
+
+
+def elu_backward(grad: Array, x: Array, alpha: float, scale: float, input_scale: float) -> Array:
+    d_negative = np.exp(x * input_scale)
+    d_negative *= alpha * scale * input_scale
+    d_negative *= grad
+    return select(x <= 0, d_negative, grad * scale)
+
+
+def gelu(x: Array) -> Array:
+    y = erf(x * _ROOT_HALF)
+    y += 1
+    y *= x
+    y *= 0.5
+    return y
+
+
+def gelu_backward(grad: Array, x: Array) -> Array:
+    density = np.exp(x * x * -0.5)
+    density *= _ONE_BY_ROOT_TWO_PI
+    density *= x
+    share = erf(x * _ROOT_HALF)
+    share += 1
+    share *= 0.5
+    share += density
+    share *= grad
+    return share
+
+
+def _gelu_tanh(x: Array) -> Array:
+    inner = x * x
+    inner *= _CUBIC
+    inner += 1
+    inner *= x
+    inner *= _ROOT_TWO_BY_PI
+    return np.tanh(inner, out=inner)
+
+
+def gelu_tanh(x: Array) -> Array:
+    y = _gelu_tanh(x)
+    y += 1
+    y *= x
+    y *= 0.5
+    return y
+
+
+def gelu_tanh_backward(grad: Array, x: Array) -> Array:
+    t = _gelu_tanh(x)
+    d_inner = _ROOT_TWO_BY_PI * (1 + 3 * _CUBIC * (x * x))
+    return grad * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * d_inner)
+
+
+def silu(x: Array) -> Array:
+    y = np.exp(-x)
+    y += 1
+    return np.divide(x, y, out=y)
+
+
+def silu_backward(grad: Array, x: Array) -> Array:
+    s = logistic(x)
+    return grad * (s * (1 + x * (1 - s)))
+
+
+def mish(x: Array) -> Array:
+    return x * np.tanh(np.log1p(np.exp(x)))
+
+
+def mish_backward(grad: Array, x: Array) -> Array:
+    t = np.tanh(np.log1p(np.exp(x)))
+    return grad * (t + x * logistic(x) * (1 - t * t))
+
+
+def softplus(x: Array, beta: float, limit: float) -> Array:
+    z = x * beta
+    linear = z > limit
+    np.log1p(np.exp(z, out=z), out=z)
+    z /= beta
+    return select(linear, x, z)
+
+
+def softplus_backward(grad: Array, x: Array, beta: float, limit: float) -> Array:
+    z = x * beta
+    return select(z > limit, grad, grad * logistic(z))
+
+
+def log_sigmoid(x: Array) -> Array:
+    y = np.minimum(x, 0)
+    y -= np.log1p(np.exp(-np.abs(x)))
+    return y
+
+
+def log_sigmoid_backward(grad: Array, x: Array) -> Array:
+    z = np.exp(x)
+    z += 1
+    return np.divide(grad, z, out=z)
+
+
+def glu(x: Array, gate: Array) -> Array:
+    return x * logistic(gate)
+
+
+def glu_backward(grad: Array, x: Array, gate: Array) -> tuple[Array, Array]:
+    s = logistic(gate)
+    d_x = grad * s
+    return d_x, d_x * (1 - s) * x

@@ -1,0 +1,35 @@
+"""Matrix products and what a Linear layer needs of them. Letters: N batch, I in-features, O out-features."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lenetcli.kernels.layout import Array
+
+
+def product(a: Array, b: Array) -> Array:
+    """a (N, K) @ b (K, M) in the memory order of `a`, so that a batch-last batch stays batch-last."""
+    if a.flags.f_contiguous and not a.flags.c_contiguous:
+        return np.matmul(b.T, a.T).T
+    return np.matmul(a, b)
+
+
+def rows_product(a: Array, b: Array) -> Array:
+    """a (N, K) @ b (K, M) in row order, whatever the memory orders of the operands."""
+    return np.matmul(a, b)
+
+
+def linear_relu(x: Array, weight: Array, bias: Array | None) -> Array:
+    """x (N, I), weight (O, I), bias (O,) -> max(x weight' + bias, 0), (N, O)."""
+    y = product(x, weight.T)
+    if bias is not None:
+        y += bias
+    return np.maximum(y, 0, out=y)
+
+
+def linear_relu_backward(
+    grad: Array, x: Array, weight: Array, y: Array, need_x: bool
+) -> tuple[Array | None, Array, Array]:
+    """grad and y (N, O) -> gradients of x (None unless needed), weight and bias; grad counts where y is not <= 0."""
+    grad = np.where(y <= 0, grad.dtype.type(0), grad)
+    return product(grad, weight) if need_x else None, product(grad.T, x), grad.sum(axis=0)

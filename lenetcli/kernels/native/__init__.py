@@ -1,0 +1,45 @@
+"""The native twins: C++ kernels for float32, and the functions that call them under the names of their NumPy twins.
+
+Each twin takes the same arguments as its reference and hands what it was not made for (other types, strides, sizes) on
+to the reference. The compiled module is missing where no compiler was at hand at installation; everything then runs on
+NumPy, and `absent` says why.
+
+    *.py                        which calls a kernel takes; allocation of results
+    module.cc, threads.cc       bindings; the one pool of threads
+    kernels.cc, *.h             the kernels, compiled once per instruction set; kernels.h is all that the others see
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+absent: str | None = None  # why there is no native module
+
+try:
+    _native = import_module("lenetcli.kernels.native._native")
+except ModuleNotFoundError:
+    absent = "the native kernels are not built: a C++ compiler was missing at installation, or this is a source tree"
+except ImportError as error:
+    absent = f"the native kernels cannot be loaded: {error}"
+
+
+def twins() -> dict[str, Callable[..., Any]]:
+    """The native twins by name; none where the module is absent."""
+    if absent is not None:
+        return {}
+    from lenetcli.kernels.native import conv, linear, pointwise, pool, step
+
+    families = conv, linear, pointwise, pool, step
+    return {name: getattr(family, name) for family in families for name in family.__all__}
+
+
+def target() -> str | None:
+    """The instruction set in use: v4 (AVX-512), v3 (AVX2), v2 (SSE4) on x86-64, plain elsewhere."""
+    return None if absent is not None else str(_native.target())
+
+
+def set_threads(count: int) -> None:
+    """Sets the number of threads of the native pool."""
+    _native.set_threads(count)

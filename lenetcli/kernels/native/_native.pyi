@@ -1,0 +1,72 @@
+"""The compiled module (module.cc). All arrays are float32, images (N, C, H, W) with any strides."""
+
+from lenetcli.kernels.layout import Array
+
+def target() -> str: ...
+def targets() -> list[str]: ...
+def set_target(name: str) -> None: ...
+def threads() -> int: ...
+def set_threads(count: int) -> None: ...
+def conv_forward(
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    pad_h: int,
+    pad_w: int,
+    relu: bool,
+    y: Array,
+    winner: Array | None,
+) -> None: ...
+def conv_backward(
+    grad: Array,
+    x: Array | None,
+    weight: Array | None,
+    winner: Array | None,
+    pad_h: int,
+    pad_w: int,
+    d_x: Array | None,
+    d_weight: Array | None,
+    d_bias: Array | None,
+) -> None: ...
+def product(a: Array, b: Array, c: Array) -> None: ...
+def linear(x: Array, weight: Array, bias: Array | None, relu: bool, y: Array) -> None: ...
+def linear_backward(
+    grad: Array,
+    x: Array,
+    weight: Array,
+    y: Array | None,
+    d_x: Array | None,
+    d_weight: Array | None,
+    d_bias: Array | None,
+) -> None: ...
+def relu(x: Array, y: Array) -> None: ...
+def relu_backward(grad: Array, y: Array, d_x: Array) -> None: ...
+def pool_forward(x: Array, y: Array, winner: Array) -> None: ...
+def pool_backward(grad: Array, winner: Array, d_x: Array) -> None: ...
+def log_softmax(x: Array, y: Array) -> None: ...
+def log_softmax_backward(grad: Array, y: Array, d_x: Array) -> None: ...
+def sgd_steps(
+    params: list[Array],
+    grads: list[Array],
+    buffers: list[Array] | None,
+    lr: float,
+    momentum: float,
+    keep: float,
+    weight_decay: float,
+    nesterov: bool,
+    maximize: bool,
+) -> list[int]: ...
+def adam_steps(
+    params: list[Array],
+    grads: list[Array],
+    averages: list[Array],
+    squares: list[Array],
+    rates: list[float],
+    roots: list[float],
+    share: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    shrink: float,
+    maximize: bool,
+) -> list[int]: ...

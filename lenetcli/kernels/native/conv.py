@@ -1,0 +1,96 @@
+"""Convolutions of stride 1 with small square kernels, alone or followed by relu and 2x2 max-pooling (conv.h)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lenetcli.kernels import conv as reference
+from lenetcli.kernels import fused as fused_reference
+from lenetcli.kernels.layout import Array, empty
+from lenetcli.kernels.native import _native
+from lenetcli.kernels.window import Pair
+
+__all__ = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad", "conv_relu_pool", "conv_relu_pool_backward"]
+
+FLOAT = np.dtype(np.float32)
+ONE = (1, 1)
+LARGEST = 7  # kernel size
+
+
+def takes(x: Array, kernel: Pair, stride: Pair, dilation: Pair, groups: int) -> bool:
+    """Whether the kernels were made for such an image and such filters."""
+    return (
+        stride == ONE
+        and dilation == ONE
+        and groups == 1
+        and kernel[0] == kernel[1] <= LARGEST
+        and x.dtype is FLOAT
+        and x.size > 0
+        and x.flags.aligned
+    )
+
+
+def conv2d(
+    x: Array, weight: Array, bias: Array | None, stride: Pair, padding: Pair, dilation: Pair, groups: int
+) -> Array:
+    """As lenetcli.kernels.conv.conv2d."""
+    o, _, k, kl = weight.shape
+    if not (takes(x, (k, kl), stride, dilation, groups) and weight.dtype is FLOAT):
+        return reference.conv2d(x, weight, bias, stride, padding, dilation, groups)
+    n, _, h, w = x.shape
+    y = empty((n, o, h + 2 * padding[0] - k + 1, w + 2 * padding[1] - k + 1), x)
+    bias = None if bias is None else np.ascontiguousarray(bias)
+    _native.conv_forward(x, np.ascontiguousarray(weight), bias, *padding, False, y, None)
+    return y
+
+
+def conv2d_weight_grad(
+    grad: Array, x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
+) -> Array:
+    """As lenetcli.kernels.conv.conv2d_weight_grad."""
+    if not (takes(x, kernel, stride, dilation, groups) and grad.dtype is FLOAT and grad.flags.aligned):
+        return reference.conv2d_weight_grad(grad, x, kernel, stride, padding, dilation, groups)
+    d_weight = np.empty((grad.shape[1], x.shape[1], *kernel), FLOAT)
+    _native.conv_backward(grad, x, None, None, *padding, None, d_weight, None)
+    return d_weight
+
+
+def conv2d_input_grad(
+    grad: Array, weight: Array, image: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
+) -> Array:
+    """As lenetcli.kernels.conv.conv2d_input_grad."""
+    _, c, k, kl = weight.shape
+    rows, columns = image[0] + 2 * padding[0] - k + 1, image[1] + 2 * padding[1] - kl + 1
+    fits = takes(grad, (k, kl), stride, dilation, groups) and weight.dtype is FLOAT
+    if not fits or grad.shape[2:] != (rows, columns):  # a transposed convolution may leave out a border
+        return reference.conv2d_input_grad(grad, weight, image, stride, padding, dilation, groups)
+    d_x = empty((grad.shape[0], c, *image), grad)
+    _native.conv_backward(grad, None, np.ascontiguousarray(weight), None, *padding, d_x, None, None)
+    return d_x
+
+
+def conv_relu_pool(x: Array, weight: Array, bias: Array | None, padding: Pair) -> tuple[Array, Array]:
+    """As lenetcli.kernels.fused.conv_relu_pool."""
+    o, _, k, kl = weight.shape
+    if not (takes(x, (k, kl), ONE, ONE, 1) and weight.dtype is FLOAT):
+        return fused_reference.conv_relu_pool(x, weight, bias, padding)
+    n, _, h, w = x.shape
+    p, q = (h + 2 * padding[0] - k + 1) // 2, (w + 2 * padding[1] - k + 1) // 2
+    y = empty((n, o, p, q), x)
+    winner = np.empty((o, p, q, n), np.uint8)
+    bias = None if bias is None else np.ascontiguousarray(bias)
+    _native.conv_forward(x, np.ascontiguousarray(weight), bias, *padding, True, y, winner)
+    return y, winner
+
+
+def conv_relu_pool_backward(
+    grad: Array, x: Array, weight: Array, winner: Array, padding: Pair, need_x: bool
+) -> tuple[Array | None, Array, Array]:
+    """As lenetcli.kernels.fused.conv_relu_pool_backward."""
+    o, _, k, kl = weight.shape
+    if not (takes(x, (k, kl), ONE, ONE, 1) and weight.dtype is FLOAT and grad.dtype is FLOAT and grad.flags.aligned):
+        return fused_reference.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x)
+    d_x = empty(x.shape, x) if need_x else None
+    d_weight, d_bias = np.empty(weight.shape, FLOAT), np.empty(o, FLOAT)
+    _native.conv_backward(grad, x, np.ascontiguousarray(weight), winner, *padding, d_x, d_weight, d_bias)
+    return d_x, d_weight, d_bias

@@ -1,0 +1,18 @@
+// The kernels, compiled once per instruction set: -DLENET_TARGET names the table.
+#include "conv.h"
+#include "pointwise.h"
+#include "product.h"
+#include "step.h"
+
+#define LENET_JOIN(a, b) a##b
+#define LENET_TABLE(target) LENET_JOIN(lenet_kernels_, target)
+#define LENET_TEXT(name) #name
+#define LENET_NAME(target) LENET_TEXT(target)
+
+extern const Kernels LENET_TABLE(LENET_TARGET);
+const Kernels LENET_TABLE(LENET_TARGET) = {
+    LENET_NAME(LENET_TARGET), L, conv_units, conv_scratch, conv_forward, conv_backward,
+    panels, product_scratch, product_pack, product_units, product_unit,
+    sgd, adam,
+    relu, relu_backward, masked_rows, pool_forward, pool_backward, log_softmax, log_softmax_backward,
+};

@@ -1,0 +1,100 @@
+// What module.cc (bindings, threads) and kernels.cc (compiled once per instruction set) know of each other: plain data only.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+// An image batch of logical shape (N, C, H, W): where it begins and how many floats apart its neighbours are.
+struct Image {
+  float* data;
+  int64_t n, c, h, w;
+};
+
+// A convolution of stride 1 with square kernel, padded with zeros, cut into tiles of 2x2 outputs.
+// `pooled` means relu and 2x2 max-pooling follow, so that a tile is one output; otherwise `y` holds all four.
+struct Conv {
+  int batch, channels, height, width;  // N C H W
+  int out, kernel, pad_h, pad_w;       // O K
+  int rows, columns;                   // P Q of the convolution itself
+  bool pooled, relu;
+  Image x, y, d_x;         // y is the output, or its gradient; d_x.data is null where not wanted
+  const float* weight;     // (O, C, K, K), contiguous
+  const float* bias;       // (O,) or null
+  uint8_t* winner;         // pooled: (O, P/2, Q/2, N), which output of the tile won, 4 where none is positive
+};
+
+// A share of the work: images `first` to `first + count`, tile rows `from` to `to`.
+struct ConvUnit {
+  int first, count, from, to;
+  bool patches;  // lanes hold neighbouring tiles of one image instead of neighbouring images
+};
+
+// C = A B, see product.h. Strides in floats; the columns of C are neighbours.
+struct Product {
+  int m, n, k;
+  const float *a, *b;
+  int64_t a_row, a_col, b_row, b_col;
+  float* c;
+  int64_t c_row;
+  const float* bias;  // (M,) or null
+  bool relu;
+  float* packed;  // room for B, product_scratch floats
+};
+
+// Stochastic gradient descent, and Adam; see step.h.
+struct Sgd {
+  float lr, momentum, keep, weight_decay;  // keep = 1 - dampening
+  bool nesterov, maximize;
+};
+
+struct Adam {
+  float share, beta2, eps, rate, root, weight_decay, shrink;  // share = 1 - beta1; shrink = 1 - lr * decoupled decay
+  bool maximize;
+};
+
+// Rows of a gradient (M, N) of any strides, to be copied to d (M, N) where y is above zero, and summed; see pointwise.h.
+struct Rows {
+  int n;
+  const float *grad, *y;
+  int64_t grad_row, grad_col, y_row, y_col;
+  float *d, *sums;
+};
+
+// 2x2 max-pooling of (C, H, W, N) to (C, H/2, W/2, N).
+struct Pool {
+  int n, height, width, rows, columns;
+  const float *x, *grad;
+  float *y, *d_x;
+  uint8_t* winner;
+};
+
+// Scores (C, N), the classes `row` floats apart.
+struct Classes {
+  int classes;
+  int64_t row;
+  const float *x, *grad;
+  float *y, *d_x;  // y is an input of the gradient
+};
+
+struct Kernels {
+  const char* name;
+  int lanes;
+  int (*conv_units)(const Conv&, int wanted, ConvUnit* units);  // fills `units` unless null; returns how many
+  size_t (*conv_scratch)(const Conv&, const ConvUnit&, bool backward);  // floats
+  void (*conv_forward)(const Conv&, const ConvUnit&, float* scratch);
+  void (*conv_backward)(const Conv&, const ConvUnit&, float* scratch, float* d_weight, float* d_bias);  // adds to both
+  int (*product_panels)(const Product&);
+  size_t (*product_scratch)(const Product&);
+  void (*product_pack)(const Product&, int panel);
+  int (*product_units)(const Product&);
+  void (*product_unit)(const Product&, int unit);  // after all panels are packed
+  void (*sgd)(const Sgd&, float* p, const float* grad, float* buffer, size_t n);
+  void (*adam)(const Adam&, float* p, const float* grad, float* m, float* v, size_t n);
+  void (*relu)(const float* x, float* y, size_t n);
+  void (*relu_backward)(const float* grad, const float* y, float* d_x, size_t n);
+  void (*masked_rows)(const Rows&, int from, int to);
+  void (*pool_forward)(const Pool&, int row);
+  void (*pool_backward)(const Pool&, int row);
+  void (*log_softmax)(const Classes&, int from, int count);
+  void (*log_softmax_backward)(const Classes&, int from, int count);
+};

@@ -1,0 +1,64 @@
+"""Matrix products (product.h) and Linear layers with relu made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lenetcli.kernels import linear as reference
+from lenetcli.kernels.layout import Array
+from lenetcli.kernels.native import _native
+
+__all__ = ["linear_relu", "linear_relu_backward", "product", "rows_product"]
+
+FLOAT = np.dtype(np.float32)
+FEW = 8  # rows or columns below which BLAS's matrix-vector products are faster
+SMALL = 4096  # multiply-adds below which a call costs more than the work
+
+
+def _takes(*arrays: Array) -> bool:
+    return all(a.dtype is FLOAT and a.flags.aligned for a in arrays)
+
+
+def product(a: Array, b: Array) -> Array:
+    """As lenetcli.kernels.linear.product."""
+    if not _pays(a, b):
+        return reference.product(a, b)
+    batch_last = a.flags.f_contiguous and not a.flags.c_contiguous
+    y = np.empty((len(a), b.shape[1]), FLOAT, order="F" if batch_last else "C")
+    _native.product(a, b, y)
+    return y
+
+
+def rows_product(a: Array, b: Array) -> Array:
+    """As lenetcli.kernels.linear.rows_product."""
+    if not _pays(a, b):
+        return reference.rows_product(a, b)
+    y = np.empty((len(a), b.shape[1]), FLOAT)
+    _native.product(a, b, y)
+    return y
+
+
+def _pays(a: Array, b: Array) -> bool:
+    (n, k), m = a.shape, b.shape[1]
+    return n >= FEW and m >= FEW and n * k * m >= SMALL and _takes(a, b)
+
+
+def linear_relu(x: Array, weight: Array, bias: Array | None) -> Array:
+    """As lenetcli.kernels.linear.linear_relu; the result is batch-last."""
+    if len(x) < FEW or not _takes(x, weight):
+        return reference.linear_relu(x, weight, bias)
+    y = np.empty((len(weight), len(x)), FLOAT).T
+    _native.linear(x, weight, None if bias is None else np.ascontiguousarray(bias), True, y)
+    return y
+
+
+def linear_relu_backward(
+    grad: Array, x: Array, weight: Array, y: Array, need_x: bool
+) -> tuple[Array | None, Array, Array]:
+    """As lenetcli.kernels.linear.linear_relu_backward."""
+    if len(x) < FEW or not _takes(grad, x, weight, y):
+        return reference.linear_relu_backward(grad, x, weight, y, need_x)
+    d_x = np.empty((x.shape[1], len(x)), FLOAT).T if need_x else None
+    d_weight, d_bias = np.empty(weight.shape, FLOAT), np.empty(len(weight), FLOAT)
+    _native.linear_backward(grad, x, weight, y, d_x, d_weight, d_bias)
+    return d_x, d_weight, d_bias

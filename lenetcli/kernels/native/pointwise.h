@@ -1,0 +1,185 @@
+// Relu, 2x2 max-pooling and log-softmax where the batch is the fastest axis. Reference twins: lenetcli/ops/activation.py,
+// lenetcli/kernels/pool.py, lenetcli/kernels/softmax.py.
+#pragma once
+
+#include <math.h>
+
+#include "kernels.h"
+#include "vector.h"
+
+namespace {
+
+// y = max(x, 0), NaN stays.
+void relu(const float* x, float* y, size_t n) {
+  size_t i = 0;
+  for (; i + L <= n; i += L) {
+    Vec v = load(x + i);
+    store(y + i, choose(v <= splat(0), splat(0), v));
+  }
+  for (; i < n; i++) y[i] = x[i] <= 0 ? 0 : x[i];
+}
+
+// d_x = grad where y is not <= 0, else 0.
+void relu_backward(const float* grad, const float* y, float* d_x, size_t n) {
+  size_t i = 0;
+  for (; i + L <= n; i += L) store(d_x + i, choose(load(y + i) <= splat(0), splat(0), load(grad + i)));
+  for (; i < n; i++) d_x[i] = y[i] <= 0 ? 0 : grad[i];
+}
+
+// Rows of `grad` where `y` (or null for all) is not <= 0, and their sums.
+void masked_rows(const Rows& a, int from, int to) {
+  for (int o = from; o < to; o++) {
+    const float *grad = a.grad + o * a.grad_row, *y = a.y ? a.y + o * a.y_row : nullptr;
+    float* d = a.d + (int64_t)o * a.n;
+    Vec total = {};
+    int n = 0;
+    if (a.grad_col == 1 && (!y || a.y_col == 1))
+      for (; n + L <= a.n; n += L) {
+        Vec g = load(grad + n);
+        if (y) g = choose(load(y + n) <= splat(0), splat(0), g);
+        store(d + n, g);
+        total += g;
+      }
+    float rest = 0;
+    for (; n < a.n; n++) {
+      float g = grad[n * a.grad_col];
+      if (y && y[n * a.y_col] <= 0) g = 0;
+      d[n] = g;
+      rest += g;
+    }
+    if (a.sums) a.sums[o] = sum(total) + rest;
+  }
+}
+
+// 2x2 windows ---------------------------------------------------------------------------------------------------------
+
+// y and the winner, 0 to 3 in row order, of output row `row` (of all channels together), columns of `n` floats each.
+void pool_forward(const Pool& a, int row) {
+  const int c = row / a.rows, i = row % a.rows;
+  const float* upper = a.x + ((int64_t)c * a.height + 2 * i) * a.width * a.n;
+  const float* lower = upper + (int64_t)a.width * a.n;
+  const int64_t out = (int64_t)row * a.columns * a.n;
+  float* y = a.y + out;
+  uint8_t* winner = a.winner + out;
+  for (int j = 0; j < a.columns; j++, upper += 2 * a.n, lower += 2 * a.n, y += a.n, winner += a.n) {
+    const float* from[4] = {upper, upper + a.n, lower, lower + a.n};
+    int n = 0;
+    for (; n + L <= a.n; n += L) {
+      Vec best = load(from[0] + n);
+      Mask won = splat_int(0);
+      for (int q = 1; q < 4; q++) {
+        Vec v = load(from[q] + n);
+        Mask wins = (v > best) | (v != v);
+        best = choose(wins, v, best);
+        won = wins ? splat_int(q) : won;
+      }
+      store(y + n, best);
+      store_bytes(winner + n, won);
+    }
+    for (; n < a.n; n++) {
+      float best = from[0][n];
+      uint8_t won = 0;
+      for (int q = 1; q < 4; q++) {
+        float v = from[q][n];
+        if (v > best || v != v) best = v, won = q;
+      }
+      y[n] = best;
+      winner[n] = won;
+    }
+  }
+}
+
+// The gradient of the two (for the last row of a channel, also of a left-over third) input rows above one output row.
+void pool_backward(const Pool& a, int row) {
+  const int c = row / a.rows, i = row % a.rows;
+  float* upper = a.d_x + ((int64_t)c * a.height + 2 * i) * a.width * a.n;
+  float* lower = upper + (int64_t)a.width * a.n;
+  const int64_t out = (int64_t)row * a.columns * a.n;
+  const float* grad = a.grad + out;
+  const uint8_t* winner = a.winner + out;
+  const int odd = a.width - 2 * a.columns;
+  if (i == a.rows - 1 && a.height > 2 * a.rows)
+    memset(lower + (int64_t)a.width * a.n, 0, sizeof(float) * a.width * a.n * (a.height - 2 * a.rows));
+  for (int j = 0; j < a.columns; j++, upper += 2 * a.n, lower += 2 * a.n, grad += a.n, winner += a.n) {
+    float* to[4] = {upper, upper + a.n, lower, lower + a.n};
+    int n = 0;
+    for (; n + L <= a.n; n += L) {
+      Vec g = load(grad + n);
+      Mask won = load_bytes(winner + n);
+      for (int q = 0; q < 4; q++) store(to[q] + n, choose(won == splat_int(q), g, (Vec){}));
+    }
+    for (; n < a.n; n++)
+      for (int q = 0; q < 4; q++) to[q][n] = winner[n] == q ? grad[n] : 0;
+  }
+  if (odd) {
+    memset(upper, 0, sizeof(float) * odd * a.n);
+    memset(lower, 0, sizeof(float) * odd * a.n);
+  }
+}
+
+// Log-softmax ---------------------------------------------------------------------------------------------------------
+
+// e^x, to 2 units in the last place: x = n log 2 + r, 2^n by its bits, e^r as a polynomial (Cephes' expf).
+INLINE Vec exponential(Vec x) {
+  const Mask nan = x != x;
+  Vec low = splat(-104), high = splat(89);
+  Vec bound = choose(x < low, low, choose(x > high, high, choose(nan, splat(0), x)));
+  Vec scaled = bound * splat(1.44269504088896341f);
+  Mask n = __builtin_convertvector(scaled + choose(scaled < splat(0), splat(-0.5f), splat(0.5f)), Mask);
+  Vec f = __builtin_convertvector(n, Vec);
+  Vec r = bound - f * splat(0.693359375f) + f * splat(2.12194440e-4f);
+  Vec p = splat(1.9875691500e-4f);
+  p = p * r + splat(1.3981999507e-3f);
+  p = p * r + splat(8.3334519073e-3f);
+  p = p * r + splat(4.1665795894e-2f);
+  p = p * r + splat(1.6666665459e-1f);
+  p = p * r + splat(5.0000001201e-1f);
+  Vec y = p * r * r + r + splat(1);
+  Mask half = n >> 1, rest = n - half;  // 2^n in two factors: n may lie outside of a float's exponents
+  Mask first = (half + splat_int(127)) << 23, second = (rest + splat_int(127)) << 23;
+  y = y * (Vec)first * (Vec)second;
+  return choose(nan, x, y);
+}
+
+// y[c] = x[c] - max - log(sum of e^(x - max)), images `from` to `from + count`, classes `row` floats apart.
+void log_softmax(const Classes& a, int from, int count) {
+  auto get = [&](int c) { return count == L ? load(a.x + c * a.row + from) : load_some(a.x + c * a.row + from, 1, count); };
+  Vec most = get(0);
+  for (int c = 1; c < a.classes; c++) {
+    Vec v = get(c);
+    most = choose((v > most) | (v != v), v, most);
+  }
+  Vec total = {};
+  for (int c = 0; c < a.classes; c++) total += exponential(get(c) - most);
+  float lanes[L];
+  store(lanes, total);
+  for (int l = 0; l < count; l++) lanes[l] = logf(lanes[l]);
+  Vec less = load(lanes);
+  for (int c = 0; c < a.classes; c++) {
+    float* to = a.y + c * a.row + from;
+    Vec v = get(c) - most - less;
+    if (count == L)
+      store(to, v);
+    else
+      store_some(to, 1, count, v);
+  }
+}
+
+// d_x = grad - e^y sum(grad)
+void log_softmax_backward(const Classes& a, int from, int count) {
+  auto get = [&](const float* p, int c) {
+    return count == L ? load(p + c * a.row + from) : load_some(p + c * a.row + from, 1, count);
+  };
+  Vec total = {};
+  for (int c = 0; c < a.classes; c++) total += get(a.grad, c);
+  for (int c = 0; c < a.classes; c++) {
+    float* to = a.d_x + c * a.row + from;
+    Vec v = get(a.grad, c) - exponential(get(a.y, c)) * total;
+    if (count == L)
+      store(to, v);
+    else
+      store_some(to, 1, count, v);
+  }
+}
+
+}  // namespace

@@ -1,0 +1,78 @@
+"""Relu and log-softmax (pointwise.h)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lenetcli.kernels import relu as relu_reference
+from lenetcli.kernels import softmax as softmax_reference
+from lenetcli.kernels.layout import Array
+from lenetcli.kernels.native import _native
+
+__all__ = ["log_softmax", "log_softmax_backward", "relu", "relu_backward"]
+
+FLOAT = np.dtype(np.float32)
+SMALL = 1024  # elements below which NumPy is as fast
+
+
+def _orders(x: Array) -> list[tuple[int, ...]]:
+    """Axis orders in which an array may be one unbroken block: as it is, batch-last, reversed."""
+    axes = tuple(range(x.ndim))
+    return [axes, (*axes[1:], 0), axes[::-1]]
+
+
+def _flat(*arrays: Array) -> list[Array] | None:
+    """The arrays as vectors, their elements in one common order; None where they have none."""
+    for order in _orders(arrays[0]):
+        turned = [a.transpose(order) for a in arrays]
+        if all(t.flags.c_contiguous for t in turned):
+            return [t.reshape(-1) for t in turned]
+    return None
+
+
+def relu(x: Array) -> Array:
+    """As lenetcli.kernels.relu.relu."""
+    if x.dtype is FLOAT and x.size >= SMALL and x.flags.aligned:
+        y = np.empty_like(x)
+        flat = _flat(x, y)
+        if flat is not None:
+            _native.relu(*flat)
+            return y
+    return relu_reference.relu(x)
+
+
+def relu_backward(grad: Array, y: Array) -> Array:
+    """As lenetcli.kernels.relu.relu_backward."""
+    if grad.dtype is FLOAT and y.dtype is FLOAT and y.size >= SMALL and grad.flags.aligned and y.flags.aligned:
+        d_x = np.empty_like(y)
+        flat = _flat(y, grad, d_x)
+        if flat is not None:
+            _native.relu_backward(flat[1], flat[0], flat[2])
+            return d_x
+    return relu_reference.relu_backward(grad, y)
+
+
+def log_softmax(x: Array, axis: int) -> Array:
+    """As lenetcli.kernels.softmax.log_softmax."""
+    if (
+        x.ndim != 2
+        or axis != 1
+        or x.dtype is not FLOAT
+        or not x.size
+        or not x.T.flags.c_contiguous
+        or not x.flags.aligned
+    ):
+        return softmax_reference.log_softmax(x, axis)
+    y = np.empty(x.shape[::-1], FLOAT)
+    _native.log_softmax(x.T, y)
+    return y.T
+
+
+def log_softmax_backward(grad: Array, y: Array, axis: int) -> Array:
+    """As lenetcli.kernels.softmax.log_softmax_backward."""
+    fits = y.ndim == 2 and axis == 1 and y.dtype is FLOAT and grad.dtype is FLOAT and y.size
+    if not fits or not y.T.flags.c_contiguous or not grad.T.flags.c_contiguous or not grad.flags.aligned:
+        return softmax_reference.log_softmax_backward(grad, y, axis)
+    d_x = np.empty(y.shape[::-1], FLOAT)
+    _native.log_softmax_backward(grad.T, y.T, d_x)
+    return d_x.T

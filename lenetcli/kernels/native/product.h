@@ -1,0 +1,120 @@
+// Matrix product C = A B (+ bias of each row) (then relu), for matrices of any strides.
+//
+//     c[i, j] = bias[i] + sum over k of a[i, k] b[k, j]            (M, N) = (M, K) (K, N)
+//
+// B is packed into panels of 2 L columns, zero beyond its edge; a tile of ROWS x 2 L sums stays in registers while k runs
+// from end to end, so that a result never depends on how the tiles were shared out. A is read where it lies.
+// With a batch-last x (I, N), a Linear layer needs no transposition: Y = W X, dX = W' dY; only dW = dY X' packs X'.
+// Reference twin: lenetcli/kernels/linear.py.
+#pragma once
+
+#include "kernels.h"
+#include "vector.h"
+
+namespace {
+
+constexpr int ROWS = MANY_REGISTERS ? 12 : 6, PANEL = 2 * L;
+constexpr int PANELS = 8;  // of one unit: the rows of A stay in the first-level cache meanwhile
+
+typedef float Four __attribute__((vector_size(16)));
+typedef float LooseFour __attribute__((vector_size(16), aligned(4), may_alias));
+
+INLINE int panels(const Product& p) { return (p.n + PANEL - 1) / PANEL; }
+
+// Four rows of four floats, transposed.
+INLINE void transpose_four(const float* from, int64_t step, float* to, int64_t to_step) {
+  Four a = *(const LooseFour*)from, b = *(const LooseFour*)(from + step);
+  Four c = *(const LooseFour*)(from + 2 * step), d = *(const LooseFour*)(from + 3 * step);
+  Four ac0 = __builtin_shufflevector(a, c, 0, 4, 1, 5), ac1 = __builtin_shufflevector(a, c, 2, 6, 3, 7);
+  Four bd0 = __builtin_shufflevector(b, d, 0, 4, 1, 5), bd1 = __builtin_shufflevector(b, d, 2, 6, 3, 7);
+  *(LooseFour*)to = __builtin_shufflevector(ac0, bd0, 0, 4, 1, 5);
+  *(LooseFour*)(to + to_step) = __builtin_shufflevector(ac0, bd0, 2, 6, 3, 7);
+  *(LooseFour*)(to + 2 * to_step) = __builtin_shufflevector(ac1, bd1, 0, 4, 1, 5);
+  *(LooseFour*)(to + 3 * to_step) = __builtin_shufflevector(ac1, bd1, 2, 6, 3, 7);
+}
+
+// Panel number `panel` of B -> (K, PANEL).
+void product_pack(const Product& p, int panel) {
+  const int64_t first = (int64_t)panel * PANEL;
+  const int count = p.n - first < PANEL ? p.n - first : PANEL;
+  const float* from = p.b + first * p.b_col;
+  float* to = p.packed + first * p.k;
+  if (count == PANEL && p.b_col == 1) {
+    for (int k = 0; k < p.k; k++, from += p.b_row, to += PANEL) {
+      store(to, load(from));
+      store(to + L, load(from + L));
+    }
+    return;
+  }
+  int k = 0;
+  if (count == PANEL && p.b_row == 1)
+    for (; k + 4 <= p.k; k += 4)
+      for (int j = 0; j < PANEL; j += 4) transpose_four(from + j * p.b_col + k, p.b_col, to + k * PANEL + j, PANEL);
+  for (; k < p.k; k++)
+    for (int j = 0; j < PANEL; j++) to[k * PANEL + j] = j < count ? from[k * p.b_row + j * p.b_col] : 0;
+}
+
+// R rows by V vectors of C. ADJACENT: the rows of A are neighbours in memory (A is a transposed matrix).
+template <int R, int V, bool ADJACENT>
+INLINE void tile_product(const Product& p, int i, const float* b, float* c, int count) {
+  Vec sums[R][V];
+  for (int r = 0; r < R; r++)
+    for (int v = 0; v < V; v++) sums[r][v] = (Vec){};
+  const int64_t row = ADJACENT ? 1 : p.a_row, three = 3 * row, column = p.a_col;
+  const float* a[4];  // every third row: an address holds the two after it
+  for (int g = 0; g < 4; g++) a[g] = p.a + i * p.a_row + g * three;
+  for (int k = 0; k < p.k; k++, b += PANEL) {
+    Vec line[V];
+    for (int v = 0; v < V; v++) line[v] = load(b + v * L);
+#pragma GCC unroll 12
+    for (int r = 0; r < R; r++) {
+      Vec f = splat(a[r / 3][r % 3 * row]);
+      for (int v = 0; v < V; v++) sums[r][v] += f * line[v];
+    }
+    for (int g = 0; g < (R + 2) / 3; g++) a[g] += column;
+  }
+  for (int r = 0; r < R; r++, c += p.c_row)
+    for (int v = 0; v < V; v++) {
+      Vec y = sums[r][v];
+      if (p.bias) y += splat(p.bias[i + r]);
+      if (p.relu) y = choose(y <= splat(0), splat(0), y);
+      int left = count - v * L;
+      if (left >= L)
+        store(c + v * L, y);
+      else if (left > 0)
+        store_some(c + v * L, 1, left, y);
+    }
+}
+
+template <int R>
+void rows_product(const Product& p, int i, int panel, int end) {
+  const bool adjacent = p.a_row == 1;
+  for (; panel < end; panel++) {
+    const int64_t first = (int64_t)panel * PANEL;
+    const int count = p.n - first < PANEL ? p.n - first : PANEL;
+    const float* b = p.packed + first * p.k;
+    float* c = p.c + i * p.c_row + first;
+    if (count > L)
+      adjacent ? tile_product<R, 2, true>(p, i, b, c, count) : tile_product<R, 2, false>(p, i, b, c, count);
+    else
+      adjacent ? tile_product<R, 1, true>(p, i, b, c, count) : tile_product<R, 1, false>(p, i, b, c, count);
+  }
+}
+
+template <int R>
+void some_rows_product(int rows, const Product& p, int i, int panel, int end) {
+  if (rows == R) return rows_product<R>(p, i, panel, end);
+  if constexpr (R > 1) some_rows_product<R - 1>(rows, p, i, panel, end);
+}
+
+int product_units(const Product& p) { return ((p.m + ROWS - 1) / ROWS) * ((panels(p) + PANELS - 1) / PANELS); }
+
+void product_unit(const Product& p, int unit) {
+  const int tiles = (p.m + ROWS - 1) / ROWS, i = unit % tiles * ROWS, panel = unit / tiles * PANELS;
+  const int end = panel + PANELS < panels(p) ? panel + PANELS : panels(p);
+  some_rows_product<ROWS>(p.m - i < ROWS ? p.m - i : ROWS, p, i, panel, end);
+}
+
+size_t product_scratch(const Product& p) { return (size_t)panels(p) * PANEL * p.k; }
+
+}  // namespace

@@ -1,0 +1,96 @@
+// Vectors of floats as wide as the target's registers, in GCC's and Clang's vector extension: one source for all.
+// Included by kernels.cc only, which is compiled once per instruction set; everything here is local to that file.
+#pragma once
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#if defined(__AVX512F__)
+#define LENET_LANES 16
+#define LENET_REGISTERS 32
+#elif defined(__AVX__)
+#define LENET_LANES 8
+#define LENET_REGISTERS 16
+#elif defined(__aarch64__)
+#define LENET_LANES 4
+#define LENET_REGISTERS 32
+#else
+#define LENET_LANES 4
+#define LENET_REGISTERS 16
+#endif
+
+#define INLINE inline __attribute__((always_inline))
+
+namespace {
+
+constexpr int L = LENET_LANES;
+constexpr bool MANY_REGISTERS = LENET_REGISTERS == 32;
+
+typedef float Vec __attribute__((vector_size(4 * LENET_LANES)));
+typedef int32_t Mask __attribute__((vector_size(4 * LENET_LANES)));    // -1 where true, 0 where false
+typedef uint8_t Bytes __attribute__((vector_size(LENET_LANES)));
+typedef float LooseVec __attribute__((vector_size(4 * LENET_LANES), aligned(4), may_alias));
+typedef uint8_t LooseBytes __attribute__((vector_size(LENET_LANES), aligned(1), may_alias));
+
+INLINE Vec load(const float* p) { return *(const LooseVec*)p; }
+INLINE void store(float* p, Vec v) { *(LooseVec*)p = v; }
+INLINE Vec splat(float f) {  // one broadcast; `(Vec){} + f` would add, because of -0
+#if LENET_LANES == 16
+  return (Vec){f, f, f, f, f, f, f, f, f, f, f, f, f, f, f, f};
+#elif LENET_LANES == 8
+  return (Vec){f, f, f, f, f, f, f, f};
+#else
+  return (Vec){f, f, f, f};
+#endif
+}
+INLINE Mask splat_int(int32_t i) { return (Mask){} + i; }
+
+// The first `count` lanes from memory `step` floats apart, the others zero.
+INLINE Vec load_some(const float* p, int64_t step, int count) {
+  float lanes[L] = {};
+  for (int l = 0; l < count; l++) lanes[l] = p[l * step];
+  return load(lanes);
+}
+
+INLINE void store_some(float* p, int64_t step, int count, Vec v) {
+  float lanes[L];
+  store(lanes, v);
+  for (int l = 0; l < count; l++) p[l * step] = lanes[l];
+}
+
+INLINE Mask load_bytes(const uint8_t* p) { return __builtin_convertvector(*(const LooseBytes*)p, Mask); }
+INLINE void store_bytes(uint8_t* p, Mask m) { *(LooseBytes*)p = __builtin_convertvector(m, Bytes); }
+
+INLINE float sum(Vec v) {  // in halves: the order does not depend on anything but the width
+  float lanes[L];
+  store(lanes, v);
+  for (int half = L / 2; half; half /= 2)
+    for (int l = 0; l < half; l++) lanes[l] += lanes[l + half];
+  return lanes[0];
+}
+
+template <int N>
+struct Count {
+  static constexpr int value = N;
+};
+
+INLINE bool any_nan(Vec v) {
+#if defined(__AVX512F__)
+  return _mm512_cmp_ps_mask((__m512)v, (__m512)v, _CMP_UNORD_Q) != 0;
+#elif defined(__AVX__)
+  return _mm256_movemask_ps(_mm256_cmp_ps((__m256)v, (__m256)v, _CMP_UNORD_Q)) != 0;
+#elif defined(__SSE2__)
+  return _mm_movemask_ps(_mm_cmpunord_ps((__m128)v, (__m128)v)) != 0;
+#else
+  Mask m = v != v;
+  return (m[0] | m[1] | m[2] | m[3]) != 0;
+#endif
+}
+
+INLINE Vec choose(Mask m, Vec yes, Vec no) { return m ? yes : no; }
+
+}  // namespace

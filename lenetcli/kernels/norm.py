@@ -1,0 +1,181 @@
+"""Normalisation over channels (batch norm), and over groups of elements of one sample (layer and group norm).
+
+Letters: N batch, C channels, M = elements of a channel over the whole batch (N times the image), G groups.
+
+Batch norm walks channel by channel over rows (C, M) of a batch-last array, a few channels at a time, so that every pass
+but the first finds its values in the cache. It subtracts a value near the mean first: sums of small differences keep
+their digits where the mean is large (Chan, Golub and LeVeque 1983, shifted data).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from lenetcli.kernels.layout import Array, logical, stored
+
+_BLOCK = 1 << 16  # elements: 256 KiB of float32, a part of the second-level cache
+
+
+class Moments(NamedTuple):
+    """Mean and variance of each channel, all of shape (C,)."""
+
+    centre: Array  # near the mean, exact in the type of the values
+    offset: Array  # mean - centre, float64
+    var: Array  # biased variance, float64
+
+    @property
+    def mean(self) -> Array:
+        return self.centre + self.offset
+
+
+def batch_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Moments]:
+    """x (N, C, ...), weight and bias (C,) -> (x - mean) / sqrt(var + eps) * weight + bias, with its batch's moments."""
+    rows, y, result = _rows(x)
+    c, m = rows.shape
+    count = max(m, 1)  # an empty batch has mean 0
+    moments = Moments(np.empty(c, x.dtype), np.empty(c), np.empty(c))
+    ones = np.ones(m, x.dtype)
+    # an eighth of a row has its mean within sqrt(7) standard deviations of the row's: near enough to keep all digits
+    near = ones[: -(-m // 8)] / x.dtype.type(-(-m // 8))
+    for block in _blocks(c, m):
+        out = y[block]
+        centre = moments.centre[block] = rows[block, : len(near)] @ near
+        np.subtract(rows[block], centre[:, None], out=out)
+        offset = moments.offset[block] = _dots(out, ones) / count
+        var = moments.var[block] = np.maximum(_dots(out, out) / count - offset * offset, 0)
+        scale = _scale(var, eps, None if weight is None else weight[block])
+        shift = -offset * scale if bias is None else bias[block] - offset * scale
+        out *= scale.astype(x.dtype)[:, None]
+        out += shift.astype(x.dtype)[:, None]
+    return result, moments
+
+
+def batch_norm_backward(
+    grad: Array, x: Array, weight: Array | None, moments: Moments, eps: float
+) -> tuple[Array, Array, Array]:
+    """grad and x (N, C, ...) -> gradients of x, weight and bias.
+
+    Formula:
+        d_x = weight / s (grad - mean(grad) - z mean(grad z)), z = (x - mean) / s, s = sqrt(var + eps)
+    """
+    rows, d_x, result = _rows(x)
+    c, m = rows.shape
+    count = max(m, 1)
+    d_y = stored(grad).reshape(c, m)
+    d_weight, d_bias = np.empty(c), np.empty(c)
+    ones = np.ones(m, x.dtype)
+    work = np.empty((min(c, max(1, _BLOCK // count)), m), x.dtype)
+    for block in _blocks(c, m):
+        out, g = d_x[block], d_y[block]
+        centre, offset, var = (part[block] for part in moments)
+        np.subtract(rows[block], centre[:, None], out=out)
+        total = d_bias[block] = _dots(g, ones)
+        inverse = 1 / np.sqrt(var + eps)
+        d_weight[block] = (_dots(g, out) - offset * total) * inverse
+        scale = inverse if weight is None else inverse * weight[block]
+        slope = scale * inverse * d_weight[block] / count  # d_x = scale g - slope (x - mean) - scale mean(g)
+        out *= (-slope).astype(x.dtype)[:, None]
+        out += (slope * offset - scale * total / count).astype(x.dtype)[:, None]
+        out += np.multiply(g, scale.astype(x.dtype)[:, None], out=work[: len(g)])
+    return result, d_weight.astype(x.dtype), d_bias.astype(x.dtype)
+
+
+def channel_norm(x: Array, mean: Array, var: Array, weight: Array | None, bias: Array | None, eps: float) -> Array:
+    """Batch norm with given moments (C,), as in evaluation: x (N, C, ...) -> the same shape."""
+    rows, y, result = _rows(x)
+    scale = _scale(np.asarray(var, np.float64), eps, weight).astype(x.dtype)
+    for block in _blocks(*rows.shape):
+        out = np.subtract(rows[block], mean[block, None], out=y[block])
+        out *= scale[block, None]
+        if bias is not None:
+            out += bias[block, None]
+    return result
+
+
+def channel_norm_backward(
+    grad: Array, x: Array, mean: Array, var: Array, weight: Array | None, eps: float
+) -> tuple[Array, Array, Array]:
+    """Gradients of x, weight and bias of `channel_norm`; the moments are constants."""
+    rows, d_x, result = _rows(x)
+    c, m = rows.shape
+    d_y = stored(grad).reshape(c, m)
+    inverse = _scale(np.asarray(var, np.float64), eps, None)
+    d_weight, d_bias = np.empty(c), np.empty(c)
+    scale = (inverse if weight is None else inverse * weight).astype(x.dtype)
+    ones = np.ones(m, x.dtype)
+    for block in _blocks(c, m):
+        out, g = d_x[block], d_y[block]
+        np.subtract(rows[block], mean[block, None], out=out)
+        d_weight[block] = _dots(g, out) * inverse[block]
+        d_bias[block] = _dots(g, ones)
+        np.multiply(g, scale[block, None], out=out)
+    return result, d_weight.astype(x.dtype), d_bias.astype(x.dtype)
+
+
+def _rows(x: Array) -> tuple[Array, Array, Array]:
+    """(N, C, ...) as rows (C, M), room for a result as rows, and that room as (N, C, ...)."""
+    values = stored(x)
+    room = np.empty_like(values)
+    rows = values.shape[0], math.prod(values.shape[1:])
+    return values.reshape(rows), room.reshape(rows), logical(room)
+
+
+def _blocks(channels: int, elements: int) -> Iterator[slice]:
+    """Channels, a few at a time."""
+    step = max(1, _BLOCK // max(elements, 1))
+    return (slice(first, min(first + step, channels)) for first in range(0, channels, step))
+
+
+def _scale(var: Array, eps: float, weight: Array | None) -> Array:
+    """weight / sqrt(var + eps) in float64."""
+    inverse = 1 / np.sqrt(var + eps)
+    return inverse if weight is None else inverse * weight
+
+
+def _dots(a: Array, b: Array) -> Array:
+    """Sum of products of each row of a (C, M) with b (C, M) or (M,), float64.
+
+    Sums a float32's pieces of rows, short enough to keep its digits.
+    """
+    pieces = math.gcd(a.shape[-1], 16)
+    return np.vecdot(*(v.reshape(*v.shape[:-1], pieces, -1) for v in (a, b))).sum(axis=1, dtype=np.float64)
+
+
+def standardise(x: Array, axes: tuple[int, ...], eps: float, centred: bool = True) -> tuple[Array, Array, Array, Array]:
+    """z = (x - mean) / sqrt(var + eps) over the axes of each sample; without `centred` the mean counts as 0.
+
+    Returns:
+        z; 1 / sqrt(var + eps) in the type of x; mean and biased variance in float64. The axes keep size 1.
+    """
+    count = math.prod(x.shape[i] for i in axes)
+    mean = np.zeros(1)
+    z = x
+    if centred:
+        mean = x.sum(axis=axes, keepdims=True, dtype=np.float64) / count
+        z = x - mean.astype(x.dtype)
+    lost = mean - mean.astype(x.dtype)  # what rounding the mean to the type of x has cut off
+    var = np.square(z).sum(axis=axes, keepdims=True, dtype=np.float64) / count - lost * lost
+    inverse = 1 / np.sqrt(var + eps)
+    z = z * inverse.astype(x.dtype)
+    if lost.any():
+        z -= (lost * inverse).astype(x.dtype)
+    return z, inverse.astype(x.dtype), mean, var
+
+
+def standardise_backward(grad: Array, z: Array, inverse: Array, axes: tuple[int, ...], centred: bool = True) -> Array:
+    """Gradient of x from that of z.
+
+    Formula:
+        d_x = inverse (grad - mean(grad) - z mean(grad z))
+    """
+    count = math.prod(z.shape[i] for i in axes)
+    slope = (grad * z).sum(axis=axes, keepdims=True, dtype=np.float64) / count
+    d_x = grad - z * slope.astype(z.dtype)
+    if centred:
+        d_x -= (grad.sum(axis=axes, keepdims=True, dtype=np.float64) / count).astype(z.dtype)
+    d_x *= inverse
+    return d_x

@@ -1,0 +1,47 @@
+"""Softmax and its logarithm along one axis, and their gradients. Results keep the memory order of their input.
+
+    softmax(x)     = exp(x - max) / sum exp(x - max)
+    log_softmax(x) = x - max - log sum exp(x - max)
+
+Subtracting the maximum changes nothing but keeps exp from overflowing. Half precision is computed in float32.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lenetcli.kernels.layout import Array
+
+
+def softmax(x: Array, axis: int) -> Array:
+    """Of an array with at least one dimension."""
+    if x.dtype == np.float16:
+        return softmax(x.astype(np.float32), axis).astype(np.float16)
+    y = x - x.max(axis=axis, keepdims=True, initial=-np.inf)
+    np.exp(y, out=y)
+    y /= y.sum(axis=axis, keepdims=True)
+    return y
+
+
+def softmax_backward(grad: Array, y: Array, axis: int) -> Array:
+    """y (grad - sum(grad y)) for y = softmax(x)."""
+    d_x = grad * y
+    d_x -= y * d_x.sum(axis=axis, keepdims=True)
+    return d_x
+
+
+def log_softmax(x: Array, axis: int) -> Array:
+    """Of an array with at least one dimension."""
+    if x.dtype == np.float16:
+        return log_softmax(x.astype(np.float32), axis).astype(np.float16)
+    y = x - x.max(axis=axis, keepdims=True, initial=-np.inf)
+    total = np.exp(y).sum(axis=axis, keepdims=True)
+    y -= np.log(total, out=total)
+    return y
+
+
+def log_softmax_backward(grad: Array, y: Array, axis: int) -> Array:
+    """grad - exp(y) sum(grad) for y = log_softmax(x)."""
+    d_x = np.exp(y)
+    d_x *= grad.sum(axis=axis, keepdims=True)
+    return np.subtract(grad, d_x, out=d_x)

@@ -1,0 +1,160 @@
+"""Runs of layers as one op: what Sequential does where the result is the same and nobody can see the difference.
+
+    Conv2d, ReLU, MaxPool2d(2) -> ConvReluPoolBackward          Linear, ReLU -> LinearReluBackward
+
+Layers are called one by one as soon as somebody may look between them (hooks, anomaly mode, `fusion(False)`, which
+inspection uses), where a layer is a subclass or has another `forward`, where arguments are none the native kernels were
+made for, and where something does not fit, so that the layer itself raises its error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lenetcli._tensor import Tensor
+from lenetcli.autograd.modes import switches
+from lenetcli.autograd.node import module_scopes
+from lenetcli.autograd.op import Op
+from lenetcli.kernels import active as kernels
+from lenetcli.kernels.layout import Array
+from lenetcli.kernels.window import Pair
+from lenetcli.nn.activation import ReLU
+from lenetcli.nn.conv import Conv2d
+from lenetcli.nn.linear import Linear
+from lenetcli.nn.module import Module
+from lenetcli.nn.pooling import MaxPool2d
+
+FLOAT = np.dtype(np.float32)
+LARGEST = 7  # kernel size
+
+Found = tuple[Tensor, int]  # the result and how many layers it stands for
+
+
+class ConvReluPool(Op):
+    """max_pool2d(relu(conv2d(x, weight, bias, padding=padding)), 2)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Array, weight: Array, bias: Array | None, *, padding: Pair) -> Array:
+        y, winner = kernels.conv_relu_pool(x, weight, bias, padding)
+        ctx.save(x, weight, winner)
+        ctx.padding = padding
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array) -> Any:
+        x, weight, winner = ctx.saved
+        return kernels.conv_relu_pool_backward(grad, x, weight, winner, ctx.padding, ctx.needs_input_grad[0])
+
+
+class LinearRelu(Op):
+    """relu(linear(x, weight, bias))."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Array, weight: Array, bias: Array | None) -> Array:
+        y = kernels.linear_relu(x, weight, bias)
+        ctx.save(x, weight, y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array) -> Any:
+        return kernels.linear_relu_backward(grad, *ctx.saved, ctx.needs_input_grad[0])
+
+
+def allowed() -> bool:
+    """Whether runs of layers may become one op now."""
+    return switches.fusion and not switches.anomaly and kernels.twin == "native"
+
+
+def run(modules: Sequence[Module], input: Any) -> Any:
+    """Calls modules one after the other, runs that can be fused at once."""
+    at = 0
+    while at < len(modules):
+        start = _STARTS.get(type(modules[at]))
+        found = start(modules, at, input) if start is not None and type(input) is Tensor else None
+        if found is None:
+            input = modules[at](input)
+            at += 1
+        else:
+            input, count = found
+            at += count
+    return input
+
+
+def _plain(module: Module, kind: type[Module]) -> bool:
+    """Whether the module is just what its class says."""
+    return type(module) is kind and not module.has_hooks and "forward" not in module.__dict__
+
+
+def _conv_relu_pool(modules: Sequence[Module], at: int, input: Tensor) -> Found | None:
+    if len(modules) < at + 3:
+        return None
+    conv, relu, pool = modules[at : at + 3]
+    if not (_plain(conv, Conv2d) and _plain(relu, ReLU) and _plain(pool, MaxPool2d)):
+        return None
+    c, p = conv.__dict__, pool.__dict__
+    weight, bias = conv._parameters["weight"], conv._parameters["bias"]
+    x, padding = input.array, c["padding"]
+    if (
+        weight is None
+        or x.ndim != 4
+        or x.dtype is not FLOAT
+        or weight.array.dtype is not FLOAT
+        or c["stride"] != (1, 1)
+        or c["dilation"] != (1, 1)
+        or c["groups"] != 1
+        or c["padding_mode"] != "zeros"
+        or type(padding) is not tuple
+        or len(padding) != 2
+        or min(padding) < 0
+        or p["kernel_size"] not in (2, (2, 2))
+        or p["stride"] not in (2, (2, 2))
+        or p["padding"] not in (0, (0, 0))
+        or p["dilation"] not in (1, (1, 1))
+        or p["ceil_mode"]
+        or p["return_indices"]
+    ):
+        return None
+    o, channels, k, columns = weight.array.shape
+    h, w = x.shape[2] + 2 * padding[0] - k + 1, x.shape[3] + 2 * padding[1] - k + 1
+    if k != columns or k > LARGEST or channels != x.shape[1] or h < 2 or w < 2 or not x.size:
+        return None
+    if bias is not None and (bias.array.shape != (o,) or bias.array.dtype is not FLOAT):
+        return None
+    return _inside(conv, ConvReluPool.apply, input, weight, bias, padding=padding), 3
+
+
+def _linear_relu(modules: Sequence[Module], at: int, input: Tensor) -> Found | None:
+    if len(modules) < at + 2:
+        return None
+    linear, relu = modules[at : at + 2]
+    if not (_plain(linear, Linear) and _plain(relu, ReLU)):
+        return None
+    weight, bias = linear._parameters["weight"], linear._parameters["bias"]
+    x = input.array
+    if weight is None or x.ndim != 2 or x.dtype is not FLOAT or weight.array.dtype is not FLOAT or not x.size:
+        return None
+    if x.shape[1] != weight.array.shape[1]:
+        return None
+    if bias is not None and (bias.array.shape != weight.array.shape[:1] or bias.array.dtype is not FLOAT):
+        return None
+    return _inside(linear, LinearRelu.apply, input, weight, bias), 2
+
+
+def _inside(module: Module, apply: Callable[..., Tensor], *operands: Any, **parameters: Any) -> Tensor:
+    """Applies an op as the module's own, so that its node knows where it comes from."""
+    if not module_scopes:
+        return apply(*operands, **parameters)
+    module_scopes.append((module_scopes[0][0], module))
+    try:
+        return apply(*operands, **parameters)
+    finally:
+        module_scopes.pop()
+
+
+_STARTS: dict[type[Module], Callable[[Sequence[Module], int, Tensor], Found | None]] = {
+    Conv2d: _conv_relu_pool,
+    Linear: _linear_relu,
+}

@@ -1,0 +1,1 @@
+"""Samples of layers: one file per family, each with a list SAMPLES (and REFUSED, where torch refuses)."""

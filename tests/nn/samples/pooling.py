@@ -1,0 +1,39 @@
+"""Pooling layers."""
+
+import numpy as np
+
+from tests.nn.sample import LayerSample
+
+indices1d = np.array([[[0, 3, 5], [1, 2, 4]]])
+indices2d = np.array([[[[0, 2], [9, 15]], [[1, 3], [8, 14]]]])
+
+SAMPLES = [
+    LayerSample("MaxPool1d", (2,), {}, [(2, 3, 9)]),
+    LayerSample("MaxPool1d", (3, 2, 1, 2), {"ceil_mode": True, "return_indices": True}, [(2, 3, 9)]),
+    LayerSample("MaxPool2d", (2,), {}, [(2, 3, 6, 7)]),
+    LayerSample("MaxPool2d", ((3, 2), (2, 1), 1, (1, 2)), {"ceil_mode": True}, [(2, 3, 6, 7)]),
+    LayerSample("MaxPool2d", (2,), {"return_indices": True}, [(3, 6, 7)]),
+    LayerSample("AvgPool1d", (2,), {}, [(2, 3, 9)]),
+    LayerSample("AvgPool1d", (3, 2, 1), {"ceil_mode": True, "count_include_pad": False}, [(2, 3, 8)]),
+    LayerSample("AvgPool2d", (2,), {}, [(2, 3, 6, 7)]),
+    LayerSample("AvgPool2d", ((3, 2), (2, 1), 1), {"ceil_mode": True, "count_include_pad": False}, [(2, 3, 6, 7)]),
+    LayerSample("AvgPool2d", (2,), {"divisor_override": 3}, [(3, 6, 7)]),
+    LayerSample("LPPool1d", (2, 3), {"stride": 2}, [(2, 3, 9)]),
+    LayerSample("LPPool2d", (3, 2), {"ceil_mode": True}, [(2, 3, 7, 7)]),
+    LayerSample("AdaptiveAvgPool1d", (4,), {}, [(2, 3, 9)]),
+    LayerSample("AdaptiveAvgPool2d", ((3, None),), {}, [(2, 3, 7, 5)]),
+    LayerSample("AdaptiveAvgPool2d", (1,), {}, [(2, 3, 7, 5)]),
+    LayerSample("AdaptiveMaxPool1d", (4,), {}, [(2, 3, 9)]),
+    LayerSample("AdaptiveMaxPool2d", ((3, 2),), {"return_indices": True}, [(2, 3, 7, 5)]),
+    LayerSample("MaxUnpool1d", (2,), {}, [(1, 2, 3), indices1d]),
+    LayerSample("MaxUnpool2d", (2,), {}, [(1, 2, 2, 2), indices2d]),
+]
+
+REFUSED = [
+    LayerSample("MaxPool2d", (2,), {"padding": 2}, [(2, 3, 6, 7)]),
+    LayerSample("MaxPool2d", (9,), {}, [(2, 3, 6, 7)]),
+    LayerSample("MaxPool2d", (2,), {}, [(6, 7)]),
+    LayerSample("AvgPool2d", (9,), {}, [(2, 3, 6, 7)]),
+    LayerSample("AvgPool2d", (2,), {"divisor_override": 0}, [(2, 3, 6, 7)]),
+    LayerSample("AdaptiveAvgPool2d", ((3, 2, 1),), {}, [(2, 3, 7, 5)]),
+]
