@@ -18,13 +18,16 @@ from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import manual_seed
 from lenetcli.config import Component, Config, dotted
 from lenetcli.creation import tensor
-from lenetcli.data import DataLoader, Source
+from lenetcli.data import DataLoader, Source, Subset, hold_back
 from lenetcli.errors import ConfigError, LenetError
 from lenetcli.kernels.layout import logical, stored
 from lenetcli.nn.module import Module
+from lenetcli.optim.swa_utils import AveragedModel, get_ema_avg_fn
 from lenetcli.train.run import Run
+from lenetcli.train.stopping import EarlyStopping
 
 MOST_NUMBERS = 2**26  # in one sample
+PER_CLASS = (nn.CrossEntropyLoss, nn.NLLLoss, nn.MultiMarginLoss)  # losses whose `weight` holds one for each class
 
 
 @dataclass(frozen=True)
@@ -182,10 +185,64 @@ def build_data(config: Config) -> Source:
     return source
 
 
-def build_criterion(config: Config) -> Module:
-    """The loss."""
-    criterion: Module = _made(config, config.loss)
+def split_data(config: Config, source: Source) -> tuple[Any, Any]:
+    """The training data, and what `train.validation` holds back of it (None where it holds back nothing).
+
+    Raises:
+        ConfigError: there is too little data for that.
+        DataError: the data cannot be read.
+    """
+    share = config.train.validation
+    if share is None:
+        return source.train, None
+    try:
+        return hold_back(source.train, source.train.targets, share, config.seed)
+    except ValueError as error:
+        raise config.error(("train", "validation"), str(error)) from None
+
+
+def build_criterion(config: Config, source: Source | None = None) -> Module:
+    """The loss, with the weights that `train.class_weights` gives the classes.
+
+    Args:
+        source: where balanced weights count the samples of each class; without it they are left out.
+
+    Raises:
+        ConfigError: an argument is out of range, or the loss takes no such weights.
+        DataError: the data cannot be read.
+    """
+    weights = config.train.class_weights
+    loss = config.loss
+    if weights is not None:
+        path = ("train", "class_weights")
+        if not issubclass(loss.cls, PER_CLASS):
+            names = ", ".join(cls.__name__ for cls in PER_CLASS)
+            raise config.error(path, f"{loss.type} has no weights of classes", f"these losses have: {names}")
+        if loss.args.get("weight") is not None:
+            raise config.error(path, "weights are given twice: loss.weight stands there, too")
+        if weights == "balanced":
+            weights = None if source is None else balanced_weights(config, source)
+        loss = replace(loss, args={**loss.args, "weight": weights})
+    criterion: Module = _made(config, loss)
     return criterion
+
+
+def balanced_weights(config: Config, source: Source) -> list[float]:
+    """A weight for each class, inverse to its share of the samples to train on; their mean over the samples is 1.
+
+    Formula:
+        weight = samples / (classes that occur * samples of the class); 1 for classes that do not occur
+
+    Raises:
+        ConfigError: the data has no classes.
+        DataError: it cannot be read.
+    """
+    _check_classes(config, source)
+    data = split_data(config, source)[0]
+    targets = source.train.targets if data is source.train else source.train.targets[data.indices]
+    counts = np.bincount(targets, minlength=len(source.classes))
+    weights = counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))
+    return np.where(counts, weights, 1.0).tolist()
 
 
 def build_optimizer(config: Config, model: Module) -> tuple[optim.Optimizer, Any]:
@@ -238,21 +295,48 @@ def build_run(config: Config) -> Run:
     """
     model, _ = build_model(config)
     source = build_data(config)
-    criterion = build_criterion(config)
     optimizer, scheduler = build_optimizer(config, model)
     check_samples(config, source)
+    criterion = build_criterion(config, source)
     check_output(config, model, criterion, source)
     train = config.train
-    return Run(
+    data, held_back = split_data(config, source)
+    loader = DataLoader(data, train.batch_size, shuffle=train.shuffle, drop_last=train.drop_last, seed=config.seed)
+    if len(loader) == 0:
+        message = f"with drop_last, {len(data)} samples make no batch of {train.batch_size}"
+        raise config.error(("train", "batch_size"), message)
+    stopping = train.early_stopping
+    run = Run(
         model,
         criterion,
         optimizer,
-        DataLoader(source.train, train.batch_size, shuffle=train.shuffle, drop_last=train.drop_last, seed=config.seed),
-        DataLoader(source.test, train.eval_batch_size),
+        loader,
+        _evaluation_loader(config, source.test),
         train.epochs,
         scheduler,
         tuple(source.classes),
+        validation_loader=None if held_back is None else _evaluation_loader(config, held_back),
+        accumulate=train.accumulate,
+        clip_norm=train.clip_grad_norm,
+        clip_value=train.clip_grad_value,
+        average=None if train.ema is None else AveragedModel(model, avg_fn=get_ema_avg_fn(train.ema)),
+        early_stopping=None if stopping is None else EarlyStopping(**stopping.model_dump()),
+        max_seconds=train.max_seconds,
+        max_batches=train.limits.train,
     )
+    if isinstance(train.warmup, int):
+        run.warmup = train.warmup
+    elif train.warmup is not None:
+        run.warmup = max(1, round(train.warmup.epochs * run.steps))
+    return run
+
+
+def _evaluation_loader(config: Config, data: Any) -> DataLoader:
+    """Batches to judge by: all samples in order, or the first ones where `limit_batches` limits them."""
+    size, limit = config.train.eval_batch_size, config.train.limits.eval
+    if limit is not None and limit * size < len(data):
+        data = Subset(data, range(limit * size))
+    return DataLoader(data, size)
 
 
 def check_samples(config: Config, source: Source) -> None:
@@ -275,8 +359,9 @@ def check_output(config: Config, model: nn.Sequential, criterion: Module, source
     """Refuses a model whose output the loss cannot compare with the data's targets.
 
     Raises:
-        ConfigError: the loss refuses them, or there are fewer outputs than classes.
+        ConfigError: the loss refuses them, gives more than one number, or there are fewer outputs than classes.
     """
+    _check_classes(config, source)
     classes = len(source.classes)
     target: Any = np.array([classes - 1]) if classes else np.zeros((1, *source.train.targets.shape[1:]), np.float32)
     model.eval()
@@ -284,7 +369,7 @@ def check_output(config: Config, model: nn.Sequential, criterion: Module, source
         with no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             output = model(from_numpy(logical(stored(np.zeros((1, *config.model.input), np.float32)))))
-            criterion(output, from_numpy(target))
+            value = criterion(output, from_numpy(target))
     except (LenetError, RuntimeError, ValueError, IndexError, TypeError) as error:
         shape, last = list(output.array.shape[1:]), dotted(config.model.layers[-1].path)
         what = f"{classes} classes" if classes else f"targets of shape {list(target.shape[1:])}"
@@ -294,6 +379,21 @@ def check_output(config: Config, model: nn.Sequential, criterion: Module, source
         raise config.error(("loss",), f"{message}: {error}", hint) from error
     finally:
         model.train()
+    if value.array.ndim:
+        raise config.error(("loss", "reduction"), "the loss of a batch has to be one number", "use mean or sum")
+
+
+def _check_classes(config: Config, source: Source) -> None:
+    """Refuses options about classes that the data does not have."""
+    train, classes = config.train, len(source.classes)
+    if isinstance(train.class_weights, list) and len(train.class_weights) != classes:
+        message = f"wanted a weight for each of the {classes} classes, got {len(train.class_weights)}"
+        raise config.error(("train", "class_weights"), message)
+    if classes == 0 and train.class_weights is not None:
+        raise config.error(("train", "class_weights"), f"{config.data.type} has targets that are no classes")
+    if classes == 0 and train.early_stopping is not None and train.early_stopping.metric == "accuracy":
+        message = f"there is no accuracy: {config.data.type} has targets that are no classes"
+        raise config.error(("train", "early_stopping", "metric"), message, "use loss")
 
 
 def load_config_of(directory: Path) -> Path:

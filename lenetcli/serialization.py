@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,13 @@ import safetensors.numpy
 from lenetcli._tensor import Tensor
 from lenetcli.autograd.dtypes import from_numpy_dtype
 from lenetcli.autograd.variable import Array
-from lenetcli.errors import ConfigError, DataError, LenetError
+from lenetcli.disk import check_regular, write_atomically
+from lenetcli.errors import ConfigError, DataError
 
 SUFFIX = ".safetensors"
 _STRUCTURE = "lenet.structure"
-_LARGEST_HEADER = 100_000_000  # bytes; the format's own limit
+_LARGEST = 1 << 40  # bytes of a file
+_LARGEST_HEADER = 1 << 24  # bytes, for some 100,000 tensors; the format's own limit of 100 MB takes gigabytes to parse
 _KNOWN_TYPES = ("BOOL", "U8", "I8", "I16", "I32", "I64", "F16", "F32", "F64")
 
 
@@ -55,6 +56,15 @@ def save(obj: Mapping[Any, Any], f: str | os.PathLike[str], metadata: Mapping[st
     path = Path(os.fspath(f))
     if path.suffix != SUFFIX:
         raise ConfigError(f"save: {path}: only {SUFFIX} files are written; use {path.with_suffix(SUFFIX).name!r}")
+    write_atomically(path, to_bytes(obj, metadata))
+
+
+def to_bytes(obj: Mapping[Any, Any], metadata: Mapping[str, str] | None = None) -> bytes:
+    """What `save` writes, as bytes.
+
+    Raises:
+        TypeError: as `save`.
+    """
     if not isinstance(obj, Mapping):
         raise TypeError(f"save: wanted a dictionary of tensors, got {type(obj).__name__}; save its state_dict()")
     notes = dict(metadata or {})
@@ -63,9 +73,10 @@ def save(obj: Mapping[Any, Any], f: str | os.PathLike[str], metadata: Mapping[st
             raise TypeError(f"save: metadata must be text, got {key!r}: {text!r}")
     tensors: dict[str, Array] = {}
     structure = _encode(obj, "", tensors)
-    if not all(isinstance(key, str) and isinstance(value, (Tensor, np.ndarray)) for key, value in obj.items()):
+    flat = all(isinstance(value, (Tensor, np.ndarray)) for value in obj.values())
+    if not flat or list(tensors) != list(obj):
         notes[_STRUCTURE] = json.dumps(structure, separators=(",", ":"))
-    write_atomically(path, safetensors.numpy.save(tensors, notes or None))
+    return safetensors.numpy.save(tensors, notes or None)
 
 
 def load(f: str | os.PathLike[str]) -> dict[Any, Any]:
@@ -117,39 +128,6 @@ def load_metadata(f: str | os.PathLike[str]) -> dict[str, str]:
     return {key: text for key, text in notes.items() if key != _STRUCTURE}
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replaces a file by new content, all or nothing: a temporary file beside it, flushed to disk, then renamed.
-
-    Raises:
-        LenetError: the file cannot be written; the old one is untouched.
-    """
-    target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        try:
-            with open(temporary, "xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise LenetError(f"cannot write {path}: {error.strerror or error}; nothing was changed there") from None
-    _flush_directory(target.parent)
-
-
-def _flush_directory(directory: Path) -> None:
-    if os.name == "nt":
-        return  # directories cannot be opened there
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 # Untrusted files
 
 
@@ -161,8 +139,8 @@ def _open(f: str | os.PathLike[str], call: str) -> tuple[Path, dict[str, Any]]:
             f"{call}: {path}: only {SUFFIX} files are read, since a pickle can run code while it is read. Convert it "
             f"where it comes from: safetensors.torch.save_file(state_dict, {path.with_suffix(SUFFIX).name!r})"
         )
+    size = check_regular(path, _LARGEST)
     try:
-        size = path.stat().st_size
         with open(path, "rb") as file:
             start = file.read(8)
             length = int.from_bytes(start, "little")
@@ -177,11 +155,11 @@ def _open(f: str | os.PathLike[str], call: str) -> tuple[Path, dict[str, Any]]:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     try:
+        with safetensors.safe_open(path, framework="np"):
+            pass
         header = json.loads(text, object_pairs_hook=_unique)
         if not isinstance(header, dict):
             raise ValueError("it is no JSON object")
-        with safetensors.safe_open(path, framework="np"):
-            pass
     except (ValueError, RecursionError, safetensors.SafetensorError, OSError) as error:
         raise DataError(f"{path}: not a safetensors file, or a damaged one: {_line(error)}") from None
     for name, entry in header.items():
@@ -212,7 +190,7 @@ def _encode(value: Any, where: str, tensors: dict[str, Array]) -> Any:
     if isinstance(value, (Tensor, np.ndarray)):
         array = value.array if isinstance(value, Tensor) else value
         name = where
-        while name in tensors:  # {"a.b": t, "a": {"b": u}}
+        while name in tensors or name == "__metadata__":  # {"a.b": t, "a": {"b": u}}; the format's own entry
             name += "'"
         tensors[name] = _plain(array, where)
         return {"tensor": name}

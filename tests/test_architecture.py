@@ -18,6 +18,7 @@ STOREYS = [
     ["autograd"],
     ["ops"],
     ["_tensor_str", "_tensor", "creation", "sampling", "linalg"],
+    ["disk"],
     ["serialization", "nn", "optim", "data"],
     ["config"],
     ["train", "inspect", "export"],

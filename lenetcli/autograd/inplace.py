@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli.autograd.modes import switches
+from lenetcli.autograd.modes import enable_grad, switches
+from lenetcli.autograd.op import Op
 from lenetcli.autograd.variable import Array, Variable, like
 
 
@@ -18,13 +19,14 @@ def assign(target: Variable, compute: Callable[..., Any], *args: Any, **kwargs: 
     noticed through its version counter.
 
     Raises:
-        RuntimeError: `target` is a leaf that requires gradients (outside no_grad), the result does not fit in it, or
-            its elements share memory (an expanded tensor).
-        NotImplementedError: a recorded change of a view.
+        RuntimeError: `target` is a leaf that requires gradients, or a view of one, or a view taken in no_grad mode
+            (all outside no_grad); the result does not fit in it; or its elements share memory (an expanded tensor).
     """
     refuse_shared_elements(target.array)
     source = target
     if switches.grad:
+        if target.base is not None:
+            check_view(target)
         tracked = target.requires_grad or any(
             isinstance(a, Variable) and a.requires_grad for a in (*args, *kwargs.values())
         )
@@ -42,8 +44,110 @@ def assign(target: Variable, compute: Callable[..., Any], *args: Any, **kwargs: 
     np.copyto(target.array, result.array, casting="unsafe")
     target.counter[0] += 1
     if result.grad_fn is not None:
-        target.grad_fn, target.output_nr, target.requires_grad = result.grad_fn, result.output_nr, True
+        if target.base is None:
+            take_place(target, result)
+        else:
+            change_base(target, result)
     return target
+
+
+def take_place(variable: Variable, result: Variable) -> None:
+    """Lets a variable stand where a result stands in the graph."""
+    variable.grad_fn, variable.output_nr, variable.requires_grad = result.grad_fn, result.output_nr, True
+
+
+class CopySlices(Op):
+    """A base after a recorded change of one of its views: the part comes from the change, the rest from before."""
+
+    @staticmethod
+    def forward(ctx: Any, base: Array, part: Array, *, places: Array) -> Array:
+        ctx.places = places
+        return base  # the change is in the memory already
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array) -> Any:
+        d_base = np.array(grad, order="C")
+        d_part = np.asarray(d_base.reshape(-1)[ctx.places])
+        d_base.reshape(-1)[ctx.places] = 0
+        return d_base, d_part
+
+    def name(self) -> str:
+        return "CopySlices"
+
+
+class AsStrided(Op):
+    """A view of a base, known by where it lies in memory."""
+
+    @staticmethod
+    def forward(ctx: Any, base: Array, *, part: Array, places: Array) -> Array:
+        ctx.places, ctx.shape = places, base.shape
+        return part
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array) -> Array:
+        d_base = np.zeros_like(grad, shape=ctx.shape, order="C")
+        d_base.reshape(-1)[ctx.places] = grad
+        return d_base
+
+
+def change_base(view: Variable, result: Variable) -> None:
+    """Records on a view's base that the view was changed to `result`, and takes the view anew."""
+    base = view.base
+    assert base is not None, "a view has a base"
+    before = like(base, base.array)
+    before.grad_fn, before.output_nr, before.requires_grad = base.grad_fn, base.output_nr, base.requires_grad
+    take_place(base, CopySlices.apply(before, result, places=places_of(view.array, base.array)))
+    retake_view(view)
+
+
+def retake_view(view: Variable) -> None:
+    """Gives a view its place in the graph after a recorded change of its base."""
+    base = view.base
+    assert base is not None, "a view has a base"
+    with enable_grad():
+        taken = AsStrided.apply(base, part=view.array, places=places_of(view.array, base.array))
+    view.base_fn = base.grad_fn
+    if taken.grad_fn is not None:
+        take_place(view, taken)
+
+
+def places_of(part: Array, whole: Array) -> Array:
+    """For each element of an array, its flat position in another one that has the same memory.
+
+    Raises:
+        RuntimeError: an element is not there.
+    """
+    addresses = _addresses(whole)
+    first = addresses.min(initial=np.iinfo(np.int64).max)
+    positions = np.full((int(addresses.max(initial=first - 1)) - int(first)) // whole.itemsize + 1, -1)
+    positions[(addresses - first) // whole.itemsize] = np.arange(whole.size).reshape(whole.shape)
+    at = (_addresses(part) - first) // whole.itemsize
+    if at.size and (at.min() < 0 or at.max() >= positions.size or (positions[at] < 0).any()):
+        raise RuntimeError("this view's memory is no longer that of its base; take the view again")
+    return np.asarray(positions[at])
+
+
+def _addresses(x: Array) -> Array:
+    """Where each element lies in memory."""
+    found: Array = np.full(x.shape, x.__array_interface__["data"][0], np.int64)
+    for dim, (size, stride) in enumerate(zip(x.shape, x.strides)):
+        found += (np.arange(size) * stride).reshape([-1 if d == dim else 1 for d in range(x.ndim)])
+    return found
+
+
+def check_view(target: Variable) -> None:
+    """Makes a view ready for a change: takes it anew where its base was changed, refuses one taken in no_grad mode.
+
+    Raises:
+        RuntimeError: the base has a history that the view does not know.
+    """
+    if target.is_stale:
+        retake_view(target)
+    elif target.base is not None and target.base.requires_grad and not target.requires_grad:
+        raise RuntimeError(
+            "A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
+            "Take the view outside no_grad, or change it inside."
+        )
 
 
 def refuse_shared_elements(array: Array) -> None:
@@ -63,10 +167,11 @@ def rearrange(target: Variable, compute: Callable[..., Any], *args: Any, **kwarg
     """Runs `compute(target, ...)`, which gives a view, and lets `target` become that view: another shape, same memory.
 
     Raises:
-        RuntimeError: `target` is a leaf that requires gradients (outside no_grad).
-        NotImplementedError: a recorded change of a view.
+        RuntimeError: `target` is a leaf that requires gradients, or a view of one (outside no_grad).
     """
     source = target
+    if switches.grad and target.base is not None:
+        check_view(target)
     if switches.grad and target.requires_grad:
         _refuse(target)
         source = like(target, target.array)
@@ -85,14 +190,10 @@ def _refuse(target: Variable) -> None:
             "a leaf Variable that requires grad is being used in an in-place operation. "
             "Wrap the update in `with lenet.no_grad():`, or work on a clone()."
         )
-    if target.base is not None:
-        if target.base.is_leaf and target.base.requires_grad:
-            raise RuntimeError(
-                "a view of a leaf Variable that requires grad is being used in an in-place operation. "
-                "Wrap the update in `with lenet.no_grad():`, or work on a clone()."
-            )
-        raise NotImplementedError(
-            "recording an in-place change of a view is not supported; change the base itself, or use where() or clone()"
+    if target.base is not None and target.base.is_leaf and target.base.requires_grad:
+        raise RuntimeError(
+            "a view of a leaf Variable that requires grad is being used in an in-place operation. "
+            "Wrap the update in `with lenet.no_grad():`, or work on a clone()."
         )
 
 

@@ -112,7 +112,7 @@ class Op(Node):
                 if first is None:
                     first = operand
                 arrays.append(operand.array)
-                needs.append(operand.requires_grad)
+                needs.append(operand.requires_grad or (operand.base is not None and operand.is_stale))
             else:
                 arrays.append(operand)
                 needs.append(False)

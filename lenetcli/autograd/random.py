@@ -6,6 +6,15 @@ from typing import Any
 
 import numpy as np
 
+# A run's seed begins several streams that do not depend on each other: more layers leave the order of samples as it is.
+# Initial weights take the stream of the seed itself, as `manual_seed` gives it; the others have a number beside it.
+SHUFFLE, DROPOUT, HOLDOUT, AUGMENTATION = 1, 2, 3, 4
+
+
+def stream(seed: int, number: int, *more: int) -> np.random.Philox:
+    """One of a seed's streams, from its start; `more` numbers (an epoch, a sample) give it substreams."""
+    return np.random.Philox(np.random.SeedSequence((seed % 2**64, number, *more)))
+
 
 class Generator:
     """A stream of random numbers whose state can be read and set, so that a run can be repeated or resumed exactly.
@@ -32,6 +41,12 @@ class Generator:
         self.numpy = np.random.Generator(np.random.Philox(self._seed))
         return self
 
+    def begin(self, seed: int, number: int) -> Generator:
+        """Starts one of a seed's other streams, such as DROPOUT."""
+        self.manual_seed(seed)
+        self.numpy = np.random.Generator(stream(self._seed, number))
+        return self
+
     def initial_seed(self) -> int:
         """The seed the stream began with."""
         return self._seed
@@ -41,9 +56,29 @@ class Generator:
         return {"seed": self._seed, "philox": _plain(self.numpy.bit_generator.state)}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Goes back to a position that `get_state` gave."""
-        self.manual_seed(state["seed"])
-        self.numpy.bit_generator.state = _with_arrays(state["philox"])
+        """Goes back to a position that `get_state` gave.
+
+        Raises:
+            ValueError: something else; the stream stays where it is.
+        """
+        try:
+            seed, philox = state["seed"], state["philox"]
+            counters, buffer = philox["state"], philox["buffer"]
+            numbers = [seed, *counters["counter"], *counters["key"], *buffer]
+            sound = (
+                (len(counters["counter"]), len(counters["key"]), len(buffer)) == (4, 2, 4)
+                and all(isinstance(n, int) and not isinstance(n, bool) and 0 <= n < 2**64 for n in numbers)
+                and philox["bit_generator"] == "Philox"
+                and philox["buffer_pos"] in range(5)  # NumPy reads there unchecked
+                and philox["has_uint32"] in (0, 1)
+                and philox["uinteger"] in range(2**32)
+            )
+        except (KeyError, TypeError):
+            sound = False
+        if not sound:
+            raise ValueError("not the state of a random stream, as get_state gives it")
+        self.manual_seed(seed)
+        self.numpy.bit_generator.state = _with_arrays(philox)
 
 
 def _plain(value: Any) -> Any:

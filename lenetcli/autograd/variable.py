@@ -52,6 +52,11 @@ class Variable:
         return self.grad_fn is None
 
     @property
+    def is_stale(self) -> bool:
+        """True for a view whose base was changed in place, with a record, after it was taken."""
+        return self.base is not None and self.base.grad_fn is not self.base_fn
+
+    @property
     def counter(self) -> list[int]:
         """The version counter: one number that every in-place change raises."""
         if self._counter is None:
@@ -64,12 +69,12 @@ class Variable:
 
     def gradient_edge(self) -> tuple[Node, int]:
         """The node (and its output number) that takes this variable's gradient."""
+        if self.base is not None and self.is_stale:
+            from lenetcli.autograd.inplace import retake_view  # which is made of operations on variables
+
+            retake_view(self)
         if self.grad_fn is None:
             return self.accumulator(), 0
-        if self.base is not None and self.base.grad_fn is not self.base_fn:
-            raise NotImplementedError(
-                "this view was taken before its base was changed in place; take the view again after the change"
-            )
         return self.grad_fn, self.output_nr
 
     def accumulator(self) -> AccumulateGrad:

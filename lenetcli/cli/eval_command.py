@@ -13,7 +13,7 @@ from lenetcli.errors import ConfigError
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN")],
-    split: Annotated[str, typer.Option(help="train or test.")] = "test",
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Evaluate a run's best model: loss, accuracy, per-class table, confusion matrix.
@@ -24,11 +24,10 @@ def evaluate(
     from lenetcli.data import DataLoader
     from lenetcli.train.evaluate import evaluate as measure
 
-    if split not in ("train", "test"):
-        raise ConfigError(f"--split: wanted train or test, got {split!r}")
+    if split not in ("train", "validation", "test"):
+        raise ConfigError(f"--split: wanted train, validation or test, got {split!r}")
     loaded = load_run(run)
-    dataset = loaded.source.train if split == "train" else loaded.source.test
-    found = measure(loaded.model, DataLoader(dataset, 256), loaded.criterion, len(loaded.source.classes))
+    found = measure(loaded.model, DataLoader(loaded.split(split), 256), loaded.criterion, len(loaded.source.classes))
     if as_json:
         confusion = None if found.confusion is None else found.confusion.tolist()
         record = {

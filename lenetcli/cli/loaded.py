@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from lenetcli import config as configuration
-from lenetcli.build import build_criterion, build_data, build_model, check_samples, load_config_of
+from lenetcli.build import build_criterion, build_data, build_model, check_samples, load_config_of, split_data
 from lenetcli.config import Config
 from lenetcli.data import Source
 from lenetcli.errors import ConfigError, DataError
@@ -21,7 +23,24 @@ class Loaded:
     config: Config
     model: Module
     source: Source
-    criterion: Module
+
+    @cached_property
+    def criterion(self) -> Module:
+        """The loss; balanced weights of classes need the data."""
+        return build_criterion(self.config, self.source)
+
+    def split(self, name: str) -> Any:
+        """The data set "train", "validation" or "test", as training uses them.
+
+        Raises:
+            ConfigError: nothing is held back for validation.
+        """
+        if name == "test":
+            return self.source.test
+        train, held_back = split_data(self.config, self.source)
+        if name == "validation" and held_back is None:
+            raise ConfigError(f"--split {name}: this run holds nothing back for validation (train.validation)")
+        return held_back if name == "validation" else train
 
 
 def load_run(place: Path) -> Loaded:
@@ -51,7 +70,8 @@ def load_config(path: str, changes: list[str]) -> Loaded:
     """
     config = configuration.load(path, changes)
     model, _ = build_model(config)
-    return Loaded(config, model, build_data(config), build_criterion(config))
+    build_criterion(config)  # refuses what is wrong with it now
+    return Loaded(config, model, build_data(config))
 
 
 def load_either(path: str, changes: list[str]) -> Loaded:

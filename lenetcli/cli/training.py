@@ -50,7 +50,7 @@ def resume_run(place: Path, changes: list[str], mode: Mode) -> int:
 
 
 def _follow(run: Run, place: Path, mode: Mode, resumed: bool) -> int:
-    shown = listener(mode, run.epochs, len(run.train_loader))
+    shown = listener(mode, run.epochs, run.steps)
     kept = directory.MetricsFile(place, run.progress.step if resumed else None)
     last: Any = None
     try:

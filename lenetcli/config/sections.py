@@ -129,9 +129,9 @@ class Train(Section):
     warmup: Steps | Warmup | None = None
     """Steps (or epochs, as {epochs: 2}) in which the learning rate rises from near 0 to what the schedule says."""
     ema: Annotated[Number, Field(gt=0, lt=1)] | None = None
-    """Decay of a moving average of the weights, such as 0.999: the average is what is evaluated and kept as the best."""
+    """Decay of a moving average of the weights, such as 0.999: the average is evaluated and kept as the best."""
     class_weights: Literal["balanced"] | Weights | None = None
-    """Weight of each class in the loss: a list, or balanced (all classes weigh the same, however many samples each has)."""
+    """Weight of each class in the loss: a list, or balanced, which makes all classes weigh the same, common or rare."""
     early_stopping: EarlyStopping | None = None
     """Stop before all epochs are done, when there is no improvement."""
     max_time: Seconds | Duration | None = None

@@ -3,6 +3,7 @@
 from lenetcli.data.csv_file import CSV
 from lenetcli.data.dataset import ArrayDataset, Source, Subset, TensorDataset, random_split
 from lenetcli.data.digits import Digits
+from lenetcli.data.holdout import hold_back
 from lenetcli.data.loader import DataLoader
 from lenetcli.data.mnist import KMNIST, MNIST, FashionMNIST
 from lenetcli.data.npz_file import NPZ
@@ -21,5 +22,6 @@ __all__ = [
     "Source",
     "Subset",
     "TensorDataset",
+    "hold_back",
     "random_split",
 ]

@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lenetcli._tensor import from_numpy
+from lenetcli.autograd.random import SHUFFLE, stream
 from lenetcli.data.dataset import gather
 from lenetcli.kernels.layout import logical, stored
-
-SHUFFLE = 1  # number of the shuffling stream, beside the other streams of a seed
 
 
 class DataLoader:
@@ -53,8 +52,7 @@ class DataLoader:
         count = len(self.dataset)
         if not self.shuffle:
             return np.arange(count)
-        stream = np.random.Philox(np.random.SeedSequence((self.seed % 2**64, SHUFFLE, epoch)))
-        return np.random.Generator(stream).permutation(count)
+        return np.random.Generator(stream(self.seed, SHUFFLE, epoch)).permutation(count)
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[tuple[Any, ...]]:
         """The batches of an epoch as tensors, from batch number `start` on."""

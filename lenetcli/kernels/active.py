@@ -1,7 +1,7 @@
 """Which twin of each kernel runs, NumPy's or the native one, and how to force it.
 
 Callers use the names below as attributes of this module (`kernels.conv2d(...)`), so that the choice may change while
-the program runs. LENET_KERNELS=numpy or native decides from outside; without it, native twins run where they were built.
+the program runs. LENET_KERNELS=numpy or native decides from outside; without it, native twins run where they are built.
 """
 
 from __future__ import annotations

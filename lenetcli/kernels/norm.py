@@ -139,10 +139,13 @@ def _scale(var: Array, eps: float, weight: Array | None) -> Array:
 def _dots(a: Array, b: Array) -> Array:
     """Sum of products of each row of a (C, M) with b (C, M) or (M,), float64.
 
-    Sums a float32's pieces of rows, short enough to keep its digits.
+    Long rows are summed in pieces, short enough to keep a float32's digits.
     """
     pieces = math.gcd(a.shape[-1], 16)
-    return np.vecdot(*(v.reshape(*v.shape[:-1], pieces, -1) for v in (a, b))).sum(axis=1, dtype=np.float64)
+    if a.shape[-1] < 2048 or pieces == 1:
+        return np.vecdot(a, b).astype(np.float64)
+    a, b = a.reshape(len(a), pieces, -1), b.reshape(*b.shape[:-1], pieces, -1)
+    return np.vecdot(a, b).sum(axis=1, dtype=np.float64)
 
 
 def standardise(x: Array, axes: tuple[int, ...], eps: float, centred: bool = True) -> tuple[Array, Array, Array, Array]:

@@ -47,14 +47,28 @@ class Dropout(DropoutBase):
 
 
 class Dropout1d(DropoutBase):
-    """`Dropout` of whole channels of sequences: (N, C, L) or (C, L) -> the same. Source: torch.nn.Dropout1d."""
+    """`Dropout` of whole channels of sequences: (N, C, L) or (C, L) -> the same. Source: torch.nn.Dropout1d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> y = lenet.nn.Dropout1d()(lenet.ones(8, 4, 3))
+        >>> bool((y.amin(2) == y.amax(2)).all())
+        True
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout1d(input, self.p, self.training, self.inplace)
 
 
 class Dropout2d(DropoutBase):
-    """`Dropout` of whole channels of images: (N, C, H, W) -> the same. Source: torch.nn.Dropout2d."""
+    """`Dropout` of whole channels of images: (N, C, H, W) -> the same. Source: torch.nn.Dropout2d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> y = lenet.nn.Dropout2d()(lenet.ones(8, 4, 2, 2))
+        >>> bool((y.amin((2, 3)) == y.amax((2, 3))).all())
+        True
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout2d(input, self.p, self.training, self.inplace)
@@ -64,6 +78,12 @@ class AlphaDropout(DropoutBase):
     """Dropout that keeps mean 0 and variance 1, for selu networks.
 
     Source: Klambauer et al., Self-normalizing neural networks, 2017; torch.nn.AlphaDropout.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> y = lenet.nn.AlphaDropout()(lenet.zeros(100))
+        >>> sorted({round(value, 4) for value in y.tolist()})
+        [-0.7792, 0.7792]
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -71,7 +91,14 @@ class AlphaDropout(DropoutBase):
 
 
 class FeatureAlphaDropout(DropoutBase):
-    """`AlphaDropout` of whole channels, the second dimension. Source: torch.nn.FeatureAlphaDropout."""
+    """`AlphaDropout` of whole channels, the second dimension. Source: torch.nn.FeatureAlphaDropout.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> y = lenet.nn.FeatureAlphaDropout()(lenet.ones(8, 4, 3))
+        >>> bool((y.amin(2) == y.amax(2)).all())
+        True
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.feature_alpha_dropout(input, self.p, self.training, self.inplace)

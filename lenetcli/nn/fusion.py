@@ -60,7 +60,8 @@ class LinearRelu(Op):
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
-        return kernels.linear_relu_backward(grad, *ctx.saved, ctx.needs_input_grad[0])
+        x, weight, y = ctx.saved
+        return kernels.linear_relu_backward(grad, x, weight, y, ctx.needs_input_grad[0])
 
 
 def allowed() -> bool:

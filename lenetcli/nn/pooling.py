@@ -10,17 +10,19 @@ from lenetcli.nn.module import Module
 from lenetcli.ops.geometry import per_dimension
 
 Sizes = int | tuple[int, ...]
+One = int | tuple[int]
+Two = int | tuple[int, int]
 
 
 class _MaxPoolNd(Module):
     def __init__(
         self,
         kernel_size: Sizes,
-        stride: Sizes | None = None,
-        padding: Sizes = 0,
-        dilation: Sizes = 1,
-        return_indices: bool = False,
-        ceil_mode: bool = False,
+        stride: Sizes | None,
+        padding: Sizes,
+        dilation: Sizes,
+        return_indices: bool,
+        ceil_mode: bool,
     ) -> None:
         super().__init__()
         self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
@@ -47,6 +49,17 @@ class MaxPool1d(_MaxPoolNd):
         >>> lenet.nn.MaxPool1d(2)(lenet.tensor([[1.0, 3.0, 2.0, 4.0]]))
         tensor([[3., 4.]])
     """
+
+    def __init__(
+        self,
+        kernel_size: One,
+        stride: One | None = None,
+        padding: One = 0,
+        dilation: One = 1,
+        return_indices: bool = False,
+        ceil_mode: bool = False,
+    ) -> None:
+        super().__init__(kernel_size, stride, padding, dilation, return_indices, ceil_mode)
 
     def forward(self, input: Tensor) -> Any:
         return F.max_pool1d(
@@ -80,6 +93,17 @@ class MaxPool2d(_MaxPoolNd):
         torch.Size([1, 6, 15, 15])
     """
 
+    def __init__(
+        self,
+        kernel_size: Two,
+        stride: Two | None = None,
+        padding: Two = 0,
+        dilation: Two = 1,
+        return_indices: bool = False,
+        ceil_mode: bool = False,
+    ) -> None:
+        super().__init__(kernel_size, stride, padding, dilation, return_indices, ceil_mode)
+
     def forward(self, input: Tensor) -> Any:
         return F.max_pool2d(
             input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
@@ -109,9 +133,7 @@ class MaxUnpool1d(_Windowed):
         tensor([[0., 3., 0., 4.]])
     """
 
-    def __init__(
-        self, kernel_size: int | tuple[int], stride: int | tuple[int] | None = None, padding: int | tuple[int] = 0
-    ) -> None:
+    def __init__(self, kernel_size: One, stride: One | None = None, padding: One = 0) -> None:
         super().__init__()
         self.kernel_size = per_dimension("kernel_size", kernel_size, 1, 1)
         self.stride = self.kernel_size if stride is None else per_dimension("stride", stride, 1, 1)
@@ -139,9 +161,9 @@ class MaxUnpool2d(_Windowed):
 
     def __init__(
         self,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] | None = None,
-        padding: int | tuple[int, int] = 0,
+        kernel_size: Two,
+        stride: Two | None = None,
+        padding: Two = 0,
     ) -> None:
         super().__init__()
         self.kernel_size = per_dimension("kernel_size", kernel_size, 2, 1)
@@ -168,9 +190,9 @@ class AvgPool1d(_Windowed):
 
     def __init__(
         self,
-        kernel_size: int | tuple[int],
-        stride: int | tuple[int] | None = None,
-        padding: int | tuple[int] = 0,
+        kernel_size: One,
+        stride: One | None = None,
+        padding: One = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
     ) -> None:
@@ -211,9 +233,9 @@ class AvgPool2d(_Windowed):
 
     def __init__(
         self,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] | None = None,
-        padding: int | tuple[int, int] = 0,
+        kernel_size: Two,
+        stride: Two | None = None,
+        padding: Two = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
         divisor_override: int | None = None,
@@ -236,9 +258,7 @@ class AvgPool2d(_Windowed):
 
 
 class _LPPoolNd(Module):
-    def __init__(
-        self, norm_type: float, kernel_size: Sizes, stride: Sizes | None = None, ceil_mode: bool = False
-    ) -> None:
+    def __init__(self, norm_type: float, kernel_size: Sizes, stride: Sizes | None, ceil_mode: bool) -> None:
         super().__init__()
         self.norm_type, self.kernel_size, self.stride, self.ceil_mode = norm_type, kernel_size, stride, ceil_mode
 
@@ -257,6 +277,9 @@ class LPPool1d(_LPPoolNd):
         >>> lenet.nn.LPPool1d(2, 2)(lenet.tensor([[3.0, 4.0]]))
         tensor([[5.]])
     """
+
+    def __init__(self, norm_type: float, kernel_size: One, stride: One | None = None, ceil_mode: bool = False) -> None:
+        super().__init__(norm_type, kernel_size, stride, ceil_mode)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.lp_pool1d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
@@ -278,6 +301,9 @@ class LPPool2d(_LPPoolNd):
         >>> lenet.nn.LPPool2d(2, (1, 2))(lenet.tensor([[[3.0, 4.0]]]))
         tensor([[[5.]]])
     """
+
+    def __init__(self, norm_type: float, kernel_size: Two, stride: Two | None = None, ceil_mode: bool = False) -> None:
+        super().__init__(norm_type, kernel_size, stride, ceil_mode)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.lp_pool2d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
@@ -301,7 +327,7 @@ class AdaptiveAvgPool1d(_Adaptive):
         tensor([[2.]])
     """
 
-    def __init__(self, output_size: int | tuple[int]) -> None:
+    def __init__(self, output_size: One) -> None:
         super().__init__()
         self.output_size = output_size
 
@@ -349,7 +375,7 @@ class AdaptiveMaxPool1d(_Adaptive):
         tensor([[3.]])
     """
 
-    def __init__(self, output_size: int | tuple[int], return_indices: bool = False) -> None:
+    def __init__(self, output_size: One, return_indices: bool = False) -> None:
         super().__init__()
         self.output_size, self.return_indices = output_size, return_indices
 

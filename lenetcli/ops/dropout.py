@@ -103,6 +103,13 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
         RuntimeError: another number of dimensions.
 
     Source: Tompson et al., 2015; torch.nn.functional.dropout1d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> y = F.dropout1d(lenet.ones(8, 4, 3))
+        >>> bool((y.amin(2) == y.amax(2)).all())
+        True
     """
     if input.ndim not in (2, 3):
         raise RuntimeError(f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input")
@@ -144,10 +151,25 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace
         a (x keep + alpha' (1 - keep)) + b, alpha' = -1.7581, a = ((1 - p) (1 + p alpha'^2))^(-1/2), b = -a p alpha'
 
     Source: Klambauer et al., Self-normalizing neural networks, 2017; torch.nn.functional.alpha_dropout.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> y = F.alpha_dropout(lenet.zeros(100), 0.5, training=True)
+        >>> sorted({round(value, 4) for value in y.tolist()})
+        [-0.7792, 0.7792]
     """
     return _dropped(input, p, training, inplace, per_channel=False, alpha=True)
 
 
 def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
-    """`alpha_dropout` of whole channels: the second dimension. Source: torch.nn.functional.feature_alpha_dropout."""
+    """`alpha_dropout` of whole channels: the second dimension. Source: torch.nn.functional.feature_alpha_dropout.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> y = F.feature_alpha_dropout(lenet.zeros(8, 4, 3), training=True)
+        >>> bool((y.amin(2) == y.amax(2)).all())
+        True
+    """
     return _dropped(input, p, training, inplace, per_channel=True, alpha=True)

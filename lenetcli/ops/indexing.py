@@ -195,23 +195,28 @@ def set_index(input: Tensor, at: Any, value: Any) -> None:
     Source: torch.Tensor.__setitem__.
     """
     subscript = read_subscript(at, input.array.shape)
-    if not isinstance(value, Variable):
-        value = number_as(value, input.array.dtype)
-    else:
-        shape = value.array.shape
-        extra = next((i for i, size in enumerate(shape) if size != 1), len(shape))
-        if extra:
-            value = reshape(value, shape[extra:])
+    is_tensor = isinstance(value, Variable)
+    if is_tensor:
+        value = _without_leading_ones(value)
         if subscript.chosen is not None:
             _check_type(input, value, subscript)
-    if not switches.grad or not (input.requires_grad or (isinstance(value, Variable) and value.requires_grad)):
-        write_in_place(input, subscript, value.array if isinstance(value, Variable) else value)
+    else:
+        value = number_as(value, input.array.dtype)
+    if not switches.grad or not (input.requires_grad or (is_tensor and value.requires_grad)):
+        write_in_place(input, subscript, value.array if is_tensor else value)
     elif subscript.steps:
         assign(input, CopySlices.apply, value, at=subscript)
     elif subscript.chosen is not None:
         assign(input, IndexPut.apply, value, at=subscript)
     else:
         assign(input, Copy.apply, value)
+
+
+def _without_leading_ones(value: Tensor) -> Tensor:
+    """A value of shape (1, 1, N) fits where one of shape (N,) does."""
+    shape = value.array.shape
+    extra = next((i for i, size in enumerate(shape) if size != 1), len(shape))
+    return reshape(value, shape[extra:]) if extra else value
 
 
 def write_in_place(input: Tensor, at: Subscript, values: Any) -> None:
@@ -221,7 +226,6 @@ def write_in_place(input: Tensor, at: Subscript, values: Any) -> None:
         raise NotImplementedError(
             "in-place change of a view that had to copy its memory; call clone() first, or change the base"
         )
-    refuse_shared_elements(input.array)
     write(input.array, at, values)
     input.counter[0] += 1
 

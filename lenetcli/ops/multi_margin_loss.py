@@ -22,8 +22,8 @@ class MultiMarginLoss(Op):
     def forward(
         ctx: Any, x: Array, *, target: Array, p: int, margin: float, weight: Array | None, reduction: str
     ) -> Array:
-        scores = np.atleast_2d(x)  # (N, C)
-        rows = np.arange(len(scores))
+        scores, shape = np.atleast_2d(x), target.shape  # (N, C)
+        rows, target = np.arange(len(scores)), target.reshape(-1)
         short = np.maximum(margin - scores[rows, target][:, None] + scores, 0)  # by how much the margin is missed
         short[rows, target] = 0
         share = np.full_like(short, 1 / scores.shape[1])
@@ -33,7 +33,7 @@ class MultiMarginLoss(Op):
         ctx.index, ctx.share, ctx.p, ctx.reduction = (rows, target), share, p, reduction
         ctx.shape = x.shape
         losses = (share * (short if p == 1 else short * short)).sum(axis=1)
-        return reduced(losses if x.ndim > 1 else losses.reshape(()), reduction)
+        return reduced(losses.reshape(shape), reduction)
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
@@ -106,7 +106,7 @@ def multi_margin_loss(
             raise RuntimeError("multi_margin_loss is not differentiable with respect to weight; use weight.detach()")
     return MultiMarginLoss.apply(
         input,
-        target=classes.reshape(-1).copy(),
+        target=classes.copy(),
         p=p,
         margin=margin,
         weight=None if weight is None else weight.array,

@@ -97,7 +97,7 @@ def number_as(value: Any, kind: np.dtype[Any]) -> Any:
     if kind.kind == "b":
         return kind.type(bool(value))
     if kind.kind == "f":
-        if abs(value) > np.finfo(kind).max and abs(value) != np.inf:
+        if float(np.finfo(kind).max) < abs(value) != float("inf"):
             raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {value}")
         return kind.type(value)
     limits = np.iinfo(kind)

@@ -73,6 +73,26 @@ class Adam(Optimizer):
         name = type(self).__name__
         super().__init__(params, checked(name, options, switches, "foreach capturable differentiable fused"))
 
+    def _update_all(self, params: list[Tensor], group: dict[str, Any]) -> None:
+        states = [self.state[p] for p in params]
+        if group["amsgrad"] or not all(states):  # the first step of a parameter
+            return super()._update_all(params, group)
+        beta1, beta2 = group["betas"]
+        kernels.adam_steps(
+            [p.array for p in params],
+            [p.grad.array for p in params],
+            [state["exp_avg"].array for state in states],
+            [state["exp_avg_sq"].array for state in states],
+            [counted(state) for state in states],
+            float(group["lr"]),
+            float(beta1),
+            float(beta2),
+            float(group["eps"]),
+            float(group["weight_decay"]),
+            group["decoupled_weight_decay"],
+            group["maximize"],
+        )
+
     def _update(self, param: Tensor, grad: Array, group: dict[str, Any]) -> None:
         state = self.state[param]
         if not state:

@@ -176,11 +176,16 @@ class Optimizer:
                 loss = closure()
         with np.errstate(all="ignore"):
             for group in self.param_groups:
-                for p in group["params"]:
-                    if p.grad is not None:
-                        self._update(p, p.grad.array, group)
-                        p.counter[0] += 1
+                params = [p for p in group["params"] if p.grad is not None]
+                self._update_all(params, group)
+                for p in params:
+                    p.counter[0] += 1
         return loss
+
+    def _update_all(self, params: list[Tensor], group: dict[str, Any]) -> None:
+        """Changes the parameters of a group; one by one unless a subclass has a way for all of them at once."""
+        for p in params:
+            self._update(p, p.grad.array, group)
 
     def _update(self, param: Tensor, grad: Array, group: dict[str, Any]) -> None:
         """Changes one parameter and its state; an elementwise rule, so state has the parameter's shape or none."""

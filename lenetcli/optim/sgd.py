@@ -71,6 +71,25 @@ class SGD(Optimizer):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         super().__init__(params, defaults)
 
+    def _update_all(self, params: list[Tensor], group: dict[str, Any]) -> None:
+        buffers = None
+        if group["momentum"]:
+            found = [self.state[p].get("momentum_buffer") for p in params]
+            buffers = [b.array for b in found if b is not None]
+            if len(buffers) < len(params):  # the first step of a parameter
+                return super()._update_all(params, group)
+        kernels.sgd_steps(
+            [p.array for p in params],
+            [p.grad.array for p in params],
+            buffers,
+            float(group["lr"]),
+            float(group["momentum"]),
+            float(group["dampening"]),
+            float(group["weight_decay"]),
+            group["nesterov"],
+            group["maximize"],
+        )
+
     def _update(self, param: Tensor, grad: Array, group: dict[str, Any]) -> None:
         momentum, dampening = float(group["momentum"]), float(group["dampening"])
         buffer = None

@@ -13,7 +13,7 @@ from lenetcli._tensor import Tensor
 from lenetcli.autograd.modes import no_grad
 from lenetcli.nn.batchnorm import BatchNorm
 from lenetcli.nn.module import Module
-from lenetcli.optim.lr_scheduler.scheduler import LRScheduler, for_each_group
+from lenetcli.optim.lr_scheduler.scheduler import LRScheduler, check_optimizer, for_each_group
 from lenetcli.optim.optimizer import Optimizer
 
 __all__ = [
@@ -167,6 +167,13 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
         device: None or the CPU.
 
     Source: torch.optim.swa_utils.update_bn.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> layer = lenet.nn.BatchNorm1d(1)
+        >>> update_bn([lenet.tensor([[1.0], [3.0]]), lenet.tensor([[5.0], [7.0]])], layer)
+        >>> layer.running_mean.tolist()
+        [4.0]
     """
     layers = [module for module in model.modules() if isinstance(module, BatchNorm)]
     if not layers:
@@ -202,6 +209,16 @@ class SWALR(LRScheduler):
         ValueError: an unknown strategy, or a negative number of epochs.
 
     Source: torch.optim.swa_utils.SWALR.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> optimizer = lenet.optim.SGD([lenet.ones(1, requires_grad=True)], lr=1.0)
+        >>> scheduler = SWALR(optimizer, swa_lr=0.2, anneal_epochs=2, anneal_strategy="linear")
+        >>> for _ in range(2):
+        ...     optimizer.step()
+        ...     scheduler.step()
+        >>> [round(lr, 4) for lr in scheduler.get_last_lr()]
+        [0.2]
     """
 
     def __init__(
@@ -212,6 +229,7 @@ class SWALR(LRScheduler):
         anneal_strategy: Literal["cos", "linear"] = "cos",
         last_epoch: int = -1,
     ) -> None:
+        check_optimizer(optimizer)
         for lr, group in zip(for_each_group("swa_lr", optimizer, swa_lr), optimizer.param_groups):
             group["swa_lr"] = lr
         if anneal_strategy not in ("cos", "linear"):

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 Mode = Literal["auto", "bar", "plain", "json", "off"]
 
 COLUMNS = (
-    ("epoch", 9), ("train loss", 11), ("train acc", 10), ("test loss", 11), ("test acc", 9), ("lr", 10),
+    ("epoch", 9), ("train loss", 11), ("train acc", 10), ("{split} loss", 11), ("{split} acc", 9), ("lr", 10),
     ("images/s", 9), ("left", 7),
 )  # fmt: skip
+SHORT = {"validation": "val", "test": "test"}
 
 
 class Listener(Protocol):
@@ -31,12 +32,12 @@ class Listener(Protocol):
         """Puts the terminal back in order."""
 
 
-def listener(mode: Mode, epochs: int, batches: int) -> Listener:
+def listener(mode: Mode, epochs: int, steps: int) -> Listener:
     """The listener for a mode; "auto" is a bar in a terminal, plain lines elsewhere.
 
     Args:
         epochs: epochs in the whole run.
-        batches: batches in an epoch.
+        steps: optimizer steps in an epoch.
     """
     if mode == "auto":
         mode = "bar" if sys.stdout.isatty() and sys.stderr.isatty() else "plain"
@@ -44,7 +45,7 @@ def listener(mode: Mode, epochs: int, batches: int) -> Listener:
         return JsonLines()
     if mode == "off":
         return Silent()
-    return EpochTable(epochs, batches, bar=mode == "bar")
+    return EpochTable(epochs, steps, bar=mode == "bar")
 
 
 class Silent:
@@ -73,8 +74,8 @@ class JsonLines:
 class EpochTable:
     """A line an epoch on stdout; with `bar`, a progress bar on stderr while the epoch runs."""
 
-    def __init__(self, epochs: int, batches: int, bar: bool) -> None:
-        self.epochs, self.batches = epochs, batches
+    def __init__(self, epochs: int, steps: int, bar: bool) -> None:
+        self.epochs, self.steps = epochs, steps
         self.out = Console(soft_wrap=True, highlight=False)
         self.bar = _bar() if bar else None
         self._task: Any = None
@@ -87,7 +88,7 @@ class EpochTable:
                 self._advance(event)
             case Evaluated(split="train"):
                 self._train = event
-            case Evaluated(split="test"):
+            case Evaluated():
                 self._row(event)
             case Saved() | Ended():
                 self._hide_bar()
@@ -102,9 +103,9 @@ class EpochTable:
         shown = {"loss": event.loss, "speed": event.samples_per_second}
         if self._task is None:
             self.bar.start()
-            done = (event.step - 1) % self.batches
+            done = (event.step - 1) % self.steps
             label = f"epoch {event.epoch}/{self.epochs}"
-            self._task = self.bar.add_task(label, total=self.batches, completed=done, **shown)
+            self._task = self.bar.add_task(label, total=self.steps, completed=done, **shown)
         self.bar.update(self._task, advance=1, **shown)
 
     def _hide_bar(self) -> None:
@@ -116,7 +117,8 @@ class EpochTable:
     def _row(self, tested: Evaluated) -> None:
         self._hide_bar()
         if not self._header_shown:
-            self.out.print(Text("".join(name.rjust(width) for name, width in COLUMNS), style="bold"))
+            split = SHORT[tested.split]
+            self.out.print(Text("".join(n.format(split=split).rjust(width) for n, width in COLUMNS), style="bold"))
             self._header_shown = True
         train = self._train
         seconds = tested.seconds + (train.seconds if train else 0.0)

@@ -29,16 +29,17 @@ class Evaluation:
 class Tally:
     """Sums up batches: mean loss, right answers, confusion."""
 
-    def __init__(self, classes: int = 0) -> None:
+    def __init__(self, criterion: Module, classes: int = 0) -> None:
+        self.summed = adds_up(criterion)
         self.loss_sum = 0.0
         self.count = 0
         self.right: int | None = None
         self.confusion = np.zeros((classes, classes), np.int64) if classes else None
 
     def add(self, loss: float, output: Tensor, target: Tensor) -> None:
-        """Takes the mean loss of one batch, its outputs (N, C) and its targets."""
+        """Takes the criterion's value for one batch, its outputs (N, C) and its targets."""
         count = len(output.array)
-        self.loss_sum += loss * count
+        self.loss_sum += loss if self.summed else loss * count
         self.count += count
         if is_classification(output, target):
             predicted = output.array.argmax(axis=1)
@@ -57,6 +58,11 @@ class Tally:
         return None if self.right is None else self.right / self.count
 
 
+def adds_up(criterion: Module) -> bool:
+    """True where the criterion gives the sum over a batch, not the mean."""
+    return getattr(criterion, "reduction", "mean") == "sum"
+
+
 def is_classification(output: Tensor, target: Tensor) -> bool:
     """True where the outputs (N, C) are scores of classes and the targets (N,) are class numbers."""
     return target.array.dtype.kind in "iu" and output.array.ndim == 2 and target.array.ndim == 1
@@ -70,7 +76,7 @@ def evaluate(model: Module, batches: Iterable[tuple[Any, Any]], criterion: Modul
     """
     began = time.perf_counter()
     training = model.training
-    tally = Tally(classes)
+    tally = Tally(criterion, classes)
     model.eval()
     try:
         with no_grad():

@@ -22,18 +22,21 @@ class Event:
 
 @dataclass(frozen=True)
 class Step(Event):
-    """One optimizer step: loss and learning rate it was made with."""
+    """One optimizer step: loss and learning rate it was made with (of all its batches, where gradients accumulate)."""
 
     event: ClassVar[str] = "step"
     loss: float
     lr: float
-    samples: int  # in this batch
+    samples: int  # in this step
     samples_per_second: float
 
 
 @dataclass(frozen=True)
 class Evaluated(Event):
-    """A pass over a split. For "train" the figures were gathered while training, at changing weights."""
+    """A pass over a split: "test", or "validation" where training data is held back for it.
+
+    For "train" the figures were gathered while training, at changing weights.
+    """
 
     event: ClassVar[str] = "evaluated"
     split: str
@@ -56,11 +59,11 @@ class Saved(Event):
 
 @dataclass(frozen=True)
 class Ended(Event):
-    """The run is over: "finished", or "interrupted" by a signal."""
+    """The run is over: "finished", "stopped early", "out of time", "interrupted" by a signal, or "diverged"."""
 
     event: ClassVar[str] = "ended"
     reason: str
     seconds: float
     best_epoch: int | None
-    loss: float | None  # of the best epoch, on the test split
-    accuracy: float | None
+    loss: float | None = None  # of the best epoch, on the test split
+    accuracy: float | None = None

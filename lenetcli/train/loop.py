@@ -2,101 +2,115 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 
 from lenetcli.errors import DivergedError
 from lenetcli.optim.lr_scheduler import ReduceLROnPlateau
+from lenetcli.train import guard
 from lenetcli.train.evaluate import Tally, evaluate
 from lenetcli.train.events import Ended, Evaluated, Event, Saved, Step
+from lenetcli.train.final import best_figures
+from lenetcli.train.gradients import backward, batches_of_steps, clip, share, warming_up
 from lenetcli.train.run import Run
+from lenetcli.train.stopping import out_of_time, why_over
 
 
 def fit(run: Run) -> Iterator[Event]:
-    """Trains until all epochs are done or `run.stop` is set, from where `run.progress` stands.
+    """Trains until all epochs are done, `run.stop` is set or an option ends it, from where `run.progress` stands.
 
     Raises:
-        DivergedError: the loss became NaN or infinite; the message names the step.
+        DivergedError: a loss, gradient or weight became NaN or infinite; the message names the step.
     """
-    began = time.perf_counter() - run.progress.seconds
-    while run.progress.epoch < run.epochs and run.stop is None:
-        yield from train_epoch(run)
-        run.progress.seconds = time.perf_counter() - began
-        better = False
-        if run.stop is None:
-            evaluated = test(run)
-            better = _finish_epoch(run, evaluated)
-            yield evaluated
-        if run.checkpoints is not None:
-            path = run.checkpoints.save(run, better)
-            yield Saved(max(run.progress.epoch, 1), run.progress.step, str(path), better)
+    run.start_clock()
+    try:
+        while (reason := why_over(run)) is None:
+            yield from train_epoch(run)
+            better = False
+            if run.stop is None:
+                evaluated = judge(run)
+                better = _note(run, evaluated)
+                yield evaluated
+            yield from save(run, better)
+    except DivergedError:
+        yield Ended(run.progress.epoch + 1, run.progress.step, "diverged", run.elapsed, run.progress.best_epoch)
+        raise
+    loss, accuracy = best_figures(run)
     p = run.progress
-    reason = "interrupted" if run.stop else "finished"
-    yield Ended(
-        max(p.epoch, 1), p.step, reason, time.perf_counter() - began, p.best_epoch, p.best_loss, p.best_accuracy
-    )
+    yield Ended(max(p.epoch, 1), p.step, reason, run.elapsed, p.best_epoch, loss, accuracy)
 
 
 def train_epoch(run: Run) -> Iterator[Event]:
     """One epoch, or what is left of it."""
-    p, tally, began = run.progress, Tally(), time.perf_counter()
+    p, tally, began = run.progress, Tally(run.criterion), time.perf_counter()
     tally.loss_sum, tally.count, tally.right = p.epoch_loss_sum, p.epoch_count, p.epoch_right
     before, number = tally.count, p.epoch + 1
     run.model.train()
-    for inputs, targets in run.train_loader.batches(p.epoch, p.batch):
-        step_began, lr = time.perf_counter(), run.lr
+    for group in batches_of_steps(run):  # one batch a step, or as many as train.accumulate says
+        step_began, lr, step_loss, samples = time.perf_counter(), run.lr, 0.0, 0
         run.optimizer.zero_grad()
-        output = run.model(inputs)
-        loss = run.criterion(output, targets)
-        value = loss.item()
-        if not math.isfinite(value):
-            raise DivergedError(diverged(run, value))
-        loss.backward()
-        run.optimizer.step()
-        p.batch += 1
+        for batch in group:
+            inputs, targets = batch
+            output = run.model(inputs)
+            loss = run.criterion(output, targets)
+            value, part = loss.item(), share(run, batch, group)
+            guard.check_loss(run, value)
+            backward(loss, part)
+            tally.add(value, output, targets)
+            step_loss, samples, p.batch = step_loss + part * value, samples + len(inputs), p.batch + 1
+        guard.check_gradients(run)
+        clip(run)
+        with warming_up(run):
+            run.optimizer.step()
+        if run.average is not None:
+            run.average.update_parameters(run.model)
         p.step += 1
-        tally.add(value, output, targets)
-        samples = len(inputs)
-        yield Step(number, p.step, value, lr, samples, samples / (time.perf_counter() - step_began))
-        if run.stop is not None:
+        p.epoch_loss_sum, p.epoch_count, p.epoch_right = tally.loss_sum, tally.count, tally.right
+        yield Step(number, p.step, step_loss, lr, samples, samples / (time.perf_counter() - step_began))
+        if run.stop is not None or out_of_time(run):
             break
-    p.epoch_loss_sum, p.epoch_count, p.epoch_right = tally.loss_sum, tally.count, tally.right
     if run.stop is None:
         seconds = time.perf_counter() - began
         speed = (tally.count - before) / seconds
         yield Evaluated(number, p.step, "train", tally.loss, tally.accuracy, tally.count, run.lr, seconds, speed)
 
 
-def test(run: Run) -> Evaluated:
-    """The model's figures on the test split."""
-    found = evaluate(run.model, run.test_loader, run.criterion)
+def judge(run: Run) -> Evaluated:
+    """The model's figures on the validation split or, without one, the test split."""
+    split, loader = "validation", run.validation_loader
+    if loader is None:
+        split, loader = "test", run.test_loader
+    found = evaluate(run.shown_model, loader, run.criterion)
+    guard.check_evaluation(run, split, found.loss)
     p = run.progress
     return Evaluated(
-        p.epoch + 1, p.step, "test", found.loss, found.accuracy, found.count, run.lr, found.seconds,
+        p.epoch + 1, p.step, split, found.loss, found.accuracy, found.count, run.lr, found.seconds,
         found.count / found.seconds,
     )  # fmt: skip
 
 
-def _finish_epoch(run: Run, evaluated: Evaluated) -> bool:
-    """Moves schedule and progress to the next epoch; True where the model is the best so far."""
+def save(run: Run, best: bool) -> Iterator[Event]:
+    """A checkpoint of a model that is sound, where the run keeps any."""
+    if run.checkpoints is not None:
+        guard.check_weights(run)
+        run.progress.seconds = run.elapsed
+        path = run.checkpoints.save(run, best)
+        yield Saved(max(run.progress.epoch, 1), run.progress.step, str(path), best)
+
+
+def _note(run: Run, evaluated: Evaluated) -> bool:
+    """Notes an evaluation and, after a whole epoch, moves on to the next; True where the model is the best so far."""
     p = run.progress
-    if isinstance(run.scheduler, ReduceLROnPlateau):
-        run.scheduler.step(evaluated.loss)
-    elif run.scheduler is not None:
-        run.scheduler.step()
-    p.epoch, p.batch = p.epoch + 1, 0
-    p.epoch_loss_sum, p.epoch_count, p.epoch_right = 0.0, 0, None
+    if p.batch >= run.batches:  # not where time ran out in the middle
+        if isinstance(run.scheduler, ReduceLROnPlateau):
+            run.scheduler.step(evaluated.loss)
+        elif run.scheduler is not None:
+            run.scheduler.step()
+        if run.early_stopping is not None:
+            run.early_stopping.watch(p, evaluated)
+        p.epoch, p.batch = p.epoch + 1, 0
+        p.epoch_loss_sum, p.epoch_count, p.epoch_right = 0.0, 0, None
     better = p.is_better(evaluated.loss, evaluated.accuracy)
     if better:
-        p.best_epoch, p.best_loss, p.best_accuracy = p.epoch, evaluated.loss, evaluated.accuracy
+        p.best_epoch, p.best_loss, p.best_accuracy = evaluated.epoch, evaluated.loss, evaluated.accuracy
     return better
-
-
-def diverged(run: Run, value: float) -> str:
-    """What to tell the user when the loss is no number any more."""
-    p = run.progress
-    return (
-        f"the loss became {value} at step {p.step + 1} (epoch {p.epoch + 1}, batch {p.batch + 1}) with lr {run.lr:g}; "
-        "the last checkpoint is kept. Try a smaller optimizer.lr"
-    )

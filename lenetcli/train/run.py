@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from lenetcli.data.loader import DataLoader
 from lenetcli.nn.module import Module
 from lenetcli.optim.optimizer import Optimizer
+from lenetcli.optim.swa_utils import AveragedModel
 from lenetcli.train.checkpoint import Checkpoints
+from lenetcli.train.stopping import EarlyStopping
 
 
 @dataclass
 class Progress:
-    """How far a run has come: what a checkpoint keeps beside weights, optimizer and random numbers."""
+    """How far a run has come: what a checkpoint keeps beside weights, optimizer and random numbers.
+
+    A checkpoint saves every field by its name and puts it back, so state that a resumed run must go on from becomes a
+    field here: a number, a text or None, which JSON holds exactly. Tensors are no fields; those of the averaged weights
+    are in `Run.average`. Checkpoints are made between optimizer steps only, when no gradient waits to be used.
+    """
 
     epoch: int = 0  # epochs finished
     batch: int = 0  # batches finished in the current epoch
     step: int = 0  # optimizer steps made
-    seconds: float = 0.0
+    seconds: float = 0.0  # up to the last checkpoint, resumed parts counted in
     best_epoch: int | None = None
     best_loss: float | None = None
     best_accuracy: float | None = None
     epoch_loss_sum: float = 0.0  # of the samples seen in the current epoch
     epoch_count: int = 0
     epoch_right: int | None = None
+    watched: float | None = None  # best value of the metric that early stopping watches
+    stale: int = 0  # epochs in a row without improvement of it
 
     def is_better(self, loss: float, accuracy: float | None) -> bool:
         """Whether these figures beat the best so far: by accuracy where there is one, else by loss."""
@@ -37,7 +47,21 @@ class Progress:
 
 @dataclass
 class Run:
-    """Model, data, loss, optimizer and schedule of one training."""
+    """Model, data, loss, optimizer, schedule and options of one training.
+
+    Args:
+        validation_loader: held-back training data; where there is some, it decides which epoch is best, and the test
+            data is for the end.
+        accumulate: batches whose gradients make one step.
+        clip_norm: greatest norm of all gradients together.
+        clip_value: greatest size of a gradient's numbers.
+        warmup: steps in which the learning rate rises to what the schedule says.
+        average: the moving average of the weights; where there is one, it is evaluated and kept as the best.
+        early_stopping: when to stop before all epochs are done.
+        max_seconds: longest time of the run.
+        max_batches: batches of an epoch to use.
+        stop: set by a signal: finish the step, save, end.
+    """
 
     model: Module
     criterion: Module
@@ -49,9 +73,49 @@ class Run:
     classes: tuple[str, ...] = ()
     checkpoints: Checkpoints | None = None
     progress: Progress = field(default_factory=Progress)
-    stop: str | None = None  # set by a signal: finish the step, save, end
+    stop: str | None = None
+    validation_loader: DataLoader | None = None
+    accumulate: int = 1
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    warmup: int = 0
+    average: AveragedModel | None = None
+    early_stopping: EarlyStopping | None = None
+    max_seconds: float | None = None
+    max_batches: int | None = None
+    _began: float | None = None
 
     @property
     def lr(self) -> float:
-        """Learning rate of the first parameter group."""
-        return float(self.optimizer.param_groups[0]["lr"])
+        """Learning rate of the next step, in the first parameter group."""
+        return float(self.optimizer.param_groups[0]["lr"]) * self.warm
+
+    @property
+    def warm(self) -> float:
+        """What part of the scheduled learning rate the next step takes: 1 after warm-up."""
+        return min(1.0, (self.progress.step + 1) / self.warmup) if self.warmup else 1.0
+
+    @property
+    def batches(self) -> int:
+        """Batches of an epoch."""
+        count = len(self.train_loader)
+        return count if self.max_batches is None else min(count, self.max_batches)
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of an epoch."""
+        return -(-self.batches // self.accumulate)
+
+    @property
+    def shown_model(self) -> Module:
+        """The model that is evaluated and whose weights are kept as the best: the average, where there is one."""
+        return self.model if self.average is None else self.average.module
+
+    def start_clock(self) -> None:
+        """From now on `elapsed` counts, from where the progress stands."""
+        self._began = time.perf_counter() - self.progress.seconds
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that the run has taken, resumed parts counted in."""
+        return self.progress.seconds if self._began is None else time.perf_counter() - self._began

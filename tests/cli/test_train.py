@@ -169,7 +169,7 @@ def test_a_diverging_run_ends_with_4_and_names_the_step(lenet: Lenet) -> None:
         (["train", "--resume", "nowhere"], 2, "not a run directory"),
         (["train", "--resume", "nowhere", "train.batch_size=1"], 2, "only train.epochs and optimizer.lr"),
         (["eval", "nowhere"], 2, "not a run directory"),
-        (["eval", "configs", "--split", "dev"], 2, "wanted train or test"),
+        (["eval", "configs", "--split", "dev"], 2, "wanted train, validation or test"),
         (["frobnicate"], 2, "frobnicate"),
     ],
 )

@@ -40,6 +40,16 @@ def target() -> str | None:
     return None if absent is not None else str(_native.target())
 
 
+def targets() -> list[str]:
+    """The instruction sets this processor has, of those the kernels were built for; the best first."""
+    return list(_native.targets())
+
+
+def set_target(name: str) -> None:
+    """Chooses another of the instruction sets, for tests."""
+    _native.set_target(name)
+
+
 def set_threads(count: int) -> None:
     """Sets the number of threads of the native pool."""
     _native.set_threads(count)

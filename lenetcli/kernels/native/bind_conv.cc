@@ -1,4 +1,7 @@
 // Convolutions: checks, units of work, threads. The kernels are in conv.h.
+#include <atomic>
+#include <cmath>
+
 #include "bind.h"
 
 namespace {
@@ -62,7 +65,8 @@ void conv_forward(Array<const float, 4> x, Dense<const float, 4> weight, optiona
 }
 
 // Gradients of input, weight and bias, those that are given. x may be missing where d_weight is, weight where d_x is.
-void conv_backward(Array<const float, 4> grad, optional<Array<const float, 4>> x, optional<Dense<const float, 4>> weight,
+// False where it cannot be done because of infinities or NaN, see kernels.h.
+bool conv_backward(Array<const float, 4> grad, optional<Array<const float, 4>> x, optional<Dense<const float, 4>> weight,
                    optional<Dense<const uint8_t, 4>> winner, int pad_h, int pad_w, optional<Array<float, 4>> d_x,
                    optional<Dense<float, 4>> d_weight, optional<Dense<float, 1>> d_bias) {
   check((x || d_x) && (weight || d_weight), "nothing to do");
@@ -90,6 +94,9 @@ void conv_backward(Array<const float, 4> grad, optional<Array<const float, 4>> x
   a.winner = winner ? const_cast<uint8_t*>(winner->data()) : nullptr;
 
   nb::gil_scoped_release released;
+  if (d_x && (a.rows % 2 || a.columns % 2))
+    for (size_t i = 0; i < weight->size(); i++)
+      if (!std::isfinite(a.weight[i])) return false;
   std::vector<ConvUnit> units(kernels->conv_units(a, 1, nullptr));
   kernels->conv_units(a, 1, units.data());
   const double work = multiply_adds(a);
@@ -101,18 +108,21 @@ void conv_backward(Array<const float, 4> grad, optional<Array<const float, 4>> x
   for (const ConvUnit& u : units) need = std::max(need, rounded(kernels->conv_scratch(a, u, true)));
   float* parts = scratch(part * chunks + need * slots);
   float* memory = parts + part * chunks;
+  std::atomic<bool> done{true};
   auto item = [&](int i, int slot) {
     float *sums = parts + part * i, *bias_sums = sums + size;
     std::fill(sums, sums + part, 0.0f);
     for (size_t u = units.size() * i / chunks; u < units.size() * (i + 1) / chunks; u++)
-      kernels->conv_backward(a, units[u], memory + slot * need, d_weight ? sums : nullptr, bias_sums);
+      if (!kernels->conv_backward(a, units[u], memory + slot * need, d_weight ? sums : nullptr, bias_sums)) done = false;
   };
   spread(chunks, work, item);
+  if (!done) return false;
   for (int i = 1; i < chunks; i++)
     for (size_t j = 0; j < size + a.out; j++) parts[j] += parts[part * i + j];
   if (chunks == 0) std::fill(parts, parts + part, 0.0f);
   if (d_weight) std::copy(parts, parts + size, d_weight->data());
   if (d_bias) std::copy(parts + size, parts + size + a.out, d_bias->data());
+  return true;
 }
 
 }  // namespace

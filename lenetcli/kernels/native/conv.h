@@ -56,24 +56,40 @@ INLINE View view(const Geometry& g, bool patches) {
 
 // Packing -------------------------------------------------------------------------------------------------------------
 
-// Images `first`.. of `x` with their border of zeros, one image a lane -> (C, pixel rows, pixel columns, L).
+// Images `first`.. of `x` with their border of zeros, one image a lane -> (C, pixel rows, pixel columns, L); whether all
+// pixels are finite.
 template <bool WHOLE>
-void pack_images(const Conv& a, const ConvUnit& u, const Geometry& g, float* out) {
+bool pack_images(const Conv& a, const ConvUnit& u, const Geometry& g, float* out) {
   const Image& x = a.x;
+  Vec nothing = {};  // 0 times infinity is NaN
   for (int c = 0; c < a.channels; c++)
     for (int i = 0; i < g.pixel_rows; i++) {
       int h = 2 * g.from + i - a.pad_h;
-      const float* line = x.data + u.first * x.n + c * x.c + h * x.h - a.pad_w * x.w;
+      const float* line = x.data + u.first * x.n + c * x.c + (h * x.h - a.pad_w * x.w);
       for (int j = 0; j < g.pixel_columns; j++, out += L) {
-        bool inside = h >= 0 && h < a.height && j >= a.pad_w && j < a.width + a.pad_w;
-        if (!inside)
-          store(out, (Vec){});
-        else if (WHOLE)
-          store(out, load(line + j * x.w));
-        else
-          store(out, load_some(line + j * x.w, x.n, u.count));
+        Vec v = {};
+        if (h >= 0 && h < a.height && j >= a.pad_w && j < a.width + a.pad_w)
+          v = WHOLE ? load(line + j * x.w) : load_some(line + j * x.w, x.n, u.count);
+        nothing += v * splat(0);
+        store(out, v);
       }
     }
+  return !any_nan(nothing);
+}
+
+// Whether the pixels are finite that lie beyond the last whole tile, which packing leaves out.
+bool margin_finite(const Conv& a, const ConvUnit& u, const Geometry& g) {
+  const Image& x = a.x;
+  float nothing = 0;
+  for (int c = 0; c < a.channels; c++)
+    for (int h = 0; h < a.height; h++) {
+      const bool below = h + a.pad_h >= g.pixel_rows;
+      for (int w = below ? 0 : g.pixel_columns - a.pad_w; w < a.width; w++) {
+        const float* p = x.data + u.first * x.n + c * x.c + h * x.h + w * x.w;
+        for (int l = 0; l < u.count; l++) nothing += p[l * x.n] * 0;
+      }
+    }
+  return nothing == 0;
 }
 
 // The opposite, for all rows: (C, pixel rows, pixel columns, L) -> d_x; pixels that no tile saw get zero.
@@ -93,18 +109,21 @@ void unpack_images(const Conv& a, const ConvUnit& u, int pixel_rows, int pixel_c
       }
 }
 
-// One image with its border of zeros -> (C, pixel rows, pixel columns), one float a pixel.
-void pack_one(const Conv& a, const ConvUnit& u, const Geometry& g, float* out) {
+// One image with its border of zeros -> (C, pixel rows, pixel columns), one float a pixel; whether all are finite.
+bool pack_one(const Conv& a, const ConvUnit& u, const Geometry& g, float* out) {
   const Image& x = a.x;
+  float nothing = 0;
   for (int c = 0; c < a.channels; c++)
     for (int i = 0; i < g.pixel_rows; i++) {
       int h = 2 * g.from + i - a.pad_h;
-      const float* line = x.data + u.first * x.n + c * x.c + h * x.h - a.pad_w * x.w;
+      const float* line = x.data + u.first * x.n + c * x.c + (h * x.h - a.pad_w * x.w);
       for (int j = 0; j < g.pixel_columns; j++) {
         bool inside = h >= 0 && h < a.height && j >= a.pad_w && j < a.width + a.pad_w;
-        *out++ = inside ? line[j * x.w] : 0;
+        *out = inside ? line[j * x.w] : 0;
+        nothing += *out++ * 0;
       }
     }
+  return nothing == 0;
 }
 
 // (C, pixel rows, pixel columns) -> (C, side, side, vectors, L): the patch of every tile, tiles side by side.
@@ -508,15 +527,13 @@ INLINE Scratch conv_layout(const Conv& a, const ConvUnit& u, bool backward) {
 
 size_t conv_scratch(const Conv& a, const ConvUnit& u, bool backward) { return conv_layout(a, u, backward).end; }
 
-INLINE void pack_input(const Conv& a, const ConvUnit& u, const Geometry& g, const Scratch& at, float* scratch) {
-  if (u.patches) {
-    pack_one(a, u, g, scratch + at.image);
-    pack_patches(a, g, scratch + at.image, scratch + at.x);
-  } else if (u.count == L && a.x.n == 1) {
-    pack_images<true>(a, u, g, scratch + at.x);
-  } else {
-    pack_images<false>(a, u, g, scratch + at.x);
-  }
+INLINE bool pack_input(const Conv& a, const ConvUnit& u, const Geometry& g, const Scratch& at, float* scratch) {
+  if (!u.patches)
+    return u.count == L && a.x.n == 1 ? pack_images<true>(a, u, g, scratch + at.x)
+                                      : pack_images<false>(a, u, g, scratch + at.x);
+  bool finite = pack_one(a, u, g, scratch + at.image);
+  pack_patches(a, g, scratch + at.image, scratch + at.x);
+  return finite;
 }
 
 void conv_forward(const Conv& a, const ConvUnit& u, float* scratch) {
@@ -529,20 +546,24 @@ void conv_forward(const Conv& a, const ConvUnit& u, float* scratch) {
                                       : tiles_forward<k, false>(a, u, s, g.tile_columns, x));
 }
 
-void conv_backward(const Conv& a, const ConvUnit& u, float* scratch, float* d_weight, float* d_bias) {
+bool conv_backward(const Conv& a, const ConvUnit& u, float* scratch, float* d_weight, float* d_bias) {
   Geometry g = geometry(a, u);
   View s = view(g, u.patches);
   Scratch at = conv_layout(a, u, true);
   float *x = scratch + at.x, *d = scratch + at.d, *d_x = scratch + at.d_x, *d_image = scratch + at.d_image;
   pack_gradient(a, u, g, d, d_bias);
   if (d_weight) {
-    pack_input(a, u, g, at, scratch);
+    const bool finite = pack_input(a, u, g, at, scratch);
+    if ((a.rows % 2 || a.columns % 2) && !(finite && margin_finite(a, u, g))) return false;
     LENET_FOR_KERNEL(a.kernel, weight_gradient<k>(a, s, x, d, d_weight));
   }
-  if (!a.d_x.data) return;
+  if (!a.d_x.data) return true;
   memset(d_x, 0, sizeof(float) * a.channels * s.channel);
   LENET_FOR_KERNEL(a.kernel, input_gradient<k>(a, s, d, d_x));
-  if (!u.patches) return unpack_images(a, u, g.pixel_rows, g.pixel_columns, d_x);
+  if (!u.patches) {
+    unpack_images(a, u, g.pixel_rows, g.pixel_columns, d_x);
+    return true;
+  }
   memset(d_image, 0, sizeof(float) * a.channels * g.pixel_rows * g.pixel_columns);
   unpack_patches(a, g, d_x, d_image);
   for (int c = 0; c < a.channels; c++)
@@ -553,6 +574,7 @@ void conv_backward(const Conv& a, const ConvUnit& u, float* scratch, float* d_we
         a.d_x.data[u.first * a.d_x.n + c * a.d_x.c + h * a.d_x.h + w * a.d_x.w] =
             seen ? d_image[((int64_t)c * g.pixel_rows + i) * g.pixel_columns + j] : 0;
       }
+  return true;
 }
 
 }  // namespace

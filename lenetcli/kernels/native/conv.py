@@ -51,7 +51,8 @@ def conv2d_weight_grad(
     if not (takes(x, kernel, stride, dilation, groups) and grad.dtype is FLOAT and grad.flags.aligned):
         return reference.conv2d_weight_grad(grad, x, kernel, stride, padding, dilation, groups)
     d_weight = np.empty((grad.shape[1], x.shape[1], *kernel), FLOAT)
-    _native.conv_backward(grad, x, None, None, *padding, None, d_weight, None)
+    if not _native.conv_backward(grad, x, None, None, *padding, None, d_weight, None):
+        return reference.conv2d_weight_grad(grad, x, kernel, stride, padding, dilation, groups)
     return d_weight
 
 
@@ -65,7 +66,8 @@ def conv2d_input_grad(
     if not fits or grad.shape[2:] != (rows, columns):  # a transposed convolution may leave out a border
         return reference.conv2d_input_grad(grad, weight, image, stride, padding, dilation, groups)
     d_x = empty((grad.shape[0], c, *image), grad)
-    _native.conv_backward(grad, None, np.ascontiguousarray(weight), None, *padding, d_x, None, None)
+    if not _native.conv_backward(grad, None, np.ascontiguousarray(weight), None, *padding, d_x, None, None):
+        return reference.conv2d_input_grad(grad, weight, image, stride, padding, dilation, groups)
     return d_x
 
 
@@ -92,5 +94,6 @@ def conv_relu_pool_backward(
         return fused_reference.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x)
     d_x = empty(x.shape, x) if need_x else None
     d_weight, d_bias = np.empty(weight.shape, FLOAT), np.empty(o, FLOAT)
-    _native.conv_backward(grad, x, np.ascontiguousarray(weight), winner, *padding, d_x, d_weight, d_bias)
+    if not _native.conv_backward(grad, x, np.ascontiguousarray(weight), winner, *padding, d_x, d_weight, d_bias):
+        return fused_reference.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x)
     return d_x, d_weight, d_bias

@@ -82,7 +82,9 @@ struct Kernels {
   int (*conv_units)(const Conv&, int wanted, ConvUnit* units);  // fills `units` unless null; returns how many
   size_t (*conv_scratch)(const Conv&, const ConvUnit&, bool backward);  // floats
   void (*conv_forward)(const Conv&, const ConvUnit&, float* scratch);
-  void (*conv_backward)(const Conv&, const ConvUnit&, float* scratch, float* d_weight, float* d_bias);  // adds to both
+  // Adds to d_weight (unless null) and d_bias. False, and nothing of use, where tiles that are not whole meet infinities
+  // or NaN: the outputs they lack (or the pool left out) have no gradient, but 0 times infinity is NaN.
+  bool (*conv_backward)(const Conv&, const ConvUnit&, float* scratch, float* d_weight, float* d_bias);
   int (*product_panels)(const Product&);
   size_t (*product_scratch)(const Product&);
   void (*product_pack)(const Product&, int panel);

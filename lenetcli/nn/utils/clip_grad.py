@@ -74,6 +74,14 @@ def clip_grads_with_norm_(
         grad <- grad min(1, max_norm / (total_norm + 1e-6))
 
     Source: torch.nn.utils.clip_grads_with_norm_.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> w = lenet.nn.Parameter(lenet.ones(2))
+        >>> (w * lenet.tensor([3.0, 4.0])).sum().backward()
+        >>> lenet.nn.utils.clip_grads_with_norm_([w], max_norm=1.0, total_norm=lenet.tensor(5.0))
+        >>> w.grad
+        tensor([0.6000, 0.8000])
     """
     _refuse_foreach(foreach)
     factor: Any = np.minimum(float(max_norm) / (total_norm.array + total_norm.array.dtype.type(1e-6)), 1)

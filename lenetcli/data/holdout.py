@@ -1,0 +1,63 @@
+"""Holding back a share of a data set, of each class alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lenetcli.autograd.random import HOLDOUT, stream
+from lenetcli.data.dataset import Subset
+
+
+def hold_back(dataset: Any, targets: npt.NDArray[Any], share: float, seed: int = 0) -> tuple[Subset, Subset]:
+    """Splits a data set in two: what stays, and a share of it, drawn at random; both keep the order of the samples.
+
+    Args:
+        dataset: the samples.
+        targets: one for each sample. Where they are class numbers (N,), each class gives the same share, as near as
+            whole samples allow, and a class of two samples or more keeps one.
+        share: of all samples, above 0 and below 1; at least one sample is held back and one stays.
+        seed: decides which.
+
+    Raises:
+        ValueError: fewer than two samples.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenetcli.data import Digits
+        >>> digits = Digits().train
+        >>> stay, held = hold_back(digits, digits.targets, 0.1)
+        >>> len(stay), len(held)
+        (1298, 144)
+        >>> np.bincount(digits.targets[held.indices]).tolist()
+        [14, 15, 14, 15, 15, 15, 14, 14, 14, 14]
+    """
+    count = len(targets)
+    if count < 2:
+        raise ValueError(f"a data set of {count} samples cannot be split")
+    is_class = targets.ndim == 1 and targets.dtype.kind in "iu"
+    kinds = targets if is_class else np.zeros(count, np.int64)
+    order = np.random.Generator(stream(seed, HOLDOUT)).permutation(count)
+    order = order[np.argsort(kinds[order], kind="stable")]  # class by class, each in random order
+    sizes = np.unique(kinds, return_counts=True)[1]
+    taken = _shares(sizes, share)
+    starts = np.cumsum(sizes) - sizes
+    held = np.zeros(count, bool)
+    for start, number in zip(starts, taken):
+        held[order[start : start + number]] = True
+    return Subset(dataset, np.flatnonzero(~held).tolist()), Subset(dataset, np.flatnonzero(held).tolist())
+
+
+def _shares(sizes: npt.NDArray[np.int64], share: float) -> npt.NDArray[np.int64]:
+    """Whole numbers near `share` of each size that add up to `share` of the sum; the largest remainders round up."""
+    exact = sizes * share
+    taken = np.minimum(np.floor(exact).astype(np.int64), sizes - 1)
+    missing = max(1, round(float(sizes.sum()) * share)) - int(taken.sum())
+    free = taken < sizes - 1
+    first = np.argsort(np.where(free, taken - exact, np.inf), kind="stable")[: min(missing, int(free.sum()))]
+    taken[first] += 1
+    if taken.sum() == 0:  # no class has two samples
+        taken[0] = 1
+    return taken

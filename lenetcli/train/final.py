@@ -1,0 +1,30 @@
+"""The end of a run: how its best model does on the test split."""
+
+from __future__ import annotations
+
+from lenetcli.serialization import load
+from lenetcli.train.checkpoint import MODEL
+from lenetcli.train.evaluate import evaluate
+from lenetcli.train.run import Run
+
+
+def best_figures(run: Run) -> tuple[float | None, float | None]:
+    """Loss and accuracy of the best epoch on the test split; None where they are not known.
+
+    Where a validation split decides which epoch is best, the test split is looked at here for the first time: with the
+    best weights that the run directory holds, or those of the last step where the run has no directory.
+    """
+    p = run.progress
+    if run.validation_loader is None:
+        return p.best_loss, p.best_accuracy
+    if run.stop is not None or p.best_epoch is None:
+        return None, None
+    model = run.shown_model
+    now = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    try:
+        if run.checkpoints is not None:
+            model.load_state_dict(load(run.checkpoints.directory / MODEL))
+        found = evaluate(model, run.test_loader, run.criterion)
+    finally:
+        model.load_state_dict(now)
+    return found.loss, found.accuracy

@@ -1,0 +1,67 @@
+"""Between the batches and the optimizer's step: gradients summed over batches, limited, and the warm-up of the rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from lenetcli._tensor import Tensor
+from lenetcli.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_
+from lenetcli.train.evaluate import adds_up
+from lenetcli.train.run import Run
+
+Batch = tuple[Any, ...]
+
+
+def batches_of_steps(run: Run) -> Iterator[list[Batch]]:
+    """What is left of the epoch's batches, in lists of those that make one step."""
+    p = run.progress
+    batches = islice(run.train_loader.batches(p.epoch, p.batch), run.batches - p.batch)
+    while group := list(islice(batches, run.accumulate)):
+        yield group
+
+
+def share(run: Run, batch: Batch, group: list[Batch]) -> float:
+    """The weight of a batch's loss in the step, such that the batches together are as one batch of all samples."""
+    if len(group) == 1 or adds_up(run.criterion):
+        return 1.0
+    return len(batch[0]) / sum(len(inputs) for inputs, *_ in group)
+
+
+def backward(loss: Tensor, share: float) -> None:
+    """Adds the gradients of `share` times the loss."""
+    loss.backward(None if share == 1.0 else Tensor(np.asarray(share, loss.array.dtype)))
+
+
+def clip(run: Run) -> None:
+    """Limits the gradients as the run's options say: each number first, then the norm."""
+    if run.clip_value is not None:
+        clip_grad_value_(list(run.model.parameters()), run.clip_value)
+    if run.clip_norm is not None:
+        clip_grad_norm_(list(run.model.parameters()), run.clip_norm)
+
+
+@contextmanager
+def warming_up(run: Run) -> Iterator[None]:
+    """Within the block the learning rates are what warm-up leaves of them; schedulers never see that.
+
+    Formula:
+        lr = scheduled lr * min(1, step / warm-up steps), steps counted from 1
+    """
+    warm = run.warm
+    if warm == 1.0:
+        yield
+        return
+    groups = run.optimizer.param_groups
+    scheduled = [group["lr"] for group in groups]
+    for group in groups:
+        group["lr"] = group["lr"] * warm
+    try:
+        yield
+    finally:
+        for group, lr in zip(groups, scheduled):
+            group["lr"] = lr
