@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 # where each public name lives
 _MODULES = {
     "lenetcli._tensor": "Tensor Size device from_numpy",
+    "lenetcli.kernels.threads": "get_num_threads set_num_threads",
     "lenetcli._tensor_str": "set_printoptions",
     "lenetcli.serialization": "save load",
     "lenetcli.creation": """tensor as_tensor full full_like zeros zeros_like ones ones_like empty empty_like eye arange

@@ -15,10 +15,12 @@ import numpy as np
 from lenetcli import nn, optim
 from lenetcli._tensor import Tensor, from_numpy
 from lenetcli.autograd.modes import no_grad
-from lenetcli.autograd.random import manual_seed
+from lenetcli.autograd.random import DROPOUT, default_generator, get_rng_state, manual_seed
 from lenetcli.config import Component, Config, dotted
+from lenetcli.config.writing import plain
 from lenetcli.creation import tensor
 from lenetcli.data import DataLoader, Source, Subset, hold_back
+from lenetcli.disk import check_inside
 from lenetcli.errors import ConfigError, LenetError
 from lenetcli.kernels.layout import logical, stored
 from lenetcli.nn.module import Module
@@ -166,8 +168,10 @@ def resolved(config: Config) -> Config:
     Raises:
         ConfigError: as build_model.
     """
-    shapes = _follow(config)
+    return _filled(config, _follow(config))
 
+
+def _filled(config: Config, shapes: _Shapes) -> Config:
     def filled(spec: Component) -> Component:
         args = {**shapes.inferred.get(spec.path, {}), **spec.args}
         return replace(spec, args=args, layers=tuple(map(filled, spec.layers)))
@@ -287,13 +291,14 @@ def _made(config: Config, spec: Component, *first: Any, **more: Any) -> Any:
 
 
 def build_run(config: Config) -> Run:
-    """Everything a training needs.
+    """Everything a training needs. Random numbers that it draws from then on are of the seed's dropout stream.
 
     Raises:
         ConfigError: the parts do not fit together.
         DataError: the data cannot be read.
     """
-    model, _ = build_model(config)
+    shapes = _follow(config)
+    model, init_random = shapes.model, get_rng_state()
     source = build_data(config)
     optimizer, scheduler = build_optimizer(config, model)
     check_samples(config, source)
@@ -323,11 +328,14 @@ def build_run(config: Config) -> Run:
         early_stopping=None if stopping is None else EarlyStopping(**stopping.model_dump()),
         max_seconds=train.max_seconds,
         max_batches=train.limits.train,
+        config=plain(_filled(config, shapes)),
+        init_random=init_random,
     )
     if isinstance(train.warmup, int):
         run.warmup = train.warmup
     elif train.warmup is not None:
         run.warmup = max(1, round(train.warmup.epochs * run.steps))
+    default_generator.begin(config.seed, DROPOUT)
     return run
 
 
@@ -401,8 +409,9 @@ def load_config_of(directory: Path) -> Path:
 
     Raises:
         ConfigError: it is no run directory.
+        DataError: the file is a link that leads out of it.
     """
     path = directory / "config.yaml"
     if not path.is_file():
         raise ConfigError(f"{directory}: not a run directory (no config.yaml in it)")
-    return path
+    return check_inside(directory, path)

@@ -6,6 +6,7 @@
     ├── DataError              3   a data, checkpoint or image file is missing, damaged or hostile
     │   └── DownloadError      3   no mirror could deliver the file
     ├── DivergedError          4   the loss or a gradient became NaN or infinite
+    │   └── AnomalyError       4   the first operation that did (also a RuntimeError, as in torch)
     └── CheckFailed            5   a check the user asked for did not hold
 
 Interrupts are no errors: SIGINT ends with 130 and SIGTERM with 143.
@@ -47,6 +48,10 @@ class DivergedError(LenetError):
     """A non-finite loss or gradient; the message names the step."""
 
     exit_code: ClassVar[int] = 4
+
+
+class AnomalyError(DivergedError, RuntimeError):
+    """What `detect_anomaly` found; torch raises RuntimeError here, so this is one too."""
 
 
 class CheckFailed(LenetError):

@@ -9,6 +9,7 @@ import numpy as np
 
 from lenetcli.autograd.node import Node, module_scopes
 from lenetcli.autograd.variable import Array, Variable
+from lenetcli.errors import AnomalyError
 
 
 def describe(array: Array) -> str | None:
@@ -30,20 +31,20 @@ def _where(node: Node, scope: tuple[Any, Any] | None) -> str:
 
 
 def check_forward(node: Node, results: Sequence[Variable]) -> None:
-    """Raises RuntimeError where a result holds NaN or infinity."""
+    """Raises AnomalyError where a result holds NaN or infinity."""
     for result in results:
         found = describe(result.array)
         if found is not None:
             place = _where(node, module_scopes[-1] if module_scopes else None)
-            raise RuntimeError(f"{type(node).__name__} returned inf or NaN in its forward pass{place}: {found}")
+            raise AnomalyError(f"{type(node).__name__} returned inf or NaN in its forward pass{place}: {found}")
 
 
 def check_backward(node: Node, grads: Sequence[Array | None]) -> None:
-    """Raises RuntimeError where a gradient holds NaN or infinity."""
+    """Raises AnomalyError where a gradient holds NaN or infinity."""
     for number, grad in enumerate(grads):
         found = describe(grad) if grad is not None else None
         if found is not None:
-            raise RuntimeError(
+            raise AnomalyError(
                 f"{node.name()} returned inf or NaN as gradient of its input {number}"
                 f"{_where(node, node.scope)}: {found}"
             )

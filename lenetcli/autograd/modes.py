@@ -151,7 +151,7 @@ class detect_anomaly(_Setting):
         ...     lenet.zeros(1).log()
         Traceback (most recent call last):
             ...
-        RuntimeError: Log returned inf or NaN in its forward pass: 1 of 1 values, first at index (0,)
+        lenetcli.errors.AnomalyError: Log returned inf or NaN in its forward pass: 1 of 1 values, first at index (0,)
     """
 
     switch = "anomaly"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +14,38 @@ from lenetcli.report.training import Mode, listener
 from lenetcli.train import directory
 from lenetcli.train.checkpoint import Checkpoints
 from lenetcli.train.loop import fit
+from lenetcli.train.nan_hunt import hunting
 from lenetcli.train.run import Run
 from lenetcli.train.signals import EXIT_CODES, polite_stop
 
+CHANGEABLE = ("train.epochs", "train.max_time", "optimizer.lr")
+OVER_EARLY = {
+    "stopped early": "stopped early after epoch {epoch}: no improvement for train.early_stopping.patience epochs",
+    "out of time": "out of time (train.max_time) after step {step}; go on with: lenet train --resume {place} train.max_time=2h",
+}
 
-def start_run(path: str, changes: list[str], out: Path | None, mode: Mode) -> int:
+
+def start_run(path: str, changes: list[str], out: Path | None, mode: Mode, debug_nan: bool = False) -> int:
     """Trains from a configuration in a new run directory; gives the exit code."""
     config = configuration.load(path, changes)
     run = build_run(config)
     place = directory.create(config.name, out)
     directory.describe(place, configuration.dump(resolved(config)))
     run.checkpoints = Checkpoints(place)
-    return _follow(run, place, mode, resumed=False)
+    return _follow(run, place, mode, False, debug_nan)
 
 
-def resume_run(place: Path, changes: list[str], mode: Mode) -> int:
+def resume_run(place: Path, changes: list[str], mode: Mode, debug_nan: bool = False) -> int:
     """Continues a run from its newest whole checkpoint; gives the exit code.
 
     Raises:
-        ConfigError: no run directory, or a change other than of train.epochs and optimizer.lr.
+        ConfigError: no run directory, or a change other than of CHANGEABLE.
         DataError: no whole checkpoint.
     """
     for change in changes:
-        if change.partition("=")[0] not in ("train.epochs", "optimizer.lr"):
-            raise ConfigError(f"--resume: {change}: only train.epochs and optimizer.lr may change when a run continues")
+        if change.partition("=")[0] not in CHANGEABLE:
+            names = ", ".join(CHANGEABLE)
+            raise ConfigError(f"--resume: {change}: only {names} may change when a run continues")
     config = configuration.load(str(load_config_of(place)), changes)
     run = build_run(config)
     run.checkpoints = Checkpoints(place)
@@ -46,15 +55,15 @@ def resume_run(place: Path, changes: list[str], mode: Mode) -> int:
             for group in run.optimizer.param_groups:
                 group["lr"] = config.optimizer.args["lr"]
     print(f"resuming {place} from checkpoint {note}", file=sys.stderr)
-    return _follow(run, place, mode, resumed=True)
+    return _follow(run, place, mode, True, debug_nan)
 
 
-def _follow(run: Run, place: Path, mode: Mode, resumed: bool) -> int:
+def _follow(run: Run, place: Path, mode: Mode, resumed: bool, debug_nan: bool) -> int:
     shown = listener(mode, run.epochs, run.steps)
     kept = directory.MetricsFile(place, run.progress.step if resumed else None)
     last: Any = None
     try:
-        with polite_stop(run):
+        with polite_stop(run), hunting(run) if debug_nan else nullcontext():
             for event in fit(run):
                 kept(event)
                 shown(event)
@@ -73,8 +82,10 @@ def _conclude(run: Run, place: Path, ended: Any) -> None:
             f"stopped by {run.stop} after step {ended.step}; continue with: lenet train --resume {place}",
             file=sys.stderr,
         )
+    if ended.reason in OVER_EARLY:
+        print(OVER_EARLY[ended.reason].format(epoch=ended.epoch, step=ended.step, place=place), file=sys.stderr)
     best = ""
-    if ended.best_epoch is not None:
+    if ended.best_epoch is not None and ended.loss is not None:
         figure = f"accuracy {ended.accuracy:.4f}" if ended.accuracy is not None else f"loss {ended.loss:.6g}"
         best = f"best epoch {ended.best_epoch}: test {figure}; "
     print(f"{best}{ended.seconds:.1f} s; run directory {place}")

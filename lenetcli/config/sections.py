@@ -117,6 +117,8 @@ class Train(Section):
     """Leave out the last batch of an epoch when it is smaller than the others."""
     eval_batch_size: Annotated[Integer, Field(ge=1, le=2**20)] = 256
     """Samples at a time when the model is evaluated; changes speed and memory only."""
+    keep_checkpoints: Annotated[Integer, Field(ge=1, le=10**6)] = 3
+    """How many of the newest checkpoints stay on disk; the one with the best weights stays as well."""
     validation: Annotated[Number, Field(gt=0, lt=1)] | None = None
     """Share of the training data, drawn by the seed and of each class alike, that is held back: it then decides which
     epoch is best and when to stop early, and the test split is left for the end."""

@@ -13,7 +13,12 @@ from lenetcli.config.sections import Config
 
 def dump(config: Config) -> str:
     """YAML that loads as the same config, whatever the defaults of later versions are."""
-    return yaml.dump(plain(config), Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
+    return text(plain(config))
+
+
+def text(plain: dict[str, Any]) -> str:
+    """The YAML of what `plain` gave."""
+    return yaml.dump(plain, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
 
 
 def plain(config: Config) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lenetcli.autograd.inplace import assign, refuse_shared_elements
+from lenetcli.autograd.inplace import assign, check_view, refuse_shared_elements
 from lenetcli.autograd.modes import switches
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.variable import Variable
@@ -70,8 +70,7 @@ STEPS = {SELECT: Select, SLICE: Slice, UNSQUEEZE: NewDimension}
 class Index(Op):
     @staticmethod
     def forward(ctx: Any, x: Array, *, at: Subscript) -> Array:
-        ctx.at = _kept(ctx, at)
-        ctx.shape = x.shape
+        ctx.at, ctx.shape = at, x.shape
         return at.read(x)
 
     @staticmethod
@@ -81,13 +80,6 @@ class Index(Op):
             ctx.at.write(d_x, grad)
             return d_x
         return scattered(ctx.shape, _positions(ctx.at, ctx.shape), grad)
-
-
-def _kept(ctx: Op, at: Subscript) -> Subscript:
-    """The subscript for backward: index arrays are copied, so that a later change of them has no effect."""
-    if True not in ctx.needs_input_grad or at.chosen is None:
-        return at
-    return at._replace(chosen=tuple(c.copy() if isinstance(c, np.ndarray) else c for c in at.chosen))
 
 
 def _positions(at: Subscript, shape: tuple[int, ...]) -> Array:
@@ -133,7 +125,7 @@ class IndexPut(Op):
 
     @staticmethod
     def forward(ctx: Any, x: Array, values: Any, *, at: Subscript, accumulate: bool = False) -> Array:
-        ctx.at, ctx.accumulate = _kept(ctx, at), accumulate
+        ctx.at, ctx.accumulate = at, accumulate
         if not accumulate:
             y = x.copy(order="K")
             write(y, at, values)
@@ -153,7 +145,7 @@ class IndexPut(Op):
         return d_x if need_x else None, ctx.at.read(grad) if need_values else None
 
 
-class CopySlices(IndexPut):
+class SlicePut(IndexPut):
     """IndexPut through a view, under torch's name for that."""
 
     def name(self) -> str:
@@ -202,10 +194,12 @@ def set_index(input: Tensor, at: Any, value: Any) -> None:
             _check_type(input, value, subscript)
     else:
         value = number_as(value, input.array.dtype)
+    if switches.grad and input.base is not None:
+        check_view(input)
     if not switches.grad or not (input.requires_grad or (is_tensor and value.requires_grad)):
         write_in_place(input, subscript, value.array if is_tensor else value)
     elif subscript.steps:
-        assign(input, CopySlices.apply, value, at=subscript)
+        assign(input, SlicePut.apply, value, at=subscript)
     elif subscript.chosen is not None:
         assign(input, IndexPut.apply, value, at=subscript)
     else:

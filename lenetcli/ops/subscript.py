@@ -23,7 +23,7 @@ class Subscript(NamedTuple):
     """An index made ready for one shape.
 
     steps: what is done one after the other to get the view: the kind of step and NumPy's key for it.
-    chosen: NumPy's key into that view made of index arrays and `:`; None where the view itself is meant.
+    chosen: NumPy's key into that view made of index arrays (copies) and `:`; None where the view itself is meant.
     masked: one boolean mask chooses, so that every element is taken at most once.
     """
 

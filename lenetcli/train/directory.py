@@ -5,13 +5,17 @@ environment.json   versions, processor, threads, commit
 metrics.jsonl      one event a line
 model.safetensors  the best weights so far
 checkpoints/       see checkpoint.py
+lock               while a training runs; see lock.py
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
+import secrets
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,9 +24,12 @@ from typing import Any, TextIO
 import numpy as np
 
 from lenetcli import __version__
+from lenetcli.disk import check_inside, check_regular, is_temporary, sync_directory, write_atomically
 from lenetcli.errors import ConfigError, LenetError
-from lenetcli.train.checkpoint import write_durably
-from lenetcli.train.events import Event, Step
+from lenetcli.nn.module import Module
+from lenetcli.train.events import Evaluated, Event
+
+LONGEST_LINE = 1 << 16  # bytes of an event in metrics.jsonl; what is longer is none
 
 
 def create(name: str, out: Path | None = None) -> Path:
@@ -34,12 +41,12 @@ def create(name: str, out: Path | None = None) -> Path:
     """
     try:
         if out is not None:
-            if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            if out.exists() and (not out.is_dir() or any(not is_temporary(p.name) for p in out.iterdir())):
                 raise ConfigError(
                     f"--out {out}: exists and is not an empty directory; name another, or continue it with --resume {out}"
                 )
             out.mkdir(parents=True, exist_ok=True)
-            _check_writable(out)
+            sync_directory(out.absolute().parent)
             return out
         parent = Path("runs") / name
         parent.mkdir(parents=True, exist_ok=True)
@@ -50,15 +57,33 @@ def create(name: str, out: Path | None = None) -> Path:
                 (parent / f"{number:03d}").mkdir()
             except FileExistsError:
                 continue  # another training was faster
-            _check_writable(parent / f"{number:03d}")
+            sync_directory(parent)
             return parent / f"{number:03d}"
     except OSError as error:
-        raise LenetError(f"cannot make the run directory: {error}") from None
+        place = f" {error.filename}" if error.filename else ""
+        reason = error.strerror or str(error)
+        raise LenetError(f"cannot make the run directory{place}: {reason}; choose another with --out DIR") from None
 
 
-def _check_writable(path: Path) -> None:
-    if not os.access(path, os.W_OK):
-        raise LenetError(f"{path}: not writable; choose another place with --out DIR")
+def check_space(directory: Path, model: Module, keep: int) -> None:
+    """Refuses to begin where the disk cannot hold the run's checkpoints.
+
+    Args:
+        directory: where they go.
+        model: whose size decides; an optimizer keeps up to twice as much beside it.
+        keep: checkpoints that stay: beside these there are the best one and the one that is being written.
+
+    Raises:
+        LenetError: there is less room than that.
+    """
+    weights = sum(tensor.array.nbytes for tensor in model.state_dict().values())
+    needed = (keep + 2) * 3 * weights
+    free = shutil.disk_usage(directory).free
+    if free < needed:
+        raise LenetError(
+            f"{directory}: {free / 1e6:,.1f} MB free, but {keep + 2} checkpoints of this model may take "
+            f"{needed / 1e6:,.1f} MB; make room, choose another place with --out DIR, or lower train.keep_checkpoints"
+        )
 
 
 def environment() -> dict[str, Any]:
@@ -95,38 +120,74 @@ def _commit() -> str | None:
 
 
 def describe(directory: Path, config_text: str) -> None:
-    """Writes config.yaml and environment.json."""
-    write_durably(directory / "config.yaml", config_text)
-    write_durably(directory / "environment.json", json.dumps(environment(), indent=1) + "\n")
+    """Writes config.yaml and environment.json; the first of them last: a directory that has it is a run.
+
+    Raises:
+        LenetError: they cannot be written.
+    """
+    write_atomically(directory / "environment.json", (json.dumps(environment(), indent=1) + "\n").encode())
+    write_atomically(directory / "config.yaml", config_text.encode())
 
 
 class MetricsFile:
-    """Listens to a run and appends each event to metrics.jsonl.
+    """Listens to a run and appends each event to metrics.jsonl, line by line, so that a kill loses none.
 
     Args:
         last_step: where a run is resumed, events after this step are dropped first: they will happen again.
+
+    Raises:
+        LenetError: the file cannot be written.
+        DataError: it is no ordinary file, or a link that leads out of the run directory.
     """
 
     def __init__(self, directory: Path, last_step: int | None = None) -> None:
-        path = directory / "metrics.jsonl"
-        if last_step is not None and path.exists():
-            kept = [line for line in path.read_text("utf-8").splitlines() if _happened(line, last_step)]
-            path.write_text("".join(line + "\n" for line in kept), "utf-8")
-        self._file: TextIO = path.open("a", encoding="utf-8")
+        self._path = check_inside(directory, directory / "metrics.jsonl")
+        try:
+            if last_step is not None and self._path.exists():
+                self._drop_after(last_step)
+            self._file: TextIO = self._path.open("a", encoding="utf-8", buffering=1)
+        except OSError as error:
+            raise self._failure(error) from None
 
     def __call__(self, event: Event) -> None:
-        self._file.write(json.dumps(event.record()) + "\n")
-        if not isinstance(event, Step):
-            self._file.flush()
+        try:
+            self._file.write(json.dumps(event.record()) + "\n")
+            if isinstance(event, Evaluated):
+                os.fsync(self._file.fileno())  # a checkpoint follows
+        except OSError as error:
+            raise self._failure(error) from None
 
     def close(self) -> None:
-        """Writes what is left."""
-        self._file.close()
+        """Closes the file."""
+        with contextlib.suppress(OSError):  # of a line that could not be written, and was complained about
+            self._file.close()
+
+    def _drop_after(self, step: int) -> None:
+        check_regular(self._path, 1 << 40)
+        temporary = self._path.with_name(f".metrics.jsonl.{secrets.token_hex(4)}.tmp")
+        try:
+            with self._path.open("rb") as old, temporary.open("xb") as new:
+                while line := old.readline(LONGEST_LINE):
+                    if _happened(line, step):
+                        new.write(line)
+                new.flush()
+                os.fsync(new.fileno())
+            os.replace(temporary, self._path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def _failure(self, error: OSError) -> LenetError:
+        return LenetError(f"cannot write {self._path}: {error.strerror or error}")
 
 
-def _happened(line: str, last_step: int) -> bool:
+def _happened(line: bytes, last_step: int) -> bool:
+    """Whether a line is an event, whole, and of a step up to this one."""
     try:
         record = json.loads(line)
-    except ValueError:
-        return False  # a line torn by a kill
-    return isinstance(record, dict) and record.get("step", 0) <= last_step and record.get("event") != "ended"
+    except (ValueError, RecursionError):
+        return False  # torn by a kill, or no line of ours
+    if not isinstance(record, dict) or not line.endswith(b"\n"):
+        return False
+    step = record.get("step")
+    return isinstance(step, int) and step <= last_step and record.get("event") != "ended"

@@ -54,13 +54,18 @@ def diverged(run: Run, what: str, after: bool = False) -> DivergedError:
         what: the beginning of the message.
         after: it was seen after the last step; else in the one to come.
     """
-    p = run.progress
-    where = f"after step {p.step}" if after else f"at step {p.step + 1} (epoch {p.epoch + 1}, batch {p.batch + 1})"
+    where = f"after step {run.progress.step} with lr {run.lr:g}" if after else place(run)
     kept = "" if run.checkpoints is None else "; checkpoints from before are kept"
     return DivergedError(
-        f"{what} {where} with lr {run.lr:g}{kept}. "
+        f"{what} {where}{kept}. "
         "Try a smaller optimizer.lr or train.clip_grad_norm; --debug-nan names the first operation that went wrong"
     )
+
+
+def place(run: Run) -> str:
+    """Where the coming step is: "at step 12 (epoch 1, batch 12) with lr 0.1"."""
+    p = run.progress
+    return f"at step {p.step + 1} (epoch {p.epoch + 1}, batch {p.batch + 1}) with lr {run.lr:g}"
 
 
 def _suspicious(arrays: Iterable[Array]) -> bool:

@@ -69,6 +69,8 @@ def train_epoch(run: Run) -> Iterator[Event]:
         yield Step(number, p.step, step_loss, lr, samples, samples / (time.perf_counter() - step_began))
         if run.stop is not None or out_of_time(run):
             break
+        if run.save_now:
+            yield from save(run, best=False)
     if run.stop is None:
         seconds = time.perf_counter() - began
         speed = (tally.count - before) / seconds
@@ -91,6 +93,7 @@ def judge(run: Run) -> Evaluated:
 
 def save(run: Run, best: bool) -> Iterator[Event]:
     """A checkpoint of a model that is sound, where the run keeps any."""
+    run.save_now = False
     if run.checkpoints is not None:
         guard.check_weights(run)
         run.progress.seconds = run.elapsed

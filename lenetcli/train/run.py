@@ -61,6 +61,9 @@ class Run:
         max_seconds: longest time of the run.
         max_batches: batches of an epoch to use.
         stop: set by a signal: finish the step, save, end.
+        save_now: set by a signal: finish the step, save, go on.
+        config: the configuration as plain data, which checkpoints keep.
+        init_random: where the random stream of the initial weights ended.
     """
 
     model: Module
@@ -83,6 +86,9 @@ class Run:
     early_stopping: EarlyStopping | None = None
     max_seconds: float | None = None
     max_batches: int | None = None
+    save_now: bool = False
+    config: dict[str, Any] | None = None
+    init_random: dict[str, Any] | None = None
     _began: float | None = None
 
     @property

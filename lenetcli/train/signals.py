@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks the run to finish its step and save, the second ends the process at once."""
+"""Signals to a training: SIGINT (Ctrl-C) and SIGTERM end it in order, a second one at once; SIGUSR1 saves and goes on."""
 
 from __future__ import annotations
 
@@ -11,26 +11,36 @@ from types import FrameType
 from lenetcli.train.run import Run
 
 EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143}
+SAVE = "SIGUSR1"  # not on Windows
 
 
 @contextmanager
 def polite_stop(run: Run) -> Iterator[None]:
-    """Within the block SIGINT and SIGTERM set `run.stop`; the handlers from before come back after it."""
+    """Within the block, signals leave a wish with the run, which looks for one after each step.
+
+    The first SIGINT or SIGTERM sets `run.stop`, the next one raises SystemExit; SIGUSR1 sets `run.save_now`. The
+    handlers from before come back after the block. A signal that is ignored (SIGINT, under nohup or in the background of
+    a script) stays ignored. Outside the main thread nothing changes, since only that one may set handlers.
+    """
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may set handlers
+        yield
         return
-    before = {}
 
     def ask(number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
-        if run.stop is not None:
+        if name == SAVE:
+            run.save_now = True
+        elif run.stop is None:
+            run.stop = name
+        else:
             raise SystemExit(EXIT_CODES[name])
-        run.stop = name
 
+    before = {}
     try:
-        for name in EXIT_CODES:
-            number = getattr(signal, name)
-            before[number] = signal.signal(number, ask)
+        for name in (*EXIT_CODES, SAVE):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) not in (signal.SIG_IGN, None):  # None: set by C code
+                before[number] = signal.signal(number, ask)
         yield
     finally:
         for number, handler in before.items():

@@ -115,6 +115,7 @@ def test_fused_convolution_equals_its_twin(case: Any, order: str, target: str) -
             close(one, other)
 
 
+@np.errstate(all="ignore")
 @pytest.mark.parametrize("case", [(17, 2, 3, 3, 7, 6), (2, 2, 3, 3, 9, 9), (16, 1, 2, 2, 6, 6)], ids=str)
 def test_nan_infinity_and_ties_in_convolutions(case: Any, target: str) -> None:
     n, c, o, k, h, w = case

@@ -80,11 +80,12 @@ bool pack_images(const Conv& a, const ConvUnit& u, const Geometry& g, float* out
 // Whether the pixels are finite that lie beyond the last whole tile, which packing leaves out.
 bool margin_finite(const Conv& a, const ConvUnit& u, const Geometry& g) {
   const Image& x = a.x;
+  const int right = g.pixel_columns > a.pad_w ? g.pixel_columns - a.pad_w : 0;
   float nothing = 0;
   for (int c = 0; c < a.channels; c++)
     for (int h = 0; h < a.height; h++) {
       const bool below = h + a.pad_h >= g.pixel_rows;
-      for (int w = below ? 0 : g.pixel_columns - a.pad_w; w < a.width; w++) {
+      for (int w = below ? 0 : right; w < a.width; w++) {
         const float* p = x.data + u.first * x.n + c * x.c + h * x.h + w * x.w;
         for (int l = 0; l < u.count; l++) nothing += p[l * x.n] * 0;
       }

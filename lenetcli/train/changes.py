@@ -1,0 +1,88 @@
+"""What may change in a run's configuration while it is stopped: how long it goes on, and the learning rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from lenetcli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from lenetcli.train.run import Run
+
+MAY_CHANGE = ("train.epochs", "train.max_time", "optimizer.lr")
+_WITHOUT_EFFECT = ("version", "name", "train.keep_checkpoints")
+
+
+def check(then: Any, now: Any) -> None:
+    """Refuses a configuration that is not the one a checkpoint was made with.
+
+    Args:
+        then: the checkpoint's, as plain data; None where the run was not made from one.
+        now: the run's.
+
+    Raises:
+        ConfigError: they differ in more than may change; the message names the first place.
+    """
+    for path, before, after in differences(then, now):
+        if path not in MAY_CHANGE + _WITHOUT_EFFECT:
+            raise ConfigError(
+                f"{path}: was {_short(before)} when the run was saved, is {_short(after)} now: this would be another run. "
+                f"Only {', '.join(MAY_CHANGE)} may change when a run continues"
+            )
+
+
+def differences(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Places where two configurations differ, in order: path, value in one, value in the other (None where absent)."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        for key in [*a, *(k for k in b if k not in a)]:
+            yield from differences(a.get(key), b.get(key), f"{path}.{key}" if path else str(key))
+    elif isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)) and len(a) == len(b):
+        for i, (x, y) in enumerate(zip(a, b)):
+            yield from differences(x, y, f"{path}[{i}]")
+    elif type(a) is not type(b) or a != b:
+        if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
+            yield path, f"{len(a)} entries", f"{len(b)} entries"
+        else:
+            yield path, a, b
+
+
+def _short(value: Any) -> str:
+    text = "not there" if value is None else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def follow_lr(run: Run, then: Any) -> None:
+    """Goes on with another `optimizer.lr`, where the configuration has another one than when the run was saved.
+
+    The schedule goes on from where it is: rates become what they would be, had it begun from the new one.
+
+    Raises:
+        ConfigError: the scheduler does not begin from `optimizer.lr`.
+    """
+    old, new = (None if config is None else config["optimizer"].get("lr") for config in (then, run.config))
+    if old == new or old is None or new is None:
+        return
+
+    def changed(rate: Any) -> Any:
+        return new if rate == old or not old else rate * (new / old)
+
+    for group in run.optimizer.param_groups:
+        if group.get("initial_lr", old) != old:
+            name = type(run.scheduler).__name__
+            raise ConfigError(f"optimizer.lr: {name} sets the learning rate itself; it cannot change while the run goes on")
+        group["lr"] = changed(group["lr"])
+        if "initial_lr" in group:
+            group["initial_lr"] = new
+    for scheduler in _all(run.scheduler):
+        for name in ("base_lrs", "_last_lr"):
+            if hasattr(scheduler, name):
+                setattr(scheduler, name, [changed(rate) for rate in getattr(scheduler, name)])
+
+
+def _all(scheduler: Any) -> Iterator[Any]:
+    """A scheduler and those it is made of."""
+    if scheduler is not None:
+        yield scheduler
+        for part in getattr(scheduler, "_schedulers", ()):
+            yield from _all(part)
