@@ -2,7 +2,7 @@
 
     Conv2d, ReLU, MaxPool2d(2) -> ConvReluPoolBackward          Linear, ReLU -> LinearReluBackward
 
-Layers are called one by one as soon as somebody may look between them (hooks, anomaly mode, `fusion(False)`, which
+Layers are called one by one as soon as somebody may look between them (hooks, anomaly mode, `watch`, `fusion(False)`, which
 inspection uses), where a layer is a subclass or has another `forward`, where arguments are none the native kernels were
 made for, and where something does not fit, so that the layer itself raises its error.
 """
@@ -66,7 +66,8 @@ class LinearRelu(Op):
 
 def allowed() -> bool:
     """Whether runs of layers may become one op now."""
-    return switches.fusion and not switches.anomaly and kernels.twin == "native"
+    watched = switches.anomaly or switches.observers
+    return switches.fusion and not watched and kernels.twin == "native"
 
 
 def run(modules: Sequence[Module], input: Any) -> Any:
