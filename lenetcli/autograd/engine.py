@@ -87,7 +87,8 @@ def _run_node(node: Node, grads: list[Array | None], buffers: Buffers) -> None:
         if target is None or grad is None:
             continue
         if isinstance(target, AccumulateGrad) and (
-            any(g is not None and np.may_share_memory(grad, g) for g in grads)
+            not grad.flags.writeable
+            or any(g is not None and np.may_share_memory(grad, g) for g in grads)
             or any(grad is other for other in d_inputs[:position])
         ):
             grad = grad.copy(order="K")  # a leaf owns its gradient

@@ -97,7 +97,8 @@ class Mul(Op):
     @staticmethod
     @quiet
     def forward(ctx: Any, a: Any, b: Any) -> Any:
-        ctx.save(a, b)
+        need_a, need_b = ctx.needs_input_grad
+        ctx.save(a if need_b else None, b if need_a else None)
         a, b = together(a, b)
         return a * b
 

@@ -1,4 +1,4 @@
-"""Gradients at kinks and ties, one by one: the choice torch makes, as a number and, where torch is installed, from it."""
+"""Gradients at kinks and ties, one by one: the choice that torch makes, as a number and, if installed, from it."""
 
 from __future__ import annotations
 

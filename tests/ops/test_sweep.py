@@ -87,12 +87,12 @@ def test_values_types_and_gradients_equal_torch(sample: Sample, kind: type, orde
     torch = pytest.importorskip("torch")
     leaves, outs = call(sample, kind, order)
     torch_leaves, torch_outs = torch_call(torch, sample, kind)
-    tolerance = sample.tolerance if kind is np.float32 else sample.tolerance * 1e-5
     assert len(outs) == len(torch_outs)
     for out, expected in zip(outs, torch_outs):
         assert tuple(out.shape) == tuple(expected.shape)
         assert str(out.dtype) == str(expected.dtype)
         assert out.requires_grad == expected.requires_grad
+        tolerance = sample.tolerance * (1e-5 if out.dtype is lenet.float64 else 1)
         np.testing.assert_allclose(out.detach().numpy(), expected.detach().numpy(), rtol=tolerance, atol=tolerance)
     if not sample.grad:
         return
@@ -102,11 +102,12 @@ def test_values_types_and_gradients_equal_torch(sample: Sample, kind: type, orde
         assert (leaf.grad is None) == (expected.grad is None), f"gradient {i}"
         if leaf.grad is not None:
             assert leaf.grad.dtype is leaf.dtype
+            tolerance = 10 * sample.tolerance * (1e-5 if kind is np.float64 else 1)
             np.testing.assert_allclose(
                 leaf.grad.numpy(),
-                expected.grad.numpy(),
-                rtol=10 * tolerance,
-                atol=10 * tolerance,
+                expected.grad.numpy(force=True),  # torch may keep zeros as a symbol
+                rtol=tolerance,
+                atol=tolerance,
                 err_msg=f"gradient {i}",
             )
 

@@ -2,11 +2,23 @@ from math import inf
 
 import numpy as np
 
+import importlib
+from typing import Any
+
 from tests.ops.sample import Sample, integers, normal
 
 NAN = np.full((2, 4), np.nan, np.float32)
 
+
+def _linalg() -> Any:
+    return importlib.import_module("torch").linalg
+
+
 SAMPLES = [
+    Sample("chain_matmul", (normal(2, 3), normal(3, 4), normal(4, 2)), twin=lambda *m: _linalg().multi_dot(m)),
+    Sample("nn.functional.linear", (normal(5, 3), normal(4, 3), normal(4))),
+    Sample("nn.functional.linear", (normal(2, 5, 3), normal(4, 3))),
+    Sample("nn.functional.linear", (normal(3), normal(4, 3), normal(4))),
     Sample("mm", (normal(2, 3), normal(3, 4))),
     Sample("mm", (normal(2, 0), normal(0, 4))),
     Sample("mm", (integers(0, 9, 2, 3), integers(0, 9, 3, 2)), grad=False),
