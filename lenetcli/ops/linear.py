@@ -48,6 +48,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if w.ndim == 1:
         y = input.matmul(weight)
         return y if bias is None else y + bias
+    if bias is None:
+        return input.matmul(t(weight))
     rows = input.reshape(-1, x.shape[-1])
     return linear(rows, weight, bias).reshape(*x.shape[:-1], w.shape[0])
 

@@ -20,7 +20,8 @@ import lenetcli as lenet
 
 MOST_SAMPLES = 60  # of one op and type
 RANDOM = {
-    "bernoulli", "dropout", "empty", "empty_like", "new_empty", "normal", "rand", "rand_like", "randn", "randn_like", "randint",
+    "bernoulli", "dropout", "empty", "empty_like", "new_empty", "normal", "rand", "rand_like", "randn", "randn_like",
+    "randint",
     "randint_like", "randperm", "uniform", "exponential", "multinomial", "rrelu", "alpha_dropout",
     "feature_alpha_dropout", "dropout2d", "dropout3d", "dropout1d",
 }  # fmt: skip

@@ -1,9 +1,8 @@
+import importlib
 from math import inf
+from typing import Any
 
 import numpy as np
-
-import importlib
-from typing import Any
 
 from tests.ops.sample import Sample, integers, normal
 
