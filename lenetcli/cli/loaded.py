@@ -8,12 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from lenetcli import config as configuration
-from lenetcli.build import build_criterion, build_data, build_model, check_samples, load_config_of, split_data
+from lenetcli.build import (
+    build_criterion,
+    build_data,
+    build_model,
+    build_run,
+    check_samples,
+    load_config_of,
+    split_data,
+)
 from lenetcli.config import Config
 from lenetcli.data import Source
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.nn.module import Module
 from lenetcli.serialization import load as load_weights
+from lenetcli.train.checkpoint import Checkpoints
+from lenetcli.train.run import Run
 
 
 @dataclass(frozen=True)
@@ -81,12 +91,38 @@ def load_either(path: str, changes: list[str]) -> Loaded:
         ConfigError: overrides for a run directory, or neither a run nor a configuration.
     """
     if Path(path).is_dir():
-        if changes:
-            raise ConfigError(
-                f"{path} is a run directory; its configuration cannot be changed here: {' '.join(changes)}"
-            )
+        _refuse_changes(path, changes)
         return load_run(Path(path))
     return load_config(path, changes)
 
 
-__all__ = ["Loaded", "check_samples", "load_config", "load_either", "load_run"]
+def load_training(path: str, changes: list[str]) -> tuple[Config, Run]:
+    """A training, to look at: of a configuration at its beginning, of a run directory at its newest checkpoint.
+
+    Nothing of it is written.
+
+    Raises:
+        ConfigError: overrides for a run directory, or a configuration that does not work.
+        DataError: data or checkpoint missing or damaged.
+    """
+    place = Path(path)
+    if not place.is_dir():
+        config = configuration.load(path, changes)
+        return config, build_run(config)
+    _refuse_changes(path, changes)
+    config = configuration.load(str(load_config_of(place)), [])
+    run = build_run(config)
+    checkpoints = Checkpoints(place)
+    if checkpoints.exist():
+        checkpoints.look(run)
+    else:
+        run.model.load_state_dict(load_run(place).model.state_dict())
+    return config, run
+
+
+def _refuse_changes(path: str, changes: list[str]) -> None:
+    if changes:
+        raise ConfigError(f"{path} is a run directory; its configuration cannot be changed here: {' '.join(changes)}")
+
+
+__all__ = ["Loaded", "check_samples", "load_config", "load_either", "load_run", "load_training"]

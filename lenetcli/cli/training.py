@@ -3,62 +3,80 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from lenetcli import config as configuration
-from lenetcli.build import build_run, load_config_of, resolved
+from lenetcli.build import build_run, load_config_of
+from lenetcli.config.writing import text
+from lenetcli.disk import write_atomically
 from lenetcli.errors import ConfigError
 from lenetcli.report.training import Mode, listener
 from lenetcli.train import directory
+from lenetcli.train.changes import MAY_CHANGE
 from lenetcli.train.checkpoint import Checkpoints
+from lenetcli.train.events import Event
+from lenetcli.train.lock import locked
 from lenetcli.train.loop import fit
 from lenetcli.train.nan_hunt import hunting
 from lenetcli.train.run import Run
 from lenetcli.train.signals import EXIT_CODES, polite_stop
 
-CHANGEABLE = ("train.epochs", "train.max_time", "optimizer.lr")
+Also = Callable[[Event], None]
 OVER_EARLY = {
     "stopped early": "stopped early after epoch {epoch}: no improvement for train.early_stopping.patience epochs",
     "out of time": "out of time (train.max_time) after step {step}; go on with: lenet train --resume {place} train.max_time=2h",
 }
 
 
-def start_run(path: str, changes: list[str], out: Path | None, mode: Mode, debug_nan: bool = False) -> int:
-    """Trains from a configuration in a new run directory; gives the exit code."""
+def start_run(
+    path: str, changes: list[str], out: Path | None, mode: Mode, debug_nan: bool = False, also: Also | None = None
+) -> int:
+    """Trains from a configuration in a new run directory; gives the exit code.
+
+    Args:
+        also: gets each event of the run after the others.
+    """
     config = configuration.load(path, changes)
     run = build_run(config)
+    assert run.config is not None
     place = directory.create(config.name, out)
-    directory.describe(place, configuration.dump(resolved(config)))
-    run.checkpoints = Checkpoints(place)
-    return _follow(run, place, mode, False, debug_nan)
+    with locked(place):
+        directory.check_new(place)  # once more, now that nobody else may write there
+        directory.check_space(place, run.model, config.train.keep_checkpoints)
+        directory.describe(place, text(run.config))
+        run.checkpoints = Checkpoints(place, config.train.keep_checkpoints)
+        return _follow(run, place, mode, False, debug_nan, also)
 
 
-def resume_run(place: Path, changes: list[str], mode: Mode, debug_nan: bool = False) -> int:
-    """Continues a run from its newest whole checkpoint; gives the exit code.
+def resume_run(place: Path, changes: list[str], mode: Mode, debug_nan: bool = False, also: Also | None = None) -> int:
+    """Continues a run from its newest whole checkpoint; gives the exit code. Changes go into its config.yaml.
 
     Raises:
-        ConfigError: no run directory, or a change other than of CHANGEABLE.
+        ConfigError: no run directory, one where a training is running, or a change other than of MAY_CHANGE.
         DataError: no whole checkpoint.
     """
     for change in changes:
-        if change.partition("=")[0] not in CHANGEABLE:
-            names = ", ".join(CHANGEABLE)
-            raise ConfigError(f"--resume: {change}: only {names} may change when a run continues")
-    config = configuration.load(str(load_config_of(place)), changes)
-    run = build_run(config)
-    run.checkpoints = Checkpoints(place)
-    note = run.checkpoints.restore(run)
-    for change in changes:
-        if change.startswith("optimizer.lr="):
-            for group in run.optimizer.param_groups:
-                group["lr"] = config.optimizer.args["lr"]
-    print(f"resuming {place} from checkpoint {note}", file=sys.stderr)
-    return _follow(run, place, mode, True, debug_nan)
+        if change.partition("=")[0] not in MAY_CHANGE:
+            raise ConfigError(f"--resume: {change}: only {', '.join(MAY_CHANGE)} may change when a run continues")
+    path = load_config_of(place)
+    with locked(place):
+        config = configuration.load(str(path), changes)
+        run = build_run(config)
+        assert run.config is not None
+        run.checkpoints = Checkpoints(place, config.train.keep_checkpoints)
+        if run.checkpoints.exist():
+            print(f"resuming {place} from checkpoint {run.checkpoints.restore(run)}", file=sys.stderr)
+        else:
+            print(f"{place} has no checkpoint yet: starting from its beginning", file=sys.stderr)
+        if changes:
+            write_atomically(path, text(run.config).encode())
+        return _follow(run, place, mode, True, debug_nan, also)
 
 
-def _follow(run: Run, place: Path, mode: Mode, resumed: bool, debug_nan: bool) -> int:
+def _follow(run: Run, place: Path, mode: Mode, resumed: bool, debug_nan: bool, also: Also | None) -> int:
     shown = listener(mode, run.epochs, run.steps)
     kept = directory.MetricsFile(place, run.progress.step if resumed else None)
     last: Any = None
@@ -67,6 +85,8 @@ def _follow(run: Run, place: Path, mode: Mode, resumed: bool, debug_nan: bool) -
             for event in fit(run):
                 kept(event)
                 shown(event)
+                if also is not None:
+                    also(event)
                 last = event
     finally:
         shown.close()

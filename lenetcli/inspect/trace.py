@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from lenetcli._tensor import Tensor
 from lenetcli.autograd.modes import fusion
 from lenetcli.autograd.node import AccumulateGrad, Node
+from lenetcli.autograd.random import get_rng_state, set_rng_state
+from lenetcli.inspect.check import Call, calls_noted, check_call
+from lenetcli.inspect.figures import strict
+from lenetcli.inspect.nodes import ModuleCall, Notes, TracedNode, described, forward_noted, gradients_noted
 from lenetcli.nn.module import Module
 
 # what the tutorial calls the steps of the forward chain, by the node that made them
@@ -24,27 +27,6 @@ CHAIN_NAMES = {
     "NativeLayerNorm": "layer_norm",
     "NativeDropout": "dropout",
 }
-
-
-@dataclass
-class TracedNode:
-    """One node of the grad_fn graph."""
-
-    id: int
-    name: str
-    module: str  # path of the module that made it; "" outside any
-    shape: list[int]  # of its (first) output
-    next: list[int | None]  # ids of the nodes its gradients go to; None where none flows
-    parameter: str | None = None  # name, where gradients arrive at a parameter
-    grad_norm: float | None = None  # Euclidean norm of the gradient that reached it
-
-    def record(self) -> dict[str, Any]:
-        """The node as JSON holds it."""
-        found = {
-            "id": self.id, "name": self.name, "module": self.module, "shape": self.shape,
-            "next": self.next, "grad_norm": self.grad_norm,
-        }  # fmt: skip
-        return found | ({"parameter": self.parameter} if self.parameter else {})
 
 
 @dataclass
@@ -62,7 +44,12 @@ class TracedParameter:
 
 @dataclass
 class Trace:
-    """What one forward and backward pass did."""
+    """What one forward and backward pass did.
+
+    Args:
+        step: training steps made before it.
+        calls: the module calls that made the nodes.
+    """
 
     loss: float
     loss_text: str
@@ -70,47 +57,80 @@ class Trace:
     nodes: list[TracedNode]
     first_steps: list[str]
     parameters: list[TracedParameter]
+    calls: list[ModuleCall] = field(default_factory=list)
+    step: int = 0
+
+    @property
+    def failed(self) -> list[TracedNode]:
+        """Nodes whose check did not hold."""
+        return [n for n in self.nodes if n.check is not None and not n.check.ok]
 
     def record(self) -> dict[str, Any]:
-        """The trace as `trace-grad --json` prints it."""
-        return {
-            "loss": self.loss,
-            "forward": self.forward,
-            "first_steps": self.first_steps,
-            "nodes": [n.record() for n in self.nodes],
-            "parameters": [p.record() for p in self.parameters],
-        }
+        """The trace as `trace-grad --json` prints it; what is no finite number is None."""
+        found: dict[str, Any] = strict(
+            {
+                "step": self.step,
+                "loss": self.loss,
+                "forward": self.forward,
+                "first_steps": self.first_steps,
+                "nodes": [n.record() for n in self.nodes],
+                "calls": [c.record() for c in self.calls],
+                "parameters": [p.record() for p in self.parameters],
+            }
+        )
+        return found
 
 
 def trace(
-    model: Module, criterion: Module, inputs: Tensor, targets: Tensor, shown: list[str], set_to_none: bool = True
-) -> Trace:
+    model: Module, criterion: Module, inputs: Tensor, targets: Tensor, shown: list[str], set_to_none: bool = True,
+    *, check: bool = False, histograms: bool = False, step: int = 0,
+) -> Trace:  # fmt: skip
     """Runs zero_grad, forward, loss and backward, and notes everything on the way.
+
+    Afterwards gradients are as backward left them; buffers and random numbers are as before.
 
     Args:
         shown: names of the parameters whose gradients are kept before and after.
         set_to_none: what zero_grad leaves: None, or zeros.
+        check: compare each node's backward with differences, too.
+        histograms: make histograms of values and gradients.
+        step: training steps made before, to be noted.
     """
     model.zero_grad(set_to_none)
     parameters = dict(model.named_parameters())
     before = {name: _values(parameters[name].grad) for name in shown}
-    with fusion(False):
-        loss = criterion(model(inputs), targets)
-    assert loss.grad_fn is not None, "a loss of a model with trainable parameters has a graph"
-    order = topological(loss.grad_fn)
-    names = {id(p): name for name, p in parameters.items()}
-    nodes = _describe(order, names)
-    text = repr(loss)
-    handles = [node.register_prehook(_note_norm(nodes[i])) for i, node in enumerate(order)]
-    steps = first_steps(loss.grad_fn)
-    chain = forward_chain(order, type(criterion).__name__)
-    try:
-        loss.backward()
-    finally:
-        for handle in handles:
-            handle.remove()
+    notes, ran = Notes(), dict[Node, Call]()
+    with undisturbed(model):
+        with fusion(False), forward_noted(notes, histograms), calls_noted(ran) if check else nullcontext():
+            loss = criterion(model(inputs), targets)
+        assert loss.grad_fn is not None, "a loss of a model with trainable parameters has a graph"
+        order = topological(loss.grad_fn)
+        names = {id(p): name for name, p in parameters.items()}
+        nodes, calls = described(order, notes, names, histograms)
+        text = repr(loss)
+        steps = first_steps(loss.grad_fn)
+        chain = forward_chain(order, type(criterion).__name__)
+        with gradients_noted(order, nodes, histograms):
+            loss.backward()
+    for node, traced in zip(order, nodes):
+        if node in ran:
+            traced.check = check_call(ran[node])
     after = [TracedParameter(name, before[name], _values(parameters[name].grad)) for name in shown]
-    return Trace(loss.item(), text, chain, nodes, steps, after)
+    return Trace(loss.item(), text, chain, nodes, steps, after, calls, step)
+
+
+@contextmanager
+def undisturbed(model: Module) -> Iterator[None]:
+    """Puts the model's buffers (running means) and the state of random numbers back after the block."""
+    state = get_rng_state()
+    kept = [(buffer, buffer.array, buffer.array.copy()) for buffer in model.buffers()]
+    try:
+        yield
+    finally:
+        for buffer, array, values in kept:
+            array[...] = values
+            buffer.array = array
+        set_rng_state(state)
 
 
 def topological(root: Node) -> list[Node]:
@@ -151,34 +171,6 @@ def forward_chain(order: list[Node], criterion: str) -> list[str]:
             continue
         chain.append(CHAIN_NAMES.get(name, name.lower()))
     return [*chain, criterion, "loss"]
-
-
-def _describe(order: list[Node], parameters: dict[int, str]) -> list[TracedNode]:
-    numbers = {node: i for i, node in enumerate(order)}
-    paths: dict[tuple[int, int], str] = {}
-    described = []
-    for node in order:
-        path = ""
-        if node.scope is not None:
-            key = (id(node.scope[0]), id(node.scope[1]))
-            if key not in paths:
-                paths[key] = node.metadata.get("module", "")
-            path = paths[key]
-        below = [None if target is None else numbers[target] for target, _ in node.next_functions]
-        traced = TracedNode(numbers[node], node.name(), path, list(node.outputs[0][0]), below)
-        if isinstance(node, AccumulateGrad):
-            traced.parameter = parameters.get(id(node.variable))
-            traced.module = (traced.parameter or "").rpartition(".")[0]
-        described.append(traced)
-    return described
-
-
-def _note_norm(traced: TracedNode) -> Callable[[Any], None]:
-    def note(grads: Any) -> None:
-        squares = [float(np.square(g.array, dtype=np.float64).sum()) for g in grads if g is not None]
-        traced.grad_norm = float(np.sqrt(sum(squares)))
-
-    return note
 
 
 def _values(grad: Tensor | None) -> Any:

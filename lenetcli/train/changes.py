@@ -27,8 +27,8 @@ def check(then: Any, now: Any) -> None:
     for path, before, after in differences(then, now):
         if path not in MAY_CHANGE + _WITHOUT_EFFECT:
             raise ConfigError(
-                f"{path}: was {_short(before)} when the run was saved, is {_short(after)} now: this would be another run. "
-                f"Only {', '.join(MAY_CHANGE)} may change when a run continues"
+                f"{path}: was {_short(before)} when the run was saved, is {_short(after)} now: that is another run; "
+                f"only {', '.join(MAY_CHANGE)} may change when a run continues"
             )
 
 
@@ -70,7 +70,9 @@ def follow_lr(run: Run, then: Any) -> None:
     for group in run.optimizer.param_groups:
         if group.get("initial_lr", old) != old:
             name = type(run.scheduler).__name__
-            raise ConfigError(f"optimizer.lr: {name} sets the learning rate itself; it cannot change while the run goes on")
+            raise ConfigError(
+                f"optimizer.lr: cannot change when this run continues: {name} sets the learning rate itself"
+            )
         group["lr"] = changed(group["lr"])
         if "initial_lr" in group:
             group["initial_lr"] = new

@@ -134,6 +134,10 @@ class Checkpoints:
             f"When that is mended, continue with: lenet train --resume {self.directory}"
         )
 
+    def exist(self) -> bool:
+        """Whether there is any, whole or damaged."""
+        return bool(self._found())
+
     def names(self) -> list[str]:
         """Names of the checkpoints, oldest first."""
         return [name for name in self._found() if name.isdigit()]
@@ -193,6 +197,23 @@ class Checkpoints:
                 raise LenetError(f"cannot write to {self.directory}: {error.strerror or error}") from None
             return "; ".join([name, *problems])
         raise DataError("; ".join([f"{self.directory}: no whole checkpoint to resume from", *problems]))
+
+    def look(self, run: Run) -> str:
+        """Puts the run to its newest whole checkpoint without changing anything on disk; gives the checkpoint's name.
+
+        Raises:
+            DataError: there is no whole checkpoint.
+            ConfigError: the run's configuration is another than the checkpoint's.
+        """
+        problems = []
+        for name in reversed(self._found()):
+            try:
+                self._restore(run, self.root / name)
+            except DataError as error:
+                problems.append(str(error))
+                continue
+            return name
+        raise DataError("; ".join([f"{self.directory}: no whole checkpoint", *problems]))
 
     def _restore(self, run: Run, path: Path) -> dict[str, Any]:
         weights = sum(tensor.array.nbytes for tensor in run.model.state_dict().values())
@@ -292,7 +313,8 @@ def _apply(run: Run, path: Path, state: dict[str, Any]) -> None:
     check_kind(own, optimizer["param_groups"], "optimizer")
     if [group["params"] for group in own] != [group["params"] for group in optimizer["param_groups"]]:
         raise ValueError("optimizer: other parameters")
-    check_kind(None if run.scheduler is None else plain_state(run.scheduler.state_dict()), state["scheduler"], "scheduler")
+    scheduler = None if run.scheduler is None else plain_state(run.scheduler.state_dict())
+    check_kind(scheduler, state["scheduler"], "scheduler")
     seed = state["random"]["shuffle"]["seed"]
     check_kind(0, seed, "random.shuffle.seed")
     best = state["best"]

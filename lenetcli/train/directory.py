@@ -27,6 +27,7 @@ from lenetcli import __version__
 from lenetcli.disk import check_inside, check_regular, is_temporary, sync_directory, write_atomically
 from lenetcli.errors import ConfigError, LenetError
 from lenetcli.nn.module import Module
+from lenetcli.train import lock
 from lenetcli.train.events import Evaluated, Event
 
 LONGEST_LINE = 1 << 16  # bytes of an event in metrics.jsonl; what is longer is none
@@ -41,10 +42,8 @@ def create(name: str, out: Path | None = None) -> Path:
     """
     try:
         if out is not None:
-            if out.exists() and (not out.is_dir() or any(not is_temporary(p.name) for p in out.iterdir())):
-                raise ConfigError(
-                    f"--out {out}: exists and is not an empty directory; name another, or continue it with --resume {out}"
-                )
+            if out.exists():
+                check_new(out)
             out.mkdir(parents=True, exist_ok=True)
             sync_directory(out.absolute().parent)
             return out
@@ -63,6 +62,19 @@ def create(name: str, out: Path | None = None) -> Path:
         place = f" {error.filename}" if error.filename else ""
         reason = error.strerror or str(error)
         raise LenetError(f"cannot make the run directory{place}: {reason}; choose another with --out DIR") from None
+
+
+def check_new(directory: Path) -> None:
+    """Refuses a directory that holds more than what a training leaves that was killed before it began.
+
+    Raises:
+        ConfigError: it holds files, or is no directory.
+    """
+    if not directory.is_dir() or any(p.name != lock.NAME and not is_temporary(p.name) for p in directory.iterdir()):
+        raise ConfigError(
+            f"{directory}: exists and is not an empty directory; name another with --out, or continue it with "
+            f"--resume {directory}"
+        )
 
 
 def check_space(directory: Path, model: Module, keep: int) -> None:

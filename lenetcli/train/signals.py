@@ -1,4 +1,4 @@
-"""Signals to a training: SIGINT (Ctrl-C) and SIGTERM end it in order, a second one at once; SIGUSR1 saves and goes on."""
+"""SIGINT (Ctrl-C) and SIGTERM end a training in order, a second one ends it at once; SIGUSR1 saves and goes on."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def polite_stop(run: Run) -> Iterator[None]:
     """Within the block, signals leave a wish with the run, which looks for one after each step.
 
     The first SIGINT or SIGTERM sets `run.stop`, the next one raises SystemExit; SIGUSR1 sets `run.save_now`. The
-    handlers from before come back after the block. A signal that is ignored (SIGINT, under nohup or in the background of
-    a script) stays ignored. Outside the main thread nothing changes, since only that one may set handlers.
+    handlers from before come back after the block. A signal that is ignored (SIGINT, in the background of a script)
+    stays ignored. Outside the main thread nothing changes, since only that one may set handlers.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

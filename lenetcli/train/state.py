@@ -53,7 +53,8 @@ def decode(text: bytes) -> dict[str, Any]:
         raise ValueError("nested too deep") from None
     except UnicodeDecodeError:
         raise ValueError("not UTF-8 text") from None
-    return _revived(state)  # type: ignore[no-any-return]  # a dictionary stays one
+    revived: dict[str, Any] = _revived(state)
+    return revived
 
 
 def plain_state(state: Mapping[str, Any]) -> Any:

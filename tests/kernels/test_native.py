@@ -217,7 +217,20 @@ def test_log_softmax_equals_its_twin(n: int, classes: int, target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "shape", [(8, 8, 8), (17, 33, 65), (120, 84, 64), (64, 1, 64), (13, 500, 31), (300, 20, 9)], ids=str
+    "shape",
+    [
+        (1, 576, 120),
+        (3, 100, 33),
+        (7, 20, 5),
+        (9, 50, 1),
+        (8, 8, 8),
+        (17, 33, 65),
+        (120, 84, 64),
+        (64, 1, 64),
+        (13, 500, 31),
+        (300, 20, 9),
+    ],
+    ids=str,
 )
 @pytest.mark.parametrize("orders", [(a, b) for a in ("C", "F", "S") for b in ("C", "F", "S")], ids=str)
 def test_product_equals_its_twin(shape: tuple[int, int, int], orders: tuple[str, str], target: str) -> None:

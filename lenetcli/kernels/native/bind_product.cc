@@ -3,6 +3,27 @@
 
 namespace {
 
+// The transposed product: C' = B' A'.
+void transpose(Product& p) {
+  std::swap(p.m, p.n);
+  std::swap(p.a, p.b);
+  std::swap(p.a_row, p.b_col);
+  std::swap(p.a_col, p.b_row);
+  std::swap(p.c_row, p.c_col);
+  p.bias_columns = !p.bias_columns;
+}
+
+// Turns a product so that the kernels take it: few rows where there are few rows or columns, else neighbouring columns.
+void turn(Product& p) {
+  const bool turned = p.n < p.m;
+  if (turned) transpose(p);
+  p.few = p.m < FEW && p.m > 0 && (p.b_row == 1 || p.b_col == 1);
+  if (p.few) return;
+  if (turned) transpose(p);
+  if (p.c_col != 1) transpose(p);
+  check(p.c_col == 1 && !(p.bias && p.bias_columns), "result order");
+}
+
 size_t products_scratch(const Product* products, int count) {
   size_t need = 0;
   for (int i = 0; i < count; i++) need += rounded(kernels->product_scratch(products[i]));
@@ -34,14 +55,8 @@ void product(Array<const float, 2> a, Array<const float, 2> b, Array<float, 2> c
   p.m = c.shape(0), p.n = c.shape(1), p.k = a.shape(1), p.c = c.data();
   p.a = a.data(), p.a_row = a.stride(0), p.a_col = a.stride(1);
   p.b = b.data(), p.b_row = b.stride(0), p.b_col = b.stride(1);
-  p.c_row = c.stride(0);
-  if (c.stride(1) != 1) {  // c' = b' a'
-    check(c.stride(0) == 1, "result order");
-    std::swap(p.m, p.n);
-    p.a = b.data(), p.a_row = b.stride(1), p.a_col = b.stride(0);
-    p.b = a.data(), p.b_row = a.stride(1), p.b_col = a.stride(0);
-    p.c_row = c.stride(1);
-  }
+  p.c_row = c.stride(0), p.c_col = c.stride(1);
+  turn(p);
   nb::gil_scoped_release released;
   run_products(&p, 1, scratch(products_scratch(&p, 1)));
 }
@@ -51,12 +66,12 @@ void linear(Array<const float, 2> x, Array<const float, 2> weight, optional<Dens
             Array<float, 2> y) {
   check(x.shape(1) == weight.shape(1) && y.shape(0) == x.shape(0) && y.shape(1) == weight.shape(0), "linear shapes");
   check(!bias || bias->shape(0) == weight.shape(0), "bias shape");
-  check(y.stride(0) == 1 || y.shape(0) == 1, "output order");
   Product p = {};
   p.m = weight.shape(0), p.n = x.shape(0), p.k = x.shape(1);
   p.a = weight.data(), p.a_row = weight.stride(0), p.a_col = weight.stride(1);
   p.b = x.data(), p.b_row = x.stride(1), p.b_col = x.stride(0);
-  p.c = y.data(), p.c_row = y.stride(1), p.bias = bias ? bias->data() : nullptr, p.relu = relu;
+  p.c = y.data(), p.c_row = y.stride(1), p.c_col = y.stride(0), p.bias = bias ? bias->data() : nullptr, p.relu = relu;
+  turn(p);
   nb::gil_scoped_release released;
   run_products(&p, 1, scratch(products_scratch(&p, 1)));
 }
@@ -69,45 +84,36 @@ void linear_backward(Array<const float, 2> grad, Array<const float, 2> x, Array<
   check((int)weight.shape(1) == in && (int)grad.shape(0) == batch && (int)grad.shape(1) == out, "linear shapes");
   check(!y || ((int)y->shape(0) == batch && (int)y->shape(1) == out), "output shape");
   check(!d_x || ((int)d_x->shape(0) == batch && (int)d_x->shape(1) == in), "input shape");
-  check(!d_x || batch == 1 || d_x->stride(0) == 1, "input order");
   check(!d_weight || ((int)d_weight->shape(0) == out && (int)d_weight->shape(1) == in), "weight shape");
   check(!d_bias || (int)d_bias->shape(0) == out, "bias shape");
-  const float* from = grad.data();
-  int64_t g_n = grad.stride(0), g_o = grad.stride(1);
-  const float* seen = y ? y->data() : nullptr;
-  int64_t y_n = y ? y->stride(0) : 0, y_o = y ? y->stride(1) : 0;
-
-  nb::gil_scoped_release released;
+  Rows rows = {batch, grad.data(), y ? y->data() : nullptr, grad.stride(1), grad.stride(0), y ? y->stride(1) : 0,
+               y ? y->stride(0) : 0, nullptr, d_bias ? d_bias->data() : nullptr};
   Product products[2] = {};
   int count = 0;
+  // the gradient as an operand, (O, N) in row order, has its place in memory (null here) from `scratch` below
   if (d_x) {  // (I, N) = weight' grad'
     Product& p = products[count++];
     p.m = in, p.n = batch, p.k = out;
     p.a = weight.data(), p.a_row = weight.stride(1), p.a_col = weight.stride(0);
-    p.c = d_x->data(), p.c_row = d_x->stride(1);
+    p.b_row = batch, p.b_col = 1;
+    p.c = d_x->data(), p.c_row = d_x->stride(1), p.c_col = d_x->stride(0);
+    turn(p);
   }
   if (d_weight) {  // (O, I) = grad' x
     Product& p = products[count++];
     p.m = out, p.n = in, p.k = batch;
+    p.a_row = batch, p.a_col = 1;
     p.b = x.data(), p.b_row = x.stride(0), p.b_col = x.stride(1);
-    p.c = d_weight->data(), p.c_row = in;
+    p.c = d_weight->data(), p.c_row = in, p.c_col = 1;
+    turn(p);
   }
-  const size_t room = y || d_bias ? rounded((size_t)out * batch) : 0;
-  float* memory = scratch(room + products_scratch(products, count));
-  if (room) {  // masked, and in the order the products like best
-    Rows rows = {batch, from, seen, g_o, g_n, y_o, y_n, memory, d_bias ? d_bias->data() : nullptr};
-    auto item = [&](int i, int) { kernels->masked_rows(rows, i * 8, std::min(i * 8 + 8, out)); };
-    spread((out + 7) / 8, room, item);
-    from = memory, g_n = 1, g_o = batch;
-  }
-  for (int i = 0; i < count; i++) {
-    Product& p = products[i];
-    if (d_x && i == 0)
-      p.b = from, p.b_row = g_o, p.b_col = g_n;
-    else
-      p.a = from, p.a_row = g_o, p.a_col = g_n;
-  }
-  run_products(products, count, memory + room);
+  nb::gil_scoped_release released;
+  const size_t room = rounded((size_t)out * batch);
+  rows.d = scratch(room + products_scratch(products, count));
+  for (int i = 0; i < count; i++) (products[i].a ? products[i].b : products[i].a) = rows.d;
+  auto item = [&](int i, int) { kernels->masked_rows(rows, i * 8, std::min(i * 8 + 8, out)); };
+  spread((out + 7) / 8, room, item);
+  run_products(products, count, rows.d + room);
 }
 
 }  // namespace

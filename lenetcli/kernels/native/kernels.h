@@ -29,17 +29,20 @@ struct ConvUnit {
   bool patches;  // lanes hold neighbouring tiles of one image instead of neighbouring images
 };
 
-// C = A B, see product.h. Strides in floats; the columns of C are neighbours.
+// C = A B, see product.h. Strides in floats; the columns of C are neighbours unless `few`.
 struct Product {
   int m, n, k;
   const float *a, *b;
   int64_t a_row, a_col, b_row, b_col;
   float* c;
-  int64_t c_row;
-  const float* bias;  // (M,) or null
-  bool relu;
-  float* packed;  // room for B, product_scratch floats
+  int64_t c_row, c_col;
+  const float* bias;  // (M,), or with `bias_columns` (N,), or null
+  bool bias_columns, relu;
+  bool few;       // less than FEW rows, and a B with neighbouring rows or columns, which is read where it lies
+  float* packed;  // room for B (for A where there are few rows), product_scratch floats
 };
+
+constexpr int FEW = 8;
 
 // Stochastic gradient descent, and Adam; see step.h.
 struct Sgd {

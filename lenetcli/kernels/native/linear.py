@@ -11,8 +11,7 @@ from lenetcli.kernels.native import _native
 __all__ = ["linear_relu", "linear_relu_backward", "product", "rows_product"]
 
 FLOAT = np.dtype(np.float32)
-FEW = 8  # rows or columns below which BLAS's matrix-vector products are faster
-SMALL = 4096  # multiply-adds below which a call costs more than the work
+SMALL = 512  # multiply-adds below which NumPy's call costs less
 
 
 def _takes(*arrays: Array) -> bool:
@@ -40,12 +39,12 @@ def rows_product(a: Array, b: Array) -> Array:
 
 def _pays(a: Array, b: Array) -> bool:
     (n, k), m = a.shape, b.shape[1]
-    return n >= FEW and m >= FEW and n * k * m >= SMALL and _takes(a, b)
+    return n * k * m >= SMALL and _takes(a, b)
 
 
 def linear_relu(x: Array, weight: Array, bias: Array | None) -> Array:
     """As lenetcli.kernels.linear.linear_relu; the result is batch-last."""
-    if len(x) < FEW or not _takes(x, weight):
+    if not x.size or not _takes(x, weight):
         return reference.linear_relu(x, weight, bias)
     y = np.empty((len(weight), len(x)), FLOAT).T
     _native.linear(x, weight, None if bias is None else np.ascontiguousarray(bias), True, y)
@@ -56,7 +55,7 @@ def linear_relu_backward(
     grad: Array, x: Array, weight: Array, y: Array, need_x: bool
 ) -> tuple[Array | None, Array, Array]:
     """As lenetcli.kernels.linear.linear_relu_backward."""
-    if len(x) < FEW or not _takes(grad, x, weight, y):
+    if not x.size or not _takes(grad, x, weight, y):
         return reference.linear_relu_backward(grad, x, weight, y, need_x)
     d_x = np.empty((x.shape[1], len(x)), FLOAT).T if need_x else None
     d_weight, d_bias = np.empty(weight.shape, FLOAT), np.empty(len(weight), FLOAT)

@@ -34,7 +34,7 @@ INLINE void transpose_four(const float* from, int64_t step, float* to, int64_t t
 }
 
 // Panel number `panel` of B -> (K, PANEL).
-void product_pack(const Product& p, int panel) {
+void pack_panel(const Product& p, int panel) {
   const int64_t first = (int64_t)panel * PANEL;
   const int count = p.n - first < PANEL ? p.n - first : PANEL;
   const float* from = p.b + first * p.b_col;
@@ -107,14 +107,101 @@ void some_rows_product(int rows, const Product& p, int i, int panel, int end) {
   if constexpr (R > 1) some_rows_product<R - 1>(rows, p, i, panel, end);
 }
 
-int product_units(const Product& p) { return ((p.m + ROWS - 1) / ROWS) * ((panels(p) + PANELS - 1) / PANELS); }
+// Few rows ------------------------------------------------------------------------------------------------------------
+//
+// With a batch of a few images, M is small and B, the weight, is read once: packing it would cost more than the product.
+// Where the columns of B are contiguous, results are dot products; where its rows are, they are sums of rows.
+
+constexpr int STRIP = 8 * L;  // columns of one unit
+
+INLINE void finish_few(const Product& p, int i, int j, float y) {
+  if (p.bias) y += p.bias[p.bias_columns ? j : i];
+  if (p.relu) y = y <= 0 ? 0 : y;
+  p.c[i * p.c_row + j * p.c_col] = y;
+}
+
+// C columns of dot products between the rows of packed A and R columns of B.
+template <int M, int R>
+INLINE void dots(const Product& p, int j) {
+  Vec sums[R][M];
+  for (int r = 0; r < R; r++)
+    for (int i = 0; i < M; i++) sums[r][i] = (Vec){};
+  const float* b = p.b + j * p.b_col;
+  int k = 0;
+  for (; k + L <= p.k; k += L)
+    for (int r = 0; r < R; r++) {
+      Vec w = load(b + r * p.b_col + k);
+      for (int i = 0; i < M; i++) sums[r][i] += w * load(p.packed + i * p.k + k);
+    }
+  for (int r = 0; r < R; r++)
+    for (int i = 0; i < M; i++) {
+      float rest = 0;
+      for (int l = k; l < p.k; l++) rest += b[r * p.b_col + l] * p.packed[i * p.k + l];
+      finish_few(p, i, j + r, sum(sums[r][i]) + rest);
+    }
+}
+
+// V vectors of columns as sums of rows of B.
+template <int M, int V>
+INLINE void row_sums(const Product& p, int j, int count) {
+  Vec sums[M][V];
+  for (int i = 0; i < M; i++)
+    for (int v = 0; v < V; v++) sums[i][v] = (Vec){};
+  const float* b = p.b + j;
+  for (int k = 0; k < p.k; k++, b += p.b_row) {
+    Vec line[V];
+    for (int v = 0; v < V; v++) line[v] = count == V * L ? load(b + v * L) : load_some(b, 1, count);
+    for (int i = 0; i < M; i++) {
+      Vec f = splat(p.packed[i * p.k + k]);
+      for (int v = 0; v < V; v++) sums[i][v] += f * line[v];
+    }
+  }
+  for (int i = 0; i < M; i++)
+    for (int l = 0; l < count; l++) finish_few(p, i, j + l, sums[i][l / L][l % L]);
+}
+
+template <int M>
+void few_rows(const Product& p, int from, int to) {
+  int j = from;
+  if (p.b_row == 1) {
+    constexpr int R = M <= 2 ? 4 : M <= 4 && MANY_REGISTERS ? 4 : 2;
+    for (; j + R <= to; j += R) dots<M, R>(p, j);
+    for (; j < to; j++) dots<M, 1>(p, j);
+    return;
+  }
+  constexpr int V = MANY_REGISTERS ? (M <= 3 ? 8 : M <= 6 ? 4 : 2) : (M <= 1 ? 8 : M <= 3 ? 4 : M <= 6 ? 2 : 1);
+  for (; j + V * L <= to; j += V * L) row_sums<M, V>(p, j, V * L);
+  for (; j < to; j += L) row_sums<M, 1>(p, j, to - j < L ? to - j : L);
+}
+
+template <int M>
+void some_few_rows(const Product& p, int from, int to) {
+  if (p.m == M) return few_rows<M>(p, from, to);
+  if constexpr (M > 1) some_few_rows<M - 1>(p, from, to);
+}
+
+// Units ---------------------------------------------------------------------------------------------------------------
+
+int product_panels(const Product& p) { return p.few ? 1 : panels(p); }
+
+void product_pack(const Product& p, int panel) {
+  if (!p.few) return pack_panel(p, panel);
+  for (int i = 0; i < p.m; i++)
+    for (int k = 0; k < p.k; k++) p.packed[(int64_t)i * p.k + k] = p.a[i * p.a_row + k * p.a_col];
+}
+
+int product_units(const Product& p) {
+  if (p.few) return (p.n + STRIP - 1) / STRIP;
+  return ((p.m + ROWS - 1) / ROWS) * ((panels(p) + PANELS - 1) / PANELS);
+}
 
 void product_unit(const Product& p, int unit) {
+  if (p.few) return some_few_rows<FEW - 1>(p, unit * STRIP, p.n < (unit + 1) * STRIP ? p.n : (unit + 1) * STRIP);
   const int tiles = (p.m + ROWS - 1) / ROWS, i = unit % tiles * ROWS, panel = unit / tiles * PANELS;
   const int end = panel + PANELS < panels(p) ? panel + PANELS : panels(p);
   some_rows_product<ROWS>(p.m - i < ROWS ? p.m - i : ROWS, p, i, panel, end);
 }
 
-size_t product_scratch(const Product& p) { return (size_t)panels(p) * PANEL * p.k; }
+size_t product_scratch(const Product& p) { return p.few ? (size_t)p.m * p.k : (size_t)panels(p) * PANEL * p.k; }
 
 }  // namespace

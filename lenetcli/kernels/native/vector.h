@@ -65,12 +65,18 @@ INLINE void store_some(float* p, int64_t step, int count, Vec v) {
 INLINE Mask load_bytes(const uint8_t* p) { return __builtin_convertvector(*(const LooseBytes*)p, Mask); }
 INLINE void store_bytes(uint8_t* p, Mask m) { *(LooseBytes*)p = __builtin_convertvector(m, Bytes); }
 
-INLINE float sum(Vec v) {  // in halves: the order does not depend on anything but the width
-  float lanes[L];
-  store(lanes, v);
-  for (int half = L / 2; half; half /= 2)
-    for (int l = 0; l < half; l++) lanes[l] += lanes[l + half];
-  return lanes[0];
+INLINE float sum(Vec v) {  // in halves
+  typedef float Four __attribute__((vector_size(16)));
+#if LENET_LANES == 16
+  typedef float Eight __attribute__((vector_size(32)));
+  Eight e = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) + __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+  Four f = __builtin_shufflevector(e, e, 0, 1, 2, 3) + __builtin_shufflevector(e, e, 4, 5, 6, 7);
+#elif LENET_LANES == 8
+  Four f = __builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7);
+#else
+  Four f = v;
+#endif
+  return (f[0] + f[2]) + (f[1] + f[3]);
 }
 
 template <int N>
