@@ -1,4 +1,4 @@
-"""torch's own operator database run against this package: `python -m tests.ops.op_db [NAME ...]` prints the counts.
+"""torch's operator database: `python -m tests.torch_databases.operators [--reference] [NAME ...]` prints the counts.
 
 Every sample of every op whose name the package offers (as function or method) is run forward, backward and in place.
 An outcome is "equal", "refused" (NotImplementedError or TypeError) or says what is wrong.
@@ -10,13 +10,13 @@ import contextlib
 import itertools
 import sys
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 import numpy as np
 
 import lenetcli as lenet
+from tests.torch_databases.outcome import TOLERANCE, Measure, Row, show
 
 MOST_SAMPLES = 60  # of one op and type
 RANDOM = {
@@ -82,27 +82,8 @@ def tensors(result: Any) -> list[Any]:
     return list(result) if isinstance(result, (tuple, list)) else [result]
 
 
-def difference(got: Any, wanted: Any, tolerance: float) -> str | None:
-    """What differs between our tensor (or number) and torch's."""
-    import torch
-
-    if not isinstance(wanted, torch.Tensor):
-        return None if got == wanted else f"got {got!r}, wanted {wanted!r}"
-    if not isinstance(got, lenet.Tensor):
-        return f"got {type(got).__name__}, wanted a tensor"
-    if tuple(got.shape) != tuple(wanted.shape):
-        return f"shape {tuple(got.shape)}, wanted {tuple(wanted.shape)}"
-    if str(got.dtype) != str(wanted.dtype):
-        return f"dtype {got.dtype}, wanted {wanted.dtype}"
-    ours, theirs = got.detach().numpy(), wanted.numpy(force=True)
-    if np.allclose(ours, theirs, rtol=tolerance, atol=tolerance, equal_nan=True):
-        return None
-    where = ~np.isclose(ours, theirs, rtol=tolerance, atol=tolerance, equal_nan=True)
-    return f"values {ours[where][:3]}, wanted {theirs[where][:3]}"
-
-
-def outcome(op: Any, sample: Any, tolerance: float, in_place: bool = False) -> str | None:
-    """The outcome of one sample; None where torch itself refuses it."""
+def outcome(op: Any, sample: Any, values: Measure, slopes: Measure, in_place: bool = False) -> str | None:
+    """The outcome of one sample; None where torch itself refuses it. Differences are noted in the two measures."""
     import torch
 
     leaves: list[tuple[Any, Any]] = []
@@ -132,13 +113,13 @@ def outcome(op: Any, sample: Any, tolerance: float, in_place: bool = False) -> s
     if random:
         return "equal" if all(tuple(g.shape) == tuple(e.shape) for g, e in zip(got, expected)) else "wrong: shapes"
     for number, (g, e) in enumerate(zip(got, expected)):
-        problem = difference(g, e, tolerance)
+        problem = values.problem(g, e)
         if problem:
             return f"wrong: result {number}: {problem}"
-    return gradients(op, got, expected, leaves, 10 * tolerance)
+    return gradients(op, got, expected, leaves, slopes)
 
 
-def gradients(op: Any, got: list[Any], expected: list[Any], leaves: list[tuple[Any, Any]], tolerance: float) -> str:
+def gradients(op: Any, got: list[Any], expected: list[Any], leaves: list[tuple[Any, Any]], slopes: Measure) -> str:
     """The outcome of backward with fixed gradients."""
     import torch
 
@@ -165,7 +146,7 @@ def gradients(op: Any, got: list[Any], expected: list[Any], leaves: list[tuple[A
             if (grad is None or not grad.any()) and (ours.grad is None or not ours.grad.numpy().any()):
                 continue
             return f"wrong: gradient {number}: got {ours.grad}, wanted {grad}"
-        problem = difference(ours.grad, grad, tolerance)
+        problem = slopes.problem(ours.grad, grad)
         if problem:
             return f"wrong: gradient {number}: {problem}"
     return "equal"
@@ -191,49 +172,38 @@ def detached(value: Any) -> Any:
     return {k: detached(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
-def outcomes(op: Any, kind: str, reference: bool = False) -> Iterator[tuple[str, str]]:
-    """(outcome, the sample in words) for samples of one op in "float32" or "float64"."""
+def row(op: Any, reference: bool = False) -> Row:
+    """All samples of one op, in float32 and float64."""
     import torch
 
-    dtype = getattr(torch, kind)
-    if dtype not in op.supported_dtypes("cpu"):
-        return
-    tolerance = 2e-5 if kind == "float32" else 1e-9
-    torch.manual_seed(0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for sample in samples(op, dtype, reference):
-            words = f"{op.name} {op.variant_test_name} {kind}: {sample.summary()}"
-            found = outcome(op, sample, tolerance)
-            if found is not None:
-                yield found, words
-            if op.get_inplace() is not None and hasattr(lenet.Tensor, op.name + "_") and not sample.broadcasts_input:
-                found = outcome(op, sample, tolerance, in_place=True)
-                if found is not None:
-                    yield found, "in place: " + words
-
-
-def main(names: list[str]) -> None:
-    reference = "--reference" in names
-    names = [n for n in names if n != "--reference"]
-    total: Counter[str] = Counter()
-    for op in offered_ops():
-        if names and op.name not in names:
+    found = Row(f"{op.name} {op.variant_test_name}".strip())
+    for kind, tolerance in TOLERANCE.items():
+        dtype = getattr(torch, kind)
+        if dtype not in op.supported_dtypes("cpu"):
             continue
-        counts: Counter[str] = Counter()
-        shown: set[str] = set()
-        for kind in ("float32", "float64"):
-            for found, words in outcomes(op, kind, reference):
-                word = found.partition(":")[0]
-                counts[word] += 1
-                if word != "equal" and found not in shown and len(shown) < 4:
-                    shown.add(found)
-                    print(f"  {found[:230]}\n      {words[:300]}")
-        total += counts
-        if names or counts["equal"] != counts.total():
-            print(f"{op.name} {op.variant_test_name}", dict(counts), flush=True)
-    print("total", dict(total))
+        torch.manual_seed(0)
+        values, slopes = Measure(tolerance), Measure(10 * tolerance)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for sample in samples(op, dtype, reference):
+                result = outcome(op, sample, values, slopes)
+                if result is not None:
+                    found.add(result, f"{kind}: {sample.summary()}")
+                in_place = op.get_inplace() is not None and hasattr(lenet.Tensor, op.name + "_")
+                if in_place and not sample.broadcasts_input:
+                    result = outcome(op, sample, values, slopes, in_place=True)
+                    if result is not None:
+                        found.add(result, f"in place, {kind}: {sample.summary()}")
+        if kind == "float32":
+            found.measured(values, slopes)
+    return found
+
+
+def rows(names: Container[str] = (), reference: bool = False) -> Iterator[Row]:
+    """A row for each op that the package offers, or for those of `names`."""
+    return (row(op, reference) for op in offered_ops() if not names or op.name in names)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    wanted = [word for word in sys.argv[1:] if word != "--reference"]
+    show(rows(wanted, "--reference" in sys.argv), everything=bool(wanted))

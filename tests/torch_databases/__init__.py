@@ -1,0 +1,1 @@
+"""torch's own test databases (operators, modules, optimizers) run against this package."""
