@@ -44,11 +44,14 @@ def run_backward(
             grads = buffers.pop(node, None)
             if grads is None:
                 continue
-            _call_variable_hooks(node, grads)
-            for number in range(len(grads)):
-                if (node, number) in captured:
-                    captured[node, number] = grads[number]
-            if isinstance(node, AccumulateGrad) and inputs is not None:
+            is_leaf = isinstance(node, AccumulateGrad)
+            if node.variable.hooks if is_leaf else node.variable_hooks:  # type: ignore[attr-defined]  # leaves have it
+                _call_variable_hooks(node, grads)
+            if captured:
+                for number in range(len(grads)):
+                    if (node, number) in captured:
+                        captured[node, number] = grads[number]
+            if inputs is not None and is_leaf:
                 continue
             _run_node(node, grads, buffers)
             if not retain_graph:
@@ -86,13 +89,21 @@ def _run_node(node: Node, grads: list[Array | None], buffers: Buffers) -> None:
         grad = d_inputs[position]
         if target is None or grad is None:
             continue
-        if isinstance(target, AccumulateGrad) and (
-            not grad.flags.writeable
-            or any(g is not None and np.may_share_memory(grad, g) for g in grads)
-            or any(grad is other for other in d_inputs[:position])
-        ):
-            grad = grad.copy(order="K")  # a leaf owns its gradient
+        if isinstance(target, AccumulateGrad) and not _is_own(grad, grads, d_inputs[:position]):
+            grad = grad.copy(order="K")
         _add(buffers, target, number, grad)
+
+
+def _is_own(grad: Array, grads: Sequence[Array | None], others: Sequence[Array | None]) -> bool:
+    """Whether a leaf may keep a gradient: nothing else will see or change its memory."""
+    if not grad.flags.writeable:
+        return False
+    owns = grad.base is None
+    for g in grads:
+        # an array that owns its memory shares it with its own views only
+        if g is not None and (g is grad or g.base is grad if owns else np.may_share_memory(grad, g)):
+            return False
+    return not others or all(grad is not other for other in others)
 
 
 def _add(buffers: Buffers, node: Node, number: int, grad: Array) -> None:

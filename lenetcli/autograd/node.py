@@ -129,6 +129,9 @@ class AccumulateGrad(Node):
         return ()
 
 
+Variable.accumulator_class = AccumulateGrad
+
+
 def wrap(result_class: type[Variable], array: Array) -> Any:
     """A variable of the given class around an array."""
     result = object.__new__(result_class)

@@ -82,52 +82,59 @@ class Op(Node):
         if first is None:
             raise TypeError(f"{cls.__name__}: wanted a tensor, got {', '.join(type(o).__name__ for o in operands)}")
         out = cls.forward(node, *arrays, **parameters)
-        results = [out] if type(out) is not tuple else list(out)
         result_class = first.result_class
-        for i, array in enumerate(results):
-            if isinstance(array, np.generic):
-                array = np.asarray(array)
-            variable = results[i] = object.__new__(result_class)
-            variable.array = array
+        results: list[Any] = []
+        for array in out if type(out) is tuple else (out,):
+            variable = object.__new__(result_class)
+            variable.array = np.asarray(array) if isinstance(array, np.generic) else array
+            results.append(variable)
         if switches.anomaly:
             check_forward(node, results)
         if edges is not None:
             node.result_class = result_class
-            node._bind_versions(operands, results)
+            if node.saved:
+                node._bind_versions(operands, results)
             node.record(edges, results)
         if cls.is_view:
             for variable in results:
                 variable.become_view_of(first)
         for observer in switches.observers:
             observer(node, operands, parameters, results)
-        return results[0] if type(out) is not tuple else tuple(results)
+        return tuple(results) if type(out) is tuple else results[0]
 
     def _take(self, operands: Sequence[Any]) -> tuple[Variable | None, list[Any], list[Edge] | None]:
         """First variable, plain arrays, and the edges (None where nothing is to be recorded)."""
         first: Variable | None = None
         arrays: list[Any] = []
-        needs = []
+        needs: list[bool] = []
+        edges: list[Edge] = []
+        records, wanted = switches.grad, False
         for operand in operands:
             if isinstance(operand, Variable):
                 if first is None:
                     first = operand
                 arrays.append(operand.array)
-                needs.append(operand.requires_grad or (operand.base is not None and operand.is_stale))
+                if records and (operand.requires_grad or (operand.base is not None and operand.is_stale)):
+                    needs.append(True)
+                    edges.append(operand.gradient_edge())
+                    wanted = True
+                    continue
             else:
                 arrays.append(operand)
-                needs.append(False)
-        if not switches.grad or True not in needs:
-            self.needs_input_grad = (False,) * len(needs)
-            return first, arrays, None
+            needs.append(False)
+            edges.append((None, 0))
         self.needs_input_grad = tuple(needs)
-        return first, arrays, [v.gradient_edge() if need else (None, 0) for v, need in zip(operands, needs)]
+        return first, arrays, edges if wanted else None
 
     def _bind_versions(self, operands: Sequence[Any], results: Sequence[Variable]) -> None:
         """Notes the version of every operand and result among the saved arrays."""
         versions = []
+        variables = [v for v in operands if isinstance(v, Variable)]
+        variables += results
         for array in self.saved or ():
-            for variable in (*operands, *results):
-                if isinstance(variable, Variable) and variable.array is array:
-                    versions.append((variable.counter, variable.counter[0]))
+            for variable in variables:
+                if variable.array is array:
+                    counter = variable.counter
+                    versions.append((counter, counter[0]))
                     break
         self.versions = tuple(versions)

@@ -25,6 +25,7 @@ class Variable:
     """
 
     result_class: ClassVar[type[Variable]]  # what operations on this class return (Parameter -> Tensor)
+    accumulator_class: ClassVar[type[AccumulateGrad]]  # set in node.py: the two classes know each other
 
     array: Array
     grad: Any = None  # a Variable of the same class family, or None
@@ -79,11 +80,9 @@ class Variable:
 
     def accumulator(self) -> AccumulateGrad:
         """The one AccumulateGrad node of a leaf, made on first use and shared while a graph holds it."""
-        from lenetcli.autograd.node import AccumulateGrad  # the two classes know each other
-
         node = self._accumulate() if self._accumulate is not None else None
         if node is None:
-            node = AccumulateGrad(self)
+            node = self.accumulator_class(self)
             self._accumulate = weakref.ref(node)
         return node
 

@@ -8,6 +8,7 @@ import typer
 
 from lenetcli import __version__
 from lenetcli.cli import (
+    diff,
     eval_command,
     find_lr,
     init_command,
@@ -50,6 +51,7 @@ app.command("eval")(eval_command.evaluate)
 app.command("inspect-params")(inspect_params.inspect_params)
 app.command("trace-grad")(trace_grad.trace_grad)
 app.command("find-lr")(find_lr.find_lr)
+app.command("diff")(diff.diff)
 app.command("validate")(validate.validate)
 app.command("show")(show.show)
 app.command("schema")(schema_command.schema)

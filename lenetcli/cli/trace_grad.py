@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from lenetcli.errors import ConfigError
+from lenetcli.errors import CheckFailed, ConfigError, DivergedError
 
 
 def trace_grad(
@@ -20,33 +23,111 @@ def trace_grad(
         list[str] | None,
         typer.Option(help="Show .grad of this parameter (may be repeated).", show_default="first bias"),
     ] = None,
+    step: Annotated[int, typer.Option(min=0, help="Train this many steps first (of a run: more steps).")] = 0,
+    expand: Annotated[bool, typer.Option("--expand", help="Every node, even of a large graph.")] = False,
+    depth: Annotated[
+        int | None, typer.Option(min=1, help="Fold modules below this level.", show_default="as fits")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare each node's backward with differences; exit 5 if one is wrong.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write an interactive page.", show_default=False)
+    ] = None,
+    steps: Annotated[int, typer.Option(min=0, help="Training steps that the page's slider covers.")] = 10,
+    mermaid: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a Mermaid diagram.", show_default=False)
+    ] = None,
+    dot: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a Graphviz file.", show_default=False)] = None,
+    svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a picture.", show_default=False)] = None,
 ) -> None:
     """Run one forward and backward pass; show the forward chain, the grad_fn graph and gradients before and after.
 
     Example: lenet trace-grad configs/tutorial.yaml
     """
-    from lenetcli.build import check_samples
-    from lenetcli.cli.loaded import load_either
-    from lenetcli.data import DataLoader
-    from lenetcli.inspect.trace import trace
+    from lenetcli.cli.loaded import load_training
+    from lenetcli.inspect.steps import traces
 
-    loaded = load_either(what, overrides or [])
-    check_samples(loaded.config, loaded.source)
-    train = loaded.config.train
-    batches = DataLoader(loaded.source.train, train.batch_size, shuffle=train.shuffle, seed=loaded.config.seed)
-    inputs, targets = next(batches.batches(0))
-    loaded.model.train()
-    found = trace(loaded.model, loaded.criterion, inputs, targets, _shown(loaded.model, param))
+    files = {"--html": html, "--mermaid": mermaid, "--dot": dot, "--svg": svg}
+    _refuse_places(files)
+    config, run = load_training(what, overrides or [])
+    shown = _shown(run.model, param)
+    found, diverged = [], None
+    try:
+        for trace in traces(run, shown, step, steps + 1 if html else 1, check, histograms=html is not None):
+            found.append(trace)
+    except DivergedError as error:
+        if not found:
+            raise
+        diverged = error  # what led there is worth a look
+    first = found[0]
+    for option, path in files.items():
+        if path is not None:
+            text = _drawers(config.name, found, expand, depth)[option]()
+            _write(option, path, text, sys.stderr if as_json else sys.stdout)
     if as_json:
-        print(json.dumps(found.record()))
-        return
+        print(json.dumps(first.record(), allow_nan=False))
+    elif not any(files.values()):
+        _draw(first, expand, depth)
+    if diverged is not None:
+        raise diverged
+    if first.failed:
+        raise CheckFailed(_failures(first))
+
+
+def _drawers(name: str, found: list[Any], expand: bool, depth: int | None) -> dict[str, Callable[[], str]]:
+    """What makes the text of each kind of file."""
+    from lenetcli.report import diagram
+    from lenetcli.report.svg import picture
+    from lenetcli.report.trace_page import page
+
+    first = found[0]
+    return {
+        "--html": lambda: page(name, found),
+        "--mermaid": lambda: diagram.mermaid(first, expand, depth),
+        "--dot": lambda: diagram.dot(first, expand, depth),
+        "--svg": lambda: picture(first, expand, depth),
+    }
+
+
+def _draw(trace: Any, expand: bool, depth: int | None) -> None:
     from lenetcli.report.console import results
     from lenetcli.report.trace import draw
 
     console = results()
-    for part in draw(found):
-        console.print(part)
+    for part in draw(trace, expand, depth):
+        console.print(part, crop=False)
+
+
+def _failures(trace: Any) -> str:
+    """The message that names the nodes whose backward is wrong."""
+    from lenetcli.report.columns import plain_text
+
+    lines = [
+        plain_text(f"{n.name} (id {n.id}, module {n.module or '-'}): backward gives {n.check.analytic:.6g} along a random "
+                   f"direction, differences {n.check.numeric:.6g}")
+        for n in trace.failed[:10]
+    ]  # fmt: skip
+    count = len(trace.failed)
+    more = [f"and {count - 10} more"] if count > 10 else []
+    return "\n   ".join([f"--check: the gradient of {count} node{'s' * (count > 1)} is wrong", *lines, *more])
+
+
+def _refuse_places(files: dict[str, Path | None]) -> None:
+    """Refuses a file that cannot be written before the work begins."""
+    for option, path in files.items():
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            reason = "a directory" if path.is_dir() else "its directory does not exist"
+            raise ConfigError(f"{option} {path}: {reason}")
+
+
+def _write(option: str, path: Path, text: str, stream: Any) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise ConfigError(f"{option} {path}: {error.strerror or error}") from None
+    print(f"{path}: {len(text.encode()) / 1000:,.0f} kB", file=stream)
 
 
 def _shown(model: Any, names: list[str] | None) -> list[str]:

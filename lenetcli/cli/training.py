@@ -11,7 +11,6 @@ from typing import Any
 from lenetcli import config as configuration
 from lenetcli.build import build_run, load_config_of
 from lenetcli.config.writing import text
-from lenetcli.disk import write_atomically
 from lenetcli.errors import ConfigError
 from lenetcli.report.training import Mode, listener
 from lenetcli.train import directory
@@ -27,7 +26,7 @@ from lenetcli.train.signals import EXIT_CODES, polite_stop
 Also = Callable[[Event], None]
 OVER_EARLY = {
     "stopped early": "stopped early after epoch {epoch}: no improvement for train.early_stopping.patience epochs",
-    "out of time": "out of time (train.max_time) after step {step}; go on with: lenet train --resume {place} train.max_time=2h",
+    "out of time": "out of time after step {step}; for more: lenet train --resume {place} train.max_time=2h",
 }
 
 
@@ -71,8 +70,7 @@ def resume_run(place: Path, changes: list[str], mode: Mode, debug_nan: bool = Fa
             print(f"resuming {place} from checkpoint {run.checkpoints.restore(run)}", file=sys.stderr)
         else:
             print(f"{place} has no checkpoint yet: starting from its beginning", file=sys.stderr)
-        if changes:
-            write_atomically(path, text(run.config).encode())
+        directory.describe(place, text(run.config))
         return _follow(run, place, mode, True, debug_nan, also)
 
 

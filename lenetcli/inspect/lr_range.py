@@ -21,7 +21,9 @@ from lenetcli.train.loop import train_epoch
 from lenetcli.train.run import Progress, Run
 
 SPREAD = 40  # the smoothing's standard deviation is the test's length divided by this
-HOPELESS = 4.0  # times the best loss: further steps say nothing
+RECENT = 4  # steps whose mean loss tells whether it explodes
+NO_FALL = 0.99  # of the first loss: a lowest one above that is no fall
+HOPELESS = 4.0  # times the lowest such mean: further steps say nothing
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,14 @@ def lr_range(run: Run, low: float, high: float, steps: int) -> LrRange:
     )
     rates: list[float] = []
     losses: list[float] = []
-    ended = "all steps"
+    ended, lowest = "all steps", math.inf
     try:
         for event in _rising(trial, low, high, steps):
             rates.append(event.lr)
             losses.append(event.loss)
-            if len(losses) > 3 and np.mean(losses[-3:]) > HOPELESS * _smoothed(losses, steps / SPREAD).min():
+            recent = sum(losses[-RECENT:]) / len(losses[-RECENT:])
+            lowest = min(lowest, recent)
+            if recent > HOPELESS * lowest:
                 ended = "loss exploded"
                 break
     except DivergedError:
@@ -124,16 +128,17 @@ def _suggestion(points: list[Point]) -> tuple[float | None, float | None]:
         for i in range(1, min(lowest + 1, len(points) - 1))
     }
     steepest = min(slopes, key=lambda i: slopes[i], default=None)
-    if steepest is None or slopes[steepest] >= 0:
+    if steepest is None or slopes[steepest] >= 0 or points[lowest].smoothed > NO_FALL * points[0].smoothed:
         return None, None
     return points[steepest].lr, points[lowest].lr
 
 
 def _smoothed(losses: list[float], deviation: float) -> npt.NDArray[np.float64]:
     """Each loss as a mean over its neighbours, weighted by a bell curve, so that nothing moves to a later step."""
-    steps = np.arange(len(losses))
-    weights = np.exp(-0.5 * ((steps - steps[:, None]) / max(deviation, 1e-3)) ** 2)
-    return (weights * losses).sum(axis=1) / weights.sum(axis=1)
+    reach = math.ceil(3 * deviation)
+    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
+    ends = slice(reach, reach + len(losses))  # of the full convolution, what is centred on a step
+    return np.convolve(losses, bell)[ends] / np.convolve(np.ones(len(losses)), bell)[ends]
 
 
 class _State:

@@ -29,6 +29,14 @@ from lenetcli.nn.pooling import MaxPool2d
 
 FLOAT = np.dtype(np.float32)
 LARGEST = 7  # kernel size
+PLAIN_CONV = ((1, 1), (1, 1), 1, "zeros")
+HALVING = ((2, 2), ((2, 2), (2, 2)), ((2, 2), 2), (2, (2, 2)))  # one number, or (rows, columns)
+PLAIN_POOL = (
+    (0, 1, False, False),
+    ((0, 0), (1, 1), False, False),
+    ((0, 0), 1, False, False),
+    (0, (1, 1), False, False),
+)
 
 Found = tuple[Tensor, int]  # the result and how many layers it stands for
 
@@ -86,7 +94,10 @@ def run(modules: Sequence[Module], input: Any) -> Any:
 
 def _plain(module: Module, kind: type[Module]) -> bool:
     """Whether the module is just what its class says."""
-    return type(module) is kind and not module.has_hooks and "forward" not in module.__dict__
+    own = module.__dict__  # read directly, here and below: this runs at every call, and attributes of modules are slow
+    return type(module) is kind and not (
+        own["_forward_pre_hooks"] or own["_forward_hooks"] or own["_backward_hooks"] or "forward" in own
+    )
 
 
 def _conv_relu_pool(modules: Sequence[Module], at: int, input: Tensor) -> Found | None:
@@ -96,26 +107,20 @@ def _conv_relu_pool(modules: Sequence[Module], at: int, input: Tensor) -> Found 
     if not (_plain(conv, Conv2d) and _plain(relu, ReLU) and _plain(pool, MaxPool2d)):
         return None
     c, p = conv.__dict__, pool.__dict__
-    weight, bias = conv._parameters["weight"], conv._parameters["bias"]
+    parameters = c["_parameters"]
+    weight, bias = parameters["weight"], parameters["bias"]
     x, padding = input.array, c["padding"]
     if (
-        weight is None
-        or x.ndim != 4
-        or x.dtype is not FLOAT
-        or weight.array.dtype is not FLOAT
-        or c["stride"] != (1, 1)
-        or c["dilation"] != (1, 1)
-        or c["groups"] != 1
-        or c["padding_mode"] != "zeros"
+        (c["stride"], c["dilation"], c["groups"], c["padding_mode"]) != PLAIN_CONV
+        or (p["kernel_size"], p["stride"]) not in HALVING
+        or (p["padding"], p["dilation"], p["ceil_mode"], p["return_indices"]) not in PLAIN_POOL
         or type(padding) is not tuple
         or len(padding) != 2
         or min(padding) < 0
-        or p["kernel_size"] not in (2, (2, 2))
-        or p["stride"] not in (2, (2, 2))
-        or p["padding"] not in (0, (0, 0))
-        or p["dilation"] not in (1, (1, 1))
-        or p["ceil_mode"]
-        or p["return_indices"]
+        or weight is None
+        or x.ndim != 4
+        or x.dtype is not FLOAT
+        or weight.array.dtype is not FLOAT
     ):
         return None
     o, channels, k, columns = weight.array.shape
@@ -133,7 +138,8 @@ def _linear_relu(modules: Sequence[Module], at: int, input: Tensor) -> Found | N
     linear, relu = modules[at : at + 2]
     if not (_plain(linear, Linear) and _plain(relu, ReLU)):
         return None
-    weight, bias = linear._parameters["weight"], linear._parameters["bias"]
+    parameters = linear.__dict__["_parameters"]
+    weight, bias = parameters["weight"], parameters["bias"]
     x = input.array
     if weight is None or x.ndim != 2 or x.dtype is not FLOAT or weight.array.dtype is not FLOAT or not x.size:
         return None

@@ -316,7 +316,8 @@ def _apply(run: Run, path: Path, state: dict[str, Any]) -> None:
     scheduler = None if run.scheduler is None else plain_state(run.scheduler.state_dict())
     check_kind(scheduler, state["scheduler"], "scheduler")
     seed = state["random"]["shuffle"]["seed"]
-    check_kind(0, seed, "random.shuffle.seed")
+    if type(seed) is not int or not -(2**64) < seed < 2**64:
+        raise ValueError("random.shuffle.seed: wanted an integer of 64 bits")
     best = state["best"]
     if best is not None and not re.fullmatch(r"[0-9]{1,18} [0-9a-f]{64}", f"{best['checkpoint']} {best['sha256']}"):
         raise ValueError("best: wanted a checkpoint and a hash")

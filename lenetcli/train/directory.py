@@ -132,13 +132,16 @@ def _commit() -> str | None:
 
 
 def describe(directory: Path, config_text: str) -> None:
-    """Writes config.yaml and environment.json; the first of them last: a directory that has it is a run.
+    """Writes config.yaml, with which a directory is a run that can be resumed, and environment.json.
 
     Raises:
         LenetError: they cannot be written.
+        DataError: one is a link that leads out of the run directory.
     """
-    write_atomically(directory / "environment.json", (json.dumps(environment(), indent=1) + "\n").encode())
-    write_atomically(directory / "config.yaml", config_text.encode())
+    write_atomically(check_inside(directory, directory / "config.yaml"), config_text.encode())
+    path = check_inside(directory, directory / "environment.json")
+    if not path.exists():  # it describes where the run began
+        write_atomically(path, (json.dumps(environment(), indent=1) + "\n").encode())
 
 
 class MetricsFile:

@@ -55,7 +55,7 @@ def diverged(run: Run, what: str, after: bool = False) -> DivergedError:
         after: it was seen after the last step; else in the one to come.
     """
     where = f"after step {run.progress.step} with lr {run.lr:g}" if after else place(run)
-    kept = "" if run.checkpoints is None else "; checkpoints from before are kept"
+    kept = "; the last checkpoint is kept" if run.checkpoints is not None and run.checkpoints.exist() else ""
     return DivergedError(
         f"{what} {where}{kept}. "
         "Try a smaller optimizer.lr or train.clip_grad_norm; --debug-nan names the first operation that went wrong"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from lenetcli import load
 from lenetcli.cli.training import resume_run, start_run
+from lenetcli.train.events import Event, Step
 
 CONFIG = """
 model:
@@ -45,6 +47,16 @@ def resume(out: Path, *changes: str, **options: Any) -> int:
     return resume_run(out, list(changes), "off", **options)
 
 
+def at(step: int, act: Callable[[], Any]) -> Callable[[Event], None]:
+    """A listener that acts once a step has been made."""
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Step) and event.step == step:
+            act()
+
+    return listen
+
+
 def difference(a: Path, b: Path) -> str | None:
     """Where two finished runs differ first: weights, optimizer, best weights, state, events; None where nowhere."""
     last = [(p / "checkpoints" / "latest").read_text() for p in (a, b)]
@@ -52,13 +64,16 @@ def difference(a: Path, b: Path) -> str | None:
         return f"latest: {last}"
     folders = [p / "checkpoints" / last[0] for p in (a, b)]
     files = sorted(p.name for p in folders[0].glob("*.safetensors"))
-    for one, other in [(a / "model.safetensors", b / "model.safetensors"), *((folders[0] / f, folders[1] / f) for f in files)]:
+    for one, other in [
+        (a / "model.safetensors", b / "model.safetensors"),
+        *((folders[0] / f, folders[1] / f) for f in files),
+    ]:
         found = _tensors_differ(one, other)
         if found:
             return f"{one.name}: {found}"
     states = [json.loads((folder / "state.json").read_text()) for folder in folders]
     for state in states:
-        del state["progress"]["seconds"], state["sha256"]
+        del state["progress"]["seconds"], state["sha256"], state["files"]
         for key in ("epochs", "max_time", "keep_checkpoints"):
             state["config"]["train"].pop(key)
         state["config"].pop("name")
@@ -82,6 +97,8 @@ def _flat(value: Any, name: str = "") -> dict[str, Any]:
         return {k: v for key, item in value.items() for k, v in _flat(item, f"{name}.{key}").items()}
     if isinstance(value, (list, tuple)):
         return {k: v for i, item in enumerate(value) for k, v in _flat(item, f"{name}.{i}").items()}
+    if isinstance(value, int):
+        value = float(value)  # a default of 0 is 0.0 once it has been written to config.yaml
     return {name: value.numpy() if hasattr(value, "numpy") else np.array(str(value))}
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +12,11 @@ import pytest
 
 from lenetcli.config.catalogue import ROLES
 from lenetcli.errors import ConfigError
-from lenetcli.train.events import Event, Step
-from tests.train.small import difference, resume, train, write_config
+from tests.train.small import at, difference, figures, resume, train, write_config
 
 
 class Killed(BaseException):
     """What stands for a SIGKILL here: nothing is saved after it. Real ones are in test_faults.py."""
-
-
-def at(step: int, act: Callable[[], Any]) -> Callable[[Event], None]:
-    """A listener that acts once a step has been made."""
-
-    def listen(event: Event) -> None:
-        if isinstance(event, Step) and event.step == step:
-            act()
-
-    return listen
 
 
 def die() -> None:
@@ -64,7 +51,9 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def check(config: Path, place: Path, *changes: str, stops: tuple[int, ...] = (6, 9)) -> None:
     """Asks a run to stop in the middle of two epochs, kills it in between, and compares its end with one in peace."""
     assert train(config, place / "whole", *changes) == 0
-    assert train(config, place / "torn", *changes, also=at(stops[0], lambda: os.kill(os.getpid(), signal.SIGINT))) == 130
+    assert (
+        train(config, place / "torn", *changes, also=at(stops[0], lambda: os.kill(os.getpid(), signal.SIGINT))) == 130
+    )
     with pytest.raises(Killed):
         resume(place / "torn", also=at(stops[0] + 1, die))
     for stop in stops[1:]:
@@ -107,3 +96,148 @@ def test_a_run_with_any_optimizer_goes_on_exactly(kind: str, config: Path, tmp_p
 def test_a_run_with_any_option_goes_on_exactly(change: str, config: Path, tmp_path: Path) -> None:
     stops = (2, 4) if "accumulate" in change else (5, 8) if "limit" in change or "drop" in change else (6, 9)
     check(config, tmp_path, change, stops=stops)
+
+
+# What may change
+
+
+def saved_config(run: Path) -> Any:
+    newest = (run / "checkpoints" / "latest").read_text()
+    return json.loads((run / "checkpoints" / newest / "state.json").read_text())["config"]
+
+
+def rates(run: Path) -> list[float]:
+    """The learning rate of each step."""
+    return [event["lr"] for event in figures(run) if event["event"] == "step"]
+
+
+def stopped(config: Path, place: Path, *changes: str) -> Path:
+    """A run that was stopped in the middle of its second epoch."""
+    assert train(config, place / "run", *changes, also=at(6, lambda: os.kill(os.getpid(), signal.SIGINT))) == 130
+    return place / "run"
+
+
+def test_a_run_can_be_made_longer_and_stays_so(config: Path, tmp_path: Path) -> None:
+    train(config, tmp_path / "whole", "train.epochs=4")
+    run = stopped(config, tmp_path)
+    with pytest.raises(Killed):
+        resume(run, "train.epochs=4", also=at(7, die))
+    assert resume(run) == 0
+    assert difference(tmp_path / "whole", run) is None
+    assert "epochs: 4" in (run / "config.yaml").read_text()
+
+
+def test_a_new_learning_rate_is_scaled_as_the_schedule_says(config: Path, tmp_path: Path) -> None:
+    run = stopped(config, tmp_path, "scheduler={type: ExponentialLR, gamma: 0.5}")
+    with pytest.raises(Killed):
+        resume(run, "optimizer.lr=0.1", also=at(7, die))  # before a checkpoint knows of the new rate
+    assert resume(run) == 0
+    assert rates(run) == pytest.approx([0.01] * 4 + [0.005] * 2 + [0.05] * 2 + [0.025] * 4)
+    assert saved_config(run)["optimizer"]["lr"] == 0.1
+    assert resume(run, "train.epochs=4") == 0
+    assert rates(run)[12:] == pytest.approx([0.0125] * 4)
+
+
+@pytest.mark.parametrize("scheduler", ["null", "{type: CosineAnnealingLR, T_max: 3}", SCHEDULERS["SequentialLR"]])
+def test_a_new_learning_rate_counts_from_the_first_step_on(scheduler: str, config: Path, tmp_path: Path) -> None:
+    train(config, tmp_path / "whole", f"scheduler={scheduler}", "optimizer.lr=0.02")
+    run = stopped(config, tmp_path, f"scheduler={scheduler}")
+    assert resume(run, "optimizer.lr=0.02") == 0
+    assert rates(run)[6:] == pytest.approx(rates(tmp_path / "whole")[6:])
+
+
+def test_a_learning_rate_that_the_scheduler_sets_cannot_change(config: Path, tmp_path: Path) -> None:
+    run = stopped(config, tmp_path, f"scheduler={SCHEDULERS['OneCycleLR']}")
+    with pytest.raises(ConfigError, match=r"optimizer\.lr: .* OneCycleLR sets the learning rate itself"):
+        resume(run, "optimizer.lr=0.1")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "out_features: 5",
+            "out_features: 6",
+            r"model\.layers\[1\]\.out_features: was 5 when the run was saved, is 6 now",
+        ),
+        ("p: 0.3", "p: 0.4", r"model\.layers\[3\]\.p: was 0\.3 .*, is 0\.4 now"),
+        ("batch_size: 4", "batch_size: 5", r"train\.batch_size: was 4"),
+        ("seed: 0", "seed: 1", "seed: was 0"),
+        ("patience: 0", "patience: 1", r"scheduler\.patience: was 0"),
+    ],
+)
+def test_a_changed_configuration_is_refused(old: str, new: str, message: str, config: Path, tmp_path: Path) -> None:
+    run = stopped(config, tmp_path)
+    before = (run / "config.yaml").read_text()
+    changed = before.replace(old, new, 1)
+    assert changed != before
+    if "out_features" in new:
+        changed = changed.replace("num_features: 5", "num_features: 6").replace("in_features: 5", "in_features: 6")
+    (run / "config.yaml").write_text(changed)
+    with pytest.raises(ConfigError, match=message):
+        resume(run)
+    (run / "config.yaml").write_text(before)
+    assert resume(run) == 0
+
+
+def test_only_some_keys_may_change_on_the_command_line(config: Path, tmp_path: Path) -> None:
+    run = stopped(config, tmp_path)
+    with pytest.raises(ConfigError, match=r"only train\.epochs, train\.max_time, optimizer\.lr may change"):
+        resume(run, "model.layers.fc1.out_features=6")
+
+
+# Where there is little or nothing to go on from
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_again(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(config, tmp_path / "whole")
+    with pytest.raises(Killed):
+        train(config, tmp_path / "run", also=at(3, die))
+    assert resume(tmp_path / "run") == 0
+    assert "has no checkpoint yet: starting from its beginning" in capsys.readouterr().err
+    assert difference(tmp_path / "whole", tmp_path / "run") is None
+
+
+def test_a_finished_run_stays_as_it_is(config: Path, tmp_path: Path) -> None:
+    train(config, tmp_path / "whole")
+    train(config, tmp_path / "run")
+    assert resume(tmp_path / "run") == 0
+    assert difference(tmp_path / "whole", tmp_path / "run") is None
+
+
+def test_lost_best_weights_are_written_again(config: Path, tmp_path: Path) -> None:
+    run = stopped(config, tmp_path)
+    before = (run / "model.safetensors").read_bytes()
+    for damage in (before[:-1] + b"?", b"", None):
+        if damage is None:
+            (run / "model.safetensors").unlink()
+        else:
+            (run / "model.safetensors").write_bytes(damage)
+        with pytest.raises(Killed):
+            resume(run, also=at(7, die))
+        assert (run / "model.safetensors").read_bytes() == before
+
+
+def test_damaged_checkpoints_are_set_aside(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train(config, tmp_path / "whole")
+    run = stopped(config, tmp_path)
+    (run / "checkpoints" / "000006" / "state.json").write_text("{}")
+    assert resume(run) == 0
+    assert "from checkpoint 000004; skipped: " in capsys.readouterr().err
+    assert (run / "checkpoints" / "000006.damaged" / "state.json").read_text() == "{}"
+    assert difference(tmp_path / "whole", run) is None
+
+
+def test_the_streams_of_a_run_do_not_depend_on_each_other(config: Path, tmp_path: Path) -> None:
+    """A model with more initial weights gets the same order of samples and the same dropout."""
+    states = []
+    for size in (5, 50):
+        run = tmp_path / str(size)
+        train(config, run, f"model.layers.fc1.out_features={size}", "model.layers.3={type: Identity}", "train.epochs=1")
+        states.append(json.loads((run / "checkpoints" / "000004" / "state.json").read_text())["random"])
+    assert states[0]["init"] != states[1]["init"]
+    assert states[0]["dropout"] == states[1]["dropout"]
+    assert states[0]["shuffle"] == states[1]["shuffle"]
+    assert set(states[0]) == {"init", "shuffle", "dropout", "augmentation"}

@@ -6,7 +6,7 @@ import numpy as np
 
 from lenetcli.kernels import conv as reference
 from lenetcli.kernels import fused as fused_reference
-from lenetcli.kernels.layout import Array, empty
+from lenetcli.kernels.layout import Array
 from lenetcli.kernels.native import _native
 from lenetcli.kernels.window import Pair
 
@@ -30,6 +30,11 @@ def takes(x: Array, kernel: Pair, stride: Pair, dilation: Pair, groups: int) -> 
     )
 
 
+def room(n: int, c: int, h: int, w: int) -> Array:
+    """An uninitialised batch-last image."""
+    return np.empty((c, h, w, n), FLOAT).transpose(3, 0, 1, 2)
+
+
 def conv2d(
     x: Array, weight: Array, bias: Array | None, stride: Pair, padding: Pair, dilation: Pair, groups: int
 ) -> Array:
@@ -38,7 +43,7 @@ def conv2d(
     if not (takes(x, (k, kl), stride, dilation, groups) and weight.dtype is FLOAT):
         return reference.conv2d(x, weight, bias, stride, padding, dilation, groups)
     n, _, h, w = x.shape
-    y = empty((n, o, h + 2 * padding[0] - k + 1, w + 2 * padding[1] - k + 1), x)
+    y = room(n, o, h + 2 * padding[0] - k + 1, w + 2 * padding[1] - k + 1)
     bias = None if bias is None else np.ascontiguousarray(bias)
     _native.conv_forward(x, np.ascontiguousarray(weight), bias, *padding, False, y, None)
     return y
@@ -65,7 +70,7 @@ def conv2d_input_grad(
     fits = takes(grad, (k, kl), stride, dilation, groups) and weight.dtype is FLOAT
     if not fits or grad.shape[2:] != (rows, columns):  # a transposed convolution may leave out a border
         return reference.conv2d_input_grad(grad, weight, image, stride, padding, dilation, groups)
-    d_x = empty((grad.shape[0], c, *image), grad)
+    d_x = room(grad.shape[0], c, *image)
     if not _native.conv_backward(grad, None, np.ascontiguousarray(weight), None, *padding, d_x, None, None):
         return reference.conv2d_input_grad(grad, weight, image, stride, padding, dilation, groups)
     return d_x
@@ -78,7 +83,7 @@ def conv_relu_pool(x: Array, weight: Array, bias: Array | None, padding: Pair) -
         return fused_reference.conv_relu_pool(x, weight, bias, padding)
     n, _, h, w = x.shape
     p, q = (h + 2 * padding[0] - k + 1) // 2, (w + 2 * padding[1] - k + 1) // 2
-    y = empty((n, o, p, q), x)
+    y = room(n, o, p, q)
     winner = np.empty((o, p, q, n), np.uint8)
     bias = None if bias is None else np.ascontiguousarray(bias)
     _native.conv_forward(x, np.ascontiguousarray(weight), bias, *padding, True, y, winner)
@@ -92,7 +97,7 @@ def conv_relu_pool_backward(
     o, _, k, kl = weight.shape
     if not (takes(x, (k, kl), ONE, ONE, 1) and weight.dtype is FLOAT and grad.dtype is FLOAT and grad.flags.aligned):
         return fused_reference.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x)
-    d_x = empty(x.shape, x) if need_x else None
+    d_x = room(*x.shape) if need_x else None
     d_weight, d_bias = np.empty(weight.shape, FLOAT), np.empty(o, FLOAT)
     if not _native.conv_backward(grad, x, np.ascontiguousarray(weight), winner, *padding, d_x, d_weight, d_bias):
         return fused_reference.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x)

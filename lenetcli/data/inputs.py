@@ -1,0 +1,218 @@
+"""What a trained model takes: the form of its data set's images and their preprocessing, so that any picture can be
+brought into it. Kept in the run directory as inputs.json, and beside every exported model."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lenetcli.data.dataset import Source
+from lenetcli.data.pictures import shrink
+from lenetcli.data.transforms import Preprocessing
+from lenetcli.disk import check_inside, read_within
+from lenetcli.errors import ConfigError, DataError
+
+Array = npt.NDArray[Any]
+
+NAME = "inputs.json"
+FAR = 2  # values beyond this many times white (or as far below black) are of another scale
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """How to make a picture into what a model was trained on: the data set's form first, then its preprocessing.
+
+    Args:
+        shape: (C, H, W) of an image as the data set holds it: larger pictures shrink to H and W.
+        white: the value of a white pixel there (black is 0).
+        preprocessing: what the model's inputs went through in training.
+        classes: the names of the model's outputs; empty where they are no classes.
+    """
+
+    shape: tuple[int, int, int]
+    white: float
+    preprocessing: Preprocessing
+    classes: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(source: Source) -> Inputs | None:
+        """Those of a data set; None where its samples are no images (C, H, W).
+
+        Raises:
+            DataError: the data cannot be read.
+        """
+        train = source.train
+        shape = tuple(int(n) for n in train.images.shape[1:])
+        if len(shape) != 3:
+            return None
+        return Inputs(shape, _white(train.images, train.preprocessing.scale), train.preprocessing, tuple(source.classes))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """H and W of what the model sees."""
+        return self.preprocessing.resize or self.shape[1:]
+
+    def __call__(self, images: Array) -> Array:
+        """Images (N, C, H, W), bytes or floats as `batch` gives them, of any size -> float32 for the model, batch-last."""
+        raw = shrink(images, self.shape[1:])
+        if images.dtype == np.uint8:
+            raw = raw if self.white == 255 else raw * np.float32(self.white / 255)
+            scale = self.preprocessing.scale
+        else:
+            scale = 1.0
+        steps = self.preprocessing
+        return Preprocessing(scale, self.size, steps.normalize)(raw)
+
+    def batch(self, found: Array, name: str) -> Array:
+        """What a file holds as images (N, C, H, W): bytes for pixels from 0 to 255, floats as the model's data has them.
+
+        (H, W) and (N, H, W) are gray images, (C, H, W) is one image, the channels may also come last. Integers are pixels
+        from 0 to 255, as in a picture; True is white. Floats are values after the data's own scale, usually 0 to 1: they
+        are resized and normalised only.
+
+        Raises:
+            DataError: a shape or values that cannot be such images.
+        """
+        images = self._arranged(found, name)
+        if images.dtype == np.bool_:
+            return images.astype(np.uint8) * 255
+        if images.dtype.kind in "iu":
+            low, high = int(images.min()), int(images.max())
+            if low < 0 or high > 255:
+                raise DataError(f"{name}: integers from {low} to {high}; pixels are 0 (black) to 255 (white)")
+            if 0 < high <= self.white < 128:
+                raise DataError(
+                    f"{name}: integers up to {high}: pixels are 0 (black) to 255 (white) here; the data set's own, where "
+                    f"white is {self.white:g}, can be given as floats: divide by {self.white:g}"
+                )
+            return images.astype(np.uint8)
+        if not np.isfinite(images).all():
+            raise DataError(f"{name}: NaN or infinite values")
+        white = self.white * self.preprocessing.scale
+        low, high = float(images.min()), float(images.max())
+        if self.preprocessing.scale != 1 and (high > FAR * white or low < -white * (FAR - 1)):
+            raise DataError(
+                f"{name}: values from {low:g} to {high:g}; floats are 0 (black) to {white:g} (white) here: divide them"
+            )
+        return images.astype(np.float32)
+
+    def inverted(self, images: Array) -> Array:
+        """White for black, and black for white, of what `batch` gave."""
+        if images.dtype == np.uint8:
+            return 255 - images
+        return np.float32(self.white * self.preprocessing.scale) - images
+
+    def _arranged(self, found: Array, name: str) -> Array:
+        channels, shape = self.shape[0], found.shape
+        if not found.size:
+            raise DataError(f"{name}: an empty array {list(shape)}")
+        if found.ndim == 4 and shape[1] == channels:
+            return found
+        if found.ndim == 4 and shape[3] == channels:
+            return np.moveaxis(found, -1, 1)
+        if found.ndim == 3 and shape[0] == channels:
+            return found[None]
+        if found.ndim == 3 and channels == 1:
+            return found[:, None] if shape[2] != 1 else np.moveaxis(found, -1, 0)[None]
+        if found.ndim == 3 and shape[2] == channels:
+            return np.moveaxis(found, -1, 0)[None]
+        if found.ndim == 2 and channels == 1:
+            return found[None, None]
+        gray = ", [H, W] or [N, H, W]" if channels == 1 else ""
+        raise DataError(f"{name}: wanted an array [{channels}, H, W], [N, {channels}, H, W]{gray}, got {list(shape)}")
+
+    def record(self) -> dict[str, Any]:
+        """As plain data."""
+        steps = self.preprocessing
+        return {
+            "version": 1,
+            "shape": list(self.shape),
+            "white": self.white,
+            "scale": steps.scale,
+            "resize": None if steps.resize is None else list(steps.resize),
+            "normalize": None if steps.normalize is None else [_plain(part) for part in steps.normalize],
+            "classes": list(self.classes),
+        }
+
+
+def read_inputs(directory: Path) -> Inputs | None:
+    """What a run directory says of its inputs; None where it has no such file.
+
+    Raises:
+        DataError: the file is damaged, or a link leads out of the directory.
+    """
+    path = check_inside(directory, directory / NAME)
+    if not path.exists():
+        return None
+    try:
+        record = json.loads(read_within(path, 1 << 22))
+        return parse(record)
+    except (ValueError, KeyError, TypeError, RecursionError, ConfigError) as error:
+        raise DataError(f"{path}: damaged: {type(error).__name__}: {error}") from None
+
+
+def parse(record: Any) -> Inputs:
+    """The inverse of `Inputs.record`.
+
+    Raises:
+        ValueError, KeyError, TypeError, ConfigError: it is none.
+    """
+    if record["version"] != 1:
+        raise ValueError(f"version {record['version']!r} is unknown")
+    shape = _sizes(record["shape"], 3)
+    resize = None if record["resize"] is None else _sizes(record["resize"], 2)
+    white, scale = _number(record["white"]), _number(record["scale"])
+    if white <= 0:
+        raise ValueError(f"white is {white}")
+    normalize = None
+    if record["normalize"] is not None:
+        mean, std = (_numbers(part, shape[0]) for part in record["normalize"])
+        normalize = mean, std
+    classes = record["classes"]
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise ValueError("classes must be a list of names")
+    rows = None if resize is None else (resize[0], resize[1])
+    return Inputs((shape[0], shape[1], shape[2]), white, Preprocessing(scale, rows, normalize), tuple(classes))
+
+
+def _white(images: Array, scale: float) -> float:
+    """The value of white: what the scale makes 1, or what the data's range says; 1 where that says nothing."""
+    if scale != 1:
+        return 255.0 if math.isclose(scale, 1 / 255, rel_tol=1e-3) else 1 / scale
+    if images.dtype == np.uint8:
+        return 255.0
+    low, high = (float(images.min()), float(images.max())) if images.size else (0.0, 0.0)
+    return 255.0 if low >= 0 and 1 < high <= 255 else 1.0
+
+
+def _plain(value: Any) -> Any:
+    return [float(v) for v in value] if isinstance(value, Sequence) else float(value)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"wanted a number, got {value!r}")
+    return float(value)
+
+
+def _numbers(value: Any, channels: int) -> float | list[float]:
+    if not isinstance(value, list):
+        return _number(value)
+    if len(value) not in (1, channels):
+        raise ValueError(f"{len(value)} numbers for {channels} channels")
+    return [_number(v) for v in value]
+
+
+def _sizes(value: Any, count: int) -> tuple[int, ...]:
+    if not isinstance(value, list) or len(value) != count:
+        raise ValueError(f"wanted {count} sizes, got {value!r}")
+    if not all(isinstance(n, int) and not isinstance(n, bool) and 0 < n <= 1 << 20 for n in value):
+        raise ValueError(f"wanted sizes, got {value!r}")
+    return tuple(value)

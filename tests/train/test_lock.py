@@ -1,0 +1,76 @@
+"""One training at a time in a run directory."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lenetcli.errors import ConfigError, LenetError
+from lenetcli.train.lock import locked
+from tests.conftest import ROOT
+from tests.train.small import resume, train, write_config
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from lenetcli.train.lock import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def holder(place: Path) -> subprocess.Popen[str]:
+    """Another process that holds the lock."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    running = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(place)], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline() == "held\n"
+    return running
+
+
+def test_a_second_training_is_told_who_is_there_until_that_one_dies(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    config = write_config(tmp_path)
+    train(config, run, "train.epochs=1")
+    other = holder(run)
+    with pytest.raises(ConfigError, match=f"another training is running there: process {other.pid} on .*, since 20"):
+        resume(run, "train.epochs=2")
+    other.send_signal(signal.SIGKILL)
+    other.communicate()
+    assert (run / "lock").exists()  # what a killed process leaves is no lock
+    assert resume(run, "train.epochs=2") == 0
+    assert not (run / "lock").exists()
+
+
+def test_a_training_does_not_begin_where_another_is_beginning(tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+    (tmp_path / "run").mkdir()
+    with locked(tmp_path / "run"), pytest.raises(ConfigError, match=f"process {os.getpid()} on"):
+        train(config, tmp_path / "run")
+    assert list((tmp_path / "run").iterdir()) == []
+    assert train(config, tmp_path / "run") == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[" * 900, b'{"pid": "x"}', b"\xff" * 5000])
+def test_a_lock_that_says_nothing_is_held_all_the_same(content: bytes, tmp_path: Path) -> None:
+    with locked(tmp_path):
+        (tmp_path / "lock").write_bytes(content)
+        with pytest.raises(ConfigError, match="has not said yet"), locked(tmp_path):
+            pass
+
+
+def test_a_link_is_no_lock(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "precious").write_text("text")
+    (tmp_path / "run" / "lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(LenetError, match="cannot write to"), locked(tmp_path / "run"):
+        pass
+    assert (tmp_path / "precious").read_text() == "text"
