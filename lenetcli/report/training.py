@@ -100,7 +100,7 @@ class EpochTable:
     def _advance(self, event: Step) -> None:
         if self.bar is None:
             return
-        shown = {"loss": event.loss, "speed": event.samples_per_second}
+        shown: dict[str, Any] = {"loss": event.loss, "speed": event.samples_per_second}
         if self._task is None:
             self.bar.start()
             done = (event.step - 1) % self.steps
