@@ -106,6 +106,13 @@ def shape_of(size: Sequence[Any]) -> tuple[int, ...]:
     return shape
 
 
+def _number(value: Any) -> Any:
+    """The Python number in a tensor of one element or a NumPy scalar; any other value as it is."""
+    if isinstance(value, Variable):
+        return value.array.item()
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def full(
     size: Any, fill_value: float, *, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
@@ -116,7 +123,7 @@ def full(
         >>> lenet.full((2,), 7)
         tensor([7, 7])
     """
-    value = fill_value.item() if isinstance(fill_value, Variable) else fill_value
+    value = _number(fill_value)
     kind = np.dtype(type(value)) if isinstance(value, (bool, int)) else None
     return _made(np.full(shape_of((size,)), value), dtype, device, requires_grad, kind)
 
@@ -172,7 +179,7 @@ def full_like(
         tensor([7., 7.])
     """
     kind = to_numpy_dtype(dtype, input.array.dtype)
-    value = fill_value.item() if isinstance(fill_value, Variable) else fill_value
+    value = _number(fill_value)
     return _made_like(input, np.full_like(input.array, value, kind), device, requires_grad)
 
 
@@ -250,7 +257,7 @@ def arange(
     """
     if end is None:
         start, end = 0, start
-    start, end, step = (v.item() if isinstance(v, (Variable, np.generic)) else v for v in (start, end, step))
+    start, end, step = map(_number, (start, end, step))
     if step == 0 or (end - start) * step < 0:
         raise RuntimeError(f"arange: upper bound and lower bound inconsistent with step sign: {start}, {end}, {step}")
     whole = all(isinstance(v, int) for v in (start, end, step))

@@ -68,7 +68,7 @@ class Role:
             return False
         return True
 
-    def find(self, name: str, directory: Path) -> type:
+    def find(self, name: str, directory: Path) -> Any:
         """The class that a `type` names.
 
         Args:
@@ -90,7 +90,7 @@ class Role:
             return self.classes[name]
         exported: Any = getattr(importlib.import_module(self.module), name, None) if name.isidentifier() else None
         if inspect.isclass(exported) and issubclass(exported, self.base) and exported is not self.base:
-            arguments(exported, self.base)
+            arguments(exported, self.base)  # type: ignore[arg-type]  # a class is hashable
         for other in ROLES.values():
             if other is not self and name in other.classes:
                 raise NoSuchClass(f"{name} is a {other.kind}, not a {self.kind}", f"it belongs under {other.section}")

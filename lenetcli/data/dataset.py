@@ -133,7 +133,7 @@ def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | 
         raise ValueError(f"Sum of input lengths {sum(counts)} does not equal the length of the dataset, {count}")
     order = numpy_generator(generator).permutation(count)
     ends = np.cumsum(counts)
-    return [Subset(dataset, order[end - n : end]) for n, end in zip(counts, ends)]
+    return [Subset(dataset, order[end - n : end].tolist()) for n, end in zip(counts, ends)]
 
 
 def gather(dataset: Any, indices: npt.NDArray[np.int64]) -> tuple[Array, ...]:
@@ -152,7 +152,7 @@ class Source:
     A subclass reads its files in `load`; its typed constructor is what a config may write under `data:`.
     """
 
-    classes: ClassVar[Sequence[str]] | Sequence[str] = ()
+    classes: Sequence[str] = ()
     preprocessing: Preprocessing
 
     def __init__(self) -> None:

@@ -148,7 +148,8 @@ def topological(root: Node) -> list[Node]:
 
 def first_steps(root: Node, count: int = 3) -> list[str]:
     """Names along `grad_fn -> next_functions[0][0] -> ...`, as the tutorial walks them."""
-    names, node = [], root
+    names: list[str] = []
+    node = root
     while len(names) < count:
         names.append(node.name())
         below = node.next_functions[0][0] if node.next_functions else None

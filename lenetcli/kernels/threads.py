@@ -26,7 +26,13 @@ _count = _from_environment()
 
 
 def get_num_threads() -> int:
-    """Number of threads that kernels use. Source: torch.get_num_threads."""
+    """Number of threads that kernels use. Source: torch.get_num_threads.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.get_num_threads() >= 1
+        True
+    """
     return _count
 
 

@@ -215,8 +215,8 @@ def log10(input: Tensor) -> Tensor:
 
     Example:
         >>> import lenetcli as lenet
-        >>> lenet.log10(lenet.tensor([1.0, 100.0]))
-        tensor([0., 2.])
+        >>> lenet.log10(lenet.tensor([2.0, 50.0]))
+        tensor([0.3010, 1.6990])
     """
     return Log10.apply(input)
 

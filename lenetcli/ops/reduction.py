@@ -230,8 +230,8 @@ def logsumexp(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) ->
 
     Example:
         >>> import lenetcli as lenet
-        >>> lenet.tensor([1000.0, 1000.0]).logsumexp(0)
-        tensor(1000.6931)
+        >>> lenet.tensor([100.0, 100.0]).logsumexp(0)
+        tensor(100.6931)
     """
     return Logsumexp.apply(input, over=axes(dim, input.array.ndim), keepdim=keepdim)
 

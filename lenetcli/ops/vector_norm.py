@@ -25,7 +25,7 @@ class LinalgVectorNorm(Op):
     def forward(ctx: Any, x: Array, *, order: float, over: tuple[int, ...], keepdim: bool) -> Array:
         size = np.abs(x)
         if order == math.inf:
-            y = size.max(axis=over, keepdims=True, initial=None if x.size else 0)
+            y = size.max(axis=over, keepdims=True) if x.size else size.sum(axis=over, keepdims=True)
         elif order == -math.inf:
             y = size.min(axis=over, keepdims=True)
         elif order == 0:
