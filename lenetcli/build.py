@@ -11,15 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from lenetcli import nn, optim
 from lenetcli._tensor import Tensor, from_numpy
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import DROPOUT, default_generator, get_rng_state, manual_seed
 from lenetcli.config import Component, Config, dotted
+from lenetcli.config.derive import Argument
+from lenetcli.config.own import is_own
+from lenetcli.config.sizes import MOST_IN_MODEL, MOST_IN_SAMPLE, too_large
 from lenetcli.config.writing import plain
 from lenetcli.creation import tensor
 from lenetcli.data import DataLoader, Source, Subset, hold_back
+from lenetcli.data.inputs import Inputs
 from lenetcli.disk import check_inside
 from lenetcli.errors import ConfigError, LenetError
 from lenetcli.kernels.layout import logical, stored
@@ -28,7 +33,6 @@ from lenetcli.optim.swa_utils import AveragedModel, get_ema_avg_fn
 from lenetcli.train.run import Run
 from lenetcli.train.stopping import EarlyStopping
 
-MOST_NUMBERS = 2**26  # in one sample
 PER_CLASS = (nn.CrossEntropyLoss, nn.NLLLoss, nn.MultiMarginLoss)  # losses whose `weight` holds one for each class
 
 
@@ -95,9 +99,21 @@ class _Shapes:
             except IndexError:
                 message = f"{spec.type} cannot infer {name} from an input of shape {list(self.sample)}"
                 raise self.config.error(spec.path, message, self._hint(spec)) from None
+        self._check_size(spec, inferred)
         if inferred:
             self.inferred[spec.path] = inferred
         return _made(self.config, spec, **inferred)
+
+    def _check_size(self, spec: Component, inferred: dict[str, Any]) -> None:
+        """Refuses a layer of an absurd size before it asks for memory; a user's own class may do as it likes."""
+        args = {**inferred, **spec.args}
+        found = too_large(args, self.sample, "Transpose" in spec.type) if not is_own(spec.type) else None
+        if found is not None:
+            path = spec.path if found.argument is None else (*spec.path, found.argument)
+            message = f"{spec.type} is too large: {found.count:,} {found.what}, at most {found.most:,}"
+            raise self.config.error(path, message)
+        if sum(row.parameters for row in self.rows) > MOST_IN_MODEL:
+            raise self.config.error(spec.path, f"the model is too large: more than {MOST_IN_MODEL:,} weights so far")
 
     def _row(self, spec: Component, module: Module, before: Tensor, out: tuple[int, ...] | None) -> LayerRow:
         count = sum(p.numel() for p in module.parameters())
@@ -153,8 +169,8 @@ def build_model(config: Config) -> tuple[nn.Sequential, list[LayerRow]]:
 def _follow(config: Config) -> _Shapes:
     """One sample's way through the model, which is made on the way."""
     manual_seed(config.seed)
-    if math.prod(config.model.input) > MOST_NUMBERS:
-        message = f"wanted at most {MOST_NUMBERS:,} numbers in a sample, got {math.prod(config.model.input):,}"
+    if math.prod(config.model.input) > MOST_IN_SAMPLE:
+        message = f"wanted at most {MOST_IN_SAMPLE:,} numbers in a sample, got {math.prod(config.model.input):,}"
         raise config.error(("model", "input"), message)
     sample = logical(stored(np.zeros((1, *config.model.input), np.float32)))
     shapes = _Shapes(config, from_numpy(sample))
@@ -273,7 +289,7 @@ def _scheduler(config: Config, spec: Component, optimizer: optim.Optimizer) -> A
 
 
 def _made(config: Config, spec: Component, *first: Any, **more: Any) -> Any:
-    """The component's object; tensors are made of the numbers that a config gives for them.
+    """The component's object; tensors are made of the numbers that a config gives for them, records of the mappings.
 
     Raises:
         ConfigError: the constructor refuses its arguments.
@@ -282,12 +298,23 @@ def _made(config: Config, spec: Component, *first: Any, **more: Any) -> Any:
     for argument in spec.known:
         if argument.is_tensor and args.get(argument.name) is not None:
             args[argument.name] = tensor(args[argument.name])
+        if argument.record is not None and isinstance(args.get(argument.name), BaseModel):
+            args[argument.name] = _record(config, spec, argument)
     try:
         return spec.cls(*first, **more, **args)
     except (ConfigError, ValueError, TypeError, RuntimeError, NotImplementedError, ZeroDivisionError) as error:
         raise config.error(spec.path, f"{spec.type}: {error}") from error
     except MemoryError:
         raise config.error(spec.path, f"{spec.type}: not enough memory for arrays of this size") from None
+
+
+def _record(config: Config, spec: Component, argument: Argument) -> Any:
+    """The dataclass that a constructor wants where the config has a mapping."""
+    assert argument.record is not None
+    try:
+        return argument.record(**spec.args[argument.name].model_dump())
+    except (ConfigError, ValueError, TypeError) as error:
+        raise config.error((*spec.path, argument.name), f"{spec.type}: {error}") from error
 
 
 def build_run(config: Config) -> Run:
@@ -306,7 +333,14 @@ def build_run(config: Config) -> Run:
     check_output(config, model, criterion, source)
     train = config.train
     data, held_back = split_data(config, source)
-    loader = DataLoader(data, train.batch_size, shuffle=train.shuffle, drop_last=train.drop_last, seed=config.seed)
+    loader = DataLoader(
+        data,
+        train.batch_size,
+        shuffle=train.shuffle,
+        drop_last=train.drop_last,
+        seed=config.seed,
+        augment=source.augmenter,
+    )
     if len(loader) == 0:
         message = f"with drop_last, {len(data)} samples make no batch of {train.batch_size}"
         raise config.error(("train", "batch_size"), message)
@@ -330,6 +364,7 @@ def build_run(config: Config) -> Run:
         max_batches=train.limits.train,
         config=plain(_filled(config, shapes)),
         init_random=init_random,
+        inputs=Inputs.of(source),
     )
     if isinstance(train.warmup, int):
         run.warmup = train.warmup

@@ -14,11 +14,16 @@ from lenetcli.cli import (
     init_command,
     inspect_params,
     layers,
+    plot,
+    predict,
+    report_command,
     schema_command,
     show,
+    step,
     trace_grad,
     train_command,
     validate,
+    verify_resume,
 )
 from lenetcli.errors import LenetError
 
@@ -48,15 +53,20 @@ def _options(
 
 app.command("train")(train_command.train)
 app.command("eval")(eval_command.evaluate)
+app.command("predict")(predict.predict)
 app.command("inspect-params")(inspect_params.inspect_params)
 app.command("trace-grad")(trace_grad.trace_grad)
+app.command("step")(step.step)
 app.command("find-lr")(find_lr.find_lr)
 app.command("diff")(diff.diff)
+app.command("plot")(plot.plot)
+app.command("report")(report_command.report)
 app.command("validate")(validate.validate)
 app.command("show")(show.show)
 app.command("schema")(schema_command.schema)
 app.command("init")(init_command.init)
 app.command("layers")(layers.layers)
+app.command("verify-resume")(verify_resume.verify_resume)
 
 
 def complain(error: LenetError) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Evaluate a run's best model: loss, accuracy, per-class table, confusion matrix.
+    """Evaluate a run's best model: loss, accuracy, calibration error, per-class table, confusion matrix.
 
     Example: lenet eval runs/lenet/001
     """
@@ -36,6 +37,12 @@ def evaluate(
             "accuracy": found.accuracy,
             "count": found.count,
             "confusion": confusion,
+            "calibration_error": found.calibration_error,
+            "classes": [
+                {"class": name, **asdict(figures)} for name, figures in zip(loaded.source.classes, found.per_class)
+            ]
+            if confusion is not None
+            else None,
         }
         print(json.dumps(record))
         return
@@ -44,7 +51,8 @@ def evaluate(
 
     console = results()
     accuracy = "" if found.accuracy is None else f", accuracy {found.accuracy:.4f}"
-    console.print(f"{run}, {split} split, {found.count:,} samples: loss {found.loss:.4f}{accuracy}")
+    calibration = "" if found.calibration_error is None else f", calibration error {found.calibration_error:.4f}"
+    console.print(f"{run}, {split} split, {found.count:,} samples: loss {found.loss:.4f}{accuracy}{calibration}")
     if found.confusion is not None:
         console.print("", class_table(found, loaded.source.classes), sep="\n")
         console.print("\nconfusion: true class down, predicted class across\n")

@@ -19,6 +19,7 @@ from lenetcli.build import (
 )
 from lenetcli.config import Config
 from lenetcli.data import Source
+from lenetcli.data.inputs import NAME, Inputs, read_inputs
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.nn.module import Module
 from lenetcli.serialization import load as load_weights
@@ -84,6 +85,24 @@ def load_config(path: str, changes: list[str]) -> Loaded:
     return Loaded(config, model, build_data(config))
 
 
+def inputs_of(place: Path, loaded: Loaded) -> Inputs:
+    """How pictures become what a run's model takes: as its inputs.json says or, without one, as its data does.
+
+    Raises:
+        ConfigError: its samples are no images.
+        DataError: inputs.json is damaged, or there is none and the data cannot be read.
+    """
+    found = read_inputs(place) or Inputs.of(loaded.source)
+    if found is None:
+        raise ConfigError(f"{place}: this run's samples are no pictures")
+    wanted = tuple(loaded.config.model.input)
+    if (found.shape[0], *found.size) != wanted:
+        raise DataError(
+            f"{place}: {NAME} makes inputs of shape {[found.shape[0], *found.size]}, the model takes {list(wanted)}"
+        )
+    return found
+
+
 def load_either(path: str, changes: list[str]) -> Loaded:
     """A run directory or a configuration file.
 
@@ -125,4 +144,4 @@ def _refuse_changes(path: str, changes: list[str]) -> None:
         raise ConfigError(f"{path} is a run directory; its configuration cannot be changed here: {' '.join(changes)}")
 
 
-__all__ = ["Loaded", "check_samples", "load_config", "load_either", "load_run", "load_training"]
+__all__ = ["Loaded", "check_samples", "inputs_of", "load_config", "load_either", "load_run", "load_training"]

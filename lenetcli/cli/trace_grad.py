@@ -98,6 +98,7 @@ def _draw(trace: Any, expand: bool, depth: int | None) -> None:
     console = results()
     for part in draw(trace, expand, depth):
         console.print(part, crop=False)
+    console.file.flush()  # before an error message, where both go to one place
 
 
 def _failures(trace: Any) -> str:
@@ -105,10 +106,12 @@ def _failures(trace: Any) -> str:
     from lenetcli.report.columns import plain_text
 
     lines = [
-        plain_text(f"{n.name} (id {n.id}, module {n.module or '-'}): backward gives {n.check.analytic:.6g} along a random "
-                   f"direction, differences {n.check.numeric:.6g}")
+        plain_text(
+            f"{n.name} (id {n.id}, module {n.module or '-'}): along a random direction, "
+            f"backward gives {n.check.analytic:.6g}, differences {n.check.numeric:.6g}"
+        )
         for n in trace.failed[:10]
-    ]  # fmt: skip
+    ]
     count = len(trace.failed)
     more = [f"and {count - 10} more"] if count > 10 else []
     return "\n   ".join([f"--check: the gradient of {count} node{'s' * (count > 1)} is wrong", *lines, *more])

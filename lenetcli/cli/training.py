@@ -11,6 +11,7 @@ from typing import Any
 from lenetcli import config as configuration
 from lenetcli.build import build_run, load_config_of
 from lenetcli.config.writing import text
+from lenetcli.data.inputs import write_inputs
 from lenetcli.errors import ConfigError
 from lenetcli.report.training import Mode, listener
 from lenetcli.train import directory
@@ -45,9 +46,11 @@ def start_run(
     with locked(place):
         directory.check_new(place)  # once more, now that nobody else may write there
         directory.check_space(place, run.model, config.train.keep_checkpoints)
-        directory.describe(place, text(run.config))
+        directory.write_config(place, text(run.config))
+        directory.write_environment(place)
+        write_inputs(place, run.inputs)
         run.checkpoints = Checkpoints(place, config.train.keep_checkpoints)
-        return _follow(run, place, mode, False, debug_nan, also)
+        return _follow(run, place, mode, debug_nan, also)
 
 
 def resume_run(place: Path, changes: list[str], mode: Mode, debug_nan: bool = False, also: Also | None = None) -> int:
@@ -70,13 +73,16 @@ def resume_run(place: Path, changes: list[str], mode: Mode, debug_nan: bool = Fa
             print(f"resuming {place} from checkpoint {run.checkpoints.restore(run)}", file=sys.stderr)
         else:
             print(f"{place} has no checkpoint yet: starting from its beginning", file=sys.stderr)
-        directory.describe(place, text(run.config))
-        return _follow(run, place, mode, True, debug_nan, also)
+        if changes:
+            directory.write_config(place, text(run.config))
+        directory.write_environment(place)
+        write_inputs(place, run.inputs)
+        return _follow(run, place, mode, debug_nan, also)
 
 
-def _follow(run: Run, place: Path, mode: Mode, resumed: bool, debug_nan: bool, also: Also | None) -> int:
+def _follow(run: Run, place: Path, mode: Mode, debug_nan: bool, also: Also | None) -> int:
     shown = listener(mode, run.epochs, run.steps)
-    kept = directory.MetricsFile(place, run.progress.step if resumed else None)
+    kept = directory.MetricsFile(place, run.checkpoints.events if run.checkpoints is not None else 0)
     last: Any = None
     try:
         with polite_stop(run), hunting(run) if debug_nan else nullcontext():

@@ -8,6 +8,7 @@ and `bias` (true or false). Nothing else describes a layer, so nothing can disag
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from os import PathLike
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pydantic import ConfigDict, Field, Strict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, Strict, TypeAdapter, create_model
 from typing_extensions import NotRequired, TypedDict
 
 from lenetcli.errors import ConfigError
@@ -49,6 +50,7 @@ class Argument:
         inferred: build takes it from the layer before when the config does not give it.
         nested: it holds components of the same section (`SequentialLR.schedulers`).
         is_tensor: the constructor wants a tensor, the config gives lists of numbers.
+        record: the constructor wants a dataclass, the config gives a mapping of its fields.
     """
 
     name: str
@@ -59,6 +61,12 @@ class Argument:
     inferred: bool
     nested: bool
     is_tensor: bool
+    record: type | None = None
+
+    @property
+    def keys(self) -> tuple[Argument, ...]:
+        """The keys of a record."""
+        return () if self.record is None else arguments(self.record, _NoBase)
 
 
 class NotFromConfig(ConfigError):
@@ -106,6 +114,7 @@ def arguments(cls: Any, base: Any) -> tuple[Argument, ...]:
                 name in inferred,
                 any(isinstance(leaf, type) and issubclass(leaf, base) for leaf in leaves),
                 any(getattr(leaf, "__name__", "") == "Tensor" for leaf in leaves),
+                next((leaf for leaf in leaves if isinstance(leaf, type) and dataclasses.is_dataclass(leaf)), None),
             )
         )
     return tuple(found)
@@ -173,7 +182,23 @@ def _expressed(annotation: Any, base: type) -> Any:
             return String
         if annotation.__name__ == "Tensor":
             return Numbers
+        if dataclasses.is_dataclass(annotation):
+            return record_schema(annotation)
     return _NO_TYPE
+
+
+@cache
+def record_schema(kind: type) -> type[BaseModel]:
+    """The keys of a mapping that a dataclass is made of: its constructor's arguments, with their defaults."""
+    fields: dict[str, Any] = {
+        a.name: (a.annotation, Field(... if a.required else a.default, description=a.description or None))
+        for a in arguments(kind, _NoBase)
+    }
+    return create_model(kind.__name__, __config__=ConfigDict(extra="forbid", frozen=True), **fields)
+
+
+class _NoBase:
+    """Of no section: a record holds no components."""
 
 
 def _list_of(item: Any, base: type) -> Any:

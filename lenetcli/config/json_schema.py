@@ -79,7 +79,7 @@ def _argument(argument: Argument, role: Role) -> dict[str, Any]:
         one = {"$ref": f"#/definitions/{role.section.rpartition('.')[2]}"}
         found: dict[str, Any] = {"anyOf": [one, {"type": "array", "items": one}]}
     else:
-        found = draft7(TypeAdapter(argument.annotation).json_schema())
+        found = draft7(_inlined(TypeAdapter(argument.annotation).json_schema()))
     if argument.description:
         found["description"] = argument.description
     if isinstance(argument.default, (bool, int, float, str, list, tuple)):
@@ -88,7 +88,7 @@ def _argument(argument: Argument, role: Role) -> dict[str, Any]:
 
 
 def _inlined(found: dict[str, Any]) -> dict[str, Any]:
-    """pydantic's schema with each nested section in the place where it is used."""
+    """pydantic's schema with each nested section or record in the place where it is used."""
     sections = found.get("$defs", {})
 
     def put(part: Any) -> Any:

@@ -160,7 +160,7 @@ def explained(
     for key, found in by_key.items():
         here = (*path, key)
         first = found[0]
-        if first["type"] == "extra_forbidden":
+        if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
             hints = unknown_key(key, fields, node.keys, owner)
             problems.append(Problem(node.keys[key], here, f"unknown {noun}", hints))
         elif first["type"] == "missing" and len(first["loc"]) == 1:

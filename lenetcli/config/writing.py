@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
+from pydantic import BaseModel
 
 from lenetcli.config.components import Component
 from lenetcli.config.derive import schema_of
@@ -64,6 +65,8 @@ def _writable(value: Any) -> bool:
 def _value(value: Any) -> Any:
     if isinstance(value, Component):
         return _component(value)
+    if isinstance(value, BaseModel):
+        return _FlowMap({name: _value(v) for name, v in value.model_dump().items()})
     if isinstance(value, (tuple, list)):
         return _Flow(_value(v) for v in value)
     return value

@@ -1,5 +1,6 @@
 """Data: sources of images, transforms, and loaders. A config's `data.type` names one of the sources."""
 
+from lenetcli.data.augment import Augmentation
 from lenetcli.data.csv_file import CSV
 from lenetcli.data.dataset import ArrayDataset, Source, Subset, TensorDataset, random_split
 from lenetcli.data.digits import Digits
@@ -15,6 +16,7 @@ __all__ = [
     "MNIST",
     "NPZ",
     "ArrayDataset",
+    "Augmentation",
     "DataLoader",
     "Digits",
     "FashionMNIST",

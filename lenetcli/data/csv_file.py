@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import csv
-import itertools
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lenetcli.data.augment import Augmentation
 from lenetcli.data.dataset import ArrayDataset, Source
 from lenetcli.data.transforms import Numbers, Preprocessing
+from lenetcli.disk import check_regular
 from lenetcli.errors import DataError
 
 LARGEST = 1 << 31  # bytes of the file
+MOST_CLASSES = 1_000_000
+_LARGEST_PIXEL = 3e38  # of a float32
 
 
 class CSV(Source):
@@ -30,6 +34,7 @@ class CSV(Source):
         scale: factor for the pixels, such as 0.00392157 for 0..255.
         resize: rows and columns to resize to.
         normalize: mean and standard deviation.
+        augment: random changes of the training pictures, such as {flip: true, crop: 4}; see Augmentation.
 
     Raises:
         DataError: no such file, a line with another number of columns, something that is no number.
@@ -44,8 +49,9 @@ class CSV(Source):
         scale: float = 1.0,
         resize: tuple[int, int] | None = None,
         normalize: tuple[Numbers, Numbers] | None = None,
+        augment: Augmentation | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(augment)
         self.path, self.test_path = Path(path), None if test is None else Path(test)
         self.shape, self.label_column = shape, label_column
         self.preprocessing = Preprocessing(scale, resize, normalize)
@@ -71,15 +77,11 @@ class CSV(Source):
         return ArrayDataset(images[chosen], labels[chosen], self.preprocessing)
 
     def _read(self, path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-        columns = int(np.prod(self.shape)) + 1
+        columns = math.prod(self.shape) + 1
+        check_regular(path, LARGEST)
         try:
-            if path.stat().st_size > LARGEST:
-                raise DataError(f"{path}: larger than {LARGEST:,} bytes; use an .npz file")
-            with path.open(newline="", encoding="utf-8") as file:
-                first = next(csv.reader(file), [])
-            skip = 0 if all(_is_number(cell) for cell in first) else 1
-            _check_columns(path, columns, skip)
-            table = np.loadtxt(path, np.float32, delimiter=",", skiprows=skip, ndmin=2, encoding="utf-8", comments=None)
+            skip = _check_lines(path, columns)
+            table = np.loadtxt(path, np.float64, delimiter=",", skiprows=skip, ndmin=2, encoding="utf-8", comments=None)
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
         except (ValueError, csv.Error) as error:
@@ -87,11 +89,13 @@ class CSV(Source):
         if not -columns <= self.label_column < columns:
             raise DataError(f"{path}: label_column {self.label_column} of {columns} columns")
         labels = table[:, self.label_column]
-        if not np.isfinite(table).all() or (labels != np.floor(labels)).any() or (labels < 0).any():
+        if not (np.abs(table) < _LARGEST_PIXEL).all() or (labels != np.floor(labels)).any() or (labels < 0).any():
             raise DataError(
                 f"{path}: pixels must be finite numbers, labels (column {self.label_column}) class numbers from 0"
             )
-        pixels = np.delete(table, self.label_column, axis=1)
+        if labels.max() > MOST_CLASSES:
+            raise DataError(f"{path}: class number {labels.max():.0f}: at most {MOST_CLASSES:,} classes are allowed")
+        pixels = np.delete(table, self.label_column, axis=1).astype(np.float32)
         return pixels.reshape(-1, *self.shape), labels.astype(np.int64)
 
 
@@ -103,14 +107,21 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _check_columns(path: Path, columns: int, skip: int) -> None:
-    """Names the first line that has another number of columns."""
-    with path.open(encoding="utf-8") as file:
-        number = skip
-        for number, line in enumerate(itertools.islice(file, skip, None), skip + 1):
-            if line.strip() and line.count(",") + 1 != columns:
+def _check_lines(path: Path, columns: int) -> int:
+    """Names the first line that has another number of columns; gives how many lines of names there are, 0 or 1."""
+    longest = 64 * columns + 1000  # characters of a line, so that no file is read as one
+    with path.open(encoding="utf-8", newline="") as file:
+        number = skip = 0
+        while line := file.readline(longest):
+            number += 1
+            if number == 1 and not all(_is_number(cell) for cell in next(csv.reader([line]), [])):
+                skip = 1
+            elif line.strip() and line.count(",") + 1 != columns:
                 raise DataError(
                     f"{path}:{number}: {line.count(',') + 1} columns, wanted {columns} (a label and the pixels)"
                 )
+            if len(line) == longest:
+                raise DataError(f"{path}:{number}: more than {longest:,} characters for {columns} columns")
     if number == skip:
         raise DataError(f"{path}: no lines of data")
+    return skip

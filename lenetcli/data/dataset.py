@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from lenetcli._tensor import Tensor, from_numpy
 from lenetcli.autograd.random import Generator, numpy_generator
+from lenetcli.data.augment import Augmentation, Augmenter
+from lenetcli.data.kept import Kept
 from lenetcli.data.transforms import Preprocessing
 from lenetcli.errors import DataError
 
@@ -17,10 +19,13 @@ Array = npt.NDArray[Any]
 
 
 class ArrayDataset:
-    """Images and targets in memory, as they came; they are scaled, resized and normalised batch by batch.
+    """Images and targets; images stay as they came and are scaled, resized and normalised batch by batch.
+
+    (To do that once and keep the float32 images costs more than it saves: a batch of 64 from MNIST, resized to 32x32, is
+    made in 0.14 ms, and gathered from memory in 0.07 ms.)
 
     Args:
-        images: (N, C, H, W), of any numeric type.
+        images: (N, C, H, W), of any numeric type; in memory, or Kept, which makes them when they are asked for.
         targets: (N,) class numbers, or (N, ...) floats.
         preprocessing: what turns raw images into what the model sees.
 
@@ -28,7 +33,7 @@ class ArrayDataset:
         DataError: another number of images than of targets, or no image at all.
     """
 
-    def __init__(self, images: Array, targets: Array, preprocessing: Preprocessing | None = None) -> None:
+    def __init__(self, images: Array | Kept, targets: Array, preprocessing: Preprocessing | None = None) -> None:
         if len(images) != len(targets):
             raise DataError(f"{len(images)} images but {len(targets)} targets")
         if images.ndim != 4:
@@ -38,6 +43,11 @@ class ArrayDataset:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def is_slow(self) -> bool:
+        """Files have to be read and decoded for the next samples."""
+        return isinstance(self.images, Kept) and not self.images.complete
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -146,6 +156,13 @@ def gather(dataset: Any, indices: npt.NDArray[np.int64]) -> tuple[Array, ...]:
     return tuple(np.stack([p.array if isinstance(p, Tensor) else np.asarray(p) for p in part]) for part in parts)
 
 
+def is_slow(dataset: Any) -> bool:
+    """Whether making a batch of the data set takes so long that it pays to begin early."""
+    while isinstance(dataset, Subset):
+        dataset = dataset.dataset
+    return bool(getattr(dataset, "is_slow", False))
+
+
 class Source:
     """Where a config's data comes from: a train and a test split, loaded on first use.
 
@@ -155,8 +172,15 @@ class Source:
     classes: Sequence[str] = ()
     preprocessing: Preprocessing
 
-    def __init__(self) -> None:
+    def __init__(self, augment: Augmentation | None = None) -> None:
+        self._augment = augment
         self._splits: dict[str, ArrayDataset] = {}
+
+    @property
+    def augmenter(self) -> Augmenter | None:
+        """What changes the pictures while a model trains on them."""
+        augment = getattr(self, "_augment", None)  # a class of the user's own may have its own constructor
+        return None if augment is None else Augmenter(augment, self.train.preprocessing)
 
     def load(self, split: str) -> ArrayDataset:
         """Reads "train" or "test".

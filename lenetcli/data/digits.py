@@ -10,6 +10,7 @@ from importlib import resources
 
 import numpy as np
 
+from lenetcli.data.augment import Augmentation
 from lenetcli.data.dataset import ArrayDataset, Source
 from lenetcli.data.transforms import Numbers, Preprocessing
 
@@ -22,6 +23,7 @@ class Digits(Source):
     Args:
         resize: rows and columns to resize to, from 8x8.
         normalize: mean and standard deviation; pixels are 0 to 1 before.
+        augment: random changes of the training pictures, such as {flip: true, crop: 4}; see Augmentation.
 
     Example:
         >>> from lenetcli.data import Digits
@@ -31,8 +33,13 @@ class Digits(Source):
 
     classes = tuple("0123456789")
 
-    def __init__(self, resize: tuple[int, int] | None = None, normalize: tuple[Numbers, Numbers] | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        resize: tuple[int, int] | None = None,
+        normalize: tuple[Numbers, Numbers] | None = None,
+        augment: Augmentation | None = None,
+    ) -> None:
+        super().__init__(augment)
         self.preprocessing = Preprocessing(1 / 16, resize, normalize)
 
     def load(self, split: str) -> ArrayDataset:

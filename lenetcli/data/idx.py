@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lenetcli.data.bomb import check_unpacked
+from lenetcli.disk import read_within
 from lenetcli.errors import DataError
 
 LARGEST = 1 << 31  # bytes of pixels: 30 times the real files, far below what would exhaust a machine
@@ -26,12 +28,7 @@ def read_idx(path: Path, magic: int, md5: str | None = None) -> npt.NDArray[np.u
     Raises:
         DataError: unreadable, wrong hash, wrong magic, absurd sizes, truncated, or with bytes left over.
     """
-    try:
-        raw = path.read_bytes() if path.stat().st_size <= LARGEST else None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
-    if raw is None:
-        raise DataError(f"{path}: larger than {LARGEST:,} bytes, no IDX file of images")
+    raw = read_within(path, LARGEST)
     if md5 is not None:
         found = hashlib.md5(raw, usedforsecurity=False).hexdigest()
         if found != md5:
@@ -49,6 +46,8 @@ def _unpack(path: Path, raw: bytes) -> bytes:
         rest = unzip.unconsumed_tail
         if len(head) == 16:
             wanted = min(_stated(head), LARGEST) - len(head)
+            if wanted + len(head) < LARGEST:  # else `_parse` refuses the sizes
+                check_unpacked(path, wanted, len(raw))
             # one byte more than stated shows that there is more
             head += unzip.decompress(rest, max(wanted, 0) + 1)
         head += b"" if unzip.eof or unzip.unconsumed_tail else unzip.flush()

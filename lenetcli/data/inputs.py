@@ -16,7 +16,7 @@ import numpy.typing as npt
 from lenetcli.data.dataset import Source
 from lenetcli.data.pictures import shrink
 from lenetcli.data.transforms import Preprocessing
-from lenetcli.disk import check_inside, read_within
+from lenetcli.disk import check_inside, read_within, write_atomically
 from lenetcli.errors import ConfigError, DataError
 
 Array = npt.NDArray[Any]
@@ -128,6 +128,10 @@ class Inputs:
         gray = ", [H, W] or [N, H, W]" if channels == 1 else ""
         raise DataError(f"{name}: wanted an array [{channels}, H, W], [N, {channels}, H, W]{gray}, got {list(shape)}")
 
+    def text(self) -> str:
+        """As JSON, a key a line."""
+        return "{\n" + ",\n".join(f' "{key}": {json.dumps(value)}' for key, value in self.record().items()) + "\n}\n"
+
     def record(self) -> dict[str, Any]:
         """As plain data."""
         steps = self.preprocessing
@@ -140,6 +144,18 @@ class Inputs:
             "normalize": None if steps.normalize is None else [_plain(part) for part in steps.normalize],
             "classes": list(self.classes),
         }
+
+
+def write_inputs(directory: Path, inputs: Inputs | None) -> None:
+    """Writes inputs.json, where there is something to write and it is not there yet.
+
+    Raises:
+        LenetError: it cannot be written.
+        DataError: it is a link that leads out of the directory.
+    """
+    path = check_inside(directory, directory / NAME)
+    if inputs is not None and not path.exists():
+        write_atomically(path, inputs.text().encode())
 
 
 def read_inputs(directory: Path) -> Inputs | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,11 @@ import numpy.typing as npt
 
 from lenetcli._tensor import from_numpy
 from lenetcli.autograd.random import SHUFFLE, stream
-from lenetcli.data.dataset import gather
+from lenetcli.data.dataset import gather, is_slow
+from lenetcli.data.prefetch import prefetched
 from lenetcli.kernels.layout import logical, stored
+
+Augment = Callable[[npt.NDArray[Any], npt.NDArray[np.int64], int, int], npt.NDArray[Any]]
 
 
 class DataLoader:
@@ -22,7 +25,9 @@ class DataLoader:
         batch_size: samples in a batch; the last one may have fewer.
         shuffle: another order each epoch.
         drop_last: leave out a last, smaller batch.
-        seed: with the epoch's number, decides the order.
+        seed: with the epoch's number, decides the order and the augmentation.
+        augment: changes the images of a batch, given the samples' numbers, seed and epoch (see Augmenter).
+        prefetch: make the next batches in the background; None: where that pays, with augmentation or files to decode.
 
     Raises:
         ValueError: `batch_size` is below 1.
@@ -35,12 +40,20 @@ class DataLoader:
     """
 
     def __init__(
-        self, dataset: Any, batch_size: int = 1, shuffle: bool = False, drop_last: bool = False, seed: int = 0
+        self,
+        dataset: Any,
+        batch_size: int = 1,
+        shuffle: bool = False,
+        drop_last: bool = False,
+        seed: int = 0,
+        augment: Augment | None = None,
+        prefetch: bool | None = None,
     ) -> None:
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size!r}")
         self.dataset, self.batch_size = dataset, batch_size
         self.shuffle, self.drop_last, self.seed = shuffle, drop_last, seed
+        self.augment, self.prefetch = augment, prefetch
         self._epoch = 0
 
     def __len__(self) -> int:
@@ -56,10 +69,22 @@ class DataLoader:
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[tuple[Any, ...]]:
         """The batches of an epoch as tensors, from batch number `start` on."""
+        made = self._arrays(epoch, start)
+        wanted = self.prefetch
+        if wanted is None:
+            wanted = self.augment is not None or is_slow(self.dataset)
+        for parts in prefetched(made) if wanted else made:
+            yield tuple(map(from_numpy, parts))
+
+    def _arrays(self, epoch: int, start: int) -> Iterator[tuple[npt.NDArray[Any], ...]]:
+        """The batches as arrays, images batch-last."""
         order = self.order(epoch)
         for number in range(start, len(self)):
-            parts = gather(self.dataset, order[number * self.batch_size : (number + 1) * self.batch_size])
-            yield tuple(from_numpy(logical(stored(p)) if p.ndim == 4 else p) for p in parts)
+            samples = order[number * self.batch_size : (number + 1) * self.batch_size]
+            first, *others = gather(self.dataset, samples)
+            if self.augment is not None:
+                first = self.augment(first, samples, self.seed, epoch)
+            yield tuple(logical(stored(part)) if part.ndim == 4 else part for part in (first, *others))
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         """One epoch; every pass over the loader is the next one."""

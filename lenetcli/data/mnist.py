@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from lenetcli.data.catalogue import CATALOGUE, FILES, get
+from lenetcli.data.augment import Augmentation
 from lenetcli.data.dataset import ArrayDataset, Source
 from lenetcli.data.idx import IMAGES, LABELS, read_idx
 from lenetcli.data.transforms import Numbers, Preprocessing
@@ -22,6 +23,7 @@ class MNIST(Source):
         download: get missing files from the known mirrors.
         resize: rows and columns to resize to, from 28x28.
         normalize: mean and standard deviation, such as [0.1307, 0.3081]; pixels are 0 to 1 before.
+        augment: random changes of the training pictures, such as {flip: true, crop: 4}; see Augmentation.
 
     Raises:
         DataError: a file is missing, damaged, or does not match the others.
@@ -38,8 +40,9 @@ class MNIST(Source):
         download: bool = False,
         resize: tuple[int, int] | None = None,
         normalize: tuple[Numbers, Numbers] | None = None,
+        augment: Augmentation | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(augment)
         self.root, self.download = Path(root), download
         self.preprocessing = Preprocessing(1 / 255, resize, normalize)
 
@@ -85,8 +88,9 @@ class FashionMNIST(MNIST):
         download: bool = False,
         resize: tuple[int, int] | None = None,
         normalize: tuple[Numbers, Numbers] | None = None,
+        augment: Augmentation | None = None,
     ) -> None:
-        super().__init__(root, download, resize, normalize)
+        super().__init__(root, download, resize, normalize, augment)
 
 
 class KMNIST(MNIST):
@@ -104,5 +108,6 @@ class KMNIST(MNIST):
         download: bool = False,
         resize: tuple[int, int] | None = None,
         normalize: tuple[Numbers, Numbers] | None = None,
+        augment: Augmentation | None = None,
     ) -> None:
-        super().__init__(root, download, resize, normalize)
+        super().__init__(root, download, resize, normalize, augment)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lenetcli.data.augment import Augmentation
+from lenetcli.data.bomb import check_unpacked
 from lenetcli.data.dataset import ArrayDataset, Source
 from lenetcli.data.transforms import Numbers, Preprocessing
+from lenetcli.disk import check_regular
 from lenetcli.errors import DataError
 
 LARGEST = 1 << 33  # bytes of one array
@@ -26,15 +30,20 @@ class NPZ(Source):
         path: the file.
         resize: rows and columns to resize to.
         normalize: mean and standard deviation, each a number or one per channel.
+        augment: random changes of the training pictures, such as {flip: true, crop: 4}; see Augmentation.
 
     Raises:
         DataError: no such file, no NPZ file, a missing array, or arrays that do not fit together.
     """
 
     def __init__(
-        self, path: str, resize: tuple[int, int] | None = None, normalize: tuple[Numbers, Numbers] | None = None
+        self,
+        path: str,
+        resize: tuple[int, int] | None = None,
+        normalize: tuple[Numbers, Numbers] | None = None,
+        augment: Augmentation | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(augment)
         self.path = Path(path)
         self._resize, self._normalize = resize, normalize
 
@@ -66,17 +75,38 @@ class NPZ(Source):
         return ArrayDataset(x, y, Preprocessing(scale, self._resize, self._normalize))
 
     def _read(self, key: str) -> npt.NDArray[Any]:
+        check_regular(self.path, LARGEST)
         try:
             with zipfile.ZipFile(self.path) as archive:
-                stated = {i.filename: i.file_size for i in archive.infolist()}
-            if stated.get(f"{key}.npy", 0) > LARGEST:
-                raise DataError(f"{self.path}: {key} states {stated[f'{key}.npy']:,} bytes, more than {LARGEST:,}")
-            with np.load(self.path, allow_pickle=False) as held:
-                if key not in held:
-                    raise DataError(f"{self.path}: no array {key!r}; it holds {', '.join(held) or 'nothing'}")
-                array: npt.NDArray[Any] = held[key]
-                return array
+                names = [name.removesuffix(".npy") for name in archive.namelist()]
+                if key not in names:
+                    raise DataError(f"{self.path}: no array {key!r}; it holds {', '.join(names)[:200] or 'nothing'}")
+                entry = archive.getinfo(f"{key}.npy")
+                check_unpacked(self.path, entry.file_size, entry.compress_size)
+                with archive.open(entry) as file:
+                    return self._array(file, key, entry.file_size)
+        except (DataError, MemoryError):
+            raise
         except OSError as error:
             raise DataError(f"{self.path}: cannot be read: {error.strerror or error}") from None
-        except (ValueError, zipfile.BadZipFile, KeyError, EOFError, NotImplementedError, MemoryError) as error:
-            raise DataError(f"{self.path}: not a sound .npz file ({key}): {error}") from None
+        except Exception as error:  # whatever the readers of ZIP and NPY raise on damage
+            raise DataError(f"{self.path}: not a sound .npz file ({key}): {_line(error)}") from None
+
+    def _array(self, file: IO[bytes], key: str, size: int) -> npt.NDArray[Any]:
+        """An array of a .npy file, whose header is checked against the file's size before anything is allocated."""
+        version = np.lib.format.read_magic(file)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, by_columns, kind = read_header(file)
+        if kind.hasobject:
+            raise DataError(f"{self.path}: {key}: not a sound .npz file: it holds pickled objects, which are not read")
+        if min(shape, default=1) < 0 or math.prod(shape) * kind.itemsize > min(size, LARGEST):
+            raise DataError(f"{self.path}: {key}: not a sound .npz file: {list(shape)} {kind} in {size:,} bytes")
+        data = file.read(math.prod(shape) * kind.itemsize + 1)
+        if len(data) != math.prod(shape) * kind.itemsize:
+            raise DataError(f"{self.path}: {key}: not a sound .npz file: {list(shape)} {kind} has {len(data):,} bytes")
+        array = np.frombuffer(data, kind)
+        return array.reshape(shape[::-1]).T if by_columns else array.reshape(shape)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

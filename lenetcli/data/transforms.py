@@ -61,6 +61,11 @@ class Preprocessing:
             x += offset
         return logical(x)
 
+    def black_and_unit(self, channels: int) -> tuple[Array, Array]:
+        """(C,) what a stored 0 becomes, and what a difference of 1 between scaled values becomes."""
+        offset, factor = self._affine(channels)
+        return offset.reshape(-1), factor.reshape(-1) / np.float32(self.scale)
+
     def _affine(self, channels: int) -> tuple[Array, Array]:
         """Offset and factor of scale and normalise, (C, 1, 1, 1): resizing is linear, so both may follow it."""
         mean, std = self.normalize or (0.0, 1.0)

@@ -175,8 +175,9 @@ def described(
         call = calls.number(notes.scopes.get(node, (node.scope,) if node.scope is not None else ()))
         module = "" if call is None else calls.found[call].path
         dead, units = notes.dead.get(node, (None, None))
-        value = notes.values.get(node)
-        nodes.append(TracedNode(i, node.name(), module, shapes, below, call, None, None, value, dead, units))
+        nodes.append(
+            TracedNode(i, node.name(), module, shapes, below, call, None, None, notes.values.get(node), dead, units)
+        )
     calls.count_turns()
     return nodes, calls.found
 

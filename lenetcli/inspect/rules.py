@@ -207,6 +207,7 @@ RULES: dict[str, Rule] = {
     "Transpose": _moved("x with two dimensions exchanged", "grad with them exchanged back"),
     "Clone": _moved("a copy of x", "grad"),
     "Copy": Rule("y = the values of another tensor", {}),
+    "Fill": Rule("y = one value everywhere", {}),
     "ToCopy": _moved("x in another type", "grad in the type of x"),
     "Expand": _moved("x repeated along new or stretched dimensions", "Σ grad over the repetitions"),
     "Cat": Rule("y = the tensors, one after the other", {}),
@@ -231,8 +232,8 @@ def rule_of(node: Node, parameters: Mapping[str, Any], operands: Mapping[str, An
     found = RULES.get(type(node).__name__)
     if found is None:
         names = ", ".join(operands)
-        backward = {name: f"d_{name} = grad · ∂y/∂{name}, computed in {source(node)}" for name in operands}
-        return Rule(f"y = {type(node).__name__}({names}), see {source(node)}", backward)
+        backward = {name: f"d_{name} = grad · ∂y/∂{name}, computed in {source(type(node))}" for name in operands}
+        return Rule(f"y = {type(node).__name__}({names}), see {source(type(node))}", backward)
     words = dict(parameters)
     reduction = words.get("reduction")
     words["share"] = " / count" if reduction == "mean" else ""
@@ -250,12 +251,17 @@ def rule_of(node: Node, parameters: Mapping[str, Any], operands: Mapping[str, An
     )
 
 
-def source(node: Node) -> str:
-    """Where the operation is written: lenetcli/ops/conv.py:22."""
+def mentioned(name: str) -> str:
+    """The text of an operation's rule with its parameters in braces; empty where there is none."""
+    return RULES[name].forward if name in RULES else ""
+
+
+def source(cls: type) -> str:
+    """Where a class is written, as in lenetcli/ops/conv.py:22."""
     try:
-        file, line = Path(inspect.getsourcefile(type(node)) or ""), inspect.getsourcelines(type(node))[1]
+        file, line = Path(inspect.getsourcefile(cls) or ""), inspect.getsourcelines(cls)[1]
     except (OSError, TypeError):
-        return type(node).__name__  # made in an interpreter's session
+        return cls.__name__  # made in an interpreter's session
     root = Path(__file__).parent.parent.parent
     return f"{file.relative_to(root) if file.is_relative_to(root) else file}:{line}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,8 @@ CHAIN_NAMES = {
     "NativeLayerNorm": "layer_norm",
     "NativeDropout": "dropout",
 }
+
+CHECKED = 8  # samples
 
 
 @dataclass
@@ -99,9 +101,9 @@ def trace(
     model.zero_grad(set_to_none)
     parameters = dict(model.named_parameters())
     before = {name: _values(parameters[name].grad) for name in shown}
-    notes, ran = Notes(), dict[Node, Call]()
+    notes = Notes()
     with undisturbed(model):
-        with fusion(False), forward_noted(notes, histograms), calls_noted(ran) if check else nullcontext():
+        with fusion(False), forward_noted(notes, histograms):
             loss = criterion(model(inputs), targets)
         assert loss.grad_fn is not None, "a loss of a model with trainable parameters has a graph"
         order = topological(loss.grad_fn)
@@ -112,11 +114,24 @@ def trace(
         chain = forward_chain(order, type(criterion).__name__)
         with gradients_noted(order, nodes, histograms):
             loss.backward()
+    if check:
+        _check_nodes(nodes, model, criterion, inputs, targets)
+    after = [TracedParameter(name, before[name], _values(parameters[name].grad)) for name in shown]
+    return Trace(loss.item(), text, chain, nodes, steps, after, calls, step)
+
+
+def _check_nodes(nodes: list[TracedNode], model: Module, criterion: Module, inputs: Tensor, targets: Tensor) -> None:
+    """Checks each node at the values it has with a few samples, or with all where a few make another graph."""
+    for count in (CHECKED, len(inputs)):
+        ran: dict[Node, Call] = {}
+        with undisturbed(model), calls_noted(ran):
+            loss = criterion(model(inputs[:count]), targets[:count])
+        order = topological(loss.grad_fn)
+        if [n.name() for n in order] == [n.name for n in nodes]:
+            break
     for node, traced in zip(order, nodes):
         if node in ran:
             traced.check = check_call(ran[node])
-    after = [TracedParameter(name, before[name], _values(parameters[name].grad)) for name in shown]
-    return Trace(loss.item(), text, chain, nodes, steps, after, calls, step)
 
 
 @contextmanager

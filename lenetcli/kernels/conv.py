@@ -41,6 +41,11 @@ def conv2d(
     return logical(y.reshape(o, p, q, n))
 
 
+def channel_sums(x: Array) -> Array:
+    """x (N, C, H, W) -> the sum of each channel, (C,): the gradient of a bias."""
+    return x.sum(axis=(0, 2, 3))
+
+
 def conv2d_weight_grad(
     grad: Array, x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
 ) -> Array:

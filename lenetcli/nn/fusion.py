@@ -3,8 +3,8 @@
     Conv2d, ReLU, MaxPool2d(2) -> ConvReluPoolBackward          Linear, ReLU -> LinearReluBackward
 
 Layers are called one by one as soon as somebody may look between them (hooks, anomaly mode, observers, `fusion(False)`,
-which inspection uses), where a layer is a subclass or has another `forward`, where arguments are none the native kernels
-were made for, and where something does not fit, so that the layer itself raises its error.
+which inspection uses), where a layer is a subclass or has another `forward`, where arguments are none that the native
+kernels were made for, and where something does not fit, so that the layer itself raises its error.
 """
 
 from __future__ import annotations

@@ -38,5 +38,8 @@ def described(offer: Offer) -> Iterator[RenderableType]:
         table.add_column(heading)
     for a in offer.arguments:
         default = "inferred" if a.inferred else "required" if a.required else plain(a.default)
-        table.add_row(a.name, wanted(a.annotation), default, Text(a.description))
+        want = "a mapping" + " or null" * (a.default is None) if a.keys else wanted(a.annotation)
+        table.add_row(a.name, want, default, Text(a.description))
+        for key in a.keys:
+            table.add_row(f"  {key.name}", wanted(key.annotation), plain(key.default), Text(key.description))
     yield table

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from lenetcli.inspect.parameters import ParameterRow
+from lenetcli.inspect.predictions import Prediction
 from lenetcli.train.evaluate import Evaluation
 
 
@@ -48,20 +52,40 @@ def parameter_table(rows: Sequence[ParameterRow]) -> Table:
     return table
 
 
+def prediction_table(predictions: Sequence[Prediction]) -> Table:
+    """A picture a line: its likeliest class and the next ones, or the model's numbers where they are no classes."""
+    table = plain_table()
+    table.add_column("file", overflow="fold")
+    if not predictions[0].top:
+        table.add_column("output")
+        for p in predictions:
+            table.add_row(escape(p.name), escape(_numbers(p.output)))
+        return table
+    table.add_column("label")
+    table.add_column("probability", justify="right")
+    if len(predictions[0].top) > 1:
+        table.add_column("then")
+    for p in predictions:
+        (label, probability), *others = p.top
+        then = ", ".join(f"{name} {share:.4f}" for name, share in others)
+        table.add_row(escape(p.name), escape(label), f"{probability:.4f}", *([escape(then)] if others else []))
+    return table
+
+
+def _numbers(output: Any) -> str:
+    flat = np.asarray(output).ravel()
+    shown = ", ".join(f"{value:.4g}" for value in flat[:10])
+    return f"{shown}, ... ({flat.size} numbers)" if flat.size > 10 else shown
+
+
 def class_table(evaluation: Evaluation, classes: Sequence[str]) -> Table:
     """Precision, recall and F1 of every class, with its number of samples."""
-    assert evaluation.confusion is not None, "only classifications have classes"
-    confusion = evaluation.confusion
     table = plain_table()
     table.add_column("class")
     for name in ("samples", "precision", "recall", "F1"):
         table.add_column(name, justify="right")
-    for i, name in enumerate(classes):
-        right, actual, predicted = int(confusion[i, i]), int(confusion[i].sum()), int(confusion[:, i].sum())
-        precision = right / predicted if predicted else 0.0
-        recall = right / actual if actual else 0.0
-        f1 = 2 * right / (actual + predicted) if actual + predicted else 0.0
-        table.add_row(name, f"{actual:,}", f"{precision:.4f}", f"{recall:.4f}", f"{f1:.4f}")
+    for name, f in zip(classes, evaluation.per_class):
+        table.add_row(name, f"{f.count:,}", f"{f.precision:.4f}", f"{f.recall:.4f}", f"{f.f1:.4f}")
     return table
 
 

@@ -66,6 +66,7 @@ def _node_table(trace: Trace) -> Columns:
         Column("id", [str(n.id) for n in nodes], right=True),
         Column("node", [plain_text(n.name) for n in nodes], fold=True),
         Column("module", [plain_text(n.parameter or n.module) + t for n, t in zip(nodes, turns)], fold=True),
+        Column("type", [_kind(trace, n) for n in nodes], rank=4),
         Column("shape", [sizes(n.shape) for n in nodes]),
         Column("|grad|", [figure(n.grad_norm) for n in nodes], right=True),
         *_check_columns([[n] for n in nodes], checked),
@@ -148,14 +149,15 @@ def bars(norms: Sequence[float | None]) -> list[str]:
 def remarks(trace: Trace) -> list[str]:
     """What the table adds up to: how many nodes, dead units, values that are no numbers, checks."""
     accumulators = sum(1 for n in trace.nodes if not n.next)
-    lines = [
-        f"{len(trace.nodes):,} nodes in {len(trace.calls):,} module calls; gradients arrive at {accumulators:,} of them"
-    ]
+    lines = [f"{len(trace.nodes):,} nodes, {accumulators:,} of them parameters, in {len(trace.calls):,} module calls"]
     dying = [n for n in trace.nodes if n.dead]
     if dying:
-        listed = ", ".join(f"{_place(n)} {n.dead} of {n.units}" for n in dying[:6])
+        listed = ", ".join(f"{n.dead} of {n.units} in {_place(n)}" for n in dying[:6])
         more = f" and {len(dying) - 6} more" if len(dying) > 6 else ""
         lines.append(f"dead units (zero for the whole batch): {listed}{more}")
+    gone = next((n for n in trace.nodes if n.grad_norm == 0 and n.next), None)
+    if gone is not None:
+        lines.append(f"the gradient that reaches {_place(gone)} is zero: nothing that only it leads to can learn")
     broken = [n for n in trace.nodes if (n.grad and n.grad.nonfinite) or (n.value and n.value.nonfinite)]
     if broken:
         lines.append(f"NaN or infinity in {len(broken):,} nodes, first {_place(broken[-1])}")
@@ -170,8 +172,8 @@ def remarks(trace: Trace) -> list[str]:
 
 
 def _place(node: TracedNode) -> str:
-    """A node's name, number and module in few words: ReluBackward 8 (fc1)."""
-    where = node.parameter or node.module
+    """A node's name, number and module in few words: ReluBackward 8 (module 10)."""
+    where = node.parameter or (f"module {node.module}" if node.module else "")
     return plain_text(f"{node.name} {node.id}" + (f" ({where})" if where else ""))
 
 
@@ -185,6 +187,11 @@ def _turn(trace: Trace, node: TracedNode) -> str:
     if node.call is None or trace.calls[node.call].turns == 1 or not node.module:
         return ""
     return f" #{trace.calls[node.call].turn}"
+
+
+def _kind(trace: Trace, node: TracedNode) -> str:
+    """Class of the module that made a node."""
+    return "" if node.call is None else plain_text(trace.calls[node.call].kind)
 
 
 def _parameters(trace: Trace, row: Row) -> str:

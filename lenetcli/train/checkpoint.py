@@ -19,6 +19,7 @@ import os
 import re
 import secrets
 import shutil
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,13 +40,13 @@ from lenetcli.disk import (
 from lenetcli.errors import DataError, LenetError
 from lenetcli.serialization import load, to_bytes
 from lenetcli.train import changes
-from lenetcli.train.state import LARGEST, check_fields, check_kind, decode, encode, plain_state
+from lenetcli.train.state import LARGEST, check_count, check_fields, check_kind, decode, encode, plain_state
 
 if TYPE_CHECKING:
     from lenetcli.train.run import Run
 
 MODEL, AVERAGE, OPTIMIZER = "model.safetensors", "average.safetensors", "optimizer.safetensors"
-STATE, LATEST = "state.json", "latest"
+STATE, LATEST, METRICS = "state.json", "latest", "metrics.jsonl"
 _HEADER = 1 << 24  # bytes of a file beside its tensors
 
 
@@ -62,6 +63,7 @@ class Checkpoints:
         self.root = directory / "checkpoints"
         self.keep = keep
         self.best: dict[str, str] | None = None  # the checkpoint that holds the best weights, and their hash
+        self.events = 0  # bytes of metrics.jsonl that were there at the last save
 
     # Saving
 
@@ -77,6 +79,8 @@ class Checkpoints:
         check_inside(self.directory, self.directory / MODEL)
         try:
             os.makedirs(self.root, exist_ok=True)
+            metrics = self.directory / METRICS
+            self.events = metrics.stat().st_size if metrics.exists() else 0
             shown = self._write(run, name, best)
             write_atomically(self.root / LATEST, name.encode())
             if best:
@@ -103,6 +107,7 @@ class Checkpoints:
             "scheduler": None if run.scheduler is None else run.scheduler.state_dict(),
             "random": _streams(run),
             "best": self.best,
+            "events": self.events,
         }
         temporary = self.root / f".writing-{name}-{secrets.token_hex(4)}"
         try:
@@ -158,16 +163,15 @@ class Checkpoints:
         kept = {*names[-self.keep :], *((self.best["checkpoint"],) if self.best else ())}
         for name in names:
             if name not in kept:
-                try:
+                with suppress(OSError):  # it stays until the next time
                     os.rename(self.root / name, self.root / f".dropped-{name}-{secrets.token_hex(4)}")
-                except OSError:
-                    continue  # it stays; nothing depends on it
-        for left in os.listdir(self.root):
-            if re.fullmatch(r"\.(writing|dropped)-.*|[0-9]+\.old", left):
-                shutil.rmtree(self.root / left, ignore_errors=True)
-        for place in (self.root, self.directory):
-            for left in filter(is_temporary, os.listdir(place)):
-                (place / left).unlink(missing_ok=True)
+        with suppress(OSError):
+            for left in os.listdir(self.root):
+                if re.fullmatch(r"\.(writing|dropped)-.*|[0-9]+\.old", left):
+                    shutil.rmtree(self.root / left, ignore_errors=True)
+            for place in (self.root, self.directory):
+                for left in filter(is_temporary, os.listdir(place)):
+                    os.unlink(place / left)
 
     # Restoring
 
@@ -243,8 +247,8 @@ class Checkpoints:
                 raise ValueError(f"files: wanted {MODEL} and {OPTIMIZER}")
             for file, stated in files.items():
                 size, wanted = stated["bytes"], stated["sha256"]
-                if not isinstance(size, int) or (most is not None and size > most[file]):
-                    raise ValueError(f"files: {file} has an absurd size")
+                if check_count(size, f"files.{file}") > (size if most is None else most[file]):
+                    raise ValueError(f"files.{file}: absurd size")
                 found = sha256_within(check_inside(self.directory, path / file), size)
                 if found != wanted:
                     raise DataError(f"{path / file}: damaged, its sha256 is not the one in {STATE}")
@@ -262,9 +266,10 @@ class Checkpoints:
         if plain != name:
             os.rename(self.root / name, self.root / plain)
         write_atomically(self.root / LATEST, plain.encode())
-        self.best = state["best"]
+        self.best, self.events = state["best"], state["events"]
         if self.best is not None:
             self._mend_best(self.best)
+        self._tidy()
         return plain
 
     def _mend_best(self, best: dict[str, str]) -> None:
@@ -306,7 +311,7 @@ def _apply(run: Run, path: Path, state: dict[str, Any]) -> None:
     if run.average is not None:
         average = load(path / AVERAGE)
         _check_tensors(run.average.module.state_dict(), average)
-        check_kind(0, state["averaged"], "averaged")
+        check_count(state["averaged"], "averaged")
     if set(optimizer) != {"state", "param_groups"} or not isinstance(optimizer["state"], dict):
         raise ValueError("optimizer: no state of one")
     own = run.optimizer.state_dict()["param_groups"]
@@ -318,6 +323,7 @@ def _apply(run: Run, path: Path, state: dict[str, Any]) -> None:
     seed = state["random"]["shuffle"]["seed"]
     if type(seed) is not int or not -(2**64) < seed < 2**64:
         raise ValueError("random.shuffle.seed: wanted an integer of 64 bits")
+    check_count(state["events"], "events")
     best = state["best"]
     if best is not None and not re.fullmatch(r"[0-9]{1,18} [0-9a-f]{64}", f"{best['checkpoint']} {best['sha256']}"):
         raise ValueError("best: wanted a checkpoint and a hash")

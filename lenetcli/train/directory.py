@@ -2,6 +2,7 @@
 
 config.yaml        the configuration, fully resolved: training from it repeats the run
 environment.json   versions, processor, threads, commit
+inputs.json        how pictures are made into what the model takes
 metrics.jsonl      one event a line
 model.safetensors  the best weights so far
 checkpoints/       see checkpoint.py
@@ -14,12 +15,11 @@ import contextlib
 import json
 import os
 import platform
-import secrets
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from lenetcli.disk import check_inside, check_regular, is_temporary, sync_direct
 from lenetcli.errors import ConfigError, LenetError
 from lenetcli.nn.module import Module
 from lenetcli.train import lock
+from lenetcli.train.checkpoint import METRICS
 from lenetcli.train.events import Evaluated, Event
 
 LONGEST_LINE = 1 << 16  # bytes of an event in metrics.jsonl; what is longer is none
@@ -131,16 +132,25 @@ def _commit() -> str | None:
     return found.stdout.strip() or None
 
 
-def describe(directory: Path, config_text: str) -> None:
-    """Writes config.yaml, with which a directory is a run that can be resumed, and environment.json.
+def write_config(directory: Path, config_text: str) -> None:
+    """Writes config.yaml, with which a directory is a run that can be resumed.
 
     Raises:
-        LenetError: they cannot be written.
-        DataError: one is a link that leads out of the run directory.
+        LenetError: it cannot be written.
+        DataError: it is a link that leads out of the run directory.
     """
     write_atomically(check_inside(directory, directory / "config.yaml"), config_text.encode())
+
+
+def write_environment(directory: Path) -> None:
+    """Writes environment.json, unless it is there: it describes where the run began.
+
+    Raises:
+        LenetError: it cannot be written.
+        DataError: it is a link that leads out of the run directory.
+    """
     path = check_inside(directory, directory / "environment.json")
-    if not path.exists():  # it describes where the run began
+    if not path.exists():
         write_atomically(path, (json.dumps(environment(), indent=1) + "\n").encode())
 
 
@@ -148,18 +158,21 @@ class MetricsFile:
     """Listens to a run and appends each event to metrics.jsonl, line by line, so that a kill loses none.
 
     Args:
-        last_step: where a run is resumed, events after this step are dropped first: they will happen again.
+        keep: where a run is resumed, how many bytes of events the checkpoint knows of; what comes after them, but for
+            the checkpoint's own `saved` event, will happen again.
 
     Raises:
         LenetError: the file cannot be written.
         DataError: it is no ordinary file, or a link that leads out of the run directory.
     """
 
-    def __init__(self, directory: Path, last_step: int | None = None) -> None:
-        self._path = check_inside(directory, directory / "metrics.jsonl")
+    def __init__(self, directory: Path, keep: int = 0) -> None:
+        self._path = check_inside(directory, directory / METRICS)
         try:
-            if last_step is not None and self._path.exists():
-                self._drop_after(last_step)
+            if self._path.exists():
+                size = check_regular(self._path, 1 << 40)
+                with self._path.open("r+b") as file:
+                    file.truncate(_end(file, min(keep, size)))
             self._file: TextIO = self._path.open("a", encoding="utf-8", buffering=1)
         except OSError as error:
             raise self._failure(error) from None
@@ -177,32 +190,18 @@ class MetricsFile:
         with contextlib.suppress(OSError):  # of a line that could not be written, and was complained about
             self._file.close()
 
-    def _drop_after(self, step: int) -> None:
-        check_regular(self._path, 1 << 40)
-        temporary = self._path.with_name(f".metrics.jsonl.{secrets.token_hex(4)}.tmp")
-        try:
-            with self._path.open("rb") as old, temporary.open("xb") as new:
-                while line := old.readline(LONGEST_LINE):
-                    if _happened(line, step):
-                        new.write(line)
-                new.flush()
-                os.fsync(new.fileno())
-            os.replace(temporary, self._path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-
     def _failure(self, error: OSError) -> LenetError:
-        return LenetError(f"cannot write {self._path}: {error.strerror or error}")
+        return LenetError(
+            f"cannot write {self._path}: {error.strerror or error}. "
+            f"When that is mended, continue with: lenet train --resume {self._path.parent}"
+        )
 
 
-def _happened(line: bytes, last_step: int) -> bool:
-    """Whether a line is an event, whole, and of a step up to this one."""
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        return False  # torn by a kill, or no line of ours
-    if not isinstance(record, dict) or not line.endswith(b"\n"):
-        return False
-    step = record.get("step")
-    return isinstance(step, int) and step <= last_step and record.get("event") != "ended"
+def _end(file: BinaryIO, keep: int) -> int:
+    """Where the lines end that a resumed run keeps, of the first `keep` bytes and a `saved` event behind them."""
+    back = min(keep, LONGEST_LINE)
+    file.seek(keep - back)
+    end = keep - back + file.read(back).rfind(b"\n") + 1
+    file.seek(end)
+    line = file.readline(LONGEST_LINE)
+    return end + len(line) if line.startswith(b'{"event": "saved"') and line.endswith(b"\n") else end

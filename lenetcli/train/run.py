@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from lenetcli.data.inputs import Inputs
 from lenetcli.data.loader import DataLoader
 from lenetcli.nn.module import Module
 from lenetcli.optim.optimizer import Optimizer
@@ -64,6 +65,7 @@ class Run:
         save_now: set by a signal: finish the step, save, go on.
         config: the configuration as plain data, which checkpoints keep.
         init_random: where the random stream of the initial weights ended.
+        inputs: how other pictures are made into what the model takes; None where its data is no images.
     """
 
     model: Module
@@ -89,6 +91,7 @@ class Run:
     save_now: bool = False
     config: dict[str, Any] | None = None
     init_random: dict[str, Any] | None = None
+    inputs: Inputs | None = None
     _began: float | None = None
 
     @property

@@ -7,6 +7,7 @@
      "scheduler": {...},
      "random": {...},       # each stream
      "best": {...},         # which checkpoint holds the best weights, and their hash
+     "events": ...,         # bytes of metrics.jsonl that had been written
      "sha256": ...}         # of all the above
 
 The file is untrusted: its hashes find damage, not malice, so every value is checked before it gets anywhere.
@@ -80,6 +81,17 @@ def check_fields(kind: type, values: Any) -> dict[str, Any]:
         if isinstance(values[name], int) and not 0 <= values[name] <= _LARGEST_NUMBER:
             raise ValueError(f"{name}: absurd number")
     return values
+
+
+def check_count(value: Any, where: str) -> int:
+    """The value, if it is a whole number from 0 on.
+
+    Raises:
+        ValueError: it is none; the message names the place.
+    """
+    if type(value) is not int or not 0 <= value <= _LARGEST_NUMBER:
+        raise ValueError(f"{where}: wanted a number from 0 on")
+    return value
 
 
 def check_kind(own: Any, new: Any, where: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lenetcli.kernels import active, conv, fused, linear, native, pool, relu, softmax, step
+from lenetcli.kernels import active, conv, fused, linear, native, norm, pool, relu, softmax, step
 from lenetcli.kernels.layout import logical, stored
 from lenetcli.kernels.threads import get_num_threads, set_num_threads
 
@@ -198,6 +198,39 @@ def test_relu_equals_its_twin(shape: tuple[int, ...], order: str, target: str) -
     for grad_order in ORDERS:
         grad = ordered(normal(random, *shape), grad_order)
         np.testing.assert_array_equal(twin("relu_backward")(grad, y), relu.relu_backward(grad, y))
+
+
+@pytest.mark.parametrize(
+    "shape", [(2, 1), (1, 3, 4, 5), (17, 4), (16, 2, 3, 3), (65, 3, 7, 11), (4, 33, 40), (300, 1, 30, 30)]
+)
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("affine", [False, True])
+def test_batch_norm_equals_its_twin(shape: tuple[int, ...], order: str, affine: bool, target: str) -> None:
+    random = rng(*shape)
+    c = shape[1]
+    x = ordered(normal(random, *shape) * 3 + 1000, order)
+    weight, bias = (normal(random, c), normal(random, c)) if affine else (None, None)
+    y, moments = norm.batch_norm(x, weight, bias, 1e-5)
+    found, found_moments = twin("batch_norm")(x, weight, bias, 1e-5)
+    close(found, y, 1e-4)
+    close(found_moments.mean, moments.mean, 1e-6)
+    close(found_moments.var, moments.var, 1e-5)
+    grad = ordered(normal(random, *shape), order)
+    for one, other in zip(
+        twin("batch_norm_backward")(grad, x, weight, moments, 1e-5),
+        norm.batch_norm_backward(grad, x, weight, moments, 1e-5),
+    ):
+        close(one, other, 1e-4)
+    mean, var = moments.mean.astype(np.float32), moments.var.astype(np.float32)
+    close(twin("channel_norm")(x, mean, var, weight, bias, 0.1), norm.channel_norm(x, mean, var, weight, bias, 0.1))
+    for one, other in zip(
+        twin("channel_norm_backward")(grad, x, mean, var, weight, 0.1),
+        norm.channel_norm_backward(grad, x, mean, var, weight, 0.1),
+    ):
+        close(one, other)
+    x[0, 0] = np.nan
+    with np.errstate(all="ignore"):
+        close(twin("batch_norm")(x, weight, bias, 1e-5)[0], norm.batch_norm(x, weight, bias, 1e-5)[0], 1e-4)
 
 
 @pytest.mark.parametrize("n", [1, 2, 15, 16, 17, 64, 257])

@@ -73,7 +73,7 @@ def difference(a: Path, b: Path) -> str | None:
             return f"{one.name}: {found}"
     states = [json.loads((folder / "state.json").read_text()) for folder in folders]
     for state in states:
-        del state["progress"]["seconds"], state["sha256"], state["files"]
+        del state["progress"]["seconds"], state["sha256"], state["files"], state["events"]
         for key in ("epochs", "max_time", "keep_checkpoints"):
             state["config"]["train"].pop(key)
         state["config"].pop("name")

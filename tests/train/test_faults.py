@@ -8,11 +8,15 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lenetcli.errors import LenetError
+from lenetcli.errors import DataError, LenetError
+from lenetcli.train.directory import MetricsFile
+from lenetcli.train.events import Evaluated, Event, Step
 from tests.train.faults import BROKEN, NO_ROOM, boundaries, killed_at, refusing
 from tests.train.small import at, difference, resume, train, write_config
 
@@ -60,13 +64,20 @@ def interrupted(config: Path, run: Path) -> Path:
     return run
 
 
+def save_often(event: Event) -> None:
+    """Asks for checkpoints as SIGUSR1 does: in the middle of an epoch, and where the end of one replaces it."""
+    if isinstance(event, Step) and event.step in (2, 3):
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+
+@pytest.mark.parametrize("also", [None, save_often], ids=["as it is", "saved often"])
 def test_a_kill_at_every_call_of_a_training_loses_nothing(
-    config: Path, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    also: Any, config: Path, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    count = boundaries(lambda: train(config, tmp_path / "count", *SHORT))
+    count = boundaries(lambda: train(config, tmp_path / "count", *SHORT, also=also))
     kills, run = 0, tmp_path / "run"
     for number in range(1, count + 1):
-        kills += killed_at(number, lambda: train(config, run, *SHORT))
+        kills += killed_at(number, lambda: train(config, run, *SHORT, also=also))
         finish(config, run)
         assert difference(whole, run) is None, f"killed at call {number}"
         assert clean(run), f"killed at call {number}"
@@ -98,3 +109,153 @@ def test_a_kill_at_every_call_of_a_resumption_loses_nothing(
     assert kills == count
     with capsys.disabled():
         print(f"\n{kills} kills in a resumption, one at each call: resumed and ended bit-identical after every one")
+
+
+# A disk that is full, or broken
+
+
+def complaint(work: Callable[[], Any]) -> str | None:
+    """The message of a run that failed, as one with exit code 1; None where it did not."""
+    try:
+        work()
+    except LenetError as error:
+        return str(error) if error.exit_code == 1 else f"exit code {error.exit_code}"
+    return None
+
+
+@pytest.mark.parametrize(
+    ("error", "lasting"), [(NO_ROOM, True), (NO_ROOM, False), (BROKEN, False)], ids=["full", "full once", "broken once"]
+)
+def test_a_call_that_fails_is_one_clear_error_and_loses_nothing(
+    error: int, lasting: bool, config: Path, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with refusing(10**9, error, lasting) as counted:
+        train(config, tmp_path / "count", *SHORT)
+    run, failures = tmp_path / "run", 0
+    for number in range(1, counted.count + 1):
+        with refusing(number, error, lasting):
+            message = complaint(lambda: train(config, run, *SHORT))
+        if message is not None:
+            failures += 1
+            assert os.strerror(error) in message, f"call {number}"
+            assert "\n" not in message
+        finish(config, run)
+        assert difference(whole, run) is None, f"call {number} failed"
+        assert clean(run), f"call {number} failed"
+        shutil.rmtree(run)
+    assert failures >= counted.count / 2  # the others are of tidying up, which comes again with the next save
+    with capsys.disabled():
+        print(
+            f"\n{counted.count} calls that failed ({os.strerror(error)}): {failures} clear errors, none lost anything"
+        )
+
+
+def test_a_full_disk_leaves_the_older_checkpoint_and_says_so(config: Path, tmp_path: Path) -> None:
+    def fill(event: Event) -> None:
+        if isinstance(event, Evaluated) and event.split == "test" and event.step == 4:
+            full.enter_context(refusing(2, NO_ROOM, lasting=True))
+
+    with ExitStack() as full, pytest.raises(LenetError) as caught:
+        train(config, tmp_path / "run", *SHORT, also=fill)
+    run = tmp_path / "run"
+    assert str(caught.value) == (
+        f"cannot save checkpoint 000004 in {run}: No space left on device; checkpoint 000002 is whole. "
+        f"When that is mended, continue with: lenet train --resume {run}"
+    )
+    assert sorted(os.listdir(run / "checkpoints")) == ["000002", "latest"]
+
+
+def test_too_little_room_is_found_before_the_training(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    with pytest.raises(LenetError, match=r"0\.0 MB free, but 3 checkpoints of this model may take .* MB"):
+        train(config, tmp_path / "run", *SHORT)
+    assert not (tmp_path / "run" / "config.yaml").exists()
+
+
+def test_a_directory_that_cannot_be_made_is_found_before_the_training(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LenetError, match=r"cannot make the run directory .*choose another with --out DIR") as caught:
+        train(config, tmp_path / "file" / "run")
+    assert caught.value.exit_code == 1
+
+
+# Damaged files
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "average.safetensors", "optimizer.safetensors", "state.json"])
+def test_any_damaged_byte_of_a_checkpoint_is_noticed(
+    file: str, config: Path, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stop = at(3, lambda: os.kill(os.getpid(), signal.SIGINT))
+    train(config, tmp_path / "start", *SHORT, "train.keep_checkpoints=3", also=stop)
+    rng = random.Random(file)
+    run = tmp_path / "run"
+    size = (tmp_path / "start" / "checkpoints" / "000003" / file).stat().st_size
+    places = [0, size - 1, *(rng.randrange(size) for _ in range(10))]
+    skipped = 0
+    for place in places:
+        shutil.copytree(tmp_path / "start", run)
+        path = run / "checkpoints" / "000003" / file
+        content = bytearray(path.read_bytes())
+        content[place] ^= 1 << rng.randrange(8)
+        path.write_bytes(content)
+        assert resume(run) == 0
+        skipped += "from checkpoint 000002; skipped: " in capsys.readouterr().err
+        assert difference(whole, run) is None, f"byte {place}"
+        shutil.rmtree(run)
+    assert skipped >= len(places) - (2 if file == "state.json" else 0)  # a space that became another one is no damage
+    with capsys.disabled():
+        print(f"\n{len(places)} damaged bytes of {file}: {skipped} older checkpoints taken, all ended bit-identical")
+
+
+@pytest.mark.parametrize("file", ["checkpoints/latest", "model.safetensors", "environment.json", "metrics.jsonl"])
+@pytest.mark.parametrize("content", [None, b"", b"999999", b"../../..", b"\xff\x00" * 50], ids=repr)
+def test_other_damaged_files_do_not_matter(
+    file: str, content: bytes | None, config: Path, whole: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    train(config, run, *SHORT, also=at(3, lambda: os.kill(os.getpid(), signal.SIGINT)))
+    if content is None:
+        (run / file).unlink()
+    else:
+        (run / file).write_bytes(content)
+    assert resume(run) == 0
+    assert difference(whole, run) in (None, "metrics.jsonl" if file == "metrics.jsonl" else None)
+
+
+def test_events_torn_anywhere_are_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    known, saved, later = (
+        b'{"event": "step"}\n{"event": "evaluated"}\n',
+        b'{"event": "saved"}\n',
+        b'{"event": "step"}\n',
+    )
+    for end in range(len(known + saved + later)):
+        path.write_bytes((known + saved + later)[:end])
+        MetricsFile(tmp_path, keep=len(known)).close()
+        whole = (
+            known + saved
+            if end >= len(known + saved)
+            else known
+            if end >= len(known)
+            else known[: known[:end].rfind(b"\n") + 1]
+        )
+        assert path.read_bytes() == whole
+    path.write_bytes(b"\x00" * 10**6)
+    MetricsFile(tmp_path, keep=10**6).close()
+    assert path.stat().st_size <= 10**6
+
+
+def test_when_nothing_is_whole_nothing_is_changed(config: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(config, run, *SHORT)
+    for state in run.glob("checkpoints/*/state.json"):
+        state.write_text("")
+    before = sorted((p, p.stat().st_mtime_ns) for p in run.rglob("*"))
+    with pytest.raises(DataError, match=r"no whole checkpoint to resume from; skipped: .*state\.json"):
+        resume(run)
+    assert [p for p, _ in before] == sorted(run.rglob("*"))
+    assert all(p.stat().st_mtime_ns == when for p, when in before if p.is_file())

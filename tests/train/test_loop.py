@@ -163,18 +163,22 @@ def test_run_directories_are_numbered_and_never_overwritten(tmp_path: Path, monk
 
 
 def test_metrics_after_the_checkpoint_are_dropped_when_a_run_goes_on(tmp_path: Path) -> None:
-    lines = [{"event": "step", "step": s} for s in (1, 2, 3)] + [{"event": "ended", "step": 2}]
-    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"event": "st')
-    metrics = directory.MetricsFile(tmp_path, last_step=2)
+    lines = [
+        json.dumps({"event": event, "step": step})
+        for event, step in (("step", 1), ("step", 2), ("saved", 2), ("step", 3))
+    ]
+    (tmp_path / "metrics.jsonl").write_text("".join(line + "\n" for line in lines) + '{"event": "st')
+    metrics = directory.MetricsFile(tmp_path, keep=sum(len(line) + 1 for line in lines[:2]))
     metrics(Step(1, 3, 0.5, 0.1, 64, 1000.0))
     metrics.close()
     kept = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert [k["step"] for k in kept] == [1, 2, 3]
+    assert [(k["event"], k["step"]) for k in kept] == [("step", 1), ("step", 2), ("saved", 2), ("step", 3)]
     assert kept[-1]["loss"] == 0.5
 
 
 def test_the_environment_is_written_down(tmp_path: Path) -> None:
-    directory.describe(tmp_path, "version: 1\n")
+    directory.write_config(tmp_path, "version: 1\n")
+    directory.write_environment(tmp_path)
     found = json.loads((tmp_path / "environment.json").read_text())
     assert found["lenet"] == lenet.__version__
     assert found["numpy"] == np.__version__

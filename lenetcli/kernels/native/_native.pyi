@@ -41,6 +41,7 @@ def linear_backward(
 ) -> None: ...
 def relu(x: Array, y: Array) -> None: ...
 def relu_backward(grad: Array, y: Array, d_x: Array) -> None: ...
+def row_sums(x: Array, sums: Array) -> None: ...
 def pool_forward(x: Array, y: Array, winner: Array) -> None: ...
 def pool_backward(grad: Array, winner: Array, d_x: Array) -> None: ...
 def log_softmax(x: Array, y: Array) -> None: ...
@@ -70,3 +71,27 @@ def adam_steps(
     shrink: float,
     maximize: bool,
 ) -> list[int]: ...
+def norm_forward(
+    x: Array,
+    weight: Array | None,
+    bias: Array | None,
+    eps: float,
+    given: bool,
+    centre: Array,
+    offset: Array,
+    var: Array,
+    y: Array,
+) -> None: ...
+def norm_backward(
+    grad: Array,
+    x: Array,
+    weight: Array | None,
+    eps: float,
+    given: bool,
+    centre: Array,
+    offset: Array,
+    var: Array,
+    d_x: Array,
+    d_weight: Array,
+    d_bias: Array,
+) -> None: ...

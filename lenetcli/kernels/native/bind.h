@@ -44,6 +44,7 @@ void spread(int count, double work, Item& item) {
 inline int workers(double work) { return work < ALONE ? 1 : threads(); }
 
 void bind_conv(nb::module_& m);
+void bind_norm(nb::module_& m);
 void bind_pointwise(nb::module_& m);
 void bind_product(nb::module_& m);
 void bind_step(nb::module_& m);

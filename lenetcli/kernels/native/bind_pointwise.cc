@@ -30,8 +30,19 @@ void relu_backward(Flat grad, Flat y, Dense<float, 1> d_x) {
   spread((n + PIECE - 1) / PIECE, 4.0 * n, item);
 }
 
-template <class Rows>
-void each_row(int rows, double elements, Rows one) {
+// Sums of rows (M, N).
+void row_sums(Dense<const float, 2> x, Dense<float, 1> sums) {
+  const int count = x.shape(0);
+  check((int)sums.shape(0) == count, "rows");
+  Rows rows = {};
+  rows.n = x.shape(1), rows.grad = x.data(), rows.grad_row = rows.n, rows.grad_col = 1, rows.sums = sums.data();
+  nb::gil_scoped_release released;
+  auto item = [&](int i, int) { kernels->masked_rows(rows, i, i + 1); };
+  spread(count, x.size(), item);
+}
+
+template <class One>
+void each_row(int rows, double elements, One one) {
   auto item = [&](int i, int) {
     for (int row = i * 4; row < std::min(i * 4 + 4, rows); row++) one(row);
   };
@@ -94,6 +105,7 @@ void log_softmax_backward(Dense<const float, 2> grad, Dense<const float, 2> y, D
 void bind_pointwise(nb::module_& m) {
   m.def("relu", &relu, "x"_a, "y"_a);
   m.def("relu_backward", &relu_backward, "grad"_a, "y"_a, "d_x"_a);
+  m.def("row_sums", &row_sums, "x"_a, "sums"_a);
   m.def("pool_forward", &pool_forward, "x"_a, "y"_a, "winner"_a);
   m.def("pool_backward", &pool_backward, "grad"_a, "winner"_a, "d_x"_a);
   m.def("log_softmax", &log_softmax, "x"_a, "y"_a);

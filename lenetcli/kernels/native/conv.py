@@ -6,11 +6,18 @@ import numpy as np
 
 from lenetcli.kernels import conv as reference
 from lenetcli.kernels import fused as fused_reference
-from lenetcli.kernels.layout import Array
+from lenetcli.kernels.layout import Array, logical, stored
 from lenetcli.kernels.native import _native
 from lenetcli.kernels.window import Pair
 
-__all__ = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad", "conv_relu_pool", "conv_relu_pool_backward"]
+__all__ = [
+    "channel_sums",
+    "conv2d",
+    "conv2d_input_grad",
+    "conv2d_weight_grad",
+    "conv_relu_pool",
+    "conv_relu_pool_backward",
+]
 
 FLOAT = np.dtype(np.float32)
 ONE = (1, 1)
@@ -42,11 +49,33 @@ def conv2d(
     o, _, k, kl = weight.shape
     if not (takes(x, (k, kl), stride, dilation, groups) and weight.dtype is FLOAT):
         return reference.conv2d(x, weight, bias, stride, padding, dilation, groups)
+    if k == 1 and padding == (0, 0):
+        return _pointwise(x, weight, bias)
     n, _, h, w = x.shape
     y = room(n, o, h + 2 * padding[0] - k + 1, w + 2 * padding[1] - k + 1)
     bias = None if bias is None else np.ascontiguousarray(bias)
     _native.conv_forward(x, np.ascontiguousarray(weight), bias, *padding, False, y, None)
     return y
+
+
+def _pointwise(x: Array, weight: Array, bias: Array | None) -> Array:
+    """A convolution by single pixels is a matrix product: weight (O, C) @ pixels (C, H W N)."""
+    pixels = stored(x)
+    y = np.empty((len(weight), *pixels.shape[1:]), FLOAT)
+    rows = y.reshape(len(weight), -1)
+    bias = None if bias is None else np.ascontiguousarray(bias)
+    _native.linear(pixels.reshape(len(pixels), -1).T, weight[:, :, 0, 0], bias, False, rows.T)
+    return logical(y)
+
+
+def channel_sums(x: Array) -> Array:
+    """As lenetcli.kernels.conv.channel_sums."""
+    if x.dtype is not FLOAT or not x.flags.aligned:
+        return reference.channel_sums(x)
+    rows = stored(x)
+    sums = np.empty(len(rows), FLOAT)
+    _native.row_sums(rows.reshape(len(rows), -1) if rows.size else rows.reshape(len(rows), 0), sums)
+    return sums
 
 
 def conv2d_weight_grad(
@@ -56,6 +85,10 @@ def conv2d_weight_grad(
     if not (takes(x, kernel, stride, dilation, groups) and grad.dtype is FLOAT and grad.flags.aligned):
         return reference.conv2d_weight_grad(grad, x, kernel, stride, padding, dilation, groups)
     d_weight = np.empty((grad.shape[1], x.shape[1], *kernel), FLOAT)
+    if kernel == ONE and padding == (0, 0):
+        pixels, d_y = stored(x), stored(grad)
+        _native.product(d_y.reshape(len(d_y), -1), pixels.reshape(len(pixels), -1).T, d_weight[:, :, 0, 0])
+        return d_weight
     if not _native.conv_backward(grad, x, None, None, *padding, None, d_weight, None):
         return reference.conv2d_weight_grad(grad, x, kernel, stride, padding, dilation, groups)
     return d_weight
@@ -71,6 +104,10 @@ def conv2d_input_grad(
     if not fits or grad.shape[2:] != (rows, columns):  # a transposed convolution may leave out a border
         return reference.conv2d_input_grad(grad, weight, image, stride, padding, dilation, groups)
     d_x = room(grad.shape[0], c, *image)
+    if k == 1 and padding == (0, 0):
+        d_y, rows = stored(grad), d_x.transpose(1, 2, 3, 0).reshape(c, -1)
+        _native.product(weight[:, :, 0, 0].T, d_y.reshape(len(d_y), -1), rows)
+        return d_x
     if not _native.conv_backward(grad, None, np.ascontiguousarray(weight), None, *padding, d_x, None, None):
         return reference.conv2d_input_grad(grad, weight, image, stride, padding, dilation, groups)
     return d_x

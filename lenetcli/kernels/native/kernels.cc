@@ -1,5 +1,6 @@
 // The kernels, compiled once per instruction set: -DLENET_TARGET names the table.
 #include "conv.h"
+#include "norm.h"
 #include "pointwise.h"
 #include "product.h"
 #include "step.h"
@@ -14,5 +15,5 @@ const Kernels LENET_TABLE(LENET_TARGET) = {
     LENET_NAME(LENET_TARGET), L, conv_units, conv_scratch, conv_forward, conv_backward,
     product_panels, product_scratch, product_pack, product_units, product_unit,
     sgd, adam,
-    relu, relu_backward, masked_rows, pool_forward, pool_backward, log_softmax, log_softmax_backward,
+    relu, relu_backward, masked_rows, norm_forward, norm_backward, pool_forward, pool_backward, log_softmax, log_softmax_backward,
 };

@@ -57,7 +57,7 @@ struct Adam {
 
 // Rows of a gradient (M, N) of any strides, to be copied to d (M, N) where y is above zero, and summed; see pointwise.h.
 struct Rows {
-  int n;
+  int64_t n;
   const float *grad, *y;
   int64_t grad_row, grad_col, y_row, y_col;
   float *d, *sums;
@@ -79,6 +79,17 @@ struct Classes {
   float *y, *d_x;  // y is an input of the gradient
 };
 
+// Batch norm of rows (C, count), see norm.h. The moments are results of the forward pass unless `given`.
+struct Norm {
+  int64_t count;
+  double eps;
+  bool given;
+  const float *x, *grad, *weight, *bias;
+  float* centre;          // near the mean
+  double *offset, *var;   // mean - centre; biased variance
+  float *y, *d_weight, *d_bias;  // y is d_x in the backward pass
+};
+
 struct Kernels {
   const char* name;
   int lanes;
@@ -98,6 +109,8 @@ struct Kernels {
   void (*relu)(const float* x, float* y, size_t n);
   void (*relu_backward)(const float* grad, const float* y, float* d_x, size_t n);
   void (*masked_rows)(const Rows&, int from, int to);
+  void (*norm_forward)(const Norm&, int channel);
+  void (*norm_backward)(const Norm&, int channel);
   void (*pool_forward)(const Pool&, int row);
   void (*pool_backward)(const Pool&, int row);
   void (*log_softmax)(const Classes&, int from, int count);

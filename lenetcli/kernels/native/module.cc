@@ -64,6 +64,7 @@ NB_MODULE(_native, m) {
   m.def("set_threads", &set_threads, "count"_a);
   m.def("threads", &threads);
   bind_conv(m);
+  bind_norm(m);
   bind_pointwise(m);
   bind_product(m);
   bind_step(m);

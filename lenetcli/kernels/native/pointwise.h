@@ -26,25 +26,25 @@ void relu_backward(const float* grad, const float* y, float* d_x, size_t n) {
   for (; i < n; i++) d_x[i] = y[i] <= 0 ? 0 : grad[i];
 }
 
-// Rows of `grad` where `y` (or null for all) is not <= 0, and their sums.
+// Rows of `grad` where `y` (or null for all) is not <= 0, copied to d (unless null), and their sums.
 void masked_rows(const Rows& a, int from, int to) {
   for (int o = from; o < to; o++) {
     const float *grad = a.grad + o * a.grad_row, *y = a.y ? a.y + o * a.y_row : nullptr;
-    float* d = a.d + (int64_t)o * a.n;
+    float* d = a.d ? a.d + o * a.n : nullptr;
     Vec total = {};
-    int n = 0;
+    int64_t n = 0;
     if (a.grad_col == 1 && (!y || a.y_col == 1))
       for (; n + L <= a.n; n += L) {
         Vec g = load(grad + n);
         if (y) g = choose(load(y + n) <= splat(0), splat(0), g);
-        store(d + n, g);
+        if (d) store(d + n, g);
         total += g;
       }
     float rest = 0;
     for (; n < a.n; n++) {
       float g = grad[n * a.grad_col];
       if (y && y[n * a.y_col] <= 0) g = 0;
-      d[n] = g;
+      if (d) d[n] = g;
       rest += g;
     }
     if (a.sums) a.sums[o] = sum(total) + rest;

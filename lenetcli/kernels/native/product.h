@@ -3,7 +3,8 @@
 //     c[i, j] = bias[i] + sum over k of a[i, k] b[k, j]            (M, N) = (M, K) (K, N)
 //
 // B is packed into panels of 2 L columns, zero beyond its edge; a tile of ROWS x 2 L sums stays in registers while k runs
-// from end to end, so that a result never depends on how the tiles were shared out. A is read where it lies.
+// over DEPTH products, then joins what C holds of the products before: a result never depends on how the tiles were
+// shared out. A is read where it lies.
 // With a batch-last x (I, N), a Linear layer needs no transposition: Y = W X, dX = W' dY; only dW = dY X' packs X'.
 // Reference twin: lenetcli/kernels/linear.py.
 #pragma once
@@ -14,6 +15,7 @@
 namespace {
 
 constexpr int ROWS = MANY_REGISTERS ? 12 : 6, PANEL = 2 * L;
+constexpr int DEPTH = 512;
 constexpr int PANELS = 8;  // of one unit: the rows of A stay in the first-level cache meanwhile
 
 typedef float Four __attribute__((vector_size(16)));
@@ -54,16 +56,18 @@ void pack_panel(const Product& p, int panel) {
     for (int j = 0; j < PANEL; j++) to[k * PANEL + j] = j < count ? from[k * p.b_row + j * p.b_col] : 0;
 }
 
-// R rows by V vectors of C. ADJACENT: the rows of A are neighbours in memory (A is a transposed matrix).
+// R rows by V vectors of C, the products from k on. ADJACENT: the rows of A are neighbours (A is a transposed matrix).
 template <int R, int V, bool ADJACENT>
-INLINE void tile_product(const Product& p, int i, const float* b, float* c, int count) {
+INLINE void tile_product(const Product& p, int i, int k, const float* b, float* c, int count) {
+  const int end = p.k - k < DEPTH ? p.k : k + DEPTH;
+  const bool first = k == 0, last = end == p.k;
   Vec sums[R][V];
   for (int r = 0; r < R; r++)
     for (int v = 0; v < V; v++) sums[r][v] = (Vec){};
   const int64_t row = ADJACENT ? 1 : p.a_row, three = 3 * row, column = p.a_col;
   const float* a[4];  // every third row: an address holds the two after it
-  for (int g = 0; g < 4; g++) a[g] = p.a + i * p.a_row + g * three;
-  for (int k = 0; k < p.k; k++, b += PANEL) {
+  for (int g = 0; g < 4; g++) a[g] = p.a + i * p.a_row + k * column + g * three;
+  for (; k < end; k++, b += PANEL) {
     Vec line[V];
     for (int v = 0; v < V; v++) line[v] = load(b + v * L);
 #pragma GCC unroll 12
@@ -76,9 +80,10 @@ INLINE void tile_product(const Product& p, int i, const float* b, float* c, int 
   for (int r = 0; r < R; r++, c += p.c_row)
     for (int v = 0; v < V; v++) {
       Vec y = sums[r][v];
-      if (p.bias) y += splat(p.bias[i + r]);
-      if (p.relu) y = choose(y <= splat(0), splat(0), y);
       int left = count - v * L;
+      if (!first) y += left >= L ? load(c + v * L) : load_some(c + v * L, 1, left < 0 ? 0 : left);
+      if (last && p.bias) y += splat(p.bias[i + r]);
+      if (last && p.relu) y = choose(y <= splat(0), splat(0), y);
       if (left >= L)
         store(c + v * L, y);
       else if (left > 0)
@@ -92,12 +97,15 @@ void rows_product(const Product& p, int i, int panel, int end) {
   for (; panel < end; panel++) {
     const int64_t first = (int64_t)panel * PANEL;
     const int count = p.n - first < PANEL ? p.n - first : PANEL;
-    const float* b = p.packed + first * p.k;
     float* c = p.c + i * p.c_row + first;
-    if (count > L)
-      adjacent ? tile_product<R, 2, true>(p, i, b, c, count) : tile_product<R, 2, false>(p, i, b, c, count);
-    else
-      adjacent ? tile_product<R, 1, true>(p, i, b, c, count) : tile_product<R, 1, false>(p, i, b, c, count);
+    int k = 0;
+    do {  // at least once: without products C is the bias
+      const float* b = p.packed + first * p.k + (int64_t)k * PANEL;
+      if (count > L)
+        adjacent ? tile_product<R, 2, true>(p, i, k, b, c, count) : tile_product<R, 2, false>(p, i, k, b, c, count);
+      else
+        adjacent ? tile_product<R, 1, true>(p, i, k, b, c, count) : tile_product<R, 1, false>(p, i, k, b, c, count);
+    } while ((k += DEPTH) < p.k);
   }
 }
 

@@ -39,6 +39,7 @@ void sgd_rule_plain(const Sgd& s, float* __restrict p, const float* __restrict g
 }
 
 void sgd(const Sgd& s, float* p, const float* grad, float* b, size_t n) {
+  FlushTiny flush;
   if (s.weight_decay != 0) {
     if (!b) return sgd_rule<false, false>(s, p, grad, b, n);
     return s.nesterov ? sgd_rule<true, true>(s, p, grad, b, n) : sgd_rule<true, false>(s, p, grad, b, n);
@@ -50,6 +51,7 @@ void sgd(const Sgd& s, float* p, const float* grad, float* b, size_t n) {
 // m, v <- averages of g and g²; p <- p - rate m / (sqrt(v) / root + eps), rate and root holding the corrections of bias.
 void adam(const Adam& s, float* __restrict p, const float* __restrict grad, float* __restrict m, float* __restrict v,
           size_t n) {
+  FlushTiny flush;
   const float sign = s.maximize ? -1 : 1;
   const bool decays = s.weight_decay != 0, near = s.share < 0.5f;
   for (size_t i = 0; i < n; i++) {

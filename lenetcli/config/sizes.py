@@ -1,0 +1,120 @@
+"""How large a layer can become, told from its arguments alone: absurd sizes are refused before memory is asked for.
+
+The counts are upper bounds by the names of arguments, which are torch's, and so the same for all layers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# numbers, of 4 bytes each: what fits into a common machine several times over
+MOST_IN_SAMPLE = 2**25
+MOST_WEIGHTS = 2**26  # of a layer
+MOST_IN_MODEL = 2**28
+MOST_WINDOWS = 2**27  # as a convolution copies them for one sample
+MOST_PLACES = 2**16  # of a window
+
+_WEIGHTS = (
+    "in_features", "out_features", "in1_features", "in2_features", "in_channels", "out_channels", "kernel_size",
+    "num_embeddings", "embedding_dim", "num_features", "num_parameters", "num_channels", "normalized_shape",
+)  # fmt: skip
+_WINDOW = ("kernel_size",)
+_OUTPUT = ("output_size", "size")
+_BORDER = ("padding", "output_padding")
+
+
+@dataclass(frozen=True)
+class TooLarge:
+    """What a layer asks for, and cannot have.
+
+    Args:
+        what: what there is too much of.
+        count: how much.
+        most: how much is allowed.
+        argument: the argument that contributes most, of those the config gives.
+    """
+
+    what: str
+    count: int
+    most: int
+    argument: str | None
+
+
+def too_large(args: Mapping[str, Any], sample: tuple[int, ...], transposed: bool = False) -> TooLarge | None:
+    """The first limit that a layer may break; None where it keeps to all.
+
+    Args:
+        args: its arguments, inferred ones too.
+        sample: shape of its input, without N.
+        transposed: strides make the result larger, not smaller.
+
+    Example:
+        >>> too_large({"in_channels": 1, "out_channels": 10**9, "kernel_size": 3}, (1, 28, 28)).what
+        'weights'
+    """
+    places = sample[1:] if len(sample) > 1 else sample
+    window = _product(args, _WINDOW, len(places))
+    channels = math.prod(sample) // max(math.prod(places), 1)
+    if isinstance(args.get("out_features"), int):
+        grown, result = 0, math.prod(sample[:-1]) * args["out_features"]
+    else:
+        grown = _places(args, places, transposed)
+        result = grown * (args["out_channels"] if isinstance(args.get("out_channels"), int) else channels)
+    counts = (
+        ("weights", _product(args, _WEIGHTS, len(places)), MOST_WEIGHTS),
+        ("places in its window", window, MOST_PLACES),
+        ("numbers in its result for one sample", result, MOST_IN_SAMPLE),
+        ("numbers in its windows over one sample", grown * channels * window, MOST_WINDOWS),
+        ("in one argument", max(_numbers(args.values()), default=0), MOST_WEIGHTS),
+    )
+    for what, count, most in counts:
+        if count > most:
+            largest = max(args, key=lambda name: max(_numbers([args[name]]), default=0), default=None)
+            return TooLarge(what, count, most, largest)
+    return None
+
+
+def _product(args: Mapping[str, Any], names: tuple[str, ...], dims: int) -> int:
+    """The product of the sizes that arguments give; one number for a window counts once for each of its axes."""
+    product = 1
+    for name in names:
+        value = args.get(name)
+        sizes = list(_numbers([value]))
+        if name in _WINDOW and isinstance(value, int):
+            sizes *= dims
+        product *= math.prod(max(size, 1) for size in sizes)
+    return product
+
+
+def _places(args: Mapping[str, Any], places: tuple[int, ...], transposed: bool) -> int:
+    """At most so many places (rows times columns) in the result."""
+    grown = 1
+    for axis, size in enumerate(places):
+        factor = max(
+            1.0, *(_along(args, name, axis) for name in ("scale_factor", *(("stride",) if transposed else ())))
+        )
+        border = sum(2 * _along(args, name, axis) for name in _BORDER)
+        reach = _along(args, "kernel_size", axis) * max(1, _along(args, "dilation", axis)) if transposed else 0
+        grown *= math.ceil(min(max(size * factor + border + reach, *(_along(args, n, axis) for n in _OUTPUT)), 2**63))
+    return grown * max(1, math.prod(_numbers([args.get("embedding_dim")])))
+
+
+def _along(args: Mapping[str, Any], name: str, axis: int) -> float:
+    """What an argument says about one axis: its one number, or the largest where it has more (as borders may)."""
+    value = args.get(name)
+    numbers = [abs(number) for number in _numbers([value], whole=False)]
+    if isinstance(value, (list, tuple)) and len(numbers) > axis and name not in _BORDER:
+        return numbers[axis]
+    return max(numbers, default=0)
+
+
+def _numbers(values: Any, whole: bool = True) -> Iterator[Any]:
+    """The numbers in arguments, also those in lists; truth values are none."""
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            yield from _numbers(value, whole)
+        elif type(value) is int or (type(value) is float and not whole and math.isfinite(value)):
+            yield value

@@ -1,0 +1,70 @@
+"""Encoded pictures (PNG, JPEG) as an array of images: decoded when first needed, all brought to one size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lenetcli.data.kept import Kept
+from lenetcli.data.pictures import MODES, decode_picture, shrink
+from lenetcli.data.transforms import resize
+from lenetcli.errors import ConfigError, DataError
+
+
+def check_channels(channels: int) -> None:
+    """Refuses a number of channels that no picture has.
+
+    Raises:
+        ConfigError: it is not 1, 3 or 4.
+    """
+    if channels not in MODES:
+        raise ConfigError(f"channels: wanted 1 (gray), 3 (colours) or 4 (colours and opacity), got {channels}")
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Pictures that are decoded one by one.
+
+    Args:
+        content: the bytes of a picture, by its number, and what messages call it.
+        count: how many there are.
+        channels: 1, 3 or 4.
+        size: rows and columns that every picture gets; None: all must be as the first.
+    """
+
+    content: Callable[[int], tuple[bytes, str]]
+    count: int
+    channels: int
+    size: tuple[int, int] | None
+
+    def images(self) -> Kept:
+        """(N, C, H, W) of bytes.
+
+        Raises:
+            DataError: the first picture cannot be decoded.
+        """
+        shape = self._decoded(0).shape[1:] if self.size is None else self.size
+        return Kept(self._rows, (self.count, self.channels, *shape), np.uint8)
+
+    def _rows(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        found = [self._decoded(int(number)) for number in numbers]
+        wanted = found[0].shape if found else ()
+        if self.size is None and numbers.size:
+            wanted = self._decoded(0).shape
+        for number, picture in zip(numbers, found):
+            if picture.shape != wanted:
+                name, sizes = self.content(int(number))[1], [f"{s[1]}x{s[2]}" for s in (picture.shape, wanted)]
+                hint = "data.resize=[rows, columns] makes them all alike"
+                raise DataError(f"{name}: {sizes[0]} pixels (rows x columns), the first picture has {sizes[1]}; {hint}")
+        return np.stack(found) if found else np.empty((0, self.channels, 0, 0), np.uint8)
+
+    def _decoded(self, number: int) -> npt.NDArray[np.uint8]:
+        content, name = self.content(number)
+        picture = decode_picture(content, name, self.channels)
+        if self.size is None or picture.shape[1:] == self.size:
+            return picture
+        fitted = resize(shrink(picture[None], self.size), self.size)[0]  # as predict does it
+        return np.asarray(np.clip(np.rint(fitted), 0, 255), np.uint8)

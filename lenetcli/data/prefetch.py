@@ -1,0 +1,62 @@
+"""The next batches are made in the background while the model learns from this one."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+PATIENCE = 0.05  # seconds between looks at whether anybody still wants more
+_END = object()
+
+
+def prefetched(items: Iterator[T], ahead: int = 2) -> Iterator[T]:
+    """The same items, in the same order, made by a thread that is up to `ahead` of them before its reader.
+
+    An exception comes out where the item would have come. When the reader stops early (break, an exception, Ctrl-C), the
+    thread ends with the item in its hands.
+
+    Example:
+        >>> list(prefetched(iter("abc")))
+        ['a', 'b', 'c']
+    """
+    ready: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(ahead)
+    over = threading.Event()
+    maker = threading.Thread(target=_fill, args=(items, ready, over), name="lenet-prefetch", daemon=True)
+    maker.start()
+    try:
+        while True:
+            item, error = ready.get()
+            if error is not None:
+                raise error
+            if item is _END:
+                return
+            yield item
+    finally:
+        over.set()
+        maker.join()
+
+
+def _fill(items: Iterator[Any], ready: queue.Queue[tuple[Any, BaseException | None]], over: threading.Event) -> None:
+    """Puts the items into the queue until there are no more or nobody wants them."""
+    try:
+        for item in items:
+            if not _put(ready, (item, None), over):
+                return
+        _put(ready, (_END, None), over)
+    except BaseException as error:
+        _put(ready, (None, error), over)
+
+
+def _put(ready: queue.Queue[Any], entry: Any, over: threading.Event) -> bool:
+    """Waits for room in the queue; False where nobody wants more."""
+    while not over.is_set():
+        try:
+            ready.put(entry, timeout=PATIENCE)
+        except queue.Full:
+            continue
+        return True
+    return False

@@ -1,0 +1,195 @@
+"""A run's metrics.jsonl as plain data: its steps, its evaluations, its end.
+
+The file is untrusted, and a kill may have torn its last line: what is no event of a run is left out and counted.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import numpy as np
+import numpy.typing as npt
+
+from lenetcli.disk import check_inside, check_regular
+from lenetcli.errors import DataError
+from lenetcli.train.events import Ended, Evaluated, Event, Step
+
+LARGEST = 1 << 32  # bytes of the file: some 25 million steps
+LONGEST_LINE = 1 << 16  # bytes of an event; what is longer is none
+LARGEST_COUNT = 2**53
+LONGEST = 1e10  # seconds: no run took three centuries
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps in columns, in the order they were made; `time` is in seconds since the run began."""
+
+    step: Values
+    epoch: Values
+    loss: Values
+    lr: Values
+    time: Values
+
+
+@dataclass(frozen=True)
+class Timed:
+    """An evaluation, and when it was over, in seconds since the run began."""
+
+    event: Evaluated
+    time: float
+
+
+@dataclass(frozen=True)
+class History:
+    """What a run has written down.
+
+    Args:
+        evaluations: of the training data (split "train") and of the data to judge by, in the order they were made.
+        ended: how the run ended; None where it has not (it is running, or was killed).
+        skipped: lines that are no events.
+    """
+
+    steps: Steps
+    evaluations: list[Timed]
+    ended: Ended | None
+    skipped: int
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits that were evaluated, the training data first."""
+        return sorted({e.event.split for e in self.evaluations}, key=lambda split: (split != "train", split))
+
+    @property
+    def judged(self) -> list[Evaluated]:
+        """The evaluations that decide which epoch is best: on the validation split or, without one, the test split."""
+        return [e.event for e in self.evaluations if e.event.split != "train"]
+
+    @property
+    def best(self) -> Evaluated | None:
+        """The best of them: by accuracy, and by loss where that is the same or there is none."""
+        return min(self.judged, key=lambda e: (-(e.accuracy or 0.0), e.loss), default=None)
+
+    @property
+    def seconds(self) -> float:
+        """How long the run took, as far as is known."""
+        last = max([*self.steps.time[-1:].tolist(), *(e.time for e in self.evaluations[-1:])], default=0.0)
+        return last if self.ended is None else self.ended.seconds
+
+
+def read_history(run: Path) -> History:
+    """The history of a run directory.
+
+    Raises:
+        DataError: metrics.jsonl is missing, not an ordinary file, or holds no event at all.
+    """
+    path = check_inside(run, run / "metrics.jsonl")
+    check_regular(path, LARGEST)
+    gathered = _Gathered()
+    try:
+        with path.open("rb") as file:
+            for line in _lines(file):
+                gathered.add(_event(line))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if gathered.count == 0:
+        what = "is empty: the run has not made a step" if gathered.skipped == 0 else "no line in it is an event of a run"
+        raise DataError(f"{path}: {what}")
+    return gathered.history()
+
+
+class _Gathered:
+    """Events, taken one by one in the order of the file."""
+
+    def __init__(self) -> None:
+        self.columns = {name: array("d") for name in ("step", "epoch", "loss", "lr", "time")}
+        self.evaluations: list[Timed] = []
+        self.ended: Ended | None = None
+        self.skipped = self.count = 0
+        self.clock = self.epoch_began = 0.0
+
+    def add(self, event: Event | None | str) -> None:
+        match event:
+            case None:
+                self.skipped += 1
+                return
+            case Step():
+                self.clock += event.samples / event.samples_per_second if event.samples_per_second > 0 else 0.0
+                values = (event.step, event.epoch, event.loss, event.lr, self.clock)
+                for column, value in zip(self.columns.values(), values):
+                    column.append(value)
+                self.ended = None  # the run was continued
+            case Evaluated(split="train"):
+                self.clock = max(self.clock, self.epoch_began + event.seconds)  # waiting for data counts as well
+                self.evaluations.append(Timed(event, self.clock))
+            case Evaluated():
+                self.clock += event.seconds
+                self.epoch_began = self.clock
+                self.evaluations.append(Timed(event, self.clock))
+            case Ended():
+                self.ended = event
+        self.count += 1
+
+    def history(self) -> History:
+        columns = {name: np.frombuffer(column, np.float64) for name, column in self.columns.items()}
+        if np.any(np.diff(columns["step"]) <= 0):  # no run of ours writes that: the last of each step counts
+            order = len(columns["step"]) - 1 - np.unique(columns["step"][::-1], return_index=True)[1]
+            columns = {name: column[order] for name, column in columns.items()}
+            columns["time"] = np.maximum.accumulate(columns["time"])
+        return History(Steps(**columns), self.evaluations, self.ended, self.skipped)
+
+
+def _lines(file: Any) -> Iterator[bytes]:
+    """Whole lines; one that is too long comes in one piece that is no event."""
+    while line := file.readline(LONGEST_LINE):
+        if not line.endswith(b"\n"):
+            while (more := file.readline(LONGEST_LINE)) and not more.endswith(b"\n"):
+                pass
+            yield b"" if more else line  # without `more` it is the last line
+        else:
+            yield line
+
+
+_KINDS: dict[str, tuple[type[Event], dict[str, Any]]] = {
+    kind.event: (kind, {f.name: get_type_hints(kind)[f.name] for f in fields(kind)}) for kind in (Step, Evaluated, Ended)
+}
+_SPLITS = ("train", "validation", "test")
+
+
+def _event(line: bytes) -> Event | str | None:
+    """The event of a line; the name of one that nobody here asks for; None where it is no event."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+        return None
+    name = record.get("event") if isinstance(record, dict) else None
+    if not isinstance(name, str):
+        return None
+    if name not in _KINDS:
+        return name
+    kind, hints = _KINDS[name]
+    values = {field: record.get(field) for field in hints}
+    if not all(_fits(field, values[field], hint) for field, hint in hints.items()):
+        return None
+    return kind(**values)
+
+
+def _fits(field: str, value: Any, hint: Any) -> bool:
+    """Whether a value may stand in a field of this type, and is not absurd."""
+    if value is None:
+        return hint in (float | None, int | None)
+    if hint in (int, int | None):
+        return type(value) is int and 0 <= value <= LARGEST_COUNT
+    if hint in (float, float | None):
+        if type(value) is int and abs(value) <= LARGEST_COUNT:
+            value = float(value)
+        return type(value) is float and (field != "seconds" or 0 <= value <= LONGEST) and (
+            field != "samples_per_second" or value >= 1e-6
+        )  # fmt: skip
+    return isinstance(value, str) and (field != "split" or value in _SPLITS)

@@ -1,0 +1,145 @@
+"""What a trained model says of pictures: read, brought into the form of its inputs, run in batches, ranked."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lenetcli._tensor import from_numpy
+from lenetcli.autograd.modes import no_grad
+from lenetcli.data.inputs import Inputs
+from lenetcli.data.pictures import LARGEST, SUFFIXES, decode, read
+from lenetcli.errors import DataError
+from lenetcli.kernels.layout import logical, stored
+from lenetcli.nn.module import Module
+from lenetcli.train.evaluate import probabilities
+
+Array = npt.NDArray[Any]
+
+BATCH = 256
+STDIN = "-"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one picture.
+
+    Args:
+        file: where it came from; `index` is its place in a file that holds several.
+        top: the likeliest classes and their probabilities, likeliest first; empty where outputs are no classes.
+        output: the model's numbers, where they are no classes.
+    """
+
+    file: str
+    top: tuple[tuple[str, float], ...]
+    index: int | None = None
+    output: list[Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """The file, and the place in it where it holds several."""
+        return self.file if self.index is None else f"{self.file}[{self.index}]"
+
+    def record(self) -> dict[str, Any]:
+        """As `--json` shows it."""
+        label, probability = self.top[0] if self.top else (None, None)
+        found: dict[str, Any] = {"file": self.file, "label": label, "probability": probability}
+        found["top"] = [{"label": name, "probability": share} for name, share in self.top]
+        if self.index is not None:
+            found["index"] = self.index
+        if self.output is not None:
+            found["output"] = self.output
+        return found
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model in evaluation mode with what it takes and what its outputs mean."""
+
+    model: Module
+    criterion: Module
+    inputs: Inputs
+    top: int = 3
+    invert: bool = False
+
+    def __call__(self, places: Sequence[str], failed: Callable[[DataError], None]) -> Iterator[Prediction]:
+        """The predictions for files, directories and STDIN, in their order; what cannot be read is handed to `failed`.
+
+        Files are decoded by several threads, as many at a time as make a batch.
+        """
+        files = list(_files(places, failed))
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
+            for start in range(0, len(files), BATCH):
+                yield from self._some(list(threads.map(self._read, files[start : start + BATCH])), failed)
+
+    def _read(self, file: str) -> tuple[str, Array | DataError, bool]:
+        """A file's images, ready for the model (C, H, W, N), or what is wrong with it; and whether it holds a list."""
+        channels = self.inputs.shape[0]
+        try:
+            if file == STDIN:
+                data = sys.stdin.buffer.read(LARGEST + 1)
+                if len(data) > LARGEST:
+                    raise DataError(f"{STDIN}: more than {LARGEST:,} bytes")
+                found = decode(data, STDIN, channels)
+            else:
+                found = read(Path(file), channels)
+            images = self.inputs.batch(found, file)
+            if self.invert:
+                images = self.inputs.inverted(images)
+            parts = [stored(self.inputs(images[i : i + BATCH])) for i in range(0, len(images), BATCH)]
+            return file, np.concatenate(parts, -1), len(images) > 1 or found.ndim == 4
+        except DataError as error:
+            return file, error, False
+
+    def _some(
+        self, read: Sequence[tuple[str, Array | DataError, bool]], failed: Callable[[DataError], None]
+    ) -> Iterator[Prediction]:
+        """The predictions for files that have been read, in batches over all of them."""
+        results = self._outputs([found for _, found, _ in read if not isinstance(found, DataError)])
+        for file, found, several in read:
+            if isinstance(found, DataError):
+                failed(found)
+                continue
+            for index in range(found.shape[-1]):
+                yield self._prediction(file, index if several else None, next(results))
+
+    def _outputs(self, ready: Sequence[Array]) -> Iterator[Array]:
+        """The model's output for each image (C, H, W, N)."""
+        if not ready:
+            return
+        joined = np.concatenate(ready, -1) if len(ready) > 1 else ready[0]
+        for start in range(0, joined.shape[-1], BATCH):
+            batch = np.ascontiguousarray(joined[..., start : start + BATCH])
+            with no_grad():
+                output = self.model(from_numpy(logical(batch))).array
+            if self.inputs.classes and output.ndim == 2:
+                output = probabilities(output, self.criterion)
+            yield from np.ascontiguousarray(output)
+
+    def _prediction(self, file: str, index: int | None, output: Array) -> Prediction:
+        classes = self.inputs.classes
+        if not classes or output.ndim != 1:
+            return Prediction(file, (), index, output.tolist())
+        order = np.argsort(-output, kind="stable")[: self.top]
+        names = [classes[i] if i < len(classes) else str(i) for i in order]
+        return Prediction(file, tuple((name, float(output[i])) for name, i in zip(names, order)), index)
+
+
+def _files(places: Sequence[str], failed: Callable[[DataError], None]) -> Iterator[str]:
+    """The files named, with those of directories (and directories in them) in alphabetical order."""
+    for place in places:
+        if place == STDIN or not Path(place).is_dir():
+            yield place
+            continue
+        found = sorted(p for p in Path(place).rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+        if not found:
+            failed(DataError(f"{place}: no pictures in this directory ({', '.join(SUFFIXES)})"))
+        yield from map(str, found)

@@ -1,0 +1,139 @@
+"""Everything about a run, gathered as plain data: what `lenet report` draws."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lenetcli.disk import check_inside, read_within
+from lenetcli.errors import ConfigError, DataError
+from lenetcli.inspect.checkpoint_flow import Flow
+from lenetcli.inspect.figures import strict
+from lenetcli.inspect.layer_pictures import FeatureMaps, Filters
+from lenetcli.inspect.metrics import History
+from lenetcli.inspect.worst import Judged
+
+LARGEST = 1 << 24  # bytes of config.yaml or environment.json
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class LayerLine:
+    """One line of the model's table: where a layer stands, its class, shape of its output, number of parameters."""
+
+    layer: str
+    kind: str
+    output: list[int]
+    parameters: int
+
+
+@dataclass
+class RunReport:
+    """A run with everything that can be said of it. What could not be had is None, and `problems` says why.
+
+    Args:
+        name: of the configuration.
+        place: the run directory, as it was given.
+        config: the resolved configuration as YAML.
+        input: shape of a sample.
+        image: number of the sample whose feature maps there are.
+        probabilities: of the classes, for that sample.
+        problems: by section.
+    """
+
+    name: str
+    place: str
+    config: str
+    input: list[int]
+    layers: list[LayerLine]
+    parameters: int
+    trainable: int
+    environment: dict[str, Any] | None = None
+    classes: tuple[str, ...] = ()
+    history: History | None = None
+    judged: Judged | None = None
+    filters: Filters | None = None
+    maps: FeatureMaps | None = None
+    image: int = 0
+    picture: Any = None
+    target: int | None = None
+    probabilities: list[float] | None = None
+    flow: Flow | None = None
+    problems: dict[str, str] = field(default_factory=dict)
+
+    def attempt(self, section: str, make: Callable[[], T]) -> T | None:
+        """What `make` gives, or None where the data for that section cannot be had."""
+        try:
+            return make()
+        except (DataError, ConfigError) as error:
+            self.problems[section] = str(error)
+            return None
+
+    def record(self) -> dict[str, Any]:
+        """As `report --json` shows it: everything but pictures."""
+        best = None if self.history is None else self.history.best
+        ended = None if self.history is None else self.history.ended
+        found = {
+            "name": self.name,
+            "run": self.place,
+            "parameters": {"total": self.parameters, "trainable": self.trainable},
+            "layers": [asdict(line) for line in self.layers],
+            "best": None if best is None else best.record(),
+            "ended": None if ended is None else ended.record(),
+            "seconds": None if self.history is None else self.history.seconds,
+            "evaluation": None if self.judged is None else self._evaluation(self.judged),
+            "mistakes": [] if self.judged is None else [m.record(self.classes) for m in self.judged.mistakes],
+            "flow": None if self.flow is None else self.flow.record(),
+            "environment": self.environment,
+            "problems": self.problems,
+        }
+        plain: dict[str, Any] = strict(found)
+        return plain
+
+    def _evaluation(self, judged: Judged) -> dict[str, Any]:
+        found = judged.evaluation
+        confusion = found.confusion
+        return {
+            "split": judged.split,
+            "loss": found.loss,
+            "accuracy": found.accuracy,
+            "count": found.count,
+            "calibration_error": found.calibration_error,
+            "confusion": None if confusion is None else confusion.tolist(),
+            "classes": [{"class": name, **asdict(f)} for name, f in zip(self.classes, found.per_class)]
+            if confusion is not None
+            else None,
+        }
+
+
+def read_config_text(run: Path) -> str:
+    """The text of config.yaml.
+
+    Raises:
+        DataError: it cannot be read, or is no text.
+    """
+    path = check_inside(run, run / "config.yaml")
+    try:
+        return read_within(path, LARGEST).decode()
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not UTF-8 text") from None
+
+
+def read_environment(run: Path) -> dict[str, Any]:
+    """What environment.json says.
+
+    Raises:
+        DataError: it cannot be read, or is no JSON object.
+    """
+    path = check_inside(run, run / "environment.json")
+    try:
+        found = json.loads(read_within(path, LARGEST))
+    except (ValueError, RecursionError):
+        raise DataError(f"{path}: not JSON") from None
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: wanted a JSON object, got {type(found).__name__}")
+    return found

@@ -1,0 +1,75 @@
+"""`lenet verify-resume`: the proof, and what it says when a run cannot be resumed exactly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Lenet
+
+SMALL = ("train.epochs=2", "data={type: Random, shape: [1, 8, 8], train: 40, test: 8}", "train.batch_size=8")
+
+FORGETFUL = """
+from lenetcli import nn
+
+
+class Forgetful(nn.Module):
+    \"\"\"Scales by a count that no checkpoint knows of.\"\"\"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x):
+        self.calls += self.training
+        return x * (1 + self.calls / 100)
+"""
+
+
+def test_a_run_that_resumes_exactly_is_proved_in_a_line(lenet: Lenet, place: Path) -> None:
+    before = sorted(place.iterdir())
+    done = lenet("verify-resume", "configs/mlp.yaml", *SMALL, "--kills", "2", "--seed", "1")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("resume is exact: killed after step ")
+    assert done.out.count("resumed from") == 2
+    assert len(done.out.splitlines()) == 1
+    assert sorted(place.iterdir()) == before
+
+
+def test_json_has_the_kills_and_no_difference(lenet: Lenet) -> None:
+    changes = ("model.layers.2={type: Dropout, p: 0.5}", "optimizer={type: Adam, lr: 0.01}")
+    found = json.loads(lenet("verify-resume", "configs/mlp.yaml", *SMALL, *changes, "--json").out)
+    assert found["identical"] is True
+    assert found["first_difference"] is None
+    assert found["steps"] == 10
+    assert found["tensors"] > 10
+    assert [set(kill) for kill in found["kills"]] == [{"step", "resumed_from"}]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_state_that_no_checkpoint_knows_of_is_found(as_json: bool, lenet: Lenet, place: Path) -> None:
+    (place / "configs" / "own.py").write_text(FORGETFUL)
+    change = "model.layers.2={type: own.py:Forgetful}"
+    done = lenet("verify-resume", "configs/mlp.yaml", *SMALL, change, "--seed", "3", *(["--json"] if as_json else []))
+    assert done.code == 5
+    if as_json:
+        found = json.loads(done.out)["first_difference"]
+        assert found["tensor"] == "fc1.bias"
+        assert found["uninterrupted"] != found["resumed"]
+    else:
+        assert done.out == ""
+        assert "first difference: model.safetensors: fc1.bias[" in done.err
+
+
+def test_what_is_wrong_with_the_configuration_is_said_at_once(lenet: Lenet) -> None:
+    done = lenet("verify-resume", "configs/mlp.yaml", "train.epoch=2")
+    assert done.code == 2
+    assert "did you mean epochs?" in done.err
+
+
+def test_a_training_that_fails_by_itself_is_told(lenet: Lenet) -> None:
+    done = lenet("verify-resume", "configs/mlp.yaml", *SMALL, "optimizer.lr=1e30")
+    assert done.code == 4
+    assert "with lr 1e+30" in done.err

@@ -1,0 +1,96 @@
+"""Whatever a configuration says, it is read or refused: never another exception, never long, never much memory."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+import warnings
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lenetcli import config as configuration
+from lenetcli.build import build_criterion, build_data, build_model, build_optimizer
+from lenetcli.errors import ConfigError
+from tests.config.mutations import GOOD, texts, trees, written
+
+SECONDS = 5.0
+BYTES = 1 << 30
+QUICK = settings(
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), print_blob=False
+)
+LONG = settings(QUICK, max_examples=2500, derandomize=False)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fuzz")
+
+
+@pytest.fixture
+def wanted(request: pytest.FixtureRequest) -> None:
+    if "slow" not in str(request.config.getoption("-m")):
+        pytest.skip("run with -m slow")
+
+
+def check(text: str, place: Path) -> None:
+    """Reads the configuration and makes everything it names, as `lenet validate` does."""
+    path = written(text, place)
+    tracemalloc.start()
+    began = time.perf_counter()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            config = configuration.load(path)
+            model, _ = build_model(config)
+            build_data(config)
+            build_criterion(config)
+            build_optimizer(config, model)
+            again = written(configuration.dump(config), place)
+            assert configuration.dump(configuration.load(again)) == configuration.dump(config)
+    except ConfigError as error:
+        assert str(error)
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert time.perf_counter() - began < SECONDS
+    assert peak < BYTES
+
+
+@QUICK
+@given(text=trees())
+def test_mutated_trees_are_read_or_refused(text: str, place: Path) -> None:
+    check(text, place)
+
+
+@QUICK
+@given(text=texts())
+def test_mutated_texts_are_read_or_refused(text: str, place: Path) -> None:
+    check(text, place)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("wanted")
+@LONG
+@given(text=trees())
+def test_thousands_of_mutated_trees_are_read_or_refused(text: str, place: Path) -> None:
+    check(text, place)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("wanted")
+@LONG
+@given(text=texts())
+def test_thousands_of_mutated_texts_are_read_or_refused(text: str, place: Path) -> None:
+    check(text, place)
+
+
+@QUICK
+@given(change=st.one_of(st.text(max_size=40), st.from_regex(r"[a-z_.\[\]0-9-]{1,30}=.{0,20}", fullmatch=True)))
+def test_any_change_on_the_command_line_is_taken_or_refused(change: str, place: Path) -> None:
+    try:
+        configuration.load(written(GOOD, place), [change])
+    except ConfigError as error:
+        assert str(error)
