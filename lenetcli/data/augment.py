@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ class Augmentation:
 
     Args:
         flip: mirror left to right, every other time.
-        crop: move by up to so many whole pixels up or down, left or right, as cropping from a picture with a border does.
+        crop: move by up to so many whole pixels, each way, as cropping at random from a picture with a border does.
         rotate: turn by up to so many degrees, either way.
         shift: move by up to so many pixels, fractions too.
         scale: make larger or smaller by up to this share: 0.1 is from 0.9 to 1.1.
@@ -89,7 +89,7 @@ class Augmenter:
     """
 
     changes: Augmentation
-    preprocessing: Preprocessing = Preprocessing()
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
 
     def __call__(self, images: Array, samples: npt.NDArray[np.int64], seed: int, epoch: int) -> Array:
         """Pictures (N, C, H, W) as the model would see them -> the same, changed; their memory may be written to.
@@ -121,7 +121,9 @@ class Augmenter:
     def _map(self, chance: Chance) -> tuple[Array, Array]:
         """Matrix and offset that lead from each pixel to where it comes from."""
         changes = self.changes
-        turn, slant = (np.deg2rad(chance.between(*what)) for what in ((_ROTATE, changes.rotate), (_SHEAR, changes.shear)))
+        turn, slant = (
+            np.deg2rad(chance.between(*what)) for what in ((_ROTATE, changes.rotate), (_SHEAR, changes.shear))
+        )
         size = 1 / (1 + chance.between(_SCALE, changes.scale))
         wide = 1 + chance.between(_SQUEEZE, changes.squeeze)
         tall, wide = size * wide, size / wide
@@ -130,13 +132,17 @@ class Augmenter:
         skew = np.tan(slant)
         matrix = np.array([[tall * cos, tall * sin], [wide * (skew * cos - sin), wide * (skew * sin + cos)]])
         down, right = self._moves(chance)
-        back = np.array([down + chance.between(_SHIFT, changes.shift), right + chance.between(_SHIFT + 1, changes.shift)])
+        back = np.array(
+            [down + chance.between(_SHIFT, changes.shift), right + chance.between(_SHIFT + 1, changes.shift)]
+        )
         return matrix, -np.einsum("ijn,jn->in", matrix, back)
 
     def _kept(self, chance: Chance, h: int, w: int) -> Array:
         """(H, W, N): 0 in a square whose middle lies anywhere in the picture, 1 elsewhere."""
         side = self.changes.cutout
-        first = [np.floor(chance.uniform(_CUTOUT + i) * size).astype(np.int64) - side // 2 for i, size in enumerate((h, w))]
+        first = [
+            np.floor(chance.uniform(_CUTOUT + i) * size).astype(np.int64) - side // 2 for i, size in enumerate((h, w))
+        ]
         inside = [
             (np.arange(size)[:, None] >= start) & (np.arange(size)[:, None] < start + side)
             for size, start in zip((h, w), first)

@@ -1,4 +1,4 @@
-"""The data sets that can be downloaded: their files, hashes, mirrors and licences; looking for them and checking them."""
+"""The data sets that can be downloaded: their files, hashes, mirrors and licences."""
 
 from __future__ import annotations
 

@@ -54,7 +54,9 @@ class Chance:
         half = (count + 1) // 2
         z = np.arange(1, half + 1, dtype=np.uint64)[:, None] * _STEP + (self._keys ^ _PIXELS)
         z = _mixed(z)
-        radius = ((z >> np.uint64(40)).astype(np.float32) + 1) * np.float32(2**-24)  # above 0, so that it has a logarithm
+        radius = ((z >> np.uint64(40)).astype(np.float32) + 1) * np.float32(
+            2**-24
+        )  # above 0, so that it has a logarithm
         np.log(radius, out=radius)
         radius *= -2
         np.sqrt(radius, out=radius)

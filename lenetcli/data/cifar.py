@@ -29,8 +29,8 @@ class CIFAR10(Source):
     """Colour photos of 32x32 pixels in ten classes: 50,000 to train on and 10,000 to test.
 
     Args:
-        root: directory of the six files data_batch_1.bin ... test_batch.bin, or of the archive cifar-10-binary.tar.gz (whose
-            md5 is verified; it is read as it is, and unpacking it makes starting faster).
+        root: directory of the six files data_batch_1.bin ... test_batch.bin, or of the archive cifar-10-binary.tar.gz;
+            its md5 is verified. It is read as it is; a run starts faster when it is unpacked.
         download: get the archive when it is not there.
         resize: rows and columns to resize to, from 32x32.
         normalize: mean and standard deviation, each a number or one per channel; pixels are 0 to 1 before.

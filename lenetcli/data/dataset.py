@@ -21,8 +21,8 @@ Array = npt.NDArray[Any]
 class ArrayDataset:
     """Images and targets; images stay as they came and are scaled, resized and normalised batch by batch.
 
-    (To do that once and keep the float32 images costs more than it saves: a batch of 64 from MNIST, resized to 32x32, is
-    made in 0.14 ms, and gathered from memory in 0.07 ms.)
+    (To do that once and keep the float32 images costs more than it saves: a batch of 64 from MNIST, resized to 32x32,
+    is made in 0.14 ms, and gathered from memory in 0.07 ms.)
 
     Args:
         images: (N, C, H, W), of any numeric type; in memory, or Kept, which makes them when they are asked for.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,20 +48,21 @@ class Encoded:
         Raises:
             DataError: the first picture cannot be decoded.
         """
-        shape = self._decoded(0).shape[1:] if self.size is None else self.size
-        return Kept(self._rows, (self.count, self.channels, *shape), np.uint8)
+        size = self._decoded(0).shape[1:] if self.size is None else self.size
+        shape = (self.channels, *size)
+        return Kept(lambda numbers: self._rows(numbers, shape), (self.count, *shape), np.uint8)
 
-    def _rows(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-        found = [self._decoded(int(number)) for number in numbers]
-        wanted = found[0].shape if found else ()
-        if self.size is None and numbers.size:
-            wanted = self._decoded(0).shape
-        for number, picture in zip(numbers, found):
-            if picture.shape != wanted:
-                name, sizes = self.content(int(number))[1], [f"{s[1]}x{s[2]}" for s in (picture.shape, wanted)]
-                hint = "data.resize=[rows, columns] makes them all alike"
-                raise DataError(f"{name}: {sizes[0]} pixels (rows x columns), the first picture has {sizes[1]}; {hint}")
-        return np.stack(found) if found else np.empty((0, self.channels, 0, 0), np.uint8)
+    def _rows(self, numbers: npt.NDArray[np.int64], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+        rows = np.empty((len(numbers), *shape), np.uint8)
+        with ThreadPoolExecutor(os.cpu_count()) as threads:  # decoding lets other threads run meanwhile
+            for i, picture in enumerate(threads.map(self._decoded, numbers.tolist())):
+                if picture.shape != shape:
+                    name, (h, w) = self.content(int(numbers[i]))[1], picture.shape[1:]
+                    first = f"{shape[1]} x {shape[2]}"
+                    hint = "data.resize=[rows, columns] makes them all alike"
+                    raise DataError(f"{name}: {h} rows x {w} columns, the first picture has {first}; {hint}")
+                rows[i] = picture
+        return rows
 
     def _decoded(self, number: int) -> npt.NDArray[np.uint8]:
         content, name = self.content(number)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lenetcli.data.dataset import Source
+from lenetcli.data.kept import Kept
 from lenetcli.data.pictures import shrink
 from lenetcli.data.transforms import Preprocessing
 from lenetcli.disk import check_inside, read_within, write_atomically
@@ -52,7 +53,9 @@ class Inputs:
         shape = tuple(int(n) for n in train.images.shape[1:])
         if len(shape) != 3:
             return None
-        return Inputs(shape, _white(train.images, train.preprocessing.scale), train.preprocessing, tuple(source.classes))
+        return Inputs(
+            shape, _white(train.images, train.preprocessing.scale), train.preprocessing, tuple(source.classes)
+        )
 
     @property
     def size(self) -> tuple[int, int]:
@@ -198,7 +201,7 @@ def parse(record: Any) -> Inputs:
     return Inputs((shape[0], shape[1], shape[2]), white, Preprocessing(scale, rows, normalize), tuple(classes))
 
 
-def _white(images: Array, scale: float) -> float:
+def _white(images: Array | Kept, scale: float) -> float:
     """The value of white: what the scale makes 1, or what the data's range says; 1 where that says nothing."""
     if scale != 1:
         return 255.0 if math.isclose(scale, 1 / 255, rel_tol=1e-3) else 1 / scale

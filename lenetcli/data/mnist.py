@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from lenetcli.data.catalogue import CATALOGUE, FILES, get
 from lenetcli.data.augment import Augmentation
+from lenetcli.data.catalogue import CATALOGUE, FILES, get
 from lenetcli.data.dataset import ArrayDataset, Source
 from lenetcli.data.idx import IMAGES, LABELS, read_idx
 from lenetcli.data.transforms import Numbers, Preprocessing

@@ -85,7 +85,7 @@ class NPZ(Source):
                 check_unpacked(self.path, entry.file_size, entry.compress_size)
                 with archive.open(entry) as file:
                     return self._array(file, key, entry.file_size)
-        except (DataError, MemoryError):
+        except DataError:
             raise
         except OSError as error:
             raise DataError(f"{self.path}: cannot be read: {error.strerror or error}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -63,16 +64,14 @@ def decode_picture(data: bytes, name: str, channels: int) -> npt.NDArray[np.uint
         raise DataError(f"{name}: a picture has 1, 3 or 4 channels; here {channels} are wanted, which .npy can hold")
     pillow = _pillow()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Pillow's warning of a decompression bomb, and of damaged metadata
-            with pillow.Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-                width, height = image.size
-                if width * height > MOST_PIXELS:
-                    raise DataError(f"{name}: {width:,} x {height:,} pixels, more than the {MOST_PIXELS:,} allowed")
-                image.verify()
-            with pillow.Image.open(io.BytesIO(data), formats=_FORMATS) as image:  # verify leaves it unusable
-                image.load()
-                found = np.asarray(_of_mode(pillow, pillow.ImageOps.exif_transpose(image), MODES[channels]))
+        with pillow.Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            width, height = image.size
+            if width * height > MOST_PIXELS:
+                raise DataError(f"{name}: {width:,} x {height:,} pixels, more than the {MOST_PIXELS:,} allowed")
+            image.verify()
+        with pillow.Image.open(io.BytesIO(data), formats=_FORMATS) as image:  # verify leaves it unusable
+            image.load()
+            found = np.asarray(_of_mode(pillow, pillow.ImageOps.exif_transpose(image), MODES[channels]))
     except DataError:
         raise
     except MemoryError:
@@ -83,13 +82,19 @@ def decode_picture(data: bytes, name: str, channels: int) -> npt.NDArray[np.uint
     return np.ascontiguousarray(np.moveaxis(found.reshape(*found.shape[:2], channels), -1, 0), np.uint8)
 
 
+@cache
 def _pillow() -> ModuleType:
+    """Pillow, whose warnings (of a decompression bomb, of damaged metadata) are errors from now on.
+
+    A filter for each picture (`warnings.catch_warnings`) would be every thread's, and pictures are decoded by several.
+    """
     try:
         import PIL
         import PIL.Image
         import PIL.ImageOps
     except ImportError:
         raise ConfigError("PNG and JPEG need Pillow: python -m pip install 'lenet[images]'") from None
+    warnings.filterwarnings("error", module=r"PIL\.")
     return PIL
 
 

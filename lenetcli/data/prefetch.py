@@ -16,8 +16,8 @@ _END = object()
 def prefetched(items: Iterator[T], ahead: int = 2) -> Iterator[T]:
     """The same items, in the same order, made by a thread that is up to `ahead` of them before its reader.
 
-    An exception comes out where the item would have come. When the reader stops early (break, an exception, Ctrl-C), the
-    thread ends with the item in its hands.
+    An exception comes out where the item would have come. When the reader stops early (break, an exception, Ctrl-C),
+    the thread ends with the item in its hands.
 
     Example:
         >>> list(prefetched(iter("abc")))

@@ -84,15 +84,15 @@ def terms(texts: Iterator[str], count: int, zeros: int = 0, plus: str = " + ") -
     return plus.join([*shown, rest])
 
 
-def total(values: Array) -> tuple[str, float]:
+def plain_sum(values: Array) -> tuple[str, float]:
     """A sum of numbers."""
     flat = values.reshape(-1).astype(np.float64)
     shown = flat[np.flatnonzero(flat)] if np.any(flat) else flat
-    zeros = flat.size - np.count_nonzero(flat)
+    zeros = flat.size - int(np.count_nonzero(flat))
     return terms((n(v) for v in shown), flat.size, zeros), float(flat.sum())
 
 
-def producttotal(a: Array, b: Array, first: float | None = None) -> tuple[str, float]:
+def product_sum(a: Array, b: Array, first: float | None = None) -> tuple[str, float]:
     """A sum of products, behind a first summand where there is one; products that are 0 are not written out."""
     a, b = (x.reshape(-1).astype(np.float64) for x in np.broadcast_arrays(a, b))
     nonzero = np.flatnonzero(a * b)

@@ -266,6 +266,14 @@ def source(cls: type) -> str:
     return f"{file.relative_to(root) if file.is_relative_to(root) else file}:{line}"
 
 
+def code(cls: type, method: str) -> str:
+    """The text of a method; empty where there is none to be had."""
+    try:
+        return inspect.cleandoc("\n" + inspect.getsource(getattr(cls, method)))
+    except (OSError, TypeError, AttributeError):
+        return ""
+
+
 def _window(parameters: Mapping[str, Any], operands: Mapping[str, Any]) -> dict[str, str]:
     """The parts of a convolution's formula that depend on its geometry."""
     dims = operands["weight"].ndim - 2

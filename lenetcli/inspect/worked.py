@@ -21,9 +21,9 @@ from lenetcli.inspect.by_hand import (
     at_index,
     bare,
     n,
+    plain_sum,
     product_sum,
     terms,
-    total,
 )
 
 
@@ -46,7 +46,7 @@ def backward_by_hand(name: str, operand: str, seen: Seen, at: Index, actual: flo
 
 def _product(seen: Seen, at: Index) -> Found:
     row, column = at
-    numbers, value = producttotal(seen["a"][row], seen["b"][:, column])
+    numbers, value = product_sum(seen["a"][row], seen["b"][:, column])
     return f"{at_index('y', at)} = Σ_i a[{row},i]·b[i,{column}]", numbers, value
 
 
@@ -54,26 +54,26 @@ def _added_product(seen: Seen, at: Index) -> Found | None:
     if seen.parameters["alpha"] != 1 or seen.parameters["beta"] != 1 or seen["c"].ndim != 1:
         return None
     row, column = at
-    numbers, value = producttotal(seen["a"][row], seen["b"][:, column], float(seen["c"][column]))
+    numbers, value = product_sum(seen["a"][row], seen["b"][:, column], float(seen["c"][column]))
     return f"{at_index('y', at)} = c[{column}] + Σ_i a[{row},i]·b[i,{column}]", numbers, value
 
 
 def _d_a(seen: Seen, at: Index) -> Found:
     row, i = at
-    numbers, value = producttotal(seen.grad[row], seen["b"][i])
+    numbers, value = product_sum(seen.grad[row], seen["b"][i])
     return f"{at_index('d_a', at)} = Σ_o grad[{row},o]·b[{i},o]", numbers, value
 
 
 def _d_b(seen: Seen, at: Index) -> Found:
     i, column = at
-    numbers, value = producttotal(seen["a"][:, i], seen.grad[:, column])
+    numbers, value = product_sum(seen["a"][:, i], seen.grad[:, column])
     return f"{at_index('d_b', at)} = Σ_n a[n,{i}]·grad[n,{column}]", numbers, value
 
 
 def _d_c(seen: Seen, at: Index) -> Found | None:
     if seen["c"].ndim != 1 or seen.parameters["beta"] != 1:
         return None
-    numbers, value = total(seen.grad[:, at[0]])
+    numbers, value = plain_sum(seen.grad[:, at[0]])
     return f"{at_index('d_c', at)} = Σ_n grad[n,{at[0]}]", numbers, value
 
 
@@ -93,14 +93,14 @@ def _convolution(seen: Seen, at: Index) -> Found | None:
     stride, padding, dilation, groups = geometry
     x, weight, bias = seen["x"], seen["weight"], seen.operands.get("bias")
     image, o, *place = at
-    channels, k, l = weight.shape[1:]
+    channels, *kernel = weight.shape[1:]
     first = o // (weight.shape[0] // groups) * channels
     bordered = np.pad(x[image, first : first + channels], ((0, 0), *((p, p) for p in padding)))
     (top, down), (left, right) = (
-        (p * s, p * s + d * (size - 1) + 1) for p, s, d, size in zip(place, stride, dilation, (k, l))
+        (p * s, p * s + d * (size - 1) + 1) for p, s, d, size in zip(place, stride, dilation, kernel)
     )
     window = bordered[:, top : down : dilation[0], left : right : dilation[1]]  # (C, K, L)
-    numbers, value = producttotal(weight[o], window, None if bias is None else float(bias[o]))
+    numbers, value = product_sum(weight[o], window, None if bias is None else float(bias[o]))
     start = "" if bias is None else f"bias[{o}] + "
     return f"{at_index('y', at)} = {start}Σ weight[{o}]·(the window of x)", numbers, value
 
@@ -117,12 +117,12 @@ def _d_weight(seen: Seen, at: Index) -> Found | None:
     rows, columns = (
         slice(k * d, k * d + s * (size - 1) + 1, s) for k, d, s, size in zip(offset, dilation, stride, grad.shape[1:])
     )
-    numbers, value = producttotal(grad, bordered[:, rows, columns])
+    numbers, value = product_sum(grad, bordered[:, rows, columns])
     return f"{at_index('d_weight', at)} = Σ_n,p,q grad[n,{o},p,q]·x[n,{channel},(its place)]", numbers, value
 
 
 def _d_bias(seen: Seen, at: Index) -> Found:
-    numbers, value = total(seen.grad[:, at[0]])
+    numbers, value = plain_sum(seen.grad[:, at[0]])
     rest = ",p,q" if seen.grad.ndim == 4 else ""
     return f"{at_index('d_bias', at)} = Σ_n{rest} grad[n,{at[0]}{rest}]", numbers, value
 
@@ -138,16 +138,16 @@ def _d_image(seen: Seen, at: Index) -> Found | None:
     group, c = divmod(channel, weight.shape[1])
     filters = slice(group * per_group, (group + 1) * per_group)
     factors = []
-    for k in range(weight.shape[2]):
-        for l in range(weight.shape[3]):
-            steps = [i + p - d * o for i, p, d, o in zip(place, padding, dilation, (k, l))]
-            spots = [t // s for t, s in zip(steps, stride)]
-            fits = all(t % s == 0 for t, s in zip(steps, stride))
-            if fits and all(0 <= spot < size for spot, size in zip(spots, grad.shape[2:])):
-                factors.append((weight[filters, c, k, l], grad[image, filters, spots[0], spots[1]]))
+    for k, column in np.ndindex(*weight.shape[2:]):
+        steps = [i + p - d * o for i, p, d, o in zip(place, padding, dilation, (k, column))]
+        spots = [t // s for t, s in zip(steps, stride)]
+        fits = all(t % s == 0 for t, s in zip(steps, stride))
+        if fits and all(0 <= spot < size for spot, size in zip(spots, grad.shape[2:])):
+            factors.append((weight[filters, c, k, column], grad[image, filters, spots[0], spots[1]]))
     if not factors:
         return None
-    numbers, value = producttotal(*(np.concatenate(parts) for parts in zip(*factors)))
+    weights, grads = (np.concatenate(parts) for parts in zip(*factors))
+    numbers, value = product_sum(weights, grads)
     return f"{at_index('d_x', at)} = Σ weight·grad over the windows that hold it", numbers, value
 
 
@@ -177,7 +177,7 @@ def _average_pool(seen: Seen, at: Index) -> Found | None:
     window = _windows(seen, at)
     if window is None:
         return None
-    numbers, value = total(window)
+    numbers, value = plain_sum(window)
     return f"{at_index('y', at)} = mean of its window", f"({numbers}) / {window.size}", value / window.size
 
 
@@ -194,7 +194,7 @@ def _d_max_pool(seen: Seen, at: Index) -> Found | None:
             arriving.append(float(seen.grad[spot]))
     if not arriving:
         return None
-    numbers, value = total(np.array(arriving))
+    numbers, value = plain_sum(np.array(arriving))
     return f"{at_index('d_x', at)} = grad of the windows whose largest it is", numbers, value
 
 
@@ -279,9 +279,14 @@ def _batch_norm(seen: Seen, at: Index) -> Found | None:
 # Losses
 
 
+def _row(x: Array, dim: int, at: Index) -> Array:
+    """The numbers along a dimension that an element is one of."""
+    return np.moveaxis(x, dim, -1)[at[:dim] + at[dim + 1 :]]
+
+
 def _log_softmax(seen: Seen, at: Index) -> Found:
     dim, x = seen.parameters["dim"], seen["x"].astype(np.float64)
-    row = x[(*at[:dim], slice(None), *at[dim + 1 :])]
+    row = _row(x, dim, at)
     total = float(np.log(np.exp(row - row.max()).sum()) + row.max())
     powers = terms((f"e^{n(v)}" for v in row), row.size)
     numbers = f"{n(x[at])} − log({powers}) = {n(x[at])} − {n(total)}"
@@ -290,7 +295,7 @@ def _log_softmax(seen: Seen, at: Index) -> Found:
 
 def _d_log_softmax(seen: Seen, at: Index) -> Found:
     dim, y, grad = seen.parameters["dim"], seen.y.astype(np.float64), seen.grad.astype(np.float64)
-    total = float(grad[(*at[:dim], slice(None), *at[dim + 1 :])].sum())
+    total = float(_row(grad, dim, at).sum())
     share = math.exp(float(y[at]))
     numbers = f"{n(grad[at])} − {n(share)}·{n(total)}"
     return f"{at_index('d_x', at)} = grad − e^y·Σ grad", numbers, float(grad[at]) - share * total
@@ -309,7 +314,7 @@ def _nll(seen: Seen, at: Index) -> Found | None:
     if not _plain_nll(seen):
         return None
     target = seen.parameters["target"]
-    numbers, value = total(seen["log_p"][np.arange(len(target)), target])
+    numbers, value = plain_sum(seen["log_p"][np.arange(len(target)), target])
     if seen.parameters["reduction"] == "sum":
         return "y = −Σ_n log_p[n, target[n]]", f"−({numbers})", -value
     return "y = −mean of log_p[n, target[n]]", f"−({numbers}) / {len(target)}", -value / len(target)

@@ -91,7 +91,7 @@ class ConvolutionTransposed(Op):
         return (
             _in_dimensions(x.ndim, d_x),
             _in_dimensions(x.ndim, d_weight),
-            d_y.sum(axis=(0, 2, 3)) if need_bias else None,
+            kernels.channel_sums(d_y) if need_bias else None,
         )
 
 

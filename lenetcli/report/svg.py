@@ -24,6 +24,7 @@ text { fill: var(--ink); } .name { font-weight: 600; } .dim { fill: var(--dim); 
   stroke-dasharray: 4 3; } .pill { fill: var(--pill); stroke: var(--pilledge); } .bar { fill: var(--bar); }
 .way { fill: none; stroke: var(--line); stroke-width: 1.5; } #tip { fill: var(--line); }
 """
+NAMESPACE = "http://www.w3.org/2000/svg"
 ARROW = (
     '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
     '<path id="tip" d="M0 0 8 4 0 8z"/></marker></defs>'
@@ -106,7 +107,7 @@ class _Picture:
         width, height = round(inner + MARGIN), round(self._bottom(-1) + self._frames() * FRAME + MARGIN)
         caption = f"loss {self.trace.loss:.4g}, backward: norms of gradients"
         parts = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" {_size(width, height)} viewBox="0 0 {width} {height}" role="img">',
+            f'<svg xmlns="{NAMESPACE}" {_size(width, height)} viewBox="0 0 {width} {height}" role="img">',
             "<title>The graph of gradients, from the loss down</title>",
             f"<style>{STYLE}</style>",
             ARROW,

@@ -22,10 +22,13 @@ from lenetcli.train.run import Run
 from tests.conftest import ROOT
 from tests.nn.sample import collected, leaves
 
-TUTORIAL, MLP, CNN = (str(ROOT / "configs" / f"{name}.yaml") for name in ("tutorial", "mlp", "cnn"))
-SMALL_CNN = [MLP, "model.layers=[{type: Conv2d, out_channels: 4, kernel_size: 3, stride: 2, padding: 1, name: conv},"
+TUTORIAL, MLP = (str(ROOT / "configs" / f"{name}.yaml") for name in ("tutorial", "mlp"))
+LAYERS = (
+    "model.layers=[{type: Conv2d, out_channels: 4, kernel_size: 3, stride: 2, padding: 1, name: conv},"
     "{type: BatchNorm2d, name: norm}, {type: Tanh}, {type: AvgPool2d, kernel_size: 2}, {type: Dropout, p: 0.25},"
-    "{type: Flatten}, {type: Linear, out_features: 10, bias: false, name: fc}]"]  # fmt: skip
+    "{type: Flatten}, {type: Linear, out_features: 10, bias: false, name: fc}]"
+)
+SMALL_CNN = [MLP, LAYERS]
 
 
 def made(path: str, *changes: str) -> Run:
@@ -190,8 +193,8 @@ def test_names_lead_from_one_moment_to_the_next() -> None:
 
 def test_a_residual_sums_the_gradients_of_both_ways() -> None:
     layers = (
-        "[{type: Flatten}, {type: Linear, out_features: 12}, {type: Residual, layers: [{type: Linear, out_features: 12},"
-        "{type: ReLU, inplace: true}]}, {type: Linear, out_features: 10}]"
+        "[{type: Flatten}, {type: Linear, out_features: 12}, {type: Residual, layers: ["
+        "{type: Linear, out_features: 12}, {type: ReLU, inplace: true}]}, {type: Linear, out_features: 10}]"
     )
     run, story = told(MLP, f"model.layers={layers}")
     twin = made(MLP, f"model.layers={layers}")

@@ -56,31 +56,32 @@ void pack_panel(const Product& p, int panel) {
     for (int j = 0; j < PANEL; j++) to[k * PANEL + j] = j < count ? from[k * p.b_row + j * p.b_col] : 0;
 }
 
-// R rows by V vectors of C, the products from k on. ADJACENT: the rows of A are neighbours (A is a transposed matrix).
+// R rows by V vectors of C, the products from k on; `a` is the first row's, from k on. ADJACENT: rows are neighbours.
 template <int R, int V, bool ADJACENT>
-INLINE void tile_product(const Product& p, int i, int k, const float* b, float* c, int count) {
+INLINE void tile_product(const Product& p, int i, int k, const float* a, int64_t a_row, int64_t a_col, const float* b,
+                         float* c, int count) {
   const int end = p.k - k < DEPTH ? p.k : k + DEPTH;
   const bool first = k == 0, last = end == p.k;
   Vec sums[R][V];
   for (int r = 0; r < R; r++)
     for (int v = 0; v < V; v++) sums[r][v] = (Vec){};
-  const int64_t row = ADJACENT ? 1 : p.a_row, three = 3 * row, column = p.a_col;
-  const float* a[4];  // every third row: an address holds the two after it
-  for (int g = 0; g < 4; g++) a[g] = p.a + i * p.a_row + k * column + g * three;
+  const int64_t row = ADJACENT ? 1 : a_row;
+  const float* third[4];  // every third row: an address holds the two after it
+  for (int g = 0; g < 4; g++) third[g] = a + g * 3 * row;
   for (; k < end; k++, b += PANEL) {
     Vec line[V];
     for (int v = 0; v < V; v++) line[v] = load(b + v * L);
 #pragma GCC unroll 12
     for (int r = 0; r < R; r++) {
-      Vec f = splat(a[r / 3][r % 3 * row]);
+      Vec f = splat(third[r / 3][r % 3 * row]);
       for (int v = 0; v < V; v++) sums[r][v] += f * line[v];
     }
-    for (int g = 0; g < (R + 2) / 3; g++) a[g] += column;
+    for (int g = 0; g < (R + 2) / 3; g++) third[g] += a_col;
   }
   for (int r = 0; r < R; r++, c += p.c_row)
     for (int v = 0; v < V; v++) {
       Vec y = sums[r][v];
-      int left = count - v * L;
+      const int left = count - v * L;
       if (!first) y += left >= L ? load(c + v * L) : load_some(c + v * L, 1, left < 0 ? 0 : left);
       if (last && p.bias) y += splat(p.bias[i + r]);
       if (last && p.relu) y = choose(y <= splat(0), splat(0), y);
@@ -91,22 +92,40 @@ INLINE void tile_product(const Product& p, int i, int k, const float* b, float* 
     }
 }
 
-template <int R>
-void rows_product(const Product& p, int i, int panel, int end) {
-  const bool adjacent = p.a_row == 1;
+template <int R, bool ADJACENT>
+INLINE void tiles_product(const Product& p, int i, int k, const float* a, int64_t a_row, int64_t a_col, int panel, int end) {
   for (; panel < end; panel++) {
     const int64_t first = (int64_t)panel * PANEL;
     const int count = p.n - first < PANEL ? p.n - first : PANEL;
+    const float* b = p.packed + first * p.k + (int64_t)k * PANEL;
     float* c = p.c + i * p.c_row + first;
-    int k = 0;
-    do {  // at least once: without products C is the bias
-      const float* b = p.packed + first * p.k + (int64_t)k * PANEL;
-      if (count > L)
-        adjacent ? tile_product<R, 2, true>(p, i, k, b, c, count) : tile_product<R, 2, false>(p, i, k, b, c, count);
-      else
-        adjacent ? tile_product<R, 1, true>(p, i, k, b, c, count) : tile_product<R, 1, false>(p, i, k, b, c, count);
-    } while ((k += DEPTH) < p.k);
+    if (count > L)
+      tile_product<R, 2, ADJACENT>(p, i, k, a, a_row, a_col, b, c, count);
+    else
+      tile_product<R, 1, ADJACENT>(p, i, k, a, a_row, a_col, b, c, count);
   }
+}
+
+// R rows of C in some panels. A transposed A has a far step from one k to the next: for many panels it is copied together.
+template <int R>
+void rows_product(const Product& p, int i, int panel, int end) {
+  int k = 0;
+  do {  // at least once: without products C is the bias
+    const float* a = p.a + i * p.a_row + k * p.a_col;
+    if (p.a_row != 1) {
+      tiles_product<R, false>(p, i, k, a, p.a_row, p.a_col, panel, end);
+      continue;
+    }
+    if (end - panel < 4) {
+      tiles_product<R, true>(p, i, k, a, 1, p.a_col, panel, end);
+      continue;
+    }
+    const int depth = p.k - k < DEPTH ? p.k - k : DEPTH;
+    float packed[DEPTH * R];
+    for (int l = 0; l < depth; l++)
+      for (int r = 0; r < R; r++) packed[l * R + r] = a[l * p.a_col + r];
+    tiles_product<R, true>(p, i, k, packed, 1, R, panel, end);
+  } while ((k += DEPTH) < p.k);
 }
 
 template <int R>

@@ -1,0 +1,1 @@
+"""The page that `lenet report` writes: one self-contained HTML file without scripts."""

@@ -1,0 +1,77 @@
+"""Damaged data files: whatever their bytes are, they are read or refused in a line."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lenetcli as lenet
+import lenetcli.data as data
+from lenetcli.data.idx import IMAGES, LABELS, read_idx
+from tests.data.test_sources import idx
+from tests.mutation import largest_memory, mutations, survives
+
+COUNT = 100  # of each format
+
+
+def _npz(save: Callable[..., Any]) -> bytes:
+    file = io.BytesIO()
+    arrays = {"x": np.arange(48, dtype=np.uint8).reshape(3, 1, 4, 4), "y": np.arange(3)}
+    save(file, **{f"{name}_{split}": array for split in ("train", "test") for name, array in arrays.items()})
+    return file.getvalue()
+
+
+def _csv() -> bytes:
+    lines = [f"{i % 2},{i},0.5,-1e-3,2" for i in range(10)]
+    return ("label,a,b,c,d\n" + "\n".join(lines) + "\n").encode()
+
+
+def _weights(place: Path) -> bytes:
+    lenet.save(
+        {"state": {0: {"a": lenet.ones(3, 2)}}, "groups": [{"lr": 0.1, "betas": (0.9, 0.99)}]}, place / "w.safetensors"
+    )
+    return (place / "w.safetensors").read_bytes()
+
+
+FORMATS: dict[str, tuple[str, Callable[[Path], bytes], Callable[[Path], Any]]] = {
+    "idx images": ("a", lambda _: idx(np.arange(18).reshape(2, 3, 3)), lambda p: read_idx(p, IMAGES)),
+    "idx labels": ("a", lambda _: idx(np.arange(20)), lambda p: read_idx(p, LABELS)),
+    "idx.gz": ("a.gz", lambda _: gzip.compress(idx(np.arange(180).reshape(20, 3, 3))), lambda p: read_idx(p, IMAGES)),
+    "npz": ("a.npz", lambda _: _npz(np.savez), lambda p: data.NPZ(str(p)).train),
+    "npz, compressed": ("a.npz", lambda _: _npz(np.savez_compressed), lambda p: data.NPZ(str(p)).test),
+    "csv": ("a.csv", lambda _: _csv(), lambda p: data.CSV(str(p), (1, 2, 2)).classes),
+    "safetensors": ("a.safetensors", _weights, lenet.load),
+}
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_damaged_files_are_read_or_refused(kind: str, tmp_path: Path) -> None:
+    name, make, read = FORMATS[kind]
+    path = tmp_path / name
+    content = make(tmp_path)
+    before = largest_memory()
+    assert survives(path, content, lambda: read(path))
+    refused = sum(not survives(path, damaged, lambda: read(path)) for damaged in mutations(content, COUNT, seed=1))
+    assert refused > COUNT / 4
+    assert largest_memory() - before < 2**30
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_what_is_no_ordinary_file_is_refused(kind: str, tmp_path: Path) -> None:
+    import os
+
+    name, _, read = FORMATS[kind]
+    (tmp_path / name).mkdir()
+    with pytest.raises(lenet.errors.DataError, match="not a regular file"):
+        read(tmp_path / name)
+    (tmp_path / name).rmdir()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / name)  # reading it would wait for ever
+        with pytest.raises(lenet.errors.DataError, match="not a regular file"):
+            read(tmp_path / name)
