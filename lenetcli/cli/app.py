@@ -9,6 +9,7 @@ import typer
 from lenetcli import __version__
 from lenetcli.cli import (
     diff,
+    doctor,
     eval_command,
     find_lr,
     init_command,
@@ -64,6 +65,7 @@ app.command("report")(report_command.report)
 app.command("validate")(validate.validate)
 app.command("show")(show.show)
 app.command("schema")(schema_command.schema)
+app.command("doctor")(doctor.doctor)
 app.command("init")(init_command.init)
 app.command("layers")(layers.layers)
 app.command("verify-resume")(verify_resume.verify_resume)

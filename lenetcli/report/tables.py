@@ -9,7 +9,9 @@ import numpy as np
 from rich import box
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from lenetcli.inspect.doctor import Finding
 from lenetcli.inspect.parameters import ParameterRow
 from lenetcli.inspect.predictions import Prediction
 from lenetcli.train.evaluate import Evaluation
@@ -102,4 +104,14 @@ def confusion_table(evaluation: Evaluation, classes: Sequence[str]) -> Table:
             for j, n in enumerate(evaluation.confusion[i].tolist())
         ]
         table.add_row(name, *cells)
+    return table
+
+
+def finding_table(found: Sequence[Finding]) -> Table:
+    """What `lenet doctor` found, with a hint where something could be better."""
+    table = plain_table()
+    for heading in ("", "found", "hint"):
+        table.add_column(heading, overflow="fold")
+    for line in found:
+        table.add_row(Text(line.what), Text(line.found, style="" if line.ok else "yellow"), Text(line.hint))
     return table
