@@ -8,6 +8,7 @@ import typer
 
 from lenetcli import __version__
 from lenetcli.cli import (
+    data_command,
     diff,
     doctor,
     eval_command,
@@ -68,6 +69,7 @@ app.command("schema")(schema_command.schema)
 app.command("doctor")(doctor.doctor)
 app.command("init")(init_command.init)
 app.command("layers")(layers.layers)
+app.add_typer(data_command.app, name="data")
 app.command("verify-resume")(verify_resume.verify_resume)
 
 

@@ -66,7 +66,7 @@ CATALOGUE = {
         Entry(
             "CIFAR10", "data/cifar-10", "60,000 colour photos of 10 classes, 32x32 (A. Krizhevsky)",
             {CIFAR10_ARCHIVE: "c32a1d4ab5d03f1284b67883e8d87530"}, ("https://www.cs.toronto.edu/~kriz/",),
-            170_052_171, "none stated; cite the report of 2009",
+            170_052_171, "none stated",
         ),
     )
 }  # fmt: skip

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from lenetcli.data.dataset import Source
 from lenetcli.data.kept import Kept
 from lenetcli.data.pictures import shrink
-from lenetcli.data.transforms import Preprocessing
+from lenetcli.data.transforms import Preprocessing, resize
 from lenetcli.disk import check_inside, read_within, write_atomically
 from lenetcli.errors import ConfigError, DataError
 
@@ -31,7 +31,7 @@ class Inputs:
     """How to make a picture into what a model was trained on: the data set's form first, then its preprocessing.
 
     Args:
-        shape: (C, H, W) of an image as the data set holds it: larger pictures shrink to H and W.
+        shape: (C, H, W) of an image as the data set holds it: pictures are first brought to H and W.
         white: the value of a white pixel there (black is 0).
         preprocessing: what the model's inputs went through in training.
         classes: the names of the model's outputs; empty where they are no classes.
@@ -64,14 +64,13 @@ class Inputs:
 
     def __call__(self, images: Array) -> Array:
         """Images (N, C, H, W), bytes or floats as `batch` gives them, of any size -> float32 for the model, batch-last."""
-        raw = shrink(images, self.shape[1:])
-        if images.dtype == np.uint8:
-            raw = raw if self.white == 255 else raw * np.float32(self.white / 255)
-            scale = self.preprocessing.scale
-        else:
-            scale = 1.0
-        steps = self.preprocessing
-        return Preprocessing(scale, self.size, steps.normalize)(raw)
+        steps, held = self.preprocessing, self.shape[1:]
+        if images.shape[2:] != held:
+            fitted = resize(shrink(images, held), held)
+            images = np.asarray(np.rint(fitted), np.uint8) if images.dtype == np.uint8 else fitted
+        if images.dtype != np.uint8:
+            return Preprocessing(1.0, steps.resize, steps.normalize)(images)
+        return Preprocessing(self.white / 255 * steps.scale, steps.resize, steps.normalize)(images)
 
     def batch(self, found: Array, name: str) -> Array:
         """What a file holds as images (N, C, H, W): bytes for pixels from 0 to 255, floats as the model's data has them.
@@ -205,7 +204,7 @@ def _white(images: Array | Kept, scale: float) -> float:
     """The value of white: what the scale makes 1, or what the data's range says; 1 where that says nothing."""
     if scale != 1:
         return 255.0 if math.isclose(scale, 1 / 255, rel_tol=1e-3) else 1 / scale
-    if images.dtype == np.uint8:
+    if isinstance(images, Kept) or images.dtype == np.uint8:
         return 255.0
     low, high = (float(images.min()), float(images.max())) if images.size else (0.0, 0.0)
     return 255.0 if low >= 0 and 1 < high <= 255 else 1.0

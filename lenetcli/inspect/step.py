@@ -17,7 +17,7 @@ from lenetcli.autograd.engine import reduce_to_shape
 from lenetcli.autograd.modes import fusion, no_grad, watch
 from lenetcli.autograd.node import AccumulateGrad, Node, module_scopes
 from lenetcli.autograd.random import get_rng_state, set_rng_state
-from lenetcli.inspect.by_hand import ByHand, Index, Seen, largest
+from lenetcli.inspect.by_hand import Index, Seen, largest
 from lenetcli.inspect.naming import Names
 from lenetcli.inspect.rules import code, mentioned, rule_of, source
 from lenetcli.inspect.story import Array, Change, Moment, Shown, Story

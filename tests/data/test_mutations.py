@@ -75,3 +75,51 @@ def test_what_is_no_ordinary_file_is_refused(kind: str, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / name)  # reading it would wait for ever
         with pytest.raises(lenet.errors.DataError, match="not a regular file"):
             read(tmp_path / name)
+
+
+# Small files that want much memory
+
+
+def test_a_gzip_bomb_with_the_right_header_is_refused(tmp_path: Path) -> None:
+    size = 2**28
+    path = tmp_path / "a.gz"
+    with gzip.open(path, "wb") as file:
+        file.write(LABELS.to_bytes(4, "big") + size.to_bytes(4, "big") + bytes(size // 64))
+    with pytest.raises(lenet.errors.DataError, match="would unpack to 268,435,456: refused"):
+        read_idx(path, LABELS)
+
+
+def test_an_npz_bomb_is_refused(tmp_path: Path) -> None:
+    images = np.zeros((2**27 // 64, 1, 8, 8), np.uint8)
+    np.savez_compressed(tmp_path / "a.npz", x_train=images, y_train=np.zeros(len(images), np.int64))
+    with pytest.raises(lenet.errors.DataError, match="refused, no images shrink that much"):
+        _ = data.NPZ(str(tmp_path / "a.npz")).train
+
+
+@pytest.mark.parametrize("shape", ["(1000000000000,)", "(-1,)", "(4, 99999999999999999999)"])
+def test_an_npy_header_with_an_absurd_shape_is_refused(shape: str, tmp_path: Path) -> None:
+    import zipfile
+
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117).encode() + b"\n"
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("x_train.npy", b"\x93NUMPY\x01\x00v\x00" + header + bytes(64))
+    with pytest.raises(lenet.errors.DataError, match=r"x_train: not a sound \.npz file: .* in 192 bytes"):
+        _ = data.NPZ(str(tmp_path / "a.npz")).train
+
+
+def test_npz_arrays_may_lie_in_columns(tmp_path: Path) -> None:
+    images = np.asfortranarray(np.arange(48, dtype=np.uint8).reshape(3, 1, 4, 4))
+    np.savez(tmp_path / "a.npz", x_train=images, y_train=np.arange(3))
+    assert np.array_equal(data.NPZ(str(tmp_path / "a.npz")).train.images, images)
+
+
+def test_a_csv_file_of_one_endless_line_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("1" * 10_000)
+    with pytest.raises(lenet.errors.DataError, match="more than .* characters for 5 columns"):
+        _ = data.CSV(str(tmp_path / "a.csv"), (1, 2, 2)).train
+
+
+def test_a_csv_class_number_beyond_all_classes_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("0,1,2,3,4\n" * 9 + "4000000000,1,2,3,4\n")
+    with pytest.raises(lenet.errors.DataError, match="class number 4000000000: at most 1,000,000"):
+        _ = data.CSV(str(tmp_path / "a.csv"), (1, 2, 2)).train

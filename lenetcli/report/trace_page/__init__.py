@@ -16,6 +16,7 @@ from lenetcli.inspect.outline import in_order, is_side
 from lenetcli.inspect.trace import Trace
 
 PLACE = Path(__file__).parent
+SCRIPTS = ("graph.js", "view.js", "detail.js", "controls.js")  # in the order in which they need each other
 DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"  # heights of a histogram's bars
 
 
@@ -29,7 +30,7 @@ def page(name: str, traces: list[Trace]) -> str:
     parts = {
         "title": html.escape(name),
         "style": (PLACE / "page.css").read_text("utf-8"),
-        "script": (PLACE / "page.js").read_text("utf-8"),
+        "script": "\n".join((PLACE / name).read_text("utf-8") for name in SCRIPTS),
         "data": _embedded(_record(name, traces)),
     }
     text = (PLACE / "page.html").read_text("utf-8")

@@ -1,0 +1,315 @@
+"""A graph as one Python file that needs NumPy only: a line for each operator, their functions, the weights as text."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import inspect
+import re
+import textwrap
+import zlib
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from lenetcli import __version__
+from lenetcli.data.inputs import Inputs
+from lenetcli.export import numpy_ops
+from lenetcli.export.graph import Array, Graph, Node, NotExportable
+
+LARGEST = 1 << 28  # bytes of weights; Python takes long to read more text than that
+SMALL = 64  # constants of up to so many integers stand in the code itself
+
+# operators that are an expression of their inputs
+EXPRESSIONS = {
+    "Abs": "np.abs({0})",
+    "Add": "{0} + {1}",
+    "Clip": "np.clip({0}, {1}, {2})",
+    "Div": "{0} / {1}",
+    "Exp": "np.exp({0})",
+    "Gather": "np.take({0}, {1}, {axis})",
+    "Greater": "{0} > {1}",
+    "Identity": "{0}",
+    "Log": "np.log({0})",
+    "MatMul": "{0} @ {1}",
+    "Min": "np.minimum({0}, {1})",
+    "Mul": "{0} * {1}",
+    "Neg": "-{0}",
+    "Pow": "{0} ** {1}",
+    "ReduceMax": "{0}.max({1}, keepdims=bool({keepdims}))",
+    "ReduceMean": "{0}.mean({1}, keepdims=bool({keepdims}))",
+    "Relu": "np.maximum({0}, 0)",
+    "Sqrt": "np.sqrt({0})",
+    "Sub": "{0} - {1}",
+    "Tanh": "np.tanh({0})",
+    "Transpose": "{0}.transpose({perm})",
+    "Where": "np.where({0}, {1}, {2})",
+}
+RENAMED = {"Slice": "part"}  # operators whose function has another name than theirs
+
+HEAD = '''"""{title}
+
+{story}
+
+Made by lenet {version}. It needs Python 3.10 and NumPy, nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import sys
+import zlib
+
+import numpy as np
+
+Array = np.ndarray
+Sizes = tuple
+
+{constants}
+
+
+def forward(x: Array) -> Array:
+    """The model: {input} -> {output}, for a batch of any size N."""
+{body}
+'''
+
+PICTURES = '''
+
+def prepare(images: Array) -> Array:
+    """Images (N, {channels}, H, W) of any size as the model was trained on them.
+
+    Bytes are pixels from 0 (black) to 255 (white); floats are from 0 to {white:g} and are resized and normalised only.
+    """
+    images = np.asarray(images)
+    x = images.astype(np.float32)
+    for axis, size in zip((2, 3), HELD):
+        if x.shape[axis] != size:
+            x = resample(x, axis, size, max(x.shape[axis] / size, 1))
+    if images.dtype == np.uint8:
+        x = np.rint(x) * np.float32(PIXEL)
+    for axis, size in zip((2, 3), SEEN):
+        if x.shape[axis] != size:
+            x = resample(x, axis, size, 1)
+    return (x - MEAN) / STD
+
+
+def predict(images: Array) -> Array:
+    """The model's output for images as `prepare` takes them{meaning}."""
+    y = forward(prepare(images))
+    return {probabilities}
+'''
+
+CLASSES = '''
+
+def classify(images: Array) -> list[tuple[str, float]]:
+    """The likeliest class of each image, and its probability."""
+    shares = predict(images)
+    return [(CLASSES[i] if i < len(CLASSES) else str(i), float(row[i])) for row, i in zip(shares, shares.argmax(1))]
+
+
+def main() -> None:
+    """Classifies the images of .npy files: [H, W], [N, H, W] (gray), [C, H, W] or [N, C, H, W]."""
+    if len(sys.argv) < 2:
+        sys.exit(f"usage: python {sys.argv[0]} FILE.npy ...")
+    for name in sys.argv[1:]:
+        images = np.load(name, allow_pickle=False)
+        if images.ndim == 2 or (images.ndim == 3 and images.shape[0] != CHANNELS):
+            images = images[..., None, :, :]
+        images = images.reshape(-1, *images.shape[-3:])
+        if images.shape[1] != CHANNELS:
+            sys.exit(f"{name}: wanted images of {CHANNELS} channels, got an array {list(images.shape)}")
+        for i, (label, share) in enumerate(classify(images)):
+            print(f"{name}[{i}]\\t{label}\\t{share:.4f}")
+'''
+
+WEIGHTS = '''
+
+def unpack(text: str) -> dict[str, Array]:
+    """The weights: arrays one after the other, packed by zlib and written in base64."""
+    data, at, found = zlib.decompress(base64.b64decode(text)), 0, {{}}
+    for name, kind, shape in TABLE:
+        found[name] = np.frombuffer(data, kind, math.prod(shape), at).reshape(shape)
+        at += found[name].nbytes
+    return found
+
+
+TABLE = [
+{table}
+]
+W = unpack(
+    """
+{text}
+    """
+)
+'''
+
+RUN = '''
+
+if __name__ == "__main__":
+    main()
+'''
+
+
+def python_source(graph: Graph, inputs: Inputs | None, outputs: str, title: str = "A model.") -> str:
+    """The file.
+
+    Args:
+        graph: the model.
+        inputs: how pictures become its inputs; without it the file has no functions for pictures.
+        outputs: what the model's numbers are: "scores", "logarithms" or "probabilities" of classes, or "numbers".
+        title: the first line of its docstring.
+
+    Raises:
+        NotExportable: the weights are too large for a text.
+    """
+    code = _Code(graph)
+    body = "\n".join(textwrap.indent(line, "    ") for line in code.lines())
+    used = set(code.functions)
+    constants, more = [], ""
+    if inputs is not None:
+        used.add("resample")
+        constants = _picture_constants(inputs)
+        meaning, expression = "", "y"
+        if inputs.classes:
+            meaning = ", as probabilities of its classes"
+            expression = {"scores": "softmax(y, axis=1)", "logarithms": "np.exp(y)"}.get(outputs, "y")
+            used |= {"softmax"} if "softmax" in expression else set()
+        more = PICTURES.format(
+            channels=inputs.shape[0],
+            white=inputs.white * inputs.preprocessing.scale,
+            meaning=meaning,
+            probabilities=expression,
+        )
+        more += CLASSES if inputs.classes else ""
+    runs = inputs is not None and bool(inputs.classes)
+    head = HEAD.format(
+        title=_quoted(title),
+        story=_story(inputs),
+        version=__version__,
+        constants="\n".join(constants) or f"INPUT = {graph.input.shape[1:]!r}",
+        input=_shape(graph.input.shape),
+        output=_shape(graph.output.shape),
+        body=body,
+    )
+    functions = "".join(f"\n\n{source}" for source in _sources(used))
+    return head + more + functions + code.weights() + (RUN if runs else "")
+
+
+def _story(inputs: Inputs | None) -> str:
+    if inputs is None:
+        return "    forward(x)  the model itself"
+    lines = ["    predict(images)   for images (N, C, H, W), bytes from 0 to 255 or floats, of any size"]
+    if inputs.classes:
+        lines = ["    classify(images)  for images (N, C, H, W), bytes from 0 to 255 or floats, of any size", *lines]
+        lines.append("    python THIS_FILE.py images.npy")
+    return "\n".join([*lines, "    forward(x)        the model itself, for inputs as `prepare` makes them"])
+
+
+def _picture_constants(inputs: Inputs) -> list[str]:
+    steps = inputs.preprocessing
+    mean, std = steps.normalize or (0.0, 1.0)
+    found = [f"CLASSES = {tuple(inputs.classes)!r}"] if inputs.classes else []
+    return [
+        *found,
+        f"CHANNELS = {inputs.shape[0]}",
+        f"PIXEL = {inputs.white / 255 * steps.scale!r}  # what a pixel's value is multiplied by",
+        f"HELD = {inputs.shape[1:]!r}  # rows and columns of the images that it was trained on: others are first brought to that",
+        f"SEEN = {inputs.size!r}  # rows and columns that the model takes",
+        f"MEAN = {_column(mean)}",
+        f"STD = {_column(std)}",
+    ]
+
+
+def _column(value: Any) -> str:
+    if isinstance(value, Sequence):
+        return f"np.array({[float(v) for v in value]!r}, np.float32)[:, None, None]"
+    return f"np.float32({float(value)!r})"
+
+
+def _quoted(text: str) -> str:
+    """Text that may stand in a docstring."""
+    return " ".join(text.replace("\\", "/").replace('"', "'").split())
+
+
+def _shape(shape: Iterable[int]) -> str:
+    return f"({', '.join(['N', *map(str, list(shape)[1:])])})"
+
+
+class _Code:
+    """The lines of `forward`, and what they need."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.functions: list[str] = []
+        self.kept: list[str] = []  # constants that are no literals
+        self._names = {graph.input.name: "x"}
+
+    def lines(self) -> list[str]:
+        """An assignment for each operator, the layer's name behind it; then the return."""
+        found = []
+        for number, node in enumerate(self.graph.nodes, 1):
+            self._names[node.output] = name = f"x{number}"
+            found.append(f"{name} = {self._call(node)}  # {node.layer}".removesuffix("  # "))
+        return [*found, f"return {self._names[self.graph.output.name]}"]
+
+    def weights(self) -> str:
+        """The constants as text."""
+        arrays = [self.graph.constants[name] for name in self.kept]
+        if sum(array.nbytes for array in arrays) > LARGEST:
+            raise NotExportable(f"more than {LARGEST:,} bytes of weights are too much for a Python file; use onnx")
+        data = b"".join(array.astype(array.dtype.newbyteorder("<")).tobytes() for array in arrays)
+        text = base64.b64encode(zlib.compress(data, 9)).decode()
+        rows = [(name, a.dtype.newbyteorder("<").str, a.shape) for name, a in zip(self.kept, arrays)]
+        return WEIGHTS.format(
+            table="\n".join(f"    {row!r}," for row in rows),
+            text="\n".join(text[i : i + 120] for i in range(0, len(text), 120)),
+        )
+
+    def _call(self, node: Node) -> str:
+        inputs = [self._operand(node, name) for name in node.inputs]
+        if node.op in EXPRESSIONS:
+            return EXPRESSIONS[node.op].format(*inputs, **node.attributes)
+        function = RENAMED.get(node.op) or re.sub(r"(?<!^)(?=[A-Z])", "_", node.op).lower()
+        self.functions.append(function)
+        words = [*inputs, *(f"{key}={value!r}" for key, value in node.attributes.items())]
+        return f"{function}({', '.join(words)})"
+
+    def _operand(self, node: Node, name: str) -> str:
+        if not name:
+            return "None"
+        if name in self._names:
+            return self._names[name]
+        array = self.graph.constants[name]
+        literal = _literal(array)
+        if literal is not None and name.startswith(node.output):
+            return literal
+        if name not in self.kept:
+            self.kept.append(name)
+        return f"W[{name!r}]"
+
+
+def _literal(array: Array) -> str | None:
+    """A constant that is short enough to stand in the code."""
+    if array.dtype.kind == "i" and array.size <= SMALL:
+        found = array.tolist()
+        return repr(tuple(found)) if array.ndim == 1 else repr(found)
+    if array.dtype.kind == "f" and array.ndim == 0:
+        return f"np.float32({float(array)!r})" if np.isfinite(array) else f"np.float32('{float(array)}')"
+    return None
+
+
+@cache
+def _neighbours(name: str) -> frozenset[str]:
+    """The functions of numpy_ops that one of them calls, itself among them."""
+    tree = ast.parse(inspect.getsource(getattr(numpy_ops, name)))
+    called = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and inspect.isfunction(vars(numpy_ops).get(n.id))}
+    return frozenset({name}).union(*(_neighbours(other) for other in called - {name}))
+
+
+def _sources(names: Iterable[str]) -> list[str]:
+    """The functions, and those that they call, in alphabetical order."""
+    needed = frozenset[str]().union(*map(_neighbours, names))
+    return [inspect.getsource(getattr(numpy_ops, name)) for name in sorted(needed)]

@@ -1,0 +1,42 @@
+"""Downloads as they go: a bar in a terminal, a line a file elsewhere. All on stderr."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from lenetcli.data.download import Progress as Step
+
+
+class Downloads:
+    """A context that is told every step of a download."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=self.console, disable=not sys.stderr.isatty(),
+        )  # fmt: skip
+        self.tasks: dict[tuple[str, str], int] = {}
+
+    def __enter__(self) -> Downloads:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.stop()
+
+    def __call__(self, step: Step) -> None:
+        key = (step.file, step.mirror)
+        if key not in self.tasks:
+            self.tasks[key] = self.bar.add_task(step.file, total=step.total)
+            if self.bar.disable:
+                size = "" if step.total is None else f", {step.total:,} bytes"
+                self.console.print(f"getting {step.file} from {step.mirror}{size}", markup=False)
+        self.bar.update(self.bar.task_ids[self.tasks[key]], completed=step.done)
