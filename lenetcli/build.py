@@ -107,7 +107,7 @@ class _Shapes:
     def _check_size(self, spec: Component, inferred: dict[str, Any]) -> None:
         """Refuses a layer of an absurd size before it asks for memory; a user's own class may do as it likes."""
         args = {**inferred, **spec.args}
-        found = too_large(args, self.sample, "Transpose" in spec.type) if not is_own(spec.type) else None
+        found = too_large(spec.type, args, self.sample) if not is_own(spec.type) else None
         if found is not None:
             path = spec.path if found.argument is None else (*spec.path, found.argument)
             message = f"{spec.type} is too large: {found.count:,} {found.what}, at most {found.most:,}"

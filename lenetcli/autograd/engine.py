@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from lenetcli.autograd.modes import no_grad, switches
 from lenetcli.autograd.node import AccumulateGrad, Node, wrap
 from lenetcli.autograd.variable import Array, Variable
 
+_SEQUENCE = attrgetter("sequence")
 Buffers = dict[Node, list[Array | None]]
 
 
@@ -51,8 +53,12 @@ def run_backward(
                 for number in range(len(grads)):
                     if (node, number) in captured:
                         captured[node, number] = grads[number]
-            if inputs is not None and is_leaf:
-                continue
+            if is_leaf:
+                if inputs is not None:
+                    continue
+                if not (node.hooks or node.prehooks or switches.anomaly):
+                    node.run(grads)
+                    continue
             _run_node(node, grads, buffers)
             if not retain_graph:
                 node.release()
@@ -68,7 +74,7 @@ def _newest_first(starts: Sequence[Node]) -> list[Node]:
             if node is not None and node not in seen:
                 seen.add(node)
                 stack.append(node)
-    return sorted(seen, key=lambda node: node.sequence, reverse=True)
+    return sorted(seen, key=_SEQUENCE, reverse=True)
 
 
 def _run_node(node: Node, grads: list[Array | None], buffers: Buffers) -> None:

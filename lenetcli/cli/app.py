@@ -12,9 +12,13 @@ from lenetcli.cli import (
     diff,
     doctor,
     eval_command,
+    export_command,
     find_lr,
+    gradcheck_command,
+    import_command,
     init_command,
     inspect_params,
+    lab,
     layers,
     plot,
     predict,
@@ -56,9 +60,13 @@ def _options(
 app.command("train")(train_command.train)
 app.command("eval")(eval_command.evaluate)
 app.command("predict")(predict.predict)
+app.command("export")(export_command.export)
+app.command("import")(import_command.import_weights)
 app.command("inspect-params")(inspect_params.inspect_params)
 app.command("trace-grad")(trace_grad.trace_grad)
+app.command("gradcheck")(gradcheck_command.gradcheck)
 app.command("step")(step.step)
+app.command("lab")(lab.lab)
 app.command("find-lr")(find_lr.find_lr)
 app.command("diff")(diff.diff)
 app.command("plot")(plot.plot)

@@ -100,10 +100,12 @@ def check(name: What, changes: Changes = None, root: Root = None, as_json: AsJso
 
     Example: lenet data check MNIST
     """
-    if changes or Path(name).exists():
-        _check_samples(name, changes or [], root, as_json)
-    else:
+    from lenetcli.data.catalogue import CATALOGUE
+
+    if name.lower() in map(str.lower, CATALOGUE) and not changes:
         _check_files(name, root, as_json)
+    else:
+        _check_samples(name, changes or [], root, as_json)
 
 
 @app.command("show")

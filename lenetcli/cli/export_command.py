@@ -82,7 +82,9 @@ def _format(given: Format | None, output: Path) -> Format:
     """What to write; the file's ending must not say something else."""
     said = SUFFIXES.get(output.suffix.lower())
     if given is None and said is None:
-        raise ConfigError(f"which format? Give --format {'|'.join(f.value for f in Format)}, or end the name of the file")
+        raise ConfigError(
+            f"which format? Give --format {'|'.join(f.value for f in Format)}, or end the name of the file"
+        )
     if given is not None and said is not None and given is not said:
         raise ConfigError(f"{output}: its ending says {said.value}, --format says {given.value}")
     found = given or said
@@ -135,12 +137,16 @@ def _content(chosen: Format, what: Described, loaded: Loaded, record: dict[str, 
         from lenetcli.export.onnx_file import runner, to_bytes
 
         content = to_bytes(graph, what.metadata)
-        record["difference"] = _difference(runner(content), what, graph)
+        run = runner(content, graph)
+        if run is not None:
+            record["difference"] = _difference(run, what, graph)
         return content
-    from lenetcli.export.python_file import python_source, runner as python_runner
+    from lenetcli.export import python_file
 
-    source = python_source(graph, what.inputs, _outputs(loaded, graph), f"{what.name}: a net that lenet trained.")
-    record["difference"] = _difference(python_runner(source), what, graph)
+    source = python_file.python_source(
+        graph, what.inputs, _outputs(loaded, graph), f"{what.name}: a net that lenet trained."
+    )
+    record["difference"] = _difference(python_file.runner(source), what, graph)
     return source.encode()
 
 

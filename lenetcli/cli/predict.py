@@ -34,8 +34,8 @@ def predict(
 
     A picture of any size and kind is brought into the form of the images that the run was trained on: gray or colours,
     resized, scaled and normalised the same way. In .npy files, integers are pixels from 0 to 255 and floats are values
-    as after the data's own scaling, usually 0 to 1. What cannot be read is complained about on stderr, the rest is done,
-    and the exit code is 3.
+    as after the data's own scaling, usually 0 to 1. What cannot be read is told on stderr, the rest is done, and the
+    exit code is 3.
 
     Example: lenet predict runs/lenet/001 digit.png more/*.png
     """

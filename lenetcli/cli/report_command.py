@@ -26,12 +26,14 @@ def report(
     images: Annotated[int, typer.Option(min=0, metavar="N", help="How many of the worst mistakes to show.")] = 12,
     image: Annotated[int, typer.Option(min=0, metavar="INDEX", help="The sample whose feature maps are shown.")] = 0,
     split: Annotated[str, typer.Option(help="train, validation or test: what the model is judged on.")] = "test",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON; write a page only with -o.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the figures as JSON; write a page only with -o.")
+    ] = False,
 ) -> None:
     """Write one HTML page about a run: curves, confusion, mistakes, filters, feature maps, configuration.
 
-    The page needs no network and runs no scripts. What cannot be had, such as data that is not there any more, is said on
-    the page.
+    The page needs no network and runs no scripts. Where something cannot be had, such as data that is not there any
+    more, the page says so.
 
     Example: lenet report runs/lenet/001
     """
@@ -65,6 +67,8 @@ def _gather(run: Path, split: str, images: int, image: int) -> RunReport:
         loaded, problem = load_run(run), None
     except DataError as error:
         loaded, problem = load_config(str(path), []), str(error)
+    if split == "validation" and loaded.config.train.validation is None:
+        raise ConfigError("--split validation: this run holds nothing back for validation (train.validation)")
     _, rows = build_model(loaded.config)
     parameters = list(loaded.model.parameters())
     found = RunReport(
@@ -72,7 +76,7 @@ def _gather(run: Path, split: str, images: int, image: int) -> RunReport:
         str(run),
         read_config_text(run),
         list(loaded.config.model.input),
-        [LayerLine(row.path, row.kind, list(row.output or ()), row.parameters) for row in rows],
+        [LayerLine(row.path.removeprefix("model."), row.kind, list(row.output or ()), row.parameters) for row in rows],
         sum(p.numel() for p in parameters),
         sum(p.numel() for p in parameters if p.requires_grad),
     )

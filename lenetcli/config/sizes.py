@@ -12,10 +12,14 @@ from typing import Any
 
 # numbers, of 4 bytes each: what fits into a common machine several times over
 MOST_IN_SAMPLE = 2**25
-MOST_WEIGHTS = 2**26  # of a layer
 MOST_IN_MODEL = 2**28
-MOST_WINDOWS = 2**27  # as a convolution copies them for one sample
-MOST_PLACES = 2**16  # of a window
+LIMITS = {
+    "weights": 2**26,
+    "places in its window": 2**16,
+    "numbers in its result for one sample": MOST_IN_SAMPLE,
+    "numbers in its windows over one sample": 2**27,  # as a convolution copies them
+    "in one argument": 2**26,
+}
 
 _WEIGHTS = (
     "in_features", "out_features", "in1_features", "in2_features", "in_channels", "out_channels", "kernel_size",
@@ -43,19 +47,31 @@ class TooLarge:
     argument: str | None
 
 
-def too_large(args: Mapping[str, Any], sample: tuple[int, ...], transposed: bool = False) -> TooLarge | None:
-    """The first limit that a layer may break; None where it keeps to all.
-
-    Args:
-        args: its arguments, inferred ones too.
-        sample: shape of its input, without N.
-        transposed: strides make the result larger, not smaller.
+def too_large(kind: str, args: Mapping[str, Any], sample: tuple[int, ...]) -> TooLarge | None:
+    """The first limit that a layer may break; None where it keeps to all. The arguments are those of `bounds`.
 
     Example:
-        >>> too_large({"in_channels": 1, "out_channels": 10**9, "kernel_size": 3}, (1, 28, 28)).what
+        >>> too_large("Conv2d", {"in_channels": 1, "out_channels": 10**9, "kernel_size": 3}, (1, 28, 28)).what
         'weights'
     """
-    places = sample[1:] if len(sample) > 1 else sample
+    for what, count in bounds(kind, args, sample).items():
+        if count > LIMITS[what]:
+            largest = max(args, key=lambda name: max(_numbers([args[name]]), default=0), default=None)
+            return TooLarge(what, count, LIMITS[what], largest)
+    return None
+
+
+def bounds(kind: str, args: Mapping[str, Any], sample: tuple[int, ...]) -> dict[str, int]:
+    """At most so much, of what LIMITS has a limit for.
+
+    Args:
+        kind: the layer's type; its name tells how many axes it works on, and whether strides make it larger.
+        args: its arguments, inferred ones too.
+        sample: shape of its input, without N.
+    """
+    dims = 1 if "1d" in kind else 2 if "2d" in kind else max(1, len(sample) - 1)
+    places = (*(1,) * dims, *sample)[-dims:]  # a 2d layer takes the batch for rows where a sample has no axis for them
+    transposed = "Transpose" in kind
     window = _product(args, _WINDOW, len(places))
     channels = math.prod(sample) // max(math.prod(places), 1)
     if isinstance(args.get("out_features"), int):
@@ -63,18 +79,13 @@ def too_large(args: Mapping[str, Any], sample: tuple[int, ...], transposed: bool
     else:
         grown = _places(args, places, transposed)
         result = grown * (args["out_channels"] if isinstance(args.get("out_channels"), int) else channels)
-    counts = (
-        ("weights", _product(args, _WEIGHTS, len(places)), MOST_WEIGHTS),
-        ("places in its window", window, MOST_PLACES),
-        ("numbers in its result for one sample", result, MOST_IN_SAMPLE),
-        ("numbers in its windows over one sample", grown * channels * window, MOST_WINDOWS),
-        ("in one argument", max(_numbers(args.values()), default=0), MOST_WEIGHTS),
-    )
-    for what, count, most in counts:
-        if count > most:
-            largest = max(args, key=lambda name: max(_numbers([args[name]]), default=0), default=None)
-            return TooLarge(what, count, most, largest)
-    return None
+    return {
+        "weights": _product(args, _WEIGHTS, len(places)),
+        "places in its window": window,
+        "numbers in its result for one sample": result,
+        "numbers in its windows over one sample": grown * channels * window,
+        "in one argument": max(_numbers(args.values()), default=0),
+    }
 
 
 def _product(args: Mapping[str, Any], names: tuple[str, ...], dims: int) -> int:

@@ -85,7 +85,7 @@ class Augmenter:
         >>> pictures = np.arange(8, dtype=np.float32).reshape(2, 1, 2, 2)
         >>> flip = Augmenter(Augmentation(flip=True))
         >>> flip(pictures, np.array([2, 3]), seed=0, epoch=0)[:, 0].tolist()
-        [[[1.0, 0.0], [3.0, 2.0]], [[4.0, 5.0], [6.0, 7.0]]]
+        [[[0.0, 1.0], [2.0, 3.0]], [[5.0, 4.0], [7.0, 6.0]]]
     """
 
     changes: Augmentation

@@ -19,14 +19,16 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 LARGEST = 1 << 28  # bytes of a file
 MOST_FILES = 10_000_000
 SPLITS = ("train", "test")
+TEST_FOLDERS = ("test", "val", "valid", "validation")
 
 
 class ImageFolder(Source):
     """Pictures of your own: a folder for each class, named as the class, with PNG and JPEG files in it.
 
-    With folders `train` and `test` below `root`, each holds the classes' folders of its split; otherwise `root` itself
-    holds them, and a share of each class is drawn for testing. Files are decoded when they are first needed, in the
-    background, and kept in memory where all of them fit. Needs Pillow: python -m pip install 'lenet[images]'.
+    With folders `train` and `test` (or `val`) below `root`, each holds the classes' folders of its split; otherwise
+    `root` itself holds them, and a share of each class is drawn for testing. Files are decoded when they are first
+    needed, in the background, and kept in memory where all of them fit. Needs Pillow: python -m pip install
+    'lenet[images]'.
 
     Args:
         root: the directory.
@@ -60,22 +62,24 @@ class ImageFolder(Source):
         self._found: tuple[str, ...] | None = None
 
     @property
-    def _is_split(self) -> bool:
-        return all((self.root / split).is_dir() for split in SPLITS)
+    def _places(self) -> dict[str, Path]:
+        """The folder of each split; empty where `root` holds the classes' folders."""
+        tests = [self.root / name for name in TEST_FOLDERS if (self.root / name).is_dir()]
+        return {"train": self.root / "train", "test": tests[0]} if tests and (self.root / "train").is_dir() else {}
 
     @property
     def classes(self) -> tuple[str, ...]:  # type: ignore[override]  # known only when the directory has been read
         """The folders' names, in the order of the alphabet."""
         if self._found is None:
-            place = self.root / "train" if self._is_split else self.root
+            place = self._places.get("train", self.root)
             self._found = tuple(sorted(p.name for p in _entries(place) if p.is_dir() and not p.name.startswith(".")))
             if not self._found:
                 raise DataError(f"{place}: no folders in it; wanted one for each class, with PNG and JPEG files")
         return self._found
 
     def load(self, split: str) -> ArrayDataset:
-        if self._is_split:
-            return self._dataset(*self._files(self.root / split))
+        if self._places:
+            return self._dataset(*self._files(self._places[split]))
         files, labels = self._files(self.root)
         try:
             parts = hold_back(labels, labels, self.test_fraction, self.seed)
@@ -94,7 +98,7 @@ class ImageFolder(Source):
         for label, name in enumerate(self.classes):
             folder = place / name
             found = sorted(_pictures(folder)) if folder.is_dir() else []
-            if not found and place.name != "test":
+            if not found and place != self._places.get("test"):
                 raise DataError(f"{folder}: no PNG or JPEG files in it")
             files += found
             labels += [label] * len(found)

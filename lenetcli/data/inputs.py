@@ -63,7 +63,7 @@ class Inputs:
         return self.preprocessing.resize or self.shape[1:]
 
     def __call__(self, images: Array) -> Array:
-        """Images (N, C, H, W), bytes or floats as `batch` gives them, of any size -> float32 for the model, batch-last."""
+        """Images (N, C, H, W), bytes or floats as `batch` gives them, of any size -> float32 for the model."""
         steps, held = self.preprocessing, self.shape[1:]
         if images.shape[2:] != held:
             fitted = resize(shrink(images, held), held)
@@ -73,11 +73,11 @@ class Inputs:
         return Preprocessing(self.white / 255 * steps.scale, steps.resize, steps.normalize)(images)
 
     def batch(self, found: Array, name: str) -> Array:
-        """What a file holds as images (N, C, H, W): bytes for pixels from 0 to 255, floats as the model's data has them.
+        """What a file holds as images (N, C, H, W): bytes for pixels from 0 to 255, or floats.
 
-        (H, W) and (N, H, W) are gray images, (C, H, W) is one image, the channels may also come last. Integers are pixels
-        from 0 to 255, as in a picture; True is white. Floats are values after the data's own scale, usually 0 to 1: they
-        are resized and normalised only.
+        (H, W) and (N, H, W) are gray images, (C, H, W) is one image, the channels may also come last. Integers are
+        pixels from 0 to 255, as in a picture; True is white. Floats are values after the data's own scale, usually
+        0 to 1: they are resized and normalised only.
 
         Raises:
             DataError: a shape or values that cannot be such images.
@@ -91,17 +91,17 @@ class Inputs:
                 raise DataError(f"{name}: integers from {low} to {high}; pixels are 0 (black) to 255 (white)")
             if 0 < high <= self.white < 128:
                 raise DataError(
-                    f"{name}: integers up to {high}: pixels are 0 (black) to 255 (white) here; the data set's own, where "
-                    f"white is {self.white:g}, can be given as floats: divide by {self.white:g}"
+                    f"{name}: integers up to {high}: pixels are 0 (black) to 255 (white) here; the data set's own, "
+                    f"where white is {self.white:g}, can be given as floats: divide by {self.white:g}"
                 )
             return images.astype(np.uint8)
         if not np.isfinite(images).all():
             raise DataError(f"{name}: NaN or infinite values")
         white = self.white * self.preprocessing.scale
-        low, high = float(images.min()), float(images.max())
-        if self.preprocessing.scale != 1 and (high > FAR * white or low < -white * (FAR - 1)):
+        least, most = float(images.min()), float(images.max())
+        if self.preprocessing.scale != 1 and (most > FAR * white or least < -white * (FAR - 1)):
             raise DataError(
-                f"{name}: values from {low:g} to {high:g}; floats are 0 (black) to {white:g} (white) here: divide them"
+                f"{name}: values from {least:g} to {most:g}; floats are 0 (black) to {white:g} (white) here"
             )
         return images.astype(np.float32)
 

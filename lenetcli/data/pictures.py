@@ -134,13 +134,13 @@ def decode_array(data: bytes, name: str) -> Array:
             raise ValueError(f"{word}: {list(shape)} of {kind} needs {wanted:,} bytes, there are {there:,}")
         stream.seek(0)
         found: Array = np.load(stream, allow_pickle=False)
-    except (ValueError, EOFError, OSError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+    except Exception as error:  # NumPy parses the header as Python, which fails in many ways (TokenError is one)
         raise DataError(f"{name}: not a sound .npy file: {' '.join(str(error).split())[:200]}") from None
     return found
 
 
 def shrink(images: Array, size: tuple[int, int]) -> Array:
-    """Images (N, C, H, W) no larger than `size`: an axis that is longer shrinks, each new pixel a mean of all it covers.
+    """Images (N, C, H, W) no larger than `size`: a longer axis shrinks, each new pixel a mean of all that it covers.
 
     Source: torch.nn.functional.interpolate(mode="bilinear", antialias=True), for axes that shrink.
 
@@ -148,7 +148,7 @@ def shrink(images: Array, size: tuple[int, int]) -> Array:
         >>> import numpy as np
         >>> from lenetcli.data.pictures import shrink
         >>> shrink(np.array([[[[0.0, 2.0, 4.0, 6.0]]]]), (9, 2))
-        array([[[[1.1428572, 4.857143 ]]]], dtype=float32)
+        array([[[[1.4285715, 4.5714283]]]], dtype=float32)
     """
     x = np.asarray(images)
     for axis, wanted in ((2, size[0]), (3, size[1])):

@@ -106,17 +106,18 @@ def upsample(layer: nn.Upsample, b: Builder, x: Value) -> str:
 def _taps(layer: nn.Upsample, image: tuple[int, ...]) -> list[list[Tap]]:
     """For each axis: which pixels each new one is made of, and in what shares."""
     dims, factor = len(image), layer.scale_factor
+    factors: list[float | None]
     if factor is None:
         out, factors = per_dimension("size", layer.size, dims), [None] * dims
     else:
         each = factor if isinstance(factor, tuple) else (factor,) * dims
         out = [int(n * f) for n, f in zip(image, each)]
-        factors = [None] * dims if layer.recompute_scale_factor else list(each)
+        factors = [None if layer.recompute_scale_factor else f for f in each]
+    sizes = list(zip(image, out, factors))
     if layer.mode in ("nearest", "nearest-exact"):
-        function, option = nearest_taps, layer.mode == "nearest-exact"
-    else:
-        function, option = (cubic_taps if layer.mode == "bicubic" else linear_taps), bool(layer.align_corners)
-    return [function(n, o, f, option, FLOAT, dims) for n, o, f in zip(image, out, factors)]
+        return [nearest_taps(n, o, f, layer.mode == "nearest-exact", FLOAT, dims) for n, o, f in sizes]
+    blend = cubic_taps if layer.mode == "bicubic" else linear_taps
+    return [blend(n, o, f, bool(layer.align_corners), FLOAT, dims) for n, o, f in sizes]
 
 
 def _reshaped(b: Builder, name: str, sizes: Sequence[int]) -> str:

@@ -142,13 +142,18 @@ def _preprocessor(inputs: Inputs) -> dict[str, Any]:
 
 def model_card(what: Described) -> str:
     """README.md: what the model is, how it did, how it was trained, how it is used. Only what the run knows."""
-    return "\n".join([_front_matter(what), f"# {what.name}", "", *_about(what), *_results(what), *_training(what), _USE])
+    return "\n".join(
+        [_front_matter(what), f"# {what.name}", "", *_about(what), *_results(what), *_training(what), _USE]
+    )
 
 
 def _front_matter(what: Described) -> str:
     """What hubs read: YAML between dashes. JSON is YAML."""
     is_classifier = what.inputs is not None and bool(what.inputs.classes)
-    lines = ["library_name: lenet", f"tags: {json.dumps(['lenet', *(['image-classification'] if is_classifier else [])])}"]
+    lines = [
+        "library_name: lenet",
+        f"tags: {json.dumps(['lenet', *(['image-classification'] if is_classifier else [])])}",
+    ]
     if is_classifier:
         lines.append("pipeline_tag: image-classification")
     if what.figures is not None and what.figures.accuracy is not None:
@@ -190,7 +195,9 @@ def _results(what: Described) -> list[str]:
 
 def _training(what: Described) -> list[str]:
     def shown(section: Mapping[str, Any]) -> str:
-        return ", ".join([str(section["type"]), *(f"{k}={v}" for k, v in section.items() if k != "type" and v is not None)])
+        return ", ".join(
+            [str(section["type"]), *(f"{k}={v}" for k, v in section.items() if k != "type" and v is not None)]
+        )
 
     train = what.config["train"]
     lines = [
@@ -201,7 +208,14 @@ def _training(what: Described) -> list[str]:
     ]
     if what.config.get("scheduler"):
         lines.insert(3, f"- scheduler: {shown(what.config['scheduler'])}")
-    return ["## Training", "", *lines, "", "`config.yaml` holds everything: `lenet train config.yaml` repeats the run.", ""]
+    return [
+        "## Training",
+        "",
+        *lines,
+        "",
+        "`config.yaml` holds everything: `lenet train config.yaml` repeats the run.",
+        "",
+    ]
 
 
 _USE = """## Use

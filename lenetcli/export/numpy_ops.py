@@ -48,7 +48,7 @@ def conv(
     seen = windows(pad(x, (0, 0, *pads[:dims], 0, 0, *pads[dims:])), kernel_shape, strides, dilations)
     parts = []
     for image, filters in zip(np.split(seen, group, 1), np.split(weight, group)):
-        product = np.tensordot(image, filters, [[1, *range(2 + dims, 2 + 2 * dims)], list(range(1, 2 + dims))])
+        product = np.tensordot(image, filters, ([1, *range(2 + dims, 2 + 2 * dims)], list(range(1, 2 + dims))))
         parts.append(np.moveaxis(product, -1, 1))
     y = np.concatenate(parts, 1)
     return y if bias is None else y + bias.reshape(-1, *(1,) * dims)
@@ -214,7 +214,7 @@ def part(x: Array, starts: Sizes, ends: Sizes, axes: Sizes) -> Array:
 
 
 def resample(x: Array, axis: int, out: int, width: float) -> Array:
-    """One axis in another size: each new pixel a mean of the old ones around its centre, `width` old pixels to a side."""
+    """One axis in another size: each new pixel a mean of the old ones up to `width` from its centre."""
     size = x.shape[axis]
     at = (np.arange(out) + 0.5) * (size / out) - 0.5
     if width == 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -10,13 +10,12 @@ import numpy as np
 
 from lenetcli import __version__
 from lenetcli.errors import ConfigError
-from lenetcli.export import activation, arrangement, convolution, normalization, padding, pooling
-from lenetcli.export.graph import Graph, NotExportable, Value, lower
+from lenetcli.export.graph import Array, Graph, NotExportable, Value
+from lenetcli.export.layers import lower
 from lenetcli.nn.module import Module
 
 OPSET, IR = 18, 8
 LARGEST = (1 << 31) - (1 << 20)  # bytes; a protobuf message must stay below 2 GiB
-FAMILIES = (activation, arrangement, convolution, normalization, padding, pooling)
 
 
 def onnx_model(model: Module, sample: tuple[int, ...], metadata: Mapping[str, str] | None = None) -> bytes:
@@ -49,7 +48,9 @@ def to_bytes(graph: Graph, metadata: Mapping[str, str] | None = None) -> bytes:
     for node in graph.nodes:
         names[node.layer] = number = names.get(node.layer, 0) + 1
         label = f"{node.layer}/{node.op}" if number == 1 else f"{node.layer}/{node.op}.{number}"
-        nodes.append(helper.make_node(node.op, node.inputs, [_named(graph, node.output)], name=label, **node.attributes))
+        nodes.append(
+            helper.make_node(node.op, node.inputs, [_named(graph, node.output)], name=label, **node.attributes)
+        )
     made = helper.make_model(
         helper.make_graph(
             nodes,
@@ -67,6 +68,24 @@ def to_bytes(graph: Graph, metadata: Mapping[str, str] | None = None) -> bytes:
     onnx.checker.check_model(made, full_check=True)
     content: bytes = made.SerializeToString(deterministic=True)
     return content
+
+
+def runner(content: bytes, graph: Graph) -> Callable[[Array], Array] | None:
+    """Runs an .onnx file: by onnxruntime where it is installed, else by ONNX's own reference, which is slow.
+
+    None where only the reference is there and it is known to fail: transposed convolutions in groups.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        if any(node.op == "ConvTranspose" and node.attributes["group"] > 1 for node in graph.nodes):
+            return None
+        from onnx.reference import ReferenceEvaluator
+
+        reference: Any = ReferenceEvaluator(_onnx().load_from_string(content))
+        return lambda x: reference.run(None, {"input": x})[0]
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    return lambda x: session.run(None, {"input": x})[0]
 
 
 def _onnx() -> ModuleType:

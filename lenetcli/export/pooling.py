@@ -30,7 +30,9 @@ def max_pool(layer: nn.MaxPool2d, b: Builder, x: Value) -> str:
     more = _overhang(x.shape[2:], kernel, stride, padding, spread, layer.ceil_mode)
     after = tuple(p + m for p, m in zip(padding, more))
     name = x.name
-    if any(end >= k for end, k in zip(after, kernel)):  # a runtime may refuse borders as wide as the window
+    wide = any(end >= k for end, k in zip(after, kernel))  # a runtime may refuse borders as wide as the window
+    dense = any(after) and {*stride, *spread} == {1}  # of such windows, ONNX's reference evaluator gets borders wrong
+    if wide or dense:
         name = framed(b, name, len(x.shape), list(zip(padding, after)), -np.inf)
         padding = after = (0,) * dims
     return b.add(
@@ -82,7 +84,7 @@ def adaptive_avg_pool(layer: nn.AdaptiveAvgPool2d, b: Builder, x: Value) -> str:
 
 @lowers(nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
 def adaptive_max_pool(layer: nn.AdaptiveMaxPool2d, b: Builder, x: Value) -> str:
-    """A pool, where all windows are alike; else the windows are gathered, axis by axis, and the greatest value taken."""
+    """A pool, where all windows are alike; else the windows are gathered, axis by axis, and their maximum taken."""
     dims = 1 if isinstance(layer, nn.AdaptiveMaxPool1d) else 2
     b.check_dims(x, dims + 2)
     image, out = x.shape[2:], _output_size(layer, b, x, dims)

@@ -8,7 +8,7 @@ import inspect
 import re
 import textwrap
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -81,14 +81,14 @@ PICTURES = '''
 def prepare(images: Array) -> Array:
     """Images (N, {channels}, H, W) of any size as the model was trained on them.
 
-    Bytes are pixels from 0 (black) to 255 (white); floats are from 0 to {white:g} and are resized and normalised only.
+    Integers are pixels from 0 (black) to 255 (white); floats are from 0 to {white:g}: only resized and normalised.
     """
     images = np.asarray(images)
     x = images.astype(np.float32)
     for axis, size in zip((2, 3), HELD):
         if x.shape[axis] != size:
             x = resample(x, axis, size, max(x.shape[axis] / size, 1))
-    if images.dtype == np.uint8:
+    if images.dtype.kind in "iu":
         x = np.rint(x) * np.float32(PIXEL)
     for axis, size in zip((2, 3), SEEN):
         if x.shape[axis] != size:
@@ -146,11 +146,11 @@ W = unpack(
 )
 '''
 
-RUN = '''
+RUN = """
 
 if __name__ == "__main__":
     main()
-'''
+"""
 
 
 def python_source(graph: Graph, inputs: Inputs | None, outputs: str, title: str = "A model.") -> str:
@@ -198,6 +198,14 @@ def python_source(graph: Graph, inputs: Inputs | None, outputs: str, title: str 
     return head + more + functions + code.weights() + (RUN if runs else "")
 
 
+def runner(source: str) -> Callable[[Array], Array]:
+    """Runs the file's `forward`."""
+    scope: dict[str, Any] = {"__name__": "exported"}
+    exec(compile(source, "exported.py", "exec"), scope)  # our own text, made a moment ago
+    forward: Callable[[Array], Array] = scope["forward"]
+    return forward
+
+
 def _story(inputs: Inputs | None) -> str:
     if inputs is None:
         return "    forward(x)  the model itself"
@@ -216,7 +224,7 @@ def _picture_constants(inputs: Inputs) -> list[str]:
         *found,
         f"CHANNELS = {inputs.shape[0]}",
         f"PIXEL = {inputs.white / 255 * steps.scale!r}  # what a pixel's value is multiplied by",
-        f"HELD = {inputs.shape[1:]!r}  # rows and columns of the images that it was trained on: others are first brought to that",
+        f"HELD = {inputs.shape[1:]!r}  # rows and columns of what it was trained on: others are first resized to that",
         f"SEEN = {inputs.size!r}  # rows and columns that the model takes",
         f"MEAN = {_column(mean)}",
         f"STD = {_column(std)}",

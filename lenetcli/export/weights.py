@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -23,5 +24,6 @@ def safetensors_bytes(model: Module, metadata: Mapping[str, str] | None = None) 
 def npz_bytes(model: Module) -> bytes:
     """The state dict as the content of a .npz file: an array for each key, nothing pickled."""
     content = io.BytesIO()
-    np.savez_compressed(content, **{key: tensor.array for key, tensor in model.state_dict().items()})
+    arrays: dict[str, Any] = {key: tensor.array for key, tensor in model.state_dict().items()}
+    np.savez_compressed(content, **arrays)
     return content.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,7 @@ def checkpoint_flow(directory: Path, model: Module, criterion: Module | None, ba
     layers = [
         LayerFlow(
             layer,
-            [_change(a[layer][0], b[layer][0]) for a, b in zip(looks[:-1], looks[1:])],
+            [_change(a[layer][0], b[layer][0]) for a, b in itertools.pairwise(looks)],
             [look[layer][1] for look in looks],
         )
         for layer in looks[0]

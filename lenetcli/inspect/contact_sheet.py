@@ -56,7 +56,7 @@ def _in_turn(targets: Array) -> npt.NDArray[np.int64]:
 
 
 def _visible(inputs: Array, data: ArrayDataset) -> npt.NDArray[np.uint8]:
-    """The model's inputs as pictures: not normalised, values far beyond 0 to 1 stretched to it, two channels as gray."""
+    """The inputs as pictures: not normalised, values far beyond 0 to 1 stretched to it, two channels as gray."""
     black, unit = data.preprocessing.black_and_unit(inputs.shape[1])
     values = (inputs - black.reshape(-1, 1, 1)) / unit.reshape(-1, 1, 1)
     low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)

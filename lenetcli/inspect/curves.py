@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from lenetcli.inspect.metrics import History, Values
+
+LARGEST = 1e300  # beyond it there is no room to draw in
 
 Metric = Literal["loss", "accuracy", "lr"]
 By = Literal["step", "epoch", "time"]
@@ -73,7 +76,7 @@ def _of_split(history: History, run: str, split: str, metric: Metric, by: By) ->
 
 
 def _finite(curve: Curve) -> Curve:
-    keep = np.isfinite(curve.y) & np.isfinite(curve.x)
+    keep = np.abs(curve.y) <= LARGEST  # NaN is not
     return replace(curve, x=curve.x[keep], y=curve.y[keep])
 
 
@@ -111,7 +114,7 @@ def thinned(curve: Curve, most: int) -> Curve:
         return curve
     keep = {0, count - 1}
     edges = np.linspace(0, count, (most - 2) // 2 + 1).astype(int)
-    for start, end in zip(edges[:-1], edges[1:]):
+    for start, end in itertools.pairwise(edges):
         part = curve.y[start:end]
         keep |= {start + int(part.argmin()), start + int(part.argmax())}
     chosen = np.array(sorted(keep))

@@ -85,10 +85,9 @@ def _histogram(values: npt.NDArray[np.float64]) -> Histogram | None:
     if values.size == 0:
         return None
     low, high = float(values.min()), float(values.max())
-    scale = BINS / (high - low) if high > low else 0.0
-    if not math.isfinite(scale):  # all but equal: the difference of the extremes has no reciprocal
-        scale = 0.0
-    bins = np.minimum(((values - low) * scale).astype(np.intp), BINS - 1)
+    half = high / 2 - low / 2  # of the range, which itself may be too large a number
+    shares = (values / 2 - low / 2) / half if half else np.zeros(values.size)
+    bins = np.minimum((BINS * shares).astype(np.intp), BINS - 1)
     return Histogram(low, high, np.bincount(bins, minlength=BINS).tolist())
 
 

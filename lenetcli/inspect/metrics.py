@@ -99,7 +99,9 @@ def read_history(run: Path) -> History:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     if gathered.count == 0:
-        what = "is empty: the run has not made a step" if gathered.skipped == 0 else "no line in it is an event of a run"
+        what = (
+            "is empty: the run has not made a step" if gathered.skipped == 0 else "no line in it is an event of a run"
+        )
         raise DataError(f"{path}: {what}")
     return gathered.history()
 
@@ -114,7 +116,7 @@ class _Gathered:
         self.skipped = self.count = 0
         self.clock = self.epoch_began = 0.0
 
-    def add(self, event: Event | None | str) -> None:
+    def add(self, event: Event | str | None) -> None:
         match event:
             case None:
                 self.skipped += 1
@@ -157,7 +159,8 @@ def _lines(file: Any) -> Iterator[bytes]:
 
 
 _KINDS: dict[str, tuple[type[Event], dict[str, Any]]] = {
-    kind.event: (kind, {f.name: get_type_hints(kind)[f.name] for f in fields(kind)}) for kind in (Step, Evaluated, Ended)
+    kind.event: (kind, {f.name: get_type_hints(kind)[f.name] for f in fields(kind)})
+    for kind in (Step, Evaluated, Ended)
 }
 _SPLITS = ("train", "validation", "test")
 

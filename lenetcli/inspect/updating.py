@@ -16,7 +16,7 @@ from lenetcli.inspect.update import update_by_hand
 from lenetcli.train.gradients import clip, warming_up
 from lenetcli.train.run import Run
 
-HEALTHY = "a relative change of about 0.001 a step is healthy; far more shakes the net, far less hardly trains it"
+HEALTHY = "rule of thumb: relative changes of 0.001 to 0.01 a step; far more shakes the net, far less hardly trains it"
 
 
 def gradients(run: Run) -> dict[str, Array | None]:

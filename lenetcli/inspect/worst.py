@@ -81,7 +81,8 @@ def judge(
     """
     watched = _Watched(model)
     ranking = _Ranking(worst, criterion)
-    found = evaluate(watched, ranking.watching(DataLoader(dataset, BATCH), watched), criterion, classes)
+    with np.errstate(all="ignore"):  # a model that has diverged gives NaN
+        found = evaluate(watched, ranking.watching(DataLoader(dataset, BATCH), watched), criterion, classes)
     return Judged(split, found, ranking.mistakes(dataset, steps))
 
 
@@ -118,8 +119,7 @@ class _Ranking:
     def _add(self, start: int, output: Tensor, targets: Tensor) -> None:
         if is_classification(output, targets):
             predicted = output.array.argmax(axis=1)
-            with np.errstate(all="ignore"):  # a model that has diverged gives NaN
-                sure = probabilities(output.array, self.criterion)[np.arange(len(predicted)), predicted]
+            sure = probabilities(output.array, self.criterion)[np.arange(len(predicted)), predicted]
             wrong = np.flatnonzero(predicted != targets.array)
             new = [(float(sure[i]), start + int(i), int(targets.array[i]), int(predicted[i])) for i in wrong]
         elif output.array.shape == targets.array.shape:
@@ -154,6 +154,6 @@ def shown(image: Array, steps: Preprocessing | None) -> Array:
         mean, std = (np.reshape(np.asarray(v, np.float64), (-1, 1, 1)) for v in steps.normalize)
         found = found * std + mean
     low, high = (float(found.min()), float(found.max())) if np.isfinite(found).all() else (0.0, 0.0)
-    if -0.01 <= low and high <= 1.01 and high > 0:
+    if low >= -0.01 and high <= 1.01 and high > 0:
         return found.clip(0, 1)
     return (found - low) / (high - low) if high > low else np.zeros_like(found)

@@ -32,7 +32,7 @@ def moved(x: Array, down: Array, right: Array, mirrored: Array, fill: Array) -> 
     across = np.arange(w)[:, None] - right  # (W, N)
     across = np.where(mirrored, w - 1 - across, across) + border
     along = np.arange(h)[:, None] - down + border  # (H, N)
-    at = (along[:, None] * (w + 2 * border) + across) * n + np.arange(n)  # (H, W, N)
+    at = (along * ((w + 2 * border) * n))[:, None] + (across * n + np.arange(n))  # (H, W, N)
     return np.take(x.reshape(c, -1), at.reshape(-1), axis=1).reshape(c, h, w, n)
 
 
@@ -57,20 +57,25 @@ def warped(x: Array, matrix: Array, offset: Array, fill: Array) -> Array:
     """
     c, h, w, n = x.shape
     x = _framed(x, 1, fill).reshape(c, -1)
-    matrix, offset = matrix.astype(np.float32, copy=False), offset.astype(np.float32, copy=False)
-    rows = (np.arange(h, dtype=np.float32) - np.float32((h - 1) / 2))[:, None]  # (H, 1)
-    columns = (np.arange(w, dtype=np.float32) - np.float32((w - 1) / 2))[:, None]
+    exact = np.float32 if (h + 2) * (w + 2) < 1 << 24 else np.float64  # holds every place as a whole number
+    matrix, offset = matrix.astype(exact), offset.astype(exact)
+    rows = (np.arange(h, dtype=exact) - (h - 1) / 2)[:, None]
+    columns = (np.arange(w, dtype=exact) - (w - 1) / 2)[:, None]
     low, share = [], []
     for axis, size in enumerate((h, w)):
-        start = rows * matrix[axis, 0] + (offset[axis] + np.float32((size + 1) / 2))  # + 1 for the frame
+        start = rows * matrix[axis, 0] + (offset[axis] + (size + 1) / 2)  # (H, N), + 1 for the frame
         at = start[:, None] + columns * matrix[axis, 1]  # (H, W, N)
-        np.clip(at, 0, size + 1, out=at)
-        below = np.minimum(at.astype(np.int32), size)
-        low.append(below)
-        share.append(at - below)
-    corner = (low[0].astype(np.intp) * (w + 2) + low[1]) * n + np.arange(n)
-    corner = corner.reshape(-1)
-    down, right = share[0].reshape(-1), share[1].reshape(-1)
+        np.clip(at, 0, np.nextafter(exact(size + 1), exact(0)), out=at)
+        low.append(np.floor(at))
+        at -= low[-1]
+        share.append(at.reshape(-1).astype(np.float32, copy=False))
+    place = low[0]
+    place *= w + 2
+    place += low[1]
+    corner = place.astype(np.intp)
+    corner *= n
+    corner += np.arange(n)
+    corner, (down, right) = corner.reshape(-1), share
     upper = _between(x, corner, n, right)
     lower = _between(x, corner + (w + 2) * n, n, right)
     lower -= upper

@@ -17,7 +17,7 @@ def ticks(low: float, high: float, most: int) -> list[float]:
         [5.0, 10.0, 15.0, 20.0, 25.0, 30.0]
     """
     span = high - low
-    if not (math.isfinite(span) and span > 0):
+    if not (math.isfinite(span) and span / most > 0):
         return [low]
     scale = 10.0 ** math.floor(math.log10(span / most))
     for factor in (*ROUND, *(10 * r for r in ROUND[1:])):
@@ -55,7 +55,7 @@ def limits(values: list[tuple[float, float]], floor: float | None = None) -> tup
     low, high = min(v[0] for v in values), max(v[1] for v in values)
     if floor is not None and floor <= low <= floor + 0.35 * (high - floor):
         low = floor
-    if low == high:
+    if high - low <= 1e-12 * max(abs(low), abs(high), 1e-280):
         margin = abs(low) * 0.1 or 1.0
-        return low - margin, high + margin
+        return (low - margin if floor is None or low <= floor else floor), high + margin
     return low, high

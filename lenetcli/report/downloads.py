@@ -6,7 +6,15 @@ import sys
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from lenetcli.data.download import Progress as Step
 
@@ -21,7 +29,7 @@ class Downloads:
             TimeRemainingColumn(),
             console=self.console, disable=not sys.stderr.isatty(),
         )  # fmt: skip
-        self.tasks: dict[tuple[str, str], int] = {}
+        self.tasks: dict[tuple[str, str], TaskID] = {}
 
     def __enter__(self) -> Downloads:
         self.bar.start()
@@ -39,4 +47,4 @@ class Downloads:
             if self.bar.disable:
                 size = "" if step.total is None else f", {step.total:,} bytes"
                 self.console.print(f"getting {step.file} from {step.mirror}{size}", markup=False)
-        self.bar.update(self.bar.task_ids[self.tasks[key]], completed=step.done)
+        self.bar.update(self.tasks[key], completed=step.done)

@@ -5,6 +5,7 @@ Each curve has a letter that stands on it here and there, so that curves can be 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 
@@ -49,8 +50,8 @@ def draw(found: Sequence[Curve], metric: Metric, by: By, console: Console) -> It
             text.append(character, style=None if owner is None else STYLES[owner % len(STYLES)])
         text.rstrip()
         yield text
-    for line in _x_axis(xs, width, UNITS[by], plain):
-        yield Text(" " * (margin + 1) + (corner if line[0] in "-─┬+" else " ") + line)
+    for below, beside in zip(_x_axis(xs, width, UNITS[by], plain), (corner, " ", " ")):
+        yield Text(" " * (margin + 1) + beside + below)
     yield Text("")
     yield legend(found, by, console.encoding)
 
@@ -84,9 +85,7 @@ def _braille_grid(
             dots[row // 4][column // 2] |= DOTS[column % 2][row % 4]
             owners[row // 4][column // 2] = number
         marks |= _marks(path, number, len(found), (2, 4))
-    grid: list[list[Cell]] = [
-        [(" " if d == BLANK else chr(d), o) for d, o in zip(*rows)] for rows in zip(dots, owners)
-    ]
+    grid: list[list[Cell]] = [[(" " if d == BLANK else chr(d), o) for d, o in zip(*rows)] for rows in zip(dots, owners)]
     for (column, row), number in marks.items():
         grid[row][column] = (LETTERS[number % 26], number)
     return grid
@@ -114,7 +113,7 @@ def _path(
     curve = thinned(curve, 8 * columns)
     points = [(_place(x, xs, columns), _row(y, ys, rows)) for x, y in zip(curve.x.tolist(), curve.y.tolist())]
     yield points[0]
-    for (x, y), (to_x, to_y) in zip(points[:-1], points[1:]):
+    for (x, y), (to_x, to_y) in itertools.pairwise(points):
         steps = max(abs(to_x - x), abs(to_y - y))
         for i in range(1, steps + 1):
             yield round(x + (to_x - x) * i / steps), round(y + (to_y - y) * i / steps)
@@ -155,8 +154,8 @@ def legend(found: Sequence[Curve], by: By, encoding: str) -> Columns:
     """What each letter stands for, with the curve's last, lowest and highest value."""
 
     def at(curve: Curve, i: int) -> str:
-        unit = "s" if by == "time" else by
-        return f"{curve.y[i]:.4g} ({unit} {curve.x[i]:.4g})" if by != "time" else f"{curve.y[i]:.4g} ({curve.x[i]:.3g} s)"
+        where = f"{curve.x[i]:.3g} s" if by == "time" else f"{by} {curve.x[i]:.9g}"
+        return f"{curve.y[i]:.4g} ({where})"
 
     runs = [plain_text(c.run).encode(encoding, "backslashreplace").decode(encoding) for c in found]
     lettered = [LETTERS[i % 26] for i in range(len(found))] if len(found) > 1 else [""]

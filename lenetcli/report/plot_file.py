@@ -18,6 +18,7 @@ from lenetcli.report.plot import NAMES, UNITS
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = "osD^vPX"
 DASHES = {"train": (4.0, 2.0), "validation": (1.0, 0.0), "test": (1.0, 0.0), "": (1.0, 0.0)}
+MOST_INSIDE = 6  # curves whose legend stands within the axes
 MARKED = 60  # curves of more points carry a mark here and there only
 
 
@@ -68,7 +69,12 @@ def _draw(axes: Any, found: Sequence[Curve], metric: Metric, by: By) -> None:
     title = f"{NAMES[metric].capitalize()} of {plain_text(runs[0])}" if len(runs) == 1 else NAMES[metric].capitalize()
     axes.set_title(title, loc="left", fontweight="bold", parse_math=False)
     if len(found) > 1:
-        for text in axes.legend(frameon=False, handlelength=3.2).get_texts():
+        how = {"frameon": False, "handlelength": 3.2}
+        if len(found) <= MOST_INSIDE:
+            legend = axes.legend(**how)
+        else:
+            legend = axes.figure.legend(loc="outside lower center", ncols=2, fontsize=8, **how)
+        for text in legend.get_texts():
             text.set_parse_math(False)
 
 

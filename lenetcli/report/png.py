@@ -30,7 +30,9 @@ def png(pixels: Pixels) -> bytes:
     header = struct.pack(">IIBBBBB", columns, rows, 8, GRAY if pixels.ndim == 2 else COLOR, 0, 0, 0)
     lines = np.zeros((rows, 1 + pixels[0].size), np.uint8)  # each begins with the number of its filter: 0 is none
     lines[:, 1:] = pixels.reshape(rows, -1)
-    return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(lines.tobytes(), 9)) + _chunk(b"IEND", b"")
+    return (
+        SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(lines.tobytes(), 9)) + _chunk(b"IEND", b"")
+    )
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -324,9 +324,7 @@ def _apply(run: Run, path: Path, state: dict[str, Any]) -> None:
     if type(seed) is not int or not -(2**64) < seed < 2**64:
         raise ValueError("random.shuffle.seed: wanted an integer of 64 bits")
     check_count(state["events"], "events")
-    best = state["best"]
-    if best is not None and not re.fullmatch(r"[0-9]{1,18} [0-9a-f]{64}", f"{best['checkpoint']} {best['sha256']}"):
-        raise ValueError("best: wanted a checkpoint and a hash")
+    _check_best(state["best"])
 
     run.model.load_state_dict(model)
     if run.average is not None and average is not None:
@@ -341,6 +339,13 @@ def _apply(run: Run, path: Path, state: dict[str, Any]) -> None:
     run.optimizer._opt_called = True  # the steps before the checkpoint count, or schedulers would warn
     run.progress = type(run.progress)(**progress)
     changes.follow_lr(run, state["config"])
+
+
+def _check_best(best: Any) -> None:
+    if best is not None:
+        words = (best["checkpoint"], best["sha256"])
+        if not all(map(re.fullmatch, ("[0-9]{1,18}", "[0-9a-f]{64}"), words)):
+            raise ValueError("best: wanted a checkpoint and a hash")
 
 
 def _check_tensors(own: dict[str, Tensor], new: dict[str, Any]) -> None:

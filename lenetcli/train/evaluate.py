@@ -15,7 +15,6 @@ from lenetcli._tensor import Tensor
 from lenetcli.autograd.modes import no_grad
 from lenetcli.nn.module import Module
 
-
 BINS = 15  # of confidence, for the calibration error
 
 

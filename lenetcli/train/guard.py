@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+import numpy as np
+
 from lenetcli.autograd.anomaly import describe
 from lenetcli.autograd.variable import Array
 from lenetcli.errors import DivergedError
@@ -71,7 +73,8 @@ def place(run: Run) -> str:
 def _suspicious(arrays: Iterable[Array]) -> bool:
     """Whether some array may hold NaN or infinity: the squares of very large finite numbers add up to infinity, too."""
     total = 0.0
-    for array in arrays:
-        flat = array.ravel("K")
-        total += float(flat.dot(flat))
+    with np.errstate(all="ignore"):
+        for array in arrays:
+            flat = array.ravel("K")
+            total += float(flat.dot(flat))
     return not math.isfinite(total)

@@ -57,14 +57,14 @@ def train_epoch(run: Run) -> Iterator[Event]:
             guard.check_loss(run, value)
             backward(loss, part)
             tally.add(value, output, targets)
-            step_loss, samples, p.batch = step_loss + part * value, samples + len(inputs), p.batch + 1
+            step_loss, samples = step_loss + part * value, samples + len(inputs)
         guard.check_gradients(run)
         clip(run)
         with warming_up(run):
             run.optimizer.step()
         if run.average is not None:
             run.average.update_parameters(run.model)
-        p.step += 1
+        p.step, p.batch = p.step + 1, p.batch + len(group)
         p.epoch_loss_sum, p.epoch_count, p.epoch_right = tally.loss_sum, tally.count, tally.right
         yield Step(number, p.step, step_loss, lr, samples, samples / (time.perf_counter() - step_began))
         if run.stop is not None or out_of_time(run):

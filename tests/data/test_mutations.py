@@ -85,7 +85,7 @@ def test_a_gzip_bomb_with_the_right_header_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.gz"
     with gzip.open(path, "wb") as file:
         file.write(LABELS.to_bytes(4, "big") + size.to_bytes(4, "big") + bytes(size // 64))
-    with pytest.raises(lenet.errors.DataError, match="would unpack to 268,435,456: refused"):
+    with pytest.raises(lenet.errors.DataError, match="would unpack to 268,435,448: refused"):
         read_idx(path, LABELS)
 
 
@@ -114,8 +114,10 @@ def test_npz_arrays_may_lie_in_columns(tmp_path: Path) -> None:
 
 
 def test_a_csv_file_of_one_endless_line_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("1" * 10_000)
-    with pytest.raises(lenet.errors.DataError, match="more than .* characters for 5 columns"):
+    with (tmp_path / "a.csv").open("wb") as file:
+        file.write(b"1")
+        file.truncate(2**31)  # sparse
+    with pytest.raises(lenet.errors.DataError, match="1 columns, wanted 5"):
         _ = data.CSV(str(tmp_path / "a.csv"), (1, 2, 2)).train
 
 

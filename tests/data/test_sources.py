@@ -14,6 +14,7 @@ import lenetcli.data as data
 from lenetcli.data.catalogue import FILES, check, get
 from lenetcli.data.idx import IMAGES, LABELS, read_idx
 from lenetcli.errors import ConfigError, DataError, DownloadError
+from tests.data.test_own_pictures import make_cifar, make_parquet, make_split_folder
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -65,6 +66,9 @@ SAMPLES: dict[type[data.Source], tuple[Callable[[Path], data.Source], tuple[int,
     data.KMNIST: (idx_source(data.KMNIST), (12, 5), (1, 28, 28)),
     data.NPZ: (lambda place: data.NPZ(str(npz(place / "a.npz"))), (4, 2), (3, 8, 8)),
     data.CSV: (lambda place: data.CSV(str(make_csv(place / "a.csv")), (1, 2, 2)), (8, 2), (1, 2, 2)),
+    data.CIFAR10: (lambda place: data.CIFAR10(str(make_cifar(place))), (20, 4), (3, 32, 32)),
+    data.ImageFolder: (lambda place: data.ImageFolder(str(make_split_folder(place))), (5, 3), (3, 6, 8)),
+    data.Parquet: (lambda place: data.Parquet(str(make_parquet(place))), (4, 2), (3, 6, 8)),
     data.Random: (lambda place: data.Random((2, 5, 5), train=6, test=3), (6, 3), (2, 5, 5)),
 }
 SOURCES = [
@@ -254,5 +258,5 @@ def test_a_failed_download_says_what_each_mirror_answered(tmp_path: Path) -> Non
 
 
 def test_an_unknown_data_set_is_refused() -> None:
-    with pytest.raises(DataError, match="no data set 'cifar' to get; there are MNIST"):
+    with pytest.raises(ConfigError, match="no data set 'cifar' to get; there are MNIST"):
         check("cifar")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -383,6 +387,48 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
     for others in results[1:]:
         for one, other in zip(results[0], others):
             np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    code = """
+import os
+import numpy as np
+import lenetcli as lenet
+from lenetcli.kernels import native
+
+lenet.set_num_threads(3)
+a = np.random.default_rng(0).standard_normal((300, 200)).astype(np.float32)
+product = native.twins()["product"]
+wanted = product(a, a.T)
+child = os.fork()
+if child == 0:
+    os._exit(0 if all(np.array_equal(product(a, a.T), wanted) for _ in range(20)) else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert np.array_equal(product(a, a.T), wanted)
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
+
+
+def test_python_threads_may_call_kernels_at_the_same_time() -> None:
+    random = rng(10)
+    a = normal(random, 150, 200)
+    x, weight = ordered(normal(random, 33, 2, 12, 12), "batch_last"), normal(random, 4, 2, 3, 3)
+    wanted = twin("product")(a, a.T), twin("conv2d")(x, weight, None, ONE, ONE, ONE, 1)
+    failures = []
+
+    def work() -> None:
+        for _ in range(30):
+            found = twin("product")(a, a.T), twin("conv2d")(x, weight, None, ONE, ONE, ONE, 1)
+            if not all(np.array_equal(one, other) for one, other in zip(found, wanted)):
+                failures.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
 
 
 def test_twins_can_be_forced() -> None:

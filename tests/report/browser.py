@@ -1,209 +1,103 @@
-"""A headless Chromium, spoken to over a pipe: pages are opened, clicked, typed into and photographed as by a person.
-
-Nothing but the browser itself is needed; where there is none, `browser()` gives None and tests are skipped.
-"""
+"""Pages as a browser and as a strict reader see them."""
 
 from __future__ import annotations
 
-import base64
-import json
-import os
-import select
+import re
 import shutil
 import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-WAIT = 30  # seconds
-KEYS = {"Enter": 13, "Escape": 27, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+import pytest
 
-
-def browser() -> str | None:
-    """The program; None where there is none."""
-    return os.environ.get("CHROMIUM") or next((found for name in NAMES if (found := shutil.which(name))), None)
+EMPTY = {"br", "col", "hr", "img", "input", "link", "meta"}
 
 
-class Page:
-    """One page of a browser.
+@dataclass
+class Found:
+    """What stands on a page."""
 
-    Args:
-        ask: sends a message and gives its answer.
-    """
+    tags: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)
+    text: str = ""
+    problems: list[str] = field(default_factory=list)
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.problems: list[str] = []  # what the console said, and uncaught errors
-
-    def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Sends a command of the DevTools protocol and waits for its answer."""
-        answer = self._connection.ask(method, parameters)
-        for event in self._connection.take_events():
-            kind, said = event["method"], event["params"]
-            if kind == "Runtime.exceptionThrown":
-                self.problems.append(json.dumps(said["exceptionDetails"]))
-            elif kind == "Log.entryAdded" and said["entry"]["level"] in ("error", "warning"):
-                self.problems.append(said["entry"]["text"])
-            elif kind == "Runtime.consoleAPICalled":
-                self.problems.append(json.dumps(said["args"]))
-            elif kind == "Network.requestWillBeSent" and not said["request"]["url"].startswith(("file:", "data:")):
-                self.problems.append("asked the network for " + said["request"]["url"])
-        return answer
-
-    def open(self, path: Path, width: int = 1280, height: int = 900, dark: bool = False, touch: bool = False) -> None:
-        """Loads a file and waits until it stands."""
-        self.resize(width, height, touch)
-        theme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.ask("Emulation.setEmulatedMedia", features=[theme])
-        self.ask("Page.navigate", url=path.resolve().as_uri())
-        self.wait("document.readyState === 'complete'")
-
-    def resize(self, width: int, height: int, touch: bool = False) -> None:
-        """Another size of the window."""
-        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=touch)
-        self.ask("Emulation.setTouchEmulationEnabled", enabled=touch)
-
-    def value(self, script: str) -> Any:
-        """What a script gives, as plain data."""
-        found = self.ask("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in found, found["exceptionDetails"]
-        return found["result"].get("value")
-
-    def wait(self, condition: str) -> None:
-        """Waits until a script gives true."""
-        end = time.monotonic() + WAIT
-        while not self.value(condition):
-            assert time.monotonic() < end, f"never came true: {condition}"
-            time.sleep(0.02)
-
-    def key(self, name: str) -> None:
-        """Presses a key such as "ArrowDown" or "a"."""
-        text = {"Enter": "\r"}.get(name, name if len(name) == 1 else "")
-        common: dict[str, Any] = {"key": name, "windowsVirtualKeyCode": KEYS.get(name, ord(name[0].upper()))}
-        self.ask("Input.dispatchKeyEvent", type="keyDown", **common, **({"text": text} if text else {}))
-        self.ask("Input.dispatchKeyEvent", type="keyUp", **common)
-
-    def type(self, text: str) -> None:
-        """Types into what has the focus."""
-        self.ask("Input.insertText", text=text)
-
-    def place(self, selector: str) -> tuple[float, float]:
-        """The middle of an element."""
-        box = self.value(
-            f"(() => {{ const b = document.querySelector({json.dumps(selector)}).getBoundingClientRect();"
-            " return [b.x + b.width / 2, b.y + b.height / 2]; })()"
-        )
-        return box[0], box[1]
-
-    def hover(self, selector: str) -> None:
-        """Moves the mouse over an element."""
-        x, y = self.place(selector)
-        self.ask("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
-
-    def click(self, selector: str) -> None:
-        """Clicks an element."""
-        x, y = self.place(selector)
-        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
-            self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
-
-    def tap(self, selector: str) -> None:
-        """Touches an element."""
-        x, y = self.place(selector)
-        self.ask("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
-        self.ask("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
-        time.sleep(0.1)
-
-    def photograph(self, path: Path, full: bool = False) -> None:
-        """Saves what is seen, or the whole page, as PNG."""
-        found = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=full)
-        path.write_bytes(base64.b64decode(found["data"]))
-
-    def is_wider_than_the_window(self) -> bool:
-        """Whether one would have to scroll sideways."""
-        return bool(self.value("document.documentElement.scrollWidth > window.innerWidth"))
+    def all(self, name: str) -> list[dict[str, str | None]]:
+        """The attributes of every element of that name."""
+        return [attributes for tag, attributes in self.tags if tag == name]
 
 
-class Connection:
-    """Messages over two pipes, each ended by a zero byte."""
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found = Found()
+        self.open: list[str] = []
 
-    def __init__(self, to: int, back: int) -> None:
-        self._to, self._back = to, back
-        self._buffer = b""
-        self._number = 0
-        self._events: list[dict[str, Any]] = []
-        self.session: str | None = None
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = [name for name, _ in attrs]
+        if len(names) != len(set(names)):
+            self.found.problems.append(f"<{tag}> has an attribute twice")
+        self.found.tags.append((tag, dict(attrs)))
+        if tag not in EMPTY:
+            self.open.append(tag)
 
-    def ask(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Sends a command, gives its result."""
-        self._number += 1
-        message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
-        if self.session is not None:
-            message["sessionId"] = self.session
-        os.write(self._to, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self._read()
-            if answer.get("id") == self._number:
-                assert "error" not in answer, f"{method}: {answer['error']}"
-                return answer["result"]  # type: ignore[no-any-return]
-            self._events.append(answer)
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.found.problems.append(f"</{tag}> closes nothing")
 
-    def take_events(self) -> list[dict[str, Any]]:
-        """Events since the last time."""
-        events, self._events = self._events, []
-        return events
-
-    def _read(self) -> dict[str, Any]:
-        while b"\0" not in self._buffer:
-            ready, _, _ = select.select([self._back], [], [], WAIT)
-            assert ready, "the browser does not answer"
-            piece = os.read(self._back, 1 << 20)
-            assert piece, "the browser has ended"
-            self._buffer += piece
-        message, _, self._buffer = self._buffer.partition(b"\0")
-        return json.loads(message)  # type: ignore[no-any-return]
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.found.text += data
 
 
-@contextmanager
-def new_page(home: Path) -> Iterator[Page]:
-    """A page of a new browser.
+def read(page: str) -> Found:
+    """The page, taken apart; `problems` are elements that are not closed in order."""
+    reader = _Reader()
+    reader.feed(page)
+    reader.close()
+    if reader.open:
+        reader.found.problems.append(f"not closed: {reader.open}")
+    return reader.found
 
-    Args:
-        home: a directory for the browser's own files.
-    """
-    program = browser()
-    assert program is not None, "no browser here"
-    in_read, in_write = os.pipe()
-    out_read, out_write = os.pipe()
-    options = [
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-extensions",
-        "--disable-background-networking", f"--user-data-dir={home}", "--remote-debugging-pipe", "about:blank",
+
+def check(page: str) -> Found:
+    """Fails where the page is not whole, not self-contained, or not accessible."""
+    found = read(page)
+    assert found.problems == []
+    assert not found.all("script")
+    for tag, attributes in found.tags:
+        assert not [name for name in attributes if name.startswith("on")], tag
+        for name in ("src", "href", "srcset", "action", "data", "poster"):
+            value = attributes.get(name)
+            assert value is None or value.startswith(("#", "data:image/png;base64,")), (tag, value)
+    styles = re.findall(r"<style>(.*?)</style>", page, re.DOTALL) + [str(a.get("style", "")) for _, a in found.tags]
+    assert not [style for style in styles if re.search(r"url\(|@import|https?:", style)]
+    ids = [attributes["id"] for _, attributes in found.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert {a["href"].removeprefix("#") for a in found.all("a") if a["href"]} <= set(ids)
+    assert all(image.get("alt") for image in found.all("img"))
+    assert len(found.all("caption")) == len(found.all("table"))
+    assert all("aria-label" in svg or "aria-hidden" in svg for svg in found.all("svg"))
+    assert [len(found.all(landmark)) for landmark in ("header", "nav", "main", "footer", "h1", "title")][:5] == [1] * 5
+    return found
+
+
+def browse(path: Path, width: int = 1280, dark: bool = False, height: int = 3000) -> tuple[str, list[str], bytes]:
+    """The page as Chromium renders it: its final HTML, its complaints, and a picture; skips where there is none."""
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        pytest.skip("no Chromium here")
+    picture = path.with_suffix(".png")
+    command = [
+        chromium, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr",
+        f"--window-size={width},{height}", f"--user-data-dir={path.parent / 'browser'}", "--virtual-time-budget=2000",
+        *(["--force-dark-mode", "--blink-settings=preferredColorScheme=0"] if dark else []),
     ]  # fmt: skip
-    # the browser reads commands from file 3 and answers on file 4
-    command = ["sh", "-c", f'exec "$@" 3<&{in_read} 4>&{out_write}', "sh", program, *options]
-    process = subprocess.Popen(
-        command, pass_fds=(in_read, out_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    shot = subprocess.run(
+        [*command, f"--screenshot={picture}", path.absolute().as_uri()], capture_output=True, text=True, timeout=120
     )
-    os.close(in_read)
-    os.close(out_write)
-    try:
-        connection = Connection(in_write, out_read)
-        targets = connection.ask("Target.getTargets", {})["targetInfos"]
-        target = next(t["targetId"] for t in targets if t["type"] == "page")
-        attached = connection.ask("Target.attachToTarget", {"targetId": target, "flatten": True})
-        connection.session = attached["sessionId"]
-        page = Page(connection)
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            page.ask(f"{domain}.enable")
-        yield page
-    finally:
-        os.close(in_write)
-        os.close(out_read)
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    dom = subprocess.run(
+        [*command, "--dump-dom", path.absolute().as_uri()], capture_output=True, text=True, timeout=120
+    )
+    complaints = [line for line in (shot.stderr + dom.stderr).splitlines() if "CONSOLE" in line]
+    return dom.stdout, complaints, picture.read_bytes()

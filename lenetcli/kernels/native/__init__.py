@@ -20,7 +20,7 @@ absent: str | None = None  # why there is no native module
 try:
     _native = import_module("lenetcli.kernels.native._native")
 except ModuleNotFoundError:
-    absent = "the native kernels are not built: a C++ compiler was missing at installation, or this is a source tree"
+    absent = "the native kernels are not built: install with a C++ compiler, or run tools/build_native.py in the source"
 except ImportError as error:
     absent = f"the native kernels cannot be loaded: {error}"
 

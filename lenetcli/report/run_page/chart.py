@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from lenetcli.inspect.curves import Curve, thinned
 from lenetcli.report.axes import limits, short, ticks
 from lenetcli.report.run_page.markup import Markup, element, joined
@@ -75,7 +77,7 @@ def chart(
         "svg",
         element("title", label),
         _grid(scale, unit, whole),
-        _best(scale, best),
+        _best(scale, best, curves),
         [_path(scale, line) for line in sorted(lines, key=lambda line: line.look != "faint")],
         [_marks(scale, line, unit) for line in lines if line.look != "faint" and len(line.curve.x) <= MARKED],
         viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=label, class_="chart",
@@ -119,14 +121,17 @@ def _grid(scale: Scale, unit: str, whole: bool) -> Markup:
     ])  # fmt: skip
 
 
-def _best(scale: Scale, best: tuple[float, str] | None) -> Markup | None:
+def _best(scale: Scale, best: tuple[float, str] | None, curves: Sequence[Curve]) -> Markup | None:
+    """The upright line at the best place; its name stands at the end where the curves are not."""
     if best is None or not scale.xs[0] <= best[0] <= scale.xs[1]:
         return None
     x = scale.x(best[0])
     left = x > (LEFT + WIDTH) / 2
+    heights = [scale.y(float(c.y[int(np.abs(c.x - best[0]).argmin())])) for c in curves]
+    y = TOP + 11 if min(heights) > TOP + 40 else HEIGHT - BOTTOM - 8
     return joined([
         element("path", d=f"M{_n(x)} {TOP}V{HEIGHT - BOTTOM}", class_="best"),
-        element("text", best[1], x=_n(x + (-6 if left else 6)), y=TOP + 11, text_anchor="end" if left else "start"),
+        element("text", best[1], x=_n(x + (-6 if left else 6)), y=y, text_anchor="end" if left else "start"),
     ])  # fmt: skip
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lenetcli.inspect.curves import By, Curve, curves as curves_of, smoothed
+from lenetcli.inspect.curves import By, Curve, smoothed
+from lenetcli.inspect.curves import curves as curves_of
 from lenetcli.inspect.metrics import History
 from lenetcli.inspect.run_report import RunReport
 from lenetcli.report.run_page.chart import Line, chart, legend
@@ -16,7 +17,23 @@ from lenetcli.report.training import duration
 
 SMOOTH = 0.9
 FLAT = 30  # times: a loss that falls further gets a logarithmic axis beside the plain one
+LEAST = 1e-300  # of a logarithmic axis
 ROWS = 100  # epochs in the table
+
+
+def headline(report: RunReport) -> Markup:
+    """Where the run is, how far it came and how it ended."""
+    history = report.history
+    more: list[Child] = []
+    if history is not None:
+        steps = int(history.steps.step[-1]) if len(history.steps.step) else 0
+        status = "not ended" if history.ended is None else history.ended.reason
+        kind = {"finished": "good", "stopped early": "good", "diverged": "bad"}.get(status, "open")
+        more = [
+            element("span", status, class_=f"status {kind}"),
+            f"{count(_epochs(history), 'epoch')}, {count(steps, 'step')}",
+        ]
+    return element("p", element("code", report.place), *(element("span", part) for part in more), class_="place")
 
 
 def summary(report: RunReport) -> Child:
@@ -30,19 +47,17 @@ def summary(report: RunReport) -> Child:
         what = f"{judged.split} split, {count(found.count, 'sample')}"
         if found.accuracy is not None:
             tiles.append((f"{judged.split} accuracy", f"{found.accuracy:.4f}", where or what))
-        tiles.append((f"{judged.split} loss", f"{found.loss:.4f}", what))
+        tiles.append((f"{judged.split} loss", _four(found.loss), what if found.accuracy is not None else where or what))
         if found.calibration_error is not None:
-            tiles.append(("calibration error", f"{found.calibration_error:.4f}", "sureness against rightness"))
+            tiles.append(("calibration error", f"{found.calibration_error:.4f}", "0: as right as it is sure"))
     elif best is not None:
         if best.accuracy is not None:
             tiles.append((f"best {best.split} accuracy", f"{best.accuracy:.4f}", where))
-        tiles.append((f"best {best.split} loss", f"{best.loss:.4f}", where))
+        tiles.append((f"best {best.split} loss", _four(best.loss), where))
     frozen = report.parameters - report.trainable
     tiles.append(("parameters", f"{report.parameters:,}", f"{frozen:,} frozen" if frozen else "all trainable"))
     if history is not None:
-        steps = int(history.steps.step[-1]) if len(history.steps.step) else 0
-        tiles.append(("time", duration(history.seconds), f"{count(_epochs(history), 'epoch')}, {count(steps, 'step')}"))
-        tiles.append(("status", "not ended" if history.ended is None else history.ended.reason, _speed(history)))
+        tiles.append(("time", duration(history.seconds), _speed(history)))
     tile = [
         element("div", element("dt", name), element("dd", value), element("dd", more or None, class_="more"))
         for name, value, more in tiles
@@ -54,7 +69,9 @@ def summary(report: RunReport) -> Child:
 def _epochs(history: History | None) -> int:
     if history is None:
         return 0
-    return max([*(e.event.epoch for e in history.evaluations), *history.steps.epoch[-1:].astype(int).tolist()], default=0)
+    return max(
+        [*(e.event.epoch for e in history.evaluations), *history.steps.epoch[-1:].astype(int).tolist()], default=0
+    )
 
 
 def _speed(history: History) -> str:
@@ -78,7 +95,9 @@ def curves(report: RunReport) -> Child:
         _steps(history, report.place) if by == "epoch" else None,
         _plain("Learning rate", _lines(curves_of(history, report.place, "lr", "step")), "step", None, 0.0),
     ]
-    skipped = f"{count(history.skipped, 'line')} of metrics.jsonl could not be read and left out." if history.skipped else ""
+    skipped = (
+        f"{count(history.skipped, 'line')} of metrics.jsonl could not be read and left out." if history.skipped else ""
+    )
     return [
         note(skipped) if skipped else None,
         element("div", charts, class_="charts"),
@@ -98,7 +117,7 @@ def _loss(lines: list[Line], by: str, best: tuple[float, str] | None) -> Markup 
     plain = chart(lines, label, by, 0.0, best=best)
     lowest = min(float(line.curve.y.min()) for line in lines)
     highest = max(float(line.curve.y.max()) for line in lines)
-    if lowest <= 0 or highest < FLAT * lowest:
+    if lowest <= LEAST or highest < FLAT * lowest:
         return _figure("Loss", legend(lines), plain)
     logarithmic = chart(lines, f"{label}, logarithmic", by, log=True, best=best)
     scales = element(
@@ -126,12 +145,14 @@ def _plain(
 def _steps(history: History, run: str) -> Markup | None:
     """The training loss of every step, and its running mean."""
     found = [c for c in curves_of(history, run, "loss", "step") if c.split == "train"]
-    if not found:
-        return None
+    if not found or len(found[0].x) <= _epochs(history):
+        return None  # the curve by epoch shows the same
     (curve,) = found
     mean = replace(curve, y=smoothed(curve.y, SMOOTH))
     lines = [Line("every step", curve, "faint"), Line("running mean", mean, "train solid")]
-    return _figure("Training loss by step", legend(lines), chart(lines, _label("Training loss", lines, "step"), "step", 0.0))
+    return _figure(
+        "Training loss by step", legend(lines), chart(lines, _label("Training loss", lines, "step"), "step", 0.0)
+    )
 
 
 def _figure(title: str, *content: Child) -> Markup:
@@ -140,7 +161,9 @@ def _figure(title: str, *content: Child) -> Markup:
 
 def _label(what: str, lines: Sequence[Line], by: str) -> str:
     """A chart in words."""
-    parts = [f"{line.name} from {figure(float(line.curve.y[0]))} to {figure(float(line.curve.y[-1]))}" for line in lines]
+    parts = [
+        f"{line.name} from {figure(float(line.curve.y[0]))} to {figure(float(line.curve.y[-1]))}" for line in lines
+    ]
     return f"{what} by {by}: {', '.join(parts)}"
 
 
@@ -173,4 +196,5 @@ def _table(history: History) -> Markup | None:
 
 
 def _four(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+    """As `lenet eval` shows it, but for numbers that would fill the line."""
+    return "" if value is None else f"{value:.4f}" if abs(value) < 1e6 else f"{value:.4g}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Sequence
@@ -22,22 +23,24 @@ def flow(report: RunReport) -> Child:
     if found is None:
         return missing(report.problems.get("flow", "The run has no checkpoint to look at."))
     steps, layers = found.steps, found.layers
-    parts: list[Child] = []
+    tables: list[Child] = []
     if len(steps) > 1:
-        stretches = [f"{a:,} to {b:,}" for a, b in zip(steps[:-1], steps[1:])]
-        parts += [
-            _heat_table("Weight change: |w' − w| / |w| from step to step", stretches, layers, [f.changes for f in layers]),
-        ]
+        stretches = [f"{a:,} to {b:,}" for a, b in itertools.pairwise(steps)]
+        changes = [f.changes for f in layers]
+        tables.append(_heat_table("Weight change |w′ − w| / |w| between steps", stretches, layers, changes))
     if found.has_gradients:
         heads = [f"step {step:,}" for step in steps]
-        parts += [
-            _heat_table("Gradient norm on the same training batch", heads, layers, [f.gradients for f in layers]),
-            note("A gradient that shrinks from layer to layer towards the input vanishes; one that grows explodes."),
-        ]
+        gradients = [f.gradients for f in layers]
+        tables.append(_heat_table("Gradient norm on the same training batch", heads, layers, gradients))
+    notes: list[Child] = [missing(f"Left out: {reason}") for reason in found.skipped]
+    if found.has_gradients:
+        notes.append(
+            note("A gradient that shrinks from layer to layer towards the input vanishes; one that grows explodes.")
+        )
     elif "gradients" in report.problems:
-        parts.append(missing(f"No gradients: {report.problems['gradients']}"))
-    skipped = [missing(f"Left out: {reason}") for reason in found.skipped]
-    return [note("At the initial weights (step 0) and at each checkpoint that the run has kept."), *parts, *skipped]
+        notes.append(missing(f"No gradients: {report.problems['gradients']}"))
+    lead = note("At the initial weights (step 0) and at each checkpoint that the run has kept.")
+    return [lead, element("div", tables, class_="beside"), *notes]
 
 
 def _heat_table(

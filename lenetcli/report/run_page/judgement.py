@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from lenetcli.inspect.run_report import RunReport
 from lenetcli.inspect.worst import Judged, Mistake
@@ -15,46 +16,48 @@ from lenetcli.report.tables import figure
 
 NUMBERED = 30  # classes; the confusion of more is a picture without numbers
 PAIRS = 10
+LONG = 2  # letters of a class, over a column of the confusion matrix
 
 
 def classes(report: RunReport) -> Child:
-    """Precision, recall and F1 of each class."""
+    """The confusion matrix as a heat map with numbers, figures of each class, pairs that are confused most often."""
     judged = report.judged
     if judged is None or judged.evaluation.confusion is None:
         return None
+    tables = element(
+        "div", _confusion(report, judged), _figures(report, judged), _pairs(report, judged), class_="beside"
+    )
+    explained = note(
+        "Confusion: true class down, predicted class across; the diagonal is right. Precision: of samples taken for "
+        "the class, the share that is of it. Recall: of its samples, the share that was found. F1: their harmonic mean."
+    )
+    return [tables, explained]
+
+
+def _figures(report: RunReport, judged: Judged) -> Markup:
+    """Precision, recall and F1 of each class."""
     rows = [
         [name, f"{f.count:,}", f"{f.precision:.4f}", f"{f.recall:.4f}", heat(f"{f.f1:.4f}", f.f1)]
         for name, f in zip(report.classes, judged.evaluation.per_class)
     ]
     heads = ["class", "samples", "precision", "recall", "F1"]
     caption = f"{judged.split.capitalize()} split, {count(judged.evaluation.count, 'sample')}"
-    return [
-        table(caption, heads, rows, class_="numbers"),
-        note(
-            "Precision: of those taken for the class, the share that is of it. Recall: of its samples, the share that was "
-            "found. F1: the harmonic mean of both."
-        ),
-    ]
+    return table(caption, heads, rows, class_="numbers")
 
 
-def confusion(report: RunReport) -> Child:
-    """The confusion matrix as a heat map with numbers, and the pairs that are confused most often."""
-    judged = report.judged
-    if judged is None or judged.evaluation.confusion is None:
-        return None
+def _confusion(report: RunReport, judged: Judged) -> Markup:
     matrix = judged.evaluation.confusion
+    assert matrix is not None
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    caption = f"{judged.split.capitalize()} split: true class down, predicted class across"
+    caption = f"Confusion, {judged.split} split"
     if len(matrix) > NUMBERED:
         pixels = signed(np.sqrt(shares), 1.0)
         alt = f"Confusion matrix of {len(matrix)} classes; the numbers of the largest cells are in the table below."
-        shown = element("figure", image(pixels, alt, class_="matrix"), element("figcaption", caption))
-    else:
-        shown = _matrix(report, caption, shares)
-    return [shown, _pairs(report, judged)]
+        return element("figure", image(pixels, alt, class_="matrix"), element("figcaption", caption))
+    return _matrix(report, caption, shares)
 
 
-def _matrix(report: RunReport, caption: str, shares: np.ndarray) -> Markup:  # type: ignore[type-arg]
+def _matrix(report: RunReport, caption: str, shares: npt.NDArray[np.float64]) -> Markup:
     assert report.judged is not None
     matrix = report.judged.evaluation.confusion
     assert matrix is not None
@@ -63,11 +66,16 @@ def _matrix(report: RunReport, caption: str, shares: np.ndarray) -> Markup:  # t
         row: list[Child] = [name]
         for j, number in enumerate(matrix[i].tolist()):
             share = float(shares[i, j])
-            title = f"{name} taken for {report.classes[j]}: {number:,} ({share:.1%})" if i != j else f"{name}: {share:.1%} found"
+            title = (
+                f"{name} taken for {report.classes[j]}: {number:,} ({share:.1%})"
+                if i != j
+                else f"{name}: {share:.1%} found"
+            )
             strength = share if i == j else math.sqrt(share)
             row.append(heat(f"{number:,}" if number else "·", strength, "right" if i == j else "wrong", title))
         rows.append(row)
-    return table(caption, ["", *report.classes], rows, class_="confusion")
+    upright = max(map(len, report.classes)) > LONG
+    return table(caption, ["", *report.classes], rows, class_="confusion upright" if upright else "confusion")
 
 
 def _pairs(report: RunReport, judged: Judged) -> Markup:

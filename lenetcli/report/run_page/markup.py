@@ -1,4 +1,4 @@
-"""HTML from Python calls. Text is escaped unless it is Markup, so that nothing from a run can become part of the page."""
+"""HTML from Python calls. Text is escaped unless it is Markup, so that nothing from a run becomes part of the page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def text(value: object) -> Markup:
     return Markup(html.escape("\n".join(plain_text(line) for line in str(value).split("\n"))))
 
 
-def element(name: str, *children: Child, **attributes: object) -> Markup:
+def element(name: str, /, *children: Child, **attributes: object) -> Markup:
     """An element. Attributes that are None or False are left out; `class_` is class, `aria_label` is aria-label.
 
     Example:

@@ -17,7 +17,6 @@ SECTIONS: tuple[tuple[str, str, Callable[[RunReport], Child]], ...] = (
     ("summary", "Summary", course.summary),
     ("curves", "Curves", course.curves),
     ("classes", "Classes", judgement.classes),
-    ("confusion", "Confusion", judgement.confusion),
     ("mistakes", "Worst mistakes", judgement.mistakes),
     ("filters", "First layer", views.filters),
     ("maps", "Feature maps", views.maps),
@@ -46,7 +45,9 @@ def page(report: RunReport) -> str:
     body = element(
         "body",
         element("a", "Skip to the summary", href="#summary", class_="skip"),
-        element("header", element("p", "Training run", class_="kind"), element("h1", report.name), _place(report)),
+        element(
+            "header", element("p", "Training run", class_="kind"), element("h1", report.name), course.headline(report)
+        ),
         element(
             "nav",
             element("ul", [element("li", element("a", name, href=f"#{key}")) for key, name, _ in shown]),
@@ -56,10 +57,6 @@ def page(report: RunReport) -> str:
         element("footer", element("p", f"Made by lenet {__version__}: lenet report {report.place}")),
     )
     return "<!doctype html>\n" + element("html", head, "\n", body, lang="en") + "\n"
-
-
-def _place(report: RunReport) -> Markup:
-    return element("p", element("code", report.place), class_="place")
 
 
 def _section(key: str, name: str, content: Child) -> Markup:

@@ -20,7 +20,9 @@ def filters(report: RunReport) -> Child:
     found = report.filters
     if found is None:
         reason = report.problems.get("weights")
-        return missing(reason) if reason else note("The first layer does not look at pictures: it has no filters to show.")
+        return (
+            missing(reason) if reason else note("The first layer does not look at pictures: it has no filters to show.")
+        )
     most = float(np.abs(np.nan_to_num(found.pictures)).max(initial=0.0))
     colored = found.pictures.shape[1] == 3
     tiles = []
@@ -49,7 +51,7 @@ def maps(report: RunReport) -> Child:
 def _input(report: RunReport) -> Markup:
     assert report.maps is not None
     target = report.target
-    known = "" if target is None or target >= len(report.classes) else f": {report.classes[target]}"
+    known = "" if target is None or not 0 <= target < len(report.classes) else f", class {report.classes[target]}"
     split = "" if report.judged is None else f"{report.judged.split} "
     caption = f"{split}sample {report.image}{known}"
     return element("figure", image(picture(report.picture), caption, class_="input"), element("figcaption", caption))
@@ -76,7 +78,9 @@ def _layer(found: LayerMaps) -> Markup:
         low, high = figure(float(values.min())), figure(float(values.max()))
         dead = "" if values.any() else ", dead: 0 everywhere"
         tiles.append(
-            image(signed(values, most), f"channel {i}, from {low} to {high}{dead}", f"channel {i}: {low} to {high}{dead}")
+            image(
+                signed(values, most), f"channel {i}, from {low} to {high}{dead}", f"channel {i}: {low} to {high}{dead}"
+            )
         )
     rest = f", the first {len(tiles)} shown" if found.shape[0] > len(tiles) else ""
     dead = f", {found.dead} of them dead" if found.dead else ""

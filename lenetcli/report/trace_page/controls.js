@@ -16,7 +16,8 @@ function showStep(number) {
     layout();
     showChain();
   }
-  for (const row of state.tree.rows) if (row.element) fill(row);
+  fillInView();
+  fill(state.chosen);
   showDetail(state.pointed ?? state.chosen);
   showParameters();
   showCurve();

@@ -60,7 +60,7 @@ function list(pairs) {
 }
 
 function histogram([low, high, bars], what) {
-  if (bars === undefined) return [];
+  if (bars === undefined || low === high) return [];
   const heights = [...bars].map((letter) => LETTERS.indexOf(letter));
   const picture = draw("svg", { class: `histogram ${what}`, viewBox: "0 0 160 64", preserveAspectRatio: "none", role: "img",
     "aria-label": `Histogram of the ${what}, from ${figure(low)} to ${figure(high)}` });

@@ -27,7 +27,7 @@ function grow(graph) {
   let around = null;
   graph.nodes.forEach((node, index) => {
     if ("call" in node && node.parameter === undefined) around = enter(node.call);
-    if (around && around.node < 0) around.node = index;
+    for (let at = around; at && at.node < 0; at = at.parent) at.node = index;
     const type = node.parameter === undefined ? "node" : "parameter";
     ofNode.set(node.id, add({ type, node: index, side: Boolean(node.side) }, around));
   });

@@ -46,8 +46,15 @@ const highest = Math.log(norms.reduce((a, b) => Math.max(a, b), 1e-300));
 const lowest = Math.max(Math.log(norms.reduce((a, b) => Math.min(a, b), Infinity)), highest - Math.log(1e6)) - 0.5;
 const length = (norm) => (norm > 0 ? Math.min(1, Math.max(0.015, (Math.log(norm) - lowest) / (highest - lowest))) : 0);
 
-/** A row's element; its figures are filled in later, at each step anew. */
+/** A row's element, still empty: a graph may have thousands. */
 function element(row) {
+  row.element = make("div", { role: "treeitem", class: `row ${row.type}`, id: `row${row.number}`, tabindex: "-1", "aria-level": row.level + 1 });
+  row.element.row = row;
+  return row.element;
+}
+
+/** Puts into a row what it shows; its figures are filled in later, at each step anew. */
+function furnish(row) {
   const node = state.tree.graph.nodes[row.node];
   const parts = {
     bar: make("i"), norm: make("b"), zeros: make("span", { class: "zeros" }), out: make("span", { class: "out" }),
@@ -56,29 +63,33 @@ function element(row) {
   const fold = make("span", { class: row.rows.length ? "fold" : "fold none", "aria-hidden": "true" }, "▸");
   const label = make("span", { class: "label" }, fold, make("span", { class: "name", title: row.name }, row.name));
   if (row.kind) label.append(make("span", { class: "kind" }, row.kind));
-  const made = make(
-    "div", { role: "treeitem", class: `row ${row.type}`, id: `row${row.number}`, tabindex: "-1", "aria-level": row.level + 1 },
+  row.element.append(
     label, make("span", { class: "shape" }, sizes(node.shapes[0])),
     make("span", { class: "norm" }, make("span", { class: "rail" }, parts.bar), parts.norm),
     parts.zeros, parts.out, parts.marks,
   );
-  row.element = made;
-  row.label = label;
   row.parts = parts;
-  made.row = row;
-  return made;
 }
 
 /** Writes a row's figures of the step that is shown. */
 function fill(row) {
+  if (row.filled === state.step) return;
+  if (!row.parts) furnish(row);
+  row.filled = state.step;
   const step = now(), index = row.node, g = step.grad[index], v = step.value[index];
   const { bar, norm, zeros, out, marks } = row.parts;
   bar.style.width = `${100 * length(g ? g[0] : null)}%`;
   norm.textContent = g ? figure(g[0]) : "–";
   zeros.textContent = g ? percent(g[3]) : "";
-  out.textContent = v ? `${figure(v[0])} ± ${figure(v[1])}` : "";
+  out.textContent = !v ? "" : v[1] === null ? figure(v[0]) : `${figure(v[0])} ± ${figure(v[1])}`;
   marks.replaceChildren(...badges(row));
   row.element.setAttribute("aria-label", spoken(row, g));
+}
+
+/** Fills the rows that are in the window, and some on either side. */
+function fillInView() {
+  const top = -treeBox.getBoundingClientRect().top / state.height, many = window.innerHeight / state.height;
+  for (const row of state.seen.slice(Math.max(0, Math.floor(top - 20)), Math.max(0, Math.ceil(top + many + 20)))) fill(row);
 }
 
 /** Nodes that a row stands for. */
@@ -117,16 +128,14 @@ function layout() {
   const gap = wide.matches ? 9 : 7, spine = 14 + lanes * gap, indent = wide.matches ? 16 : 10;
   Object.assign(state, { height, gap, spine });
   for (const row of seen) {
-    if (!row.element) {
-      element(row);
-      fill(row);
-    }
-    row.label.style.paddingLeft = `${spine + 16 + indent * row.level}px`;
+    if (!row.element) element(row);
+    row.element.style.setProperty("--indent", `${spine + 16 + indent * row.level}px`);
     row.element.classList.toggle("open", isOpen(row));
     if (row.rows.length) row.element.setAttribute("aria-expanded", String(!row.folded));
     row.element.setAttribute("aria-label", spoken(row, now().grad[row.node]));
   }
   treeBox.replaceChildren(...seen.map((row) => row.element));
+  fillInView();
   drawWays();
   if (!state.chosen || !seen.includes(state.chosen)) choose(state.chosen ? shower(state.chosen) : seen[0], false);
 }
@@ -171,6 +180,7 @@ function choose(row, focus = true) {
     state.chosen.element.tabIndex = -1;
   }
   state.chosen = row;
+  fill(row);
   row.element.setAttribute("aria-selected", "true");
   row.element.tabIndex = 0;
   if (focus) {
@@ -264,3 +274,4 @@ if (window.matchMedia("(hover: hover)").matches) {
   });
 }
 wide.addEventListener("change", () => layout());
+for (const kind of ["scroll", "resize"]) window.addEventListener(kind, fillInView, { passive: true });

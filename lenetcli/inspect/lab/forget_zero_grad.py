@@ -1,0 +1,60 @@
+"""forget-zero-grad: gradients of all steps so far add up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lenetcli._tensor import Tensor
+from lenetcli.inspect.lab.bench import Bench, paired
+from lenetcli.inspect.lab.lesson import Finding, Lesson
+from lenetcli.train.run import Run
+
+STEPS = 10
+
+
+def wrong(run: Run, inputs: Tensor, targets: Tensor) -> Any:
+    loss = run.criterion(run.model(inputs), targets)
+    loss.backward()
+    run.optimizer.step()
+    return loss
+
+
+def right(run: Run, inputs: Tensor, targets: Tensor) -> Any:
+    run.optimizer.zero_grad()
+    loss = run.criterion(run.model(inputs), targets)
+    loss.backward()
+    run.optimizer.step()
+    return loss
+
+
+def compare(bench: Bench) -> Finding:
+    """Ten steps each."""
+    a = bench.train(bench.make(), wrong, STEPS)
+    b = bench.train(bench.make(), right, STEPS)
+    rows = [
+        (step, w and w.loss, w and w.gradient, r and r.loss, r and r.gradient) for step, w, r in paired(a, b)
+    ]
+    last = min(len(a), len(b)) - 1
+    return Finding(
+        ("step", "wrong: loss", "wrong: |grad|", "right: loss", "right: |grad|"),
+        rows,
+        (
+            f"step 1 is the same in both: |grad| {a[0].gradient:.3g}; there was nothing to forget yet",
+            f"by step {last + 1} the wrong gradient is {a[last].gradient / (b[last].gradient or 1):.1f} times the right one: "
+            "it holds the gradients of all batches so far",
+        ),
+    )
+
+
+LESSON = Lesson(
+    "forget-zero-grad",
+    "optimizer.zero_grad() is missing, so backward() adds each gradient to those of the steps before",
+    wrong,
+    right,
+    compare,
+    "backward() adds to .grad, it does not replace it: that is what lets several batches make one step. Without "
+    "zero_grad() the optimizer follows the sum of all gradients since the beginning, most of which belong to weights that "
+    "are no longer there. The step grows as if momentum were 1. Optimizers that divide by the gradient's size (Adam) hide "
+    "the growth, but not the stale direction.",
+    "Call optimizer.zero_grad() before each backward(); leave it out on purpose only to accumulate batches.",
+)
