@@ -20,7 +20,7 @@ from lenetcli.autograd.random import DROPOUT, default_generator, get_rng_state, 
 from lenetcli.config import Component, Config, dotted
 from lenetcli.config.derive import Argument
 from lenetcli.config.own import is_own
-from lenetcli.config.sizes import MOST_IN_MODEL, MOST_IN_SAMPLE, too_large
+from lenetcli.config.sizes import MOST_IN_SAMPLE, too_large
 from lenetcli.config.writing import plain
 from lenetcli.creation import tensor
 from lenetcli.data import DataLoader, Source, Subset, hold_back
@@ -53,6 +53,7 @@ class _Shapes:
     def __init__(self, config: Config, batch: Tensor) -> None:
         self.config, self.batch = config, batch
         self.rows: list[LayerRow] = []
+        self.weights = 0  # of the layers made so far
         self.model = nn.Sequential()
         self.inferred: dict[Any, dict[str, Any]] = {}  # by the layer's path
 
@@ -102,18 +103,18 @@ class _Shapes:
         self._check_size(spec, inferred)
         if inferred:
             self.inferred[spec.path] = inferred
-        return _made(self.config, spec, **inferred)
+        module: Module = _made(self.config, spec, **inferred)
+        self.weights += sum(p.numel() for p in module.parameters())
+        return module
 
     def _check_size(self, spec: Component, inferred: dict[str, Any]) -> None:
         """Refuses a layer of an absurd size before it asks for memory; a user's own class may do as it likes."""
         args = {**inferred, **spec.args}
-        found = too_large(spec.type, args, self.sample) if not is_own(spec.type) else None
+        found = too_large(spec.type, args, self.sample, self.weights) if not is_own(spec.type) else None
         if found is not None:
             path = spec.path if found.argument is None else (*spec.path, found.argument)
             message = f"{spec.type} is too large: {found.count:,} {found.what}, at most {found.most:,}"
             raise self.config.error(path, message)
-        if sum(row.parameters for row in self.rows) > MOST_IN_MODEL:
-            raise self.config.error(spec.path, f"the model is too large: more than {MOST_IN_MODEL:,} weights so far")
 
     def _row(self, spec: Component, module: Module, before: Tensor, out: tuple[int, ...] | None) -> LayerRow:
         count = sum(p.numel() for p in module.parameters())

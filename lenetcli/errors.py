@@ -58,3 +58,8 @@ class CheckFailed(LenetError):
     """A requested check (gradient, resume, hash) did not hold."""
 
     exit_code: ClassVar[int] = 5
+
+
+def printable(text: object) -> str:
+    """Text for a terminal: control characters, which a hostile file may have brought in, are escaped."""
+    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in str(text))

@@ -65,13 +65,12 @@ class Generator:
             seed, philox = state["seed"], state["philox"]
             counters, buffer = philox["state"], philox["buffer"]
             numbers = [seed, *counters["counter"], *counters["key"], *buffer]
+            limits = {"buffer_pos": 4, "has_uint32": 1, "uinteger": 2**32 - 1}  # NumPy trusts them
             sound = (
                 (len(counters["counter"]), len(counters["key"]), len(buffer)) == (4, 2, 4)
-                and all(isinstance(n, int) and not isinstance(n, bool) and 0 <= n < 2**64 for n in numbers)
+                and all(type(n) is int and 0 <= n < 2**64 for n in numbers)
+                and all(type(philox[name]) is int and 0 <= philox[name] <= most for name, most in limits.items())
                 and philox["bit_generator"] == "Philox"
-                and philox["buffer_pos"] in range(5)  # NumPy reads there unchecked
-                and philox["has_uint32"] in (0, 1)
-                and philox["uinteger"] in range(2**32)
             )
         except (KeyError, TypeError):
             sound = False

@@ -31,7 +31,7 @@ from lenetcli.cli import (
     validate,
     verify_resume,
 )
-from lenetcli.errors import LenetError
+from lenetcli.errors import LenetError, printable
 
 app = typer.Typer(
     name="lenet",
@@ -83,7 +83,7 @@ app.command("verify-resume")(verify_resume.verify_resume)
 
 def complain(error: LenetError) -> None:
     """The message, on stderr."""
-    print(error if error.begins_with_place else f"error: {error}", file=sys.stderr)
+    print(printable(error if error.begins_with_place else f"error: {error}"), file=sys.stderr)
 
 
 def main() -> None:

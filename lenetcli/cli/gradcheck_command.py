@@ -20,7 +20,7 @@ def gradcheck(
     directions: Annotated[int, typer.Option(min=1, help="Random directions for each parameter.")] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare the loss's derivative by backward with differences, for each parameter, in float64; exit 5 if one is wrong.
+    """Compare the gradient of each parameter with differences of the loss, in float64; exit 5 if one is wrong.
 
     Example: lenet gradcheck configs/lenet.yaml
     """

@@ -12,7 +12,7 @@ from lenetcli import config as configuration
 from lenetcli.build import build_run, load_config_of
 from lenetcli.config.writing import text
 from lenetcli.data.inputs import write_inputs
-from lenetcli.errors import ConfigError
+from lenetcli.errors import ConfigError, printable
 from lenetcli.report.training import Mode, listener
 from lenetcli.train import directory
 from lenetcli.train.changes import MAY_CHANGE
@@ -70,7 +70,7 @@ def resume_run(place: Path, changes: list[str], mode: Mode, debug_nan: bool = Fa
         assert run.config is not None
         run.checkpoints = Checkpoints(place, config.train.keep_checkpoints)
         if run.checkpoints.exist():
-            print(f"resuming {place} from checkpoint {run.checkpoints.restore(run)}", file=sys.stderr)
+            print(printable(f"resuming {place} from checkpoint {run.checkpoints.restore(run)}"), file=sys.stderr)
         else:
             print(f"{place} has no checkpoint yet: starting from its beginning", file=sys.stderr)
         if changes:

@@ -12,9 +12,9 @@ from typing import Any
 
 # numbers, of 4 bytes each: what fits into a common machine several times over
 MOST_IN_SAMPLE = 2**25
-MOST_IN_MODEL = 2**28
+MOST_WEIGHTS = 2**26  # of a model; with gradients, momentum and the file to write, a training takes 1 GiB of them
 LIMITS = {
-    "weights": 2**26,
+    "weights": MOST_WEIGHTS,
     "places in its window": 2**16,
     "numbers in its result for one sample": MOST_IN_SAMPLE,
     "numbers in its windows over one sample": 2**27,  # as a convolution copies them
@@ -47,17 +47,22 @@ class TooLarge:
     argument: str | None
 
 
-def too_large(kind: str, args: Mapping[str, Any], sample: tuple[int, ...]) -> TooLarge | None:
-    """The first limit that a layer may break; None where it keeps to all. The arguments are those of `bounds`.
+def too_large(kind: str, args: Mapping[str, Any], sample: tuple[int, ...], weights: int = 0) -> TooLarge | None:
+    """The first limit that a layer may break; None where it keeps to all.
+
+    Args:
+        weights: how many the layers before have; see `bounds` for the other arguments.
 
     Example:
         >>> too_large("Conv2d", {"in_channels": 1, "out_channels": 10**9, "kernel_size": 3}, (1, 28, 28)).what
         'weights'
     """
     for what, count in bounds(kind, args, sample).items():
-        if count > LIMITS[what]:
+        more = weights if what == "weights" and count > 1 else 0
+        if count + more > LIMITS[what]:
             largest = max(args, key=lambda name: max(_numbers([args[name]]), default=0), default=None)
-            return TooLarge(what, count, LIMITS[what], largest)
+            before = ", with those of the layers before" if more else ""
+            return TooLarge(what + before, count + more, LIMITS[what], largest)
     return None
 
 

@@ -106,8 +106,8 @@ def thinned(curve: Curve, most: int) -> Curve:
         >>> import numpy as np
         >>> x = np.arange(1000.0)
         >>> thin = thinned(Curve("run", "train", x, np.where(x == 500, 9.0, 0.0)), 10)
-        >>> len(thin.x), thin.y.max(), thin.x[0], thin.x[-1]
-        (10, np.float64(9.0), np.float64(0.0), np.float64(999.0))
+        >>> len(thin.x) <= 10, float(thin.y.max()), float(thin.x[-1])
+        (True, 9.0, 999.0)
     """
     count = len(curve.x)
     if count <= most:

@@ -22,7 +22,7 @@ from lenetcli.train.run import Progress, Run
 
 SPREAD = 40  # the smoothing's standard deviation is the test's length divided by this
 RECENT = 4  # steps whose mean loss tells whether it explodes
-NOISE = 3.0  # times the usual distance of a loss from the smoothed one: falling less is no fall
+NO_FALL = 0.97  # of the first loss: a lowest one above that is noise
 HOPELESS = 4.0  # times the lowest such mean: further steps say nothing
 
 
@@ -128,9 +128,7 @@ def _suggestion(points: list[Point]) -> tuple[float | None, float | None]:
         for i in range(1, min(lowest + 1, len(points) - 1))
     }
     steepest = min(slopes, key=lambda i: slopes[i], default=None)
-    noise = float(np.median([abs(p.loss - p.smoothed) for p in points[: lowest + 1]]))
-    fall = points[0].smoothed - points[lowest].smoothed
-    if steepest is None or slopes[steepest] >= 0 or fall <= NOISE * noise:
+    if steepest is None or slopes[steepest] >= 0 or points[lowest].smoothed > NO_FALL * points[0].smoothed:
         return None, None
     return points[steepest].lr, points[lowest].lr
 

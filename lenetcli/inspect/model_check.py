@@ -1,4 +1,4 @@
-"""Is the whole model's gradient right? Directional derivatives of the loss in float64, by backward and by differences."""
+"""Is a whole model's gradient right? Directional derivatives of the loss in float64, by backward and by differences."""
 
 from __future__ import annotations
 

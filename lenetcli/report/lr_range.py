@@ -44,6 +44,6 @@ def draw(found: LrRange) -> Iterator[RenderableType]:
     if ENDS[found.ended]:
         yield Text("\n" + ENDS[found.ended])
     if found.suggestion is None:
-        yield Text("\nno suggestion: the loss never fell; try other --from and --to, or more --steps")
+        yield Text("\nno suggestion: the loss hardly fell; try other --from and --to, or more --steps")
     else:
         yield Text(f"\nsuggestion: optimizer.lr={found.suggestion:.2g}", style="bold")

@@ -102,6 +102,7 @@ class Checkpoints:
         state = {
             "files": {file: {"bytes": len(data), "sha256": hashes[file]} for file, data in files.items()},
             "config": run.config,
+            "samples": len(run.train_loader.dataset),
             "progress": dataclasses.asdict(run.progress),
             "averaged": None if run.average is None else int(run.average.n_averaged),
             "scheduler": None if run.scheduler is None else run.scheduler.state_dict(),
@@ -324,6 +325,13 @@ def _apply(run: Run, path: Path, state: dict[str, Any]) -> None:
     if type(seed) is not int or not -(2**64) < seed < 2**64:
         raise ValueError("random.shuffle.seed: wanted an integer of 64 bits")
     check_count(state["events"], "events")
+    samples = len(run.train_loader.dataset)
+    if check_count(state["samples"], "samples") != samples:
+        raise ValueError(
+            f"the data has changed: it had {state['samples']:,} samples to train on, now it has {samples:,}"
+        )
+    if progress["batch"] > run.batches:
+        raise ValueError(f"progress.batch: {progress['batch']} of {run.batches} batches")
     _check_best(state["best"])
 
     run.model.load_state_dict(model)

@@ -3,6 +3,7 @@
     {"format": 2,
      "files": {"model.safetensors": {"bytes": ..., "sha256": ...}, ...},    # everything else in the checkpoint
      "config": {...},       # the configuration as it was, to refuse one that was changed since
+     "samples": ...,        # to train on, to notice that the data is another
      "progress": {...},     # fields of `Progress`: epochs, position in the epoch, best figures, counters
      "scheduler": {...},
      "random": {...},       # each stream

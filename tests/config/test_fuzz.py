@@ -40,7 +40,7 @@ def check(text: str, place: Path) -> None:
     """Reads the configuration and makes everything it names, as `lenet validate` does."""
     path, refusal = written(text, place), "none"
     tracemalloc.start()
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -57,7 +57,7 @@ def check(text: str, place: Path) -> None:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert refusal
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
     assert peak < BYTES
 
 

@@ -108,14 +108,14 @@ def test_absurd_sizes_are_refused_before_memory_is_asked_for(change: str, tmp_pa
 
 
 def test_a_model_of_many_large_layers_is_refused(tmp_path: Path) -> None:
-    import lenetcli.build as build
-
     path = tmp_path / "config.yaml"
     path.write_text(GOOD)
     many = ", ".join("{type: Linear, out_features: 64}" for _ in range(6))
     config = configuration.load(path, ["model.input=[64]", f"model.layers=[{many}]"])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "MOST_IN_MODEL", 3 * 64 * 65)
-        with pytest.raises(ConfigError, match=r"model\.layers\[4\]: the model is too large"):
+        patch.setitem(LIMITS, "weights", 3 * 64 * 65)
+        with pytest.raises(
+            ConfigError, match=r"layers\[3\]\.out_features: .* 16,576 weights, with those of the layers before"
+        ):
             build_model(config)
     assert set(LIMITS) == set(bounds("", {}, (1,)))

@@ -124,9 +124,10 @@ def test_a_damaged_picture_is_read_or_refused(seed: int) -> None:
     for place in random.integers(8, len(data), 4):
         data[place] = random.integers(0, 256)
     try:
-        assert decode(bytes(data), "x", 1).ndim == 3
-    except DataError as error:
-        assert "\n" not in str(error)
+        found = decode(bytes(data), "x", 1)
+    except DataError:
+        return
+    assert found.ndim == 3
 
 
 # .npy

@@ -81,7 +81,7 @@ def _next(random: np.random.Generator, shape: tuple[int, ...]) -> nn.Module:
             after = _after(layer, shape)
         except (RuntimeError, ValueError):
             continue
-        if len(after) == len(shape) and 1 < min(after[1:]) and np.prod(after) < 4000:
+        if len(after) == len(shape) and min(after[1:]) > 1 and np.prod(after) < 4000:
             return layer
 
 

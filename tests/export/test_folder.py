@@ -16,6 +16,7 @@ from lenetcli.export.folder import Described, Figures, model_card, write_folder
 from lenetcli.serialization import load, load_metadata
 
 INPUTS = Inputs((3, 8, 8), 255.0, Preprocessing(1 / 255, (4, 4), (0.5, [0.1, 0.2, 0.3])), ("cat", "dog"))
+FIGURES = Figures("test", 3, 0.25, 0.875, 40)
 CONFIG = {
     "name": "pets",
     "seed": 3,
@@ -27,7 +28,7 @@ CONFIG = {
 }
 
 
-def described(inputs: Inputs | None = INPUTS, figures: Figures | None = Figures("test", 3, 0.25, 0.875, 40)) -> Described:
+def described(inputs: Inputs | None = INPUTS, figures: Figures | None = FIGURES) -> Described:
     model = nn.Sequential(nn.Flatten(), nn.Linear(48, 2))
     return Described(model, CONFIG, "name: pets\n", inputs, figures)
 
@@ -48,7 +49,10 @@ def test_the_folder_holds_what_hubs_look_for(tmp_path: Path) -> None:
     assert config["label2id"] == {"cat": 0, "dog": 1}
     assert parse(config["inputs"]) == INPUTS
     assert list(load(tmp_path / "hub" / "model.safetensors")) == ["1.bias", "1.weight"]
-    assert json.loads(load_metadata(tmp_path / "hub" / "model.safetensors")["lenet.inputs"])["classes"] == ["cat", "dog"]
+    assert json.loads(load_metadata(tmp_path / "hub" / "model.safetensors")["lenet.inputs"])["classes"] == [
+        "cat",
+        "dog",
+    ]
     steps = json.loads((tmp_path / "hub" / "preprocessor_config.json").read_text())
     assert steps["size"] == {"height": 4, "width": 4}
     assert (steps["rescale_factor"], steps["image_mean"], steps["image_std"]) == (1 / 255, [0.5] * 3, [0.1, 0.2, 0.3])

@@ -106,7 +106,9 @@ def test_pictures_are_prepared_as_predict_does_it(inputs: Inputs, size: tuple[in
 def test_probabilities_are_what_the_loss_takes_the_outputs_for(outputs: str, last: nn.Module) -> None:
     model = settled(nn.Sequential(nn.Flatten(), nn.Linear(64, 3), last))
     scope: dict[str, object] = {"__name__": "exported"}
-    exec(python_source(lower(model, (1, 8, 8)), Inputs((1, 8, 8), 1.0, Preprocessing(), ("a", "b", "c")), outputs), scope)
+    exec(
+        python_source(lower(model, (1, 8, 8)), Inputs((1, 8, 8), 1.0, Preprocessing(), ("a", "b", "c")), outputs), scope
+    )
     shares = scope["predict"](np.ones((2, 1, 8, 8), np.float32))  # type: ignore[operator]
     np.testing.assert_allclose(shares.sum(1), 1, rtol=1e-5)
     scores = expected(model[:2], np.ones((2, 1, 8, 8), np.float32))

@@ -40,7 +40,8 @@ class Net(nn.Module):
 def test_every_parameter_of_a_right_net_passes() -> None:
     lenet.manual_seed(0)
     model = nn.Sequential(
-        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.3), nn.Flatten(), nn.Linear(36, 3)
+        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.3), nn.Flatten(),
+        nn.Linear(36, 3),
     )  # fmt: skip
     found = check_model(model, nn.CrossEntropyLoss(), lenet.randn(6, 1, 8, 8), lenet.tensor([0, 1, 2, 0, 1, 2]))
     assert [p.name for p in found] == [name for name, _ in model.named_parameters()]

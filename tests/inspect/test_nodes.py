@@ -196,7 +196,7 @@ def test_a_loss_that_is_no_number_is_told_in_valid_json() -> None:
 def test_a_deep_net_is_traced_fast() -> None:
     layers = [nn.Linear(8, 8) if i % 2 == 0 else nn.ReLU() for i in range(1000)]
     model = nn.Sequential(*layers, nn.Linear(8, 2))
-    began = time.perf_counter()
+    began = time.process_time()
     found = trace(model, nn.MSELoss(), lenet.randn(4, 8), lenet.zeros(4, 2), [])
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
     assert len(found.nodes) == 2505

@@ -6,11 +6,12 @@ Nothing but the browser itself is needed; where there is none, `browser()` gives
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import select
 import shutil
-import subprocess
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -173,18 +174,20 @@ def new_page(home: Path) -> Iterator[Page]:
     """
     program = browser()
     assert program is not None, "no browser here"
-    in_read, in_write = os.pipe()
-    out_read, out_write = os.pipe()
+    in_read, in_write = _pipe()
+    out_read, out_write = _pipe()
     options = [
         "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run",
         "--disable-extensions", "--disable-background-networking", f"--user-data-dir={home}", "--remote-debugging-pipe",
         "about:blank",
     ]  # fmt: skip
-    # the browser reads commands from file 3 and answers on file 4
-    command = ["sh", "-c", f'exec "$@" 3<&{in_read} 4>&{out_write}', "sh", program, *options]
-    process = subprocess.Popen(
-        command, pass_fds=(in_read, out_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    files = [  # the browser reads commands from file 3 and answers on file 4
+        (os.POSIX_SPAWN_DUP2, in_read, 3),
+        (os.POSIX_SPAWN_DUP2, out_write, 4),
+        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+    ]
+    process = os.posix_spawn(program, [program, *options], dict(os.environ), file_actions=files)
     os.close(in_read)
     os.close(out_write)
     try:
@@ -200,9 +203,25 @@ def new_page(home: Path) -> Iterator[Page]:
     finally:
         os.close(in_write)
         os.close(out_read)
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _end(process)
+
+
+def _pipe() -> tuple[int, int]:
+    """A pipe whose ends have numbers out of the way of those that the browser uses."""
+    ends = os.pipe()
+    moved = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends]
+    for end in ends:
+        os.close(end)
+    return moved[0], moved[1]
+
+
+def _end(process: int) -> None:
+    """Asks a process to end, and ends it where it does not."""
+    os.kill(process, signal.SIGTERM)
+    end = time.monotonic() + 10
+    while os.waitpid(process, os.WNOHANG)[0] == 0:
+        if time.monotonic() > end:
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+            return
+        time.sleep(0.02)

@@ -35,7 +35,7 @@ def test_long_cells_fold_and_nothing_is_cut() -> None:
     lines = drawn([Column("id", ["7"], right=True), Column("name", [name], fold=True), Column("next", ["1 2"])], 24)
     assert max(map(len, lines)) <= 24
     assert re.sub(r"[ 12]|7(?= )", "", "".join(lines[2:])) == name
-    assert lines[2].startswith(" 7  a.very")
+    assert lines[2].startswith(" 7 a.very")
     assert lines[2].endswith("1 2")
 
 

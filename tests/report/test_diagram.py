@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -79,7 +80,7 @@ def test_the_picture_shows_each_box_and_what_skips_one() -> None:
     assert len(arcs) == 1  # past the block
     boxes_ = [r for r in root.iter(f"{SVG}rect") if r.get("class") == "box"]
     tops = [float(r.get("y") or 0) for r in boxes_]
-    assert all(b - a >= 46 for a, b in zip(tops, tops[1:]))
+    assert all(b - a >= 46 for a, b in pairwise(tops))
     assert max(tops) + 46 < float(root.get("height") or 0)
 
 

@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 import lenetcli as lenet
+from lenetcli.cli.app import main
 from lenetcli.errors import DataError, LenetError
 from lenetcli.train.checkpoint import MODEL, OPTIMIZER
 from lenetcli.train.state import LARGEST, decode, encode
@@ -258,3 +260,16 @@ def test_a_damaged_metrics_file_is_cut_and_written_on(start: Path, tmp_path: Pat
         assert json.loads(last)["event"] == "ended"
         shutil.rmtree(run)
         shutil.copytree(start, run)
+
+
+def test_a_hostile_file_cannot_write_to_the_terminal(
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rewrite(run, lambda state: state["files"].update({"\x1b[2J": {}}))
+    (newest(run) / "state.json").write_text('{"format": "\\u001b[2J\\ud800"}')
+    monkeypatch.setattr(sys, "argv", ["lenet", "train", "--resume", str(run)])
+    with pytest.raises(SystemExit):
+        main()
+    told = capsys.readouterr().err
+    assert r"\x1b[2J\ud800" in told
+    assert "\x1b" not in told

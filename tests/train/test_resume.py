@@ -8,10 +8,11 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lenetcli.config.catalogue import ROLES
-from lenetcli.errors import ConfigError
+from lenetcli.errors import ConfigError, DataError
 from tests.train.small import at, difference, figures, resume, train, write_config
 
 
@@ -241,3 +242,15 @@ def test_the_streams_of_a_run_do_not_depend_on_each_other(config: Path, tmp_path
     assert states[0]["dropout"] == states[1]["dropout"]
     assert states[0]["shuffle"] == states[1]["shuffle"]
     assert set(states[0]) == {"init", "shuffle", "dropout", "augmentation"}
+
+
+def test_data_that_has_changed_is_noticed(tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+    rng = np.random.default_rng(0)
+    arrays = {"x_train": rng.random((14, 1, 2, 2)), "y_train": np.arange(14) % 3}
+    arrays |= {"x_test": arrays["x_train"][:4], "y_test": arrays["y_train"][:4]}
+    np.savez(tmp_path / "data.npz", **arrays)
+    run = stopped(config, tmp_path, f"data={{type: NPZ, path: {tmp_path / 'data.npz'}}}")
+    np.savez(tmp_path / "data.npz", **{**arrays, "x_train": arrays["x_train"][:9], "y_train": arrays["y_train"][:9]})
+    with pytest.raises(DataError, match="the data has changed: it had 14 samples to train on, now it has 9"):
+        resume(run)

@@ -54,7 +54,9 @@ def compare(bench: Bench) -> Finding:
     assert isinstance(twice, float)
     assert isinstance(single, float)
     signs = [f"the error says: {message}" for message in messages]
-    signs.append(f"with retain_graph=True there is no error, and the gradient is {twice / single:.3g} times what it should be")
+    signs.append(
+        f"with retain_graph=True there is no error, and the gradient is {twice / single:.3g} times what it should be"
+    )
     return Finding(("what was done", "|grad|", "error"), rows, tuple(signs))
 
 
@@ -64,8 +66,9 @@ LESSON = Lesson(
     wrong,
     right,
     compare,
-    "backward() frees what the nodes saved, because it is rarely needed again and large. retain_graph=True keeps it, but "
-    "then both calls add the same gradient to .grad, as if the learning rate had doubled. Most often the second call is "
-    "an accident: a loss made of last step's tensors (a hidden state, a running sum) that still lead into its graph.",
+    "backward() frees what the nodes saved, because it is rarely needed again and large. retain_graph=True keeps "
+    "it, but then both calls add the same gradient to .grad, as if the learning rate had doubled. Most often the "
+    "second call is an accident: a loss made of last step's tensors (a hidden state, a running sum) that still lead "
+    "into its graph.",
     "Compute the loss anew for each backward(); detach() what is carried over from one step to the next.",
 )

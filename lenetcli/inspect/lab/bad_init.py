@@ -49,14 +49,16 @@ def compare(bench: Bench) -> Finding:
     ]
     titles = ("first loss", f"loss after {STEPS} steps", "accuracy after them", "different units in the first layer")
     rows += [(title, *values) for title, values in zip(titles, zip(*ends)) if any(v is not None for v in values)]
-    without = sum(g == 0 for g in gradients[0].values())
+    still, units = sum(g == 0 for g in gradients[0].values()), (ends[0][3], ends[1][3])
     return Finding(
         ("", *ways),
         rows,
         (
-            f"zeros: {without} of {len(gradients[0])} parameters get a gradient of exactly 0, so they never move: after "
-            f"{STEPS} steps the first layer has {ends[0][3]} different unit{'s' * (ends[0][3] > 1)}, the right one has {ends[1][3]}",
-            f"10 times too large: the first loss is {ends[2][0]:.4g}, where {ends[1][0]:.4g} is what knowing nothing costs",
+            (
+                f"zeros: {still} of {len(gradients[0])} parameters get a gradient of exactly 0 and do not move; after "
+                f"{STEPS} steps the first layer's units are {units[0]} in kind, right ones are {units[1]}"
+            ),
+            f"10 times too large: the first loss is {ends[2][0]:.4g} instead of {ends[1][0]:.4g}",
         ),
     )
 
@@ -73,8 +75,10 @@ LESSON = Lesson(
     wrong,
     right,
     compare,
-    "With zeros every unit of a layer computes the same and gets the same gradient, so they stay the same for ever; and what "
-    "flows back through a zero weight is zero, so all layers but the last stand still. Weights that are too large multiply "
-    "the signal at every layer: outputs, loss and gradients explode, the softmax is sure and wrong.",
-    "Keep the layers' own initialisation, or use lenetcli.nn.init (kaiming_normal_ for ReLU); only biases may start at zero.",
+    "With zeros every unit of a layer computes the same and gets the same gradient, so they stay the same for ever; "
+    "and what flows back through a zero weight is zero, so all layers but the last stand still. Weights that are "
+    "too large multiply the signal at every layer: outputs, loss and gradients explode, the softmax is sure and "
+    "wrong.",
+    "Keep the layers' own initialisation, or use lenetcli.nn.init (kaiming_normal_ for ReLU); only biases may start "
+    "at zero.",
 )

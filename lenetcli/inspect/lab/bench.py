@@ -139,6 +139,11 @@ def paired(wrong: list[Taken], right: list[Taken]) -> Iterator[tuple[int, Taken 
         yield i + 1, wrong[i] if i < len(wrong) else None, right[i] if i < len(right) else None
 
 
+def side(taken: Taken | None, *names: str) -> tuple[float | None, ...]:
+    """Figures of a step; None where there is none."""
+    return tuple(None if taken is None else getattr(taken, name) for name in names)
+
+
 def some(count: int, shown: int = 10) -> list[int]:
     """About so many numbers of 1 ... count, first and last among them.
 

@@ -59,9 +59,9 @@ def compare(bench: Bench) -> Finding:
     )
 
 
-def moved(before: object, after: object) -> float:
+def moved(before: Any, after: Any) -> float:
     """Mean size of a change."""
-    return float(np.abs(np.subtract(after, before, dtype=np.float64)).mean())
+    return float(np.abs(after.astype(np.float64) - before).mean())
 
 
 LESSON = Lesson(
@@ -70,8 +70,8 @@ LESSON = Lesson(
     wrong,
     right,
     compare,
-    "Gradients flow along recorded operations only. detach(), .item(), a trip through NumPy or a block under no_grad() give "
-    "the same numbers without that record, so everything before them gets no gradient and keeps its random initial "
-    "weights. The layers behind still learn, so the loss falls, just not far.",
+    "Gradients flow along recorded operations only. detach(), .item(), a trip through NumPy or a block under "
+    "no_grad() give the same numbers without that record, so everything before them gets no gradient and keeps its "
+    "random initial weights. The layers behind still learn, so the loss falls, just not far.",
     "Look for parameters whose .grad is None after backward(): `lenet trace-grad` and `lenet step` show them.",
 )

@@ -14,6 +14,7 @@ from lenetcli.train.run import Run
 
 STEPS = 60
 NOISY = ("Dropout", "BatchNorm")
+ADDED = "the model has neither dropout nor batch norm, so Dropout(0.5) was put behind its activations"
 
 
 def wrong(model: Module, inputs: Tensor) -> object:
@@ -64,8 +65,8 @@ def compare(bench: Bench) -> Finding:
         ("", "wrong: train()", "right: eval()"),
         rows,
         (
-            *(("the model has neither dropout nor batch norm, so Dropout(0.5) was put behind its activations",) if added else ()),
-            f"the same samples and weights give other outputs the second time (by up to {wrong_[4]:.3g}) unless eval() was called",
+            *([ADDED] if added else []),
+            f"without eval() the same samples give other outputs the second time (by up to {wrong_[4]:.3g})",
             f"loss {wrong_[0]:.4g} in training mode, {right_[0]:.4g} in evaluation mode: the first is not the model's",
         ),
     )
@@ -89,8 +90,8 @@ LESSON = Lesson(
     wrong,
     right,
     compare,
-    "In training, dropout removes random units and batch norm takes mean and variance of the batch. Both are noise that "
-    "helps to learn and must not be there when the model is used: results change from call to call and depend on which "
-    "samples share a batch, and every pass over the test data moves the running statistics towards it.",
+    "In training, dropout removes random units and batch norm takes mean and variance of the batch. Both are noise "
+    "that helps to learn and must not be there when the model is used: results change from call to call and depend "
+    "on which samples share a batch, and every pass over the test data moves the running statistics towards it.",
     "Call model.eval() before evaluating and model.train() before training goes on; `lenet eval` does.",
 )

@@ -42,8 +42,10 @@ def compare(bench: Bench) -> Finding:
         rows,
         (
             f"the sums are the same: {sum_a:.5g} and {sum_b:.5g}; the mistake costs memory and time, not correctness",
-            f"each batch adds {a[1][0] - a[0][0]} nodes and {a[1][1] - a[0][1]:,} numbers that backward would need; "
-            "none is freed while the sum lives",
+            (
+                f"each batch adds {a[1][0] - a[0][0]} nodes and {a[1][1] - a[0][1]:,} numbers that backward would "
+                "need; none is freed while the sum lives"
+            ),
         ),
     )
 
@@ -73,8 +75,8 @@ LESSON = Lesson(
     wrong,
     right,
     compare,
-    "Every operation on parameters records a node and keeps what its backward needs. Adding the loss itself, not its "
-    "number, ties all these graphs together: memory grows with every batch until it runs out, far from the line that is "
-    "wrong.",
+    "Every operation on parameters records a node and keeps what its backward needs. Adding the loss itself, not "
+    "its number, ties all these graphs together: memory grows with every batch until it runs out, far from the line "
+    "that is wrong.",
     "Evaluate inside `with no_grad():`, and take numbers out of tensors with .item() before adding them up.",
 )

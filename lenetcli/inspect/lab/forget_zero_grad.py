@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lenetcli._tensor import Tensor
-from lenetcli.inspect.lab.bench import Bench, paired
+from lenetcli.inspect.lab.bench import Bench, paired, side
 from lenetcli.inspect.lab.lesson import Finding, Lesson
 from lenetcli.train.run import Run
 
@@ -31,17 +31,15 @@ def compare(bench: Bench) -> Finding:
     """Ten steps each."""
     a = bench.train(bench.make(), wrong, STEPS)
     b = bench.train(bench.make(), right, STEPS)
-    rows = [
-        (step, w and w.loss, w and w.gradient, r and r.loss, r and r.gradient) for step, w, r in paired(a, b)
-    ]
+    rows = [(step, *side(w, "loss", "gradient"), *side(r, "loss", "gradient")) for step, w, r in paired(a, b)]
     last = min(len(a), len(b)) - 1
+    times = a[last].gradient / (b[last].gradient or 1)
     return Finding(
         ("step", "wrong: loss", "wrong: |grad|", "right: loss", "right: |grad|"),
         rows,
         (
             f"step 1 is the same in both: |grad| {a[0].gradient:.3g}; there was nothing to forget yet",
-            f"by step {last + 1} the wrong gradient is {a[last].gradient / (b[last].gradient or 1):.1f} times the right one: "
-            "it holds the gradients of all batches so far",
+            f"by step {last + 1} the wrong gradient is {times:.1f} times the right one: it holds all that came before",
         ),
     )
 
@@ -53,8 +51,8 @@ LESSON = Lesson(
     right,
     compare,
     "backward() adds to .grad, it does not replace it: that is what lets several batches make one step. Without "
-    "zero_grad() the optimizer follows the sum of all gradients since the beginning, most of which belong to weights that "
-    "are no longer there. The step grows as if momentum were 1. Optimizers that divide by the gradient's size (Adam) hide "
-    "the growth, but not the stale direction.",
+    "zero_grad() the optimizer follows the sum of all gradients since the beginning, most of which belong to "
+    "weights that are no longer there. The step grows as if momentum were 1. Optimizers that divide by the "
+    "gradient's size (Adam) hide the growth, but not the stale direction.",
     "Call optimizer.zero_grad() before each backward(); leave it out on purpose only to accumulate batches.",
 )

@@ -33,14 +33,19 @@ def compare(bench: Bench) -> Finding:
         made = steps
         a, b = wrong(bench, run), right(bench, run)
         rows.append((steps, a.loss, a.accuracy, b.loss, b.accuracy))
-    columns = ("step", "wrong: loss", "wrong: accuracy", "right: loss", "right: accuracy")
+    columns: tuple[str, ...] = ("step", "wrong: loss", "wrong: accuracy", "right: loss", "right: accuracy")
     if rows[-1][2] is None:
         columns, rows = ("step", "wrong: loss", "right: loss"), [(row[0], row[1], row[3]) for row in rows]
         told = f"loss {rows[-1][1]:.3g} on the training data, {rows[-1][2]:.3g} on data the net has not seen"
     else:
         told = f"{rows[-1][2]:.1%} right on the training data, {rows[-1][4]:.1%} on data the net has not seen"
     return Finding(
-        columns, rows, (f"trained on {len(few)} samples: {told}", "the gap is what was learnt by heart (overfitting)")
+        columns,
+        rows,
+        (
+            f"trained on {len(few)} sample{'s' * (len(few) > 1)}: {told}",
+            "the gap is what was learnt by heart (overfitting)",
+        ),
     )
 
 
@@ -50,7 +55,7 @@ LESSON = Lesson(
     wrong,
     right,
     compare,
-    "A net with enough parameters can store its training data: the loss there goes to 0 and says nothing about new data. "
-    "The same happens, slower, to a test set that is looked at again and again to choose settings.",
+    "A net with enough parameters can store its training data: the loss there goes to 0 and says nothing about new "
+    "data. The same happens, slower, to a test set that is looked at again and again to choose settings.",
     "Judge by data held back from training (train.validation: 0.1), and use the test split once, at the end.",
 )

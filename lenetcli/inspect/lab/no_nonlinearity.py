@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli import nn
-from lenetcli._tensor import Tensor, from_numpy
+from lenetcli._tensor import from_numpy
 from lenetcli.inspect.lab.bench import Bench, output_of, plain_step
 from lenetcli.inspect.lab.lesson import Cell, Finding, Lesson
 from lenetcli.nn import activation, smooth_activation
@@ -22,8 +22,8 @@ def wrong(run: Run) -> None:
         if is_activation(layer):
             setattr(parent, name, nn.Identity())
         elif isinstance(layer, nn.MaxPool2d):  # max is not linear either
-            mean = nn.AvgPool2d(layer.kernel_size, layer.stride)
-            setattr(parent, name, mean)
+            mean: Any = nn.AvgPool2d
+            setattr(parent, name, mean(layer.kernel_size, layer.stride))
 
 
 def right(run: Run) -> None:
@@ -55,9 +55,11 @@ def compare(bench: Bench) -> Finding:
         ("", "wrong", "right"),
         rows,
         (
-            f"f(a + b) = f(a) + f(b) − f(0) up to rounding ({columns[0][2]:.1g}): the net without activations is linear",
-            f"one matrix W, read off column by column, replaces all {columns[0][0]} layers (error {columns[0][3]:.1g}); "
-            f"with activations there is no such matrix (error {columns[1][3]:.1g})",
+            f"f(a + b) = f(a) + f(b) − f(0) up to rounding ({columns[0][2]:.1g}): the wrong net is linear",
+            (
+                f"one matrix W, read off column by column, replaces all {columns[0][0]} layers (error "
+                f"{columns[0][3]:.1g}); with activations there is no such matrix (error {columns[1][3]:.1g})"
+            ),
         ),
     )
 
@@ -100,16 +102,14 @@ def inner_layers(model: nn.Module) -> list[tuple[nn.Module, str, nn.Module]]:
     ]
 
 
-
-
 LESSON = Lesson(
     "no-nonlinearity",
     "the activations between the layers are missing",
     wrong,
     right,
     compare,
-    "A linear function of a linear function is linear: W₂ (W₁ x + b₁) + b₂ = (W₂ W₁) x + (W₂ b₁ + b₂). However many layers "
-    "and parameters there are, such a net can learn nothing that a single layer could not. On easy data its accuracy may "
-    "even look fine, and that is what hides the mistake.",
+    "A linear function of a linear function is linear: W₂ (W₁ x + b₁) + b₂ = (W₂ W₁) x + (W₂ b₁ + b₂). However many "
+    "layers and parameters there are, such a net can learn nothing that a single layer could not. On easy data its "
+    "accuracy may even look fine, and that is what hides the mistake.",
     "Put an activation such as ReLU after every layer but the last.",
 )

@@ -31,7 +31,7 @@ def compare(bench: Bench) -> Finding:
         run = bench.make()
         bench.needs_classes(run, LESSON.name)
         count = min(len(run.train_loader.dataset), BATCHES * run.train_loader.batch_size)
-        order = np.argsort(all_targets(run.train_loader, count), kind="stable")
+        order = np.argsort(all_targets(run.train_loader, count), kind="stable").tolist()
         run.train_loader = way(run, Subset(run.train_loader.dataset, order))
         classes = [targets.array for _, targets in batches(run, len(run.train_loader))]
         taken = bench.train(run, plain_step, len(run.train_loader))
@@ -48,8 +48,10 @@ def compare(bench: Bench) -> Finding:
         rows,
         (
             f"test accuracy after the epoch: {judged_a.accuracy:.1%} sorted, {judged_b.accuracy:.1%} shuffled",
-            f"sorted, the loss falls within a class and jumps where the next begins; afterwards the test loss is "
-            f"{judged_a.loss:.3g}, shuffled it is {judged_b.loss:.3g}",
+            (
+                f"sorted, the loss falls within a class and jumps where the next begins; afterwards the test loss is "
+                f"{judged_a.loss:.3g}, shuffled it is {judged_b.loss:.3g}"
+            ),
         ),
     )
 
@@ -73,8 +75,8 @@ LESSON = Lesson(
     wrong,
     right,
     compare,
-    "Each step follows the mean gradient of its batch. A batch of one class says only 'always answer this class', and the "
-    "next hundred batches agree; then comes another class and the net forgets the first. A falling loss while training "
-    "means nothing here: the net knows the class that is on.",
+    "Each step follows the mean gradient of its batch. A batch of one class says only 'always answer this class', "
+    "and the next hundred batches agree; then comes another class and the net forgets the first. A falling loss "
+    "while training means nothing here: the net knows the class that is on.",
     "Shuffle the training data every epoch (train.shuffle: true, the default). Order does not matter for evaluation.",
 )

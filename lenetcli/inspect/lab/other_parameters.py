@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 
-from lenetcli.inspect.lab.bench import Bench, paired, plain_step
+from lenetcli.inspect.lab.bench import Bench, paired, plain_step, side
 from lenetcli.inspect.lab.lesson import Finding, Lesson
 from lenetcli.train.run import Run
 
@@ -39,16 +39,13 @@ def compare(bench: Bench) -> Finding:
         way(run)
         found.append(bench.train(run, plain_step, STEPS))
     a, b = found
-    rows = [
-        (step, w and w.loss, w and w.gradient, w and w.update, r and r.loss, r and r.update)
-        for step, w, r in paired(a, b)
-    ]
+    rows = [(step, *side(w, "loss", "gradient", "update"), *side(r, "loss", "update")) for step, w, r in paired(a, b)]
     return Finding(
         ("step", "wrong: loss", "wrong: |grad|", "wrong: change", "right: loss", "right: change"),
         rows,
         (
             f"there is a gradient (|grad| {a[0].gradient:.3g}), but the weights change by exactly {a[-1].update:g}",
-            f"the loss goes up and down with the batches, and that is all: {a[0].loss:.4g} at first, {a[-1].loss:.4g} at last",
+            f"the loss follows the batches and nothing else: {a[0].loss:.4g} at first, {a[-1].loss:.4g} at last",
             f"|grad| grows to {a[-1].gradient:.3g}, as nothing clears the gradients of the model in use",
         ),
     )
@@ -60,8 +57,8 @@ LESSON = Lesson(
     wrong,
     right,
     compare,
-    "An optimizer changes the very tensors it was made with. A model that is rebuilt, copied, loaded as a new object, or has "
-    "a layer replaced afterwards has other tensors: they get gradients and are never moved. zero_grad() of the optimizer "
-    "does not reach them either, so their gradients also add up.",
+    "An optimizer changes the very tensors it was made with. A model that is rebuilt, copied, loaded as a new "
+    "object, or has a layer replaced afterwards has other tensors: they get gradients and are never moved. "
+    "zero_grad() of the optimizer does not reach them either, so their gradients also add up.",
     "Make the optimizer last; after replacing a layer, make it anew or add_param_group() the new parameters.",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from lenetcli import nn
-from lenetcli.inspect.lab.bench import Bench, paired, plain_step, some
+from lenetcli.inspect.lab.bench import Bench, paired, plain_step, side, some
 from lenetcli.inspect.lab.lesson import Finding, Lesson
 from lenetcli.train.run import Run
 
@@ -31,7 +31,7 @@ def compare(bench: Bench) -> Finding:
         found.append((bench.train(run, plain_step, STEPS), bench.judge(run).accuracy))
     (a, accuracy_a), (b, accuracy_b) = found
     rows = [
-        (step, w and w.loss, w and w.gradient, r and r.loss, r and r.gradient)
+        (step, *side(w, "loss", "gradient"), *side(r, "loss", "gradient"))
         for step, w, r in paired(a, b)
         if step in some(STEPS)
     ]
@@ -41,10 +41,12 @@ def compare(bench: Bench) -> Finding:
         ("step", "wrong: loss", "wrong: |grad|", "right: loss", "right: |grad|"),
         rows,
         (
-            f"after {STEPS} steps the loss is {a[-1].loss:.4g} instead of {b[-1].loss:.4g}; it can never fall below "
-            f"log(e + {classes - 1}) − 1 = {floor:.4g}, however sure the net is (lowest here: {lowest:.4g})",
+            (
+                f"after {STEPS} steps the loss is {a[-1].loss:.4g} instead of {b[-1].loss:.4g}; it can never fall "
+                f"below log(e + {classes - 1}) − 1 = {floor:.4g}, however sure the net is (lowest here: {lowest:.4g})"
+            ),
             f"the first gradient is {b[0].gradient / (a[0].gradient or 1):.1f} times smaller than it should be",
-            f"test accuracy {accuracy_a:.1%} instead of {accuracy_b:.1%}: nothing fails, the net only learns more slowly",
+            f"test accuracy {accuracy_a:.1%} instead of {accuracy_b:.1%}: nothing fails, the net only learns slowly",
         ),
     )
 
@@ -55,8 +57,8 @@ LESSON = Lesson(
     wrong,
     right,
     compare,
-    "CrossEntropyLoss applies log-softmax itself. Fed with probabilities it sees scores between 0 and 1, so the best it can "
-    "believe is e : 1 for the right class. The loss has a floor well above 0, and gradients shrink twice, once in each "
-    "softmax.",
+    "CrossEntropyLoss applies log-softmax itself. Fed with probabilities it sees scores between 0 and 1, so the "
+    "best it can believe is e : 1 for the right class. The loss has a floor well above 0, and gradients shrink "
+    "twice, once in each softmax.",
     "Let the model end in its last Linear layer; or, if it ends in LogSoftmax, use NLLLoss.",
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lenetcli._tensor import Tensor
-from lenetcli.inspect.lab.bench import Bench, batches, paired, plain_step
+from lenetcli.inspect.lab.bench import Bench, batches, paired, plain_step, side
 from lenetcli.inspect.lab.lesson import Finding, Lesson
 from lenetcli.train.run import Run
 
@@ -25,23 +27,27 @@ def compare(bench: Bench) -> Finding:
     for way in (wrong, right):
         run = bench.make()
 
-        def step(run: Run, inputs: Tensor, targets: Tensor, way: object = way) -> Tensor:
-            return plain_step(run, way(inputs), targets)  # type: ignore[operator]
+        def step(run: Run, inputs: Tensor, targets: Tensor, way: Any = way) -> Tensor:
+            return plain_step(run, way(inputs), targets)
 
         (inputs, _), *_ = batches(run, 1)
         scaled = way(inputs)
         ranges.append((scaled.mean().item(), scaled.std().item()))
         found.append(bench.train(run, step, STEPS))
     a, b = found
-    rows = [(step, w and w.loss, w and w.gradient, r and r.loss, r and r.gradient) for step, w, r in paired(a, b)]
+    rows = [(step, *side(w, "loss", "gradient"), *side(r, "loss", "gradient")) for step, w, r in paired(a, b)]
     return Finding(
         ("step", "wrong: loss", "wrong: |grad|", "right: loss", "right: |grad|"),
         rows,
         (
-            f"inputs: mean {ranges[0][0]:.3g} and standard deviation {ranges[0][1]:.3g}, where the right ones have "
-            f"{ranges[1][0]:.3g} and {ranges[1][1]:.3g}",
-            f"the first loss is {a[0].loss:.4g} instead of {b[0].loss:.4g}, the first gradient "
-            f"{a[0].gradient / (b[0].gradient or 1):.0f} times as long",
+            (
+                f"inputs: mean {ranges[0][0]:.3g} and standard deviation {ranges[0][1]:.3g}, where the right ones have "
+                f"{ranges[1][0]:.3g} and {ranges[1][1]:.3g}"
+            ),
+            (
+                f"the first loss is {a[0].loss:.4g} instead of {b[0].loss:.4g}, the first gradient "
+                f"{a[0].gradient / (b[0].gradient or 1):.0f} times as long"
+            ),
         ),
     )
 
@@ -52,8 +58,9 @@ LESSON = Lesson(
     wrong,
     right,
     compare,
-    "Layers are initialised for inputs of mean 0 and variance 1. Inputs a hundred times larger give outputs, losses and "
-    "gradients a hundred times larger, and as pixels are never negative, all weights of a unit are pushed the same way. The "
-    "learning rate that suits the gradient is wrong for the biases, and the other way round.",
-    "Give the data's mean and standard deviation under data.normalize; check with `lenet step`: the input's mean and std.",
+    "Layers are initialised for inputs of mean 0 and variance 1. Inputs a hundred times larger give outputs, losses "
+    "and gradients a hundred times larger, and as pixels are never negative, all weights of a unit are pushed the "
+    "same way. The learning rate that suits the gradient is wrong for the biases, and the other way round.",
+    "Give the data's mean and standard deviation under data.normalize; check with `lenet step`: the input's mean "
+    "and std.",
 )

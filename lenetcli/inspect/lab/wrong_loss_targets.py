@@ -9,7 +9,7 @@ import numpy as np
 
 from lenetcli._tensor import Tensor, from_numpy
 from lenetcli.errors import ConfigError
-from lenetcli.inspect.lab.bench import Bench, first_samples, output_of, paired, some
+from lenetcli.inspect.lab.bench import Bench, first_samples, output_of, paired, side, some
 from lenetcli.inspect.lab.lesson import Finding, Lesson
 from lenetcli.nn import functional as F
 from lenetcli.train.run import Run
@@ -35,7 +35,9 @@ def compare(bench: Bench) -> Finding:
             raise ConfigError(f"lab {LESSON.name}: wants batches of at least 2 samples; try train.batch_size=16")
         mean, std = float(number(targets).mean()), float(number(targets).std()) or 1.0
 
-        def step(run: Run, inputs: Tensor, targets: Tensor, way: Any = way, mean: float = mean, std: float = std) -> Any:
+        def step(
+            run: Run, inputs: Tensor, targets: Tensor, way: Any = way, mean: float = mean, std: float = std
+        ) -> Any:
             run.optimizer.zero_grad()
             loss = way(run.model(inputs), from_numpy((number(targets) - np.float32(mean)) / np.float32(std)))
             loss.backward()
@@ -49,15 +51,19 @@ def compare(bench: Bench) -> Finding:
         run.model.eval()
         spreads.append(float(output_of(run.model, inputs)[:, 0].std()))
     a, b = found
-    rows = [(step, w and w.loss, r and r.loss) for step, w, r in paired(a, b) if step in some(STEPS)]
+    rows = [(step, *side(w, "loss"), *side(r, "loss")) for step, w, r in paired(a, b) if step in some(STEPS)]
     return Finding(
         ("step", "wrong: loss", "right: loss"),
         rows,
         (
-            f"after {STEPS} steps: loss {a[-1].loss:.4g} and {b[-1].loss:.4g}; the wrong one cannot fall below the variance of "
-            "a batch's targets, about 1 here",
-            f"the predictions have a standard deviation of {spreads[0]:.3g} (right: {spreads[1]:.3g}, targets: 1): the wrong "
-            "ones are all drawn to the targets' mean",
+            (
+                f"after {STEPS} steps: loss {a[-1].loss:.4g} and {b[-1].loss:.4g}; the wrong one cannot fall below the "
+                "variance of a batch's targets, about 1 here"
+            ),
+            (
+                f"the predictions have a standard deviation of {spreads[0]:.3g} (right: {spreads[1]:.3g}, targets: 1): "
+                "the wrong ones are all drawn to the targets' mean"
+            ),
             *(f"the only hint was a warning: {text}" for text in warned),
         ),
     )
@@ -74,8 +80,8 @@ LESSON = Lesson(
     wrong,
     right,
     compare,
-    "(N, 1) and (N,) broadcast to (N, N): every prediction is compared with every target of the batch, not with its own. "
-    "What makes that smallest is to predict the mean of the targets for everything. The loss falls at first, then stops, as "
-    "if the task were too hard.",
+    "(N, 1) and (N,) broadcast to (N, N): every prediction is compared with every target of the batch, not with its "
+    "own. What makes that smallest is to predict the mean of the targets for everything. The loss falls at first, "
+    "then stops, as if the task were too hard.",
     "Give output and target the same shape: output[:, 0] or target[:, None]. Take the warning seriously.",
 )

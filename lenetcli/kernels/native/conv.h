@@ -56,25 +56,31 @@ INLINE View view(const Geometry& g, bool patches) {
 
 // Packing -------------------------------------------------------------------------------------------------------------
 
-// Images `first`.. of `x` with their border of zeros, one image a lane -> (C, pixel rows, pixel columns, L); whether all
-// pixels are finite.
-template <bool WHOLE>
+// Images `first`.. of `x` with their border of zeros, one image a lane -> (C, pixel rows, pixel columns, L); with CHECK,
+// whether all pixels are finite.
+template <bool WHOLE, bool CHECK>
 bool pack_images(const Conv& a, const ConvUnit& u, const Geometry& g, float* out) {
   const Image& x = a.x;
-  Vec nothing = {};  // 0 times infinity is NaN
+  const int left = a.pad_w < g.pixel_columns ? a.pad_w : g.pixel_columns;
+  const int right = a.pad_w + a.width < g.pixel_columns ? a.pad_w + a.width : g.pixel_columns;
+  Vec nothing[2] = {};  // 0 times infinity is NaN
   for (int c = 0; c < a.channels; c++)
-    for (int i = 0; i < g.pixel_rows; i++) {
-      int h = 2 * g.from + i - a.pad_h;
-      const float* line = x.data + u.first * x.n + c * x.c + (h * x.h - a.pad_w * x.w);
-      for (int j = 0; j < g.pixel_columns; j++, out += L) {
-        Vec v = {};
-        if (h >= 0 && h < a.height && j >= a.pad_w && j < a.width + a.pad_w)
-          v = WHOLE ? load(line + j * x.w) : load_some(line + j * x.w, x.n, u.count);
-        nothing += v * splat(0);
-        store(out, v);
+    for (int i = 0; i < g.pixel_rows; i++, out += (int64_t)g.pixel_columns * L) {
+      const int h = 2 * g.from + i - a.pad_h;
+      if (h < 0 || h >= a.height) {
+        memset(out, 0, sizeof(float) * L * g.pixel_columns);
+        continue;
       }
+      memset(out, 0, sizeof(float) * L * left);
+      const float* p = x.data + u.first * x.n + c * x.c + h * x.h;
+      for (int j = left; j < right; j++, p += x.w) {
+        Vec v = WHOLE ? load(p) : load_some(p, x.n, u.count);
+        if (CHECK) nothing[j % 2] += v * splat(0);
+        store(out + (int64_t)j * L, v);
+      }
+      memset(out + (int64_t)right * L, 0, sizeof(float) * L * (g.pixel_columns - right));
     }
-  return !any_nan(nothing);
+  return !CHECK || !any_nan(nothing[0] + nothing[1]);
 }
 
 // Whether the pixels are finite that lie beyond the last whole tile, which packing leaves out.
@@ -310,56 +316,75 @@ void tiles_forward(const Conv& a, const ConvUnit& u, const View& s, int tile_col
 
 // Backward ------------------------------------------------------------------------------------------------------------
 
-// The gradient of every output, tile by tile -> (O, vectors, 4, L), zero where an output was not the pool's winner or lies
-// outside; the bias gradient is added to d_bias.
-void pack_gradient(const Conv& a, const ConvUnit& u, const Geometry& g, float* out, float* d_bias) {
+// The gradient of the four outputs of tile (i, j) of some images, zero where an output was not the pool's winner or lies
+// outside.
+template <bool WHOLE>
+INLINE void tile_gradient(const Conv& a, int count, const float* from, const uint8_t* won, int i, int j, float* out) {
   const Image& y = a.y;
-  const bool whole = u.count == L && y.n == 1;
+  if (a.pooled) {
+    const float* p = from + i * y.h + j * y.w;
+    const uint8_t* w = won + i * winner_row(a) + (int64_t)j * a.batch;
+    Vec grad = WHOLE ? load(p) : load_some(p, y.n, count);
+    Mask m = splat_int(4);
+    if (WHOLE)
+      m = load_bytes(w);
+    else
+      for (int l = 0; l < count; l++) m[l] = w[l];
+#pragma GCC unroll 4
+    for (int q = 0; q < 4; q++) store(out + q * L, choose(m == splat_int(q), grad, (Vec){}));
+    return;
+  }
+#pragma GCC unroll 4
+  for (int q = 0; q < 4; q++) {
+    const int row = 2 * i + q / 2, column = 2 * j + q % 2;
+    const float* p = from + row * y.h + column * y.w;
+    const bool inside = row < a.rows && column < a.columns;
+    store(out + q * L, !inside ? (Vec){} : WHOLE ? load(p) : load_some(p, y.n, count));
+  }
+}
+
+// The same of L neighbouring tiles of one image, from number `first` on.
+INLINE void patches_gradient(const Conv& a, const ConvUnit& u, const Geometry& g, const float* from, const uint8_t* won,
+                             int first, float* out) {
+  const Image& y = a.y;
+  for (int q = 0; q < 4; q++) store(out + q * L, (Vec){});
+  for (int l = 0; l < L && first + l < g.count * g.tile_columns; l++) {
+    const int i = u.from + (first + l) / g.tile_columns, j = (first + l) % g.tile_columns;
+    if (a.pooled) {
+      const int q = won[i * winner_row(a) + (int64_t)j * a.batch];
+      if (q < 4) out[q * L + l] = from[i * y.h + j * y.w];
+      continue;
+    }
+    for (int q = 0; q < 4; q++) {
+      const int row = 2 * i + q / 2, column = 2 * j + q % 2;
+      if (row < a.rows && column < a.columns) out[q * L + l] = from[row * y.h + column * y.w];
+    }
+  }
+}
+
+// The gradient of every output, tile by tile -> (O, vectors, 4, L); that of the bias is added to d_bias.
+void pack_gradient(const Conv& a, const ConvUnit& u, const Geometry& g, float* out, float* d_bias) {
+  const bool whole = u.count == L && a.y.n == 1;
   for (int o = 0; o < a.out; o++) {
-    const float* from = y.data + o * y.c + u.first * y.n;
+    const float* from = a.y.data + o * a.y.c + u.first * a.y.n;
     const uint8_t* won = a.winner + (a.pooled ? o * winner_channel(a) + u.first : 0);
     Vec total = {};
-    for (int v = 0; v < g.vectors; v++, out += 4 * L) {
-      if (u.patches) {
-        float* d = out;
-        for (int q = 0; q < 4; q++) store(d + q * L, (Vec){});
-        for (int l = 0; l < L && v * L + l < g.count * g.tile_columns; l++) {
-          int i = g.from + (v * L + l) / g.tile_columns, j = (v * L + l) % g.tile_columns;
-          if (a.pooled) {
-            int q = won[i * winner_row(a) + (int64_t)j * a.batch];
-            if (q < 4) d[q * L + l] = from[i * y.h + j * y.w];
-            continue;
-          }
-          for (int q = 0; q < 4; q++) {
-            int row = 2 * i + q / 2, column = 2 * j + q % 2;
-            if (row < a.rows && column < a.columns) d[q * L + l] = from[row * y.h + column * y.w];
-          }
-        }
-      } else {
-        int i = g.from + v / g.tile_columns, j = v % g.tile_columns;
-        if (a.pooled) {
-          const float* p = from + i * y.h + j * y.w;
-          const uint8_t* w = won + i * winner_row(a) + (int64_t)j * a.batch;
-          Vec grad = whole ? load(p) : load_some(p, y.n, u.count);
-          Mask m;
-          if (u.count == L) {
-            m = load_bytes(w);
-          } else {
-            m = splat_int(4);
-            for (int l = 0; l < u.count; l++) m[l] = w[l];
-          }
-          for (int q = 0; q < 4; q++) store(out + q * L, choose(m == splat_int(q), grad, (Vec){}));
-        } else {
-          for (int q = 0; q < 4; q++) {
-            int row = 2 * i + q / 2, column = 2 * j + q % 2;
-            const float* p = from + row * y.h + column * y.w;
-            bool inside = row < a.rows && column < a.columns;
-            store(out + q * L, !inside ? (Vec){} : whole ? load(p) : load_some(p, y.n, u.count));
-          }
-        }
-      }
+    auto add = [&] {
       total += (load(out) + load(out + L)) + (load(out + 2 * L) + load(out + 3 * L));
-    }
+      out += 4 * L;
+    };
+    if (u.patches)
+      for (int v = 0; v < g.vectors; v++) {
+        patches_gradient(a, u, g, from, won, v * L, out);
+        add();
+      }
+    else
+      for (int i = u.from; i < u.to; i++)
+        for (int j = 0; j < g.tile_columns; j++) {
+          whole ? tile_gradient<true>(a, u.count, from, won, i, j, out)
+                : tile_gradient<false>(a, u.count, from, won, i, j, out);
+          add();
+        }
     d_bias[o] += sum(total);
   }
 }
@@ -528,10 +553,11 @@ INLINE Scratch conv_layout(const Conv& a, const ConvUnit& u, bool backward) {
 
 size_t conv_scratch(const Conv& a, const ConvUnit& u, bool backward) { return conv_layout(a, u, backward).end; }
 
-INLINE bool pack_input(const Conv& a, const ConvUnit& u, const Geometry& g, const Scratch& at, float* scratch) {
+template <bool CHECK>
+bool pack_input(const Conv& a, const ConvUnit& u, const Geometry& g, const Scratch& at, float* scratch) {
   if (!u.patches)
-    return u.count == L && a.x.n == 1 ? pack_images<true>(a, u, g, scratch + at.x)
-                                      : pack_images<false>(a, u, g, scratch + at.x);
+    return u.count == L && a.x.n == 1 ? pack_images<true, CHECK>(a, u, g, scratch + at.x)
+                                      : pack_images<false, CHECK>(a, u, g, scratch + at.x);
   bool finite = pack_one(a, u, g, scratch + at.image);
   pack_patches(a, g, scratch + at.image, scratch + at.x);
   return finite;
@@ -541,7 +567,7 @@ void conv_forward(const Conv& a, const ConvUnit& u, float* scratch) {
   Geometry g = geometry(a, u);
   View s = view(g, u.patches);
   Scratch at = conv_layout(a, u, false);
-  pack_input(a, u, g, at, scratch);
+  pack_input<false>(a, u, g, at, scratch);
   const float* x = scratch + at.x;
   LENET_FOR_KERNEL(a.kernel, a.pooled ? tiles_forward<k, true>(a, u, s, g.tile_columns, x)
                                       : tiles_forward<k, false>(a, u, s, g.tile_columns, x));
@@ -552,12 +578,13 @@ bool conv_backward(const Conv& a, const ConvUnit& u, float* scratch, float* d_we
   View s = view(g, u.patches);
   Scratch at = conv_layout(a, u, true);
   float *x = scratch + at.x, *d = scratch + at.d, *d_x = scratch + at.d_x, *d_image = scratch + at.d_image;
-  pack_gradient(a, u, g, d, d_bias);
   if (d_weight) {
-    const bool finite = pack_input(a, u, g, at, scratch);
-    if ((a.rows % 2 || a.columns % 2) && !(finite && margin_finite(a, u, g))) return false;
-    LENET_FOR_KERNEL(a.kernel, weight_gradient<k>(a, s, x, d, d_weight));
+    const bool odd = a.rows % 2 || a.columns % 2;
+    const bool finite = odd ? pack_input<true>(a, u, g, at, scratch) : pack_input<false>(a, u, g, at, scratch);
+    if (odd && !(finite && margin_finite(a, u, g))) return false;
   }
+  pack_gradient(a, u, g, d, d_bias);
+  if (d_weight) LENET_FOR_KERNEL(a.kernel, weight_gradient<k>(a, s, x, d, d_weight));
   if (!a.d_x.data) return true;
   memset(d_x, 0, sizeof(float) * a.channels * s.channel);
   LENET_FOR_KERNEL(a.kernel, input_gradient<k>(a, s, d, d_x));

@@ -79,7 +79,7 @@ def _step(trace: Trace, graph: int) -> dict[str, Any]:
     nodes = [trace.nodes[i] for i in in_order(trace)]
     found: dict[str, Any] = {
         "step": trace.step,
-        "loss": _short(trace.loss),
+        "loss": float(f"{trace.loss:.6g}"),
         "graph": graph,
         "grad": [n.grad and _gradient(n.grad) for n in nodes],
         "value": [n.value and _value(n.value) for n in nodes],
@@ -103,8 +103,8 @@ def _value(f: Figures) -> list[Any]:
 
 
 def _short(value: float | None) -> float | None:
-    """Four significant digits are all that is shown."""
-    return None if value is None else float(f"{value:.4g}")
+    """Three significant digits are all that is shown."""
+    return None if value is None else float(f"{value:.3g}")
 
 
 def _bars(histogram: Histogram | None) -> list[Any]:

@@ -259,19 +259,18 @@ treeBox.addEventListener("dblclick", (event) => {
   const made = event.target.closest(".row");
   if (made && !event.target.closest(".fold")) toggle(made.row);
 });
-if (window.matchMedia("(hover: hover)").matches) {
-  treeBox.addEventListener("mouseover", (event) => {
-    const made = event.target.closest(".row");
-    if (!made || made.row === state.pointed || !wide.matches) return;
-    state.pointed = made.row;
-    showNear();
-    showDetail(made.row);
-  });
-  treeBox.addEventListener("mouseleave", () => {
-    state.pointed = null;
-    showNear();
-    if (state.chosen) showDetail(state.chosen);
-  });
-}
+treeBox.addEventListener("pointerover", (event) => {
+  const made = event.target.closest(".row");
+  if (event.pointerType !== "mouse" || !made || made.row === state.pointed || !wide.matches) return;
+  state.pointed = made.row;
+  showNear();
+  showDetail(made.row);
+});
+treeBox.addEventListener("pointerleave", () => {
+  if (!state.pointed) return;
+  state.pointed = null;
+  showNear();
+  showDetail(state.chosen);
+});
 wide.addEventListener("change", () => layout());
 for (const kind of ["scroll", "resize"]) window.addEventListener(kind, fillInView, { passive: true });
