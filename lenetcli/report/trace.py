@@ -47,9 +47,9 @@ def draw(trace: Trace, expand: bool = False, depth: int | None = None) -> Iterat
     for parameter in trace.parameters:
         name = plain_text(parameter.name)
         yield Text(f"\n{name}.grad before backward", style="bold")
-        yield Text(f"  {_show(parameter.before)}")
+        yield Text(_show(parameter.before))
         yield Text(f"{name}.grad after backward", style="bold")
-        yield Text(f"  {_show(parameter.after)}")
+        yield Text(_show(parameter.after))
 
 
 def _shortened(chain: list[str]) -> list[str]:
@@ -226,4 +226,4 @@ def percent(share: float | None) -> str:
 def _show(values: Any) -> str:
     if values is None:
         return "None"
-    return repr(Tensor(np.asarray(values, np.float32))).replace("\n", "\n  ")
+    return repr(Tensor(np.asarray(values, np.float32)))
