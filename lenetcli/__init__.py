@@ -19,7 +19,8 @@ _MODULES = {
     "lenetcli.creation": """tensor as_tensor full full_like zeros zeros_like ones ones_like empty empty_like eye arange
         linspace logspace tril_indices triu_indices""",
     "lenetcli.sampling": "rand rand_like randn randn_like randint randint_like randperm normal bernoulli",
-    "lenetcli.autograd.dtypes": "dtype uint8 int8 int16 int32 int64 float16 float32 float64 get_default_dtype set_default_dtype promote_types",
+    "lenetcli.autograd.dtypes": """dtype uint8 int8 int16 int32 int64 float16 float32 float64 get_default_dtype
+        set_default_dtype promote_types""",
     "lenetcli.autograd.modes": "no_grad enable_grad set_grad_enabled is_grad_enabled",
     "lenetcli.autograd.random": "Generator manual_seed initial_seed get_rng_state set_rng_state",
     "lenetcli.ops.arithmetic": "add sub subtract mul multiply neg negative positive addcmul addcdiv lerp",

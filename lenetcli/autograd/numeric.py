@@ -62,7 +62,8 @@ def gradcheck(
                 row, column = np.argwhere(wrong)[0]
                 raise RuntimeError(
                     f"Jacobian mismatch for output {number} with respect to input {i}: "
-                    f"d output[{row}] / d input[{column}] is {analytic[row, column]:.6g} by backward, {numeric[row, column]:.6g} by differences"
+                    f"d output[{row}] / d input[{column}] is {analytic[row, column]:.6g} by backward, "
+                    f"{numeric[row, column]:.6g} by differences"
                 )
     return True
 

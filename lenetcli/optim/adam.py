@@ -76,7 +76,8 @@ class Adam(Optimizer):
     def _update_all(self, params: list[Tensor], group: dict[str, Any]) -> None:
         states = [self.state[p] for p in params]
         if group["amsgrad"] or not all(states):  # the first step of a parameter
-            return super()._update_all(params, group)
+            super()._update_all(params, group)
+            return
         beta1, beta2 = group["betas"]
         kernels.adam_steps(
             [p.array for p in params],

@@ -77,7 +77,8 @@ class SGD(Optimizer):
             found = [self.state[p].get("momentum_buffer") for p in params]
             buffers = [b.array for b in found if b is not None]
             if len(buffers) < len(params):  # the first step of a parameter
-                return super()._update_all(params, group)
+                super()._update_all(params, group)
+                return
         kernels.sgd_steps(
             [p.array for p in params],
             [p.grad.array for p in params],

@@ -30,7 +30,7 @@ def test_a_lesson_takes_a_configuration_and_changes(lenet: Lenet) -> None:
     words = ["lab", "cut-graph", "configs/tutorial.yaml", "optimizer.lr=0.5", "--json"]
     found = json.loads(lenet(*words).out)
     assert found["name"] == "cut-graph"
-    assert ["conv1.weight", "None", 0.0] == found["rows"][0][:3]
+    assert found["rows"][0][:3] == ["conv1.weight", "None", 0.0]
     own = json.loads(lenet("lab", "lr-too-high", "optimizer.lr=0.003", "--json").out)
     assert "instead of 0.003" in own["signs"][0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from functools import cache
@@ -78,7 +79,7 @@ def test_forgotten_gradients_add_up() -> None:
 
 def test_a_graph_that_nobody_needs_grows() -> None:
     nodes = column("forget-no-grad", "wrong: nodes")
-    assert all(b - a == nodes[1] - nodes[0] > 0 for a, b in zip(nodes, nodes[1:]))
+    assert all(b - a == nodes[1] - nodes[0] > 0 for a, b in itertools.pairwise(nodes))
     assert set(column("forget-no-grad", "right: nodes")) == {0}
     assert set(column("forget-no-grad", "right: numbers kept")) == {0}
 

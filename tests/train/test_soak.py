@@ -27,9 +27,7 @@ def held() -> int:
 
 
 @pytest.mark.slow
-def test_two_hundred_epochs_take_no_more_memory_than_forty(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_two_hundred_epochs_take_no_more_memory_than_forty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     memory: dict[int, int] = {}
 
     def weigh(event: Event) -> None:

@@ -83,7 +83,8 @@ class CyclicLR(_WithMomentum):
     Example:
         >>> import lenetcli as lenet
         >>> optimizer = lenet.optim.SGD([lenet.ones(1, requires_grad=True)], lr=1.0)
-        >>> scheduler = lenet.optim.lr_scheduler.CyclicLR(optimizer, base_lr=0.1, max_lr=0.5, step_size_up=2, cycle_momentum=False)
+        >>> options = {"base_lr": 0.1, "max_lr": 0.5, "step_size_up": 2, "cycle_momentum": False}
+        >>> scheduler = lenet.optim.lr_scheduler.CyclicLR(optimizer, **options)
         >>> rates = [scheduler.get_last_lr()[0]]
         >>> for _ in range(4):
         ...     optimizer.step()
