@@ -109,7 +109,7 @@ class _Shapes:
 
     def _check_size(self, spec: Component, inferred: dict[str, Any]) -> None:
         """Refuses a layer of an absurd size before it asks for memory; a user's own class may do as it likes."""
-        args = {**inferred, **spec.args}
+        args = {**spec.args, **inferred}  # the first of equals is blamed: one that the config gives
         found = too_large(spec.type, args, self.sample, self.weights) if not is_own(spec.type) else None
         if found is not None:
             path = spec.path if found.argument is None else (*spec.path, found.argument)

@@ -80,7 +80,9 @@ def tree_of_model(model: Module) -> Branch:
             shared = first if first != full else None
             count = 0 if shared else parameter.numel()
             branch.leaves.append(Leaf(name, list(parameter.shape), count, parameter.requires_grad, shared))
-        inside = [(Branch(name, type(child).__name__), child, f"{path}{name}.") for name, child in module.named_children()]
+        inside = [
+            (Branch(name, type(child).__name__), child, f"{path}{name}.") for name, child in module.named_children()
+        ]
         branch.branches = [below for below, _, _ in inside]
         stack += reversed(inside)
     return root

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from lenetcli.errors import DataError
 from lenetcli.inspect.figures import strict
 from lenetcli.serialization import load
 from lenetcli.train.checkpoint import MODEL, OPTIMIZER, Checkpoints
-from lenetcli.train.gradients import clip
+from lenetcli.train.gradients import clip, warming_up
 from lenetcli.train.run import Run
 
 
@@ -78,14 +79,15 @@ def updates(directory: Path, run: Run) -> Updates:
         except (DataError, RuntimeError, ValueError, KeyError) as error:
             skipped.append(" ".join(str(error).split())[:300])
             continue
-        steps.append(int(name))
+        run.progress.step = int(name)
+        steps.append(run.progress.step)
         looks.append(_look(run, batch))
     if len(looks) == 1:
         raise DataError("; ".join([f"{directory}: no whole checkpoint to look at", *skipped]))
     tensors = []
     for i, name in enumerate(names):
         own = [look[i] for look in looks]
-        changes = [_ratio(after.weights - before.weights, before.weights) for before, after in zip(own, own[1:])]
+        changes = [_ratio(after.weights - before.weights, before.weights) for before, after in pairwise(own)]
         means, stds = [look.gradient_mean for look in own], [look.gradient_std for look in own]
         moves = [look.update for look in own]
         tensors.append(Moves(name, list(own[0].weights.shape), changes, means, stds, moves))
@@ -112,7 +114,8 @@ def _look(run: Run, batch: tuple[Any, ...]) -> list[_Look]:
     set_rng_state(random)
     sizes = [None if p.grad is None else np.abs(p.grad.array.astype(np.float64)) for p in parameters]
     clip(run)
-    run.optimizer.step()
+    with warming_up(run):
+        run.optimizer.step()
     return [
         _Look(
             weights,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,6 @@ def test_a_lesson_that_does_not_fit_the_data_says_so(lenet: Lenet) -> None:
     assert "wants data with classes" in done.err
 
 
-def test_nothing_is_written(lenet: Lenet) -> None:
+def test_nothing_is_written(lenet: Lenet, place: Path) -> None:
     assert lenet("lab", "unscaled-inputs").code == 0
-    assert not lenet("show", "runs").out
+    assert [p.name for p in place.iterdir()] == ["configs"]

@@ -255,6 +255,21 @@ def test_a_phone_shows_details_in_a_sheet_and_nothing_is_too_wide(window: Page, 
     assert page.problems == []
 
 
+@pytest.mark.parametrize("width", [320, 390, 700, 1000, 1001, 1200, 1201, 1600])
+def test_names_and_figures_can_be_read_at_every_width(window: Page, tmp_path: Path, width: int) -> None:
+    page = show(window, tmp_path, traced(steps=2), width=width)
+    assert not page.is_wider_than_the_window()
+    cut = page.value(
+        "state.seen.map(r => r.element.querySelector('.name')).filter(n => n.scrollWidth > n.clientWidth).length"
+    )
+    assert cut == 0
+    overlaps = page.value(
+        "state.seen.map(r => [r.element.querySelector('.name'), r.element.querySelector('.norm b')])"
+        ".filter(([n, b]) => n.getBoundingClientRect().right > b.getBoundingClientRect().left).length"
+    )
+    assert overlaps == 0
+
+
 def test_hostile_names_stay_text(window: Page, tmp_path: Path) -> None:
     (tmp_path / "trace.html").write_text(page_of(HOSTILE, traced(HOSTILE.replace(".", ""))), "utf-8")
     window.problems.clear()

@@ -4,7 +4,7 @@ const byId = (id) => document.getElementById(id);
 const treeBox = byId("tree"), waysBox = byId("ways");
 const state = { step: 0, tree: null, seen: [], ways: [], chosen: null, pointed: null, near: null };
 const trees = data.graphs.map(grow);
-const wide = window.matchMedia("(min-width: 861px)");
+const wide = window.matchMedia("(min-width: 1001px)");
 
 /** An HTML element; text is set as text, so that no name can become markup. */
 function make(tag, attributes = {}, ...inside) {
