@@ -22,7 +22,7 @@ STOREYS = [
     ["serialization", "nn", "optim", "data"],
     ["config"],
     ["train", "inspect", "export"],
-    ["build"],
+    ["build_model", "build"],
     ["report"],
     ["cli", "__main__"],
 ]

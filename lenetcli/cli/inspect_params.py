@@ -124,6 +124,7 @@ def _summary(what: str, as_json: bool) -> None:
 
 
 def _filters(what: str, picture: Path | None, as_json: bool) -> None:
+    from lenetcli.inspect.figures import strict
     from lenetcli.inspect.layer_pictures import first_filters
     from lenetcli.report.console import results
     from lenetcli.report.contact_sheet import ContactSheet
@@ -142,17 +143,15 @@ def _filters(what: str, picture: Path | None, as_json: bool) -> None:
         except OSError as error:
             raise LenetError(f"{picture}: cannot be written: {error.strerror or error}") from None
     colours = results().color_system is not None
-    legend = (
-        "blue is positive, orange negative" if colours or picture is not None else "light is positive, dark negative"
-    )
-    if found.pictures.shape[1] == 3:
-        legend = "gray is 0"
-    told = f"{found.layer} {found.kind} {found.shape}: {len(found.pictures)} of {found.total} pictures; {legend}"
+    legend = "light is positive, dark negative"
+    if colours or picture is not None:
+        legend = "gray is 0" if found.pictures.shape[1] == 3 else "blue is positive, orange negative"
+    told = f"{found.layer} {found.kind} {found.shape}: {len(found.pictures)} of {found.total} pictures"
     record = {"layer": found.layer, "shape": found.shape, "names": found.names, "filters": found.pictures.tolist()}
     if picture is not None:
-        _show(record if as_json else None, [f"{told}; written to {picture}"])
+        _show(strict(record) if as_json else None, [f"{told}; written to {picture}", legend])
         return
-    _show(record if as_json else None, [told, "", ContactSheet(sheet(found, colours))])
+    _show(strict(record) if as_json else None, [told, legend, "", ContactSheet(sheet(found, colours))])
 
 
 def _diff(what: str, other: str, as_json: bool) -> None:

@@ -20,6 +20,7 @@ from lenetcli.build import (
 from lenetcli.config import Config
 from lenetcli.data import Source
 from lenetcli.data.inputs import NAME, Inputs, read_inputs
+from lenetcli.disk import check_inside
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.nn.module import Module
 from lenetcli.serialization import load as load_weights
@@ -62,7 +63,7 @@ def load_run(place: Path) -> Loaded:
         DataError: weights missing, damaged, or of another model.
     """
     loaded = load_config(str(load_config_of(place)), [])
-    path = place / "model.safetensors"
+    path = check_inside(place, place / "model.safetensors")
     if not path.is_file():
         raise DataError(f"{place}: no model.safetensors yet; the run has not finished an epoch")
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from lenetcli import config as configuration
 from lenetcli.build import build_run, load_config_of
 from lenetcli.config.writing import text
 from lenetcli.data.inputs import write_inputs
-from lenetcli.errors import ConfigError, printable
+from lenetcli.errors import ConfigError, LenetError, printable
 from lenetcli.report.training import Mode, listener
 from lenetcli.train import directory
 from lenetcli.train.changes import MAY_CHANGE
@@ -43,14 +43,19 @@ def start_run(
     run = build_run(config)
     assert run.config is not None
     place = directory.create(config.name, out)
-    with locked(place):
-        directory.check_new(place)  # once more, now that nobody else may write there
-        directory.check_space(place, run.model, config.train.keep_checkpoints)
-        directory.write_config(place, text(run.config))
-        directory.write_environment(place)
-        write_inputs(place, run.inputs)
-        run.checkpoints = Checkpoints(place, config.train.keep_checkpoints)
-        return _follow(run, place, mode, debug_nan, also)
+    try:
+        with locked(place):
+            directory.check_new(place)  # once more, now that nobody else may write there
+            directory.check_space(place, run.model, config.train.keep_checkpoints)
+            directory.write_config(place, text(run.config))
+            directory.write_environment(place)
+            write_inputs(place, run.inputs)
+            run.checkpoints = Checkpoints(place, config.train.keep_checkpoints)
+            return _follow(run, place, mode, debug_nan, also)
+    except LenetError:
+        with suppress(OSError):
+            place.rmdir()  # where nothing has been written
+        raise
 
 
 def resume_run(place: Path, changes: list[str], mode: Mode, debug_nan: bool = False, also: Also | None = None) -> int:

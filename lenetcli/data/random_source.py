@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from lenetcli.data.dataset import ArrayDataset, Source
 from lenetcli.data.transforms import Preprocessing
 from lenetcli.errors import ConfigError
+
+MOST_NUMBERS = 2**28  # in all samples of a split
+MOST_CLASSES = 2**16
 
 
 class Random(Source):
@@ -37,7 +42,12 @@ class Random(Source):
     ) -> None:
         super().__init__()
         if min(*shape, train, test) < 1 or classes < 0 or (classes == 0 and targets < 1):
-            raise ConfigError("Random: shape, train, test and targets must be at least 1, classes at least 0")
+            raise ConfigError("shape, train, test and targets must be at least 1, classes at least 0")
+        if classes > MOST_CLASSES:
+            raise ConfigError(f"wanted at most {MOST_CLASSES:,} classes, got {classes:,}")
+        numbers = max(train, test) * (math.prod(shape) + (0 if classes else targets))
+        if numbers > MOST_NUMBERS:
+            raise ConfigError(f"wanted at most {MOST_NUMBERS:,} numbers in a split, got {numbers:,}")
         self.shape, self.target_size, self.seed = shape, targets, seed
         self.classes = tuple(str(i) for i in range(classes))
         self.counts = {"train": train, "test": test}

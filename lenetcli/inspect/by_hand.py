@@ -75,13 +75,13 @@ def at_index(name: str, at: Index) -> str:
     return f"{name}[{','.join(map(str, at))}]" if at else name
 
 
-def terms(texts: Iterator[str], count: int, zeros: int = 0, plus: str = " + ") -> str:
+def terms(texts: Iterator[str], count: int, zeros: int = 0) -> str:
     """The first terms of a sum; of the others, how many there are."""
     shown = [text for text, _ in zip(texts, range(SHOWN))]
     if count <= len(shown):
-        return plus.join(shown)
+        return " + ".join(shown)
     rest = f"… ({count:,} terms" + (f", {zeros:,} of them 0)" if zeros else ")")
-    return plus.join([*shown, rest])
+    return " + ".join([*shown, rest])
 
 
 def plain_sum(values: Array) -> tuple[str, float]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lenetcli.autograd.node import Node
 
 
@@ -229,11 +231,15 @@ RULES: dict[str, Rule] = {
 
 def rule_of(node: Node, parameters: Mapping[str, Any], operands: Mapping[str, Any]) -> Rule:
     """The rule of an operation, its parameters filled in; a pointer to the source where no formula is written down."""
+    place = source(type(node))
+    backward = {
+        name: f"d_{name} = grad · ∂y/∂{name}, computed in {place}"
+        for name, value in operands.items()
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f"
+    }
     found = RULES.get(type(node).__name__)
     if found is None:
-        names = ", ".join(operands)
-        backward = {name: f"d_{name} = grad · ∂y/∂{name}, computed in {source(type(node))}" for name in operands}
-        return Rule(f"y = {type(node).__name__}({names}), see {source(type(node))}", backward)
+        return Rule(f"y = {type(node).__name__}({', '.join(operands)}), see {place}", backward)
     words = dict(parameters)
     reduction = words.get("reduction")
     words["share"] = " / count" if reduction == "mean" else ""
@@ -241,14 +247,10 @@ def rule_of(node: Node, parameters: Mapping[str, Any], operands: Mapping[str, An
     words["of_whom"] = "of the batch" if words.get("training") else "as tracked in training"
     if "groups" in words and "stride" in words:
         words |= _window(words, operands)
-    return Rule(
-        found.forward.format_map(words).replace(" 1 b", " b"),
-        {
-            name: text.format_map(words).replace("1 grad", "grad")
-            for name, text in found.backward.items()
-            if operands.get(name) is not None
-        },
-    )
+    for name, text in found.backward.items():
+        if operands.get(name) is not None:
+            backward[name] = text.format_map(words).replace("1 grad", "grad")
+    return Rule(found.forward.format_map(words).replace(" 1 b", " b"), backward)
 
 
 def mentioned(name: str) -> str:

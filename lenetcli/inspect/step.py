@@ -279,7 +279,8 @@ class _Teller:
 
 def _roles(node: Node, operands: tuple[Any, ...]) -> dict[str, Any]:
     """Operands under the names of forward's arguments."""
-    arguments = list(inspect.signature(type(node).forward).parameters)[1:]  # type: ignore[attr-defined]
+    parameters = list(inspect.signature(type(node).forward).parameters.values())[1:]  # type: ignore[attr-defined]
+    arguments = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
     if len(arguments) < len(operands):  # forward takes *tensors
         arguments = [f"x{i}" for i in range(len(operands))]
     return dict(zip(arguments, operands))

@@ -1,8 +1,9 @@
 """How many threads the kernels use: one number for the native pool and for NumPy's BLAS.
 
-LENET_THREADS sets it from outside, then OMP_NUM_THREADS, else it is the number of processors this process may use. The
-two pools never run at the same time: while native kernels are in use, matrix products of any size that pays run on the
-native pool, and BLAS is asked for small ones only, which it computes on the calling thread.
+LENET_THREADS sets it from outside, then OMP_NUM_THREADS, else it is the number of processors this process may use. With
+the native kernels, all that a float32 net of the usual layers does runs on their pool, its matrix products included:
+BLAS threads that wait for work by spinning would slow it down many times over. BLAS is left what has no native twin,
+such as float64 and batched products.
 """
 
 from __future__ import annotations

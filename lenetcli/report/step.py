@@ -95,10 +95,11 @@ def _tensors(shown: Sequence[Shown]) -> Columns:
 
 def _changes(changes: Sequence[Change]) -> Columns:
     """What is different: mean sizes before and after."""
+    shapes = [sizes(c.after if c.after is not None else c.before) for c in changes]
     return Columns(
         [
             Column("changed", [plain_text(c.name) for c in changes], fold=True),
-            Column("shape", [sizes(c.after if c.after is not None else c.before) for c in changes], 2),
+            *([Column("shape", shapes, 2)] if any(shapes) else []),
             Column("mean |before|", [_size(c.before) for c in changes], right=True),
             Column("mean |after|", [_size(c.after) for c in changes], right=True),
             Column("mean |change|", [figure(c.difference) for c in changes], 1, right=True),

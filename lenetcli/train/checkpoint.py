@@ -128,8 +128,7 @@ class Checkpoints:
         if final.exists():
             shutil.rmtree(old, ignore_errors=True)
             os.rename(final, old)
-        os.rename(temporary, final)
-        sync_directory(self.root)
+        os.rename(temporary, final)  # on disk when `latest` is, which lies in the same directory
 
     def _failure(self, name: str, error: Exception) -> str:
         whole = self._found()

@@ -12,7 +12,7 @@ import pytest
 
 import lenetcli as lenet
 from lenetcli import config as configuration
-from lenetcli.build import build_model
+from lenetcli.build import build_data, build_model
 from lenetcli.config.catalogue import ROLES, takes_layers
 from lenetcli.config.derive import arguments
 from lenetcli.config.sizes import LIMITS, bounds, too_large
@@ -105,6 +105,17 @@ def test_absurd_sizes_are_refused_before_memory_is_asked_for(change: str, tmp_pa
     tracemalloc.stop()
     assert time.perf_counter() - began < 1
     assert peak < 1 << 24
+
+
+@pytest.mark.parametrize(
+    "change", ["data.classes=1000000000", "data.train=1000000000", "data.shape=[1, 100000, 100000]"]
+)
+def test_absurd_amounts_of_data_are_refused(change: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(GOOD)
+    config = configuration.load(path, ["data={type: Random, shape: [1, 8, 8]}", change])
+    with pytest.raises(ConfigError, match=r"data: Random: wanted at most"):
+        build_data(config)
 
 
 def test_a_model_of_many_large_layers_is_refused(tmp_path: Path) -> None:

@@ -265,6 +265,27 @@ def test_an_operation_without_a_formula_points_to_its_source() -> None:
     assert rule.backward["x"].startswith("d_x = grad")
 
 
+def test_joined_tensors_have_roles_of_their_own() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(64, 5), nn.Linear(64, 5)
+
+        def forward(self, x: Any) -> Any:
+            x = x.flatten(1)
+            return lenet.cat([self.a(x), self.b(x)], dim=1)
+
+    run = made(MLP)
+    run.model = Net()
+    run.optimizer = lenet.optim.SGD(run.model.parameters(), lr=0.1)
+    story = record_step(run)
+    joined = next(m for m in story.moments if m.title == "Cat")
+    assert [s.role for s in joined.shown] == ["x0", "x1", "y"]
+    back = next(m for m in story.moments if m.title == "CatBackward")
+    assert [(s.role, s.array.shape) for s in back.shown] == [("grad", (32, 10)), ("d_x0", (32, 5)), ("d_x1", (32, 5))]
+    assert len(back.rules) == 2
+
+
 def test_a_model_of_ones_own_can_be_followed() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:

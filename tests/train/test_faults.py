@@ -172,7 +172,7 @@ def test_too_little_room_is_found_before_the_training(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
     with pytest.raises(LenetError, match=r"0\.0 MB free, but 3 checkpoints of this model may take .* MB"):
         train(config, tmp_path / "run", *SHORT)
-    assert not (tmp_path / "run" / "config.yaml").exists()
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_directory_that_cannot_be_made_is_found_before_the_training(config: Path, tmp_path: Path) -> None:

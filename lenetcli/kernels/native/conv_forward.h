@@ -1,0 +1,157 @@
+// Convolution forward, one tile vector and a few out-channels at a time; see conv.h.
+#pragma once
+
+#include "conv_tiles.h"
+
+namespace {
+
+INLINE Vec positive(Vec v) { return choose(v <= splat(0), splat(0), v); }  // keeps NaN, as torch's relu does
+
+struct Best {
+  Vec value;
+  Mask winner;
+};
+
+// The largest of four, of equals the first, of NaNs, which beat all numbers, the last; 4 where none is above zero.
+INLINE Best best_of(const Vec* y) {
+  Best b = {y[0], splat_int(0)};
+  const bool nan = any_nan((y[0] + y[1]) + (y[2] + y[3]));
+#pragma GCC unroll 3
+  for (int q = 1; q < 4; q++) {
+    Mask wins = y[q] > b.value;
+    if (__builtin_expect(nan, 0)) wins |= y[q] != y[q];
+    b.value = choose(wins, y[q], b.value);
+    b.winner = wins ? splat_int(q) : b.winner;
+  }
+  Mask none = b.value <= splat(0);
+  b.value = choose(none, splat(0), b.value);
+  b.winner = none ? splat_int(4) : b.winner;
+  return b;
+}
+
+// Where the outputs of one tile vector go: out-channel 0, image or tile 0 of the vector.
+struct Place {
+  float* y;
+  uint8_t* winner;
+  int64_t channel, winner_channel;
+  int row, column;  // of the tile's first output (images only)
+};
+
+// The vector holds the tile in row i, column j of several images.
+template <bool POOL>
+INLINE Place place_images(const Conv& a, const ConvUnit& u, int i, int j) {
+  i += u.from;
+  if (POOL)
+    return {a.y.data + u.first * a.y.n + i * a.y.h + j * a.y.w, a.winner + u.first + i * winner_row(a) + (int64_t)j * a.batch,
+            a.y.c, winner_channel(a), 0, 0};
+  return {a.y.data + u.first * a.y.n + 2 * i * a.y.h + 2 * j * a.y.w, nullptr, a.y.c, 0, 2 * i, 2 * j};
+}
+
+template <bool POOL>
+INLINE void put_images(const Conv& a, int count, const Place& to, int o, const Vec* y) {
+  float* p = to.y + o * to.channel;
+  if (POOL) {
+    Best b = best_of(y);
+    uint8_t* w = to.winner + o * to.winner_channel;
+    if (count == L) {
+      store(p, b.value);
+      store_bytes(w, b.winner);
+    } else {
+      store_some(p, a.y.n, count, b.value);
+      for (int l = 0; l < count; l++) w[l] = b.winner[l];
+    }
+    return;
+  }
+#pragma GCC unroll 4
+  for (int q = 0; q < 4; q++) {
+    if (to.row + q / 2 >= a.rows || to.column + q % 2 >= a.columns) continue;
+    Vec v = a.relu ? positive(y[q]) : y[q];
+    float* at = p + q / 2 * a.y.h + q % 2 * a.y.w;
+    if (count == L)
+      store(at, v);
+    else
+      store_some(at, a.y.n, count, v);
+  }
+}
+
+// The vector holds tiles v L to v L + L - 1 of one image.
+template <bool POOL>
+INLINE void put_patches(const Conv& a, const ConvUnit& u, int tile_columns, int v, int o, const Vec* y) {
+  float* to = a.y.data + o * a.y.c + u.first * a.y.n;
+  const int k = v * L, left = (u.to - u.from) * tile_columns - k, end = left < L ? left : L;
+  if (POOL) {
+    Best b = best_of(y);
+    float value[L];
+    store(value, b.value);
+    uint8_t* w = a.winner + o * winner_channel(a) + u.first;
+    for (int l = 0; l < end; l++) {
+      int i = u.from + (k + l) / tile_columns, j = (k + l) % tile_columns;
+      to[i * a.y.h + j * a.y.w] = value[l];
+      w[i * winner_row(a) + (int64_t)j * a.batch] = b.winner[l];
+    }
+    return;
+  }
+  for (int q = 0; q < 4; q++) {
+    float value[L];
+    store(value, a.relu ? positive(y[q]) : y[q]);
+    for (int l = 0; l < end; l++) {
+      int row = 2 * (u.from + (k + l) / tile_columns) + q / 2, column = 2 * ((k + l) % tile_columns) + q % 2;
+      if (row < a.rows && column < a.columns) to[row * a.y.h + column * a.y.w] = value[l];
+    }
+  }
+}
+
+// y[k][q] for B out-channels of one tile vector, the sum over all in-channels in registers.
+template <int K, int B>
+INLINE void tile_forward(const Conv& a, const View& s, const float* x, int o, Vec (*y)[4]) {
+  for (int k = 0; k < B; k++)
+    for (int q = 0; q < 4; q++) y[k][q] = splat(a.bias ? a.bias[o + k] : 0);
+  const int64_t out = (int64_t)a.channels * K * K;
+  const float* weight = a.weight + o * out;
+  for (int c = 0; c < a.channels; c++, x += s.channel, weight += K * K)
+#pragma GCC unroll 4
+    for (int u = 0; u < K; u++)
+#pragma GCC unroll 8
+      for (int v = 0; v < K; v++) {
+        const float* p = x + u * s.row + v * s.column;
+        Vec p0 = load(p), p1 = load(p + s.column), p2 = load(p + s.row), p3 = load(p + s.row + s.column);
+#pragma GCC unroll 8
+        for (int k = 0; k < B; k++) {
+          Vec f = splat(weight[k * out + u * K + v]);
+          y[k][0] += f * p0;
+          y[k][1] += f * p1;
+          y[k][2] += f * p2;
+          y[k][3] += f * p3;
+        }
+      }
+}
+
+template <int K, bool POOL>
+void tiles_forward(const Conv& a, const ConvUnit& u, const View& s, int tile_columns, const float* x) {
+  auto channels = [&](auto block, const float* tile, const Place& to, int i, int j, int o) __attribute__((always_inline)) {
+    constexpr int B = decltype(block)::value;
+    Vec y[B][4];
+    tile_forward<K, B>(a, s, tile, o, y);
+    if (u.patches) {
+      for (int k = 0; k < B; k++) put_patches<POOL>(a, u, tile_columns, j, o + k, y[k]);
+    } else {
+#pragma GCC unroll 4
+      for (int k = 0; k < B; k++) put_images<POOL>(a, u.count, to, o + k, y[k]);
+    }
+  };
+  constexpr int B = MANY_REGISTERS ? 4 : 2;
+  for (int i = 0; i < s.rows; i++)
+    for (int j = 0; j < s.columns; j++) {
+      const float* tile = x + i * s.down + j * s.across;
+      const Place to = place_images<POOL>(a, u, i, j);
+      int o = 0;
+      for (; o + B <= a.out; o += B) channels(Count<B>(), tile, to, i, j, o);
+      if (B > 2 && o + 2 <= a.out) {
+        channels(Count<2>(), tile, to, i, j, o);
+        o += 2;
+      }
+      if (o < a.out) channels(Count<1>(), tile, to, i, j, o);
+    }
+}
+
+}  // namespace

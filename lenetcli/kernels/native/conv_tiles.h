@@ -1,0 +1,157 @@
+// How convolutions cut their work, and the two forms into which the input is packed; see conv.h.
+#pragma once
+
+#include "kernels.h"
+#include "vector.h"
+
+namespace {
+
+// Where a packed image has its tiles and pixels, in floats.
+struct View {
+  int rows, columns;           // of the grid of tile vectors
+  int64_t down, across;        // from one tile vector to the next
+  int64_t channel, row, column;  // from one pixel of a patch to the next
+};
+
+struct Geometry {
+  int tile_rows, tile_columns;  // of the whole output
+  int from, count;              // tile rows of this unit
+  int pixel_rows, pixel_columns;  // of the packed input under them
+  int vectors;                  // tile vectors of this unit
+  int side;                     // of a patch
+};
+
+INLINE int tiles(const Conv& a, int size) { return a.pooled ? size / 2 : (size + 1) / 2; }
+
+// From one row, from one channel to the next of the pool's winners (O, P/2, Q/2, N).
+INLINE int64_t winner_row(const Conv& a) { return (int64_t)(a.columns / 2) * a.batch; }
+INLINE int64_t winner_channel(const Conv& a) { return a.rows / 2 * winner_row(a); }
+
+INLINE Geometry geometry(const Conv& a, const ConvUnit& u) {
+  Geometry g;
+  g.tile_rows = tiles(a, a.rows);
+  g.tile_columns = tiles(a, a.columns);
+  g.from = u.from;
+  g.count = u.to - u.from;
+  g.side = a.kernel + 1;
+  g.pixel_rows = 2 * g.count + a.kernel - 1;
+  g.pixel_columns = 2 * g.tile_columns + a.kernel - 1;
+  int n = g.count * g.tile_columns;
+  g.vectors = u.patches ? (n + L - 1) / L : n;
+  return g;
+}
+
+INLINE View view(const Geometry& g, bool patches) {
+  if (patches) {
+    int64_t pixel = (int64_t)g.vectors * L;
+    return {1, g.vectors, 0, L, pixel * g.side * g.side, pixel * g.side, pixel};
+  }
+  int64_t row = (int64_t)g.pixel_columns * L;
+  return {g.count, g.tile_columns, 2 * row, 2 * L, row * g.pixel_rows, row, L};
+}
+
+// Images `first`.. of `x` with their border of zeros, one image a lane -> (C, pixel rows, pixel columns, L); with CHECK,
+// whether all pixels are finite.
+template <bool WHOLE, bool CHECK>
+bool pack_images(const Conv& a, const ConvUnit& u, const Geometry& g, float* out) {
+  const Image& x = a.x;
+  const int left = a.pad_w < g.pixel_columns ? a.pad_w : g.pixel_columns;
+  const int right = a.pad_w + a.width < g.pixel_columns ? a.pad_w + a.width : g.pixel_columns;
+  Vec nothing[2] = {};  // 0 times infinity is NaN
+  for (int c = 0; c < a.channels; c++)
+    for (int i = 0; i < g.pixel_rows; i++, out += (int64_t)g.pixel_columns * L) {
+      const int h = 2 * g.from + i - a.pad_h;
+      if (h < 0 || h >= a.height) {
+        memset(out, 0, sizeof(float) * L * g.pixel_columns);
+        continue;
+      }
+      memset(out, 0, sizeof(float) * L * left);
+      const float* p = x.data + u.first * x.n + c * x.c + h * x.h;
+      for (int j = left; j < right; j++, p += x.w) {
+        Vec v = WHOLE ? load(p) : load_some(p, x.n, u.count);
+        if (CHECK) nothing[j % 2] += v * splat(0);
+        store(out + (int64_t)j * L, v);
+      }
+      memset(out + (int64_t)right * L, 0, sizeof(float) * L * (g.pixel_columns - right));
+    }
+  return !CHECK || !any_nan(nothing[0] + nothing[1]);
+}
+
+// Whether the pixels are finite that lie beyond the last whole tile, which packing leaves out.
+bool margin_finite(const Conv& a, const ConvUnit& u, const Geometry& g) {
+  const Image& x = a.x;
+  const int right = g.pixel_columns > a.pad_w ? g.pixel_columns - a.pad_w : 0;
+  float nothing = 0;
+  for (int c = 0; c < a.channels; c++)
+    for (int h = 0; h < a.height; h++) {
+      const bool below = h + a.pad_h >= g.pixel_rows;
+      for (int w = below ? 0 : right; w < a.width; w++) {
+        const float* p = x.data + u.first * x.n + c * x.c + h * x.h + w * x.w;
+        for (int l = 0; l < u.count; l++) nothing += p[l * x.n] * 0;
+      }
+    }
+  return nothing == 0;
+}
+
+// The opposite, for all rows: (C, pixel rows, pixel columns, L) -> d_x; pixels that no tile saw get zero.
+void unpack_images(const Conv& a, const ConvUnit& u, int pixel_rows, int pixel_columns, const float* packed) {
+  const Image& x = a.d_x;
+  for (int c = 0; c < a.channels; c++)
+    for (int h = 0; h < a.height; h++)
+      for (int w = 0; w < a.width; w++) {
+        int i = h + a.pad_h, j = w + a.pad_w;
+        bool seen = i < pixel_rows && j < pixel_columns;
+        Vec v = seen ? load(packed + (((int64_t)c * pixel_rows + i) * pixel_columns + j) * L) : (Vec){};
+        float* to = x.data + u.first * x.n + c * x.c + h * x.h + w * x.w;
+        if (u.count == L && x.n == 1)
+          store(to, v);
+        else
+          store_some(to, x.n, u.count, v);
+      }
+}
+
+// One image with its border of zeros -> (C, pixel rows, pixel columns), one float a pixel; whether all are finite.
+bool pack_one(const Conv& a, const ConvUnit& u, const Geometry& g, float* out) {
+  const Image& x = a.x;
+  float nothing = 0;
+  for (int c = 0; c < a.channels; c++)
+    for (int i = 0; i < g.pixel_rows; i++) {
+      int h = 2 * g.from + i - a.pad_h;
+      const float* line = x.data + u.first * x.n + c * x.c + (h * x.h - a.pad_w * x.w);
+      for (int j = 0; j < g.pixel_columns; j++) {
+        bool inside = h >= 0 && h < a.height && j >= a.pad_w && j < a.width + a.pad_w;
+        *out = inside ? line[j * x.w] : 0;
+        nothing += *out++ * 0;
+      }
+    }
+  return nothing == 0;
+}
+
+// (C, pixel rows, pixel columns) -> (C, side, side, vectors, L): the patch of every tile, tiles side by side.
+void pack_patches(const Conv& a, const Geometry& g, const float* image, float* out) {
+  int used = g.count * g.tile_columns, padded = g.vectors * L;
+  for (int c = 0; c < a.channels; c++)
+    for (int r = 0; r < g.side; r++)
+      for (int t = 0; t < g.side; t++) {
+        for (int i = 0; i < g.count; i++) {
+          const float* line = image + ((int64_t)c * g.pixel_rows + 2 * i + r) * g.pixel_columns + t;
+          for (int j = 0; j < g.tile_columns; j++) *out++ = line[2 * j];
+        }
+        for (int k = used; k < padded; k++) *out++ = 0;
+      }
+}
+
+// The opposite: every patch's gradient is added to its place in the image, which begins at zero.
+void unpack_patches(const Conv& a, const Geometry& g, const float* patches, float* image) {
+  for (int c = 0; c < a.channels; c++)
+    for (int r = 0; r < g.side; r++)
+      for (int t = 0; t < g.side; t++) {
+        const float* from = patches + ((int64_t)c * g.side * g.side + r * g.side + t) * g.vectors * L;
+        for (int i = 0; i < g.count; i++) {
+          float* line = image + ((int64_t)c * g.pixel_rows + 2 * i + r) * g.pixel_columns + t;
+          for (int j = 0; j < g.tile_columns; j++) line[2 * j] += *from++;
+        }
+      }
+}
+
+}  // namespace
