@@ -83,6 +83,10 @@ class Op(Node):
             raise TypeError(f"{cls.__name__}: wanted a tensor, got {', '.join(type(o).__name__ for o in operands)}")
         out = cls.forward(node, *arrays, **parameters)
         result_class = first.result_class
+        if edges is None and type(out) is np.ndarray and not (cls.is_view or switches.anomaly or switches.observers):
+            result = object.__new__(result_class)  # the short way, as inference takes it
+            result.array = out
+            return result
         results: list[Any] = []
         for array in out if type(out) is tuple else (out,):
             variable = object.__new__(result_class)

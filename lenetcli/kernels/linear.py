@@ -19,11 +19,17 @@ def rows_product(a: Array, b: Array) -> Array:
     return np.matmul(a, b)
 
 
-def linear_relu(x: Array, weight: Array, bias: Array | None) -> Array:
-    """x (N, I), weight (O, I), bias (O,) -> max(x weight' + bias, 0), (N, O)."""
+def linear(x: Array, weight: Array, bias: Array | None) -> Array:
+    """x (N, I), weight (O, I), bias (O,) -> x weight' + bias, (N, O)."""
     y = product(x, weight.T)
     if bias is not None:
         y += bias
+    return y
+
+
+def linear_relu(x: Array, weight: Array, bias: Array | None) -> Array:
+    """max(linear(x, weight, bias), 0)"""
+    y = linear(x, weight, bias)
     return np.maximum(y, 0, out=y)
 
 

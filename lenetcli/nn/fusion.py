@@ -2,6 +2,8 @@
 
     Conv2d, ReLU, MaxPool2d(2) -> ConvReluPoolBackward          Linear, ReLU -> LinearReluBackward
 
+and, where nothing is recorded, a Linear layer without the node that transposes its weight.
+
 Layers are called one by one as soon as somebody may look between them (hooks, anomaly mode, observers, `fusion(False)`,
 which inspection uses), where a layer is a subclass or has another `forward`, where arguments are none that the native
 kernels were made for, and where something does not fit, so that the layer itself raises its error.
@@ -72,6 +74,14 @@ class LinearRelu(Op):
         return kernels.linear_relu_backward(grad, x, weight, y, ctx.needs_input_grad[0])
 
 
+class Unrecorded(Op):
+    """linear(x, weight, bias) in inference, where nobody will ask for the graph."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Array, weight: Array, bias: Array | None) -> Array:
+        return kernels.linear(x, weight, bias)
+
+
 def allowed() -> bool:
     """Whether runs of layers may become one op now."""
     return switches.fusion and not switches.anomaly and not switches.observers and kernels.twin == "native"
@@ -132,11 +142,10 @@ def _conv_relu_pool(modules: Sequence[Module], at: int, input: Tensor) -> Found 
     return _inside(conv, ConvReluPool.apply, input, weight, bias, padding=padding), 3
 
 
-def _linear_relu(modules: Sequence[Module], at: int, input: Tensor) -> Found | None:
-    if len(modules) < at + 2:
-        return None
-    linear, relu = modules[at : at + 2]
-    if not (_plain(linear, Linear) and _plain(relu, ReLU)):
+def _linear(modules: Sequence[Module], at: int, input: Tensor) -> Found | None:
+    linear = modules[at]
+    relu = len(modules) > at + 1 and _plain(modules[at + 1], ReLU)
+    if not _plain(linear, Linear) or not (relu or not switches.grad):
         return None
     parameters = linear.__dict__["_parameters"]
     weight, bias = parameters["weight"], parameters["bias"]
@@ -147,12 +156,14 @@ def _linear_relu(modules: Sequence[Module], at: int, input: Tensor) -> Found | N
         return None
     if bias is not None and (bias.array.shape != weight.array.shape[:1] or bias.array.dtype is not FLOAT):
         return None
+    if not relu:
+        return Unrecorded.apply(input, weight, bias), 1
     return _inside(linear, LinearRelu.apply, input, weight, bias), 2
 
 
 def _inside(module: Module, apply: Callable[..., Tensor], *operands: Any, **parameters: Any) -> Tensor:
     """Applies an op as the module's own, so that its node knows where it comes from."""
-    if not module_scopes:
+    if not module_scopes or not switches.grad:
         return apply(*operands, **parameters)
     module_scopes.append((module_scopes[0][0], module))
     try:
@@ -163,5 +174,5 @@ def _inside(module: Module, apply: Callable[..., Tensor], *operands: Any, **para
 
 _STARTS: dict[type[Module], Callable[[Sequence[Module], int, Tensor], Found | None]] = {
     Conv2d: _conv_relu_pool,
-    Linear: _linear_relu,
+    Linear: _linear,
 }

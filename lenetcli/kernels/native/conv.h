@@ -96,8 +96,7 @@ void conv_forward(const Conv& a, const ConvUnit& u, float* scratch) {
   Scratch at = conv_layout(a, u, false);
   pack_input<false>(a, u, g, at, scratch);
   const float* x = scratch + at.x;
-  LENET_FOR_KERNEL(a.kernel, a.pooled ? tiles_forward<k, true>(a, u, s, g.tile_columns, x)
-                                      : tiles_forward<k, false>(a, u, s, g.tile_columns, x));
+  LENET_FOR_KERNEL(a.kernel, a.pooled ? tiles_forward<k, true>(a, u, s, g, x) : tiles_forward<k, false>(a, u, s, g, x));
 }
 
 bool conv_backward(const Conv& a, const ConvUnit& u, float* scratch, float* d_weight, float* d_bias) {

@@ -32,13 +32,14 @@ INLINE void tile_gradient(const Conv& a, int count, const float* from, const uin
   }
 }
 
-// The same of L neighbouring tiles of one image, from number `first` on.
+// The same of neighbouring tiles of one image, vector `v`.
 INLINE void patches_gradient(const Conv& a, const ConvUnit& u, const Geometry& g, const float* from, const uint8_t* won,
-                             int first, float* out) {
+                             int v, float* out) {
   const Image& y = a.y;
+  const Lanes at(u, g, v);
   for (int q = 0; q < 4; q++) store(out + q * L, (Vec){});
-  for (int l = 0; l < L && first + l < g.count * g.tile_columns; l++) {
-    const int i = u.from + (first + l) / g.tile_columns, j = (first + l) % g.tile_columns;
+  for (int l = 0; l < at.count; l++) {
+    const int i = at.row[l], j = at.column[l];
     if (a.pooled) {
       const int q = won[i * winner_row(a) + (int64_t)j * a.batch];
       if (q < 4) out[q * L + l] = from[i * y.h + j * y.w];
@@ -64,7 +65,7 @@ void pack_gradient(const Conv& a, const ConvUnit& u, const Geometry& g, float* o
     };
     if (u.patches)
       for (int v = 0; v < g.vectors; v++) {
-        patches_gradient(a, u, g, from, won, v * L, out);
+        patches_gradient(a, u, g, from, won, v, out);
         add();
       }
     else

@@ -74,28 +74,27 @@ INLINE void put_images(const Conv& a, int count, const Place& to, int o, const V
   }
 }
 
-// The vector holds tiles v L to v L + L - 1 of one image.
+// The vector holds neighbouring tiles of one image.
 template <bool POOL>
-INLINE void put_patches(const Conv& a, const ConvUnit& u, int tile_columns, int v, int o, const Vec* y) {
+INLINE void put_patches(const Conv& a, const ConvUnit& u, const Lanes& at, int o, const Vec* y) {
   float* to = a.y.data + o * a.y.c + u.first * a.y.n;
-  const int k = v * L, left = (u.to - u.from) * tile_columns - k, end = left < L ? left : L;
+  float value[L];
   if (POOL) {
     Best b = best_of(y);
-    float value[L];
     store(value, b.value);
+    int32_t winner[L];
+    memcpy(winner, &b.winner, sizeof winner);
     uint8_t* w = a.winner + o * winner_channel(a) + u.first;
-    for (int l = 0; l < end; l++) {
-      int i = u.from + (k + l) / tile_columns, j = (k + l) % tile_columns;
-      to[i * a.y.h + j * a.y.w] = value[l];
-      w[i * winner_row(a) + (int64_t)j * a.batch] = b.winner[l];
+    for (int l = 0; l < at.count; l++) {
+      to[at.row[l] * a.y.h + at.column[l] * a.y.w] = value[l];
+      w[at.row[l] * winner_row(a) + (int64_t)at.column[l] * a.batch] = winner[l];
     }
     return;
   }
   for (int q = 0; q < 4; q++) {
-    float value[L];
     store(value, a.relu ? positive(y[q]) : y[q]);
-    for (int l = 0; l < end; l++) {
-      int row = 2 * (u.from + (k + l) / tile_columns) + q / 2, column = 2 * ((k + l) % tile_columns) + q % 2;
+    for (int l = 0; l < at.count; l++) {
+      const int row = 2 * at.row[l] + q / 2, column = 2 * at.column[l] + q % 2;
       if (row < a.rows && column < a.columns) to[row * a.y.h + column * a.y.w] = value[l];
     }
   }
@@ -127,30 +126,34 @@ INLINE void tile_forward(const Conv& a, const View& s, const float* x, int o, Ve
 }
 
 template <int K, bool POOL>
-void tiles_forward(const Conv& a, const ConvUnit& u, const View& s, int tile_columns, const float* x) {
-  auto channels = [&](auto block, const float* tile, const Place& to, int i, int j, int o) __attribute__((always_inline)) {
-    constexpr int B = decltype(block)::value;
-    Vec y[B][4];
-    tile_forward<K, B>(a, s, tile, o, y);
-    if (u.patches) {
-      for (int k = 0; k < B; k++) put_patches<POOL>(a, u, tile_columns, j, o + k, y[k]);
-    } else {
-#pragma GCC unroll 4
-      for (int k = 0; k < B; k++) put_images<POOL>(a, u.count, to, o + k, y[k]);
-    }
-  };
+void tiles_forward(const Conv& a, const ConvUnit& u, const View& s, const Geometry& g, const float* x) {
   constexpr int B = MANY_REGISTERS ? 4 : 2;
+  auto out_channels = [&](const float* tile, auto put) __attribute__((always_inline)) {
+    auto some = [&](auto block, int o) __attribute__((always_inline)) {
+      constexpr int count = decltype(block)::value;
+      Vec y[count][4];
+      tile_forward<K, count>(a, s, tile, o, y);
+#pragma GCC unroll 4
+      for (int k = 0; k < count; k++) put(o + k, y[k]);
+    };
+    int o = 0;
+    for (; o + B <= a.out; o += B) some(Count<B>(), o);
+    if (B > 2 && o + 2 <= a.out) {
+      some(Count<2>(), o);
+      o += 2;
+    }
+    if (o < a.out) some(Count<1>(), o);
+  };
   for (int i = 0; i < s.rows; i++)
     for (int j = 0; j < s.columns; j++) {
       const float* tile = x + i * s.down + j * s.across;
-      const Place to = place_images<POOL>(a, u, i, j);
-      int o = 0;
-      for (; o + B <= a.out; o += B) channels(Count<B>(), tile, to, i, j, o);
-      if (B > 2 && o + 2 <= a.out) {
-        channels(Count<2>(), tile, to, i, j, o);
-        o += 2;
+      if (u.patches) {
+        const Lanes at(u, g, j);
+        out_channels(tile, [&](int o, const Vec* y) { put_patches<POOL>(a, u, at, o, y); });
+      } else {
+        const Place to = place_images<POOL>(a, u, i, j);
+        out_channels(tile, [&](int o, const Vec* y) __attribute__((always_inline)) { put_images<POOL>(a, u.count, to, o, y); });
       }
-      if (o < a.out) channels(Count<1>(), tile, to, i, j, o);
     }
 }
 

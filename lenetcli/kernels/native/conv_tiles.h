@@ -50,6 +50,21 @@ INLINE View view(const Geometry& g, bool patches) {
   return {g.count, g.tile_columns, 2 * row, 2 * L, row * g.pixel_rows, row, L};
 }
 
+// Which tiles of one image lie in the lanes of vector `v`.
+struct Lanes {
+  int count, row[L], column[L];
+
+  INLINE Lanes(const ConvUnit& u, const Geometry& g, int v) {
+    const int left = g.count * g.tile_columns - v * L;
+    count = left < L ? left : L;
+    int i = u.from + v * L / g.tile_columns, j = v * L % g.tile_columns;
+    for (int l = 0; l < count; l++) {
+      row[l] = i, column[l] = j;
+      if (++j == g.tile_columns) j = 0, i++;
+    }
+  }
+};
+
 // Images `first`.. of `x` with their border of zeros, one image a lane -> (C, pixel rows, pixel columns, L); with CHECK,
 // whether all pixels are finite.
 template <bool WHOLE, bool CHECK>

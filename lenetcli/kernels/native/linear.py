@@ -8,7 +8,7 @@ from lenetcli.kernels import linear as reference
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.native import _native
 
-__all__ = ["linear_relu", "linear_relu_backward", "product", "rows_product"]
+__all__ = ["linear", "linear_relu", "linear_relu_backward", "product", "rows_product"]
 
 FLOAT = np.dtype(np.float32)
 SMALL = 512  # multiply-adds below which NumPy's call costs less
@@ -42,12 +42,23 @@ def _pays(a: Array, b: Array) -> bool:
     return n * k * m >= SMALL and _takes(a, b)
 
 
+def linear(x: Array, weight: Array, bias: Array | None) -> Array:
+    """As lenetcli.kernels.linear.linear; the result is batch-last."""
+    if not x.size or not _takes(x, weight):
+        return reference.linear(x, weight, bias)
+    return _linear(x, weight, bias, False)
+
+
 def linear_relu(x: Array, weight: Array, bias: Array | None) -> Array:
     """As lenetcli.kernels.linear.linear_relu; the result is batch-last."""
     if not x.size or not _takes(x, weight):
         return reference.linear_relu(x, weight, bias)
+    return _linear(x, weight, bias, True)
+
+
+def _linear(x: Array, weight: Array, bias: Array | None, relu: bool) -> Array:
     y = np.empty((len(weight), len(x)), FLOAT).T
-    _native.linear(x, weight, None if bias is None else np.ascontiguousarray(bias), True, y)
+    _native.linear(x, weight, None if bias is None else np.ascontiguousarray(bias), relu, y)
     return y
 
 
