@@ -2,7 +2,8 @@
 
     Conv2d, ReLU, MaxPool2d(2) -> ConvReluPoolBackward          Linear, ReLU -> LinearReluBackward
 
-and, where nothing is recorded, a Linear layer without the node that transposes its weight.
+and, where nothing is recorded, a Linear layer without the node that transposes its weight. Flatten takes a short way to
+the op it is anyway.
 
 Layers are called one by one as soon as somebody may look between them (hooks, anomaly mode, observers, `fusion(False)`,
 which inspection uses), where a layer is a subclass or has another `forward`, where arguments are none that the native
@@ -25,9 +26,11 @@ from lenetcli.kernels.layout import Array
 from lenetcli.kernels.window import Pair
 from lenetcli.nn.activation import ReLU
 from lenetcli.nn.conv import Conv2d
+from lenetcli.nn.flatten import Flatten
 from lenetcli.nn.linear import Linear
 from lenetcli.nn.module import Module
 from lenetcli.nn.pooling import MaxPool2d
+from lenetcli.ops.shape import View
 
 FLOAT = np.dtype(np.float32)
 LARGEST = 7  # kernel size
@@ -161,6 +164,17 @@ def _linear(modules: Sequence[Module], at: int, input: Tensor) -> Found | None:
     return _inside(linear, LinearRelu.apply, input, weight, bias), 2
 
 
+def _flatten(modules: Sequence[Module], at: int, input: Tensor) -> Found | None:
+    """The op that Flatten() comes to, without the questions on the way."""
+    flatten, x = modules[at], input.array
+    own = flatten.__dict__
+    if not _plain(flatten, Flatten) or own["start_dim"] != 1 or own["end_dim"] != -1:
+        return None
+    if x.ndim < 3 or not x.size or input.base is not None:
+        return None
+    return _inside(flatten, View.apply, input, shape=(len(x), x.size // len(x))), 1
+
+
 def _inside(module: Module, apply: Callable[..., Tensor], *operands: Any, **parameters: Any) -> Tensor:
     """Applies an op as the module's own, so that its node knows where it comes from."""
     if not module_scopes or not switches.grad:
@@ -174,5 +188,6 @@ def _inside(module: Module, apply: Callable[..., Tensor], *operands: Any, **para
 
 _STARTS: dict[type[Module], Callable[[Sequence[Module], int, Tensor], Found | None]] = {
     Conv2d: _conv_relu_pool,
+    Flatten: _flatten,
     Linear: _linear,
 }

@@ -66,7 +66,7 @@ struct Scratch {
 INLINE Scratch conv_layout(const Conv& a, const ConvUnit& u, bool backward) {
   Geometry g = geometry(a, u);
   View s = view(g, u.patches);
-  size_t packed = (size_t)a.channels * s.channel, image = (size_t)a.channels * g.pixel_rows * g.pixel_columns;
+  size_t packed = (size_t)a.channels * s.channel, image = (size_t)a.channels * g.pixel_rows * (g.pixel_columns + 1);
   auto round = [](size_t n) { return (n + 15) / 16 * 16; };
   Scratch at;
   at.x = 0;
@@ -118,16 +118,9 @@ bool conv_backward(const Conv& a, const ConvUnit& u, float* scratch, float* d_we
     unpack_images(a, u, g.pixel_rows, g.pixel_columns, d_x);
     return true;
   }
-  memset(d_image, 0, sizeof(float) * a.channels * g.pixel_rows * g.pixel_columns);
+  memset(d_image, 0, sizeof(float) * (at.end - at.d_image));
   unpack_patches(a, g, d_x, d_image);
-  for (int c = 0; c < a.channels; c++)
-    for (int h = 0; h < a.height; h++)
-      for (int w = 0; w < a.width; w++) {
-        int i = h + a.pad_h, j = w + a.pad_w;
-        bool seen = i < g.pixel_rows && j < g.pixel_columns;
-        a.d_x.data[u.first * a.d_x.n + c * a.d_x.c + h * a.d_x.h + w * a.d_x.w] =
-            seen ? d_image[((int64_t)c * g.pixel_rows + i) * g.pixel_columns + j] : 0;
-      }
+  unpack_one(a, u, g, d_image);
   return true;
 }
 

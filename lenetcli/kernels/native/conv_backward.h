@@ -37,6 +37,15 @@ INLINE void patches_gradient(const Conv& a, const ConvUnit& u, const Geometry& g
                              int v, float* out) {
   const Image& y = a.y;
   const Lanes at(u, g, v);
+  if (a.pooled && a.batch == 1 && y.h == g.tile_columns * y.w) {  // one image in one block
+    const Vec grad = load_some(from + at.first * y.w, y.w, at.count);
+    int32_t tap[L];
+    for (int l = 0; l < L; l++) tap[l] = l < at.count ? won[at.first + l] : 4;
+    Mask m;
+    memcpy(&m, tap, sizeof m);
+    for (int q = 0; q < 4; q++) store(out + q * L, choose(m == splat_int(q), grad, (Vec){}));
+    return;
+  }
   for (int q = 0; q < 4; q++) store(out + q * L, (Vec){});
   for (int l = 0; l < at.count; l++) {
     const int i = at.row[l], j = at.column[l];

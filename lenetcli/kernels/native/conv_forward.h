@@ -82,12 +82,18 @@ INLINE void put_patches(const Conv& a, const ConvUnit& u, const Lanes& at, int o
   if (POOL) {
     Best b = best_of(y);
     store(value, b.value);
-    int32_t winner[L];
-    memcpy(winner, &b.winner, sizeof winner);
-    uint8_t* w = a.winner + o * winner_channel(a) + u.first;
+    uint8_t winner[L];
+    store_bytes(winner, b.winner);
+    to += at.first * a.y.w;  // rows follow each other without a gap
+    uint8_t* w = a.winner + o * winner_channel(a) + u.first + at.first * a.batch;
+    if (a.batch == 1 && at.count == L) {
+      memcpy(to, value, sizeof value);
+      memcpy(w, winner, sizeof winner);
+      return;
+    }
     for (int l = 0; l < at.count; l++) {
-      to[at.row[l] * a.y.h + at.column[l] * a.y.w] = value[l];
-      w[at.row[l] * winner_row(a) + (int64_t)at.column[l] * a.batch] = winner[l];
+      to[l * a.y.w] = value[l];
+      w[(int64_t)l * a.batch] = winner[l];
     }
     return;
   }

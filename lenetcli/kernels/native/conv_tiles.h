@@ -52,9 +52,11 @@ INLINE View view(const Geometry& g, bool patches) {
 
 // Which tiles of one image lie in the lanes of vector `v`.
 struct Lanes {
+  int64_t first;  // tile of all tiles
   int count, row[L], column[L];
 
   INLINE Lanes(const ConvUnit& u, const Geometry& g, int v) {
+    first = (int64_t)u.from * g.tile_columns + v * L;
     const int left = g.count * g.tile_columns - v * L;
     count = left < L ? left : L;
     int i = u.from + v * L / g.tile_columns, j = v * L % g.tile_columns;
@@ -125,48 +127,70 @@ void unpack_images(const Conv& a, const ConvUnit& u, int pixel_rows, int pixel_c
       }
 }
 
-// One image with its border of zeros -> (C, pixel rows, pixel columns), one float a pixel; whether all are finite.
+// One image with its border of zeros -> (C, pixel rows, 2, half a row): even columns, then odd ones, so that pixels of
+// neighbouring tiles are neighbours; whether all are finite.
 bool pack_one(const Conv& a, const ConvUnit& u, const Geometry& g, float* out) {
   const Image& x = a.x;
+  const int half = (g.pixel_columns + 1) / 2;
+  const int right = a.pad_w + a.width < g.pixel_columns ? a.pad_w + a.width : g.pixel_columns;
+  memset(out, 0, sizeof(float) * a.channels * g.pixel_rows * 2 * half);
   float nothing = 0;
   for (int c = 0; c < a.channels; c++)
-    for (int i = 0; i < g.pixel_rows; i++) {
-      int h = 2 * g.from + i - a.pad_h;
+    for (int i = 0; i < g.pixel_rows; i++, out += 2 * half) {
+      const int h = 2 * g.from + i - a.pad_h;
+      if (h < 0 || h >= a.height) continue;
       const float* line = x.data + u.first * x.n + c * x.c + (h * x.h - a.pad_w * x.w);
-      for (int j = 0; j < g.pixel_columns; j++) {
-        bool inside = h >= 0 && h < a.height && j >= a.pad_w && j < a.width + a.pad_w;
-        *out = inside ? line[j * x.w] : 0;
-        nothing += *out++ * 0;
-      }
+      for (int odd = 0; odd < 2; odd++)
+        for (int j = a.pad_w + (a.pad_w + odd) % 2; j < right; j += 2) {
+          out[odd * half + j / 2] = line[j * x.w];
+          nothing += line[j * x.w] * 0;
+        }
     }
   return nothing == 0;
 }
 
-// (C, pixel rows, pixel columns) -> (C, side, side, vectors, L): the patch of every tile, tiles side by side.
+// That form -> (C, side, side, vectors, L): the patch of every tile, tiles side by side.
 void pack_patches(const Conv& a, const Geometry& g, const float* image, float* out) {
-  int used = g.count * g.tile_columns, padded = g.vectors * L;
+  const int half = (g.pixel_columns + 1) / 2, padding = g.vectors * L - g.count * g.tile_columns;
   for (int c = 0; c < a.channels; c++)
     for (int r = 0; r < g.side; r++)
       for (int t = 0; t < g.side; t++) {
-        for (int i = 0; i < g.count; i++) {
-          const float* line = image + ((int64_t)c * g.pixel_rows + 2 * i + r) * g.pixel_columns + t;
-          for (int j = 0; j < g.tile_columns; j++) *out++ = line[2 * j];
+        for (int i = 0; i < g.count; i++, out += g.tile_columns) {
+          const float* line = image + (((int64_t)c * g.pixel_rows + 2 * i + r) * 2 + t % 2) * half + t / 2;
+          for (int j = 0; j < g.tile_columns; j++) out[j] = line[j];
         }
-        for (int k = used; k < padded; k++) *out++ = 0;
+        for (int k = 0; k < padding; k++) *out++ = 0;
       }
 }
 
 // The opposite: every patch's gradient is added to its place in the image, which begins at zero.
 void unpack_patches(const Conv& a, const Geometry& g, const float* patches, float* image) {
+  const int half = (g.pixel_columns + 1) / 2;
   for (int c = 0; c < a.channels; c++)
     for (int r = 0; r < g.side; r++)
       for (int t = 0; t < g.side; t++) {
         const float* from = patches + ((int64_t)c * g.side * g.side + r * g.side + t) * g.vectors * L;
-        for (int i = 0; i < g.count; i++) {
-          float* line = image + ((int64_t)c * g.pixel_rows + 2 * i + r) * g.pixel_columns + t;
-          for (int j = 0; j < g.tile_columns; j++) line[2 * j] += *from++;
+        for (int i = 0; i < g.count; i++, from += g.tile_columns) {
+          float* line = image + (((int64_t)c * g.pixel_rows + 2 * i + r) * 2 + t % 2) * half + t / 2;
+          for (int j = 0; j < g.tile_columns; j++) line[j] += from[j];
         }
       }
+}
+
+// And back to d_x; pixels that no tile saw get zero.
+void unpack_one(const Conv& a, const ConvUnit& u, const Geometry& g, const float* image) {
+  const Image& x = a.d_x;
+  const int half = (g.pixel_columns + 1) / 2;
+  for (int c = 0; c < a.channels; c++)
+    for (int h = 0; h < a.height; h++) {
+      const int i = h + a.pad_h;
+      const float* line = image + ((int64_t)c * g.pixel_rows + i) * 2 * half;
+      float* to = x.data + u.first * x.n + c * x.c + h * x.h;
+      for (int w = 0; w < a.width; w++) {
+        const int j = w + a.pad_w;
+        to[w * x.w] = i < g.pixel_rows && j < g.pixel_columns ? line[j % 2 * half + j / 2] : 0;
+      }
+    }
 }
 
 }  // namespace
