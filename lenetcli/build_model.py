@@ -6,6 +6,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import manual_seed
 from lenetcli.config import Component, Config, dotted
 from lenetcli.config.derive import Argument
-from lenetcli.config.own import is_own
+from lenetcli.config.own import function, is_own
 from lenetcli.config.sizes import MOST_IN_SAMPLE, too_large
 from lenetcli.creation import tensor
 from lenetcli.errors import ConfigError, LenetError
@@ -188,7 +189,7 @@ def filled(config: Config, shapes: Shapes) -> Config:
 
 
 def made(config: Config, spec: Component, *first: Any, **more: Any) -> Any:
-    """The component's object; tensors are made of the numbers that a config gives for them, records of the mappings.
+    """The component's object; what a config cannot hold is made of what it has: tensors of numbers, functions of names.
 
     Raises:
         ConfigError: the constructor refuses its arguments.
@@ -197,6 +198,10 @@ def made(config: Config, spec: Component, *first: Any, **more: Any) -> Any:
     for argument in spec.known:
         if argument.is_tensor and args.get(argument.name) is not None:
             args[argument.name] = tensor(args[argument.name])
+        if argument.is_function and args.get(argument.name):
+            names = args[argument.name]
+            functions = [function(name, Path()) for name in (names if isinstance(names, list) else [names])]
+            args[argument.name] = functions if isinstance(names, list) else functions[0]
         if argument.record is not None and isinstance(args.get(argument.name), BaseModel):
             args[argument.name] = _record(config, spec, argument)
     try:

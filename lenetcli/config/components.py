@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -95,9 +96,25 @@ class ComponentReader:
             noun = f"argument of {cls.__name__}"
             self.problems += explained(details_of(error), node, path, fields, noun, cls.__name__, type_node.span)
         label = self._label(node, path) if "name" in extra else None
+        if len(self.problems) == before:
+            self._find_functions(known, args, node, path)
         if len(self.problems) > before:
             return None
         return Component(name, args, label, layers, cls, path, role)
+
+    def _find_functions(self, known: Sequence[Argument], args: dict[str, Any], node: Node, path: KeyPath) -> None:
+        """Sees to it that functions which arguments name are there; their names become independent of the place."""
+        assert node.mapping is not None
+        for name in (argument.name for argument in known if argument.is_function and args.get(argument.name)):
+            names = args[name] if isinstance(args[name], list) else [args[name]]
+            try:
+                for one in names:
+                    own.function(one, self.directory)
+            except own.NoSuchClass as error:
+                self.problems.append(Problem(node.mapping[name].span, (*path, name), str(error), error.hints))
+                return
+            places = [own.absolute(one, self.directory) for one in names]
+            args[name] = places if isinstance(args[name], list) else places[0]
 
     def read_list(self, node: Node, path: KeyPath, role: Role) -> tuple[Component, ...]:
         """The components of a list; their names must differ."""

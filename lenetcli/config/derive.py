@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AnySet
 from dataclasses import dataclass
 from functools import cache
@@ -50,6 +50,7 @@ class Argument:
         inferred: build takes it from the layer before when the config does not give it.
         nested: it holds components of the same section (`SequentialLR.schedulers`).
         is_tensor: the constructor wants a tensor, the config gives lists of numbers.
+        is_function: the constructor wants a function, the config names one of the user's: my_rates.py:halving.
         record: the constructor wants a dataclass, the config gives a mapping of its fields.
     """
 
@@ -61,6 +62,7 @@ class Argument:
     inferred: bool
     nested: bool
     is_tensor: bool
+    is_function: bool
     record: type | None = None
 
     @property
@@ -82,7 +84,7 @@ def arguments(cls: Any, base: Any) -> tuple[Argument, ...]:
         base: the base of its section's classes; an argument of that type is a nested component.
 
     Raises:
-        NotFromConfig: a required argument is a function, or annotations cannot be read.
+        NotFromConfig: YAML cannot give a required argument, or annotations cannot be read.
     """
     try:
         parameters = list(inspect.signature(cls.__init__).parameters.values())
@@ -114,6 +116,7 @@ def arguments(cls: Any, base: Any) -> tuple[Argument, ...]:
                 name in inferred,
                 any(isinstance(leaf, type) and issubclass(leaf, base) for leaf in leaves),
                 any(getattr(leaf, "__name__", "") == "Tensor" for leaf in leaves),
+                Callable in leaves,
                 next((leaf for leaf in leaves if isinstance(leaf, type) and dataclasses.is_dataclass(leaf)), None),
             )
         )
@@ -165,6 +168,8 @@ def _expressed(annotation: Any, base: type) -> Any:
         members = [_expressed(member, base) for member in inner]
         usable = [member for member in members if member is not _NO_TYPE]
         return Union[tuple(usable)] if set(usable) - {None} else _NO_TYPE  # noqa: UP007 - built at run time
+    if (origin or annotation) is Callable:
+        return String  # components.py sees to what it names
     if (origin or annotation) is tuple:
         if not inner or inner[-1] is Ellipsis:
             return _list_of(inner[0] if inner else Any, base)
@@ -207,6 +212,9 @@ def _list_of(item: Any, base: type) -> Any:
 
 
 def _leaves(annotation: Any) -> Iterator[Any]:
+    if get_origin(annotation) is Callable:
+        yield Callable
+        return
     inner = get_args(annotation) if get_origin(annotation) is not Literal else ()
     if not inner:
         yield annotation

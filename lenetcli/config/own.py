@@ -9,10 +9,12 @@ import importlib.util
 import re
 import sys
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from lenetcli.config.explain import did_you_mean, quoted
 from lenetcli.errors import ConfigError
@@ -48,17 +50,8 @@ def load(name: str, directory: Path) -> type:
     Raises:
         NoSuchClass: no such file or class, the file raises, or the name is no class.
     """
-    file, _, class_name = name.rpartition(":")
-    path = directory / file
-    try:
-        state = path.stat()
-    except (OSError, ValueError) as error:
-        beside = [p.name for p in sorted(path.parent.glob("*.py"))[:1000]] if path.parent.is_dir() else []
-        reason = "no such file" if isinstance(error, (FileNotFoundError, NotADirectoryError)) else str(error)
-        raise NoSuchClass(f"{quoted(str(path), 200)}: {reason}", *did_you_mean(path.name, beside)) from None
-    if not path.is_file():
-        raise NoSuchClass(f"{path}: not a file")
-    module = _import(path.resolve(), state.st_mtime_ns, state.st_size)
+    class_name = name.rpartition(":")[2]
+    path, module = _module(name, directory)
     found = getattr(module, class_name, None)
     if isinstance(found, type):
         return found
@@ -68,6 +61,36 @@ def load(name: str, directory: Path) -> type:
     classes = [value.__name__ for value in own_classes if isinstance(value, type)]
     near = did_you_mean(class_name, classes) or ((f"its classes: {', '.join(classes[:20])}",) if classes else ())
     raise NoSuchClass(f"{path} has no class {quoted(class_name)}", *near)
+
+
+def function(name: str, directory: Path) -> Callable[..., Any]:
+    """The function that `file.py:name` names.
+
+    Raises:
+        NoSuchClass: no such file or function, the file raises, or the name is no function.
+    """
+    if not is_own(name):
+        raise NoSuchClass(f"wanted a function of your own, got {quoted(name)}", "it is written my_rates.py:halving")
+    path, module = _module(name, directory)
+    found = getattr(module, name.rpartition(":")[2], None)
+    if not callable(found):
+        raise NoSuchClass(f"{path} has no function {quoted(name.rpartition(':')[2])}")
+    return found
+
+
+def _module(name: str, directory: Path) -> tuple[Path, ModuleType]:
+    """The file that `file.py:name` names, and what it defines."""
+    file = name.rpartition(":")[0]
+    path = directory / file
+    try:
+        state = path.stat()
+    except (OSError, ValueError) as error:
+        beside = [p.name for p in sorted(path.parent.glob("*.py"))[:1000]] if path.parent.is_dir() else []
+        reason = "no such file" if isinstance(error, (FileNotFoundError, NotADirectoryError)) else str(error)
+        raise NoSuchClass(f"{quoted(str(path), 200)}: {reason}", *did_you_mean(path.name, beside)) from None
+    if not path.is_file():
+        raise NoSuchClass(f"{path}: not a file")
+    return path, _import(path.resolve(), state.st_mtime_ns, state.st_size)
 
 
 @lru_cache(maxsize=64)

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from lenetcli import config as configuration
-from lenetcli.build import build_model, resolved
+from lenetcli.build import build_model, build_optimizer, resolved
 from lenetcli.config import InvalidConfig
 from lenetcli.config.catalogue import ROLES
 from lenetcli.config.derive import arguments, schema_of
@@ -112,6 +112,28 @@ def test_a_class_of_the_users_own_is_found_beside_the_config(good: Path) -> None
     good.write_text(GOOD.replace("type: ReLU", "type: my_nets.py:Twice, factor: x"))
     with pytest.raises(InvalidConfig, match="wanted a number"):
         configuration.load(good)
+
+
+def test_a_scheduler_may_use_a_function_of_the_users_own(good: Path) -> None:
+    (good.parent / "my_rates.py").write_text("def halving(epoch):\n    return 0.5**epoch\n")
+    changes = ["scheduler={type: LambdaLR, lr_lambda: my_rates.py:halving}"]
+    config = configuration.load(good, changes)
+    model, _ = build_model(config)
+    optimizer, scheduler = build_optimizer(config, model)
+    for _ in range(2):
+        optimizer.step()
+        scheduler.step()
+    assert scheduler.get_last_lr() == [0.025]
+    again = good.parent / "sub" / "again.yaml"
+    again.parent.mkdir()
+    again.write_text(configuration.dump(config))
+    loaded = configuration.load(again).scheduler
+    assert config.scheduler is not None
+    assert loaded is not None
+    assert loaded.args["lr_lambda"] == config.scheduler.args["lr_lambda"]
+    for wrong, message in (("my_rates.py:doubling", "has no function"), ("halving", "my_rates.py:halving")):
+        with pytest.raises(InvalidConfig, match=message):
+            configuration.load(good, [f"scheduler={{type: LambdaLR, lr_lambda: {wrong}}}"])
 
 
 def test_a_users_file_that_raises_is_one_clear_message(good: Path) -> None:
