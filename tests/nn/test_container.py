@@ -157,7 +157,7 @@ def test_an_index_gives_the_module_and_the_order_of_calls() -> None:
     net = three(nn)
     assert net[-1] is net[2] is list(net)[2]
     x = lenet.tensor(normal(4, 2))
-    assert bool((net(x) == net[2](net[1](net[0](x)))).all())
+    assert lenet.allclose(net(x), net[2](net[1](net[0](x))))
     assert "0" not in dir(net)
 
 
