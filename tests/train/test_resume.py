@@ -26,6 +26,8 @@ def die() -> None:
 
 SCHEDULERS = {
     "none": "null",
+    "LambdaLR": "{type: LambdaLR, lr_lambda: my_rates.py:halving}",
+    "MultiplicativeLR": "{type: MultiplicativeLR, lr_lambda: my_rates.py:falling}",
     "StepLR": "{type: StepLR, step_size: 2, gamma: 0.5}",
     "MultiStepLR": "{type: MultiStepLR, milestones: [1, 2, 2]}",
     "ConstantLR": "{type: ConstantLR, factor: 0.5, total_iters: 2}",
@@ -46,7 +48,11 @@ SCHEDULERS = {
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_config(tmp_path_factory.mktemp("config"))
+    place = tmp_path_factory.mktemp("config")
+    (place / "my_rates.py").write_text(
+        "def halving(epoch):\n    return 0.5**epoch\n\n\ndef falling(epoch):\n    return 0.9\n"
+    )
+    return write_config(place)
 
 
 def check(config: Path, place: Path, *changes: str, stops: tuple[int, ...] = (6, 9)) -> None:
