@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,12 @@ def _file_uses_torch(path: Path) -> bool:
         for node in tree.body
         if not (isinstance(node, ast.FunctionDef) and node.name.startswith("test"))
     )
+
+
+def pytest_configure() -> None:
+    """Ctrl-C works in the tests, also where they run in the background of a shell, which turns SIGINT off."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
