@@ -64,6 +64,11 @@ def normal(random: np.random.Generator, *shape: int) -> np.ndarray:
     return random.standard_normal(shape).astype(np.float32)
 
 
+def images_of(winner: np.ndarray, n: int) -> np.ndarray:
+    """Winners without those that fill up the last group of images."""
+    return winner.transpose(0, 4, 1, 2, 3).reshape(-1, *winner.shape[1:4])[:n]
+
+
 def twin(name: str) -> Any:
     return native.twins()[name]
 
@@ -111,7 +116,8 @@ def test_fused_convolution_equals_its_twin(case: Any, order: str, target: str) -
     y, winner = fused.conv_relu_pool(x, weight, bias, padding)
     found, found_winner = twin("conv_relu_pool")(x, weight, bias, padding)
     close(found, y)
-    assert np.mean(found_winner == winner) > 0.999  # rounding may decide between nearly equal values
+    same = images_of(found_winner, n) == images_of(winner, n)
+    assert np.mean(same) > 0.999  # rounding may decide between nearly equal values
     grad = ordered(normal(random, *y.shape), order)
     for need_x in (True, False):
         wanted = fused.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x)
@@ -132,7 +138,7 @@ def test_nan_infinity_and_ties_in_convolutions(case: Any, target: str) -> None:
             y, winner = fused.conv_relu_pool(x, weight, bias, (0, 0))
             found, found_winner = twin("conv_relu_pool")(x, weight, bias, (0, 0))
             close(found, y)
-            np.testing.assert_array_equal(found_winner, winner)
+            np.testing.assert_array_equal(images_of(found_winner, n), images_of(winner, n))
             grad = normal(random, *y.shape)
             wanted = fused.conv_relu_pool_backward(grad, x, weight, winner, (0, 0), True)
             for one, other in zip(twin("conv_relu_pool_backward")(grad, x, weight, winner, (0, 0), True), wanted):

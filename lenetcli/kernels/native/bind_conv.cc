@@ -16,6 +16,7 @@ double multiply_adds(const Conv& a) {
 }
 
 void finish(Conv& a) {
+  a.group = std::max(1, std::min(a.batch, 16));
   a.rows = a.height + 2 * a.pad_h - a.kernel + 1;
   a.columns = a.width + 2 * a.pad_w - a.kernel + 1;
   check(a.kernel >= 1 && a.kernel <= 7 && a.pad_h >= 0 && a.pad_w >= 0, "kernel size");
@@ -31,14 +32,14 @@ void check_output(const Conv& a, const T& y) {
 }
 
 template <class T>
-void check_winner(const Conv& a, const T& winner) {  // stored as (O, P/2, Q/2, N)
-  check((int)winner.shape(0) == a.out && (int)winner.shape(1) == a.rows / 2 && (int)winner.shape(2) == a.columns / 2 &&
-            (int)winner.shape(3) == a.batch,
+void check_winner(const Conv& a, const T& winner) {
+  check((int)winner.shape(0) * a.group >= a.batch && (int)winner.shape(1) == a.out && (int)winner.shape(2) == a.rows / 2 &&
+            (int)winner.shape(3) == a.columns / 2 && (int)winner.shape(4) == a.group,
         "winner shape");
 }
 
 void conv_forward(Array<const float, 4> x, Dense<const float, 4> weight, optional<Dense<const float, 1>> bias, int pad_h,
-                  int pad_w, bool relu, Array<float, 4> y, optional<Dense<uint8_t, 4>> winner) {
+                  int pad_w, bool relu, Array<float, 4> y, optional<Dense<uint8_t, 5>> winner) {
   Conv a = {};
   a.batch = x.shape(0), a.channels = x.shape(1), a.height = x.shape(2), a.width = x.shape(3);
   a.out = weight.shape(0), a.kernel = weight.shape(2), a.pad_h = pad_h, a.pad_w = pad_w;
@@ -68,7 +69,7 @@ void conv_forward(Array<const float, 4> x, Dense<const float, 4> weight, optiona
 // Gradients of input, weight and bias, those that are given. x may be missing where d_weight is, weight where d_x is.
 // False where it cannot be done because of infinities or NaN, see kernels.h.
 bool conv_backward(Array<const float, 4> grad, optional<Array<const float, 4>> x, optional<Dense<const float, 4>> weight,
-                   optional<Dense<const uint8_t, 4>> winner, int pad_h, int pad_w, optional<Array<float, 4>> d_x,
+                   optional<Dense<const uint8_t, 5>> winner, int pad_h, int pad_w, optional<Array<float, 4>> d_x,
                    optional<Dense<float, 4>> d_weight, optional<Dense<float, 1>> d_bias) {
   check((x || d_x) && (weight || d_weight), "nothing to do");
   check(!d_weight || x, "the weight gradient needs x");

@@ -24,28 +24,54 @@ void turn(Product& p) {
   check(p.c_col == 1 && !(p.bias && p.bias_columns), "result order");
 }
 
-size_t products_scratch(const Product* products, int count) {
-  size_t need = 0;
-  for (int i = 0; i < count; i++) need += rounded(kernels->product_scratch(products[i]));
-  return need;
+constexpr size_t PACKED = 1 << 17;  // floats that a unit has packed at most: a part of the second-level cache
+constexpr size_t CACHED = 1 << 17;  // of an A that every thread may read as a whole
+
+// Units of a product, as many as are wanted or more. Panels are shared out first: then a thread has the columns, which are
+// images, to itself from one product to the next. Only the rows of a large A are shared out, so that it is read once.
+void plan(const Product& p, int number, int wanted, std::vector<ProductUnit>& units) {
+  const int panels = (p.n + kernels->panel - 1) / kernels->panel, tiles = p.few ? 1 : (p.m + kernels->tile - 1) / kernels->tile;
+  const int fitting = (int)std::min<size_t>(PACKED / ((size_t)kernels->panel * std::max(p.k, 1)), panels);
+  const bool cached = p.few || (size_t)p.m * p.k <= CACHED;
+  const int group = std::max(1, std::min(fitting, cached ? (panels + wanted - 1) / wanted : panels));
+  const int groups = (panels + group - 1) / group, parts = std::min(tiles, (wanted + groups - 1) / std::max(groups, 1));
+  for (int g = 0; g < groups; g++)
+    for (int t = 0; t < parts; t++)
+      units.push_back({number, g * group, std::min(panels, (g + 1) * group), tiles * t / parts, tiles * (t + 1) / parts});
 }
 
-// Products that do not depend on each other, on all threads; `memory` holds products_scratch floats.
-void run_products(Product* products, int count, float* memory) {
+size_t packed_size(const Product& p, const ProductUnit& u) {
+  return rounded(p.few ? (size_t)p.m * p.k : (size_t)(u.panel_end - u.panel) * kernels->panel * p.k);
+}
+
+// Products that do not depend on each other, on all threads. `front` floats of scratch memory are left to the caller, who
+// is given them before any product is computed.
+template <class Prepare>
+void run_products(Product* products, int count, size_t front, Prepare prepare) {
   double work = 0;
-  std::vector<std::pair<int, int>> panels, units;
-  for (int i = 0; i < count; i++) {
-    Product& p = products[i];
-    work += (double)p.m * p.n * p.k;
-    p.packed = memory;
-    memory += rounded(kernels->product_scratch(p));
-    for (int j = 0; j < kernels->product_panels(p); j++) panels.push_back({i, j});
-    for (int j = 0; j < kernels->product_units(p); j++) units.push_back({i, j});
-  }
-  auto pack = [&](int i, int) { kernels->product_pack(products[panels[i].first], panels[i].second); };
-  auto unit = [&](int i, int) { kernels->product_unit(products[units[i].first], units[i].second); };
-  spread(panels.size(), work, pack);
-  spread(units.size(), work, unit);
+  for (int i = 0; i < count; i++) work += (double)products[i].m * products[i].n * products[i].k;
+  const int slots = workers(work);
+  std::vector<ProductUnit> units;
+  for (int i = 0; i < count; i++) plan(products[i], i, slots == 1 ? 1 : 2 * slots, units);
+  size_t need = 0;
+  for (const ProductUnit& u : units) need = std::max(need, packed_size(products[u.product], u));
+  float* memory = scratch(front + need * slots);
+  prepare(memory);
+  std::vector<const ProductUnit*> holds(slots, nullptr);  // what each thread has packed
+  auto item = [&](int i, int slot) {
+    const ProductUnit &u = units[i], *held = holds[slot];
+    const Product& p = products[u.product];
+    float* packed = memory + front + slot * need;
+    if (!held || held->product != u.product || (!p.few && (held->panel != u.panel || held->panel_end != u.panel_end)))
+      kernels->product_pack(p, u, packed);
+    holds[slot] = &u;
+    kernels->product_unit(p, u, packed);
+  };
+  spread(units.size(), work, item);
+}
+
+void run_product(Product& p) {
+  run_products(&p, 1, 0, [](float*) {});
 }
 
 // c = a @ b; c has neighbouring columns or neighbouring rows.
@@ -58,7 +84,7 @@ void product(Array<const float, 2> a, Array<const float, 2> b, Array<float, 2> c
   p.c_row = c.stride(0), p.c_col = c.stride(1);
   turn(p);
   nb::gil_scoped_release released;
-  run_products(&p, 1, scratch(products_scratch(&p, 1)));
+  run_product(p);
 }
 
 // y (N, O), batch-last = x (N, I) @ weight (O, I)' + bias, relu'd where asked.
@@ -73,7 +99,7 @@ void linear(Array<const float, 2> x, Array<const float, 2> weight, optional<Dens
   p.c = y.data(), p.c_row = y.stride(1), p.c_col = y.stride(0), p.bias = bias ? bias->data() : nullptr, p.relu = relu;
   turn(p);
   nb::gil_scoped_release released;
-  run_products(&p, 1, scratch(products_scratch(&p, 1)));
+  run_product(p);
 }
 
 // Gradients of x, weight and bias, those that are given; with y (the relu'd output), grad counts where y is above zero.
@@ -90,7 +116,7 @@ void linear_backward(Array<const float, 2> grad, Array<const float, 2> x, Array<
                y ? y->stride(0) : 0, nullptr, d_bias ? d_bias->data() : nullptr};
   Product products[2] = {};
   int count = 0;
-  // the gradient as an operand, (O, N) in row order, has its place in memory (null here) from `scratch` below
+  // the gradient as an operand, (O, N) in row order, gets its place in memory (null here) below
   if (d_x) {  // (I, N) = weight' grad'
     Product& p = products[count++];
     p.m = in, p.n = batch, p.k = out;
@@ -109,11 +135,12 @@ void linear_backward(Array<const float, 2> grad, Array<const float, 2> x, Array<
   }
   nb::gil_scoped_release released;
   const size_t room = rounded((size_t)out * batch);
-  rows.d = scratch(room + products_scratch(products, count));
-  for (int i = 0; i < count; i++) (products[i].a ? products[i].b : products[i].a) = rows.d;
-  auto item = [&](int i, int) { kernels->masked_rows(rows, i * 8, std::min(i * 8 + 8, out)); };
-  spread((out + 7) / 8, room, item);
-  run_products(products, count, rows.d + room);
+  run_products(products, count, room, [&](float* memory) {
+    rows.d = memory;
+    for (int i = 0; i < count; i++) (products[i].a ? products[i].b : products[i].a) = memory;
+    auto item = [&](int i, int) { kernels->masked_rows(rows, i * 8, std::min(i * 8 + 8, out)); };
+    spread((out + 7) / 8, room, item);
+  });
 }
 
 }  // namespace

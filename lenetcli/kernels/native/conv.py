@@ -6,8 +6,10 @@ import numpy as np
 
 from lenetcli.kernels import conv as reference
 from lenetcli.kernels import fused as fused_reference
+from lenetcli.kernels.fused import winner_shape
 from lenetcli.kernels.layout import Array, logical, stored
 from lenetcli.kernels.native import _native
+from lenetcli.kernels.native.memory import room
 from lenetcli.kernels.window import Pair
 
 __all__ = [
@@ -37,9 +39,9 @@ def takes(x: Array, kernel: Pair, stride: Pair, dilation: Pair, groups: int) -> 
     )
 
 
-def room(n: int, c: int, h: int, w: int) -> Array:
-    """An uninitialised batch-last image."""
-    return np.empty((c, h, w, n), FLOAT).transpose(3, 0, 1, 2)
+def images(n: int, c: int, h: int, w: int) -> Array:
+    """Uninitialised batch-last images."""
+    return room((c, h, w, n)).transpose(3, 0, 1, 2)
 
 
 def conv2d(
@@ -52,7 +54,7 @@ def conv2d(
     if k == 1 and padding == (0, 0):
         return _pointwise(x, weight, bias)
     n, _, h, w = x.shape
-    y = room(n, o, h + 2 * padding[0] - k + 1, w + 2 * padding[1] - k + 1)
+    y = images(n, o, h + 2 * padding[0] - k + 1, w + 2 * padding[1] - k + 1)
     bias = None if bias is None else np.ascontiguousarray(bias)
     _native.conv_forward(x, np.ascontiguousarray(weight), bias, *padding, False, y, None)
     return y
@@ -61,7 +63,7 @@ def conv2d(
 def _pointwise(x: Array, weight: Array, bias: Array | None) -> Array:
     """A convolution by single pixels is a matrix product: weight (O, C) @ pixels (C, H W N)."""
     pixels = stored(x)
-    y = np.empty((len(weight), *pixels.shape[1:]), FLOAT)
+    y = room((len(weight), *pixels.shape[1:]))
     rows = y.reshape(len(weight), -1)
     bias = None if bias is None else np.ascontiguousarray(bias)
     _native.linear(pixels.reshape(len(pixels), -1).T, weight[:, :, 0, 0], bias, False, rows.T)
@@ -103,7 +105,7 @@ def conv2d_input_grad(
     fits = takes(grad, (k, kl), stride, dilation, groups) and weight.dtype is FLOAT
     if not fits or grad.shape[2:] != (rows, columns):  # a transposed convolution may leave out a border
         return reference.conv2d_input_grad(grad, weight, image, stride, padding, dilation, groups)
-    d_x = room(grad.shape[0], c, *image)
+    d_x = images(grad.shape[0], c, *image)
     if k == 1 and padding == (0, 0):
         d_y, rows = stored(grad), d_x.transpose(1, 2, 3, 0).reshape(c, -1)
         _native.product(weight[:, :, 0, 0].T, d_y.reshape(len(d_y), -1), rows)
@@ -120,8 +122,8 @@ def conv_relu_pool(x: Array, weight: Array, bias: Array | None, padding: Pair) -
         return fused_reference.conv_relu_pool(x, weight, bias, padding)
     n, _, h, w = x.shape
     p, q = (h + 2 * padding[0] - k + 1) // 2, (w + 2 * padding[1] - k + 1) // 2
-    y = room(n, o, p, q)
-    winner = np.empty((o, p, q, n), np.uint8)
+    y = images(n, o, p, q)
+    winner = np.empty(winner_shape(n, o, p, q), np.uint8)
     bias = None if bias is None else np.ascontiguousarray(bias)
     _native.conv_forward(x, np.ascontiguousarray(weight), bias, *padding, True, y, winner)
     return y, winner
@@ -134,7 +136,7 @@ def conv_relu_pool_backward(
     o, _, k, kl = weight.shape
     if not (takes(x, (k, kl), ONE, ONE, 1) and weight.dtype is FLOAT and grad.dtype is FLOAT and grad.flags.aligned):
         return fused_reference.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x)
-    d_x = room(*x.shape) if need_x else None
+    d_x = images(*x.shape) if need_x else None
     d_weight, d_bias = np.empty(weight.shape, FLOAT), np.empty(o, FLOAT)
     if not _native.conv_backward(grad, x, np.ascontiguousarray(weight), winner, *padding, d_x, d_weight, d_bias):
         return fused_reference.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x)

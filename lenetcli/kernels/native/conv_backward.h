@@ -12,7 +12,7 @@ INLINE void tile_gradient(const Conv& a, int count, const float* from, const uin
   const Image& y = a.y;
   if (a.pooled) {
     const float* p = from + i * y.h + j * y.w;
-    const uint8_t* w = won + i * winner_row(a) + (int64_t)j * a.batch;
+    const uint8_t* w = won + i * winner_row(a) + (int64_t)j * a.group;
     Vec grad = WHOLE ? load(p) : load_some(p, y.n, count);
     Mask m = splat_int(4);
     if (WHOLE)
@@ -50,7 +50,7 @@ INLINE void patches_gradient(const Conv& a, const ConvUnit& u, const Geometry& g
   for (int l = 0; l < at.count; l++) {
     const int i = at.row[l], j = at.column[l];
     if (a.pooled) {
-      const int q = won[i * winner_row(a) + (int64_t)j * a.batch];
+      const int q = won[i * winner_row(a) + (int64_t)j * a.group];
       if (q < 4) out[q * L + l] = from[i * y.h + j * y.w];
       continue;
     }
@@ -66,7 +66,7 @@ void pack_gradient(const Conv& a, const ConvUnit& u, const Geometry& g, float* o
   const bool whole = u.count == L && a.y.n == 1;
   for (int o = 0; o < a.out; o++) {
     const float* from = a.y.data + o * a.y.c + u.first * a.y.n;
-    const uint8_t* won = a.winner + (a.pooled ? o * winner_channel(a) + u.first : 0);
+    const uint8_t* won = a.winner + (a.pooled ? winner_image(a, u.first) + o * winner_channel(a) : 0);
     Vec total = {};
     auto add = [&] {
       total += (load(out) + load(out + L)) + (load(out + 2 * L) + load(out + 3 * L));

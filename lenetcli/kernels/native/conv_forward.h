@@ -42,8 +42,8 @@ template <bool POOL>
 INLINE Place place_images(const Conv& a, const ConvUnit& u, int i, int j) {
   i += u.from;
   if (POOL)
-    return {a.y.data + u.first * a.y.n + i * a.y.h + j * a.y.w, a.winner + u.first + i * winner_row(a) + (int64_t)j * a.batch,
-            a.y.c, winner_channel(a), 0, 0};
+    return {a.y.data + u.first * a.y.n + i * a.y.h + j * a.y.w,
+            a.winner + winner_image(a, u.first) + i * winner_row(a) + (int64_t)j * a.group, a.y.c, winner_channel(a), 0, 0};
   return {a.y.data + u.first * a.y.n + 2 * i * a.y.h + 2 * j * a.y.w, nullptr, a.y.c, 0, 2 * i, 2 * j};
 }
 
@@ -85,7 +85,7 @@ INLINE void put_patches(const Conv& a, const ConvUnit& u, const Lanes& at, int o
     uint8_t winner[L];
     store_bytes(winner, b.winner);
     to += at.first * a.y.w;  // rows follow each other without a gap
-    uint8_t* w = a.winner + o * winner_channel(a) + u.first + at.first * a.batch;
+    uint8_t* w = a.winner + winner_image(a, u.first) + o * winner_channel(a) + at.first * a.group;
     if (a.batch == 1 && at.count == L) {
       memcpy(to, value, sizeof value);
       memcpy(w, winner, sizeof winner);
@@ -93,7 +93,7 @@ INLINE void put_patches(const Conv& a, const ConvUnit& u, const Lanes& at, int o
     }
     for (int l = 0; l < at.count; l++) {
       to[l * a.y.w] = value[l];
-      w[(int64_t)l * a.batch] = winner[l];
+      w[(int64_t)l * a.group] = winner[l];
     }
     return;
   }

@@ -23,9 +23,10 @@ struct Geometry {
 
 INLINE int tiles(const Conv& a, int size) { return a.pooled ? size / 2 : (size + 1) / 2; }
 
-// From one row, from one channel to the next of the pool's winners (O, P/2, Q/2, N).
-INLINE int64_t winner_row(const Conv& a) { return (int64_t)(a.columns / 2) * a.batch; }
+// Where the pool's winners lie: from one row, from one channel to the next, from the first image to another.
+INLINE int64_t winner_row(const Conv& a) { return (int64_t)(a.columns / 2) * a.group; }
 INLINE int64_t winner_channel(const Conv& a) { return a.rows / 2 * winner_row(a); }
+INLINE int64_t winner_image(const Conv& a, int n) { return n / a.group * winner_channel(a) * a.out + n % a.group; }
 
 INLINE Geometry geometry(const Conv& a, const ConvUnit& u) {
   Geometry g;

@@ -13,7 +13,7 @@
 extern const Kernels LENET_TABLE(LENET_TARGET);
 const Kernels LENET_TABLE(LENET_TARGET) = {
     LENET_NAME(LENET_TARGET), L, conv_units, conv_scratch, conv_forward, conv_backward,
-    product_panels, product_scratch, product_pack, product_units, product_unit,
+    PANEL, ROWS, product_pack, product_unit,
     sgd, adam,
     relu, relu_backward, masked_rows, norm_forward, norm_backward, pool_forward, pool_backward, log_softmax, log_softmax_backward,
 };

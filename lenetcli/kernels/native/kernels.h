@@ -20,7 +20,8 @@ struct Conv {
   Image x, y, d_x;         // y is the output, or its gradient; d_x.data is null where not wanted
   const float* weight;     // (O, C, K, K), contiguous
   const float* bias;       // (O,) or null
-  uint8_t* winner;         // pooled: (O, P/2, Q/2, N), which output of the tile won, 4 where none is positive
+  uint8_t* winner;         // pooled: which output of the tile won, 4 where none is positive; (N/group, O, P/2, Q/2, group)
+  int group;               // images that have their winners side by side: 16, so that threads write lines of their own
 };
 
 // A share of the work: images `first` to `first + count`, tile rows `from` to `to`.
@@ -39,7 +40,12 @@ struct Product {
   const float* bias;  // (M,), or with `bias_columns` (N,), or null
   bool bias_columns, relu;
   bool few;       // less than FEW rows, and a B with neighbouring rows or columns, which is read where it lies
-  float* packed;  // room for B (for A where there are few rows), product_scratch floats
+};
+
+// A share of a product: panels of B's columns by tiles of A's rows.
+struct ProductUnit {
+  int product;  // of several that are computed together
+  int panel, panel_end, tile, tile_end;
 };
 
 constexpr int FEW = 8;
@@ -99,11 +105,9 @@ struct Kernels {
   // Adds to d_weight (unless null) and d_bias. False, and nothing of use, where tiles that are not whole meet infinities
   // or NaN: the outputs they lack (or the pool left out) have no gradient, but 0 times infinity is NaN.
   bool (*conv_backward)(const Conv&, const ConvUnit&, float* scratch, float* d_weight, float* d_bias);
-  int (*product_panels)(const Product&);
-  size_t (*product_scratch)(const Product&);
-  void (*product_pack)(const Product&, int panel);
-  int (*product_units)(const Product&);
-  void (*product_unit)(const Product&, int unit);  // after all panels are packed
+  int panel, tile;  // columns, rows
+  void (*product_pack)(const Product&, const ProductUnit&, float* packed);
+  void (*product_unit)(const Product&, const ProductUnit&, const float* packed);
   void (*sgd)(const Sgd&, float* p, const float* grad, float* buffer, size_t n);
   void (*adam)(const Adam&, float* p, const float* grad, float* m, float* v, size_t n);
   void (*relu)(const float* x, float* y, size_t n);

@@ -7,6 +7,7 @@ import numpy as np
 from lenetcli.kernels import linear as reference
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.native import _native
+from lenetcli.kernels.native.memory import room
 
 __all__ = ["linear", "linear_relu", "linear_relu_backward", "product", "rows_product"]
 
@@ -23,7 +24,7 @@ def product(a: Array, b: Array) -> Array:
     if not _pays(a, b):
         return reference.product(a, b)
     batch_last = a.flags.f_contiguous and not a.flags.c_contiguous
-    y = np.empty((len(a), b.shape[1]), FLOAT, order="F" if batch_last else "C")
+    y = room((b.shape[1], len(a))).T if batch_last else room((len(a), b.shape[1]))
     _native.product(a, b, y)
     return y
 
@@ -57,7 +58,7 @@ def linear_relu(x: Array, weight: Array, bias: Array | None) -> Array:
 
 
 def _linear(x: Array, weight: Array, bias: Array | None, relu: bool) -> Array:
-    y = np.empty((len(weight), len(x)), FLOAT).T
+    y = room((len(weight), len(x))).T
     _native.linear(x, weight, None if bias is None else np.ascontiguousarray(bias), relu, y)
     return y
 
@@ -68,7 +69,7 @@ def linear_relu_backward(
     """As lenetcli.kernels.linear.linear_relu_backward."""
     if not x.size or not _takes(grad, x, weight, y):
         return reference.linear_relu_backward(grad, x, weight, y, need_x)
-    d_x = np.empty((x.shape[1], len(x)), FLOAT).T if need_x else None
+    d_x = room((x.shape[1], len(x))).T if need_x else None
     d_weight, d_bias = np.empty(weight.shape, FLOAT), np.empty(len(weight), FLOAT)
     _native.linear_backward(grad, x, weight, y, d_x, d_weight, d_bias)
     return d_x, d_weight, d_bias

@@ -9,6 +9,7 @@ import numpy as np
 from lenetcli.kernels import norm as reference
 from lenetcli.kernels.layout import Array, logical, stored
 from lenetcli.kernels.native import _native
+from lenetcli.kernels.native.memory import room
 from lenetcli.kernels.norm import Moments
 
 __all__ = ["batch_norm", "batch_norm_backward", "channel_norm", "channel_norm_backward"]
@@ -28,8 +29,8 @@ def _rows(x: Array) -> Array:
 
 def _room(x: Array) -> tuple[Array, Array]:
     """An uninitialised batch-last array of the shape of x, also as rows."""
-    room = np.empty((*x.shape[1:], len(x)), FLOAT)
-    return logical(room), room.reshape(len(room), -1)
+    values = room((*x.shape[1:], len(x)))
+    return logical(values), values.reshape(len(values), -1)
 
 
 def _dense(v: Array | None) -> Array | None:

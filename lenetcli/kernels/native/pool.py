@@ -7,6 +7,7 @@ import numpy as np
 from lenetcli.kernels import pool as reference
 from lenetcli.kernels.layout import Array, logical, stored
 from lenetcli.kernels.native import _native
+from lenetcli.kernels.native.memory import room
 from lenetcli.kernels.window import Pair
 
 __all__ = ["max_pool2d", "max_pool2d_backward"]
@@ -25,7 +26,7 @@ def max_pool2d(
     fits = (kernel, stride, padding, dilation) == HALVES and not (ceil_mode and (h % 2 or w % 2))
     if not fits or x.dtype is not FLOAT or n < FEW:
         return reference.max_pool2d(x, kernel, stride, padding, dilation, ceil_mode)
-    y = np.empty((c, h // 2, w // 2, n), FLOAT)
+    y = room((c, h // 2, w // 2, n))
     winner = np.empty(y.shape, BYTE)
     _native.pool_forward(np.require(stored(x), None, "A"), y, winner)
     return logical(y), logical(winner)
@@ -39,6 +40,6 @@ def max_pool2d_backward(
     fits = (kernel, stride, padding, dilation) == HALVES and (p, q) == (image[0] // 2, image[1] // 2) and n >= FEW
     if not fits or grad.dtype is not FLOAT or winner.dtype is not BYTE or not grad.size:
         return reference.max_pool2d_backward(grad, winner, image, kernel, stride, padding, dilation)
-    d_x = np.empty((c, *image, n), FLOAT)
+    d_x = room((c, *image, n))
     _native.pool_backward(np.require(stored(grad), None, "A"), stored(winner), d_x)
     return logical(d_x)

@@ -6,7 +6,7 @@
 // over DEPTH products, then joins what C holds of the products before: a result never depends on how the tiles were
 // shared out. A is read where it lies.
 // With a batch-last x (I, N), a Linear layer needs no transposition: Y = W X, dX = W' dY; only dW = dY X' packs X'.
-// Reference twin: lenetcli/kernels/linear.py.
+// Every unit of work has the panels it needs packed in memory of its thread. Reference twin: lenetcli/kernels/linear.py.
 #pragma once
 
 #include "kernels.h"
@@ -16,12 +16,9 @@ namespace {
 
 constexpr int ROWS = MANY_REGISTERS ? 12 : 6, PANEL = 2 * L;
 constexpr int DEPTH = 512;
-constexpr int PANELS = 8;  // of one unit: the rows of A stay in the first-level cache meanwhile
 
 typedef float Four __attribute__((vector_size(16)));
 typedef float LooseFour __attribute__((vector_size(16), aligned(4), may_alias));
-
-INLINE int panels(const Product& p) { return (p.n + PANEL - 1) / PANEL; }
 
 // Four rows of four floats, transposed.
 INLINE void transpose_four(const float* from, int64_t step, float* to, int64_t to_step) {
@@ -36,11 +33,10 @@ INLINE void transpose_four(const float* from, int64_t step, float* to, int64_t t
 }
 
 // Panel number `panel` of B -> (K, PANEL).
-void pack_panel(const Product& p, int panel) {
+void pack_panel(const Product& p, int panel, float* to) {
   const int64_t first = (int64_t)panel * PANEL;
   const int count = p.n - first < PANEL ? p.n - first : PANEL;
   const float* from = p.b + first * p.b_col;
-  float* to = p.packed + first * p.k;
   if (count == PANEL && p.b_col == 1) {
     for (int k = 0; k < p.k; k++, from += p.b_row, to += PANEL) {
       store(to, load(from));
@@ -93,11 +89,12 @@ INLINE void tile_product(const Product& p, int i, int k, const float* a, int64_t
 }
 
 template <int R, bool ADJACENT>
-INLINE void tiles_product(const Product& p, int i, int k, const float* a, int64_t a_row, int64_t a_col, int panel, int end) {
-  for (; panel < end; panel++) {
+INLINE void tiles_product(const Product& p, int i, int k, const float* a, int64_t a_row, int64_t a_col, int panel, int end,
+                          const float* b) {
+  b += (int64_t)k * PANEL;
+  for (; panel < end; panel++, b += (int64_t)p.k * PANEL) {
     const int64_t first = (int64_t)panel * PANEL;
     const int count = p.n - first < PANEL ? p.n - first : PANEL;
-    const float* b = p.packed + first * p.k + (int64_t)k * PANEL;
     float* c = p.c + i * p.c_row + first;
     if (count > L)
       tile_product<R, 2, ADJACENT>(p, i, k, a, a_row, a_col, b, c, count);
@@ -108,30 +105,30 @@ INLINE void tiles_product(const Product& p, int i, int k, const float* a, int64_
 
 // R rows of C in some panels. A transposed A has a far step from one k to the next: for many panels it is copied together.
 template <int R>
-void rows_product(const Product& p, int i, int panel, int end) {
+void rows_product(const Product& p, int i, int panel, int end, const float* b) {
   int k = 0;
   do {  // at least once: without products C is the bias
     const float* a = p.a + i * p.a_row + k * p.a_col;
     if (p.a_row != 1) {
-      tiles_product<R, false>(p, i, k, a, p.a_row, p.a_col, panel, end);
+      tiles_product<R, false>(p, i, k, a, p.a_row, p.a_col, panel, end, b);
       continue;
     }
     if (end - panel < 4) {
-      tiles_product<R, true>(p, i, k, a, 1, p.a_col, panel, end);
+      tiles_product<R, true>(p, i, k, a, 1, p.a_col, panel, end, b);
       continue;
     }
     const int depth = p.k - k < DEPTH ? p.k - k : DEPTH;
     float packed[DEPTH * R];
     for (int l = 0; l < depth; l++)
       for (int r = 0; r < R; r++) packed[l * R + r] = a[l * p.a_col + r];
-    tiles_product<R, true>(p, i, k, packed, 1, R, panel, end);
+    tiles_product<R, true>(p, i, k, packed, 1, R, panel, end, b);
   } while ((k += DEPTH) < p.k);
 }
 
 template <int R>
-void some_rows_product(int rows, const Product& p, int i, int panel, int end) {
-  if (rows == R) return rows_product<R>(p, i, panel, end);
-  if constexpr (R > 1) some_rows_product<R - 1>(rows, p, i, panel, end);
+void some_rows_product(int rows, const Product& p, int i, int panel, int end, const float* b) {
+  if (rows == R) return rows_product<R>(p, i, panel, end, b);
+  if constexpr (R > 1) some_rows_product<R - 1>(rows, p, i, panel, end, b);
 }
 
 // Few rows ------------------------------------------------------------------------------------------------------------
@@ -139,17 +136,15 @@ void some_rows_product(int rows, const Product& p, int i, int panel, int end) {
 // With a batch of a few images, M is small and B, the weight, is read once: packing it would cost more than the product.
 // Where the columns of B are contiguous, results are dot products; where its rows are, they are sums of rows.
 
-constexpr int STRIP = 8 * L;  // columns of one unit
-
 INLINE void finish_few(const Product& p, int i, int j, float y) {
   if (p.bias) y += p.bias[p.bias_columns ? j : i];
   if (p.relu) y = y <= 0 ? 0 : y;
   p.c[i * p.c_row + j * p.c_col] = y;
 }
 
-// C columns of dot products between the rows of packed A and R columns of B.
+// R columns of C: dot products between the packed rows of A and R columns of B.
 template <int M, int R>
-INLINE void dots(const Product& p, int j) {
+INLINE void dots(const Product& p, int j, const float* a) {
   Vec sums[R][M];
   for (int r = 0; r < R; r++)
     for (int i = 0; i < M; i++) sums[r][i] = (Vec){};
@@ -158,19 +153,19 @@ INLINE void dots(const Product& p, int j) {
   for (; k + L <= p.k; k += L)
     for (int r = 0; r < R; r++) {
       Vec w = load(b + r * p.b_col + k);
-      for (int i = 0; i < M; i++) sums[r][i] += w * load(p.packed + i * p.k + k);
+      for (int i = 0; i < M; i++) sums[r][i] += w * load(a + i * p.k + k);
     }
   for (int r = 0; r < R; r++)
     for (int i = 0; i < M; i++) {
       float rest = 0;
-      for (int l = k; l < p.k; l++) rest += b[r * p.b_col + l] * p.packed[i * p.k + l];
+      for (int l = k; l < p.k; l++) rest += b[r * p.b_col + l] * a[i * p.k + l];
       finish_few(p, i, j + r, sum(sums[r][i]) + rest);
     }
 }
 
 // V vectors of columns as sums of rows of B.
 template <int M, int V>
-INLINE void row_sums(const Product& p, int j, int count) {
+INLINE void row_sums(const Product& p, int j, int count, const float* a) {
   Vec sums[M][V];
   for (int i = 0; i < M; i++)
     for (int v = 0; v < V; v++) sums[i][v] = (Vec){};
@@ -179,7 +174,7 @@ INLINE void row_sums(const Product& p, int j, int count) {
     Vec line[V];
     for (int v = 0; v < V; v++) line[v] = count == V * L ? load(b + v * L) : load_some(b, 1, count);
     for (int i = 0; i < M; i++) {
-      Vec f = splat(p.packed[i * p.k + k]);
+      Vec f = splat(a[i * p.k + k]);
       for (int v = 0; v < V; v++) sums[i][v] += f * line[v];
     }
   }
@@ -188,47 +183,43 @@ INLINE void row_sums(const Product& p, int j, int count) {
 }
 
 template <int M>
-void few_rows(const Product& p, int from, int to) {
+void few_rows(const Product& p, int from, int to, const float* a) {
   int j = from;
   if (p.b_row == 1) {
     constexpr int R = M <= 2 ? 4 : M <= 4 && MANY_REGISTERS ? 4 : 2;
-    for (; j + R <= to; j += R) dots<M, R>(p, j);
-    for (; j < to; j++) dots<M, 1>(p, j);
+    for (; j + R <= to; j += R) dots<M, R>(p, j, a);
+    for (; j < to; j++) dots<M, 1>(p, j, a);
     return;
   }
   constexpr int V = MANY_REGISTERS ? (M <= 3 ? 8 : M <= 6 ? 4 : 2) : (M <= 1 ? 8 : M <= 3 ? 4 : M <= 6 ? 2 : 1);
-  for (; j + V * L <= to; j += V * L) row_sums<M, V>(p, j, V * L);
-  for (; j < to; j += L) row_sums<M, 1>(p, j, to - j < L ? to - j : L);
+  for (; j + V * L <= to; j += V * L) row_sums<M, V>(p, j, V * L, a);
+  for (; j < to; j += L) row_sums<M, 1>(p, j, to - j < L ? to - j : L, a);
 }
 
 template <int M>
-void some_few_rows(const Product& p, int from, int to) {
-  if (p.m == M) return few_rows<M>(p, from, to);
-  if constexpr (M > 1) some_few_rows<M - 1>(p, from, to);
+void some_few_rows(const Product& p, int from, int to, const float* a) {
+  if (p.m == M) return few_rows<M>(p, from, to, a);
+  if constexpr (M > 1) some_few_rows<M - 1>(p, from, to, a);
 }
 
 // Units ---------------------------------------------------------------------------------------------------------------
 
-int product_panels(const Product& p) { return p.few ? 1 : panels(p); }
-
-void product_pack(const Product& p, int panel) {
-  if (!p.few) return pack_panel(p, panel);
-  for (int i = 0; i < p.m; i++)
-    for (int k = 0; k < p.k; k++) p.packed[(int64_t)i * p.k + k] = p.a[i * p.a_row + k * p.a_col];
+void product_pack(const Product& p, const ProductUnit& u, float* packed) {
+  if (p.few) {  // A, which is small
+    for (int i = 0; i < p.m; i++)
+      for (int k = 0; k < p.k; k++) *packed++ = p.a[i * p.a_row + k * p.a_col];
+    return;
+  }
+  for (int panel = u.panel; panel < u.panel_end; panel++, packed += (int64_t)p.k * PANEL) pack_panel(p, panel, packed);
 }
 
-int product_units(const Product& p) {
-  if (p.few) return (p.n + STRIP - 1) / STRIP;
-  return ((p.m + ROWS - 1) / ROWS) * ((panels(p) + PANELS - 1) / PANELS);
+void product_unit(const Product& p, const ProductUnit& u, const float* packed) {
+  if (p.few)
+    return some_few_rows<FEW - 1>(p, u.panel * PANEL, p.n < u.panel_end * PANEL ? p.n : u.panel_end * PANEL, packed);
+  for (int tile = u.tile; tile < u.tile_end; tile++) {
+    const int i = tile * ROWS;
+    some_rows_product<ROWS>(p.m - i < ROWS ? p.m - i : ROWS, p, i, u.panel, u.panel_end, packed);
+  }
 }
-
-void product_unit(const Product& p, int unit) {
-  if (p.few) return some_few_rows<FEW - 1>(p, unit * STRIP, p.n < (unit + 1) * STRIP ? p.n : (unit + 1) * STRIP);
-  const int tiles = (p.m + ROWS - 1) / ROWS, i = unit % tiles * ROWS, panel = unit / tiles * PANELS;
-  const int end = panel + PANELS < panels(p) ? panel + PANELS : panels(p);
-  some_rows_product<ROWS>(p.m - i < ROWS ? p.m - i : ROWS, p, i, panel, end);
-}
-
-size_t product_scratch(const Product& p) { return p.few ? (size_t)p.m * p.k : (size_t)panels(p) * PANEL * p.k; }
 
 }  // namespace

@@ -4,7 +4,9 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <thread>
@@ -19,9 +21,12 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::microseconds;
 
-constexpr microseconds SPIN(60);          // how long a worker looks for the next call before it sleeps
-constexpr microseconds LONG_WAIT(400);    // waiting longer than this for a worker's item means that it has no core
-constexpr unsigned FIRST_PENALTY = 64, LAST_PENALTY = 4096;  // calls that then run alone, doubled each time
+constexpr microseconds SPIN(60);  // how long a worker looks for the next call before it sleeps
+// Waiting for a worker's item this much longer than two items take means that the worker has lost its core, for a few
+// milliseconds: all that it can do in the other milliseconds does not make up for it.
+constexpr microseconds LONG_WAIT(300);
+constexpr microseconds FIRST_PENALTY(10000), LAST_PENALTY(1000000);  // how long calls then run alone, doubled each time
+constexpr int FORGIVEN = 256;  // calls without a long wait after which the next one counts as the first again
 
 inline void relax() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -30,6 +35,11 @@ inline void relax() {
   asm volatile("yield");
 #endif
 }
+
+struct alignas(64) Share {  // of the items of a call
+  std::atomic<int> next{0};
+  int end = 0;
+};
 
 struct Pool {
   std::mutex caller;  // one call at a time; a second one runs alone
@@ -40,15 +50,23 @@ struct Pool {
   std::atomic<bool> open{false};   // workers may join the current call
   std::atomic<int> inside{0};      // workers that have joined
   std::atomic<int> sleeping{0};
-  std::atomic<int> next{0};
   std::atomic<bool> stop{false};
-  int count = 0;
+  std::unique_ptr<Share[]> shares{new Share[1]};  // one a thread
   void (*item)(void*, int, int) = nullptr;
   void* context = nullptr;
-  unsigned alone = 0, penalty = FIRST_PENALTY;
+  Clock::time_point alone_until;
+  microseconds penalty = FIRST_PENALTY;
+  int good = 0;
 
-  void take(int slot) {
-    for (int i; (i = next.fetch_add(1)) < count;) item(context, i, slot);
+  // A thread's own share first: the same images in every call, which its cache still holds; then what others have left.
+  int take(int slot) {
+    int done = 0;
+    const int all = workers.size() + 1;
+    for (int s = 0; s < all; s++) {
+      Share& share = shares[(slot + s) % all];
+      for (int i; (i = share.next.fetch_add(1)) < share.end; done++) item(context, i, slot);
+    }
+    return done;
   }
 
   void work(int slot, unsigned seen) {
@@ -73,32 +91,40 @@ struct Pool {
   }
 
   void run(int items, void (*function)(void*, int, int), void* argument) {
-    count = items;
     item = function;
     context = argument;
-    next.store(0);
+    const int all = workers.size() + 1;
+    for (int s = 0; s < all; s++) {
+      shares[s].next.store((int)((int64_t)items * s / all));
+      shares[s].end = (int)((int64_t)items * (s + 1) / all);
+    }
     open.store(true);
     call.fetch_add(1);
     if (sleeping.load()) {
       { std::lock_guard<std::mutex> lock(sleep); }
       wake.notify_all();
     }
-    take(0);
+    const auto began = Clock::now();
+    const int done = take(0);
     open.store(false);
-    if (inside.load()) wait();
+    if (!inside.load()) return;
+    const auto now = Clock::now();
+    wait(now, LONG_WAIT + 2 * (now - began) / std::max(done, 1));
   }
 
-  void wait() {
-    auto began = Clock::now();
+  // Until all workers are out of the call.
+  void wait(Clock::time_point began, Clock::duration bearable) {
     for (int turns = 1; inside.load(); turns++) {
       relax();
-      if (turns % 256 == 0 && Clock::now() - began > LONG_WAIT) std::this_thread::yield();
+      if (turns % 256 == 0 && Clock::now() - began > bearable) std::this_thread::yield();
     }
-    if (Clock::now() - began > LONG_WAIT) {
-      alone = penalty;
+    const auto now = Clock::now();
+    if (now - began > bearable) {
+      alone_until = now + penalty;
       penalty = std::min(2 * penalty, LAST_PENALTY);
-    } else if (penalty > FIRST_PENALTY) {
-      penalty--;
+      good = 0;
+    } else if (++good == FORGIVEN) {
+      penalty = FIRST_PENALTY;
     }
   }
 
@@ -109,6 +135,7 @@ struct Pool {
     for (auto& worker : workers) worker.join();
     workers.clear();
     stop.store(false);
+    shares.reset(new Share[threads]);
     for (int slot = 1; slot < threads; slot++) workers.emplace_back(&Pool::work, this, slot, call.load());
   }
 };
@@ -149,11 +176,10 @@ void parallel(int count, void (*item)(void*, int, int), void* context) {
   if (count > 1 && wanted.load() > 1) {
     std::unique_lock<std::mutex> lock(pool->caller, std::try_to_lock);
     if (lock.owns_lock()) {
-      if (pool->alone == 0) {
+      if (Clock::now() >= pool->alone_until) {
         start();
         return pool->run(count, item, context);
       }
-      pool->alone--;
     }
   }
   for (int i = 0; i < count; i++) item(context, i, 0);
