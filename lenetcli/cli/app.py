@@ -27,6 +27,7 @@ from lenetcli.cli import (
     schema_command,
     show,
     step,
+    sweep_command,
     trace_grad,
     train_command,
     validate,
@@ -59,6 +60,7 @@ def _options(
 
 
 app.command("train")(train_command.train)
+app.command("sweep")(sweep_command.sweep)
 app.command("eval")(eval_command.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export_command.export)
