@@ -51,6 +51,7 @@ class Convolution(nn.Module):
     """A convolution; with `table_one`, each output sees only the inputs that table I of the paper gives it."""
 
     from_input: ClassVar = {"in_channels": 0}
+    mask: lenet.Tensor | None
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 5, table_one: bool = False) -> None:
         super().__init__()
@@ -83,6 +84,8 @@ class Subsampling(nn.Module):
 class Distances(nn.Module):
     """Minus the squared Euclidean distance from the code of each class: what the paper's output units compute, negated,
     so that the cross-entropy of it is the paper's equation 9 without its constant class of rubbish."""
+
+    codes: lenet.Tensor
 
     def __init__(self) -> None:
         super().__init__()
