@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,7 @@ SCRIPT = re.compile(r"^```python\n(.*?)^```\n+```text\n(.*?)^```$", re.MULTILINE
 
 def run_command(line: str, directory: Path) -> str:
     """Output (and errors) of a `lenet ...` line, 100 columns wide."""
-    words = line.split()
+    words = shlex.split(line)
     assert words[0] == "lenet", line
     environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(

@@ -23,6 +23,7 @@ from lenetcli.cli import (
     plot,
     predict,
     report_command,
+    runs_command,
     schema_command,
     show,
     step,
@@ -71,6 +72,7 @@ app.command("find-lr")(find_lr.find_lr)
 app.command("diff")(diff.diff)
 app.command("plot")(plot.plot)
 app.command("report")(report_command.report)
+app.command("runs")(runs_command.runs)
 app.command("validate")(validate.validate)
 app.command("show")(show.show)
 app.command("schema")(schema_command.schema)
