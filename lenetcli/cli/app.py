@@ -26,6 +26,7 @@ from lenetcli.cli import (
     schema_command,
     show,
     step,
+    time_command,
     trace_grad,
     train_command,
     validate,
@@ -66,6 +67,7 @@ app.command("inspect-params")(inspect_params.inspect_params)
 app.command("trace-grad")(trace_grad.trace_grad)
 app.command("gradcheck")(gradcheck_command.gradcheck)
 app.command("step")(step.step)
+app.command("time")(time_command.time)
 app.command("lab")(lab.lab)
 app.command("find-lr")(find_lr.find_lr)
 app.command("diff")(diff.diff)
