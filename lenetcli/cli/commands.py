@@ -22,6 +22,7 @@ COMMANDS = {
     "step": "step.step",
     "lab": "lab.lab",
     "find-lr": "find_lr.find_lr",
+    "time": "time_command.time",
     "diff": "diff.diff",
     "plot": "plot.plot",
     "report": "report_command.report",
