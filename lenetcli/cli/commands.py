@@ -27,6 +27,7 @@ COMMANDS = {
     "plot": "plot.plot",
     "report": "report_command.report",
     "runs": "runs_command.runs",
+    "sweep": "sweep_command.sweep",
     "validate": "validate.validate",
     "show": "show.show",
     "schema": "schema_command.schema",
