@@ -26,7 +26,7 @@ def time(
 
     Example: lenet time configs/lenet.yaml --batch 256
     """
-    from lenetcli.cli.loaded import load_training
+    from lenetcli.loaded import load_training
     from lenetcli.inspect.timing import time_step
 
     _, run = load_training(what, overrides or [])

@@ -176,7 +176,7 @@ def test_what_cannot_be_is_one_message(place: Path) -> None:
         trainer.fit("train.epochs=4")
     with pytest.raises(ConfigError, match="did you mean epochs"):
         lenet.Trainer(path, "train.epoch=4")
-    with pytest.raises(ConfigError, match="notebook:27:9: loss.type: unknown loss"):
+    with pytest.raises(ConfigError, match=r"notebook:27:9: loss\.type: unknown loss"):
         lenet.Trainer({**yaml.safe_load(CONFIG), "loss": {"type": "CrossEntropy"}})
     with pytest.raises(ConfigError, match="cannot be written as YAML"):
         lenet.Trainer({"model": nn.Linear(1, 1)})
