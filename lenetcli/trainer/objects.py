@@ -55,10 +55,12 @@ class ObjectTrainer(Trainer):
         self._events: list[Event] = []
         self.run_directory = None
 
-    def fit(self, *changes: str, progress: Mode = "auto") -> RunHistory:
+    def fit(self, *changes: str, progress: Mode = "auto", tensorboard: bool = False) -> RunHistory:
         """Trains to the end; once more, goes on where it was stopped. See `Trainer.fit`; there is nothing to change."""
         if changes:
             raise ConfigError(f"a trainer of objects has no configuration to change: {', '.join(changes)}")
+        if tensorboard:
+            raise ConfigError("a trainer of objects has no run directory for TensorBoard's files")
         run = self._objects
         run.stop = None
         shown = listener(progress, run.epochs, run.steps)

@@ -22,6 +22,7 @@ from lenetcli.inspect.predictions import BATCH, Prediction, Predictor
 from lenetcli.loaded import inputs_of, load_run
 from lenetcli.nn.module import Module
 from lenetcli.report.notebook import run_html, summary
+from lenetcli.report.tensorboard import TensorBoard, check_installed
 from lenetcli.report.training import Mode, listener
 from lenetcli.train import directory
 from lenetcli.train.evaluate import Evaluation, evaluate
@@ -90,21 +91,24 @@ class Trainer:
 
         return ObjectTrainer(*objects, **options)
 
-    def fit(self, *changes: str, progress: Mode = "auto") -> RunHistory:
+    def fit(self, *changes: str, progress: Mode = "auto", tensorboard: bool = False) -> RunHistory:
         """Trains to the end; once more, goes on where it was stopped, or further with changes as `--resume` takes them.
 
         Args:
             changes: such as "train.epochs=20"; only once the run has begun.
             progress: "auto", "bar", "plain", "json" or "off", as `lenet train --progress`.
+            tensorboard: write files for TensorBoard, too, to tensorboard/ in the run directory.
 
         Raises:
             DivergedError: a loss, gradient or weight became NaN or infinite.
             ConfigError: another process trains there, or a change that cannot be made.
         """
+        if tensorboard:
+            check_installed()
         if self.run_directory is not None:
             place = self.run_directory
             with locked(place):
-                self._follow(go_on(place, changes)[0], place, progress)
+                self._follow(go_on(place, changes)[0], place, progress, tensorboard)
             return self.history
         if changes:
             raise ConfigError(f"the run has not begun: give {', '.join(changes)} to Trainer(...)")
@@ -112,15 +116,17 @@ class Trainer:
         place = self.run_directory = directory.create(self._config.name, self._out)
         with locked(place):
             begin(self._config, self._run, place)
-            self._follow(self._run, place, progress)
+            self._follow(self._run, place, progress, tensorboard)
         return self.history
 
-    def _follow(self, run: Run, place: Path, progress: Mode) -> None:
+    def _follow(self, run: Run, place: Path, progress: Mode, tensorboard: bool) -> None:
         shown = listener(progress, run.epochs, run.steps)
+        listeners = [shown, TensorBoard(run, place)] if tensorboard else [shown]
         try:
-            follow(run, place, [shown])
+            follow(run, place, listeners)
         finally:
-            shown.close()
+            for each in listeners:
+                each.close()
 
     @property
     def history(self) -> RunHistory:
