@@ -34,6 +34,7 @@ COMMANDS = {
     "doctor": "doctor.doctor",
     "init": "init_command.init",
     "layers": "layers.layers",
+    "describe": "layers.describe",
     "data": "data_command.app",
     "verify-resume": "verify_resume.verify_resume",
 }

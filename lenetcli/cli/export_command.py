@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import CheckFailed, ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ SUFFIXES = {".onnx": Format.onnx, ".safetensors": Format.safetensors, ".npz": Fo
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN")],
+    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN", autocompletion=completion.runs)],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file (huggingface: the new folder) to write.")],
     format: Annotated[
         Format | None, typer.Option("--format", help="What to write.", show_default="what the file's ending says")

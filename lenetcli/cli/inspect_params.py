@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import ConfigError, LenetError
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ def inspect_params(
     what: Annotated[
         str,
         typer.Argument(
-            help="A configuration, a run directory or a weights file.", metavar="CONFIG|RUN|FILE.safetensors"
+            help="A configuration, a run directory or a weights file.",
+            metavar="CONFIG|RUN|FILE.safetensors",
+            autocompletion=completion.either,
         ),
     ],
     picture: Annotated[

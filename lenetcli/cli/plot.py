@@ -9,13 +9,16 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import ConfigError
 
 SUFFIXES = (".png", ".svg")
 
 
 def plot(
-    runs: Annotated[list[Path], typer.Argument(help="Run directories.", metavar="RUN...")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run directories.", metavar="RUN...", autocompletion=completion.runs)
+    ],
     out: Annotated[
         Path | None,
         typer.Option("-o", "--out", metavar="FILE.png|.svg", help="Write a picture instead.", show_default=False),

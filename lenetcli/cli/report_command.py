@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ NAME = "report.html"
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN")],
+    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN", autocompletion=completion.runs)],
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="The page.", show_default=f"RUN/{NAME}")
     ] = None,

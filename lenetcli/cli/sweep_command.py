@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import ConfigError, printable
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    config: Annotated[str, typer.Argument(help="The YAML file.", metavar="CONFIG")],
+    config: Annotated[str, typer.Argument(help="The YAML file.", metavar="CONFIG", autocompletion=completion.configs)],
     values: Annotated[
         list[str],
         typer.Argument(help="What varies, such as 'optimizer.lr=[0.01,0.1]'; other changes.", metavar="K=[...] [K=V]"),

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import ConfigError
 
 
@@ -22,7 +23,10 @@ class ProgressMode(str, Enum):
 
 
 def train(
-    config: Annotated[str | None, typer.Argument(help="The YAML file.", metavar="CONFIG", show_default=False)] = None,
+    config: Annotated[
+        str | None,
+        typer.Argument(help="The YAML file.", metavar="CONFIG", show_default=False, autocompletion=completion.configs),
+    ] = None,
     overrides: Annotated[
         list[str] | None,
         typer.Argument(help="Changes, such as optimizer.lr=0.1.", metavar="[K=V ...]", show_default=False),
@@ -30,7 +34,9 @@ def train(
     out: Annotated[
         Path | None, typer.Option(help="The run directory, new or empty.", show_default="runs/<name>/<NNN>")
     ] = None,
-    resume: Annotated[Path | None, typer.Option(help="Continue this run, with nothing else to say.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Continue this run, with nothing else to say.", autocompletion=completion.runs)
+    ] = None,
     progress: Annotated[
         ProgressMode, typer.Option(help="How to show the run; json writes events to stdout.")
     ] = ProgressMode.auto,

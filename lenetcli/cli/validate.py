@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import ConfigError
 
 
 def validate(
-    configs: Annotated[list[str], typer.Argument(help="YAML files.", metavar="CONFIG...")],
+    configs: Annotated[
+        list[str], typer.Argument(help="YAML files.", metavar="CONFIG...", autocompletion=completion.configs)
+    ],
 ) -> None:
     """Check configurations: every key, every type, and that each layer takes what the one before gives.
 
