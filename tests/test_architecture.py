@@ -23,6 +23,7 @@ STOREYS = [
     ["config"],
     ["train", "inspect", "export"],
     ["build_model", "build"],
+    ["training"],
     ["report"],
     ["cli", "__main__"],
 ]

@@ -25,6 +25,7 @@ COMMANDS = {
     "diff": "diff.diff",
     "plot": "plot.plot",
     "report": "report_command.report",
+    "runs": "runs_command.runs",
     "validate": "validate.validate",
     "show": "show.show",
     "schema": "schema_command.schema",
