@@ -5,8 +5,7 @@ The names below are torch's. They are imported on first use: `import lenetcli` a
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from lenetcli.lazy import offered
 
 __version__ = "0.1.0"
 
@@ -76,22 +75,4 @@ _MODULES = {
     "lenetcli.ops.rearrangement": "pixel_shuffle pixel_unshuffle channel_shuffle",
 }  # fmt: skip
 _RENAMED = {"bool": ("lenetcli.autograd.dtypes", "bool_"), "float": ("lenetcli.autograd.dtypes", "float32")}
-_SUBMODULES = ("autograd", "linalg", "nn", "optim", "data")
-
-_HOME = {name: (module, name) for module, names in _MODULES.items() for name in names.split()} | _RENAMED
-__all__ = [*sorted(_HOME), *_SUBMODULES]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        module, attribute = _HOME[name]
-        value = getattr(importlib.import_module(module), attribute)
-        globals()[name] = value
-        return value
-    if name in _SUBMODULES:
-        return importlib.import_module(f"lenetcli.{name}")
-    raise AttributeError(f"module 'lenetcli' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = offered(__name__, _MODULES, "autograd linalg nn optim data", _RENAMED)

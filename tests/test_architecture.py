@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "lenetcli"
 
 # from the ground up; a module may import from its own storey and those before it
 STOREYS = [
-    ["errors"],
+    ["errors", "lazy"],
     ["kernels"],
     ["autograd"],
     ["ops"],
@@ -23,6 +23,7 @@ STOREYS = [
     ["config"],
     ["train", "inspect", "export"],
     ["build_model", "build"],
+    ["training"],
     ["report"],
     ["cli", "__main__"],
 ]

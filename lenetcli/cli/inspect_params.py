@@ -215,7 +215,7 @@ def _model(what: str, option: str = "") -> tuple[Module, tuple[int, ...]]:
         loaded = load_run(Path(what))
         return loaded.model, tuple(loaded.config.model.input)
     from lenetcli import config as configuration
-    from lenetcli.build import build_model
+    from lenetcli.build_model import build_model
 
     config = configuration.load(what)
     return build_model(config)[0], tuple(config.model.input)
