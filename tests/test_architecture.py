@@ -24,6 +24,7 @@ STOREYS = [
     ["train", "inspect", "export"],
     ["build_model", "build"],
     ["training"],
+    ["sweep"],
     ["report"],
     ["cli", "__main__"],
 ]
