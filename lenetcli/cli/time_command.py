@@ -26,8 +26,8 @@ def time(
 
     Example: lenet time configs/lenet.yaml --batch 256
     """
-    from lenetcli.cli.loaded import load_training
     from lenetcli.inspect.timing import time_step
+    from lenetcli.loaded import load_training
 
     _, run = load_training(what, overrides or [])
     found = time_step(run, batch)

@@ -34,6 +34,9 @@ def train(
     progress: Annotated[
         ProgressMode, typer.Option(help="How to show the run; json writes events to stdout.")
     ] = ProgressMode.auto,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write files for TensorBoard, to tensorboard/ in the run directory.")
+    ] = False,
     debug_nan: Annotated[
         bool,
         typer.Option("--debug-nan", help="Check every operation; name the first that gives NaN or infinity."),
@@ -53,9 +56,9 @@ def train(
             changes = [config, *changes]
         elif config is not None:
             raise ConfigError(f"--resume takes the configuration of {resume}; leave {config} away")
-        raise typer.Exit(resume_run(resume, changes, progress.value, debug_nan))
+        raise typer.Exit(resume_run(resume, changes, progress.value, debug_nan, tensorboard=tensorboard))
     if config is None:
         raise ConfigError(
             "which configuration? Try: lenet train configs/lenet.yaml, or make one with: lenet init my.yaml"
         )
-    raise typer.Exit(start_run(config, changes, out, progress.value, debug_nan))
+    raise typer.Exit(start_run(config, changes, out, progress.value, debug_nan, tensorboard=tensorboard))

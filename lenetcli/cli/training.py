@@ -9,6 +9,7 @@ from pathlib import Path
 from lenetcli import config as configuration
 from lenetcli.build import build_run, load_config_of
 from lenetcli.errors import ConfigError, LenetError, printable
+from lenetcli.report.tensorboard import TensorBoard, check_installed
 from lenetcli.report.training import Mode, listener
 from lenetcli.train import directory
 from lenetcli.train.changes import MAY_CHANGE
@@ -25,20 +26,24 @@ OVER_EARLY = {
 
 
 def start_run(
-    path: str, changes: list[str], out: Path | None, mode: Mode, debug_nan: bool = False, also: Listener | None = None
-) -> int:
+    path: str, changes: list[str], out: Path | None, mode: Mode, debug_nan: bool = False, also: Listener | None = None,
+    tensorboard: bool = False,
+) -> int:  # fmt: skip
     """Trains from a configuration in a new run directory; gives the exit code.
 
     Args:
         also: gets each event of the run after the others.
+        tensorboard: write files for TensorBoard, too.
     """
+    if tensorboard:
+        check_installed()
     config = configuration.load(path, changes)
     run = build_run(config)
     place = directory.create(config.name, out)
     try:
         with locked(place):
             begin(config, run, place)
-            return _follow(run, place, mode, debug_nan, also)
+            return _follow(run, place, mode, debug_nan, also, tensorboard)
     except LenetError:
         with suppress(OSError):
             place.rmdir()  # where nothing has been written
@@ -46,8 +51,9 @@ def start_run(
 
 
 def resume_run(
-    place: Path, changes: list[str], mode: Mode, debug_nan: bool = False, also: Listener | None = None
-) -> int:
+    place: Path, changes: list[str], mode: Mode, debug_nan: bool = False, also: Listener | None = None,
+    tensorboard: bool = False,
+) -> int:  # fmt: skip
     """Continues a run from its newest whole checkpoint; gives the exit code. Changes go into its config.yaml.
 
     Raises:
@@ -58,21 +64,27 @@ def resume_run(
         if change.partition("=")[0] not in MAY_CHANGE:
             raise ConfigError(f"--resume: {change}: only {', '.join(MAY_CHANGE)} may change when a run continues")
     load_config_of(place)
+    if tensorboard:
+        check_installed()
     with locked(place):
         run, found = go_on(place, changes)
         if found is not None:
             print(printable(f"resuming {place} from checkpoint {found}"), file=sys.stderr)
         else:
             print(f"{place} has no checkpoint yet: starting from its beginning", file=sys.stderr)
-        return _follow(run, place, mode, debug_nan, also)
+        return _follow(run, place, mode, debug_nan, also, tensorboard)
 
 
-def _follow(run: Run, place: Path, mode: Mode, debug_nan: bool, also: Listener | None) -> int:
+def _follow(run: Run, place: Path, mode: Mode, debug_nan: bool, also: Listener | None, tensorboard: bool) -> int:
     shown = listener(mode, run.epochs, run.steps)
+    board = TensorBoard(run, place) if tensorboard else None
     try:
-        ended = follow(run, place, [shown, *([also] if also is not None else [])], debug_nan)
+        listeners = [shown, board, also]
+        ended = follow(run, place, [each for each in listeners if each is not None], debug_nan)
     finally:
         shown.close()
+        if board is not None:
+            board.close()
     if mode not in ("json", "off"):
         _conclude(run, place, ended)
     return EXIT_CODES[run.stop] if run.stop is not None else 0
