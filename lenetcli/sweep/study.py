@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,11 +79,15 @@ class Proposed:
             self.others = len(running)
             if sum(trial.state != states.FAIL for trial in known) >= self.total:
                 return None
-            # a sampler of its own for each trial: workers that began with one seed would propose the same
-            self._study.sampler = self._optuna.samplers.TPESampler(
-                seed=(self.plan.seed * 1_000_003 + len(known)) % 2**32, constant_liar=True
-            )
+            self._study.sampler = self._sampler(len(known))
             return self._claimed(self._study.ask())
+
+    def _sampler(self, trials: int) -> Any:
+        """A sampler of its own for each trial: workers that began with one seed would propose the same."""
+        seed = (self.plan.seed * 1_000_003 + trials) % 2**32
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Optuna before 5 calls constant_liar experimental
+            return self._optuna.samplers.TPESampler(seed=seed, constant_liar=True)
 
     def _claimed(self, trial: Any) -> Trial | None:
         number = trial.number + 1
