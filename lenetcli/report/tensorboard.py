@@ -19,6 +19,7 @@ from lenetcli.train.run import Run
 
 NAME = "tensorboard"
 PICTURES = 16  # of the data
+DATA = "data"  # in the graph: where no gradient goes, which is what comes in (and weights that are frozen)
 SAMPLES = 2  # that the graph is drawn with: layers that normalise over a batch want more than one
 
 
@@ -130,10 +131,12 @@ def graph(found: Trace) -> Any:
             NodeDef(
                 name=name,
                 op="Parameter" if node.parameter is not None else node.name.removesuffix("Backward"),
-                input=[names[target] for target in node.next if target is not None],
+                input=[DATA if target is None else names[target] for target in node.next],
                 attr={"_output_shapes": AttrValue(list=AttrValue.ListValue(shape=sizes))},
             )
         )
+    if any(DATA in node.input for node in nodes):
+        nodes.append(NodeDef(name=DATA, op="NoGradient"))
     return GraphDef(node=nodes, versions=VersionDef(producer=22))
 
 

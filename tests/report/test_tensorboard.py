@@ -104,7 +104,7 @@ def test_the_graph_leads_from_parameters_and_data_to_the_loss(tmp_path: Path) ->
     assert nodes["conv/weight"].op == "Parameter"
     (conv,) = [node for node in graph.node if node.op == "Convolution"]
     assert conv.name.startswith("conv/")
-    assert {"conv/weight", "conv/bias"} <= set(conv.input)
+    assert list(conv.input) == ["data", "conv/weight", "conv/bias"]
     shape = conv.attr["_output_shapes"].list.shape[0]
     assert [dim.size for dim in shape.dim] == [2, 2, 6, 6]
     reached, waiting = set(), [graph.node[0].name]
