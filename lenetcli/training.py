@@ -15,11 +15,13 @@ from pathlib import Path
 from lenetcli import config as configuration
 from lenetcli.build import build_run, load_config_of
 from lenetcli.config import Config
+from lenetcli.config.own import blamed
 from lenetcli.config.writing import text
 from lenetcli.data.inputs import write_inputs
 from lenetcli.train import directory
 from lenetcli.train.checkpoint import Checkpoints
 from lenetcli.train.events import Ended, Event
+from lenetcli.train.guard import place as at
 from lenetcli.train.loop import fit
 from lenetcli.train.nan_hunt import hunting
 from lenetcli.train.run import Run
@@ -72,13 +74,13 @@ def follow(run: Run, place: Path, listeners: Iterable[Listener], debug_nan: bool
 
     Raises:
         DivergedError: a loss, gradient or weight became NaN or infinite.
-        LenetError: a file cannot be written.
+        LenetError: a file cannot be written, or a user's own file raised.
     """
     kept = directory.MetricsFile(place, run.checkpoints.events if run.checkpoints is not None else 0)
     listeners = list(listeners)
     last: Event | None = None
     try:
-        with polite_stop(run), hunting(run) if debug_nan else nullcontext():
+        with polite_stop(run), hunting(run) if debug_nan else nullcontext(), blamed(lambda: at(run)):
             for event in fit(run):
                 kept(event)
                 for listener in listeners:

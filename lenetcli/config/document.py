@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lenetcli.config import files
 from lenetcli.config.explain import InvalidConfig, KeyPath, Problem, Source, Span, quoted
+from lenetcli.config.migration import up_to_date
 from lenetcli.config.overrides import Override, apply
 from lenetcli.config.text import Node, compose
 
@@ -38,6 +39,7 @@ class Document:
             self.root = None
             return
         self._expand()
+        self.root = up_to_date(self.root)
         for number, text in enumerate(overrides):
             override = Override.parse(text, 1000 + number, self.problems)
             if override is not None:

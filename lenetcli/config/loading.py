@@ -13,7 +13,8 @@ from lenetcli.config.catalogue import ROLES
 from lenetcli.config.components import Component, ComponentReader
 from lenetcli.config.document import SECTIONS, Document
 from lenetcli.config.explain import InvalidConfig, Problem
-from lenetcli.config.sections import VERSION, Config, Header, Model, ModelKeys, Section, Train
+from lenetcli.config.migration import VERSION
+from lenetcli.config.sections import Config, Header, Model, ModelKeys, Section, Train
 from lenetcli.config.text import Node
 from lenetcli.config.wording import details_of, explained, got
 

@@ -12,9 +12,8 @@ from lenetcli.config.components import Component
 from lenetcli.config.derive import Boolean, Integer, Number, String
 from lenetcli.config.document import Document
 from lenetcli.config.explain import InvalidConfig, KeyPath, Problem
+from lenetcli.config.migration import VERSION
 from lenetcli.config.wording import Said
-
-VERSION = 1  # of the config's format
 
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 
