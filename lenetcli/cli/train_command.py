@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import ConfigError
 
 
@@ -22,7 +23,10 @@ class ProgressMode(str, Enum):
 
 
 def train(
-    config: Annotated[str | None, typer.Argument(help="The YAML file.", metavar="CONFIG", show_default=False)] = None,
+    config: Annotated[
+        str | None,
+        typer.Argument(help="The YAML file.", metavar="CONFIG", show_default=False, autocompletion=completion.configs),
+    ] = None,
     overrides: Annotated[
         list[str] | None,
         typer.Argument(help="Changes, such as optimizer.lr=0.1.", metavar="[K=V ...]", show_default=False),
@@ -30,10 +34,15 @@ def train(
     out: Annotated[
         Path | None, typer.Option(help="The run directory, new or empty.", show_default="runs/<name>/<NNN>")
     ] = None,
-    resume: Annotated[Path | None, typer.Option(help="Continue this run, with nothing else to say.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Continue this run, with nothing else to say.", autocompletion=completion.runs)
+    ] = None,
     progress: Annotated[
         ProgressMode, typer.Option(help="How to show the run; json writes events to stdout.")
     ] = ProgressMode.auto,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write files for TensorBoard, to tensorboard/ in the run directory.")
+    ] = False,
     debug_nan: Annotated[
         bool,
         typer.Option("--debug-nan", help="Check every operation; name the first that gives NaN or infinity."),
@@ -53,9 +62,9 @@ def train(
             changes = [config, *changes]
         elif config is not None:
             raise ConfigError(f"--resume takes the configuration of {resume}; leave {config} away")
-        raise typer.Exit(resume_run(resume, changes, progress.value, debug_nan))
+        raise typer.Exit(resume_run(resume, changes, progress.value, debug_nan, tensorboard=tensorboard))
     if config is None:
         raise ConfigError(
             "which configuration? Try: lenet train configs/lenet.yaml, or make one with: lenet init my.yaml"
         )
-    raise typer.Exit(start_run(config, changes, out, progress.value, debug_nan))
+    raise typer.Exit(start_run(config, changes, out, progress.value, debug_nan, tensorboard=tensorboard))

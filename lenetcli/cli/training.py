@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from lenetcli import config as configuration
 from lenetcli.build import build_run, load_config_of
-from lenetcli.config.writing import text
-from lenetcli.data.inputs import write_inputs
 from lenetcli.errors import ConfigError, LenetError, printable
+from lenetcli.report.tensorboard import TensorBoard, check_installed
 from lenetcli.report.training import Mode, listener
 from lenetcli.train import directory
 from lenetcli.train.changes import MAY_CHANGE
-from lenetcli.train.checkpoint import Checkpoints
-from lenetcli.train.events import Event
+from lenetcli.train.events import Ended
 from lenetcli.train.lock import locked
-from lenetcli.train.loop import fit
-from lenetcli.train.nan_hunt import hunting
 from lenetcli.train.run import Run
-from lenetcli.train.signals import EXIT_CODES, polite_stop
+from lenetcli.train.signals import EXIT_CODES
+from lenetcli.training import Listener, begin, follow, go_on
 
-Also = Callable[[Event], None]
 OVER_EARLY = {
     "stopped early": "stopped early after epoch {epoch}: no improvement for train.early_stopping.patience epochs",
     "out of time": "out of time after step {step}; for more: lenet train --resume {place} train.max_time=2h",
@@ -32,33 +26,34 @@ OVER_EARLY = {
 
 
 def start_run(
-    path: str, changes: list[str], out: Path | None, mode: Mode, debug_nan: bool = False, also: Also | None = None
-) -> int:
+    path: str, changes: list[str], out: Path | None, mode: Mode, debug_nan: bool = False, also: Listener | None = None,
+    tensorboard: bool = False,
+) -> int:  # fmt: skip
     """Trains from a configuration in a new run directory; gives the exit code.
 
     Args:
         also: gets each event of the run after the others.
+        tensorboard: write files for TensorBoard, too.
     """
+    if tensorboard:
+        check_installed()
     config = configuration.load(path, changes)
     run = build_run(config)
-    assert run.config is not None
     place = directory.create(config.name, out)
     try:
         with locked(place):
-            directory.check_new(place)  # once more, now that nobody else may write there
-            directory.check_space(place, run.model, config.train.keep_checkpoints)
-            directory.write_config(place, text(run.config))
-            directory.write_environment(place)
-            write_inputs(place, run.inputs)
-            run.checkpoints = Checkpoints(place, config.train.keep_checkpoints)
-            return _follow(run, place, mode, debug_nan, also)
+            begin(config, run, place)
+            return _follow(run, place, mode, debug_nan, also, tensorboard)
     except LenetError:
         with suppress(OSError):
             place.rmdir()  # where nothing has been written
         raise
 
 
-def resume_run(place: Path, changes: list[str], mode: Mode, debug_nan: bool = False, also: Also | None = None) -> int:
+def resume_run(
+    place: Path, changes: list[str], mode: Mode, debug_nan: bool = False, also: Listener | None = None,
+    tensorboard: bool = False,
+) -> int:  # fmt: skip
     """Continues a run from its newest whole checkpoint; gives the exit code. Changes go into its config.yaml.
 
     Raises:
@@ -68,44 +63,34 @@ def resume_run(place: Path, changes: list[str], mode: Mode, debug_nan: bool = Fa
     for change in changes:
         if change.partition("=")[0] not in MAY_CHANGE:
             raise ConfigError(f"--resume: {change}: only {', '.join(MAY_CHANGE)} may change when a run continues")
-    path = load_config_of(place)
+    load_config_of(place)
+    if tensorboard:
+        check_installed()
     with locked(place):
-        config = configuration.load(str(path), changes)
-        run = build_run(config)
-        assert run.config is not None
-        run.checkpoints = Checkpoints(place, config.train.keep_checkpoints)
-        if run.checkpoints.exist():
-            print(printable(f"resuming {place} from checkpoint {run.checkpoints.restore(run)}"), file=sys.stderr)
+        run, found = go_on(place, changes)
+        if found is not None:
+            print(printable(f"resuming {place} from checkpoint {found}"), file=sys.stderr)
         else:
             print(f"{place} has no checkpoint yet: starting from its beginning", file=sys.stderr)
-        if changes:
-            directory.write_config(place, text(run.config))
-        directory.write_environment(place)
-        write_inputs(place, run.inputs)
-        return _follow(run, place, mode, debug_nan, also)
+        return _follow(run, place, mode, debug_nan, also, tensorboard)
 
 
-def _follow(run: Run, place: Path, mode: Mode, debug_nan: bool, also: Also | None) -> int:
+def _follow(run: Run, place: Path, mode: Mode, debug_nan: bool, also: Listener | None, tensorboard: bool) -> int:
     shown = listener(mode, run.epochs, run.steps)
-    kept = directory.MetricsFile(place, run.checkpoints.events if run.checkpoints is not None else 0)
-    last: Any = None
+    board = TensorBoard(run, place) if tensorboard else None
     try:
-        with polite_stop(run), hunting(run) if debug_nan else nullcontext():
-            for event in fit(run):
-                kept(event)
-                shown(event)
-                if also is not None:
-                    also(event)
-                last = event
+        listeners = [shown, board, also]
+        ended = follow(run, place, [each for each in listeners if each is not None], debug_nan)
     finally:
         shown.close()
-        kept.close()
+        if board is not None:
+            board.close()
     if mode not in ("json", "off"):
-        _conclude(run, place, last)
+        _conclude(run, place, ended)
     return EXIT_CODES[run.stop] if run.stop is not None else 0
 
 
-def _conclude(run: Run, place: Path, ended: Any) -> None:
+def _conclude(run: Run, place: Path, ended: Ended) -> None:
     if run.stop is not None:
         print(
             f"stopped by {run.stop} after step {ended.step}; continue with: lenet train --resume {place}",

@@ -12,9 +12,8 @@ from lenetcli.config.components import Component
 from lenetcli.config.derive import Boolean, Integer, Number, String
 from lenetcli.config.document import Document
 from lenetcli.config.explain import InvalidConfig, KeyPath, Problem
+from lenetcli.config.migration import VERSION
 from lenetcli.config.wording import Said
-
-VERSION = 1  # of the config's format
 
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 
@@ -56,7 +55,7 @@ Name = Annotated[String, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_leng
 class Section(BaseModel):
     """A section with fixed keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Header(Section):

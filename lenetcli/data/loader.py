@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -67,16 +68,17 @@ class DataLoader:
             return np.arange(count)
         return np.random.Generator(stream(self.seed, SHUFFLE, epoch)).permutation(count)
 
-    def batches(self, epoch: int, start: int = 0) -> Iterator[tuple[Any, ...]]:
+    def batches(self, epoch: int, start: int = 0) -> Generator[tuple[Any, ...], None, None]:
         """The batches of an epoch as tensors, from batch number `start` on."""
         made = self._arrays(epoch, start)
         wanted = self.prefetch
         if wanted is None:
             wanted = self.augment is not None or is_slow(self.dataset)
-        for parts in prefetched(made) if wanted else made:
-            yield tuple(map(from_numpy, parts))
+        with closing(prefetched(made) if wanted else made) as arrays:  # the thread ends when the reader stops
+            for parts in arrays:
+                yield tuple(map(from_numpy, parts))
 
-    def _arrays(self, epoch: int, start: int) -> Iterator[tuple[npt.NDArray[Any], ...]]:
+    def _arrays(self, epoch: int, start: int) -> Generator[tuple[npt.NDArray[Any], ...], None, None]:
         """The batches as arrays, images batch-last."""
         order = self.order(epoch)
         for number in range(start, len(self)):
@@ -86,7 +88,7 @@ class DataLoader:
                 first = self.augment(first, samples, self.seed, epoch)
             yield tuple(logical(stored(part)) if part.ndim == 4 else part for part in (first, *others))
 
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+    def __iter__(self) -> Generator[tuple[Any, ...], None, None]:
         """One epoch; every pass over the loader is the next one."""
         epoch, self._epoch = self._epoch, self._epoch + 1
         return self.batches(epoch)

@@ -28,6 +28,7 @@ import numpy as np
 
 from lenetcli._tensor import Tensor
 from lenetcli.autograd.random import default_generator, get_rng_state
+from lenetcli.config.migration import up_to_date_data
 from lenetcli.disk import (
     check_inside,
     is_temporary,
@@ -223,6 +224,8 @@ class Checkpoints:
         weights = sum(tensor.array.nbytes for tensor in run.model.state_dict().values())
         most = {MODEL: weights, AVERAGE: weights, OPTIMIZER: 8 * weights}
         state = self.read_state(path, {file: size + _HEADER for file, size in most.items()})
+        if isinstance(state.get("config"), dict):
+            state["config"] = up_to_date_data(state["config"])
         changes.check(state.get("config"), run.config)
         try:
             _apply(run, path, state)

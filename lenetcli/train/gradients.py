@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from itertools import islice
 from typing import Any
 
@@ -17,12 +17,13 @@ from lenetcli.train.run import Run
 Batch = tuple[Any, ...]
 
 
-def batches_of_steps(run: Run) -> Iterator[list[Batch]]:
+def batches_of_steps(run: Run) -> Generator[list[Batch], None, None]:
     """What is left of the epoch's batches, in lists of those that make one step."""
     p = run.progress
-    batches = islice(run.train_loader.batches(p.epoch, p.batch), run.batches - p.batch)
-    while group := list(islice(batches, run.accumulate)):
-        yield group
+    with closing(run.train_loader.batches(p.epoch, p.batch)) as batches:
+        left = islice(batches, run.batches - p.batch)
+        while group := list(islice(left, run.accumulate)):
+            yield group
 
 
 def share(run: Run, batch: Batch, group: list[Batch]) -> float:

@@ -46,7 +46,8 @@ def train_epoch(run: Run) -> Iterator[Event]:
     tally.loss_sum, tally.count, tally.right = p.epoch_loss_sum, p.epoch_count, p.epoch_right
     before, number = tally.count, p.epoch + 1
     run.model.train()
-    for group in batches_of_steps(run):  # one batch a step, or as many as train.accumulate says
+    steps = batches_of_steps(run)
+    for group in steps:  # one batch a step, or as many as train.accumulate says
         step_began, lr, step_loss, samples = time.perf_counter(), run.lr, 0.0, 0
         run.optimizer.zero_grad()
         for batch in group:
@@ -68,6 +69,7 @@ def train_epoch(run: Run) -> Iterator[Event]:
         p.epoch_loss_sum, p.epoch_count, p.epoch_right = tally.loss_sum, tally.count, tally.right
         yield Step(number, p.step, step_loss, lr, samples, samples / (time.perf_counter() - step_began))
         if run.stop is not None or out_of_time(run):
+            steps.close()
             break
         if run.save_now:
             yield from save(run, best=False)

@@ -1,0 +1,102 @@
+"""A run in its directory, from its beginning or its newest checkpoint: what the command, a sweep and a notebook share.
+
+run = build_run(config)
+with locked(place):
+    begin(config, run, place)      # or: run, checkpoint = go_on(place)
+    ended = follow(run, place, [listener])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from pathlib import Path
+
+from lenetcli import config as configuration
+from lenetcli.build import build_run, load_config_of
+from lenetcli.config import Config
+from lenetcli.config.own import blamed
+from lenetcli.config.writing import text
+from lenetcli.data.inputs import write_inputs
+from lenetcli.train import directory
+from lenetcli.train.checkpoint import Checkpoints
+from lenetcli.train.events import Ended, Event
+from lenetcli.train.guard import place as at
+from lenetcli.train.loop import fit
+from lenetcli.train.nan_hunt import hunting
+from lenetcli.train.run import Run
+from lenetcli.train.signals import polite_stop
+
+Listener = Callable[[Event], None]
+
+
+def begin(config: Config, run: Run, place: Path) -> None:
+    """Writes what stands in a run directory before the first step. The caller holds its lock.
+
+    Raises:
+        ConfigError: another training has written there.
+        LenetError: it cannot be written, or there is too little room.
+    """
+    directory.check_new(place)
+    directory.check_space(place, run.model, config.train.keep_checkpoints)
+    _write_config(run, place)
+    _describe(run, place)
+    run.checkpoints = Checkpoints(place, config.train.keep_checkpoints)
+
+
+def go_on(place: Path, changes: Iterable[str] = ()) -> tuple[Run, str | None]:
+    """A run as its newest whole checkpoint has it, and what `restore` says of that; None where there is none yet.
+
+    The caller holds the directory's lock.
+
+    Args:
+        changes: to its configuration; they go into config.yaml.
+
+    Raises:
+        ConfigError: no run directory, or its configuration is another than the checkpoint's.
+        DataError: no whole checkpoint.
+    """
+    changes = list(changes)
+    config = configuration.load(str(load_config_of(place)), changes)
+    run = build_run(config)
+    run.checkpoints = Checkpoints(place, config.train.keep_checkpoints)
+    found = run.checkpoints.restore(run) if run.checkpoints.exist() else None
+    if changes:
+        _write_config(run, place)
+    _describe(run, place)
+    return run, found
+
+
+def follow(run: Run, place: Path, listeners: Iterable[Listener], debug_nan: bool = False) -> Ended:
+    """Trains, writes the events down, then hands each to the listeners; gives the last one.
+
+    Signals set `run.stop` while it goes on (see `polite_stop`).
+
+    Raises:
+        DivergedError: a loss, gradient or weight became NaN or infinite.
+        LenetError: a file cannot be written, or a user's own file raised.
+    """
+    kept = directory.MetricsFile(place, run.checkpoints.events if run.checkpoints is not None else 0)
+    listeners = list(listeners)
+    last: Event | None = None
+    try:
+        with polite_stop(run), hunting(run) if debug_nan else nullcontext(), blamed(lambda: at(run)):
+            for event in fit(run):
+                kept(event)
+                for listener in listeners:
+                    listener(event)
+                last = event
+    finally:
+        kept.close()
+    assert isinstance(last, Ended), "a run's last event is its end"
+    return last
+
+
+def _write_config(run: Run, place: Path) -> None:
+    assert run.config is not None, "build_run keeps the configuration"
+    directory.write_config(place, text(run.config))
+
+
+def _describe(run: Run, place: Path) -> None:
+    directory.write_environment(place)
+    write_inputs(place, run.inputs)
