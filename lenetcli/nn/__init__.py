@@ -85,6 +85,7 @@ from lenetcli.nn.smooth_activation import (
 )
 from lenetcli.nn.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
 from lenetcli.nn.sparse import Embedding
+from lenetcli.nn.syncbatchnorm import SyncBatchNorm
 from lenetcli.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
@@ -187,6 +188,7 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "SyncBatchNorm",
     "Tanh",
     "Tanhshrink",
     "Threshold",
