@@ -13,8 +13,8 @@ PACKAGE = Path(__file__).parent.parent / "lenetcli"
 
 # from the ground up; a module may import from its own storey and those before it
 STOREYS = [
-    ["errors"],
-    ["kernels"],
+    ["errors", "lazy"],
+    ["kernels", "display"],
     ["autograd"],
     ["ops"],
     ["_tensor_str", "_tensor", "creation", "sampling", "linalg"],
@@ -24,7 +24,10 @@ STOREYS = [
     ["train", "inspect", "export"],
     ["parallel"],
     ["build_model", "build"],
+    ["training", "loaded"],
+    ["sweep"],
     ["report"],
+    ["trainer"],
     ["cli", "__main__"],
 ]
 LEVEL = {name: level for level, names in enumerate(STOREYS) for name in names}

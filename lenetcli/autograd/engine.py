@@ -1,7 +1,12 @@
-"""The backward pass: one walk over the graph in reverse order of creation; iterative, so that any length works."""
+"""The backward pass: one walk over the graph in reverse order of creation; iterative, so that any length works.
+
+A node may run together with those below it, where that is less work (`Node.merge`) and nobody looks between them: each
+has one consumer, no hooks, and no gradient that anyone asks for. Anomaly mode and `fusion(False)` run every node alone.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
@@ -14,6 +19,8 @@ from lenetcli.autograd.node import AccumulateGrad, Node, wrap
 from lenetcli.autograd.variable import Array, Variable
 
 _SEQUENCE = attrgetter("sequence")
+LONGEST_RUN = 3  # nodes that any `merge` looks at
+
 Buffers = dict[Node, list[Array | None]]
 
 
@@ -39,6 +46,8 @@ def run_backward(
     starts = [v.gradient_edge() for v in roots]
     buffers: Buffers = {}
     order = _newest_first([node for node, _ in starts])
+    consumers: Counter[Node | None] = Counter()
+    merging = switches.fusion and not switches.anomaly and inputs is None
     for (node, number), grad in zip(starts, root_grads):
         _add(buffers, node, number, grad)
     with no_grad(), np.errstate(all="ignore"):  # infinities and NaN are values here, as in torch
@@ -59,9 +68,16 @@ def run_backward(
                 if not (node.hooks or node.prehooks or switches.anomaly):
                     node.run(grads)
                     continue
-            _run_node(node, grads, buffers)
+            if merging and node.merge is not None and not (node.hooks or node.prehooks):
+                if not consumers:
+                    consumers.update(below for above in order for below, _ in above.next_functions)
+                run = _unseen_run(node, consumers, buffers)
+            else:
+                run = [node]
+            last = _run_node(run, grads, buffers)
             if not retain_graph:
-                node.release()
+                for done in run[: run.index(last) + 1]:
+                    done.release()
     return [captured[edge] for edge in wanted]
 
 
@@ -77,7 +93,28 @@ def _newest_first(starts: Sequence[Node]) -> list[Node]:
     return sorted(seen, key=_SEQUENCE, reverse=True)
 
 
-def _run_node(node: Node, grads: list[Array | None], buffers: Buffers) -> None:
+def _unseen_run(node: Node, consumers: Counter[Node | None], buffers: Buffers) -> list[Node]:
+    """The node and those below it that get their gradient from it alone and that nobody looks at."""
+    run = [node]
+    while len(run) < LONGEST_RUN:
+        below = run[-1].next_functions[0][0]
+        if below is None or isinstance(below, AccumulateGrad) or consumers[below] != 1 or below in buffers:
+            break
+        if below.hooks or below.prehooks or below.variable_hooks:
+            break
+        run.append(below)
+    return run
+
+
+def _run_node(run: Sequence[Node], grads: list[Array | None], buffers: Buffers) -> Node:
+    """Runs the first node of a run, or as many as merge; gives the last of them."""
+    node = run[0]
+    if len(run) > 1 and node.merge is not None:
+        merged = node.merge(run, *grads)
+        if merged is not None:
+            count, d_inputs = merged
+            _pass_on(run[count - 1], grads, d_inputs, buffers)
+            return run[count - 1]
     if node.prehooks:
         for hook in list(node.prehooks.values()):
             replaced = hook(_variables(node, grads))
@@ -91,6 +128,12 @@ def _run_node(node: Node, grads: list[Array | None], buffers: Buffers) -> None:
                 d_inputs = _arrays(replaced)
     if switches.anomaly:
         check_backward(node, d_inputs)
+    _pass_on(node, grads, d_inputs, buffers)
+    return node
+
+
+def _pass_on(node: Node, grads: Sequence[Array | None], d_inputs: Sequence[Array | None], buffers: Buffers) -> None:
+    """Sends the gradients of a node's inputs to the nodes below."""
     for position, (target, number) in enumerate(node.next_functions):
         grad = d_inputs[position]
         if target is None or grad is None:

@@ -21,8 +21,8 @@ def evaluate(
 
     Example: lenet eval runs/lenet/001
     """
-    from lenetcli.cli.loaded import load_run
     from lenetcli.data import DataLoader
+    from lenetcli.loaded import load_run
     from lenetcli.train.evaluate import evaluate as measure
 
     if split not in ("train", "validation", "test"):

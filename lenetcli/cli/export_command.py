@@ -15,9 +15,9 @@ from lenetcli.errors import CheckFailed, ConfigError, DataError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from lenetcli.cli.loaded import Loaded
     from lenetcli.export.folder import Described, Figures
     from lenetcli.export.graph import Graph
+    from lenetcli.loaded import Loaded
 
 NEAR = 1e-4  # what an exported model's outputs may differ from the engine's, relative to the largest
 SAMPLES = 3  # random inputs that are tried
@@ -52,7 +52,7 @@ def export(
 
     Example: lenet export runs/lenet/001 -o lenet.onnx
     """
-    from lenetcli.cli.loaded import load_run
+    from lenetcli.loaded import load_run
 
     chosen = _format(format, output)
     loaded = load_run(run)
@@ -95,9 +95,9 @@ def _format(given: Format | None, output: Path) -> Format:
 
 
 def _described(run: Path, loaded: Loaded) -> Described:
-    from lenetcli.cli.loaded import inputs_of
     from lenetcli.config.writing import dump, plain
     from lenetcli.export.folder import Described
+    from lenetcli.loaded import inputs_of
 
     try:
         inputs = inputs_of(run, loaded)

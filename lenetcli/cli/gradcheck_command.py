@@ -24,9 +24,9 @@ def gradcheck(
 
     Example: lenet gradcheck configs/lenet.yaml
     """
-    from lenetcli.cli.loaded import load_training
     from lenetcli.inspect.figures import strict
     from lenetcli.inspect.model_check import check_model
+    from lenetcli.loaded import load_training
     from lenetcli.report.columns import plain_text
 
     _, run = load_training(what, overrides or [])

@@ -39,8 +39,8 @@ def predict(
 
     Example: lenet predict runs/lenet/001 digit.png more/*.png
     """
-    from lenetcli.cli.loaded import inputs_of, load_run
     from lenetcli.inspect.predictions import STDIN, Predictor
+    from lenetcli.loaded import inputs_of, load_run
 
     if as_json and as_csv:
         raise ConfigError("--json or --csv, not both")

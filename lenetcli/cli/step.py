@@ -35,8 +35,8 @@ def step(
 
     Example: lenet step configs/tutorial.yaml
     """
-    from lenetcli.cli.loaded import load_training
     from lenetcli.inspect.step import advance, record_step
+    from lenetcli.loaded import load_training
 
     _, run = load_training(what, overrides or [])
     followed = _followed(run, param, index)

@@ -46,8 +46,8 @@ def trace_grad(
 
     Example: lenet trace-grad configs/tutorial.yaml
     """
-    from lenetcli.cli.loaded import load_training
     from lenetcli.inspect.steps import traces
+    from lenetcli.loaded import load_training
 
     files = {"--html": html, "--mermaid": mermaid, "--dot": dot, "--svg": svg}
     _refuse_places(files)

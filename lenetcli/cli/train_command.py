@@ -42,6 +42,9 @@ def train(
     progress: Annotated[
         ProgressMode, typer.Option(help="How to show the run; json writes events to stdout.")
     ] = ProgressMode.auto,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write files for TensorBoard, to tensorboard/ in the run directory.")
+    ] = False,
     debug_nan: Annotated[
         bool,
         typer.Option("--debug-nan", help="Check every operation; name the first that gives NaN or infinity."),
@@ -72,8 +75,8 @@ def train(
         )
     with joined(parallel.value) as crew:
         if resume is not None:
-            code = resume_run(resume, changes, progress.value, debug_nan, crew=crew)
+            code = resume_run(resume, changes, progress.value, debug_nan, tensorboard=tensorboard, crew=crew)
         else:
             assert config is not None
-            code = start_run(config, changes, out, progress.value, debug_nan, crew=crew)
+            code = start_run(config, changes, out, progress.value, debug_nan, tensorboard=tensorboard, crew=crew)
     raise typer.Exit(code)

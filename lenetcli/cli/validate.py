@@ -18,17 +18,13 @@ def validate(
     Example: lenet validate configs/lenet.yaml configs/mlp.yaml
     """
     from lenetcli import config as configuration
-    from lenetcli.build import build_criterion, build_data, build_model, build_optimizer, check_output
+    from lenetcli.build import check
 
     failed: ConfigError | None = None
     for path in configs:
         try:
             config = configuration.load(path)
-            model, rows = build_model(config)
-            source, criterion = build_data(config), build_criterion(config)
-            build_optimizer(config, model)
-            if source.classes:  # known without reading the data
-                check_output(config, model, criterion, source)
+            model, rows = check(config)
         except ConfigError as error:
             print(error, file=sys.stderr)
             failed = error

@@ -20,6 +20,7 @@ class Crew:
     """The processes that train a run; this one is alone."""
 
     leads = True  # this process writes the run directory and prints
+    text = ""  # who they are, where they are several
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -31,7 +32,7 @@ class Crew:
         return value
 
     def checkpoints(self, place: Path, keep: int) -> Checkpoints:
-        """The checkpoints of the run directory; `place` is the leading process's to say."""
+        """The checkpoints of the run directory."""
         return Checkpoints(place, keep)
 
     def check(self, run: Run) -> None:
@@ -41,7 +42,7 @@ class Crew:
             ConfigError: they do not.
         """
 
-    def join(self, run: Run, sync_batchnorm: bool, quiet: bool) -> Stoppable:
+    def join(self, run: Run) -> Stoppable:
         """Shares the work out; gives what signals leave their wishes with."""
         return run
 

@@ -24,6 +24,7 @@ class Ranks(Crew):
 
     def __init__(self, team: Team) -> None:
         self.team, self.leads = team, team.leads
+        self.text = f"{team.size} ranks on {_machines(team)}, {get_num_threads()} thread(s) each"
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -35,15 +36,14 @@ class Ranks(Crew):
         return found
 
     def checkpoints(self, place: Path, keep: int) -> Checkpoints:
-        return SharedCheckpoints(self.team, Path(self.leaders(str(place))), keep)
+        return SharedCheckpoints(self.team, place, keep)
 
     def check(self, run: Run) -> None:
         agreement.check(self.team, run)
 
-    def join(self, run: Run, sync_batchnorm: bool, quiet: bool) -> Wishes:
+    def join(self, run: Run) -> Wishes:
         team, checkpoints = self.team, run.checkpoints
-        machines = share_cores(team)
-        if sync_batchnorm:
+        if run.config is not None and run.config["train"]["sync_batchnorm"]:
             SyncBatchNorm.convert_sync_batchnorm(run.model, team.sum)
         run.train_loader.part = team.rank, team.size
         run.test_loader = _blocks(run.test_loader, team)
@@ -55,9 +55,6 @@ class Ranks(Crew):
         team.stopped = lambda: averaging.wishes.stop
         if checkpoints is not None:
             team.advice = lambda: f"; after step {run.progress.step}: {_advice(checkpoints)}"
-        if not quiet:
-            where = "1 machine" if machines == 1 else f"{machines} machines"
-            self.say(f"{team.size} ranks on {where}, {get_num_threads()} thread(s) each")
         return averaging.wishes
 
 
@@ -93,8 +90,8 @@ class SharedCheckpoints(Checkpoints):
         return found
 
 
-def share_cores(team: Team) -> int:
-    """Gives each rank its share of the cores that it has in common with others; gives the number of machines.
+def _machines(team: Team) -> str:
+    """Gives each rank its share of the cores that it has in common with others; tells on how many machines they are.
 
     A number of threads from the environment (LENET_THREADS, OMP_NUM_THREADS) stays.
     """
@@ -103,7 +100,8 @@ def share_cores(team: Team) -> int:
     rivals = sum(host == team.host and not set(cores).isdisjoint(theirs) for host, theirs in told)
     if not any(os.environ.get(name) for name in ("LENET_THREADS", "OMP_NUM_THREADS")):
         set_num_threads(max(1, min(get_num_threads(), len(cores) // rivals)))
-    return len({host for host, _ in told})
+    machines = len({host for host, _ in told})
+    return "1 machine" if machines == 1 else f"{machines} machines"
 
 
 def _blocks(loader: DataLoader, team: Team) -> DataLoader:

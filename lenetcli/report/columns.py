@@ -63,6 +63,11 @@ class Columns:
                 yield Segment(line, style)
                 yield Segment.line()
 
+    def left_out(self, place: int) -> list[str]:
+        """Titles of the columns that a place of this width has no room for."""
+        shown, _ = self._chosen(place)
+        return [column.title for column in self.columns if column not in shown]
+
     def _chosen(self, place: int) -> tuple[list[Column], int]:
         """The columns that fit, and the space between them."""
         chosen = {i for i, c in enumerate(self.columns) if c.rank == 0}

@@ -154,7 +154,11 @@ def remarks(trace: Trace) -> list[str]:
     if dying:
         listed = ", ".join(f"{n.dead} of {n.units} in {_place(n)}" for n in dying[:6])
         more = f" and {len(dying) - 6} more" if len(dying) > 6 else ""
-        lines.append(f"dead units (zero for the whole batch): {listed}{more}")
+        samples = dying[0].shape[0]
+        what = "units that are zero for this one sample"
+        if samples > 1:
+            what = f"dead units (zero for all {samples:,} samples)"
+        lines.append(f"{what}: {listed}{more}")
     gone = next((n for n in trace.nodes if n.grad_norm == 0 and n.next), None)
     if gone is not None:
         lines.append(f"the gradient that reaches {_place(gone)} is zero: nothing that only it leads to can learn")

@@ -62,7 +62,7 @@ class Run:
         early_stopping: when to stop before all epochs are done.
         max_seconds: longest time of the run.
         max_batches: batches of an epoch to use.
-        stop: set by a signal: finish the step, save, end.
+        stop: set by a signal, or to "pruned" by a sweep: finish the step, save, end.
         save_now: set by a signal: finish the step, save, go on.
         config: the configuration as plain data, which checkpoints keep.
         init_random: where the random stream of the initial weights ended.

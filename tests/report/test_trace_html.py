@@ -257,8 +257,14 @@ def test_a_phone_shows_details_in_a_sheet_and_nothing_is_too_wide(window: Page, 
 
 @pytest.mark.parametrize("width", [320, 390, 700, 1000, 1001, 1200, 1201, 1600])
 def test_names_and_figures_can_be_read_at_every_width(window: Page, tmp_path: Path, width: int) -> None:
-    page = show(window, tmp_path, traced(steps=2), width=width)
+    traces = traced(steps=2)
+    for found in traces:
+        found.step += 123_456  # a long text beside the slider
+        found.forward[1:1] = ["conv2d", "relu"] * 10
+    page = show(window, tmp_path, traces, width=width)
     assert not page.is_wider_than_the_window()
+    assert page.value("slider.getBoundingClientRect().width") > 120
+    assert page.value("byId('chain').scrollWidth <= byId('chain').clientWidth")
     cut = page.value(
         "state.seen.map(r => r.element.querySelector('.name')).filter(n => n.scrollWidth > n.clientWidth).length"
     )
@@ -279,6 +285,16 @@ def test_hostile_names_stay_text(window: Page, tmp_path: Path) -> None:
     assert window.value("document.querySelector('#name').textContent") == HOSTILE
     assert window.value("document.querySelectorAll('img').length") == 0
     assert window.problems == []
+
+
+def test_units_at_zero_are_dead_only_where_all_samples_say_so(window: Page, tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    for parameter in model[0].parameters():
+        parameter.detach().fill_(-1.0)
+    for samples, said in ((1, "3 zero"), (2, "3 dead")):
+        x, y = lenet.ones(samples, 2), lenet.zeros(samples, 1)
+        page = show(window, tmp_path, [trace(model, nn.MSELoss(), x, y, [], histograms=True)])
+        assert page.value("document.querySelector('.badge.warn').textContent") == said
 
 
 def test_verdicts_are_shown(window: Page, tmp_path: Path) -> None:

@@ -109,7 +109,8 @@ function badges(row) {
   const dead = nodes.map((i) => step.dead?.[i]).filter((d) => d && d[0]);
   if (dead.length) {
     const [count, units] = dead.reduce((a, b) => [a[0] + b[0], a[1] + b[1]]);
-    add("warn", `${count} dead`, `${count} of ${units} units are zero for the whole batch`);
+    const samples = state.tree.graph.nodes[row.node].shapes[0][0]; // of one alone, a unit that is zero is not yet dead
+    add("warn", `${count} ${samples === 1 ? "zero" : "dead"}`, `${count} of ${units} units are zero for every sample of the batch`);
   }
   return found;
 }
