@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from lenetcli.autograd.anomaly import check_backward
-from lenetcli.autograd.modes import no_grad, switches
+from lenetcli.autograd.modes import switches
 from lenetcli.autograd.node import AccumulateGrad, Node, wrap
 from lenetcli.autograd.variable import Array, Variable
 
 _SEQUENCE = attrgetter("sequence")
 Buffers = dict[Node, list[Array | None]]
+Captured = dict[tuple[Node, int], Array | None]
 
 
 def run_backward(
@@ -35,34 +36,41 @@ def run_backward(
         Gradients of `inputs` (None where a root does not depend on one); an empty list without `inputs`.
     """
     wanted = [v.gradient_edge() for v in inputs] if inputs is not None else []
-    captured: dict[tuple[Node, int], Array | None] = dict.fromkeys(wanted)
+    captured: Captured = dict.fromkeys(wanted)
     starts = [v.gradient_edge() for v in roots]
     buffers: Buffers = {}
-    order = _newest_first([node for node, _ in starts])
     for (node, number), grad in zip(starts, root_grads):
         _add(buffers, node, number, grad)
-    with no_grad(), np.errstate(all="ignore"):  # infinities and NaN are values here, as in torch
-        for node in order:
-            grads = buffers.pop(node, None)
-            if grads is None:
-                continue
-            is_leaf = isinstance(node, AccumulateGrad)
-            if node.variable.hooks if is_leaf else node.variable_hooks:  # type: ignore[attr-defined]  # leaves have it
-                _call_variable_hooks(node, grads)
-            if captured:
-                for number in range(len(grads)):
-                    if (node, number) in captured:
-                        captured[node, number] = grads[number]
-            if is_leaf:
-                if inputs is not None:
-                    continue
-                if not (node.hooks or node.prehooks or switches.anomaly):
-                    node.run(grads)
-                    continue
-            _run_node(node, grads, buffers)
-            if not retain_graph:
-                node.release()
+    before, switches.grad = switches.grad, False
+    try:
+        _walk(_newest_first([node for node, _ in starts]), buffers, retain_graph, None if inputs is None else captured)
+    finally:
+        switches.grad = before
     return [captured[edge] for edge in wanted]
+
+
+@np.errstate(all="ignore")  # infinities and NaN are values here, as in torch
+def _walk(order: Sequence[Node], buffers: Buffers, retain_graph: bool, captured: Captured | None) -> None:
+    """Runs the nodes; the wanted gradients are put into `captured`, where it is given, and nothing into leaves."""
+    for node in order:
+        grads = buffers.pop(node, None)
+        if grads is None:
+            continue
+        is_leaf = isinstance(node, AccumulateGrad)
+        if node.variable.hooks if is_leaf else node.variable_hooks:  # type: ignore[attr-defined]  # leaves have it
+            _call_variable_hooks(node, grads)
+        if captured is not None:
+            for number in range(len(grads)):
+                if (node, number) in captured:
+                    captured[node, number] = grads[number]
+            if is_leaf:
+                continue
+        if is_leaf and not (node.hooks or node.prehooks or switches.anomaly):
+            node.run(grads)
+            continue
+        _run_node(node, grads, buffers)
+        if not retain_graph:
+            node.release()
 
 
 def _newest_first(starts: Sequence[Node]) -> list[Node]:
@@ -92,8 +100,7 @@ def _run_node(node: Node, grads: list[Array | None], buffers: Buffers) -> None:
     if switches.anomaly:
         check_backward(node, d_inputs)
     for position, (target, number) in enumerate(node.next_functions):
-        grad = d_inputs[position]
-        if target is None or grad is None:
+        if target is None or (grad := d_inputs[position]) is None:
             continue
         if isinstance(target, AccumulateGrad) and not _is_own(grad, grads, d_inputs[:position]):
             grad = grad.copy(order="K")
