@@ -29,7 +29,7 @@ from lenetcli.errors import ConfigError, LenetError
 from lenetcli.nn.module import Module
 from lenetcli.train import lock
 from lenetcli.train.checkpoint import METRICS
-from lenetcli.train.events import Evaluated, Event
+from lenetcli.train.events import Event
 
 LONGEST_LINE = 1 << 16  # bytes of an event in metrics.jsonl; what is longer is none
 
@@ -180,8 +180,6 @@ class MetricsFile:
     def __call__(self, event: Event) -> None:
         try:
             self._file.write(json.dumps(event.record()) + "\n")
-            if isinstance(event, Evaluated):
-                os.fsync(self._file.fileno())  # a checkpoint follows
         except OSError as error:
             raise self._failure(error) from None
 
