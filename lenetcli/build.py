@@ -36,6 +36,7 @@ __all__ = [
     "build_model",
     "build_optimizer",
     "build_run",
+    "check",
     "check_output",
     "check_samples",
     "layer_text",
@@ -220,6 +221,20 @@ def _evaluation_loader(config: Config, data: Any) -> DataLoader:
     if limit is not None and limit * size < len(data):
         data = Subset(data, range(limit * size))
     return DataLoader(data, size)
+
+
+def check(config: Config) -> tuple[nn.Sequential, list[LayerRow]]:
+    """Refuses what would not train, as far as that can be told without reading data; gives the model and its layers.
+
+    Raises:
+        ConfigError: the parts do not fit together.
+    """
+    model, rows = build_model(config)
+    source, criterion = build_data(config), build_criterion(config)
+    build_optimizer(config, model)
+    if source.classes:  # known without reading the data
+        check_output(config, model, criterion, source)
+    return model, rows
 
 
 def check_samples(config: Config, source: Source) -> None:

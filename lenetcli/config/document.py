@@ -20,17 +20,18 @@ class Document:
     Args:
         path: the config file.
         overrides: `key.path=value` texts, applied in order.
+        text: what to read in place of the file.
 
     `root` is the tree (None if it cannot be read), `problems` what is wrong so far, `broken` the sections that are
     already complained about.
     """
 
-    def __init__(self, path: Path, overrides: Iterable[str] = ()) -> None:
+    def __init__(self, path: Path, overrides: Iterable[str] = (), text: str | None = None) -> None:
         self.path = path
         self.problems: list[Problem] = []
         self.broken: set[str] = set()
         self.sources = 1
-        source = files.read(path)
+        source = files.read(path) if text is None else Source(str(path), text)
         self.root = compose(source, self.problems)
         if self.root is None and not self.problems:
             self.root = Node(None, source.at(0))  # no text, or comments only

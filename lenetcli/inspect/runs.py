@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lenetcli.config.catalogue import ROLES
+from lenetcli import nn
 from lenetcli.config.explain import Source, did_you_mean
 from lenetcli.config.text import compose, read_scalar
 from lenetcli.errors import ConfigError, DataError
@@ -209,7 +209,7 @@ def _follows(key: str, configs: Sequence[dict[str, Any]]) -> bool:
     """Whether a key of a layer is an argument that is inferred, such as in_channels."""
     layer, _, argument = key.rpartition(".")
     kind = next((config[f"{layer}.type"] for config in configs if f"{layer}.type" in config), None)
-    found = ROLES["layers"].classes.get(kind) if isinstance(kind, str) else None
+    found = getattr(nn, kind, None) if isinstance(kind, str) else None
     return argument in getattr(found, "from_input", ())
 
 

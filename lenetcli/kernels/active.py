@@ -13,7 +13,7 @@ from typing import Literal
 
 from lenetcli.kernels import native
 from lenetcli.kernels import threads as _threads
-from lenetcli.kernels.conv import channel_sums, conv2d, conv2d_input_grad, conv2d_weight_grad
+from lenetcli.kernels.conv import channel_sums, conv2d, conv2d_backward, conv2d_input_grad, conv2d_weight_grad
 from lenetcli.kernels.fused import conv_relu_pool, conv_relu_pool_backward
 from lenetcli.kernels.linear import linear, linear_relu, linear_relu_backward, product, rows_product
 from lenetcli.kernels.memory import keep_freed_memory
@@ -47,6 +47,7 @@ __all__ = [
     "channel_norm_backward",
     "channel_sums",
     "conv2d",
+    "conv2d_backward",
     "conv2d_input_grad",
     "conv2d_weight_grad",
     "conv_relu_pool",

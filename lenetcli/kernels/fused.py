@@ -4,7 +4,8 @@
 
 Relu and the maximum may change places, so that a native kernel keeps only the largest of four convolution results, and
 which of the four it was: `winner`, row by row from 0 to 3, or 4 where none is above zero and no gradient flows. Winners
-are stored by groups of up to 16 images, (N / group, O, P / 2, Q / 2, group), the last group filled up with 4.
+are stored by groups of images, (N / group, O, P / 2, Q / 2, group), the last group filled up with 4: groups of up to 16
+forward, of any size backward.
 """
 
 from __future__ import annotations

@@ -103,6 +103,10 @@ def test_convolution_equals_its_twin(case: Any, order: str, target: str) -> None
         twin("conv2d_input_grad")(grad, weight, image, *geometry),
         conv.conv2d_input_grad(grad, weight, image, *geometry),
     )
+    for needs in ((True, True, True), (False, True, True), (True, False, False), (False, False, True)):
+        wanted = conv.conv2d_backward(grad, x, weight, needs, *geometry)
+        for one, other in zip(twin("conv2d_backward")(grad, x, weight, needs, *geometry), wanted):
+            close(one, other)
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -121,8 +125,10 @@ def test_fused_convolution_equals_its_twin(case: Any, order: str, target: str) -
     grad = ordered(normal(random, *y.shape), order)
     for need_x in (True, False):
         wanted = fused.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x)
-        for one, other in zip(twin("conv_relu_pool_backward")(grad, x, weight, winner, padding, need_x), wanted):
-            close(one, other)
+        in_one_group = stored(images_of(winner, n))[None]
+        for winners in (winner, in_one_group):
+            for one, other in zip(twin("conv_relu_pool_backward")(grad, x, weight, winners, padding, need_x), wanted):
+                close(one, other)
 
 
 @np.errstate(all="ignore")

@@ -16,7 +16,6 @@ double multiply_adds(const Conv& a) {
 }
 
 void finish(Conv& a) {
-  a.group = std::max(1, std::min(a.batch, 16));
   a.rows = a.height + 2 * a.pad_h - a.kernel + 1;
   a.columns = a.width + 2 * a.pad_w - a.kernel + 1;
   check(a.kernel >= 1 && a.kernel <= 7 && a.pad_h >= 0 && a.pad_w >= 0, "kernel size");
@@ -32,8 +31,10 @@ void check_output(const Conv& a, const T& y) {
 }
 
 template <class T>
-void check_winner(const Conv& a, const T& winner) {
-  check((int)winner.shape(0) * a.group >= a.batch && (int)winner.shape(1) == a.out && (int)winner.shape(2) == a.rows / 2 &&
+void take_winner(Conv& a, const T& winner) {
+  a.group = winner.shape(4);
+  a.winner = const_cast<uint8_t*>(winner.data());
+  check(a.group > 0 && (int)winner.shape(0) * a.group >= a.batch && (int)winner.shape(1) == a.out && (int)winner.shape(2) == a.rows / 2 &&
             (int)winner.shape(3) == a.columns / 2 && (int)winner.shape(4) == a.group,
         "winner shape");
 }
@@ -50,9 +51,9 @@ void conv_forward(Array<const float, 4> x, Dense<const float, 4> weight, optiona
   check_output(a, y);
   check(y.stride(0) == 1 || a.batch == 1, "output order");
   check(y.stride(2) == y.shape(3) * y.stride(3), "output rows");
-  if (winner) check_winner(a, *winner);
+  if (winner) take_winner(a, *winner);
   a.x = image(x), a.y = image(y);
-  a.weight = weight.data(), a.bias = bias ? bias->data() : nullptr, a.winner = winner ? winner->data() : nullptr;
+  a.weight = weight.data(), a.bias = bias ? bias->data() : nullptr;
 
   nb::gil_scoped_release released;
   const double work = multiply_adds(a);
@@ -88,12 +89,11 @@ bool conv_backward(Array<const float, 4> grad, optional<Array<const float, 4>> x
     for (int i = 0; i < 4; i++) check((int)d_weight->shape(i) == weight_shape(i), "weight shape");
   finish(a);
   check_output(a, grad);
-  if (winner) check_winner(a, *winner);
+  if (winner) take_winner(a, *winner);
   a.y = image(grad);
   if (x) a.x = image(*x);
   if (d_x) a.d_x = image(*d_x);
   a.weight = weight ? weight->data() : nullptr;
-  a.winner = winner ? const_cast<uint8_t*>(winner->data()) : nullptr;
 
   nb::gil_scoped_release released;
   if (d_x && (a.rows % 2 || a.columns % 2))

@@ -15,6 +15,7 @@ from lenetcli.kernels.window import Pair
 __all__ = [
     "channel_sums",
     "conv2d",
+    "conv2d_backward",
     "conv2d_input_grad",
     "conv2d_weight_grad",
     "conv_relu_pool",
@@ -113,6 +114,36 @@ def conv2d_input_grad(
     if not _native.conv_backward(grad, None, np.ascontiguousarray(weight), None, *padding, d_x, None, None):
         return reference.conv2d_input_grad(grad, weight, image, stride, padding, dilation, groups)
     return d_x
+
+
+def conv2d_backward(
+    grad: Array,
+    x: Array,
+    weight: Array,
+    needs: tuple[bool, ...],
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> tuple[Array | None, Array | None, Array | None]:
+    """As lenetcli.kernels.conv.conv2d_backward."""
+    need_x, need_weight, need_bias = needs
+    geometry, kernel = (stride, padding, dilation, groups), weight.shape[2:]
+    fits = takes(x, kernel, stride, dilation, groups) and all(
+        a.dtype is FLOAT and a.flags.aligned for a in (grad, weight)
+    )
+    if fits and kernel != ONE and (need_x or need_weight):
+        d_x = images(*x.shape) if need_x else None
+        d_weight = np.empty(weight.shape, FLOAT) if need_weight else None
+        d_bias = np.empty(len(weight), FLOAT) if need_bias else None
+        filters = np.ascontiguousarray(weight)
+        if _native.conv_backward(grad, x, filters, None, *padding, d_x, d_weight, d_bias):
+            return d_x, d_weight, d_bias
+    return (
+        conv2d_input_grad(grad, weight, x.shape[2:], *geometry) if need_x else None,
+        conv2d_weight_grad(grad, x, kernel, *geometry) if need_weight else None,
+        channel_sums(grad) if need_bias else None,
+    )
 
 
 def conv_relu_pool(x: Array, weight: Array, bias: Array | None, padding: Pair) -> tuple[Array, Array]:
