@@ -30,7 +30,7 @@ from lenetcli.kernels import active, threads
 from lenetcli.nn.module import Module
 from lenetcli.train import lock
 from lenetcli.train.checkpoint import METRICS
-from lenetcli.train.events import Evaluated, Event
+from lenetcli.train.events import Event
 
 OF_THREADS = ("LENET_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 LONGEST_LINE = 1 << 16  # bytes of an event in metrics.jsonl; what is longer is none
@@ -183,8 +183,6 @@ class MetricsFile:
     def __call__(self, event: Event) -> None:
         try:
             self._file.write(json.dumps(event.record()) + "\n")
-            if isinstance(event, Evaluated):
-                os.fsync(self._file.fileno())  # a checkpoint follows
         except OSError as error:
             raise self._failure(error) from None
 
