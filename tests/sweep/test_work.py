@@ -209,6 +209,28 @@ def test_what_does_worse_than_the_median_is_pruned(tmp_path: Path) -> None:
     assert run(plan, place) == []
 
 
+def test_a_trial_that_ends_while_another_worker_looks_at_it_is_not_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, place = plan_of(tmp_path, "optuna", 2), tmp_path / "sweep"
+    one, other = trials_of(plan, place), trials_of(plan, place)
+    taken = one.take()
+    assert taken is not None
+    from lenetcli.sweep import study
+
+    def end_it_first(where: Path) -> Any:
+        monkeypatch.setattr(study, "claim", claims.claim)
+        one.settle(taken, "diverged")
+        taken.held.close()
+        return claims.claim(where)
+
+    monkeypatch.setattr(study, "claim", end_it_first)
+    next_one = other.take()
+    assert next_one is not None
+    assert next_one.number == 2
+    next_one.held.close()
+
+
 def test_a_torn_line_at_the_end_of_the_journal_is_taken_away(tmp_path: Path) -> None:
     plan, place = plan_of(tmp_path, "optuna", 3), tmp_path / "sweep"
     run(plan_of(tmp_path, "optuna", 1), place)
