@@ -23,7 +23,7 @@ from lenetcli.sweep.plan import NAME, Plan, Way
 from lenetcli.sweep.trials import Given, Trials
 from lenetcli.sweep.work import results, work
 from lenetcli.train.events import Event, Step
-from lenetcli.train.lock import locked
+from lenetcli.train.lock import is_locked, locked
 from tests.conftest import ROOT
 from tests.train.small import difference, write_config
 
@@ -318,7 +318,7 @@ def test_three_workers_and_random_kills_end_with_every_trial_trained_once(
         lines = (run_directory / "metrics.jsonl").read_text().splitlines()
         steps = [event["step"] for event in map(json.loads, lines) if event["event"] == "step"]
         assert steps == list(range(1, 13))  # each step stands there once, whoever made it
-        assert not (run_directory / "lock").exists()
+        assert not is_locked(run_directory)
     if way == "optuna":
         trials = trials_of(plan_of(tmp_path, way, 7), place)
         told = trials._study.get_trials()  # type: ignore[attr-defined]  # of Proposed
