@@ -22,6 +22,7 @@ STOREYS = [
     ["serialization", "nn", "optim", "data"],
     ["config"],
     ["train", "inspect", "export"],
+    ["parallel"],
     ["build_model", "build"],
     ["training", "loaded"],
     ["sweep"],
@@ -81,6 +82,8 @@ def test_heavy_libraries_stay_in_their_storeys(path: Path) -> None:
     assert "torch" not in libraries
     if here not in LEVEL:
         return
+    if here != "parallel":
+        assert "mpi4py" not in libraries
     if LEVEL[here] < LEVEL["config"]:
         assert not libraries & FORBIDDEN_BELOW_CONFIG
     if here not in ("report", "cli", "__main__"):

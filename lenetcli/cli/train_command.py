@@ -22,6 +22,14 @@ class ProgressMode(str, Enum):
     off = "off"
 
 
+class ParallelMode(str, Enum):
+    """Whether this process trains with others."""
+
+    auto = "auto"
+    mpi = "mpi"
+    off = "off"
+
+
 def train(
     config: Annotated[
         str | None,
@@ -47,12 +55,17 @@ def train(
         bool,
         typer.Option("--debug-nan", help="Check every operation; name the first that gives NaN or infinity."),
     ] = False,
+    parallel: Annotated[
+        ParallelMode,
+        typer.Option(help="Train with other processes over MPI; auto does where mpiexec or srun started several."),
+    ] = ParallelMode.auto,
 ) -> None:
     """Train a model as CONFIG says; evaluate it each epoch; write a run directory.
 
     Example: lenet train configs/lenet.yaml optimizer.lr=0.1
     """
     from lenetcli.cli.training import resume_run, start_run
+    from lenetcli.parallel.launch import joined
 
     changes = overrides or []
     if resume is not None:
@@ -62,9 +75,14 @@ def train(
             changes = [config, *changes]
         elif config is not None:
             raise ConfigError(f"--resume takes the configuration of {resume}; leave {config} away")
-        raise typer.Exit(resume_run(resume, changes, progress.value, debug_nan, tensorboard=tensorboard))
-    if config is None:
+    elif config is None:
         raise ConfigError(
             "which configuration? Try: lenet train configs/lenet.yaml, or make one with: lenet init my.yaml"
         )
-    raise typer.Exit(start_run(config, changes, out, progress.value, debug_nan, tensorboard=tensorboard))
+    with joined(parallel.value) as crew:
+        if resume is not None:
+            code = resume_run(resume, changes, progress.value, debug_nan, tensorboard=tensorboard, crew=crew)
+        else:
+            assert config is not None
+            code = start_run(config, changes, out, progress.value, debug_nan, tensorboard=tensorboard, crew=crew)
+    raise typer.Exit(code)

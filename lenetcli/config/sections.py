@@ -131,6 +131,9 @@ class Train(Section):
     """Steps (or epochs, as {epochs: 2}) in which the learning rate rises from near 0 to what the schedule says."""
     ema: Annotated[Number, Field(gt=0, lt=1)] | None = None
     """Decay of a moving average of the weights, such as 0.999: the average is evaluated and kept as the best."""
+    sync_batchnorm: Boolean = False
+    """Where several processes train (mpiexec), batch norm takes the mean and variance of whole batches; otherwise those
+    of each process's part."""
     class_weights: Literal["balanced"] | Weights | None = None
     """Weight of each class in the loss: a list, or balanced, which makes all classes weigh the same, common or rare."""
     early_stopping: EarlyStopping | None = None

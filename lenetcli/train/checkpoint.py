@@ -44,6 +44,7 @@ from lenetcli.train import changes
 from lenetcli.train.state import LARGEST, check_count, check_fields, check_kind, decode, encode, plain_state
 
 if TYPE_CHECKING:
+    from lenetcli.nn.module import Module
     from lenetcli.train.run import Run
 
 MODEL, AVERAGE, OPTIMIZER = "model.safetensors", "average.safetensors", "optimizer.safetensors"
@@ -175,6 +176,10 @@ class Checkpoints:
                     os.unlink(place / left)
 
     # Restoring
+
+    def load_best(self, model: Module) -> None:
+        """Puts the best weights so far into the model."""
+        model.load_state_dict(load(self.directory / MODEL))
 
     def restore(self, run: Run) -> str:
         """Puts the run back to its newest whole checkpoint; damaged newer ones are set aside as `NAME.damaged`.
