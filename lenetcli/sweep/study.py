@@ -95,6 +95,9 @@ class Proposed:
         held = claim(place)
         if held is None:
             return None
+        if trial.storage.get_trial(trial._trial_id).state.is_finished():  # since it was listed: its worker told so
+            held.close()
+            return None
         try:
             point = {axis.key: _suggested(trial, axis) for axis in self.plan.axes}
         except BaseException:

@@ -23,7 +23,7 @@ from lenetcli.sweep.plan import NAME, Plan, Way
 from lenetcli.sweep.trials import Given, Trials
 from lenetcli.sweep.work import results, work
 from lenetcli.train.events import Event, Step
-from lenetcli.train.lock import locked
+from lenetcli.train.lock import is_locked, locked
 from tests.conftest import ROOT
 from tests.train.small import difference, write_config
 
@@ -209,6 +209,28 @@ def test_what_does_worse_than_the_median_is_pruned(tmp_path: Path) -> None:
     assert run(plan, place) == []
 
 
+def test_a_trial_that_ends_while_another_worker_looks_at_it_is_not_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, place = plan_of(tmp_path, "optuna", 2), tmp_path / "sweep"
+    one, other = trials_of(plan, place), trials_of(plan, place)
+    taken = one.take()
+    assert taken is not None
+    from lenetcli.sweep import study
+
+    def end_it_first(where: Path) -> Any:
+        monkeypatch.setattr(study, "claim", claims.claim)
+        one.settle(taken, "diverged")
+        taken.held.close()
+        return claims.claim(where)
+
+    monkeypatch.setattr(study, "claim", end_it_first)
+    next_one = other.take()
+    assert next_one is not None
+    assert next_one.number == 2
+    next_one.held.close()
+
+
 def test_a_torn_line_at_the_end_of_the_journal_is_taken_away(tmp_path: Path) -> None:
     plan, place = plan_of(tmp_path, "optuna", 3), tmp_path / "sweep"
     run(plan_of(tmp_path, "optuna", 1), place)
@@ -296,7 +318,7 @@ def test_three_workers_and_random_kills_end_with_every_trial_trained_once(
         lines = (run_directory / "metrics.jsonl").read_text().splitlines()
         steps = [event["step"] for event in map(json.loads, lines) if event["event"] == "step"]
         assert steps == list(range(1, 13))  # each step stands there once, whoever made it
-        assert not (run_directory / "lock").exists()
+        assert not is_locked(run_directory)
     if way == "optuna":
         trials = trials_of(plan_of(tmp_path, way, 7), place)
         told = trials._study.get_trials()  # type: ignore[attr-defined]  # of Proposed
