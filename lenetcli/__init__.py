@@ -5,8 +5,7 @@ The names below are torch's. They are imported on first use: `import lenetcli` a
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from lenetcli.lazy import offered
 
 __version__ = "0.1.0"
 
@@ -16,6 +15,7 @@ _MODULES = {
     "lenetcli.kernels.threads": "get_num_threads set_num_threads",
     "lenetcli._tensor_str": "set_printoptions",
     "lenetcli.serialization": "save load",
+    "lenetcli.trainer.trainer": "Trainer",
     "lenetcli.creation": """tensor as_tensor full full_like zeros zeros_like ones ones_like empty empty_like eye arange
         linspace logspace tril_indices triu_indices""",
     "lenetcli.sampling": "rand rand_like randn randn_like randint randint_like randperm normal bernoulli",
@@ -76,22 +76,4 @@ _MODULES = {
     "lenetcli.ops.rearrangement": "pixel_shuffle pixel_unshuffle channel_shuffle",
 }  # fmt: skip
 _RENAMED = {"bool": ("lenetcli.autograd.dtypes", "bool_"), "float": ("lenetcli.autograd.dtypes", "float32")}
-_SUBMODULES = ("autograd", "linalg", "nn", "optim", "data")
-
-_HOME = {name: (module, name) for module, names in _MODULES.items() for name in names.split()} | _RENAMED
-__all__ = [*sorted(_HOME), *_SUBMODULES]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        module, attribute = _HOME[name]
-        value = getattr(importlib.import_module(module), attribute)
-        globals()[name] = value
-        return value
-    if name in _SUBMODULES:
-        return importlib.import_module(f"lenetcli.{name}")
-    raise AttributeError(f"module 'lenetcli' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = offered(__name__, _MODULES, "autograd linalg nn optim data", _RENAMED)

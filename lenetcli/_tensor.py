@@ -14,9 +14,6 @@ from lenetcli.autograd.dtypes import from_numpy_dtype
 from lenetcli.autograd.node import RemovableHandle
 from lenetcli.autograd.variable import Array, Variable, like
 from lenetcli.ops import families
-from lenetcli.ops.methods import METHODS
-
-assert families, "the ops' files register the methods"
 
 
 class Size(tuple[int, ...]):
@@ -74,7 +71,19 @@ class device:
 CPU = device("cpu")
 
 
-class Tensor(Variable):
+class _Methods(type):
+    """The class of Tensor: methods that are ops come to it when they are first used."""
+
+    def __getattr__(cls, name: str) -> Any:
+        function = families.method(name)
+        setattr(Tensor, name, function)
+        return function
+
+    def __dir__(cls) -> list[str]:
+        return sorted({*super().__dir__(), *families.all_methods()})
+
+
+class Tensor(Variable, metaclass=_Methods):
     """A multi-dimensional array that remembers how it was made, so that gradients can be sent back through it.
 
     Make one with `lenet.tensor`, `zeros`, `randn` and their like. Source: torch.Tensor.
@@ -90,10 +99,14 @@ class Tensor(Variable):
     __hash__ = object.__hash__
     __array_priority__ = 1000
 
-    if TYPE_CHECKING:  # methods that are ops are added below; their signatures are the functions'
+    def __getattr__(self, name: str) -> Any:
+        getattr(Tensor, name)  # a method that was not used before
+        return object.__getattribute__(self, name)
 
-        def __getattr__(self, name: str) -> Any: ...
+    def __dir__(self) -> list[str]:
+        return sorted({*vars(self), *dir(type(self))})
 
+    if TYPE_CHECKING:  # operators are added below; their signatures are the functions'
         __add__: Callable[..., Tensor]
         __radd__: Callable[..., Tensor]
         __sub__: Callable[..., Tensor]
@@ -332,7 +345,9 @@ class Tensor(Variable):
         check_device(device)
         if dtype is None or dtype.numpy == self.array.dtype:
             return self.clone() if copy else self
-        return families.cast.cast(self, dtype.numpy)
+        from lenetcli.ops.cast import cast
+
+        return cast(self, dtype.numpy)
 
     def type_as(self, other: Tensor) -> Tensor:
         """The tensor in the type of another."""
@@ -377,6 +392,11 @@ class Tensor(Variable):
     def __repr__(self) -> str:
         return tensor_str(self)
 
+    def _repr_html_(self) -> str:
+        from lenetcli.display.tensor import tensor_html  # of use in notebooks only
+
+        return tensor_html(self.array, repr(self))
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:
             raise RuntimeError("only leaf tensors can be copied with deepcopy; call detach() or clone() first")
@@ -416,7 +436,7 @@ def from_numpy(array: Array) -> Tensor:
 
 def _operator(name: str, swapped: bool = False) -> Callable[..., Any]:
     """A Python operator that calls an op; NotImplemented for operands that are neither tensors nor numbers."""
-    function = METHODS[name]
+    function = families.method(name)
 
     def operate(self: Tensor, other: Any) -> Any:
         if not isinstance(other, (Variable, int, float, np.generic)):
@@ -428,23 +448,28 @@ def _operator(name: str, swapped: bool = False) -> Callable[..., Any]:
     return operate
 
 
-for _name, _function in METHODS.items():
-    setattr(Tensor, _name, _function)
+def _on_first_use(symbol: str, make: Callable[..., Callable[..., Any]], *args: Any) -> None:
+    """Gives Tensor an operator that makes the real one, which takes its place, when it is first used."""
 
-_OPERATORS = {
+    def first(self: Tensor, *others: Any) -> Any:
+        operate = make(*args)
+        setattr(Tensor, symbol, operate)
+        return operate(self, *others)
+
+    setattr(Tensor, symbol, first)
+
+
+for _symbol, _name in {
     "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "pow": "pow", "floordiv": "floor_divide",
-    "mod": "remainder", "matmul": "matmul",
-    "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
-}  # fmt: skip
-for _operator_name, _name in _OPERATORS.items():
-    if _name in METHODS:
-        setattr(Tensor, f"__{_operator_name}__", _operator(_name))
-        setattr(Tensor, f"__r{_operator_name}__", _operator(_name, swapped=True))
-        if _name + "_" in METHODS:
-            setattr(Tensor, f"__i{_operator_name}__", METHODS[_name + "_"])
+    "mod": "remainder", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
+}.items():  # fmt: skip
+    _on_first_use(f"__{_symbol}__", _operator, _name)
+    _on_first_use(f"__r{_symbol}__", _operator, _name, True)
+    if _name != "matmul":
+        _on_first_use(f"__i{_symbol}__", families.method, _name + "_")
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
-    if _name in METHODS:
-        setattr(Tensor, f"__{_name}__", _operator(_name))
-for _operator_name, _name in {"neg": "neg", "abs": "abs", "invert": "bitwise_not", "getitem": "index"}.items():
-    if _name in METHODS:
-        setattr(Tensor, f"__{_operator_name}__", METHODS[_name])
+    _on_first_use(f"__{_name}__", _operator, _name)
+for _symbol, _name in {
+    "neg": "neg", "abs": "abs", "invert": "bitwise_not", "getitem": "index", "setitem": "__setitem__",
+}.items():  # fmt: skip
+    _on_first_use(f"__{_symbol}__", families.method, _name)

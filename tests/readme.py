@@ -1,7 +1,8 @@
-"""Runs what the README shows. `python -m tests.readme --write` replaces the outputs shown by those of today.
+"""Runs what the pages show. `python -m tests.readme --write` replaces the outputs shown by those of today.
 
-A block of ```console holds commands after `$ ` and their output; all blocks run in one directory with the
-configurations, in order. A block of ```python is a script; the block after it, ```text, is what it prints.
+A block of ```console holds commands after `$ ` and their output; all blocks of a page run in one directory with the
+configurations, in order. A line `...` stands for output that is left out. A block of ```python is a script; the block
+after it, ```text, is what it prints.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import io
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,14 +20,16 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md"]
+README, TUTORIAL = ROOT / "README.md", ROOT / "docs" / "tutorial.md"
+EXPERIMENTS = ROOT / "docs" / "experiments.md"
+PAGES = [README, TUTORIAL, EXPERIMENTS]
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SCRIPT = re.compile(r"^```python\n(.*?)^```\n+```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def run_command(line: str, directory: Path) -> str:
     """Output (and errors) of a `lenet ...` line, 100 columns wide."""
-    words = line.split()
+    words = shlex.split(line)
     assert words[0] == "lenet", line
     environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
@@ -42,12 +46,12 @@ def run_command(line: str, directory: Path) -> str:
 
 
 def run_script(code: str) -> str:
-    """What a script prints."""
+    """What a script prints, in a directory with the configurations."""
     printed = io.StringIO()
     scope: dict[str, Any] = {"__name__": "__readme__"}
     with (
         contextlib.redirect_stdout(printed),
-        contextlib.chdir(tempfile.mkdtemp()) if sys.version_info >= (3, 11) else contextlib.nullcontext(),
+        contextlib.chdir(workplace()) if sys.version_info >= (3, 11) else contextlib.nullcontext(),
     ):
         exec(compile(code, "README.md", "exec"), scope)
     return printed.getvalue()
@@ -60,13 +64,37 @@ def commands(block: str) -> list[tuple[str, str]]:
 
 
 def same(shown: str, printed: str) -> bool:
-    """Equal apart from digits, signs of numbers and the widths of spaces and rules."""
-    return _shape(shown) == _shape(printed)
+    """Equal apart from what is left out, digits, signs of numbers, drawn curves and the widths of spaces and rules."""
+    parts = [re.escape(_shape(part)) for part in shown_parts(shown)]
+    return re.fullmatch(".*".join(parts), _shape(printed)) is not None
+
+
+def shown_parts(shown: str) -> list[str]:
+    """What stands between the lines `...`."""
+    return re.split(r"^\.\.\.\n", shown, flags=re.MULTILINE)
 
 
 def _shape(text: str) -> str:
-    text = re.sub(r"\[?\s*-?\d[\d,.]*(e[-+]?\d+)?", lambda m: "[#" if m[0].startswith("[") else " #", text)
-    return re.sub(r"[\s─━]+", " ", text).strip()
+    text = re.sub(r"(^ +[-\d.e]* ?[┤│].*\n)+", "(curve)\n", text, flags=re.MULTILINE)
+    text = re.sub(r"[\[(]?\s*[-−]?\d[\d,.]*(e[-+−]?\d+)?", lambda m: m[0][0] + "#" if m[0][0] in "[(" else " #", text)
+    return re.sub(r"[\s─━▁-▟]+", " ", text).strip()
+
+
+def excerpt(shown: str, printed: str) -> str:
+    """The lines printed today that a page shows; all of them where it leaves none out."""
+    parts = shown_parts(shown.rstrip("\n") + "\n")
+    if len(parts) == 1:
+        return printed
+    lines, found = printed.splitlines(keepends=True), []
+    for number, part in enumerate(parts):
+        count = part.count("\n")
+        last = len(lines) - count
+        starts = range(last + 1) if number < len(parts) - 1 else [last]
+        at = next((i for i in starts if _shape("".join(lines[i : i + count])) == _shape(part)), None)
+        assert at is not None, f"no longer printed:\n{part}"
+        found.append("".join(lines[at : at + count]))
+        lines = lines[at + count :]
+    return "...\n".join(found)
 
 
 def workplace() -> Path:
@@ -81,7 +109,7 @@ def rewritten(text: str) -> str:
     place = workplace()
 
     def console(match: re.Match[str]) -> str:
-        shown = [f"$ {line}\n{run_command(line, place)}" for line, _ in commands(match[1])]
+        shown = [f"$ {line}\n{excerpt(old, run_command(line, place))}" for line, old in commands(match[1])]
         return "```console\n" + "\n".join(shown) + "```"
 
     def script(match: re.Match[str]) -> str:

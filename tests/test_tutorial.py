@@ -10,14 +10,14 @@ import pytest
 import lenetcli as lenet
 from lenetcli import nn, optim
 from lenetcli.nn import functional
-from tests.readme import PAGES, SCRIPT
+from tests.readme import README, SCRIPT
 
 STEPS = 3
 
 
 def net_class(package: Any, module: Any, functions: Any) -> Any:
     """The class Net of the README's script, with the names it uses."""
-    code, _ = SCRIPT.findall(PAGES[0].read_text("utf-8"))[0]
+    code, _ = SCRIPT.findall(README.read_text("utf-8"))[0]
     scope = {"lenet": package, "nn": module, "F": functions, "__name__": "tutorial"}
     exec(code[code.index("class Net") : code.index("lenet.manual_seed")], scope)
     return scope["Net"]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli.autograd.anomaly import check_backward
-from lenetcli.autograd.modes import no_grad, switches
+from lenetcli.autograd.modes import switches
 from lenetcli.autograd.node import AccumulateGrad, Node, wrap
 from lenetcli.autograd.variable import Array, Variable
 
@@ -22,6 +22,7 @@ _SEQUENCE = attrgetter("sequence")
 LONGEST_RUN = 3  # nodes that any `merge` looks at
 
 Buffers = dict[Node, list[Array | None]]
+Captured = dict[tuple[Node, int], Array | None]
 
 
 def run_backward(
@@ -42,43 +43,51 @@ def run_backward(
         Gradients of `inputs` (None where a root does not depend on one); an empty list without `inputs`.
     """
     wanted = [v.gradient_edge() for v in inputs] if inputs is not None else []
-    captured: dict[tuple[Node, int], Array | None] = dict.fromkeys(wanted)
+    captured: Captured = dict.fromkeys(wanted)
     starts = [v.gradient_edge() for v in roots]
     buffers: Buffers = {}
-    order = _newest_first([node for node, _ in starts])
-    consumers: Counter[Node | None] = Counter()
-    merging = switches.fusion and not switches.anomaly and inputs is None
     for (node, number), grad in zip(starts, root_grads):
         _add(buffers, node, number, grad)
-    with no_grad(), np.errstate(all="ignore"):  # infinities and NaN are values here, as in torch
-        for node in order:
-            grads = buffers.pop(node, None)
-            if grads is None:
-                continue
-            is_leaf = isinstance(node, AccumulateGrad)
-            if node.variable.hooks if is_leaf else node.variable_hooks:  # type: ignore[attr-defined]  # leaves have it
-                _call_variable_hooks(node, grads)
-            if captured:
-                for number in range(len(grads)):
-                    if (node, number) in captured:
-                        captured[node, number] = grads[number]
-            if is_leaf:
-                if inputs is not None:
-                    continue
-                if not (node.hooks or node.prehooks or switches.anomaly):
-                    node.run(grads)
-                    continue
-            if merging and node.merge is not None and not (node.hooks or node.prehooks):
-                if not consumers:
-                    consumers.update(below for above in order for below, _ in above.next_functions)
-                run = _unseen_run(node, consumers, buffers)
-            else:
-                run = [node]
-            last = _run_node(run, grads, buffers)
-            if not retain_graph:
-                for done in run[: run.index(last) + 1]:
-                    done.release()
+    before, switches.grad = switches.grad, False
+    try:
+        _walk(_newest_first([node for node, _ in starts]), buffers, retain_graph, None if inputs is None else captured)
+    finally:
+        switches.grad = before
     return [captured[edge] for edge in wanted]
+
+
+@np.errstate(all="ignore")  # infinities and NaN are values here, as in torch
+def _walk(order: Sequence[Node], buffers: Buffers, retain_graph: bool, captured: Captured | None) -> None:
+    """Runs the nodes; the wanted gradients are put into `captured`, where it is given, and nothing into leaves."""
+    merging = switches.fusion and not switches.anomaly and captured is None
+    consumers: Counter[Node | None] = Counter()
+    for node in order:
+        grads = buffers.pop(node, None)
+        if grads is None:
+            continue
+        is_leaf = isinstance(node, AccumulateGrad)
+        if node.variable.hooks if is_leaf else node.variable_hooks:  # type: ignore[attr-defined]  # leaves have it
+            _call_variable_hooks(node, grads)
+        if captured is not None:
+            for number in range(len(grads)):
+                if (node, number) in captured:
+                    captured[node, number] = grads[number]
+            if is_leaf:
+                continue
+        if is_leaf and not (node.hooks or node.prehooks or switches.anomaly):
+            node.run(grads)
+            continue
+        ran: Sequence[Node] = ()
+        if merging and node.merge is not None and not (node.hooks or node.prehooks):
+            if not consumers:
+                consumers.update(below for above in order for below, _ in above.next_functions)
+            ran = _run_merged(_unseen_run(node, consumers, buffers), grads, buffers)
+        if not ran:
+            _run_node(node, grads, buffers)
+            ran = (node,)
+        if not retain_graph:
+            for done in ran:
+                done.release()
 
 
 def _newest_first(starts: Sequence[Node]) -> list[Node]:
@@ -106,15 +115,18 @@ def _unseen_run(node: Node, consumers: Counter[Node | None], buffers: Buffers) -
     return run
 
 
-def _run_node(run: Sequence[Node], grads: list[Array | None], buffers: Buffers) -> Node:
-    """Runs the first node of a run, or as many as merge; gives the last of them."""
-    node = run[0]
-    if len(run) > 1 and node.merge is not None:
-        merged = node.merge(run, *grads)
-        if merged is not None:
-            count, d_inputs = merged
-            _pass_on(run[count - 1], grads, d_inputs, buffers)
-            return run[count - 1]
+def _run_merged(run: Sequence[Node], grads: Sequence[Array | None], buffers: Buffers) -> Sequence[Node]:
+    """Runs as many nodes of a run at once as its first can; gives them, none where it can run no second one."""
+    merge = run[0].merge
+    merged = merge(run, *grads) if len(run) > 1 and merge is not None else None
+    if merged is None:
+        return ()
+    count, d_inputs = merged
+    _pass_on(run[count - 1], grads, d_inputs, buffers)
+    return run[:count]
+
+
+def _run_node(node: Node, grads: list[Array | None], buffers: Buffers) -> None:
     if node.prehooks:
         for hook in list(node.prehooks.values()):
             replaced = hook(_variables(node, grads))
@@ -129,14 +141,12 @@ def _run_node(run: Sequence[Node], grads: list[Array | None], buffers: Buffers) 
     if switches.anomaly:
         check_backward(node, d_inputs)
     _pass_on(node, grads, d_inputs, buffers)
-    return node
 
 
 def _pass_on(node: Node, grads: Sequence[Array | None], d_inputs: Sequence[Array | None], buffers: Buffers) -> None:
     """Sends the gradients of a node's inputs to the nodes below."""
     for position, (target, number) in enumerate(node.next_functions):
-        grad = d_inputs[position]
-        if target is None or grad is None:
+        if target is None or (grad := d_inputs[position]) is None:
             continue
         if isinstance(target, AccumulateGrad) and not _is_own(grad, grads, d_inputs[:position]):
             grad = grad.copy(order="K")

@@ -14,6 +14,7 @@ _sequence = itertools.count()
 _hook_ids = itertools.count()
 
 Edge = tuple["Node | None", int]
+NO_EDGE: Edge = (None, 0)  # no gradient flows there
 
 # The modules being called, outermost first; a node keeps the tuple (root module, calling module).
 module_scopes: list[tuple[Any, Any]] = []
@@ -94,15 +95,18 @@ class Node:
         """Puts the node on the tape: its edges, what it made, when and inside which module."""
         self.next_functions = tuple(edges)
         self.sequence = next(_sequence)
-        self.outputs = tuple([(r.array.shape, r.array.dtype) for r in results])
         if module_scopes:
             self.scope = module_scopes[-1]
+        outputs = []
         for number, result in enumerate(results):
-            if result.array.dtype.kind == "f":
+            array = result.array
+            outputs.append((array.shape, array.dtype))
+            if array.dtype.kind == "f":
                 result.requires_grad = True
                 result.grad_fn = self
                 if number:
                     result.output_nr = number
+        self.outputs = tuple(outputs)
 
 
 class AccumulateGrad(Node):

@@ -26,7 +26,7 @@ import numpy as np
 
 from lenetcli.autograd.anomaly import check_forward
 from lenetcli.autograd.modes import switches
-from lenetcli.autograd.node import Edge, Node
+from lenetcli.autograd.node import NO_EDGE, Edge, Node, wrap
 from lenetcli.autograd.variable import Array, Variable
 
 
@@ -52,7 +52,7 @@ class Op(Node):
 
     def run(self, grads: Sequence[Array | None]) -> Sequence[Array | None]:
         self.check_saved()
-        result = type(self).backward(self, *grads)
+        result = self.backward(self, *grads)
         return result if type(result) is tuple else (result,)
 
     def check_saved(self) -> None:
@@ -82,24 +82,35 @@ class Op(Node):
             A tensor, or a tuple of tensors where `forward` gives a tuple.
         """
         node = cls()
-        first, arrays, edges = node._take(operands)
+        first: Variable | None = None
+        arrays: list[Any] = []
+        edges: list[Edge] = []
+        records = switches.grad
+        for operand in operands:
+            if not isinstance(operand, Variable):
+                arrays.append(operand)
+                edges.append(NO_EDGE)
+                continue
+            if first is None:
+                first = operand
+            arrays.append(operand.array)
+            if records and (operand.requires_grad or (operand.base is not None and operand.is_stale)):
+                edges.append(operand.gradient_edge())
+            else:
+                edges.append(NO_EDGE)
         if first is None:
             raise TypeError(f"{cls.__name__}: wanted a tensor, got {', '.join(type(o).__name__ for o in operands)}")
+        node.needs_input_grad = needs = tuple([edge is not NO_EDGE for edge in edges])
         out = cls.forward(node, *arrays, **parameters)
-        result_class = first.result_class
-        if edges is None and type(out) is np.ndarray and not (cls.is_view or switches.anomaly or switches.observers):
-            result = object.__new__(result_class)  # the short way, as inference takes it
-            result.array = out
-            return result
-        results: list[Any] = []
-        for array in out if type(out) is tuple else (out,):
-            variable = object.__new__(result_class)
-            variable.array = np.asarray(array) if isinstance(array, np.generic) else array
-            results.append(variable)
+        records = True in needs
+        if type(out) is np.ndarray and not (records or cls.is_view or switches.anomaly or switches.observers):
+            return wrap(first.result_class, out)  # the short way, as inference takes it
+        outputs = out if type(out) is tuple else (out,)
+        results = [wrap(first.result_class, np.asarray(a) if isinstance(a, np.generic) else a) for a in outputs]
         if switches.anomaly:
             check_forward(node, results)
-        if edges is not None:
-            node.result_class = result_class
+        if records:
+            node.result_class = first.result_class
             if node.saved:
                 node._bind_versions(operands, results)
             node.record(edges, results)
@@ -110,38 +121,14 @@ class Op(Node):
             observer(node, operands, parameters, results)
         return tuple(results) if type(out) is tuple else results[0]
 
-    def _take(self, operands: Sequence[Any]) -> tuple[Variable | None, list[Any], list[Edge] | None]:
-        """First variable, plain arrays, and the edges (None where nothing is to be recorded)."""
-        first: Variable | None = None
-        arrays: list[Any] = []
-        needs: list[bool] = []
-        edges: list[Edge] = []
-        records, wanted = switches.grad, False
-        for operand in operands:
-            if isinstance(operand, Variable):
-                if first is None:
-                    first = operand
-                arrays.append(operand.array)
-                if records and (operand.requires_grad or (operand.base is not None and operand.is_stale)):
-                    needs.append(True)
-                    edges.append(operand.gradient_edge())
-                    wanted = True
-                    continue
-            else:
-                arrays.append(operand)
-            needs.append(False)
-            edges.append((None, 0))
-        self.needs_input_grad = tuple(needs)
-        return first, arrays, edges if wanted else None
-
     def _bind_versions(self, operands: Sequence[Any], results: Sequence[Variable]) -> None:
         """Notes the version of every operand and result among the saved arrays."""
         versions = []
-        variables = [v for v in operands if isinstance(v, Variable)]
-        variables += results
         for array in self.saved or ():
-            for variable in variables:
-                if variable.array is array:
+            if array is None:
+                continue
+            for variable in (*operands, *results):
+                if isinstance(variable, Variable) and variable.array is array:
                     counter = variable.counter
                     versions.append((counter, counter[0]))
                     break

@@ -74,13 +74,13 @@ class Variable:
             from lenetcli.autograd.inplace import retake_view  # which is made of operations on variables
 
             retake_view(self)
-        if self.grad_fn is None:
-            return self.accumulator(), 0
-        return self.grad_fn, self.output_nr
+        node = self.grad_fn
+        return (self.accumulator(), 0) if node is None else (node, self.output_nr)
 
     def accumulator(self) -> AccumulateGrad:
         """The one AccumulateGrad node of a leaf, made on first use and shared while a graph holds it."""
-        node = self._accumulate() if self._accumulate is not None else None
+        known = self._accumulate
+        node = None if known is None else known()
         if node is None:
             node = self.accumulator_class(self)
             self._accumulate = weakref.ref(node)

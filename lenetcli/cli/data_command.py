@@ -9,9 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
+from lenetcli.cli.commands import Group
 from lenetcli.errors import ConfigError, DataError
 
-app = typer.Typer(help="List, get, check and show data sets.", no_args_is_help=True)
+app = typer.Typer(
+    cls=Group,
+    help="List, get, check and show data sets.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 
 Name = Annotated[str, typer.Argument(help="A data set that `lenet data list` names.", metavar="NAME")]
 What = Annotated[

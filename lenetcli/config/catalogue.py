@@ -50,10 +50,15 @@ class Role:
 
     @cached_property
     def classes(self) -> dict[str, type]:
-        """Every class that a config may name, by name."""
+        """Every class that a config may name, by name; imports them all."""
+        exported = importlib.import_module(self.module).__all__
+        return {name: cls for name in exported if (cls := self._offered(name)) is not None}
+
+    def _offered(self, name: str) -> type | None:
+        """The class of a name; None where there is none that a config may name."""
         module = importlib.import_module(self.module)
-        exported = {name: getattr(module, name) for name in module.__all__}
-        return {name: cls for name, cls in exported.items() if inspect.isclass(cls) and self._offers(cls)}
+        cls = getattr(module, name) if name in module.__all__ else None
+        return cls if inspect.isclass(cls) and self._offers(cls) else None
 
     def _offers(self, cls: Any) -> bool:
         if not issubclass(cls, self.base) or cls is self.base:
@@ -86,8 +91,9 @@ class Role:
                 raise NoSuchClass(f"{cls.__name__} is no subclass of {what}, so it cannot be a {self.kind}")
             arguments(cls, self.base)
             return cls
-        if name in self.classes:
-            return self.classes[name]
+        offered = self._offered(name)
+        if offered is not None:
+            return offered
         exported: Any = getattr(importlib.import_module(self.module), name, None) if name.isidentifier() else None
         if inspect.isclass(exported) and issubclass(exported, self.base) and exported is not self.base:
             arguments(exported, self.base)  # type: ignore[arg-type]  # a class is hashable

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+from itertools import pairwise
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -35,13 +37,26 @@ _FILE = {"type": "string", "description": "Path of a YAML file that holds just t
 
 def _section(section: type[Section]) -> dict[str, Any]:
     """The schema of a section with fixed keys."""
-    found = draft7(_inlined(section.model_json_schema()))
+    found = section.model_json_schema()
+    _add_meanings(section, found)
+    found = draft7(_inlined(found))
     return {
         "type": "object",
         "properties": found["properties"],
         "required": found.get("required", []),
         "additionalProperties": False,
     }
+
+
+def _add_meanings(section: type[Section], found: dict[str, Any]) -> None:
+    """Puts what the source says below each key into pydantic's schema of a section and of those within it."""
+    sections = {each.__name__: each for each in Section.__subclasses__()}
+    for name, part in {section.__name__: found, **found.get("$defs", {})}.items():
+        lines = ast.parse(inspect.getsource(sections[name])).body[0].body  # type: ignore[attr-defined]  # a class
+        for key, text in pairwise(lines):
+            if isinstance(key, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(key.target, ast.Name):
+                meaning = inspect.cleandoc(ast.literal_eval(text.value))
+                part["properties"][key.target.id]["description"] = meaning
 
 
 def _role(role: Role) -> dict[str, Any]:

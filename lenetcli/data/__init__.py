@@ -1,35 +1,36 @@
 """Data: sources of images, transforms, and loaders. A config's `data.type` names one of the sources."""
 
-from lenetcli.data.augment import Augmentation
-from lenetcli.data.cifar import CIFAR10
-from lenetcli.data.csv_file import CSV
-from lenetcli.data.dataset import ArrayDataset, Source, Subset, TensorDataset, random_split
-from lenetcli.data.digits import Digits
-from lenetcli.data.holdout import hold_back
-from lenetcli.data.image_folder import ImageFolder
-from lenetcli.data.loader import DataLoader
-from lenetcli.data.mnist import KMNIST, MNIST, FashionMNIST
-from lenetcli.data.npz_file import NPZ
-from lenetcli.data.parquet import Parquet
-from lenetcli.data.random_source import Random
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "CIFAR10",
-    "CSV",
-    "KMNIST",
-    "MNIST",
-    "NPZ",
-    "ArrayDataset",
-    "Augmentation",
-    "DataLoader",
-    "Digits",
-    "FashionMNIST",
-    "ImageFolder",
-    "Parquet",
-    "Random",
-    "Source",
-    "Subset",
-    "TensorDataset",
-    "hold_back",
-    "random_split",
-]
+from lenetcli.lazy import offered
+
+if TYPE_CHECKING:
+    from lenetcli.data.augment import *
+    from lenetcli.data.cifar import *
+    from lenetcli.data.csv_file import *
+    from lenetcli.data.dataset import *
+    from lenetcli.data.digits import *
+    from lenetcli.data.holdout import *
+    from lenetcli.data.image_folder import *
+    from lenetcli.data.loader import *
+    from lenetcli.data.mnist import *
+    from lenetcli.data.npz_file import *
+    from lenetcli.data.parquet import *
+    from lenetcli.data.random_source import *
+
+_MODULES = {
+    "lenetcli.data.augment": "Augmentation",
+    "lenetcli.data.cifar": "CIFAR10",
+    "lenetcli.data.csv_file": "CSV",
+    "lenetcli.data.dataset": "ArrayDataset Source Subset TensorDataset random_split",
+    "lenetcli.data.digits": "Digits",
+    "lenetcli.data.holdout": "hold_back",
+    "lenetcli.data.image_folder": "ImageFolder",
+    "lenetcli.data.loader": "DataLoader",
+    "lenetcli.data.mnist": "KMNIST MNIST FashionMNIST",
+    "lenetcli.data.npz_file": "NPZ",
+    "lenetcli.data.parquet": "Parquet",
+    "lenetcli.data.random_source": "Random",
+}  # fmt: skip
+if not TYPE_CHECKING:
+    __getattr__, __dir__, __all__ = offered(__name__, _MODULES)

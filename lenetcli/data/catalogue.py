@@ -6,9 +6,12 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lenetcli.data.download import Progress, download
 from lenetcli.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from lenetcli.data.download import Progress
 
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 CIFAR10_ARCHIVE = "cifar-10-binary.tar.gz"
@@ -135,6 +138,8 @@ def get(
         DownloadError: no mirror delivered a file; the message says what each answered.
         DataError: the files cannot be written.
     """
+    from lenetcli.data.download import download  # only here: the standard library's HTTP is long to import
+
     found = entry(name)
     fetched = []
     for file, md5 in found.md5.items():

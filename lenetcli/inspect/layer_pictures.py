@@ -90,7 +90,7 @@ class LayerMaps:
     maps: Array
 
     @property
-    def dead(self) -> int:
+    def blank(self) -> int:
         """How many of the kept maps are zero everywhere."""
         return int(len(self.maps) - np.count_nonzero(self.maps.any(axis=(1, 2))))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -83,8 +83,11 @@ class History:
         return last if self.ended is None else self.ended.seconds
 
 
-def read_history(run: Path) -> History:
+def read_history(run: Path, steps: bool = True) -> History:
     """The history of a run directory.
+
+    Args:
+        steps: read the steps, too; without them it takes a tenth of the time.
 
     Raises:
         DataError: metrics.jsonl is missing, not an ordinary file, or holds no event at all.
@@ -95,7 +98,10 @@ def read_history(run: Path) -> History:
     try:
         with path.open("rb") as file:
             for line in _lines(file):
-                gathered.add(_event(line))
+                if not steps and line.startswith(_STEP):
+                    gathered.pass_step()
+                else:
+                    gathered.add(_event(line))
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     if gathered.count == 0:
@@ -103,6 +109,14 @@ def read_history(run: Path) -> History:
             "is empty: the run has not made a step" if gathered.skipped == 0 else "no line in it is an event of a run"
         )
         raise DataError(f"{path}: {what}")
+    return gathered.history()
+
+
+def history_of(events: Iterable[Event]) -> History:
+    """The history of a run whose events are in memory."""
+    gathered = _Gathered()
+    for event in events:
+        gathered.add(event)
     return gathered.history()
 
 
@@ -138,6 +152,11 @@ class _Gathered:
                 self.ended = event
         self.count += 1
 
+    def pass_step(self) -> None:
+        """A step that nobody asks for."""
+        self.ended = None  # the run was continued
+        self.count += 1
+
     def history(self) -> History:
         columns = {name: np.frombuffer(column, np.float64) for name, column in self.columns.items()}
         if np.any(np.diff(columns["step"]) <= 0):  # no run of ours writes that: the last of each step counts
@@ -162,6 +181,7 @@ _KINDS: dict[str, tuple[type[Event], dict[str, Any]]] = {
     kind.event: (kind, {f.name: get_type_hints(kind)[f.name] for f in fields(kind)})
     for kind in (Step, Evaluated, Ended)
 }
+_STEP = b'{"event": "step"'
 _SPLITS = ("train", "validation", "test")
 
 

@@ -1,205 +1,70 @@
 """Storey 3: modules and layers (torch.nn). What stands in `__all__` is what a config may name."""
 
-from lenetcli.nn import functional, init, utils
-from lenetcli.nn.activation import (
-    Hardshrink,
-    Hardsigmoid,
-    Hardswish,
-    Hardtanh,
-    LeakyReLU,
-    PReLU,
-    ReLU,
-    ReLU6,
-    RReLU,
-    Softshrink,
-    Threshold,
-)
-from lenetcli.nn.batchnorm import BatchNorm1d, BatchNorm2d
-from lenetcli.nn.channelshuffle import ChannelShuffle
-from lenetcli.nn.container import ModuleDict, ModuleList, Residual, Sequential
-from lenetcli.nn.conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
-from lenetcli.nn.distance import CosineSimilarity, PairwiseDistance
-from lenetcli.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, FeatureAlphaDropout
-from lenetcli.nn.flatten import Flatten, Unflatten
-from lenetcli.nn.fold import Fold, Unfold
-from lenetcli.nn.instancenorm import InstanceNorm1d, InstanceNorm2d
-from lenetcli.nn.linear import Bilinear, Identity, Linear
-from lenetcli.nn.loss import CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss, SmoothL1Loss
-from lenetcli.nn.margin_loss import (
-    CosineEmbeddingLoss,
-    HingeEmbeddingLoss,
-    MarginRankingLoss,
-    MultiLabelMarginLoss,
-    MultiLabelSoftMarginLoss,
-    MultiMarginLoss,
-    SoftMarginLoss,
-    TripletMarginLoss,
-    TripletMarginWithDistanceLoss,
-)
-from lenetcli.nn.module import Module
-from lenetcli.nn.normalization import GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
-from lenetcli.nn.padding import (
-    CircularPad1d,
-    CircularPad2d,
-    ConstantPad1d,
-    ConstantPad2d,
-    ReflectionPad1d,
-    ReflectionPad2d,
-    ReplicationPad1d,
-    ReplicationPad2d,
-    ZeroPad1d,
-    ZeroPad2d,
-)
-from lenetcli.nn.parameter import Parameter
-from lenetcli.nn.parameter_container import ParameterDict, ParameterList
-from lenetcli.nn.pixelshuffle import PixelShuffle, PixelUnshuffle
-from lenetcli.nn.pooling import (
-    AdaptiveAvgPool1d,
-    AdaptiveAvgPool2d,
-    AdaptiveMaxPool1d,
-    AdaptiveMaxPool2d,
-    AvgPool1d,
-    AvgPool2d,
-    LPPool1d,
-    LPPool2d,
-    MaxPool1d,
-    MaxPool2d,
-    MaxUnpool1d,
-    MaxUnpool2d,
-)
-from lenetcli.nn.probability_loss import BCELoss, BCEWithLogitsLoss, GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
-from lenetcli.nn.smooth_activation import (
-    CELU,
-    ELU,
-    GELU,
-    GLU,
-    SELU,
-    LogSigmoid,
-    Mish,
-    Sigmoid,
-    SiLU,
-    Softplus,
-    Softsign,
-    Tanh,
-    Tanhshrink,
-)
-from lenetcli.nn.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
-from lenetcli.nn.sparse import Embedding
-from lenetcli.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "AdaptiveAvgPool1d",
-    "AdaptiveAvgPool2d",
-    "AdaptiveMaxPool1d",
-    "AdaptiveMaxPool2d",
-    "AlphaDropout",
-    "AvgPool1d",
-    "AvgPool2d",
-    "BCELoss",
-    "BCEWithLogitsLoss",
-    "BatchNorm1d",
-    "BatchNorm2d",
-    "Bilinear",
-    "CELU",
-    "ChannelShuffle",
-    "CircularPad1d",
-    "CircularPad2d",
-    "ConstantPad1d",
-    "ConstantPad2d",
-    "Conv1d",
-    "Conv2d",
-    "ConvTranspose1d",
-    "ConvTranspose2d",
-    "CosineEmbeddingLoss",
-    "CosineSimilarity",
-    "CrossEntropyLoss",
-    "Dropout",
-    "Dropout1d",
-    "Dropout2d",
-    "ELU",
-    "Embedding",
-    "FeatureAlphaDropout",
-    "Flatten",
-    "Fold",
-    "GELU",
-    "GLU",
-    "GaussianNLLLoss",
-    "GroupNorm",
-    "Hardshrink",
-    "Hardsigmoid",
-    "Hardswish",
-    "Hardtanh",
-    "HingeEmbeddingLoss",
-    "HuberLoss",
-    "Identity",
-    "InstanceNorm1d",
-    "InstanceNorm2d",
-    "KLDivLoss",
-    "L1Loss",
-    "LPPool1d",
-    "LPPool2d",
-    "LayerNorm",
-    "LeakyReLU",
-    "Linear",
-    "LocalResponseNorm",
-    "LogSigmoid",
-    "LogSoftmax",
-    "MSELoss",
-    "MarginRankingLoss",
-    "MaxPool1d",
-    "MaxPool2d",
-    "MaxUnpool1d",
-    "MaxUnpool2d",
-    "Mish",
-    "Module",
-    "ModuleDict",
-    "ModuleList",
-    "MultiLabelMarginLoss",
-    "MultiLabelSoftMarginLoss",
-    "MultiMarginLoss",
-    "NLLLoss",
-    "PReLU",
-    "PairwiseDistance",
-    "Parameter",
-    "ParameterDict",
-    "ParameterList",
-    "PixelShuffle",
-    "PixelUnshuffle",
-    "PoissonNLLLoss",
-    "RMSNorm",
-    "RReLU",
-    "ReLU",
-    "ReLU6",
-    "ReflectionPad1d",
-    "ReflectionPad2d",
-    "ReplicationPad1d",
-    "ReplicationPad2d",
-    "Residual",
-    "SELU",
-    "Sequential",
-    "SiLU",
-    "Sigmoid",
-    "SmoothL1Loss",
-    "SoftMarginLoss",
-    "Softmax",
-    "Softmax2d",
-    "Softmin",
-    "Softplus",
-    "Softshrink",
-    "Softsign",
-    "Tanh",
-    "Tanhshrink",
-    "Threshold",
-    "TripletMarginLoss",
-    "TripletMarginWithDistanceLoss",
-    "Unflatten",
-    "Unfold",
-    "Upsample",
-    "UpsamplingBilinear2d",
-    "UpsamplingNearest2d",
-    "ZeroPad1d",
-    "ZeroPad2d",
-    "functional",
-    "init",
-    "utils",
-]
+from lenetcli.lazy import offered
+
+if TYPE_CHECKING:
+    from lenetcli.nn.activation import *
+    from lenetcli.nn.batchnorm import *
+    from lenetcli.nn.channelshuffle import *
+    from lenetcli.nn.container import *
+    from lenetcli.nn.conv import *
+    from lenetcli.nn.distance import *
+    from lenetcli.nn.dropout import *
+    from lenetcli.nn.flatten import *
+    from lenetcli.nn.fold import *
+    from lenetcli.nn.instancenorm import *
+    from lenetcli.nn.linear import *
+    from lenetcli.nn.loss import *
+    from lenetcli.nn.margin_loss import *
+    from lenetcli.nn.module import *
+    from lenetcli.nn.normalization import *
+    from lenetcli.nn.padding import *
+    from lenetcli.nn.parameter import *
+    from lenetcli.nn.parameter_container import *
+    from lenetcli.nn.pixelshuffle import *
+    from lenetcli.nn.pooling import *
+    from lenetcli.nn.probability_loss import *
+    from lenetcli.nn.smooth_activation import *
+    from lenetcli.nn.softmax import *
+    from lenetcli.nn.sparse import *
+    from lenetcli.nn.syncbatchnorm import *
+    from lenetcli.nn.upsampling import *
+
+_MODULES = {
+    "lenetcli.nn.activation": """Hardshrink Hardsigmoid Hardswish Hardtanh LeakyReLU PReLU ReLU ReLU6 RReLU Softshrink
+        Threshold""",
+    "lenetcli.nn.batchnorm": "BatchNorm1d BatchNorm2d",
+    "lenetcli.nn.channelshuffle": "ChannelShuffle",
+    "lenetcli.nn.container": "ModuleDict ModuleList Residual Sequential",
+    "lenetcli.nn.conv": "Conv1d Conv2d ConvTranspose1d ConvTranspose2d",
+    "lenetcli.nn.distance": "CosineSimilarity PairwiseDistance",
+    "lenetcli.nn.dropout": "AlphaDropout Dropout Dropout1d Dropout2d FeatureAlphaDropout",
+    "lenetcli.nn.flatten": "Flatten Unflatten",
+    "lenetcli.nn.fold": "Fold Unfold",
+    "lenetcli.nn.instancenorm": "InstanceNorm1d InstanceNorm2d",
+    "lenetcli.nn.linear": "Bilinear Identity Linear",
+    "lenetcli.nn.loss": "CrossEntropyLoss HuberLoss L1Loss MSELoss NLLLoss SmoothL1Loss",
+    "lenetcli.nn.margin_loss": """CosineEmbeddingLoss HingeEmbeddingLoss MarginRankingLoss MultiLabelMarginLoss
+        MultiLabelSoftMarginLoss MultiMarginLoss SoftMarginLoss TripletMarginLoss TripletMarginWithDistanceLoss""",
+    "lenetcli.nn.module": "Module",
+    "lenetcli.nn.normalization": "GroupNorm LayerNorm LocalResponseNorm RMSNorm",
+    "lenetcli.nn.padding": """CircularPad1d CircularPad2d ConstantPad1d ConstantPad2d ReflectionPad1d ReflectionPad2d
+        ReplicationPad1d ReplicationPad2d ZeroPad1d ZeroPad2d""",
+    "lenetcli.nn.parameter": "Parameter",
+    "lenetcli.nn.parameter_container": "ParameterDict ParameterList",
+    "lenetcli.nn.pixelshuffle": "PixelShuffle PixelUnshuffle",
+    "lenetcli.nn.pooling": """AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d AvgPool1d
+        AvgPool2d LPPool1d LPPool2d MaxPool1d MaxPool2d MaxUnpool1d MaxUnpool2d""",
+    "lenetcli.nn.probability_loss": "BCELoss BCEWithLogitsLoss GaussianNLLLoss KLDivLoss PoissonNLLLoss",
+    "lenetcli.nn.smooth_activation": """CELU ELU GELU GLU SELU LogSigmoid Mish Sigmoid SiLU Softplus Softsign Tanh
+        Tanhshrink""",
+    "lenetcli.nn.softmax": "LogSoftmax Softmax Softmax2d Softmin",
+    "lenetcli.nn.sparse": "Embedding",
+    "lenetcli.nn.syncbatchnorm": "SyncBatchNorm",
+    "lenetcli.nn.upsampling": "Upsample UpsamplingBilinear2d UpsamplingNearest2d",
+}  # fmt: skip
+if not TYPE_CHECKING:
+    __getattr__, __dir__, __all__ = offered(__name__, _MODULES, "functional init utils")
+    __all__.sort()

@@ -1,76 +1,52 @@
-"""All families of ops. Importing this registers every Tensor method."""
+"""Where each Tensor method is: a family of ops is imported when one of its methods is first asked for."""
 
-# fmt: off
-from lenetcli.ops import (
-    activation,
-    adaptive_pool,
-    arithmetic,
-    average_pool,
-    axis_order,
-    batch_norm,
-    buckets,
-    cast,
-    classification_loss,
-    comparison,
-    contraction,
-    conv,
-    diagonal,
-    distance,
-    division,
-    dropout,
-    einsum,
-    embedding,
-    expanding,
-    extrema,
-    fill,
-    fold,
-    grid,
-    index_select,
-    indexing,
-    interpolate,
-    joining,
-    linalg,
-    linear,
-    logic,
-    loss,
-    margin_loss,
-    masked,
-    matmul,
-    matrix_norm,
-    multi_margin_loss,
-    normalization,
-    ordering,
-    padding,
-    pointwise,
-    pool,
-    power,
-    probability_loss,
-    quantile,
-    rearrangement,
-    reduction,
-    reordering,
-    rounding,
-    scan,
-    scatter,
-    selection,
-    shape,
-    smooth_activation,
-    softmax,
-    splitting,
-    trigonometry,
-    unique,
-    variance,
-    vector_norm,
-    vector_products,
-)
+from __future__ import annotations
 
-__all__ = [
-    "activation", "adaptive_pool", "arithmetic", "average_pool", "axis_order", "batch_norm", "buckets", "cast",
-    "classification_loss", "comparison", "contraction", "conv", "diagonal", "distance", "division", "dropout",
-    "einsum", "embedding", "expanding", "extrema", "fill", "fold", "grid", "index_select", "indexing",
-    "interpolate", "joining", "linalg", "linear", "logic", "loss", "margin_loss", "masked", "matmul", "matrix_norm",
-    "multi_margin_loss", "normalization", "ordering", "padding", "pointwise", "pool", "power", "probability_loss",
-    "quantile", "rearrangement", "reduction", "reordering", "rounding", "scan", "scatter", "selection", "shape",
-    "smooth_activation", "softmax", "splitting", "trigonometry", "unique", "variance", "vector_norm",
-    "vector_products",
-]
+import pkgutil
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import lenetcli
+from lenetcli import ops
+from lenetcli.ops.methods import METHODS
+
+# methods that are no functions at the top, or others than the functions of their names
+_METHODS_ONLY = {
+    "lenetcli.ops.cast": "clone float double half long int short char byte bool",
+    "lenetcli.ops.diagonal": "fill_diagonal_",
+    "lenetcli.ops.expanding": "expand expand_as repeat",
+    "lenetcli.ops.fill": "zero_ fill_ copy_ normal_ uniform_ exponential_ bernoulli_ random_",
+    "lenetcli.ops.indexing": "index __setitem__",
+    "lenetcli.ops.shape": "view view_as reshape_as contiguous",
+    "lenetcli.ops.splitting": "unfold",
+}
+_TABLE = {family: names for family, names in lenetcli._MODULES.items() if family.startswith("lenetcli.ops.")}
+_FAMILIES = {name: f for table in (_TABLE, _METHODS_ONLY) for f, names in table.items() for name in names.split()}
+
+
+def family_of(name: str) -> str | None:
+    """The module that a Tensor method comes from; None where there is no such method."""
+    return _FAMILIES.get(name) or _FAMILIES.get(name.removesuffix("_"))  # `add_` is where `add` is
+
+
+def method(name: str) -> Callable[..., Any]:
+    """The function behind a Tensor method.
+
+    Raises:
+        AttributeError: there is no such method.
+    """
+    if name not in METHODS:
+        family = family_of(name)
+        if family is not None:
+            import_module(family)
+    if name not in METHODS:
+        raise AttributeError(f"'Tensor' object has no attribute {name!r}")
+    return METHODS[name]
+
+
+def all_methods() -> dict[str, Callable[..., Any]]:
+    """Every method by name; imports all families."""
+    for family in pkgutil.iter_modules(ops.__path__, "lenetcli.ops."):
+        import_module(family.name)
+    return METHODS

@@ -43,6 +43,7 @@ def _in_place(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         return assign(self, function, *args, **kwargs)
 
     change.__name__ = change.__qualname__ = name + "_"
+    change.__module__ = function.__module__
     change.__doc__ = f"In-place version of `{name}`: the tensor's memory takes the result."
     return change
 
@@ -52,5 +53,6 @@ def _rearranging(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         return rearrange(self, function, *args, **kwargs)
 
     change.__name__ = change.__qualname__ = name + "_"
+    change.__module__ = function.__module__
     change.__doc__ = f"In-place version of `{name}`: the tensor itself takes the new shape over the same memory."
     return change

@@ -1,30 +1,34 @@
 """Optimizers and learning-rate schedules (torch.optim). The optimizers in `__all__` are what a config may name."""
 
-from lenetcli.optim import lr_scheduler, swa_utils
-from lenetcli.optim.adadelta import Adadelta
-from lenetcli.optim.adagrad import Adagrad
-from lenetcli.optim.adam import Adam
-from lenetcli.optim.adamax import Adamax
-from lenetcli.optim.adamw import AdamW
-from lenetcli.optim.nadam import NAdam
-from lenetcli.optim.optimizer import Optimizer
-from lenetcli.optim.radam import RAdam
-from lenetcli.optim.rmsprop import RMSprop
-from lenetcli.optim.rprop import Rprop
-from lenetcli.optim.sgd import SGD
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "SGD",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "NAdam",
-    "RAdam",
-    "RMSprop",
-    "Adagrad",
-    "Adadelta",
-    "Rprop",
-    "Optimizer",
-    "lr_scheduler",
-    "swa_utils",
-]
+from lenetcli.lazy import offered
+
+if TYPE_CHECKING:
+    from lenetcli.optim.adadelta import *
+    from lenetcli.optim.adagrad import *
+    from lenetcli.optim.adam import *
+    from lenetcli.optim.adamax import *
+    from lenetcli.optim.adamw import *
+    from lenetcli.optim.nadam import *
+    from lenetcli.optim.optimizer import *
+    from lenetcli.optim.radam import *
+    from lenetcli.optim.rmsprop import *
+    from lenetcli.optim.rprop import *
+    from lenetcli.optim.sgd import *
+
+_MODULES = {
+    "lenetcli.optim.sgd": "SGD",
+    "lenetcli.optim.adam": "Adam",
+    "lenetcli.optim.adamw": "AdamW",
+    "lenetcli.optim.adamax": "Adamax",
+    "lenetcli.optim.nadam": "NAdam",
+    "lenetcli.optim.radam": "RAdam",
+    "lenetcli.optim.rmsprop": "RMSprop",
+    "lenetcli.optim.adagrad": "Adagrad",
+    "lenetcli.optim.adadelta": "Adadelta",
+    "lenetcli.optim.rprop": "Rprop",
+    "lenetcli.optim.optimizer": "Optimizer",
+}
+if not TYPE_CHECKING:
+    __getattr__, __dir__, __all__ = offered(__name__, _MODULES, "lr_scheduler swa_utils")

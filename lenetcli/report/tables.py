@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich import box
@@ -11,10 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from lenetcli.inspect.doctor import Finding
-from lenetcli.inspect.parameters import ParameterRow
-from lenetcli.inspect.predictions import Prediction
-from lenetcli.train.evaluate import Evaluation
+if TYPE_CHECKING:
+    from lenetcli.inspect.doctor import Finding
+    from lenetcli.inspect.parameters import ParameterRow
+    from lenetcli.inspect.predictions import Prediction
+    from lenetcli.train.evaluate import Evaluation
 
 
 def plain_table(title: str | None = None, caption: str | None = None) -> Table:

@@ -14,7 +14,12 @@ from typing import Any
 from lenetcli.errors import ConfigError, LenetError
 
 NAME = "lock"
+_LOOK = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+class Busy(ConfigError):
+    """A run directory in which another process trains."""
 
 
 @contextmanager
@@ -25,7 +30,7 @@ def locked(directory: Path) -> Iterator[None]:
     a killed one is no lock. The file says who holds it.
 
     Raises:
-        ConfigError: another process trains there; the message names it.
+        Busy: another process trains there; the message names it.
         LenetError: the file cannot be made.
     """
     path = directory / NAME
@@ -34,12 +39,26 @@ def locked(directory: Path) -> Iterator[None]:
     except OSError as error:
         raise LenetError(f"cannot write to {directory}: {error.strerror or error}") from None
     if handle is None:
-        raise ConfigError(f"{directory}: another training is running there: {_holder(path)}")
+        raise Busy(f"{directory}: another training is running there: {_holder(path)}")
     try:
         yield
     finally:
         with suppress(OSError):  # the file alone is no lock
             os.unlink(path)
+        os.close(handle)
+
+
+def is_locked(directory: Path) -> bool:
+    """Whether a training is running in a run directory, on this machine or on one that shares the file's locks."""
+    try:
+        handle = os.open(directory / NAME, _LOOK)
+    except OSError:
+        return False
+    try:
+        return not _lock(handle, shared=True)
+    except OSError:
+        return False
+    finally:
         os.close(handle)
 
 
@@ -49,10 +68,11 @@ def _taken(path: Path) -> int | None:
         handle = os.open(path, _OPEN, 0o644)
         try:
             free = _lock(handle)
-            current = free and _same_file(handle, path)
-            if current:
-                os.ftruncate(handle, 0)
-                os.write(handle, json.dumps(_self()).encode())
+            if not free:
+                time.sleep(0.05)  # `is_locked` holds it for a moment
+                free = _lock(handle)
+            if free and _same_file(handle, path):
+                _sign(handle, path)
                 return handle
         except BaseException:
             os.close(handle)
@@ -63,7 +83,18 @@ def _taken(path: Path) -> int | None:
         # the holder before us took its file away between our two calls: once more, with the new one
 
 
-def _lock(handle: int) -> bool:
+def _sign(handle: int, path: Path) -> None:
+    """Writes down who holds the lock; where that cannot be, nobody does."""
+    try:
+        os.ftruncate(handle, 0)
+        os.write(handle, json.dumps(_self()).encode())
+    except OSError:
+        with suppress(OSError):
+            os.unlink(path)
+        raise
+
+
+def _lock(handle: int, shared: bool = False) -> bool:
     """Asks the system for the lock; False where another process holds it."""
     try:
         import fcntl
@@ -76,7 +107,7 @@ def _lock(handle: int) -> bool:
             return False
         return True
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

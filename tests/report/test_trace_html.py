@@ -94,6 +94,8 @@ FOLDED = ["CrossEntropyLoss", "head", "flat", "block", "relu #2", "AddBackward",
 
 def test_modules_are_folded_at_first_and_unfold_by_click(shown: Page) -> None:
     assert rows(shown) == FOLDED
+    assert chosen(shown) == "head"  # the first with more to show than one number
+    assert shown.value("panel.querySelectorAll('.histogram').length") == 2
     shown.click(f"{row(shown, 'head')} .fold")
     inside = ["AddmmBackward", "bias", "TBackward", "weight"]
     assert rows(shown) == [*FOLDED[:2], *inside, *FOLDED[2:]]
@@ -174,8 +176,9 @@ def test_search_unfolds_marks_and_goes_on(shown: Page) -> None:
 def test_keys_lead_through_the_tree(shown: Page) -> None:
     shown.value("(document.querySelector('[tabindex=\"0\"][role=treeitem]').focus(), 0)")
     for key, name in (
-        ("ArrowDown", "head"), ("ArrowRight", "head"), ("ArrowRight", "AddmmBackward"), ("ArrowLeft", "head"),
-        ("Enter", "head"), ("End", "0"), ("Home", "CrossEntropyLoss"), ("ArrowUp", "CrossEntropyLoss"),
+        ("ArrowUp", "CrossEntropyLoss"), ("ArrowDown", "head"), ("ArrowRight", "head"),
+        ("ArrowRight", "AddmmBackward"), ("ArrowLeft", "head"), ("Enter", "head"),
+        ("End", "0"), ("Home", "CrossEntropyLoss"), ("ArrowUp", "CrossEntropyLoss"),
     ):  # fmt: skip
         shown.key(key)
         assert chosen(shown) == name, key
@@ -195,7 +198,7 @@ def test_hovering_shows_values_and_histograms(shown: Page) -> None:
     assert shown.value("panel.querySelectorAll('.histogram rect').length") == 32
     assert shown.value("panel.querySelectorAll('.course').length") == 1
     shown.hover("h1")
-    assert "CrossEntropyLoss" in shown.value("panel.querySelector('h2').textContent")
+    assert "head" in shown.value("panel.querySelector('h2').textContent")
 
 
 def test_neighbours_lead_on(shown: Page) -> None:
@@ -257,8 +260,14 @@ def test_a_phone_shows_details_in_a_sheet_and_nothing_is_too_wide(window: Page, 
 
 @pytest.mark.parametrize("width", [320, 390, 700, 1000, 1001, 1200, 1201, 1600])
 def test_names_and_figures_can_be_read_at_every_width(window: Page, tmp_path: Path, width: int) -> None:
-    page = show(window, tmp_path, traced(steps=2), width=width)
+    traces = traced(steps=2)
+    for found in traces:
+        found.step += 123_456  # a long text beside the slider
+        found.forward[1:1] = ["conv2d", "relu"] * 10
+    page = show(window, tmp_path, traces, width=width)
     assert not page.is_wider_than_the_window()
+    assert page.value("slider.getBoundingClientRect().width") > 120
+    assert page.value("byId('chain').scrollWidth <= byId('chain').clientWidth")
     cut = page.value(
         "state.seen.map(r => r.element.querySelector('.name')).filter(n => n.scrollWidth > n.clientWidth).length"
     )
@@ -279,6 +288,16 @@ def test_hostile_names_stay_text(window: Page, tmp_path: Path) -> None:
     assert window.value("document.querySelector('#name').textContent") == HOSTILE
     assert window.value("document.querySelectorAll('img').length") == 0
     assert window.problems == []
+
+
+def test_units_at_zero_are_dead_only_where_all_samples_say_so(window: Page, tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    for parameter in model[0].parameters():
+        parameter.detach().fill_(-1.0)
+    for samples, said in ((1, "3 zero"), (2, "3 dead")):
+        x, y = lenet.ones(samples, 2), lenet.zeros(samples, 1)
+        page = show(window, tmp_path, [trace(model, nn.MSELoss(), x, y, [], histograms=True)])
+        assert page.value("document.querySelector('.badge.warn').textContent") == said
 
 
 def test_verdicts_are_shown(window: Page, tmp_path: Path) -> None:

@@ -1,36 +1,25 @@
 """Learning-rate schedules (torch.optim.lr_scheduler). What stands in `__all__` is what a config may name."""
 
-from lenetcli.optim.lr_scheduler.compose import ChainedScheduler, SequentialLR
-from lenetcli.optim.lr_scheduler.cosine import CosineAnnealingLR, CosineAnnealingWarmRestarts
-from lenetcli.optim.lr_scheduler.cyclic import CyclicLR, OneCycleLR
-from lenetcli.optim.lr_scheduler.decay import (
-    ConstantLR,
-    ExponentialLR,
-    LambdaLR,
-    LinearLR,
-    MultiplicativeLR,
-    MultiStepLR,
-    PolynomialLR,
-    StepLR,
-)
-from lenetcli.optim.lr_scheduler.plateau import ReduceLROnPlateau
-from lenetcli.optim.lr_scheduler.scheduler import LRScheduler
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "LambdaLR",
-    "MultiplicativeLR",
-    "StepLR",
-    "MultiStepLR",
-    "ConstantLR",
-    "LinearLR",
-    "ExponentialLR",
-    "PolynomialLR",
-    "CosineAnnealingLR",
-    "CosineAnnealingWarmRestarts",
-    "CyclicLR",
-    "OneCycleLR",
-    "ReduceLROnPlateau",
-    "SequentialLR",
-    "ChainedScheduler",
-    "LRScheduler",
-]
+from lenetcli.lazy import offered
+
+if TYPE_CHECKING:
+    from lenetcli.optim.lr_scheduler.compose import *
+    from lenetcli.optim.lr_scheduler.cosine import *
+    from lenetcli.optim.lr_scheduler.cyclic import *
+    from lenetcli.optim.lr_scheduler.decay import *
+    from lenetcli.optim.lr_scheduler.plateau import *
+    from lenetcli.optim.lr_scheduler.scheduler import *
+
+_MODULES = {
+    "lenetcli.optim.lr_scheduler.decay": """LambdaLR MultiplicativeLR StepLR MultiStepLR ConstantLR LinearLR
+        ExponentialLR PolynomialLR""",
+    "lenetcli.optim.lr_scheduler.cosine": "CosineAnnealingLR CosineAnnealingWarmRestarts",
+    "lenetcli.optim.lr_scheduler.cyclic": "CyclicLR OneCycleLR",
+    "lenetcli.optim.lr_scheduler.plateau": "ReduceLROnPlateau",
+    "lenetcli.optim.lr_scheduler.compose": "SequentialLR ChainedScheduler",
+    "lenetcli.optim.lr_scheduler.scheduler": "LRScheduler",
+}  # fmt: skip
+if not TYPE_CHECKING:
+    __getattr__, __dir__, __all__ = offered(__name__, _MODULES)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from lenetcli.display.markup import Child, Markup, element
+from lenetcli.display.png import picture, signed
 from lenetcli.inspect.layer_pictures import LayerMaps
 from lenetcli.inspect.run_report import RunReport
-from lenetcli.report.png import picture, signed
-from lenetcli.report.run_page.markup import Child, Markup, element
 from lenetcli.report.run_page.parts import count, image, missing, note
 from lenetcli.report.tables import figure
 
@@ -76,16 +76,13 @@ def _layer(found: LayerMaps) -> Markup:
     tiles = []
     for i, values in enumerate(found.maps):
         low, high = figure(float(values.min())), figure(float(values.max()))
-        dead = "" if values.any() else ", dead: 0 everywhere"
-        tiles.append(
-            image(
-                signed(values, most), f"channel {i}, from {low} to {high}{dead}", f"channel {i}: {low} to {high}{dead}"
-            )
-        )
+        blank = "" if values.any() else ", 0 everywhere"
+        told = f"{low} to {high}{blank}"
+        tiles.append(image(signed(values, most), f"channel {i}, from {told}", f"channel {i}: {told}"))
     rest = f", the first {len(tiles)} shown" if found.shape[0] > len(tiles) else ""
-    dead = f", {found.dead} of them dead" if found.dead else ""
+    blank = f", {found.blank} of them 0 everywhere" if found.blank else ""
     heading = element(
-        "figcaption", element("b", found.layer), f" {found.kind}, {count(found.shape[0], 'channel')}{rest}{dead}, "
+        "figcaption", element("b", found.layer), f" {found.kind}, {count(found.shape[0], 'channel')}{rest}{blank}, "
         f"{found.shape[1]} × {found.shape[2]}",
     )  # fmt: skip
     return element("figure", heading, element("div", tiles, class_="tiles-of-pixels"), class_="layer")

@@ -24,7 +24,7 @@ function showStep(number) {
 }
 
 function showChain() {
-  const parts = state.tree.graph.forward.flatMap((name, i) => (i ? [make("i", {}, "→"), name] : [name]));
+  const parts = state.tree.graph.forward.flatMap((name, i) => (i ? [" ", make("i", {}, "→"), ` ${name}`] : [name]));
   byId("chain").replaceChildren(make("b", {}, "forward"), ...parts);
 }
 

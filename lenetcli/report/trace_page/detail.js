@@ -30,7 +30,7 @@ function showDetail(row) {
     const dead = step.dead?.[row.node], lost = v[5] ? [["NaN or infinite", String(v[5])]] : [];
     parts.push(make("h3", {}, parameter ? "value" : "value going forward"));
     parts.push(list([["mean", figure(v[0])], ["std", figure(v[1])], ["min", figure(v[2])], ["max", figure(v[3])], ["zeros", percent(v[4])],
-      ...(dead ? [["dead units", `${dead[0]} of ${dead[1]}`]] : []), ...lost]));
+      ...(dead ? [[node.shapes[0][0] === 1 ? "units at zero" : "dead units", `${dead[0]} of ${dead[1]}`]] : []), ...lost]));
     parts.push(...histogram(v.slice(6), "value"));
   }
   parts.push(...course(row), ...check(step.checks?.[row.node]), ...neighbours(row));

@@ -109,7 +109,8 @@ function badges(row) {
   const dead = nodes.map((i) => step.dead?.[i]).filter((d) => d && d[0]);
   if (dead.length) {
     const [count, units] = dead.reduce((a, b) => [a[0] + b[0], a[1] + b[1]]);
-    add("warn", `${count} dead`, `${count} of ${units} units are zero for the whole batch`);
+    const samples = state.tree.graph.nodes[row.node].shapes[0][0]; // of one alone, a unit that is zero is not yet dead
+    add("warn", `${count} ${samples === 1 ? "zero" : "dead"}`, `${count} of ${units} units are zero for every sample of the batch`);
   }
   return found;
 }
@@ -137,7 +138,12 @@ function layout() {
   treeBox.replaceChildren(...seen.map((row) => row.element));
   fillInView();
   drawWays();
-  if (!state.chosen || !seen.includes(state.chosen)) choose(state.chosen ? shower(state.chosen) : seen[0], false);
+  if (!state.chosen || !seen.includes(state.chosen)) choose(state.chosen ? shower(state.chosen) : first(seen), false);
+}
+
+/** The row that is chosen at the beginning: the loss is a single number, the one below it has histograms. */
+function first(seen) {
+  return seen.find((row) => state.tree.graph.nodes[row.node].shapes[0].length > 0) ?? seen[0];
 }
 
 const middle = (row) => (row.at + 0.5) * state.height;

@@ -1,0 +1,79 @@
+"""What a start imports: only what it uses. Counting modules says it on any machine, where seconds would not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lenetcli import Tensor
+from lenetcli.ops.families import all_methods, family_of
+
+ROOT = Path(__file__).parent.parent
+
+
+def imported_by(command: str, place: Path) -> set[str]:
+    """The modules in memory when a command has run."""
+    code = (
+        "import sys\n"
+        f"sys.argv = ['lenet', *{command.split()!r}]\n"
+        "from lenetcli.cli.app import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        "print('\\n'.join(['IMPORTED', *sys.modules]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=place,
+        env={"PYTHONPATH": str(ROOT), "COLUMNS": "100"},
+    )  # fmt: skip
+    return set(done.stdout.partition("IMPORTED\n")[2].split())
+
+
+def rooms(modules: set[str], prefix: str) -> set[str]:
+    """Modules of the package below a prefix."""
+    return {name for name in modules if name.startswith(f"lenetcli.{prefix}")}
+
+
+@pytest.mark.parametrize("command", ["--help", "--version", "data --help", "train --help"])
+def test_help_imports_neither_numpy_nor_other_heavy_libraries(command: str, tmp_path: Path) -> None:
+    modules = imported_by(command, tmp_path)
+    assert not modules & {"numpy", "rich", "yaml", "safetensors"}
+    assert "pydantic" not in modules or " " in command  # typer needs it for the arguments of a command
+    assert rooms(modules, "") <= {"lenetcli.cli", "lenetcli.lazy", "lenetcli.errors"} | rooms(modules, "cli.")
+
+
+def test_a_command_imports_only_its_own_module(tmp_path: Path) -> None:
+    commands = rooms(imported_by("validate --help", tmp_path), "cli.")
+    assert commands == {f"lenetcli.cli.{name}" for name in ("app", "commands", "completion", "validate")}
+
+
+def test_a_table_of_parameters_imports_only_what_its_model_needs() -> None:
+    modules = imported_by("inspect-params configs/lenet.yaml", ROOT)
+    assert not modules & {"urllib.request", "http.client", "ssl", "threadpoolctl", "rich.progress", "rich.markdown"}
+    assert not rooms(modules, "train") | rooms(modules, "export") | rooms(modules, "build.")
+    assert not modules & {"lenetcli.ops.einsum", "lenetcli.ops.trigonometry", "lenetcli.ops.margin_loss"}
+    assert len(rooms(modules, "ops.")) < 20
+    assert not modules & {"lenetcli.nn.margin_loss", "lenetcli.nn.upsampling", "lenetcli.data.parquet"}
+
+
+def test_every_method_is_in_the_family_where_tensor_looks_for_it() -> None:
+    wrong = {name: f.__module__ for name, f in all_methods().items() if f.__module__ != family_of(name)}
+    assert not wrong
+
+
+def test_methods_that_were_not_used_yet_are_there() -> None:
+    code = (
+        "import lenetcli as lenet\n"
+        "x = lenet.tensor([4.0])\n"
+        "assert hasattr(x, 'sqrt') and not hasattr(x, 'sqroot') and not hasattr(lenet.Tensor, 'cat')\n"
+        "assert lenet.Tensor.sqrt(x).item() == 2 and x.sqrt_() is x and x.item() == 2\n"
+        "assert 'cumsum' in dir(x) and 'cumsum' in dir(lenet.Tensor)\n"
+        "x += 1; x[0] = x[0] ** 2\n"
+        "assert (2 * x - 1 == 17).item() and (-x).item() == -9 and (x @ x).item() == 81\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_operators_refuse_what_is_no_number() -> None:
+    assert Tensor.__add__(Tensor.__new__(Tensor), "text") is NotImplemented
