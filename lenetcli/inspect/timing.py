@@ -1,8 +1,8 @@
 """Where the time of a training step goes: a row for each layer, or for each run of layers that became one op.
 
 The step is the one `lenet train` makes, fused where that fuses. Steps without a clock inside give the figures of the
-whole; between them, steps in which every op is timed (see clock.py) give the rows. What is left of the whole is the
-work between the ops: the tape and Python.
+whole; between them, steps in which every op is timed (see clock.py) give the rows: there each node of backward runs by
+itself. What is left of the whole is the work between the ops: the tape and Python.
 """
 
 from __future__ import annotations
@@ -226,8 +226,12 @@ class _Stepper:
         self.ops: dict[int, dict[str, None]] = defaultdict(dict)  # of a module, in order
         self.row_of: dict[int, LayerTime] = {}
 
-    def whole(self) -> tuple[float, float, float, float]:
-        """A step; seconds of forward with the loss, of backward, of the update and of all."""
+    def whole(self, merging: bool = True) -> tuple[float, float, float, float]:
+        """A step; seconds of forward with the loss, of backward, of the update and of all.
+
+        Args:
+            merging: let backward run several nodes at once, as it does in training.
+        """
         run, clock = self.run, time.perf_counter
         began = clock()
         run.optimizer.zero_grad()
@@ -235,7 +239,8 @@ class _Stepper:
         loss = run.criterion(run.model(self.inputs), self.targets)
         loss.item()
         back = clock()
-        backward(loss, 1.0)
+        with fusion(merging):
+            backward(loss, 1.0)
         update = clock()
         clip(run)
         run.optimizer.step()
@@ -256,7 +261,7 @@ class _Stepper:
             spent[callers.get(node, 0), forward] += seconds
 
         with clocked(note):
-            self.whole()
+            self.whole(merging=False)
         self.times.append(spent)
 
     def _caller(self) -> int:
