@@ -118,7 +118,6 @@ def check_lenet(found: timing.Timing, made: dict[str, int]) -> None:
     assert found.loss.types == ["CrossEntropyLoss"]
     assert found.loss.seconds > 0
     assert min(found.forward, found.backward, found.update, found.loader, found.peak) > 0
-    assert found.step < 1.5 * (found.forward + found.backward + found.update)
 
 
 def test_a_frozen_layer_takes_less_of_backward() -> None:
