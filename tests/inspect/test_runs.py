@@ -84,6 +84,13 @@ def test_the_status_follows_from_the_events(tmp_path: Path, events: list[Any], s
     assert [row.status for row in rows_of(tmp_path)] == [status]
 
 
+def test_weights_without_a_training_are_imported(tmp_path: Path, settled: None) -> None:
+    place = make(tmp_path / "a")
+    assert [row.status for row in rows_of(tmp_path)] == ["killed"]
+    (place / "model.safetensors").touch()
+    assert [row.status for row in rows_of(tmp_path)] == ["imported"]
+
+
 def test_a_run_that_trains_is_running_and_looking_does_not_disturb_it(tmp_path: Path) -> None:
     place = make(tmp_path / "a", step(1))
     with locked(place):
