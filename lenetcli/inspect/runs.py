@@ -247,7 +247,10 @@ def chosen(rows: Sequence[RunRow], conditions: Iterable[str]) -> list[RunRow]:
             raise ConfigError(f"--filter {condition!r}: wanted a key, a sign and a value, such as 'optimizer.lr<0.1'")
         key, compare = parts[1], _SIGNS[parts[2]]
         _check_key("--filter", key, rows)
-        wanted = read_scalar(parts[3])
+        try:
+            wanted = read_scalar(parts[3])
+        except ValueError as error:
+            raise ConfigError(f"--filter {condition[:60]!r}: {error}") from None
         kept = [row for row in kept if _holds(row.value(key), compare, wanted)]
     return kept
 

@@ -182,6 +182,8 @@ def test_an_unknown_key_is_told_with_the_nearest(three: list[RunRow]) -> None:
         ordered(three, "acuracy")
     with pytest.raises(ConfigError, match="wanted a key, a sign and a value"):
         chosen(three, ["<1"])
+    with pytest.raises(ConfigError, match="a number of 200 digits"):
+        chosen(three, ["epoch<" + "9" * 200])
 
 
 # The index
