@@ -39,6 +39,11 @@ COMMANDS = {
     "verify-resume": "verify_resume.verify_resume",
 }
 
+COMPUTING = {  # those that take --threads
+    "train", "eval", "predict", "export", "trace-grad", "gradcheck", "step", "lab", "find-lr", "time", "report",
+    "sweep", "verify-resume",
+}  # fmt: skip
+
 
 class Group(TyperGroup):
     """Commands whose help says of each all of its first paragraph."""
@@ -66,7 +71,12 @@ class Commands(Group):
             single = typer.Typer(add_completion=False, rich_markup_mode=None)
             single.command(cmd_name)(found)
             found = single
-        return typer.main.get_command(found)
+        command = typer.main.get_command(found)
+        if cmd_name in COMPUTING:
+            from lenetcli.cli.threads_option import threads_option
+
+            command.params.append(threads_option())
+        return command
 
     def purpose(self, ctx: Any, name: str) -> str:
         found = _named(name)

@@ -22,7 +22,7 @@ from lenetcli.autograd.variable import Variable
 from lenetcli.errors import ConfigError
 from lenetcli.inspect.clock import clocked
 from lenetcli.inspect.summary import FACTORS, MULTIPLY_ADDS
-from lenetcli.kernels import active, native, threads
+from lenetcli.kernels import active, threads
 from lenetcli.kernels.layout import logical, stored
 from lenetcli.train.gradients import backward, clip
 from lenetcli.train.run import Run
@@ -167,9 +167,8 @@ def time_step(run: Run, batch: int | None = None) -> Timing:
     stepper.fill()
     loss = rows.pop()
     ops = [*rows, loss]
-    kernels = "numpy" if active.twin == "numpy" else f"native {native.target()}"
     return Timing(
-        len(inputs), count, kernels, threads.get_num_threads(), max(peaks), rows, loss,
+        len(inputs), count, active.description(), threads.get_num_threads(), max(peaks), rows, loss,
         max(0.0, forward - sum(r.forward for r in ops)), max(0.0, back - sum(r.backward for r in ops)),
         forward, back, update, step, waited,
     )  # fmt: skip

@@ -94,6 +94,11 @@ def use(wanted: Twin) -> None:
     globals().update(_native if wanted == "native" else _numpy)
 
 
+def description() -> str:
+    """The twins in use, native ones with their instruction set: "numpy", "native v4"."""
+    return twin if twin == "numpy" else f"{twin} {native.target()}"
+
+
 @contextmanager
 def force(wanted: Twin) -> Iterator[None]:
     """Runs a block with the twins of one kind."""
@@ -115,5 +120,5 @@ def _choice() -> Twin:
 
 
 keep_freed_memory()
-_threads.tell_native()
+_threads.begin()
 use(_choice())

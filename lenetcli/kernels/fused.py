@@ -38,7 +38,7 @@ def conv_relu_pool(x: Array, weight: Array, bias: Array | None, padding: Pair) -
 
 def conv_relu_pool_backward(
     grad: Array, x: Array, weight: Array, winner: Array, padding: Pair, need_x: bool
-) -> tuple[Array | None, Array, Array]:
+) -> tuple[Array | None, Array | None, Array | None]:
     """grad (N, O, P / 2, Q / 2) -> gradients of x (None unless needed), weight and bias."""
     (h, w), (k, kl) = x.shape[2:], weight.shape[2:]
     image = h + 2 * padding[0] - k + 1, w + 2 * padding[1] - kl + 1

@@ -35,6 +35,7 @@ from lenetcli.disk import (
     read_within,
     sha256_within,
     sync_directory,
+    sync_file,
     write_atomically,
     write_new,
 )
@@ -80,9 +81,11 @@ class Checkpoints:
         check_inside(self.directory, self.root)
         check_inside(self.directory, self.directory / MODEL)
         try:
-            os.makedirs(self.root, exist_ok=True)
+            if not self.root.exists():
+                os.mkdir(self.root)
+                sync_directory(self.directory)
             metrics = self.directory / METRICS
-            self.events = metrics.stat().st_size if metrics.exists() else 0
+            self.events = sync_file(metrics) if metrics.exists() else 0
             shown = self._write(run, name, best)
             write_atomically(self.root / LATEST, name.encode())
             if best:
