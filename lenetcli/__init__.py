@@ -15,6 +15,7 @@ _MODULES = {
     "lenetcli.kernels.threads": "get_num_threads set_num_threads",
     "lenetcli._tensor_str": "set_printoptions",
     "lenetcli.serialization": "save load",
+    "lenetcli.trainer.trainer": "Trainer",
     "lenetcli.creation": """tensor as_tensor full full_like zeros zeros_like ones ones_like empty empty_like eye arange
         linspace logspace tril_indices triu_indices""",
     "lenetcli.sampling": "rand rand_like randn randn_like randint randint_like randperm normal bernoulli",

@@ -392,6 +392,11 @@ class Tensor(Variable, metaclass=_Methods):
     def __repr__(self) -> str:
         return tensor_str(self)
 
+    def _repr_html_(self) -> str:
+        from lenetcli.display.tensor import tensor_html  # of use in notebooks only
+
+        return tensor_html(self.array, repr(self))
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:
             raise RuntimeError("only leaf tensors can be copied with deepcopy; call detach() or clone() first")

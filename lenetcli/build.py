@@ -13,15 +13,17 @@ from lenetcli import nn, optim
 from lenetcli._tensor import from_numpy
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import DROPOUT, default_generator, get_rng_state
-from lenetcli.build_model import LayerRow, build_model, filled, follow, layer_text, made, resolved
+from lenetcli.build_model import LayerRow, build_model, filled, follow, layer_text, made, refusals, resolved
 from lenetcli.config import Component, Config, dotted
+from lenetcli.config.own import blamed, told
 from lenetcli.config.writing import plain
 from lenetcli.data import DataLoader, Source, Subset, hold_back
 from lenetcli.data.inputs import Inputs
 from lenetcli.disk import check_inside
-from lenetcli.errors import ConfigError, LenetError
+from lenetcli.errors import ConfigError
 from lenetcli.kernels.layout import logical, stored
 from lenetcli.nn.module import Module
+from lenetcli.optim.lr_scheduler import OneCycleLR, SequentialLR
 from lenetcli.optim.swa_utils import AveragedModel, get_ema_avg_fn
 from lenetcli.train.run import Run
 from lenetcli.train.stopping import EarlyStopping
@@ -34,6 +36,7 @@ __all__ = [
     "build_model",
     "build_optimizer",
     "build_run",
+    "check",
     "check_output",
     "check_samples",
     "layer_text",
@@ -138,17 +141,34 @@ def _scheduler(config: Config, spec: Component, optimizer: optim.Optimizer) -> A
     return made(config, replace(spec, args={**spec.args, **nested}), optimizer)
 
 
+def _check_length(config: Config, spec: Component, scheduler: Any, epochs: int) -> None:
+    """Refuses a OneCycleLR, also one within another scheduler, that has fewer steps than there are epochs."""
+    if isinstance(scheduler, OneCycleLR) and scheduler.total_steps < epochs:
+        message = f"OneCycleLR is over after {scheduler.total_steps} epochs and would have to last for {epochs}"
+        raise config.error(spec.path, message, f"total_steps: {epochs} would fit")
+    parts = getattr(scheduler, "_schedulers", ())
+    begins, ends = [0] * len(parts), [epochs] * len(parts)
+    if isinstance(scheduler, SequentialLR):
+        begins, ends = [0, *scheduler._milestones], [*(m - 1 for m in scheduler._milestones), epochs]
+    for part, inner, begin, end in zip(spec.args.get("schedulers", ()), parts, begins, ends):
+        _check_length(config, part, inner, min(end, epochs) - begin)
+
+
+@blamed(lambda: "while the run was built")
 def build_run(config: Config) -> Run:
     """Everything a training needs. Random numbers that it draws from then on are of the seed's dropout stream.
 
     Raises:
         ConfigError: the parts do not fit together.
         DataError: the data cannot be read.
+        LenetError: a user's own file raised.
     """
     shapes = follow(config)
     model, init_random = shapes.model, get_rng_state()
     source = build_data(config)
     optimizer, scheduler = build_optimizer(config, model)
+    if config.scheduler is not None:
+        _check_length(config, config.scheduler, scheduler, config.train.epochs)
     check_samples(config, source)
     criterion = build_criterion(config, source)
     check_output(config, model, criterion, source)
@@ -203,6 +223,20 @@ def _evaluation_loader(config: Config, data: Any) -> DataLoader:
     return DataLoader(data, size)
 
 
+def check(config: Config) -> tuple[nn.Sequential, list[LayerRow]]:
+    """Refuses what would not train, as far as that can be told without reading data; gives the model and its layers.
+
+    Raises:
+        ConfigError: the parts do not fit together.
+    """
+    model, rows = build_model(config)
+    source, criterion = build_data(config), build_criterion(config)
+    build_optimizer(config, model)
+    if source.classes:  # known without reading the data
+        check_output(config, model, criterion, source)
+    return model, rows
+
+
 def check_samples(config: Config, source: Source) -> None:
     """Refuses data whose samples are not what the model's input says.
 
@@ -234,13 +268,13 @@ def check_output(config: Config, model: nn.Sequential, criterion: Module, source
             warnings.simplefilter("ignore")
             output = model(from_numpy(logical(stored(np.zeros((1, *config.model.input), np.float32)))))
             value = criterion(output, from_numpy(target))
-    except (LenetError, RuntimeError, ValueError, IndexError, TypeError) as error:
+    except refusals(config.loss) as error:
         shape, last = list(output.array.shape[1:]), dotted(config.model.layers[-1].path)
         what = f"{classes} classes" if classes else f"targets of shape {list(target.shape[1:])}"
         message = f"{config.loss.type} cannot compare the model's output {shape} with the {what} of {config.data.type}"
         wanted = [classes] if classes else list(target.shape[1:])
         hint = f"{last} should give {wanted}" + (": is {type: Flatten} missing?" if len(shape) > len(wanted) else "")
-        raise config.error(("loss",), f"{message}: {error}", hint) from error
+        raise config.error(("loss",), f"{message}: {told(error)}", hint) from error
     finally:
         model.train()
     if value.array.ndim:

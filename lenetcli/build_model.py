@@ -18,7 +18,7 @@ from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import manual_seed
 from lenetcli.config import Component, Config, dotted
 from lenetcli.config.derive import Argument
-from lenetcli.config.own import function, is_own
+from lenetcli.config.own import function, is_own, told
 from lenetcli.config.sizes import MOST_IN_SAMPLE, too_large
 from lenetcli.creation import tensor
 from lenetcli.errors import ConfigError, LenetError
@@ -71,7 +71,7 @@ class Shapes:
         try:
             with no_grad():
                 output = module(before)
-        except (LenetError, RuntimeError, ValueError, IndexError, TypeError) as error:
+        except refusals(spec) as error:
             raise self._misfit(spec, module, error) from error
         module.train()
         if not isinstance(output, Tensor):
@@ -123,7 +123,7 @@ class Shapes:
         flatten = self._hint(spec)
         hints = [flatten] if flatten else [f"{name}: {size} would fit" for name, size in fits.items()]
         path = (*spec.path, next(iter(fits))) if fits and not flatten else spec.path
-        message = f"{spec.type} does not take an input of shape {list(self.sample)}: {error}"
+        message = f"{spec.type} does not take an input of shape {list(self.sample)}: {told(error)}"
         return self.config.error(path, message, *hints, more=layer_text(rows))
 
     def _hint(self, spec: Component) -> str:
@@ -206,10 +206,16 @@ def made(config: Config, spec: Component, *first: Any, **more: Any) -> Any:
             args[argument.name] = _record(config, spec, argument)
     try:
         return spec.cls(*first, **more, **args)
-    except (ConfigError, ValueError, TypeError, RuntimeError, NotImplementedError, ZeroDivisionError) as error:
-        raise config.error(spec.path, f"{spec.type}: {error}") from error
     except MemoryError:
         raise config.error(spec.path, f"{spec.type}: not enough memory for arrays of this size") from None
+    except refusals(spec) as error:
+        raise config.error(spec.path, f"{spec.type}: {told(error)}") from error
+
+
+def refusals(spec: Component) -> tuple[type[Exception], ...]:
+    """What a component may raise where it is not as wanted: a user's own class anything, ours nothing unforeseen."""
+    foreseen = (LenetError, RuntimeError, ValueError, IndexError, TypeError, ZeroDivisionError)
+    return (Exception,) if is_own(spec.type) else foreseen
 
 
 def _record(config: Config, spec: Component, argument: Argument) -> Any:

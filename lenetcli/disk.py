@@ -74,6 +74,20 @@ def sync_directory(path: Path) -> None:
         os.close(handle)
 
 
+def sync_file(path: Path) -> int:
+    """Waits until what was written to a file is on disk; gives its size.
+
+    Raises:
+        OSError: it is not there, or the system cannot write it.
+    """
+    handle = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+    try:
+        os.fsync(handle)
+        return os.fstat(handle).st_size
+    finally:
+        os.close(handle)
+
+
 def check_regular(path: Path, most: int) -> int:
     """The size of an ordinary file, looked at before anything of it is read.
 

@@ -15,34 +15,42 @@ from pathlib import Path
 from lenetcli import config as configuration
 from lenetcli.build import build_run, load_config_of
 from lenetcli.config import Config
+from lenetcli.config.own import blamed
 from lenetcli.config.writing import text
 from lenetcli.data.inputs import write_inputs
+from lenetcli.parallel.crew import Crew
 from lenetcli.train import directory
-from lenetcli.train.checkpoint import Checkpoints
 from lenetcli.train.events import Ended, Event
+from lenetcli.train.guard import place as at
 from lenetcli.train.loop import fit
 from lenetcli.train.nan_hunt import hunting
 from lenetcli.train.run import Run
 from lenetcli.train.signals import polite_stop
 
 Listener = Callable[[Event], None]
+ALONE = Crew()
 
 
-def begin(config: Config, run: Run, place: Path) -> None:
+def begin(config: Config, run: Run, place: Path, crew: Crew = ALONE) -> None:
     """Writes what stands in a run directory before the first step. The caller holds its lock.
+
+    Args:
+        crew: the processes that train the run, here and below; the leading one writes.
 
     Raises:
         ConfigError: another training has written there.
         LenetError: it cannot be written, or there is too little room.
     """
-    directory.check_new(place)
-    directory.check_space(place, run.model, config.train.keep_checkpoints)
-    _write_config(run, place)
-    _describe(run, place)
-    run.checkpoints = Checkpoints(place, config.train.keep_checkpoints)
+    with crew.together():
+        if crew.leads:
+            directory.check_new(place)
+            directory.check_space(place, run.model, config.train.keep_checkpoints)
+            _write_config(run, place)
+            _describe(run, place)
+    run.checkpoints = crew.checkpoints(place, config.train.keep_checkpoints)
 
 
-def go_on(place: Path, changes: Iterable[str] = ()) -> tuple[Run, str | None]:
+def go_on(place: Path, changes: Iterable[str] = (), crew: Crew = ALONE) -> tuple[Run, str | None]:
     """A run as its newest whole checkpoint has it, and what `restore` says of that; None where there is none yet.
 
     The caller holds the directory's lock.
@@ -55,37 +63,44 @@ def go_on(place: Path, changes: Iterable[str] = ()) -> tuple[Run, str | None]:
         DataError: no whole checkpoint.
     """
     changes = list(changes)
-    config = configuration.load(str(load_config_of(place)), changes)
-    run = build_run(config)
-    run.checkpoints = Checkpoints(place, config.train.keep_checkpoints)
-    found = run.checkpoints.restore(run) if run.checkpoints.exist() else None
-    if changes:
-        _write_config(run, place)
-    _describe(run, place)
+    with crew.together():
+        config = configuration.load(str(load_config_of(place)), changes)
+        run = build_run(config)
+    run.checkpoints = crew.checkpoints(place, config.train.keep_checkpoints)
+    found = run.checkpoints.restore(run) if crew.leaders(run.checkpoints.exist()) else None
+    crew.check(run)
+    with crew.together():
+        if crew.leads:
+            if changes:
+                _write_config(run, place)
+            _describe(run, place)
     return run, found
 
 
-def follow(run: Run, place: Path, listeners: Iterable[Listener], debug_nan: bool = False) -> Ended:
+def follow(run: Run, place: Path, listeners: Iterable[Listener], debug_nan: bool = False, crew: Crew = ALONE) -> Ended:
     """Trains, writes the events down, then hands each to the listeners; gives the last one.
 
     Signals set `run.stop` while it goes on (see `polite_stop`).
 
     Raises:
         DivergedError: a loss, gradient or weight became NaN or infinite.
-        LenetError: a file cannot be written.
+        LenetError: a file cannot be written, or a user's own file raised.
     """
-    kept = directory.MetricsFile(place, run.checkpoints.events if run.checkpoints is not None else 0)
-    listeners = list(listeners)
+    stoppable = crew.join(run)
+    kept = None
+    if crew.leads:
+        kept = directory.MetricsFile(place, run.checkpoints.events if run.checkpoints is not None else 0)
+    listeners = [*([kept] if kept is not None else []), *listeners]
     last: Event | None = None
     try:
-        with polite_stop(run), hunting(run) if debug_nan else nullcontext():
+        with polite_stop(stoppable), hunting(run) if debug_nan else nullcontext(), blamed(lambda: at(run)):
             for event in fit(run):
-                kept(event)
                 for listener in listeners:
                     listener(event)
                 last = event
     finally:
-        kept.close()
+        if kept is not None:
+            kept.close()
     assert isinstance(last, Ended), "a run's last event is its end"
     return last
 

@@ -21,7 +21,8 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 README, TUTORIAL = ROOT / "README.md", ROOT / "docs" / "tutorial.md"
-PAGES = [README, TUTORIAL]
+EXPERIMENTS = ROOT / "docs" / "experiments.md"
+PAGES = [README, TUTORIAL, EXPERIMENTS]
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SCRIPT = re.compile(r"^```python\n(.*?)^```\n+```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -45,12 +46,12 @@ def run_command(line: str, directory: Path) -> str:
 
 
 def run_script(code: str) -> str:
-    """What a script prints."""
+    """What a script prints, in a directory with the configurations."""
     printed = io.StringIO()
     scope: dict[str, Any] = {"__name__": "__readme__"}
     with (
         contextlib.redirect_stdout(printed),
-        contextlib.chdir(tempfile.mkdtemp()) if sys.version_info >= (3, 11) else contextlib.nullcontext(),
+        contextlib.chdir(workplace()) if sys.version_info >= (3, 11) else contextlib.nullcontext(),
     ):
         exec(compile(code, "README.md", "exec"), scope)
     return printed.getvalue()

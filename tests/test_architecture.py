@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "lenetcli"
 # from the ground up; a module may import from its own storey and those before it
 STOREYS = [
     ["errors", "lazy"],
-    ["kernels"],
+    ["kernels", "display"],
     ["autograd"],
     ["ops"],
     ["_tensor_str", "_tensor", "creation", "sampling", "linalg"],
@@ -22,9 +22,12 @@ STOREYS = [
     ["serialization", "nn", "optim", "data"],
     ["config"],
     ["train", "inspect", "export"],
+    ["parallel"],
     ["build_model", "build"],
-    ["training"],
+    ["training", "loaded"],
+    ["sweep"],
     ["report"],
+    ["trainer"],
     ["cli", "__main__"],
 ]
 LEVEL = {name: level for level, names in enumerate(STOREYS) for name in names}
@@ -79,6 +82,8 @@ def test_heavy_libraries_stay_in_their_storeys(path: Path) -> None:
     assert "torch" not in libraries
     if here not in LEVEL:
         return
+    if here != "parallel":
+        assert "mpi4py" not in libraries
     if LEVEL[here] < LEVEL["config"]:
         assert not libraries & FORBIDDEN_BELOW_CONFIG
     if here not in ("report", "cli", "__main__"):

@@ -1,14 +1,16 @@
-"""Every command, script and output that the README and the tutorial show is run."""
+"""Every command, script and output that the README, the tutorial and the page on experiments show is run."""
 
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.readme import (
     CONSOLE,
+    EXPERIMENTS,
     PAGES,
     README,
     SCRIPT,
@@ -31,8 +33,10 @@ def test_commands_print_what_is_shown(page: Path) -> None:
         assert same(shown, printed), f"$ {line}\n--- shown\n{shown}\n--- printed\n{printed}"
 
 
-def test_scripts_print_what_is_shown() -> None:
-    found = SCRIPT.findall(README.read_text("utf-8"))
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="a script runs in a directory of its own: contextlib.chdir")
+@pytest.mark.parametrize("page", [README, EXPERIMENTS], ids=lambda p: p.name)
+def test_scripts_print_what_is_shown(page: Path) -> None:
+    found = SCRIPT.findall(page.read_text("utf-8"))
     assert found
     for code, shown in found:
         printed = run_script(code)

@@ -1,7 +1,12 @@
-"""The backward pass: one walk over the graph in reverse order of creation; iterative, so that any length works."""
+"""The backward pass: one walk over the graph in reverse order of creation; iterative, so that any length works.
+
+A node may run together with those below it, where that is less work (`Node.merge`) and nobody looks between them: each
+has one consumer, no hooks, and no gradient that anyone asks for. Anomaly mode and `fusion(False)` run every node alone.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
@@ -14,6 +19,8 @@ from lenetcli.autograd.node import AccumulateGrad, Node, wrap
 from lenetcli.autograd.variable import Array, Variable
 
 _SEQUENCE = attrgetter("sequence")
+LONGEST_RUN = 3  # nodes that any `merge` looks at
+
 Buffers = dict[Node, list[Array | None]]
 Captured = dict[tuple[Node, int], Array | None]
 
@@ -52,6 +59,8 @@ def run_backward(
 @np.errstate(all="ignore")  # infinities and NaN are values here, as in torch
 def _walk(order: Sequence[Node], buffers: Buffers, retain_graph: bool, captured: Captured | None) -> None:
     """Runs the nodes; the wanted gradients are put into `captured`, where it is given, and nothing into leaves."""
+    merging = switches.fusion and not switches.anomaly and captured is None
+    consumers: Counter[Node | None] = Counter()
     for node in order:
         grads = buffers.pop(node, None)
         if grads is None:
@@ -68,9 +77,17 @@ def _walk(order: Sequence[Node], buffers: Buffers, retain_graph: bool, captured:
         if is_leaf and not (node.hooks or node.prehooks or switches.anomaly):
             node.run(grads)
             continue
-        _run_node(node, grads, buffers)
+        ran: Sequence[Node] = ()
+        if merging and node.merge is not None and not (node.hooks or node.prehooks):
+            if not consumers:
+                consumers.update(below for above in order for below, _ in above.next_functions)
+            ran = _run_merged(_unseen_run(node, consumers, buffers), grads, buffers)
+        if not ran:
+            _run_node(node, grads, buffers)
+            ran = (node,)
         if not retain_graph:
-            node.release()
+            for done in ran:
+                done.release()
 
 
 def _newest_first(starts: Sequence[Node]) -> list[Node]:
@@ -83,6 +100,30 @@ def _newest_first(starts: Sequence[Node]) -> list[Node]:
                 seen.add(node)
                 stack.append(node)
     return sorted(seen, key=_SEQUENCE, reverse=True)
+
+
+def _unseen_run(node: Node, consumers: Counter[Node | None], buffers: Buffers) -> list[Node]:
+    """The node and those below it that get their gradient from it alone and that nobody looks at."""
+    run = [node]
+    while len(run) < LONGEST_RUN:
+        below = run[-1].next_functions[0][0]
+        if below is None or isinstance(below, AccumulateGrad) or consumers[below] != 1 or below in buffers:
+            break
+        if below.hooks or below.prehooks or below.variable_hooks:
+            break
+        run.append(below)
+    return run
+
+
+def _run_merged(run: Sequence[Node], grads: Sequence[Array | None], buffers: Buffers) -> Sequence[Node]:
+    """Runs as many nodes of a run at once as its first can; gives them, none where it can run no second one."""
+    merge = run[0].merge
+    merged = merge(run, *grads) if len(run) > 1 and merge is not None else None
+    if merged is None:
+        return ()
+    count, d_inputs = merged
+    _pass_on(run[count - 1], grads, d_inputs, buffers)
+    return run[:count]
 
 
 def _run_node(node: Node, grads: list[Array | None], buffers: Buffers) -> None:
@@ -99,6 +140,11 @@ def _run_node(node: Node, grads: list[Array | None], buffers: Buffers) -> None:
                 d_inputs = _arrays(replaced)
     if switches.anomaly:
         check_backward(node, d_inputs)
+    _pass_on(node, grads, d_inputs, buffers)
+
+
+def _pass_on(node: Node, grads: Sequence[Array | None], d_inputs: Sequence[Array | None], buffers: Buffers) -> None:
+    """Sends the gradients of a node's inputs to the nodes below."""
     for position, (target, number) in enumerate(node.next_functions):
         if target is None or (grad := d_inputs[position]) is None:
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -48,6 +48,9 @@ class Node:
     scope: tuple[Any, Any] | None = None
     hooks: dict[int, Callable[..., Any]] | None = None
     prehooks: dict[int, Callable[..., Any]] | None = None
+    # merge([node, nodes below it], *grads) runs backward of the first few at once and gives how many those are, and the
+    # gradients of the last one's inputs; None where it cannot.
+    merge: ClassVar[Callable[..., tuple[int, Sequence[Array | None]] | None] | None] = None
     variable_hooks: dict[int, list[Variable]] | None = None  # results with hooks or retained gradient, by output number
 
     def name(self) -> str:

@@ -51,6 +51,12 @@ class Op(Node):
         self.saved = arrays
 
     def run(self, grads: Sequence[Array | None]) -> Sequence[Array | None]:
+        self.check_saved()
+        result = self.backward(self, *grads)
+        return result if type(result) is tuple else (result,)
+
+    def check_saved(self) -> None:
+        """Refuses to go on where saved values were freed or changed."""
         if self.saved is None:
             raise RuntimeError(
                 "Trying to backward through the graph a second time: the saved values of "
@@ -63,8 +69,6 @@ class Op(Node):
                     f"{self.name()} saved version {version}, it is now at version {counter[0]}. "
                     "Use an out-of-place operation, or clone() before the change."
                 )
-        result = self.backward(self, *grads)
-        return result if type(result) is tuple else (result,)
 
     def release(self) -> None:
         self.saved = None

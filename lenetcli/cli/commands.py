@@ -22,19 +22,27 @@ COMMANDS = {
     "step": "step.step",
     "lab": "lab.lab",
     "find-lr": "find_lr.find_lr",
+    "time": "time_command.time",
     "diff": "diff.diff",
     "plot": "plot.plot",
     "report": "report_command.report",
     "runs": "runs_command.runs",
+    "sweep": "sweep_command.sweep",
     "validate": "validate.validate",
     "show": "show.show",
     "schema": "schema_command.schema",
     "doctor": "doctor.doctor",
     "init": "init_command.init",
     "layers": "layers.layers",
+    "describe": "layers.describe",
     "data": "data_command.app",
     "verify-resume": "verify_resume.verify_resume",
 }
+
+COMPUTING = {  # those that take --threads
+    "train", "eval", "predict", "export", "trace-grad", "gradcheck", "step", "lab", "find-lr", "time", "report",
+    "sweep", "verify-resume",
+}  # fmt: skip
 
 
 class Group(TyperGroup):
@@ -63,7 +71,12 @@ class Commands(Group):
             single = typer.Typer(add_completion=False, rich_markup_mode=None)
             single.command(cmd_name)(found)
             found = single
-        return typer.main.get_command(found)
+        command = typer.main.get_command(found)
+        if cmd_name in COMPUTING:
+            from lenetcli.cli.threads_option import threads_option
+
+            command.params.append(threads_option())
+        return command
 
     def purpose(self, ctx: Any, name: str) -> str:
         found = _named(name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import DataError
 
 if TYPE_CHECKING:
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 
 
 def diff(
-    a: Annotated[str, typer.Argument(help="A configuration or a run directory.", metavar="A")],
-    b: Annotated[str, typer.Argument(help="Another one.", metavar="B")],
+    a: Annotated[
+        str, typer.Argument(help="A configuration or a run directory.", metavar="A", autocompletion=completion.either)
+    ],
+    b: Annotated[str, typer.Argument(help="Another one.", metavar="B", autocompletion=completion.either)],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare two configurations, defaults written in, key by key; of two runs also losses and weights.

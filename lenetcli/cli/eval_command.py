@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import ConfigError
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN")],
+    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN", autocompletion=completion.runs)],
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -21,8 +22,8 @@ def evaluate(
 
     Example: lenet eval runs/lenet/001
     """
-    from lenetcli.cli.loaded import load_run
     from lenetcli.data import DataLoader
+    from lenetcli.loaded import load_run
     from lenetcli.train.evaluate import evaluate as measure
 
     if split not in ("train", "validation", "test"):

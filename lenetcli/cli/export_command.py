@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import CheckFailed, ConfigError, DataError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from lenetcli.cli.loaded import Loaded
     from lenetcli.export.folder import Described, Figures
     from lenetcli.export.graph import Graph
+    from lenetcli.loaded import Loaded
 
 NEAR = 1e-4  # what an exported model's outputs may differ from the engine's, relative to the largest
 SAMPLES = 3  # random inputs that are tried
@@ -37,7 +38,7 @@ SUFFIXES = {".onnx": Format.onnx, ".safetensors": Format.safetensors, ".npz": Fo
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN")],
+    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN", autocompletion=completion.runs)],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file (huggingface: the new folder) to write.")],
     format: Annotated[
         Format | None, typer.Option("--format", help="What to write.", show_default="what the file's ending says")
@@ -52,7 +53,7 @@ def export(
 
     Example: lenet export runs/lenet/001 -o lenet.onnx
     """
-    from lenetcli.cli.loaded import load_run
+    from lenetcli.loaded import load_run
 
     chosen = _format(format, output)
     loaded = load_run(run)
@@ -95,9 +96,9 @@ def _format(given: Format | None, output: Path) -> Format:
 
 
 def _described(run: Path, loaded: Loaded) -> Described:
-    from lenetcli.cli.loaded import inputs_of
     from lenetcli.config.writing import dump, plain
     from lenetcli.export.folder import Described
+    from lenetcli.loaded import inputs_of
 
     try:
         inputs = inputs_of(run, loaded)

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import ConfigError
 
 
 def find_lr(
-    config: Annotated[str, typer.Argument(help="The YAML file.", metavar="CONFIG")],
+    config: Annotated[str, typer.Argument(help="The YAML file.", metavar="CONFIG", autocompletion=completion.configs)],
     overrides: Annotated[
         list[str] | None,
         typer.Argument(help="Changes, such as train.batch_size=32.", metavar="[K=V ...]", show_default=False),

@@ -7,11 +7,17 @@ from typing import Annotated
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import CheckFailed, ConfigError
 
 
 def gradcheck(
-    what: Annotated[str, typer.Argument(help="A configuration or a run directory.", metavar="CONFIG|RUN")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A configuration or a run directory.", metavar="CONFIG|RUN", autocompletion=completion.either
+        ),
+    ],
     overrides: Annotated[
         list[str] | None,
         typer.Argument(help="Changes, such as model.layers.0.out_channels=8.", metavar="[K=V ...]", show_default=False),
@@ -24,9 +30,9 @@ def gradcheck(
 
     Example: lenet gradcheck configs/lenet.yaml
     """
-    from lenetcli.cli.loaded import load_training
     from lenetcli.inspect.figures import strict
     from lenetcli.inspect.model_check import check_model
+    from lenetcli.loaded import load_training
     from lenetcli.report.columns import plain_text
 
     _, run = load_training(what, overrides or [])

@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import ConfigError, LenetError
 
 
 def init(
     path: Annotated[Path, typer.Argument(help="The file to write, or a directory to write it in.", metavar="PATH")],
-    preset: Annotated[str, typer.Option(help="The configuration to start from.")] = "lenet",
+    preset: Annotated[
+        str, typer.Option(help="The configuration to start from.", autocompletion=completion.presets)
+    ] = "lenet",
 ) -> None:
     """Write a configuration to start from; nothing is overwritten.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import ConfigError, LenetError
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ def inspect_params(
     what: Annotated[
         str,
         typer.Argument(
-            help="A configuration, a run directory or a weights file.", metavar="CONFIG|RUN|FILE.safetensors"
+            help="A configuration, a run directory or a weights file.",
+            metavar="CONFIG|RUN|FILE.safetensors",
+            autocompletion=completion.either,
         ),
     ],
     picture: Annotated[
@@ -124,11 +127,11 @@ def _summary(what: str, as_json: bool) -> None:
 
 
 def _filters(what: str, picture: Path | None, as_json: bool) -> None:
+    from lenetcli.display.png import png
     from lenetcli.inspect.figures import strict
     from lenetcli.inspect.layer_pictures import first_filters
     from lenetcli.report.console import results
     from lenetcli.report.contact_sheet import ContactSheet
-    from lenetcli.report.png import png
     from lenetcli.report.weights import filter_picture, sheet
 
     most = MOST_SHOWN if picture is None and not as_json else MOST_IN_FILE
@@ -210,7 +213,7 @@ def _model(what: str, option: str = "") -> tuple[Module, tuple[int, ...]]:
     if what.endswith(".safetensors"):
         raise ConfigError(f"{option}: {what} holds weights without layers; give the configuration or the run")
     if Path(what).is_dir():
-        from lenetcli.cli.loaded import load_run
+        from lenetcli.loaded import load_run
 
         loaded = load_run(Path(what))
         return loaded.model, tuple(loaded.config.model.input)

@@ -7,13 +7,20 @@ from typing import Annotated
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import ConfigError
 
 
 def lab(
-    name: Annotated[str | None, typer.Argument(help="The lesson.", metavar="[NAME]", show_default=False)] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="The lesson.", metavar="[NAME]", show_default=False, autocompletion=completion.lessons),
+    ] = None,
     config: Annotated[
-        str | None, typer.Argument(help="The YAML file.", metavar="[CONFIG]", show_default="the mlp preset")
+        str | None,
+        typer.Argument(
+            help="The YAML file.", metavar="[CONFIG]", show_default="the mlp preset", autocompletion=completion.configs
+        ),
     ] = None,
     overrides: Annotated[
         list[str] | None,

@@ -7,9 +7,13 @@ from typing import Annotated
 
 import typer
 
+from lenetcli.cli import completion
+
 
 def layers(
-    name: Annotated[str | None, typer.Argument(help="Show this one in full.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Show this one in full.", show_default=False, autocompletion=completion.layers)
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List every layer, loss, optimizer, scheduler and data source with its arguments and its place in the source.
@@ -28,3 +32,19 @@ def layers(
     console = results()
     for part in described(offer(name)) if name else tables(offers()):
         console.print(part)
+
+
+def describe(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A layer, loss, optimizer, scheduler or data source.", metavar="NAME", autocompletion=completion.layers
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Describe what a configuration may name: formula, arguments, shapes, example; as `lenet layers NAME` does.
+
+    Example: lenet describe Conv2d
+    """
+    layers(name, as_json)

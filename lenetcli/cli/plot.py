@@ -9,13 +9,16 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import ConfigError
 
 SUFFIXES = (".png", ".svg")
 
 
 def plot(
-    runs: Annotated[list[Path], typer.Argument(help="Run directories.", metavar="RUN...")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run directories.", metavar="RUN...", autocompletion=completion.runs)
+    ],
     out: Annotated[
         Path | None,
         typer.Option("-o", "--out", metavar="FILE.png|.svg", help="Write a picture instead.", show_default=False),
@@ -41,7 +44,7 @@ def plot(
         raise ConfigError(f"--smooth: wanted a share from 0 to below 1, got {smooth:g}")
     if smooth and metric == "lr":
         raise ConfigError("--smooth: a learning rate has no noise to smooth")
-    _check_place(out)
+    check_place(out)
     for run in runs:
         if not run.is_dir():
             raise ConfigError(f"{run}: not a run directory")
@@ -97,12 +100,12 @@ def _lines(count: int) -> str:
     return "1 line" if count == 1 else f"{count:,} lines"
 
 
-def _check_place(out: Path | None) -> None:
+def check_place(out: Path | None, option: str = "-o") -> None:
     """Refuses a file that cannot be written before the work begins."""
     if out is None:
         return
     if out.suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"-o {out}: wanted a name that ends in {' or '.join(SUFFIXES)}")
+        raise ConfigError(f"{option} {out}: wanted a name that ends in {' or '.join(SUFFIXES)}")
     if out.is_dir() or not out.absolute().parent.is_dir():
         reason = "a directory" if out.is_dir() else "its directory does not exist"
-        raise ConfigError(f"-o {out}: {reason}")
+        raise ConfigError(f"{option} {out}: {reason}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN")],
+    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN", autocompletion=completion.runs)],
     files: Annotated[
         list[str],
         typer.Argument(help="PNG, JPEG or .npy files, directories of them, or - for stdin.", metavar="FILE..."),
@@ -39,8 +40,8 @@ def predict(
 
     Example: lenet predict runs/lenet/001 digit.png more/*.png
     """
-    from lenetcli.cli.loaded import inputs_of, load_run
     from lenetcli.inspect.predictions import STDIN, Predictor
+    from lenetcli.loaded import inputs_of, load_run
 
     if as_json and as_csv:
         raise ConfigError("--json or --csv, not both")

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from lenetcli.cli.loaded import Loaded
     from lenetcli.inspect.run_report import RunReport
+    from lenetcli.loaded import Loaded
 
 NAME = "report.html"
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN")],
+    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN", autocompletion=completion.runs)],
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="The page.", show_default=f"RUN/{NAME}")
     ] = None,
@@ -57,10 +58,10 @@ def report(
 
 def _gather(run: Path, split: str, images: int, image: int) -> RunReport:
     from lenetcli.build import build_model, load_config_of
-    from lenetcli.cli.loaded import load_config, load_run
     from lenetcli.inspect.layer_pictures import first_filters
     from lenetcli.inspect.metrics import read_history
     from lenetcli.inspect.run_report import LayerLine, RunReport, read_config_text, read_environment
+    from lenetcli.loaded import load_config, load_run
 
     path = load_config_of(run)
     try:
@@ -143,7 +144,7 @@ def _split(loaded: Loaded, name: str) -> Any:
         ConfigError: they do not, or there is no such split.
         DataError: the data cannot be read.
     """
-    from lenetcli.cli.loaded import check_samples
+    from lenetcli.loaded import check_samples
 
     data = loaded.split(name)
     check_samples(loaded.config, loaded.source)

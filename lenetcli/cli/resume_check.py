@@ -90,9 +90,9 @@ def check_resume(path: str, changes: list[str], kills: int, seed: int | None = N
         _child({"config": path, "changes": changes, "out": str(whole)})
         steps = _newest(whole)
         deaths: list[Kill] = []
-        for number in range(kills):
+        for number, wanted in enumerate(sorted(draw.randint(1, steps) for _ in range(kills))):
             begun = _newest(torn)
-            death = draw.randint(min(begun + 1, steps), steps)
+            death = min(max(wanted, begun + 1), steps)
             wish = draw.randint(begun + 1, max(begun + 1, death - 1))
             way = {"config": path, "changes": changes, "out": str(torn)} if number == 0 else {"resume": str(torn)}
             _child({**way, "save_at": wish, "kill_at": death})

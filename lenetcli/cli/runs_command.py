@@ -24,6 +24,12 @@ def runs(
         list[str] | None,
         typer.Option("--filter", help="Keep runs such as 'optimizer.lr<0.1'; several must all hold.", metavar="COND"),
     ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw parallel coordinates, the best run marked.", metavar="FILE.png|.svg", show_default=False
+        ),
+    ] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Read every run again, and make a new index.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -34,9 +40,12 @@ def runs(
 
     Example: lenet runs --filter 'optimizer.lr<0.1' --sort accuracy
     """
+    from lenetcli.cli.plot import check_place
     from lenetcli.inspect.run_index import list_runs
     from lenetcli.inspect.runs import chosen, differences, ordered
     from lenetcli.report.runs import draw, record
+
+    check_place(plot, "--plot")
 
     def failed(error: DataError) -> None:
         print(printable(f"left out: {error}"), file=sys.stderr)
@@ -45,9 +54,14 @@ def runs(
     differing = differences(found)
     if as_json:
         print(json.dumps(record(found, differing)))
-        return
-    from lenetcli.report.console import results
+    else:
+        from lenetcli.report.console import results
 
-    console = results()
-    for part in draw(found, differing, console):
-        console.print(part)
+        console = results()
+        for part in draw(found, differing, console):
+            console.print(part)
+    if plot is not None:
+        from lenetcli.report.parallel import write
+
+        write(plot, found, differing, "loss" if all(row.accuracy is None for row in found) else "accuracy")
+        print(plot, file=sys.stderr if as_json else sys.stdout)

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from lenetcli.cli import completion
+
 
 def show(
-    config: Annotated[str, typer.Argument(help="The YAML file.", metavar="CONFIG")],
+    config: Annotated[str, typer.Argument(help="The YAML file.", metavar="CONFIG", autocompletion=completion.configs)],
     overrides: Annotated[
         list[str] | None,
         typer.Argument(help="Changes, such as optimizer.lr=0.1.", metavar="[K=V ...]", show_default=False),

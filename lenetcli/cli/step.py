@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def step(
-    what: Annotated[str, typer.Argument(help="A configuration or a run directory.", metavar="CONFIG|RUN")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A configuration or a run directory.", metavar="CONFIG|RUN", autocompletion=completion.either
+        ),
+    ],
     overrides: Annotated[
         list[str] | None,
         typer.Argument(help="Changes, such as optimizer.lr=0.1.", metavar="[K=V ...]", show_default=False),
@@ -35,8 +41,8 @@ def step(
 
     Example: lenet step configs/tutorial.yaml
     """
-    from lenetcli.cli.loaded import load_training
     from lenetcli.inspect.step import advance, record_step
+    from lenetcli.loaded import load_training
 
     _, run = load_training(what, overrides or [])
     followed = _followed(run, param, index)

@@ -10,11 +10,17 @@ from typing import Annotated, Any
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import CheckFailed, ConfigError, DivergedError
 
 
 def trace_grad(
-    what: Annotated[str, typer.Argument(help="A configuration or a run directory.", metavar="CONFIG|RUN")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A configuration or a run directory.", metavar="CONFIG|RUN", autocompletion=completion.either
+        ),
+    ],
     overrides: Annotated[
         list[str] | None,
         typer.Argument(help="Changes, such as model.layers.0.out_channels=8.", metavar="[K=V ...]", show_default=False),
@@ -46,8 +52,8 @@ def trace_grad(
 
     Example: lenet trace-grad configs/tutorial.yaml
     """
-    from lenetcli.cli.loaded import load_training
     from lenetcli.inspect.steps import traces
+    from lenetcli.loaded import load_training
 
     files = {"--html": html, "--mermaid": mermaid, "--dot": dot, "--svg": svg}
     _refuse_places(files)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import ConfigError
 
 
@@ -21,8 +22,19 @@ class ProgressMode(str, Enum):
     off = "off"
 
 
+class ParallelMode(str, Enum):
+    """Whether this process trains with others."""
+
+    auto = "auto"
+    mpi = "mpi"
+    off = "off"
+
+
 def train(
-    config: Annotated[str | None, typer.Argument(help="The YAML file.", metavar="CONFIG", show_default=False)] = None,
+    config: Annotated[
+        str | None,
+        typer.Argument(help="The YAML file.", metavar="CONFIG", show_default=False, autocompletion=completion.configs),
+    ] = None,
     overrides: Annotated[
         list[str] | None,
         typer.Argument(help="Changes, such as optimizer.lr=0.1.", metavar="[K=V ...]", show_default=False),
@@ -30,20 +42,30 @@ def train(
     out: Annotated[
         Path | None, typer.Option(help="The run directory, new or empty.", show_default="runs/<name>/<NNN>")
     ] = None,
-    resume: Annotated[Path | None, typer.Option(help="Continue this run, with nothing else to say.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Continue this run, with nothing else to say.", autocompletion=completion.runs)
+    ] = None,
     progress: Annotated[
         ProgressMode, typer.Option(help="How to show the run; json writes events to stdout.")
     ] = ProgressMode.auto,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write files for TensorBoard, to tensorboard/ in the run directory.")
+    ] = False,
     debug_nan: Annotated[
         bool,
         typer.Option("--debug-nan", help="Check every operation; name the first that gives NaN or infinity."),
     ] = False,
+    parallel: Annotated[
+        ParallelMode,
+        typer.Option(help="Train with other processes over MPI; auto does where mpiexec or srun started several."),
+    ] = ParallelMode.auto,
 ) -> None:
     """Train a model as CONFIG says; evaluate it each epoch; write a run directory.
 
     Example: lenet train configs/lenet.yaml optimizer.lr=0.1
     """
     from lenetcli.cli.training import resume_run, start_run
+    from lenetcli.parallel.launch import joined
 
     changes = overrides or []
     if resume is not None:
@@ -53,9 +75,14 @@ def train(
             changes = [config, *changes]
         elif config is not None:
             raise ConfigError(f"--resume takes the configuration of {resume}; leave {config} away")
-        raise typer.Exit(resume_run(resume, changes, progress.value, debug_nan))
-    if config is None:
+    elif config is None:
         raise ConfigError(
             "which configuration? Try: lenet train configs/lenet.yaml, or make one with: lenet init my.yaml"
         )
-    raise typer.Exit(start_run(config, changes, out, progress.value, debug_nan))
+    with joined(parallel.value) as crew:
+        if resume is not None:
+            code = resume_run(resume, changes, progress.value, debug_nan, tensorboard=tensorboard, crew=crew)
+        else:
+            assert config is not None
+            code = start_run(config, changes, out, progress.value, debug_nan, tensorboard=tensorboard, crew=crew)
+    raise typer.Exit(code)

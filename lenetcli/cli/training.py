@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from lenetcli import config as configuration
 from lenetcli.build import build_run, load_config_of
-from lenetcli.errors import ConfigError, LenetError, printable
+from lenetcli.errors import ConfigError, LenetError
+from lenetcli.parallel.crew import Crew
+from lenetcli.report.tensorboard import TensorBoard, check_installed
 from lenetcli.report.training import Mode, listener
 from lenetcli.train import directory
 from lenetcli.train.changes import MAY_CHANGE
@@ -16,7 +19,7 @@ from lenetcli.train.events import Ended
 from lenetcli.train.lock import locked
 from lenetcli.train.run import Run
 from lenetcli.train.signals import EXIT_CODES
-from lenetcli.training import Listener, begin, follow, go_on
+from lenetcli.training import ALONE, Listener, begin, follow, go_on
 
 OVER_EARLY = {
     "stopped early": "stopped early after epoch {epoch}: no improvement for train.early_stopping.patience epochs",
@@ -25,20 +28,37 @@ OVER_EARLY = {
 
 
 def start_run(
-    path: str, changes: list[str], out: Path | None, mode: Mode, debug_nan: bool = False, also: Listener | None = None
-) -> int:
+    path: str, changes: list[str], out: Path | None, mode: Mode, debug_nan: bool = False, also: Listener | None = None,
+    tensorboard: bool = False, crew: Crew = ALONE,
+) -> int:  # fmt: skip
     """Trains from a configuration in a new run directory; gives the exit code.
 
     Args:
         also: gets each event of the run after the others.
+        tensorboard: write files for TensorBoard, too.
+        crew: the processes that train the run.
     """
-    config = configuration.load(path, changes)
-    run = build_run(config)
-    place = directory.create(config.name, out)
+    with crew.together():
+        if tensorboard:
+            check_installed()
+        config = configuration.load(path, changes)
+        run = build_run(config)
+    crew.check(run)
+    with ExitStack() as held:
+        with crew.together():
+            place = held.enter_context(_new(config.name, out)) if crew.leads else Path()
+        place = Path(crew.leaders(str(place)))
+        begin(config, run, place, crew)
+        return _follow(run, place, mode, debug_nan, also, tensorboard, crew)
+
+
+@contextmanager
+def _new(name: str, out: Path | None) -> Iterator[Path]:
+    """A new run directory, locked within the block."""
+    place = directory.create(name, out)
     try:
         with locked(place):
-            begin(config, run, place)
-            return _follow(run, place, mode, debug_nan, also)
+            yield place
     except LenetError:
         with suppress(OSError):
             place.rmdir()  # where nothing has been written
@@ -46,34 +66,50 @@ def start_run(
 
 
 def resume_run(
-    place: Path, changes: list[str], mode: Mode, debug_nan: bool = False, also: Listener | None = None
-) -> int:
+    place: Path, changes: list[str], mode: Mode, debug_nan: bool = False, also: Listener | None = None,
+    tensorboard: bool = False, crew: Crew = ALONE,
+) -> int:  # fmt: skip
     """Continues a run from its newest whole checkpoint; gives the exit code. Changes go into its config.yaml.
 
     Raises:
         ConfigError: no run directory, one where a training is running, or a change other than of MAY_CHANGE.
         DataError: no whole checkpoint.
     """
-    for change in changes:
-        if change.partition("=")[0] not in MAY_CHANGE:
-            raise ConfigError(f"--resume: {change}: only {', '.join(MAY_CHANGE)} may change when a run continues")
-    load_config_of(place)
-    with locked(place):
-        run, found = go_on(place, changes)
+    with ExitStack() as held:
+        with crew.together():
+            for change in changes:
+                if change.partition("=")[0] not in MAY_CHANGE:
+                    allowed = ", ".join(MAY_CHANGE)
+                    raise ConfigError(f"--resume: {change}: only {allowed} may change when a run continues")
+            load_config_of(place)
+            if tensorboard:
+                check_installed()
+            if crew.leads:
+                held.enter_context(locked(place))
+        run, found = go_on(place, changes, crew)
         if found is not None:
-            print(printable(f"resuming {place} from checkpoint {found}"), file=sys.stderr)
+            crew.say(f"resuming {place} from checkpoint {found}")
         else:
-            print(f"{place} has no checkpoint yet: starting from its beginning", file=sys.stderr)
-        return _follow(run, place, mode, debug_nan, also)
+            crew.say(f"{place} has no checkpoint yet: starting from its beginning")
+        return _follow(run, place, mode, debug_nan, also, tensorboard, crew)
 
 
-def _follow(run: Run, place: Path, mode: Mode, debug_nan: bool, also: Listener | None) -> int:
-    shown = listener(mode, run.epochs, run.steps)
+def _follow(
+    run: Run, place: Path, mode: Mode, debug_nan: bool, also: Listener | None, tensorboard: bool, crew: Crew
+) -> int:
+    quiet = mode in ("json", "off")
+    if crew.text and not quiet:
+        crew.say(crew.text)
+    shown = listener(mode if crew.leads else "off", run.epochs, run.steps)
+    board = TensorBoard(run, place) if tensorboard and crew.leads else None
     try:
-        ended = follow(run, place, [shown, *([also] if also is not None else [])], debug_nan)
+        listeners = [shown, board, also]
+        ended = follow(run, place, [each for each in listeners if each is not None], debug_nan, crew)
     finally:
         shown.close()
-    if mode not in ("json", "off"):
+        if board is not None:
+            board.close()
+    if crew.leads and not quiet:
         _conclude(run, place, ended)
     return EXIT_CODES[run.stop] if run.stop is not None else 0
 

@@ -7,28 +7,27 @@ from typing import Annotated
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import ConfigError
 
 
 def validate(
-    configs: Annotated[list[str], typer.Argument(help="YAML files.", metavar="CONFIG...")],
+    configs: Annotated[
+        list[str], typer.Argument(help="YAML files.", metavar="CONFIG...", autocompletion=completion.configs)
+    ],
 ) -> None:
     """Check configurations: every key, every type, and that each layer takes what the one before gives.
 
     Example: lenet validate configs/lenet.yaml configs/mlp.yaml
     """
     from lenetcli import config as configuration
-    from lenetcli.build import build_criterion, build_data, build_model, build_optimizer, check_output
+    from lenetcli.build import check
 
     failed: ConfigError | None = None
     for path in configs:
         try:
             config = configuration.load(path)
-            model, rows = build_model(config)
-            source, criterion = build_data(config), build_criterion(config)
-            build_optimizer(config, model)
-            if source.classes:  # known without reading the data
-                check_output(config, model, criterion, source)
+            model, rows = check(config)
         except ConfigError as error:
             print(error, file=sys.stderr)
             failed = error

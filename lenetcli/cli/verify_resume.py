@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lenetcli.cli import completion
 from lenetcli.errors import CheckFailed
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def verify_resume(
-    config: Annotated[str, typer.Argument(help="The YAML file.", metavar="CONFIG")],
+    config: Annotated[str, typer.Argument(help="The YAML file.", metavar="CONFIG", autocompletion=completion.configs)],
     overrides: Annotated[
         list[str] | None,
         typer.Argument(help="Changes, such as train.epochs=2.", metavar="[K=V ...]", show_default=False),

@@ -24,7 +24,9 @@ from typing_extensions import NotRequired, TypedDict
 
 from lenetcli.errors import ConfigError
 
-HIDDEN = frozenset({"self", "params", "optimizer", "device", "dtype"})  # build's to give, never a config's
+HIDDEN = frozenset(
+    {"self", "params", "optimizer", "device", "dtype", "process_group"}
+)  # build's to give, never a config's
 
 Integer = Annotated[int, Strict(), Field(ge=-(2**63), le=2**63 - 1)]
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lenetcli.config import files
 from lenetcli.config.explain import InvalidConfig, KeyPath, Problem, Source, Span, quoted
+from lenetcli.config.migration import up_to_date
 from lenetcli.config.overrides import Override, apply
 from lenetcli.config.text import Node, compose
 
@@ -19,17 +20,18 @@ class Document:
     Args:
         path: the config file.
         overrides: `key.path=value` texts, applied in order.
+        text: what to read in place of the file.
 
     `root` is the tree (None if it cannot be read), `problems` what is wrong so far, `broken` the sections that are
     already complained about.
     """
 
-    def __init__(self, path: Path, overrides: Iterable[str] = ()) -> None:
+    def __init__(self, path: Path, overrides: Iterable[str] = (), text: str | None = None) -> None:
         self.path = path
         self.problems: list[Problem] = []
         self.broken: set[str] = set()
         self.sources = 1
-        source = files.read(path)
+        source = files.read(path) if text is None else Source(str(path), text)
         self.root = compose(source, self.problems)
         if self.root is None and not self.problems:
             self.root = Node(None, source.at(0))  # no text, or comments only
@@ -37,6 +39,7 @@ class Document:
             self.root = None
             return
         self._expand()
+        self.root = up_to_date(self.root)
         for number, text in enumerate(overrides):
             override = Override.parse(text, 1000 + number, self.problems)
             if override is not None:

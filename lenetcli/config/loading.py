@@ -13,7 +13,8 @@ from lenetcli.config.catalogue import ROLES
 from lenetcli.config.components import Component, ComponentReader
 from lenetcli.config.document import SECTIONS, Document
 from lenetcli.config.explain import InvalidConfig, Problem
-from lenetcli.config.sections import VERSION, Config, Header, Model, ModelKeys, Section, Train
+from lenetcli.config.migration import VERSION
+from lenetcli.config.sections import Config, Header, Model, ModelKeys, Section, Train
 from lenetcli.config.text import Node
 from lenetcli.config.wording import details_of, explained, got
 
@@ -22,17 +23,18 @@ S = TypeVar("S", bound=Section)
 _REQUIRED = ("model", "data", "loss", "optimizer", "train")
 
 
-def load(path: str | Path, overrides: Iterable[str] = ()) -> Config:
+def load(path: str | Path, overrides: Iterable[str] = (), text: str | None = None) -> Config:
     """Reads and checks a config.
 
     Args:
         path: the YAML file.
         overrides: changes such as "optimizer.lr=0.1", applied in order.
+        text: what to read in place of the file.
 
     Raises:
         InvalidConfig: whatever is wrong, every problem with its place.
     """
-    document = Document(Path(path), overrides)
+    document = Document(Path(path), overrides, text)
     config = _Reader(document).config() if document.root is not None else None
     if config is None or document.problems:
         raise InvalidConfig(document.problems)

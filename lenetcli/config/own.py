@@ -9,15 +9,17 @@ import importlib.util
 import re
 import sys
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from lenetcli.config.explain import did_you_mean, quoted
-from lenetcli.errors import ConfigError
+from lenetcli.errors import ConfigError, LenetError
+
+_PREFIX = "lenetcli_own_"  # of the names of modules that users' files become
 
 
 class NoSuchClass(ConfigError):
@@ -96,7 +98,7 @@ def _module(name: str, directory: Path) -> tuple[Path, ModuleType]:
 @lru_cache(maxsize=64)
 def _import(path: Path, mtime_ns: int, size: int) -> ModuleType:
     """Runs the file once per version of it, with its directory importable meanwhile."""
-    name = f"lenetcli_own_{path.stem}_{abs(hash((str(path), mtime_ns, size))):x}"
+    name = f"{_PREFIX}{path.stem}_{abs(hash((str(path), mtime_ns, size))):x}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise NoSuchClass(f"{path}: not a Python file")
@@ -107,16 +109,49 @@ def _import(path: Path, mtime_ns: int, size: int) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise NoSuchClass(f"{path} cannot be imported: {_told(error, path)}") from error
+        raise NoSuchClass(f"{path} cannot be imported: {told(error)}") from error
     finally:
         with suppress(ValueError):  # the file may have changed the list itself
             sys.path.remove(str(path.parent))
     return module
 
 
-def _told(error: BaseException, path: Path) -> str:
-    """The error on one line, with the line of the user's file that raised it."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+# Errors of a user's own file
+
+
+def told(error: BaseException) -> str:
+    """The error on one line, with its kind and the line of the user's file that raised it; others in their words."""
+    place = _place(error)
+    if place is None:
+        return str(error)
     text = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
-    return f"{type(error).__name__}: {text[:200]}" + (f" (line {line})" if line else "")
+    return f"{type(error).__name__}: {text[:200]} ({place})"
+
+
+@contextmanager
+def blamed(where: Callable[[], str]) -> Iterator[None]:
+    """Within the block, an error that a user's own file raises becomes a LenetError that names file and line.
+
+    Args:
+        where: what the program was doing, such as "at step 12".
+    """
+    try:
+        yield
+    except LenetError:
+        raise
+    except Exception as error:
+        if _place(error) is None:
+            raise
+        raise LenetError(f"{told(error)} {where()}") from error
+
+
+def _place(error: BaseException) -> str | None:
+    """The last line of a user's file that the error came through; None where it came through none."""
+    frames = [
+        (frame.f_code.co_filename, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if str(frame.f_globals.get("__name__", "")).startswith(_PREFIX)
+    ]
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        frames.append((error.filename, error.lineno or 1))
+    return f"{Path(frames[-1][0]).name}, line {frames[-1][1]}" if frames else None

@@ -12,9 +12,8 @@ from lenetcli.config.components import Component
 from lenetcli.config.derive import Boolean, Integer, Number, String
 from lenetcli.config.document import Document
 from lenetcli.config.explain import InvalidConfig, KeyPath, Problem
+from lenetcli.config.migration import VERSION
 from lenetcli.config.wording import Said
-
-VERSION = 1  # of the config's format
 
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 
@@ -132,6 +131,9 @@ class Train(Section):
     """Steps (or epochs, as {epochs: 2}) in which the learning rate rises from near 0 to what the schedule says."""
     ema: Annotated[Number, Field(gt=0, lt=1)] | None = None
     """Decay of a moving average of the weights, such as 0.999: the average is evaluated and kept as the best."""
+    sync_batchnorm: Boolean = False
+    """Where several processes train (mpiexec), batch norm takes the mean and variance of whole batches; otherwise those
+    of each process's part."""
     class_weights: Literal["balanced"] | Weights | None = None
     """Weight of each class in the loss: a list, or balanced, which makes all classes weigh the same, common or rare."""
     early_stopping: EarlyStopping | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ class DataLoader:
         seed: with the epoch's number, decides the order and the augmentation.
         augment: changes the images of a batch, given the samples' numbers, seed and epoch (see Augmenter).
         prefetch: make the next batches in the background; None: where that pays, with augmentation or files to decode.
+        part: (i, k) gives of each batch only part i of k parts, whose sizes differ by one at most; of a batch of fewer
+            than k samples some parts are empty.
 
     Raises:
         ValueError: `batch_size` is below 1.
@@ -48,12 +51,13 @@ class DataLoader:
         seed: int = 0,
         augment: Augment | None = None,
         prefetch: bool | None = None,
+        part: tuple[int, int] = (0, 1),
     ) -> None:
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"batch_size should be a positive integer value, but got batch_size={batch_size!r}")
         self.dataset, self.batch_size = dataset, batch_size
         self.shuffle, self.drop_last, self.seed = shuffle, drop_last, seed
-        self.augment, self.prefetch = augment, prefetch
+        self.augment, self.prefetch, self.part = augment, prefetch, part
         self._epoch = 0
 
     def __len__(self) -> int:
@@ -67,26 +71,33 @@ class DataLoader:
             return np.arange(count)
         return np.random.Generator(stream(self.seed, SHUFFLE, epoch)).permutation(count)
 
-    def batches(self, epoch: int, start: int = 0) -> Iterator[tuple[Any, ...]]:
+    def batches(self, epoch: int, start: int = 0) -> Generator[tuple[Any, ...], None, None]:
         """The batches of an epoch as tensors, from batch number `start` on."""
         made = self._arrays(epoch, start)
         wanted = self.prefetch
         if wanted is None:
             wanted = self.augment is not None or is_slow(self.dataset)
-        for parts in prefetched(made) if wanted else made:
-            yield tuple(map(from_numpy, parts))
+        with closing(prefetched(made) if wanted else made) as arrays:  # the thread ends when the reader stops
+            for parts in arrays:
+                yield tuple(map(from_numpy, parts))
 
-    def _arrays(self, epoch: int, start: int) -> Iterator[tuple[npt.NDArray[Any], ...]]:
+    def _arrays(self, epoch: int, start: int) -> Generator[tuple[npt.NDArray[Any], ...], None, None]:
         """The batches as arrays, images batch-last."""
-        order = self.order(epoch)
+        order, (i, k) = self.order(epoch), self.part
         for number in range(start, len(self)):
             samples = order[number * self.batch_size : (number + 1) * self.batch_size]
+            samples = samples[_start(len(samples), i, k) : _start(len(samples), i + 1, k)]
             first, *others = gather(self.dataset, samples)
             if self.augment is not None:
                 first = self.augment(first, samples, self.seed, epoch)
             yield tuple(logical(stored(part)) if part.ndim == 4 else part for part in (first, *others))
 
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+    def __iter__(self) -> Generator[tuple[Any, ...], None, None]:
         """One epoch; every pass over the loader is the next one."""
         epoch, self._epoch = self._epoch, self._epoch + 1
         return self.batches(epoch)
+
+
+def _start(count: int, i: int, k: int) -> int:
+    """Where part i of k begins; the first parts are the larger ones."""
+    return -(-count * i // k)

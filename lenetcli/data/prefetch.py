@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -13,7 +13,7 @@ PATIENCE = 0.05  # seconds between looks at whether anybody still wants more
 _END = object()
 
 
-def prefetched(items: Iterator[T], ahead: int = 2) -> Iterator[T]:
+def prefetched(items: Iterator[T], ahead: int = 2) -> Generator[T, None, None]:
     """The same items, in the same order, made by a thread that is up to `ahead` of them before its reader.
 
     An exception comes out where the item would have come. When the reader stops early (break, an exception, Ctrl-C),

@@ -10,9 +10,10 @@ from lenetcli import nn
 from lenetcli.export.graph import FLOAT, Array, Builder, Value, lowers
 
 
-@lowers(nn.BatchNorm1d, nn.BatchNorm2d)
-def batch_norm(layer: nn.BatchNorm2d, b: Builder, x: Value) -> str:
-    b.check_dims(x, *layer.dims)
+@lowers(nn.BatchNorm1d, nn.BatchNorm2d, nn.SyncBatchNorm)
+def batch_norm(layer: nn.BatchNorm2d | nn.SyncBatchNorm, b: Builder, x: Value) -> str:
+    if not isinstance(layer, nn.SyncBatchNorm):
+        b.check_dims(x, *layer.dims)
     if layer.running_mean is None or layer.running_var is None:
         return _by_batch(layer, b, x)
     return _by_running(layer, b, x)

@@ -42,7 +42,7 @@ def findings() -> list[Finding]:
         Finding("lenet", f"{__version__} in {os.path.dirname(os.path.dirname(active.__file__))}"),
         Finding("python", f"{platform.python_version()} on {platform.platform()}"),
         _kernels(),
-        Finding("threads", f"{threads.get_num_threads()} of {os.cpu_count()} processors (LENET_THREADS sets it)"),
+        _threads(),
         *(_library(name) for name in REQUIRED),
         *(_extra(extra, names) for extra, names in extras().items()),
         Finding("output", f"{sys.stdout.encoding}, {'a terminal' if sys.stdout.isatty() else 'no terminal'}"),
@@ -59,6 +59,14 @@ def _kernels() -> Finding:
     if active.twin == "numpy":
         return Finding("kernels", f"numpy{because}, though native ones are here")
     return Finding("kernels", f"native, for {native.target()} of {', '.join(native.targets())}{because}")
+
+
+def _threads() -> Finding:
+    """How many threads compute, who said so, and whether NumPy's BLAS was told."""
+    count, (name, value) = threads.get_num_threads(), threads.source()
+    because = f"{name}={value}" if name else "LENET_THREADS or --threads sets it"
+    blas = ", ".join(f"{pool['internal_api']} {pool['num_threads']}" for pool in threads.blas_pools())
+    return Finding("threads", f"{count} of {os.cpu_count()} processors ({because}); BLAS: {blas or 'unknown'}")
 
 
 def _library(name: str) -> Finding:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -109,6 +109,14 @@ def read_history(run: Path, steps: bool = True) -> History:
             "is empty: the run has not made a step" if gathered.skipped == 0 else "no line in it is an event of a run"
         )
         raise DataError(f"{path}: {what}")
+    return gathered.history()
+
+
+def history_of(events: Iterable[Event]) -> History:
+    """The history of a run whose events are in memory."""
+    gathered = _Gathered()
+    for event in events:
+        gathered.add(event)
     return gathered.history()
 
 

@@ -80,6 +80,24 @@ class Predictor:
             for start in range(0, len(files), BATCH):
                 yield from self._some(list(threads.map(self._read, files[start : start + BATCH])), failed)
 
+    def of(self, found: Array, name: str = "images") -> list[Prediction]:
+        """The predictions for images in memory, of the shapes and types that a .npy file may hold.
+
+        Raises:
+            DataError: they are no images.
+        """
+        ready = self._ready(found, name)
+        results = self._outputs([ready])
+        several = ready.shape[-1] > 1 or found.ndim == 4
+        return [self._prediction(name, i if several else None, next(results)) for i in range(ready.shape[-1])]
+
+    def _ready(self, found: Array, name: str) -> Array:
+        """Images as the model takes them (C, H, W, N)."""
+        images = self.inputs.batch(found, name)
+        if self.invert:
+            images = self.inputs.inverted(images)
+        return np.concatenate([stored(self.inputs(images[i : i + BATCH])) for i in range(0, len(images), BATCH)], -1)
+
     def _read(self, file: str) -> tuple[str, Array | DataError, bool]:
         """A file's images, ready for the model (C, H, W, N), or what is wrong with it; and whether it holds a list."""
         channels = self.inputs.shape[0]
@@ -91,11 +109,8 @@ class Predictor:
                 found = decode(data, STDIN, channels)
             else:
                 found = read(Path(file), channels)
-            images = self.inputs.batch(found, file)
-            if self.invert:
-                images = self.inputs.inverted(images)
-            parts = [stored(self.inputs(images[i : i + BATCH])) for i in range(0, len(images), BATCH)]
-            return file, np.concatenate(parts, -1), len(images) > 1 or found.ndim == 4
+            ready = self._ready(found, file)
+            return file, ready, ready.shape[-1] > 1 or found.ndim == 4
         except DataError as error:
             return file, error, False
 
@@ -125,12 +140,16 @@ class Predictor:
             yield from np.ascontiguousarray(output)
 
     def _prediction(self, file: str, index: int | None, output: Array) -> Prediction:
-        classes = self.inputs.classes
-        if not classes or output.ndim != 1:
-            return Prediction(file, (), index, output.tolist())
-        order = np.argsort(-output, kind="stable")[: self.top]
-        names = [classes[i] if i < len(classes) else str(i) for i in order]
-        return Prediction(file, tuple((name, float(output[i])) for name, i in zip(names, order)), index)
+        return ranked(file, index, output, self.inputs.classes, self.top)
+
+
+def ranked(file: str, index: int | None, output: Array, classes: Sequence[str], top: int) -> Prediction:
+    """What an output says: its likeliest classes, or its numbers where it is no probabilities of classes."""
+    if not classes or output.ndim != 1:
+        return Prediction(file, (), index, output.tolist())
+    order = np.argsort(-output, kind="stable")[:top]
+    names = [classes[i] if i < len(classes) else str(i) for i in order]
+    return Prediction(file, tuple((name, float(output[i])) for name, i in zip(names, order)), index)
 
 
 def _files(places: Sequence[str], failed: Callable[[DataError], None]) -> Iterator[str]:

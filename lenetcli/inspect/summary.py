@@ -37,6 +37,12 @@ MULTIPLY_ADDS: dict[str, Callable[..., int]] = {
     "Convolution": lambda x, weight, bias, y: int(y.size * np.prod(weight.shape[1:])),
     "ConvolutionTransposed": lambda x, weight, bias, y: int(x.size * np.prod(weight.shape[1:])),
 }
+# which operands of these are multiplied: the gradient of each takes as many multiply-adds as the result
+FACTORS: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys(MULTIPLY_ADDS, (0, 1)),
+    **dict.fromkeys(("Addmm", "Baddbmm", "Addbmm", "Addmv"), (1, 2)),
+    "Trilinear": (0, 1, 2),
+}
 
 
 @dataclass

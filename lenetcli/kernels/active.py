@@ -13,7 +13,7 @@ from typing import Literal
 
 from lenetcli.kernels import native
 from lenetcli.kernels import threads as _threads
-from lenetcli.kernels.conv import channel_sums, conv2d, conv2d_input_grad, conv2d_weight_grad
+from lenetcli.kernels.conv import channel_sums, conv2d, conv2d_backward, conv2d_input_grad, conv2d_weight_grad
 from lenetcli.kernels.fused import conv_relu_pool, conv_relu_pool_backward
 from lenetcli.kernels.linear import linear, linear_relu, linear_relu_backward, product, rows_product
 from lenetcli.kernels.memory import keep_freed_memory
@@ -47,6 +47,7 @@ __all__ = [
     "channel_norm_backward",
     "channel_sums",
     "conv2d",
+    "conv2d_backward",
     "conv2d_input_grad",
     "conv2d_weight_grad",
     "conv_relu_pool",
@@ -93,6 +94,11 @@ def use(wanted: Twin) -> None:
     globals().update(_native if wanted == "native" else _numpy)
 
 
+def description() -> str:
+    """The twins in use, native ones with their instruction set: "numpy", "native v4"."""
+    return twin if twin == "numpy" else f"{twin} {native.target()}"
+
+
 @contextmanager
 def force(wanted: Twin) -> Iterator[None]:
     """Runs a block with the twins of one kind."""
@@ -114,5 +120,5 @@ def _choice() -> Twin:
 
 
 keep_freed_memory()
-_threads.tell_native()
+_threads.begin()
 use(_choice())

@@ -72,6 +72,25 @@ def conv2d_input_grad(
     return logical(d_x)
 
 
+def conv2d_backward(
+    grad: Array,
+    x: Array,
+    weight: Array,
+    needs: tuple[bool, ...],
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> tuple[Array | None, Array | None, Array | None]:
+    """grad (N, O, P, Q) -> the gradients of x, weight and bias, those that are needed."""
+    geometry = stride, padding, dilation, groups
+    return (
+        conv2d_input_grad(grad, weight, x.shape[2:], *geometry) if needs[0] else None,
+        conv2d_weight_grad(grad, x, weight.shape[2:], *geometry) if needs[1] else None,
+        channel_sums(grad) if needs[2] else None,
+    )
+
+
 def columns(x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, out: Pair, groups: int = 1) -> Array:
     """im2col of a stored image: (C, H, W, N) -> (G, C / G K L, P Q N), one block copy per tap."""
     c, n = x.shape[0], x.shape[-1]

@@ -4,7 +4,8 @@
 
 Relu and the maximum may change places, so that a native kernel keeps only the largest of four convolution results, and
 which of the four it was: `winner`, row by row from 0 to 3, or 4 where none is above zero and no gradient flows. Winners
-are stored by groups of up to 16 images, (N / group, O, P / 2, Q / 2, group), the last group filled up with 4.
+are stored by groups of images, (N / group, O, P / 2, Q / 2, group), the last group filled up with 4: groups of up to 16
+forward, of any size backward.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def conv_relu_pool(x: Array, weight: Array, bias: Array | None, padding: Pair) -
 
 def conv_relu_pool_backward(
     grad: Array, x: Array, weight: Array, winner: Array, padding: Pair, need_x: bool
-) -> tuple[Array | None, Array, Array]:
+) -> tuple[Array | None, Array | None, Array | None]:
     """grad (N, O, P / 2, Q / 2) -> gradients of x (None unless needed), weight and bias."""
     (h, w), (k, kl) = x.shape[2:], weight.shape[2:]
     image = h + 2 * padding[0] - k + 1, w + 2 * padding[1] - kl + 1

@@ -9,15 +9,31 @@ such as float64 and batched products.
 from __future__ import annotations
 
 import os
+from typing import Any
 
+MOST = 1024
 _DEFAULT_MOST = 16  # more threads than that do not help images of this size
 
 
+def source() -> tuple[str, str]:
+    """The environment variable that sets the number, and its value; empty where none does."""
+    own = os.environ.get("LENET_THREADS", "")
+    if own and not _counts(own):
+        raise ImportError(f"LENET_THREADS must be a number from 1 to {MOST}, got {own!r}")
+    for name, value in (("LENET_THREADS", own), ("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", ""))):
+        if _counts(value):  # OpenMP also knows lists of numbers, which say nothing here
+            return name, value
+    return "", ""
+
+
+def _counts(value: str) -> bool:
+    return value.isdecimal() and len(value) < 6 and 1 <= int(value) <= MOST
+
+
 def _from_environment() -> int:
-    for name in ("LENET_THREADS", "OMP_NUM_THREADS"):
-        value = os.environ.get(name, "")
-        if value.isdigit() and int(value) > 0:
-            return int(value)
+    value = source()[1]
+    if value:
+        return int(value)
     if hasattr(os, "sched_getaffinity"):
         return min(len(os.sched_getaffinity(0)), _DEFAULT_MOST)
     return min(os.cpu_count() or 1, _DEFAULT_MOST)
@@ -63,15 +79,34 @@ def set_num_threads(count: int) -> None:
     if count < 1:
         raise ValueError(f"set_num_threads expects a positive integer, got {count}")
     _count = count
-    tell_native()
-    from threadpoolctl import threadpool_limits  # only here: it looks through all loaded libraries
-
-    threadpool_limits(count, user_api="blas")
+    _tell_native()
+    _tell_blas()
 
 
-def tell_native() -> None:
-    """Passes the number on to the native pool, where there is one."""
+def begin() -> None:
+    """Passes the first number on, when the kernels are loaded."""
+    _tell_native()
+    if os.environ.get("LENET_THREADS") or _count == _DEFAULT_MOST:  # else BLAS has come to the same number itself
+        _tell_blas()
+
+
+def _tell_native() -> None:
     from lenetcli.kernels import native
 
     if native.absent is None:
         native.set_threads(_count)
+
+
+def blas_pools() -> list[dict[str, Any]]:
+    """What threadpoolctl finds of NumPy's BLAS: name and number of threads."""
+    import numpy  # noqa: F401  # its BLAS must be here to be found
+    from threadpoolctl import threadpool_info
+
+    return [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+def _tell_blas() -> None:
+    import numpy  # noqa: F401  # its BLAS must be here to be told
+    from threadpoolctl import threadpool_limits  # only here: it looks through all loaded libraries
+
+    threadpool_limits(_count, user_api="blas")

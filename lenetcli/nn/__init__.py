@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lenetcli.nn.smooth_activation import *
     from lenetcli.nn.softmax import *
     from lenetcli.nn.sparse import *
+    from lenetcli.nn.syncbatchnorm import *
     from lenetcli.nn.upsampling import *
 
 _MODULES = {
@@ -61,6 +62,7 @@ _MODULES = {
         Tanhshrink""",
     "lenetcli.nn.softmax": "LogSoftmax Softmax Softmax2d Softmin",
     "lenetcli.nn.sparse": "Embedding",
+    "lenetcli.nn.syncbatchnorm": "SyncBatchNorm",
     "lenetcli.nn.upsampling": "Upsample UpsamplingBilinear2d UpsamplingNearest2d",
 }  # fmt: skip
 if not TYPE_CHECKING:

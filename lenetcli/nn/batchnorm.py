@@ -108,13 +108,7 @@ class BatchNorm(ChannelNorm):
 
     def forward(self, input: Tensor) -> Tensor:
         self._check_dims(input)
-        momentum = 0.0 if self.momentum is None else self.momentum
-        seen = self.num_batches_tracked
-        if self.training and self.track_running_stats and seen is not None:
-            seen.array[...] += 1
-            seen.counter[0] += 1
-            if self.momentum is None:  # the mean of all batches
-                momentum = 1.0 / int(seen.array)
+        momentum = self._count_batch()
         use_batch = self.training or (self.running_mean is None and self.running_var is None)
         tracked = not self.training or self.track_running_stats
         return F.batch_norm(
@@ -127,6 +121,16 @@ class BatchNorm(ChannelNorm):
             momentum,
             self.eps,
         )
+
+    def _count_batch(self) -> float:
+        """Counts a batch of training; gives how far the running statistics move."""
+        seen = self.num_batches_tracked
+        if self.training and self.track_running_stats and seen is not None:
+            seen.array[...] += 1
+            seen.counter[0] += 1
+            if self.momentum is None:  # the mean of all batches
+                return 1.0 / int(seen.array)
+        return 0.0 if self.momentum is None else self.momentum
 
 
 class BatchNorm1d(BatchNorm):

@@ -432,6 +432,11 @@ class Module:
         body = "\n  ".join(extra + lines)
         return f"{type(self).__name__}(\n  {body}\n)"
 
+    def _repr_html_(self) -> str:
+        from lenetcli.nn.shown import html  # of use in notebooks only
+
+        return html(self)
+
 
 def _check_name(module: Module, name: str) -> None:
     if "_parameters" not in module.__dict__:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 class Convolution(Op):
+    geometry: tuple[Pair, Pair, Pair, int]  # stride, padding, dilation, groups
+
     @staticmethod
     @quiet
     def forward(
@@ -41,15 +43,16 @@ class Convolution(Op):
     @quiet
     def backward(ctx: Any, grad: Array) -> Any:
         x, weight = ctx.saved
-        need_x, need_weight, need_bias = ctx.needs_input_grad
-        d_y, image, kernel = _as_image(grad), _as_image(x), _as_image(weight)
-        d_x = kernels.conv2d_input_grad(d_y, kernel, image.shape[2:], *ctx.geometry) if need_x else None
-        d_weight = kernels.conv2d_weight_grad(d_y, image, kernel.shape[2:], *ctx.geometry) if need_weight else None
-        return (
-            _in_dimensions(x.ndim, d_x),
-            _in_dimensions(x.ndim, d_weight),
-            kernels.channel_sums(d_y) if need_bias else None,
+        d_x, d_weight, d_bias = kernels.conv2d_backward(
+            _as_image(grad), _as_image(x), _as_image(weight), ctx.needs_input_grad, *ctx.geometry
         )
+        return _in_dimensions(x.ndim, d_x), _in_dimensions(x.ndim, d_weight), d_bias
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is one of images, with nothing but padding."""
+        stride, _, dilation, groups = self.geometry
+        return stride == dilation == (1, 1) and groups == 1 and self.saved is not None and self.saved[0].ndim == 4
 
 
 class ConvolutionTransposed(Op):

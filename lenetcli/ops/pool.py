@@ -7,19 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli.autograd.node import Edge
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.variable import Variable
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import active as kernels
-from lenetcli.kernels.layout import Array
+from lenetcli.kernels.layout import Array, stored
 from lenetcli.kernels.pool import put, take, winner_index
 from lenetcli.kernels.window import Pair
+from lenetcli.ops.activation import Relu
+from lenetcli.ops.conv import Convolution
 from lenetcli.ops.geometry import Sizes, as_images, batched, check_image, per_dimension, pool_windows
 
 if TYPE_CHECKING:
     from lenetcli._tensor import Tensor
 
 
+HALVES = [(2, 2), (2, 2), (0, 0), (1, 1)]  # kernel, stride, padding, dilation
+
+
 class MaxPool2DWithIndices(Op):
+    pooled: tuple[Array, list[int], int] | None = None  # the result, its version counter and version, for `merge`
+
     @staticmethod
     def forward(
         ctx: Any, x: Array, *, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool, indices: bool
@@ -33,6 +42,40 @@ class MaxPool2DWithIndices(Op):
     def backward(ctx: Any, grad: Array, _: Any = None) -> Array:
         (winner,) = ctx.saved
         return kernels.max_pool2d_backward(grad, winner, *ctx.geometry)
+
+    def record(self, edges: list[Edge], results: Sequence[Variable]) -> None:
+        super().record(edges, results)
+        self.pooled = results[0].array, results[0].counter, results[0]._version
+
+    def release(self) -> None:
+        super().release()
+        self.pooled = None
+
+    @staticmethod
+    def merge(run: Sequence[Any], grad: Array, _: Any = None) -> tuple[int, Sequence[Array | None]] | None:
+        """Backward of max_pool(relu(x)), and of max_pool(relu(conv(x))) with windows of 2x2, without images between.
+
+        A maximum is above zero exactly where its winner is: relu's gradient is that of the pooled values.
+        """
+        pool, relu, *rest = run
+        if type(relu) is not Relu or pool.pooled is None:
+            return None
+        y, counter, version = pool.pooled
+        if counter[0] != version:  # changed in place since
+            return None
+        relu.check_saved()
+        (winner,) = pool.saved
+        image, *windows = pool.geometry
+        grad = kernels.relu_backward(grad, y)
+        halved = windows == HALVES and y.shape[2:] == (image[0] // 2, image[1] // 2)
+        if not (halved and rest and type(rest[0]) is Convolution and rest[0].is_plain):
+            return 2, (kernels.max_pool2d_backward(grad, winner, image, *windows),)
+        conv: Any = rest[0]
+        conv.check_saved()
+        x, weight = conv.saved
+        return 3, kernels.conv_relu_pool_backward(
+            grad, x, weight, stored(winner)[None], conv.geometry[1], conv.needs_input_grad[0]
+        )
 
 
 def max_pool1d(

@@ -45,10 +45,12 @@ class Columns:
 
     Args:
         styles: of each row.
+        hidden: rows in the middle that are only counted.
     """
 
     columns: list[Column]
     styles: Sequence[str | None] = field(default_factory=list)
+    hidden: range = range(0)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         shown, gap = self._chosen(options.max_width)
@@ -58,6 +60,10 @@ class Columns:
         yield Segment("\n" + rule + "\n")
         looks = {style: Style.parse(style) for style in self.styles if style}
         for i in range(len(shown[0].cells)):
+            if i in self.hidden:
+                if i == self.hidden.start:
+                    yield Segment(f"({len(self.hidden):,} more rows)\n", Style.parse("dim"))
+                continue
             style = looks.get((self.styles[i] if self.styles else None) or "")
             for line in _lines([c.cells[i] for c in shown], shown, widths, gap):
                 yield Segment(line, style)

@@ -12,13 +12,15 @@ from rich.text import Text
 
 from lenetcli._tensor import Tensor
 from lenetcli.inspect.nodes import TracedNode
-from lenetcli.inspect.outline import SMALL, Row, outline, title
+from lenetcli.inspect.outline import ROWS, SMALL, Row, is_side, outline, title
 from lenetcli.inspect.trace import Trace
 from lenetcli.report.columns import Column, Columns, bar, plain_text
+from lenetcli.report.histogram import HEIGHTS
 from lenetcli.report.tables import figure
 
 CHAIN = 60  # steps of the forward chain that are shown in full
 BAR = 12  # columns
+COURSE = 36  # columns
 FAINTEST = 1e-6  # share of the largest gradient at which a bar ends
 
 
@@ -94,7 +96,8 @@ def _module_table(trace: Trace, rows: list[Row]) -> Columns:
         Column("nodes", [str(len(row.nodes)) if row.nodes else "" for row in rows], rank=9, right=True),
         *_figure_columns(outs),
     ]
-    return Columns(columns, [_style(of, "bold" if row.heading else None) for row, of in zip(rows, inside)])
+    middle = range(ROWS // 2, len(rows) - ROWS // 2) if len(rows) > ROWS + 1 else range(0)
+    return Columns(columns, [_style(of, "bold" if row.heading else None) for row, of in zip(rows, inside)], middle)
 
 
 def _check_columns(rows: Sequence[Sequence[TracedNode]], checked: bool) -> list[Column]:
@@ -135,21 +138,41 @@ def _figure_columns(nodes: Sequence[TracedNode | None]) -> list[Column]:
 
 def bars(norms: Sequence[float | None]) -> list[str]:
     """A bar for each norm, on a logarithmic scale that ends at the largest."""
+    return ["" if height is None else bar(height, BAR) for height in _heights(norms)]
+
+
+def _heights(norms: Sequence[float | None]) -> list[float | None]:
+    """Of each norm its place on that scale, from 0 to 1; None where it is none, no number or zero."""
     known = [n for n in norms if n is not None and math.isfinite(n) and n > 0]
     if not known:
-        return ["" for _ in norms]
+        return [None] * len(norms)
     high = math.log(max(known))
     low = max(math.log(min(known)), high + math.log(FAINTEST)) - 0.5
     return [
-        bar((math.log(n) - low) / (high - low), BAR) if n is not None and math.isfinite(n) and n > 0 else ""
+        max(0.0, (math.log(n) - low) / (high - low)) if n is not None and math.isfinite(n) and n > 0 else None
         for n in norms
     ]
 
 
+def course(trace: Trace) -> str:
+    """The gradient's length on its way from the loss to the input, in a line; a dot where it is zero."""
+    side = is_side(trace)
+    norms = [n.grad_norm for n in trace.nodes if n.next and not side[n.id] and n.grad_norm is not None]
+    if not norms:
+        return ""
+    columns = min(len(norms), COURSE)
+    heights = _heights([norms[i * (len(norms) - 1) // max(1, columns - 1)] for i in range(columns)])
+    drawn = "".join("·" if height is None else HEIGHTS[max(1, round(8 * height))] for height in heights)
+    return f"|grad| from loss to input, log: {figure(norms[0])} {drawn} {figure(norms[-1])}"
+
+
 def remarks(trace: Trace) -> list[str]:
-    """What the table adds up to: how many nodes, dead units, values that are no numbers, checks."""
+    """What the table adds up to: the gradient's course, how many nodes, dead units, no numbers, checks."""
     accumulators = sum(1 for n in trace.nodes if not n.next)
-    lines = [f"{len(trace.nodes):,} nodes, {accumulators:,} of them parameters, in {len(trace.calls):,} module calls"]
+    lines = [
+        course(trace),
+        f"{len(trace.nodes):,} nodes, {accumulators:,} of them parameters, in {len(trace.calls):,} module calls",
+    ]
     dying = [n for n in trace.nodes if n.dead]
     if dying:
         listed = ", ".join(f"{n.dead} of {n.units} in {_place(n)}" for n in dying[:6])

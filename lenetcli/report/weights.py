@@ -12,6 +12,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from lenetcli._tensor import Tensor
+from lenetcli.display.png import Pixels, signed
 from lenetcli.inspect.comparison import Comparison
 from lenetcli.inspect.contact_sheet import Sheet
 from lenetcli.inspect.figures import Figures
@@ -19,7 +20,6 @@ from lenetcli.inspect.layer_pictures import Filters
 from lenetcli.inspect.updates import Updates
 from lenetcli.report.columns import Column, Columns, plain_text
 from lenetcli.report.histogram import blocks
-from lenetcli.report.png import Pixels, signed
 from lenetcli.report.tables import figure
 
 SMALL = 7  # pictures with fewer pixels a side are drawn larger

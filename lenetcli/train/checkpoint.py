@@ -28,12 +28,14 @@ import numpy as np
 
 from lenetcli._tensor import Tensor
 from lenetcli.autograd.random import default_generator, get_rng_state
+from lenetcli.config.migration import up_to_date_data
 from lenetcli.disk import (
     check_inside,
     is_temporary,
     read_within,
     sha256_within,
     sync_directory,
+    sync_file,
     write_atomically,
     write_new,
 )
@@ -43,6 +45,7 @@ from lenetcli.train import changes
 from lenetcli.train.state import LARGEST, check_count, check_fields, check_kind, decode, encode, plain_state
 
 if TYPE_CHECKING:
+    from lenetcli.nn.module import Module
     from lenetcli.train.run import Run
 
 MODEL, AVERAGE, OPTIMIZER = "model.safetensors", "average.safetensors", "optimizer.safetensors"
@@ -78,9 +81,11 @@ class Checkpoints:
         check_inside(self.directory, self.root)
         check_inside(self.directory, self.directory / MODEL)
         try:
-            os.makedirs(self.root, exist_ok=True)
+            if not self.root.exists():
+                os.mkdir(self.root)
+                sync_directory(self.directory)
             metrics = self.directory / METRICS
-            self.events = metrics.stat().st_size if metrics.exists() else 0
+            self.events = sync_file(metrics) if metrics.exists() else 0
             shown = self._write(run, name, best)
             write_atomically(self.root / LATEST, name.encode())
             if best:
@@ -175,6 +180,10 @@ class Checkpoints:
 
     # Restoring
 
+    def load_best(self, model: Module) -> None:
+        """Puts the best weights so far into the model."""
+        model.load_state_dict(load(self.directory / MODEL))
+
     def restore(self, run: Run) -> str:
         """Puts the run back to its newest whole checkpoint; damaged newer ones are set aside as `NAME.damaged`.
 
@@ -223,6 +232,8 @@ class Checkpoints:
         weights = sum(tensor.array.nbytes for tensor in run.model.state_dict().values())
         most = {MODEL: weights, AVERAGE: weights, OPTIMIZER: 8 * weights}
         state = self.read_state(path, {file: size + _HEADER for file, size in most.items()})
+        if isinstance(state.get("config"), dict):
+            state["config"] = up_to_date_data(state["config"])
         changes.check(state.get("config"), run.config)
         try:
             _apply(run, path, state)

@@ -26,11 +26,13 @@ import numpy as np
 from lenetcli import __version__
 from lenetcli.disk import check_inside, check_regular, is_temporary, sync_directory, write_atomically
 from lenetcli.errors import ConfigError, LenetError
+from lenetcli.kernels import active, threads
 from lenetcli.nn.module import Module
 from lenetcli.train import lock
 from lenetcli.train.checkpoint import METRICS
-from lenetcli.train.events import Evaluated, Event
+from lenetcli.train.events import Event
 
+OF_THREADS = ("LENET_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 LONGEST_LINE = 1 << 16  # bytes of an event in metrics.jsonl; what is longer is none
 
 
@@ -108,7 +110,8 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "processor": _processor(),
         "cpus": os.cpu_count(),
-        "threads": {k: v for k, v in os.environ.items() if k.endswith("_NUM_THREADS")},
+        "kernels": active.description(),
+        "threads": {"lenet": threads.get_num_threads(), **{k: v for k, v in os.environ.items() if k in OF_THREADS}},
         "git_commit": _commit(),
         "command": sys.argv,
     }
@@ -180,8 +183,6 @@ class MetricsFile:
     def __call__(self, event: Event) -> None:
         try:
             self._file.write(json.dumps(event.record()) + "\n")
-            if isinstance(event, Evaluated):
-                os.fsync(self._file.fileno())  # a checkpoint follows
         except OSError as error:
             raise self._failure(error) from None
 

@@ -58,7 +58,7 @@ class Saved(Event):
 
 @dataclass(frozen=True)
 class Ended(Event):
-    """The run is over: "finished", "stopped early", "out of time", "interrupted" by a signal, or "diverged"."""
+    """Over: "finished", "stopped early", "out of time", "diverged", "pruned", or "interrupted" by a signal."""
 
     event: ClassVar[str] = "ended"
     reason: str

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from lenetcli.serialization import load
-from lenetcli.train.checkpoint import MODEL
-from lenetcli.train.evaluate import evaluate
+from lenetcli.data.loader import DataLoader
+from lenetcli.train.evaluate import Evaluation, evaluate
 from lenetcli.train.run import Run
+
+
+def figures(run: Run, loader: DataLoader) -> Evaluation:
+    """How the model that is shown does on a split."""
+    found = evaluate(run.shown_model, loader, run.criterion)
+    return found if run.others is None else run.others.total(found)
 
 
 def best_figures(run: Run) -> tuple[float | None, float | None]:
@@ -23,8 +28,8 @@ def best_figures(run: Run) -> tuple[float | None, float | None]:
     now = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     try:
         if run.checkpoints is not None:
-            model.load_state_dict(load(run.checkpoints.directory / MODEL))
-        found = evaluate(model, run.test_loader, run.criterion)
+            run.checkpoints.load_best(model)
+        found = figures(run, run.test_loader)
     finally:
         model.load_state_dict(now)
     return found.loss, found.accuracy

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from lenetcli._tensor import Tensor
+from lenetcli.nn.loss import CrossEntropyLoss, NLLLoss
+from lenetcli.nn.module import Module
 from lenetcli.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_
 from lenetcli.train.evaluate import adds_up
 from lenetcli.train.run import Run
@@ -17,19 +19,37 @@ from lenetcli.train.run import Run
 Batch = tuple[Any, ...]
 
 
-def batches_of_steps(run: Run) -> Iterator[list[Batch]]:
+def batches_of_steps(run: Run) -> Generator[list[Batch], None, None]:
     """What is left of the epoch's batches, in lists of those that make one step."""
     p = run.progress
-    batches = islice(run.train_loader.batches(p.epoch, p.batch), run.batches - p.batch)
-    while group := list(islice(batches, run.accumulate)):
-        yield group
+    with closing(run.train_loader.batches(p.epoch, p.batch)) as batches:
+        left = islice(batches, run.batches - p.batch)
+        while group := list(islice(left, run.accumulate)):
+            yield group
 
 
 def share(run: Run, batch: Batch, group: list[Batch]) -> float:
-    """The weight of a batch's loss in the step, such that the batches together are as one batch of all samples."""
-    if len(group) == 1 or adds_up(run.criterion):
+    """The weight of a batch's loss in the step, such that the batches together are as one batch of all samples.
+
+    Where several processes have parts of each batch, the weights of all come to about 1, and what they come to is
+    divided out when the gradients are summed.
+    """
+    if adds_up(run.criterion):
         return 1.0
-    return len(batch[0]) / sum(len(inputs) for inputs, *_ in group)
+    if run.others is not None:
+        return divisor(run.criterion, batch) / (run.train_loader.batch_size * len(group))
+    if len(group) == 1:
+        return 1.0
+    return divisor(run.criterion, batch) / sum(divisor(run.criterion, other) for other in group)
+
+
+def divisor(criterion: Module, batch: Batch) -> float:
+    """What the mean over a batch divides by: the samples or, where classes have weights, those of the targets."""
+    inputs, targets = batch
+    if not isinstance(criterion, (CrossEntropyLoss, NLLLoss)) or targets.array.dtype.kind == "f":
+        return len(inputs)
+    counted = targets.array[targets.array != criterion.ignore_index]
+    return counted.size if criterion.weight is None else float(criterion.weight.array[counted].sum())
 
 
 def backward(loss: Tensor, share: float) -> None:

@@ -18,8 +18,9 @@ from lenetcli.train.run import Run
 
 
 def check_loss(run: Run, value: float) -> None:
-    """Raises DivergedError where the loss of the coming step is no finite number."""
-    if not math.isfinite(value):
+    """Raises DivergedError where the loss of the coming step is no finite number. Of several processes that train one
+    run, none ends alone: all do when they have added up their losses."""
+    if not math.isfinite(value) and run.others is None:
         raise diverged(run, f"the loss became {value}")
 
 

@@ -71,10 +71,8 @@ def _taken(path: Path) -> int | None:
             if not free:
                 time.sleep(0.05)  # `is_locked` holds it for a moment
                 free = _lock(handle)
-            current = free and _same_file(handle, path)
-            if current:
-                os.ftruncate(handle, 0)
-                os.write(handle, json.dumps(_self()).encode())
+            if free and _same_file(handle, path):
+                _sign(handle, path)
                 return handle
         except BaseException:
             os.close(handle)
@@ -83,6 +81,17 @@ def _taken(path: Path) -> int | None:
         if not free:
             return None
         # the holder before us took its file away between our two calls: once more, with the new one
+
+
+def _sign(handle: int, path: Path) -> None:
+    """Writes down who holds the lock; where that cannot be, nobody does."""
+    try:
+        os.ftruncate(handle, 0)
+        os.write(handle, json.dumps(_self()).encode())
+    except OSError:
+        with suppress(OSError):
+            os.unlink(path)
+        raise
 
 
 def _lock(handle: int, shared: bool = False) -> bool:

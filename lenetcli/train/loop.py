@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from lenetcli.errors import DivergedError
 from lenetcli.optim.lr_scheduler import ReduceLROnPlateau
 from lenetcli.train import guard
-from lenetcli.train.evaluate import Tally, evaluate
+from lenetcli.train.evaluate import Tally
 from lenetcli.train.events import Ended, Evaluated, Event, Saved, Step
-from lenetcli.train.final import best_figures
+from lenetcli.train.final import best_figures, figures
 from lenetcli.train.gradients import backward, batches_of_steps, clip, share, warming_up
 from lenetcli.train.run import Run
 from lenetcli.train.stopping import out_of_time, why_over
@@ -46,18 +46,22 @@ def train_epoch(run: Run) -> Iterator[Event]:
     tally.loss_sum, tally.count, tally.right = p.epoch_loss_sum, p.epoch_count, p.epoch_right
     before, number = tally.count, p.epoch + 1
     run.model.train()
-    for group in batches_of_steps(run):  # one batch a step, or as many as train.accumulate says
+    steps = batches_of_steps(run)
+    for group in steps:  # one batch a step, or as many as train.accumulate says
         step_began, lr, step_loss, samples = time.perf_counter(), run.lr, 0.0, 0
         run.optimizer.zero_grad()
         for batch in group:
             inputs, targets = batch
             output = run.model(inputs)
             loss = run.criterion(output, targets)
-            value, part = loss.item(), share(run, batch, group)
+            part = share(run, batch, group)
+            value = loss.item() if part else 0.0  # this process's part of a last batch may be empty
             guard.check_loss(run, value)
             backward(loss, part)
             tally.add(value, output, targets)
             step_loss, samples = step_loss + part * value, samples + len(inputs)
+        if run.others is not None:
+            step_loss, samples = run.others.average(run, group, tally, step_loss)
         guard.check_gradients(run)
         clip(run)
         with warming_up(run):
@@ -68,6 +72,7 @@ def train_epoch(run: Run) -> Iterator[Event]:
         p.epoch_loss_sum, p.epoch_count, p.epoch_right = tally.loss_sum, tally.count, tally.right
         yield Step(number, p.step, step_loss, lr, samples, samples / (time.perf_counter() - step_began))
         if run.stop is not None or out_of_time(run):
+            steps.close()
             break
         if run.save_now:
             yield from save(run, best=False)
@@ -82,7 +87,7 @@ def judge(run: Run) -> Evaluated:
     split, loader = "validation", run.validation_loader
     if loader is None:
         split, loader = "test", run.test_loader
-    found = evaluate(run.shown_model, loader, run.criterion)
+    found = figures(run, loader)
     guard.check_evaluation(run, split, found.loss)
     p = run.progress
     return Evaluated(

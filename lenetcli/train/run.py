@@ -12,6 +12,7 @@ from lenetcli.nn.module import Module
 from lenetcli.optim.optimizer import Optimizer
 from lenetcli.optim.swa_utils import AveragedModel
 from lenetcli.train.checkpoint import Checkpoints
+from lenetcli.train.others import Others
 from lenetcli.train.stopping import EarlyStopping
 
 
@@ -61,11 +62,12 @@ class Run:
         early_stopping: when to stop before all epochs are done.
         max_seconds: longest time of the run.
         max_batches: batches of an epoch to use.
-        stop: set by a signal: finish the step, save, end.
+        stop: set by a signal, or to "pruned" by a sweep: finish the step, save, end.
         save_now: set by a signal: finish the step, save, go on.
         config: the configuration as plain data, which checkpoints keep.
         init_random: where the random stream of the initial weights ended.
         inputs: how other pictures are made into what the model takes; None where its data is no images.
+        others: the other processes that train this run, too; None where it has one only.
     """
 
     model: Module
@@ -92,6 +94,7 @@ class Run:
     config: dict[str, Any] | None = None
     init_random: dict[str, Any] | None = None
     inputs: Inputs | None = None
+    others: Others | None = None
     _began: float | None = None
 
     @property

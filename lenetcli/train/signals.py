@@ -7,15 +7,21 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-
-from lenetcli.train.run import Run
+from typing import Protocol
 
 EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143}
 SAVE = "SIGUSR1"  # not on Windows
 
 
+class Stoppable(Protocol):
+    """What signals leave their wishes with: a Run."""
+
+    stop: str | None
+    save_now: bool
+
+
 @contextmanager
-def polite_stop(run: Run) -> Iterator[None]:
+def polite_stop(run: Stoppable) -> Iterator[None]:
     """Within the block, signals leave a wish with the run, which looks for one after each step.
 
     The first SIGINT or SIGTERM sets `run.stop`, the next one raises SystemExit; SIGUSR1 sets `run.save_now`. The

@@ -10,6 +10,8 @@ from lenetcli.train.events import Evaluated
 if TYPE_CHECKING:
     from lenetcli.train.run import Progress, Run
 
+PRUNED = "pruned"  # `run.stop` of a trial that does worse than the others of its sweep
+
 
 @dataclass(frozen=True)
 class EarlyStopping:
@@ -41,7 +43,7 @@ class EarlyStopping:
 def why_over(run: Run) -> str | None:
     """Why a run has nothing left to do, in the word of the `ended` event; None while it has."""
     if run.stop is not None:
-        return "interrupted"
+        return PRUNED if run.stop == PRUNED else "interrupted"
     if run.progress.epoch >= run.epochs:
         return "finished"
     if run.early_stopping is not None and run.progress.stale >= run.early_stopping.patience:

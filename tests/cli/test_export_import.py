@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import lenetcli as lenet_library
-from lenetcli.cli.loaded import load_run
 from lenetcli.cli.training import start_run
 from lenetcli.data import Digits
+from lenetcli.loaded import load_run
 from tests.cli.conftest import Lenet
 from tests.conftest import ROOT
 

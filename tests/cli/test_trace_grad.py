@@ -120,7 +120,12 @@ def test_a_small_graph_is_shown_node_by_node_and_a_large_one_by_modules(lenet: L
     assert "module by module" in out
     assert "AccumulateGrad  " not in out
     assert "(4" in out  # words of the forward chain that are left out
+    assert "(302 more rows)" in out  # of 502 layers, the loss with them
+    drawn = next(line for line in out.splitlines() if line.startswith("|grad| from loss to input"))
+    assert drawn.endswith(" 0")  # nothing arrives
+    assert re.search(r"log: 1 █▇*▆*▅*▄*▃*▂*▁*·+ 0$", drawn)  # it only gets less
     every = lenet("trace-grad", deep, "--expand").out
+    assert "more rows" not in every
     assert every.count("AddmmBackward  ") == 251
     assert len(json.loads(lenet("trace-grad", deep, "--json").out)["nodes"]) == 251 * 4 + 250 + 2
 

@@ -139,7 +139,7 @@ def test_a_scheduler_may_use_a_function_of_the_users_own(good: Path) -> None:
 def test_a_users_file_that_raises_is_one_clear_message(good: Path) -> None:
     (good.parent / "broken.py").write_text("x = 1\nraise ValueError('no')\n")
     good.write_text(GOOD.replace("type: ReLU", "type: broken.py:Net"))
-    with pytest.raises(InvalidConfig, match=r"cannot be imported: ValueError: no \(line 2\)"):
+    with pytest.raises(InvalidConfig, match=r"cannot be imported: ValueError: no \(broken.py, line 2\)"):
         configuration.load(good)
 
 

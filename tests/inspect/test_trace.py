@@ -100,6 +100,22 @@ def test_numbers_equal_torchs_for_the_same_weights(parts: Any) -> None:
         np.testing.assert_allclose(np.array(shown.after), expected, rtol=1e-4, atol=1e-6)
 
 
+def test_the_parameter_table_holds_torchs_figures(parts: tuple[Any, Any, Any]) -> None:
+    torch = pytest.importorskip("torch")
+    model, x, y = parts
+    nn.MSELoss()(model(x), y).backward()
+    rows = parameter_rows(model)
+    assert len(rows) == 10
+    for row, parameter in zip(rows, model.parameters()):
+        theirs, grad = torch.tensor(parameter.detach().numpy().copy()), torch.tensor(parameter.grad.numpy().copy())
+        shown = row.record()
+        assert (shown["shape"], shown["count"]) == (list(theirs.shape), theirs.numel())
+        for name in ("mean", "std", "min", "max"):
+            assert shown[name] == pytest.approx(getattr(theirs, name)().item(), rel=1e-4, abs=1e-7), (row.name, name)
+        assert shown["grad_mean"] == pytest.approx(grad.mean().item(), rel=1e-4, abs=1e-7)
+        assert shown["grad_std"] == pytest.approx(grad.std().item(), rel=1e-4, abs=1e-7)
+
+
 def test_the_parameter_table_counts_a_shared_tensor_once() -> None:
     model = seed_net(nn)
     rows = parameter_rows(model)

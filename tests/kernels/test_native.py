@@ -1,4 +1,4 @@
-"""Every native kernel against its NumPy twin, over odd sizes, memory orders, instruction sets and special values."""
+"""Every other native kernel against its NumPy twin, over odd sizes, orders and instruction sets; threads."""
 
 from __future__ import annotations
 
@@ -6,174 +6,18 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lenetcli.kernels import active, conv, fused, linear, native, norm, pool, relu, softmax, step
-from lenetcli.kernels.layout import logical, stored
+from lenetcli.kernels import active, conv, linear, native, norm, pool, relu, softmax, step
 from lenetcli.kernels.threads import get_num_threads, set_num_threads
+from tests.kernels.comparison import BATCHES, ORDERS, close, normal, ordered, rng, twin
 
 pytestmark = pytest.mark.skipif(native.absent is not None, reason=str(native.absent))
 
 ONE = (1, 1)
-ORDERS = ["rows", "batch_last", "strided"]
-BATCHES = [1, 15, 16, 17, 64]
-
-
-@pytest.fixture(params=[] if native.absent is not None else native.targets())
-def target(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Each instruction set this machine has kernels for."""
-    before = native.target()
-    assert before is not None
-    native.set_target(request.param)
-    yield request.param
-    native.set_target(before)
-
-
-def rng(*seed: int) -> np.random.Generator:
-    return np.random.default_rng(seed)
-
-
-def ordered(x: np.ndarray, order: str) -> np.ndarray:
-    """The same values in another memory order."""
-    if order == "batch_last":
-        return logical(stored(x))
-    if order == "strided":
-        room = np.zeros(tuple(2 * n for n in x.shape), x.dtype)
-        view = room[tuple(slice(None, None, 2) for _ in x.shape)]
-        view[...] = x
-        return view
-    return np.ascontiguousarray(x)
-
-
-def close(found: Any, wanted: Any, tolerance: float = 2e-5) -> None:
-    """Equal to rounding, NaN and infinities in the same places."""
-    if wanted is None:
-        assert found is None
-        return
-    assert found.shape == wanted.shape
-    assert found.dtype == wanted.dtype
-    scale = np.max(np.abs(wanted[np.isfinite(wanted)]), initial=1)
-    np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance * scale)
-
-
-def normal(random: np.random.Generator, *shape: int) -> np.ndarray:
-    return random.standard_normal(shape).astype(np.float32)
-
-
-def images_of(winner: np.ndarray, n: int) -> np.ndarray:
-    """Winners without those that fill up the last group of images."""
-    return winner.transpose(0, 4, 1, 2, 3).reshape(-1, *winner.shape[1:4])[:n]
-
-
-def twin(name: str) -> Any:
-    return native.twins()[name]
-
-
-CONVOLUTIONS = [  # batch, in-channels, out-channels, kernel, rows, columns, padding
-    *((n, 2, 5, 3, 9, 8, (0, 0)) for n in BATCHES),
-    *((n, 3, 3, 3, 6, 7, (1, 1)) for n in BATCHES),
-    *((17, 1, o, 3, 5, 5, (1, 0)) for o in (1, 2, 3, 4, 6, 7, 33)),
-    *((16, c, 4, 3, 4, 4, (1, 1)) for c in (1, 2, 7, 33)),
-    *((18, 2, 3, k, 8, 9, (k // 2, k // 3)) for k in (1, 2, 3, 4, 5, 6, 7)),
-    *((n, 2, 2, 3, 3, 3, (0, 0)) for n in (1, 16, 17)),  # one pixel out
-    (3, 1, 1, 1, 1, 1, (0, 0)),
-    (2, 1, 6, 5, 32, 30, (2, 2)),
-    (1, 3, 4, 3, 40, 41, (1, 1)),
-]
-
-
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
-def test_convolution_equals_its_twin(case: Any, order: str, target: str) -> None:
-    n, c, o, k, h, w, padding = case
-    random = rng(n, c, o, k)
-    x, weight, bias = ordered(normal(random, n, c, h, w), order), normal(random, o, c, k, k), normal(random, o)
-    geometry = ONE, padding, ONE, 1
-    y = conv.conv2d(x, weight, bias, *geometry)
-    close(twin("conv2d")(x, weight, bias, *geometry), y)
-    close(twin("conv2d")(x, weight, None, *geometry), conv.conv2d(x, weight, None, *geometry))
-    grad = ordered(normal(random, *y.shape), order)
-    close(twin("conv2d_weight_grad")(grad, x, (k, k), *geometry), conv.conv2d_weight_grad(grad, x, (k, k), *geometry))
-    image = (h, w)
-    close(
-        twin("conv2d_input_grad")(grad, weight, image, *geometry),
-        conv.conv2d_input_grad(grad, weight, image, *geometry),
-    )
-
-
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize(
-    "case", [c for c in CONVOLUTIONS if min(c[4] + 2 * c[6][0], c[5] + 2 * c[6][1]) > c[3]], ids=str
-)
-def test_fused_convolution_equals_its_twin(case: Any, order: str, target: str) -> None:
-    n, c, o, k, h, w, padding = case
-    random = rng(n, c, o, k, 1)
-    x, weight, bias = ordered(normal(random, n, c, h, w), order), normal(random, o, c, k, k), normal(random, o)
-    y, winner = fused.conv_relu_pool(x, weight, bias, padding)
-    found, found_winner = twin("conv_relu_pool")(x, weight, bias, padding)
-    close(found, y)
-    same = images_of(found_winner, n) == images_of(winner, n)
-    assert np.mean(same) > 0.999  # rounding may decide between nearly equal values
-    grad = ordered(normal(random, *y.shape), order)
-    for need_x in (True, False):
-        wanted = fused.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x)
-        for one, other in zip(twin("conv_relu_pool_backward")(grad, x, weight, winner, padding, need_x), wanted):
-            close(one, other)
-
-
-@np.errstate(all="ignore")
-@pytest.mark.parametrize("case", [(17, 2, 3, 3, 7, 6), (2, 2, 3, 3, 9, 9), (16, 1, 2, 2, 6, 6)], ids=str)
-def test_nan_infinity_and_ties_in_convolutions(case: Any, target: str) -> None:
-    n, c, o, k, h, w = case
-    random = rng(n, c)
-    weight, bias = normal(random, o, c, k, k), normal(random, o)
-    for value in (np.nan, np.inf, -np.inf):
-        for place in ((0, 0, 0, 0), (n - 1, c - 1, h - 1, w - 1), (n // 2, 0, h // 2, w // 2)):
-            x = ordered(normal(random, n, c, h, w), "batch_last")
-            x[place] = value
-            y, winner = fused.conv_relu_pool(x, weight, bias, (0, 0))
-            found, found_winner = twin("conv_relu_pool")(x, weight, bias, (0, 0))
-            close(found, y)
-            np.testing.assert_array_equal(images_of(found_winner, n), images_of(winner, n))
-            grad = normal(random, *y.shape)
-            wanted = fused.conv_relu_pool_backward(grad, x, weight, winner, (0, 0), True)
-            for one, other in zip(twin("conv_relu_pool_backward")(grad, x, weight, winner, (0, 0), True), wanted):
-                close(one, other)
-    x = np.ones((n, c, h, w), np.float32)  # all outputs of a channel are equal
-    y, winner = fused.conv_relu_pool(x, weight, bias, (0, 0))
-    found, found_winner = twin("conv_relu_pool")(x, weight, bias, (0, 0))
-    close(found, y)
-    np.testing.assert_array_equal(found_winner, winner)
-
-
-@pytest.mark.parametrize(
-    "case", [(ONE, (2, 1), ONE, 1), ((2, 2), ONE, ONE, 1), (ONE, ONE, (2, 1), 1), (ONE, ONE, ONE, 2)]
-)
-def test_other_geometries_go_to_the_reference(case: Any) -> None:
-    random = rng(1)
-    groups = case[3]
-    x, weight = normal(random, 5, 4, 9, 9), normal(random, 6, 4 // groups, 3, 3)
-    y = conv.conv2d(x, weight, None, *case)
-    close(twin("conv2d")(x, weight, None, *case), y)
-    double = twin("conv2d")(x.astype(float), weight.astype(float), None, *case)
-    assert double.dtype == float
-    grad = normal(random, *y.shape)
-    close(twin("conv2d_weight_grad")(grad, x, (3, 3), *case), conv.conv2d_weight_grad(grad, x, (3, 3), *case))
-    close(twin("conv2d_input_grad")(grad, weight, (9, 9), *case), conv.conv2d_input_grad(grad, weight, (9, 9), *case))
-
-
-def test_unaligned_and_empty_images_go_to_the_reference() -> None:
-    packed = np.zeros(3 * 2 * 5 * 5, np.dtype([("skip", "u1"), ("value", "f4")]))
-    packed["value"] = normal(rng(2), packed.size)
-    x = packed["value"].reshape(3, 2, 5, 5)
-    weight = normal(rng(3), 4, 2, 3, 3)
-    geometry = ONE, ONE, ONE, 1
-    close(twin("conv2d")(x, weight, None, *geometry), conv.conv2d(x, weight, None, *geometry))
-    assert twin("conv2d")(x[:0], weight, None, *geometry).shape == (0, 4, 5, 5)
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -380,6 +224,8 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
     x = ordered(normal(random, 100, 3, 20, 20), "batch_last")
     weight, bias = normal(random, 8, 3, 3, 3), normal(random, 8)
     wide = normal(random, 200, 300)
+    deep, filters = normal(random, 100, 16, 12, 11), normal(random, 20, 16, 3, 3)
+    plain: Any = {"stride": ONE, "padding": ONE, "dilation": ONE, "groups": 1}
     before = get_num_threads()
     results = []
     try:
@@ -387,7 +233,9 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
             set_num_threads(count)
             y, winner = twin("conv_relu_pool")(x, weight, bias, ONE)
             gradients = twin("conv_relu_pool_backward")(y, x, weight, winner, ONE, True)
-            results.append([y, *gradients, twin("product")(wide, wide.T)])
+            z = twin("conv2d")(deep, filters, bias=None, **plain)
+            gradients += twin("conv2d_backward")(z, deep, filters, (True, True, True), **plain)
+            results.append([y, z, *gradients, twin("product")(wide, wide.T)])
     finally:
         set_num_threads(before)
     for others in results[1:]:

@@ -1,4 +1,4 @@
-"""Fused runs of layers: equal to the single ops over random nets, and absent wherever somebody may look between."""
+"""Fused runs of layers, forward and backward: equal to the single ops over random nets, absent where somebody looks."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 import lenetcli as lenet
+import lenetcli.nn.functional as F
 from lenetcli import nn
 from lenetcli.autograd.modes import detect_anomaly, fusion
 from lenetcli.autograd.node import Node
+from lenetcli.autograd.op import Op
 from lenetcli.kernels import active, native
 from lenetcli.kernels.layout import logical, stored
 
@@ -192,3 +194,145 @@ def test_a_change_in_place_of_what_backward_needs_is_noticed() -> None:
     h.mul_(2)
     with pytest.raises(RuntimeError, match="modified by an in-place operation"):
         y.sum().backward()
+
+
+def pooled(x: Any, conv: nn.Conv2d, case: str = "") -> Any:
+    """max_pool(relu(conv(x))), op by op."""
+    y = F.relu(conv(x), inplace=case == "inplace")
+    if case == "wide window":
+        return F.max_pool2d(y, 3, 2, padding=1)
+    return F.max_pool2d(y, 2, ceil_mode=case == "ceil_mode")
+
+
+@pytest.mark.parametrize("case", ["", "inplace", "wide window", "ceil_mode", "strided", "frozen", "numpy", "double"])
+@pytest.mark.parametrize("n", [1, 3, 16, 17, 40])
+@pytest.mark.parametrize("size", [10, 13])
+def test_merged_backward_equals_the_single_nodes(case: str, n: int, size: int) -> None:
+    random = np.random.default_rng(n)
+    lenet.manual_seed(n)
+    first, second = nn.Conv2d(2, 5, 3, padding=1), nn.Conv2d(5, 4, 3, stride=2 if case == "strided" else 1, bias=n > 3)
+    if case == "frozen":
+        first.weight.requires_grad_(False)
+    values = random.standard_normal((n, 2, size, size)).astype(np.float64 if case == "double" else np.float32)
+    for conv in (first, second):
+        conv.to(lenet.float64 if case == "double" else lenet.float32)
+
+    def gradients(merge: bool) -> list[Any]:
+        x = lenet.from_numpy(logical(stored(values)))
+        x.requires_grad_()
+        y = pooled(pooled(x, first, case), second, case)
+        for p in (*first.parameters(), *second.parameters()):
+            p.grad = None
+        with fusion(merge):
+            (y * y).sum().backward()
+        return [x.grad, *(p.grad for p in (*first.parameters(), *second.parameters()))]
+
+    with active.force("numpy" if case == "numpy" else "native"):
+        for one, other in zip(gradients(True), gradients(False)):
+            assert (one is None) == (other is None)
+            if one is not None:
+                wanted = other.numpy()
+                np.testing.assert_allclose(one.numpy(), wanted, rtol=1e-5, atol=1e-5 * max(1, np.abs(wanted).max()))
+
+
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the nodes that run by themselves from now on."""
+    ran: list[str] = []
+    run = Op.run
+
+    def noting(node: Op, grads: Any) -> Any:
+        ran.append(node.name())
+        return run(node, grads)
+
+    monkeypatch.setattr(Op, "run", noting)
+    return ran
+
+
+def test_backward_merges_what_nobody_looks_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = watched(monkeypatch)
+    x, conv = lenet.randn(3, 1, 8, 8), nn.Conv2d(1, 2, 3)
+    pooled(x, conv).sum().backward()
+    assert ran == ["SumBackward"]
+    assert conv.weight.grad is not None
+    ran.clear()
+    y = lenet.randn(3, 1, 8, 8, requires_grad=True)
+    F.max_pool2d(F.relu(y * 2), 2).sum().backward()
+    assert ran == ["SumBackward", "MulBackward"]
+
+
+def _node_hook(c: Any, r: Any, p: Any) -> Any:
+    r.grad_fn.register_hook(lambda *_: None)
+
+
+def _tensor_hook(c: Any, r: Any, p: Any) -> Any:
+    r.register_hook(lambda grad: grad * 2)
+
+
+def _retained(c: Any, r: Any, p: Any) -> Any:
+    c.retain_grad()
+
+
+def _own_hook(c: Any, r: Any, p: Any) -> Any:
+    p.grad_fn.register_prehook(lambda *_: None)
+
+
+def _second_consumer(c: Any, r: Any, p: Any) -> Any:
+    return (r * r).sum()
+
+
+def _changed_in_place(c: Any, r: Any, p: Any) -> Any:
+    with lenet.no_grad():
+        p.zero_()
+
+
+@pytest.mark.parametrize("look", [_node_hook, _tensor_hook, _retained, _own_hook, _second_consumer, _changed_in_place])
+def test_backward_runs_every_node_where_somebody_looks(
+    look: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lenet.manual_seed(0)
+    x, conv = lenet.randn(3, 1, 8, 8), nn.Conv2d(1, 2, 3)
+
+    def gradient(fused: bool) -> Any:
+        conv.weight.grad = None
+        c = conv(x)
+        r = F.relu(c)
+        p = F.max_pool2d(r, 2)
+        loss = p.sum()
+        more = look(c, r, p)
+        with fusion(fused):
+            (loss if more is None else loss + more).backward()
+        if look is _retained:
+            assert c.grad.shape == c.shape
+        assert conv.weight.grad is not None
+        return conv.weight.grad.numpy()
+
+    wanted = gradient(False)
+    ran = watched(monkeypatch)
+    np.testing.assert_allclose(gradient(True), wanted, rtol=1e-5, atol=1e-5)
+    if look is not _retained:  # there the two above the one that is looked at may merge
+        assert "ReluBackward" in ran
+    assert "ConvolutionBackward" in ran
+
+
+def test_merged_nodes_keep_and_free_what_they_saved_as_others_do() -> None:
+    x, conv = lenet.randn(3, 1, 8, 8), nn.Conv2d(1, 2, 3)
+    loss = pooled(x, conv).sum()
+    loss.backward(retain_graph=True)
+    assert conv.weight.grad is not None
+    once = conv.weight.grad.numpy().copy()
+    loss.backward()
+    np.testing.assert_allclose(conv.weight.grad.numpy(), 2 * once, rtol=1e-6)
+    with pytest.raises(RuntimeError, match="second time"):
+        loss.backward()
+    y = pooled(x, conv)
+    with lenet.no_grad():
+        conv.weight.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an in-place operation"):
+        y.sum().backward()
+
+
+def test_gradients_asked_for_between_are_found() -> None:
+    x, conv = lenet.randn(3, 1, 8, 8), nn.Conv2d(1, 2, 3)
+    c = conv(x)
+    (grad,) = lenet.autograd.grad(F.max_pool2d(F.relu(c), 2).sum(), [c])
+    assert grad.shape == c.shape

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+
+from tests.report.live_page import OPTIONS, browser
 
 EMPTY = {"br", "col", "hr", "img", "input", "link", "meta"}
 
@@ -84,12 +85,12 @@ def check(page: str) -> Found:
 
 def browse(path: Path, width: int = 1280, dark: bool = False, height: int = 3000) -> tuple[str, list[str], bytes]:
     """The page as Chromium renders it: its final HTML, its complaints, and a picture; skips where there is none."""
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    chromium = browser()
     if chromium is None:
         pytest.skip("no Chromium here")
     picture = path.with_suffix(".png")
     command = [
-        chromium, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr",
+        chromium, "--headless", *OPTIONS, "--enable-logging=stderr",
         f"--window-size={width},{height}", f"--user-data-dir={path.parent / 'browser'}", "--virtual-time-budget=2000",
         *(["--force-dark-mode", "--blink-settings=preferredColorScheme=0"] if dark else []),
     ]  # fmt: skip

@@ -19,6 +19,10 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+OPTIONS = (
+    "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-extensions", "--disable-quic",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
 WAIT = 30  # seconds
 KEYS = {
     "Enter": 13, "Escape": 27, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40,
@@ -176,11 +180,7 @@ def new_page(home: Path) -> Iterator[Page]:
     assert program is not None, "no browser here"
     in_read, in_write = _pipe()
     out_read, out_write = _pipe()
-    options = [
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run",
-        "--disable-extensions", "--disable-background-networking", f"--user-data-dir={home}", "--remote-debugging-pipe",
-        "about:blank",
-    ]  # fmt: skip
+    options = ["--headless=new", *OPTIONS, f"--user-data-dir={home}", "--remote-debugging-pipe", "about:blank"]
     files = [  # the browser reads commands from file 3 and answers on file 4
         (os.POSIX_SPAWN_DUP2, in_read, 3),
         (os.POSIX_SPAWN_DUP2, out_write, 4),

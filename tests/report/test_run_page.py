@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from lenetcli import nn
+from lenetcli.display.markup import element, text
 from lenetcli.inspect.checkpoint_flow import Flow, LayerFlow
 from lenetcli.inspect.layer_pictures import feature_maps, first_filters
 from lenetcli.inspect.metrics import read_history
 from lenetcli.inspect.run_report import LayerLine, RunReport
 from lenetcli.inspect.worst import Judged, Mistake
-from lenetcli.report.run_page.markup import element, text
 from lenetcli.report.run_page.page import page
 from lenetcli.train.evaluate import Evaluation
 from tests.inspect.test_metrics import evaluated, run_of, step

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
+import stat
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 # every function through which lenetcli.disk, train and shutil.rmtree change what is on disk
 CALLS = ("open", "write", "fsync", "close", "mkdir", "rename", "replace", "unlink", "rmdir", "ftruncate")
+REAL = {name: getattr(os, name) for name in CALLS}
+LATER = (
+    "write",
+    "fsync",
+    "close",
+    "ftruncate",
+    "unlink",
+    "rmdir",
+)  # make no names; what they take away is gone at once
 FILLING = ("open", "write", "fsync", "mkdir")  # what a full disk refuses
 
 
@@ -32,8 +44,57 @@ class Boundary:
         return False
 
 
+class Disk:
+    """What a disk may lose when the power fails: bytes and names that were not synced.
+
+    Args:
+        place: the directory that is watched.
+    """
+
+    def __init__(self, place: Path) -> None:
+        self.place, self.aside = place, place.with_name("aside")
+        self.sizes = {p.stat().st_ino: p.stat().st_size for p in place.rglob("*") if p.is_file()}
+        self.undo: list[tuple[Path, Callable[[], Any]]] = []  # a directory, and what takes back a name in it
+
+    def before(self, name: str, args: tuple[Any, ...]) -> None:
+        """Notes how to take back a call that makes or moves a name."""
+        path = Path(args[1] if name in ("rename", "replace") else args[0]) if args and name not in LATER else None
+        if path is None or self.place not in (path, *path.parents):
+            return
+        if name == "mkdir":
+            self.undo.append((path.parent, lambda: shutil.rmtree(path)))
+        elif name == "open" and args[1] & os.O_CREAT and not path.exists():
+            self.undo.append((path.parent, path.unlink))
+        elif name in ("rename", "replace"):
+            kept = self.aside / f"{len(self.undo)}"
+            if path.is_file():
+                self.aside.mkdir(exist_ok=True)
+                kept.unlink(missing_ok=True)
+                kept.hardlink_to(path)
+                self.undo.append((path.parent, lambda: kept.replace(path)))
+            self.undo.append((path.parent, lambda: path.rename(args[0])))
+
+    def synced(self, handle: int) -> None:
+        """Takes note that a file's bytes, or a directory's names, are on disk."""
+        found = os.fstat(handle)
+        if stat.S_ISDIR(found.st_mode):
+            safe = [d for d, _ in self.undo if d.exists() and os.path.samestat(found, d.stat())]
+            self.undo = [(d, action) for d, action in self.undo if d not in safe]
+        else:
+            self.sizes[found.st_ino] = found.st_size
+
+    def fail(self) -> None:
+        """Loses all that may be lost."""
+        for _, action in reversed(self.undo):
+            with suppress(OSError):
+                action()
+        for path in self.place.rglob("*"):
+            if path.is_file() and path.stat().st_size > self.sizes.get(path.stat().st_ino, 0):
+                os.truncate(path, self.sizes.get(path.stat().st_ino, 0))
+
+
 @contextmanager
-def watched(boundary: Boundary) -> Iterator[None]:
+def watched(boundary: Boundary, disk: Disk | None = None) -> Iterator[None]:
     """Within the block every call of CALLS is a boundary."""
 
     def wrapped(name: str) -> Callable[..., Any]:
@@ -46,7 +107,12 @@ def watched(boundary: Boundary) -> Iterator[None]:
                 if boundary.count + 1 == boundary.number:
                     real(args[0], args[1][:half])
                 boundary.passed()
-            return real(*args, **options)
+            if disk is not None:
+                disk.before(name, args)
+            result = real(*args, **options)
+            if disk is not None and name == "fsync":
+                disk.synced(args[0])
+            return result
 
         return call
 
@@ -89,10 +155,19 @@ def boundaries(work: Callable[[], Any]) -> int:
     return boundary.count
 
 
-def killed_at(number: int, work: Callable[[], Any]) -> bool:
-    """Does the work in a process of its own that dies by SIGKILL at a boundary; whether it got that far."""
+def killed_at(number: int, work: Callable[[], Any], power: Path | None = None) -> bool:
+    """Does the work in a process of its own that dies by SIGKILL at a boundary; whether it got that far.
+
+    Args:
+        power: the power fails there, too, and what is in this directory loses what it has not synced.
+    """
+    disk = None if power is None else Disk(power)
 
     def die() -> None:
+        if disk is not None:
+            for name in CALLS:
+                setattr(os, name, REAL[name])
+            disk.fail()
         os.kill(os.getpid(), signal.SIGKILL)
 
     with warnings.catch_warnings():
@@ -104,7 +179,7 @@ def killed_at(number: int, work: Callable[[], Any]) -> bool:
         code = 1
         try:
             signal.alarm(60)
-            with watched(Boundary(number, die)):
+            with watched(Boundary(number, die), disk):
                 work()
             code = 0
         finally:

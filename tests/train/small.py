@@ -76,7 +76,8 @@ def difference(a: Path, b: Path) -> str | None:
         del state["progress"]["seconds"], state["sha256"], state["files"], state["events"]
         for key in ("epochs", "max_time", "keep_checkpoints"):
             state["config"]["train"].pop(key)
-        state["config"].pop("name")
+        for key in ("name", "version"):
+            state["config"].pop(key)
     if states[0] != states[1]:
         return f"state.json: {[k for k in states[0] if states[0][k] != states[1].get(k)]}"
     return None if figures(a) == figures(b) else "metrics.jsonl"

@@ -16,7 +16,7 @@ import pytest
 
 from lenetcli.errors import DataError, LenetError
 from lenetcli.train.directory import MetricsFile
-from lenetcli.train.events import Evaluated, Event, Step
+from lenetcli.train.events import Evaluated, Event, Saved, Step
 from tests.train.faults import BROKEN, NO_ROOM, boundaries, killed_at, refusing
 from tests.train.small import at, difference, resume, train, write_config
 
@@ -85,6 +85,33 @@ def test_a_kill_at_every_call_of_a_training_loses_nothing(
     assert kills == count
     with capsys.disabled():
         print(f"\n{kills} kills in a training, one at each call: resumed and ended bit-identical after every one")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("also", [None, save_often], ids=["as it is", "saved often"])
+def test_a_power_failure_at_every_call_of_a_training_loses_nothing(
+    also: Any, config: Path, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a kill, but every byte and every name that has not been synced is lost besides."""
+    run, told = tmp_path / "run", tmp_path / "told"
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Saved):
+            told.write_text(f"{event.step:06d}")
+        if also is not None:
+            also(event)
+
+    count = boundaries(lambda: train(config, tmp_path / "count", *SHORT, also=listen))
+    for number in range(1, count + 1):
+        told.write_text("")
+        killed_at(number, lambda: train(config, run, *SHORT, also=listen), power=run)
+        if told.read_text():
+            assert (run / "checkpoints" / "latest").read_text() >= told.read_text(), f"power failed at call {number}"
+        finish(config, run)
+        assert difference(whole, run) is None, f"power failed at call {number}"
+        shutil.rmtree(run)
+    with capsys.disabled():
+        print(f"\n{count} power failures, one at each call: resumed and ended bit-identical after every one")
 
 
 def test_a_kill_at_every_call_of_a_resumption_loses_nothing(

@@ -17,6 +17,7 @@ import pytest
 
 import lenetcli as lenet
 from lenetcli.cli.app import main
+from lenetcli.config.own import blamed
 from lenetcli.errors import DataError, LenetError
 from lenetcli.train.checkpoint import MODEL, OPTIMIZER
 from lenetcli.train.state import LARGEST, decode, encode
@@ -72,6 +73,73 @@ def test_links_within_a_run_directory_and_to_it_are_followed(run: Path, tmp_path
     (run / "checkpoints").symlink_to("elsewhere")
     (tmp_path / "alias").symlink_to(run)
     assert resume(tmp_path / "alias") == 0
+
+
+# Files of the user's own
+
+
+OWN = """
+from lenetcli import data, nn
+
+{first}
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+        {init}
+
+    def forward(self, x):
+        self.calls += 1
+        {forward}
+        return x
+
+
+class Mine(data.Random):
+    @property
+    def train(self):
+        raise KeyError("data")
+"""
+LATE = "if self.calls == 7: raise KeyError('late')"  # in the fifth step
+
+
+@pytest.mark.parametrize(
+    ("parts", "code", "message"),
+    [
+        ({"first": "raise KeyError('at once')"}, 2, r"cannot be imported: KeyError: 'at once' \(own\.py, line 4\)"),
+        ({"first": "import nothing_such"}, 2, "ModuleNotFoundError: No module named 'nothing_such'"),
+        ({"first": "def ("}, 2, r"SyntaxError: .* \(own\.py, line 4\)"),
+        ({"first": "raise SystemExit(0)"}, 2, "SystemExit: 0"),
+        ({"init": "raise KeyError('made')"}, 2, r"Net: KeyError: 'made' \(own\.py, line 10\)"),
+        ({"init": "self.weight"}, 2, r"AttributeError: .* \(own\.py, line 10\)"),
+        ({"forward": "raise KeyError('used')"}, 2, r"input of shape \[5\]: KeyError: 'used' \(own\.py, line 14\)"),
+        ({"forward": "return self.forward(x)"}, 2, "RecursionError: maximum recursion depth exceeded"),
+        ({"forward": "return None"}, 2, "gives NoneType, wanted one tensor"),
+        ({"forward": LATE}, 1, r"KeyError: 'late' \(own\.py, line 14\) at step 5 \(epoch 1, batch 5\) with lr 0\.01"),
+    ],
+    ids=lambda value: str(next(iter(value.values()))) if isinstance(value, dict) else "",
+)
+def test_a_class_of_the_users_own_that_raises_is_named_with_its_line(
+    parts: dict[str, str], code: int, message: str, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path)
+    (tmp_path / "own.py").write_text(OWN.format(**{"first": "", "init": "", "forward": "", **parts}))
+    with pytest.raises(LenetError, match=message) as caught:
+        train(config, tmp_path / "run", "model.layers.3={type: own.py:Net}", "train.batch_size=2")
+    assert caught.value.exit_code == code
+    assert (tmp_path / "run").exists() == (code == 1)
+
+
+def test_data_of_the_users_own_that_raise_are_named_with_their_line(tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+    (tmp_path / "own.py").write_text(OWN.format(first="", init="", forward=""))
+    with pytest.raises(LenetError, match=r"KeyError: 'data' \(own\.py, line 21\) while the run was built"):
+        train(config, tmp_path / "run", "data.type=own.py:Mine")
+
+
+def test_what_our_own_code_raises_is_not_blamed_on_a_users_file() -> None:
+    with pytest.raises(ZeroDivisionError), blamed(lambda: "here"):
+        _ = 1 / 0
 
 
 # Values under right hashes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -65,6 +66,16 @@ def test_a_lock_that_says_nothing_is_held_all_the_same(content: bytes, tmp_path:
         (tmp_path / "lock").write_bytes(content)
         with pytest.raises(ConfigError, match="has not said yet"), locked(tmp_path):
             pass
+
+
+def test_a_lock_that_cannot_be_signed_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(LenetError, match="No space left on device"), locked(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_link_is_no_lock(tmp_path: Path) -> None:

@@ -193,6 +193,40 @@ def test_only_some_keys_may_change_on_the_command_line(config: Path, tmp_path: P
         resume(run, "model.layers.fc1.out_features=6")
 
 
+ONE_CYCLE = "{type: OneCycleLR, max_lr: 0.1, total_steps: %d, cycle_momentum: false}"
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "place"),
+    [
+        (ONE_CYCLE % 2, "scheduler: "),
+        ("{type: ChainedScheduler, schedulers: [{type: ConstantLR}, %s]}" % (ONE_CYCLE % 2), r"schedulers\[1\]: "),
+        (
+            "{type: SequentialLR, milestones: [1], schedulers: [{type: ConstantLR}, %s]}" % (ONE_CYCLE % 1),
+            r"schedulers\[1\]: ",
+        ),
+        (
+            "{type: SequentialLR, milestones: [3], schedulers: [%s, {type: ConstantLR}]}" % (ONE_CYCLE % 1),
+            r"schedulers\[0\]: ",
+        ),
+    ],
+)
+def test_a_schedule_that_ends_before_the_run_is_refused_at_once(
+    scheduler: str, place: str, config: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=place + "OneCycleLR is over after"):
+        train(config, tmp_path / "run", f"scheduler={scheduler}")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_schedule_that_lasts_as_long_as_the_run_is_taken_and_no_longer(config: Path, tmp_path: Path) -> None:
+    last = "{type: SequentialLR, milestones: [1], schedulers: [{type: ConstantLR}, %s]}" % (ONE_CYCLE % 2)
+    for number, scheduler in enumerate((ONE_CYCLE % 3, last)):
+        assert train(config, tmp_path / str(number), f"scheduler={scheduler}") == 0
+        with pytest.raises(ConfigError, match=r"OneCycleLR is over after .* epochs and would have to last for"):
+            resume(tmp_path / str(number), "train.epochs=4")
+
+
 # Where there is little or nothing to go on from
 
 

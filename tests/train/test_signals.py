@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from lenetcli.data import loader
+from lenetcli.train import checkpoint, evaluate
 from lenetcli.train.events import Event, Saved, Step
 from lenetcli.train.signals import polite_stop
 from tests.train.small import difference, resume, train, write_config
@@ -94,6 +96,58 @@ def test_a_checkpoint_that_sigusr1_made_is_exact(tmp_path: Path) -> None:
         assert (run / "checkpoints" / "latest").read_text() == f"{step:06d}"
         assert resume(run) == 0
         assert difference(tmp_path / "whole", run) is None
+
+
+def test_a_second_signal_ends_at_once_while_the_background_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that makes the next batches is joined after the step: what a handler raises there must come out."""
+    join = threading.Thread.join
+
+    def joined(thread: threading.Thread, timeout: float | None = None) -> None:
+        if thread.name == "lenet-prefetch" and not thread_seen:
+            thread_seen.append(thread)
+            os.kill(os.getpid(), signal.SIGTERM)
+        join(thread, timeout)
+
+    thread_seen: list[threading.Thread] = []
+    monkeypatch.setattr(threading.Thread, "join", joined)
+    digits = ("data={type: Digits, augment: {rotate: 5}}", "model.input=[1, 8, 8]", "model.layers.fc2.out_features=10")
+    with pytest.raises(SystemExit) as ended:
+        train(write_config(tmp_path), tmp_path / "run", *digits, also=send(6, "SIGINT"))
+    assert ended.value.code == 143
+    assert thread_seen
+
+
+@pytest.mark.parametrize("moment", ["evaluating", "saving", "loading data"])
+@pytest.mark.parametrize(("names", "code"), [(("SIGINT",), 130), (("SIGTERM", "SIGINT"), 130)])
+def test_a_signal_at_any_moment_leaves_a_run_that_goes_on_exactly(
+    moment: str, names: tuple[str, ...], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, name = {
+        "evaluating": (evaluate, "no_grad"), "saving": (checkpoint, "write_new"), "loading data": (loader, "gather"),
+    }[moment]  # fmt: skip
+    real, calls = getattr(place, name), []
+
+    def interrupted(*args: Any, **options: Any) -> Any:
+        calls.append(args)
+        if len(calls) == 5:
+            for one in names:
+                os.kill(os.getpid(), getattr(signal, one))
+        return real(*args, **options)
+
+    config = write_config(tmp_path)
+    changes = ("train.epochs=8",)
+    train(config, tmp_path / "whole", *changes)
+    with monkeypatch.context() as patch:
+        patch.setattr(place, name, interrupted)
+        try:
+            ended = train(config, tmp_path / "run", *changes)
+        except SystemExit as at_once:
+            ended = int(str(at_once.code))
+    assert ended == code
+    assert resume(tmp_path / "run") == 0
+    assert difference(tmp_path / "whole", tmp_path / "run") is None
 
 
 def test_an_ignored_signal_stays_ignored(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Convolutions of stride 1 with small square kernels, alone or followed by relu and 2x2 max-pooling (conv.h)."""
+"""Convolutions: directly with stride 1 and small square kernels (conv.h, winograd.h), else as products (product.h)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from lenetcli.kernels.fused import winner_shape
 from lenetcli.kernels.layout import Array, logical, stored
 from lenetcli.kernels.native import _native
 from lenetcli.kernels.native.memory import room
-from lenetcli.kernels.window import Pair
+from lenetcli.kernels.native.pool import HALVES, max_pool2d_backward
+from lenetcli.kernels.window import Pair, extent
 
 __all__ = [
     "channel_sums",
     "conv2d",
+    "conv2d_backward",
     "conv2d_input_grad",
     "conv2d_weight_grad",
     "conv_relu_pool",
@@ -24,19 +26,23 @@ __all__ = [
 FLOAT = np.dtype(np.float32)
 ONE = (1, 1)
 LARGEST = 7  # kernel size
+FEW = 8  # out-channels below which the reference's blocks are faster than one product of few rows
+WIDE = 16  # channels, in and out, from which Winograd's method (winograd.h) makes up for gradients written out
 
 
 def takes(x: Array, kernel: Pair, stride: Pair, dilation: Pair, groups: int) -> bool:
-    """Whether the kernels were made for such an image and such filters."""
-    return (
-        stride == ONE
-        and dilation == ONE
-        and groups == 1
-        and kernel[0] == kernel[1] <= LARGEST
-        and x.dtype is FLOAT
-        and x.size > 0
-        and x.flags.aligned
-    )
+    """Whether the direct kernels were made for such an image and such filters."""
+    return stride == dilation == ONE and kernel[0] == kernel[1] <= LARGEST and takes_columns(x, groups)
+
+
+def takes_columns(x: Array, groups: int) -> bool:
+    """Whether it can be done by im2col and the native matrix product."""
+    return groups == 1 and x.dtype is FLOAT and x.size > 0 and x.flags.aligned
+
+
+def _directly(x: Array, kernel: Pair, stride: Pair, dilation: Pair, groups: int) -> bool:
+    """Whether they are the best for it: single pixels are columns as they lie."""
+    return kernel != ONE and takes(x, kernel, stride, dilation, groups)
 
 
 def images(n: int, c: int, h: int, w: int) -> Array:
@@ -49,10 +55,10 @@ def conv2d(
 ) -> Array:
     """As lenetcli.kernels.conv.conv2d."""
     o, _, k, kl = weight.shape
-    if not (takes(x, (k, kl), stride, dilation, groups) and weight.dtype is FLOAT):
+    if not (_directly(x, (k, kl), stride, dilation, groups) and weight.dtype is FLOAT):
+        if takes_columns(x, groups) and weight.dtype is FLOAT and o >= FEW:
+            return _by_columns(x, weight, bias, stride, padding, dilation)
         return reference.conv2d(x, weight, bias, stride, padding, dilation, groups)
-    if k == 1 and padding == (0, 0):
-        return _pointwise(x, weight, bias)
     n, _, h, w = x.shape
     y = images(n, o, h + 2 * padding[0] - k + 1, w + 2 * padding[1] - k + 1)
     bias = None if bias is None else np.ascontiguousarray(bias)
@@ -60,14 +66,21 @@ def conv2d(
     return y
 
 
-def _pointwise(x: Array, weight: Array, bias: Array | None) -> Array:
-    """A convolution by single pixels is a matrix product: weight (O, C) @ pixels (C, H W N)."""
-    pixels = stored(x)
-    y = room((len(weight), *pixels.shape[1:]))
-    rows = y.reshape(len(weight), -1)
+def _by_columns(x: Array, weight: Array, bias: Array | None, stride: Pair, padding: Pair, dilation: Pair) -> Array:
+    """weight (O, C K L) @ columns (C K L, P Q N)."""
+    o, _, *kernel = weight.shape
+    p, q = (extent(x.shape[2 + d], kernel[d], stride[d], padding[d], dilation[d]) for d in (0, 1))
+    cols = _columns(x, (kernel[0], kernel[1]), stride, padding, dilation, (p, q))
+    y = room((o, p, q, len(x)))
     bias = None if bias is None else np.ascontiguousarray(bias)
-    _native.linear(pixels.reshape(len(pixels), -1).T, weight[:, :, 0, 0], bias, False, rows.T)
+    _native.linear(cols.T, weight.reshape(o, -1), bias, False, y.reshape(o, -1).T)
     return logical(y)
+
+
+def _columns(x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, out: Pair) -> Array:
+    """(N, C, H, W) -> (C K L, P Q N)."""
+    cols: Array = reference.columns(stored(x), kernel, stride, padding, dilation, out)[0]
+    return cols
 
 
 def channel_sums(x: Array) -> Array:
@@ -84,12 +97,13 @@ def conv2d_weight_grad(
     grad: Array, x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
 ) -> Array:
     """As lenetcli.kernels.conv.conv2d_weight_grad."""
-    if not (takes(x, kernel, stride, dilation, groups) and grad.dtype is FLOAT and grad.flags.aligned):
+    if not (takes_columns(x, groups) and grad.dtype is FLOAT and grad.flags.aligned):
         return reference.conv2d_weight_grad(grad, x, kernel, stride, padding, dilation, groups)
-    d_weight = np.empty((grad.shape[1], x.shape[1], *kernel), FLOAT)
-    if kernel == ONE and padding == (0, 0):
-        pixels, d_y = stored(x), stored(grad)
-        _native.product(d_y.reshape(len(d_y), -1), pixels.reshape(len(pixels), -1).T, d_weight[:, :, 0, 0])
+    o, p, q = grad.shape[1:]
+    d_weight = np.empty((o, x.shape[1], *kernel), FLOAT)
+    if not _directly(x, kernel, stride, dilation, groups):
+        cols = _columns(x, kernel, stride, padding, dilation, (p, q))
+        _native.product(stored(grad).reshape(o, -1), cols.T, d_weight.reshape(o, -1))
         return d_weight
     if not _native.conv_backward(grad, x, None, None, *padding, None, d_weight, None):
         return reference.conv2d_weight_grad(grad, x, kernel, stride, padding, dilation, groups)
@@ -100,19 +114,52 @@ def conv2d_input_grad(
     grad: Array, weight: Array, image: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
 ) -> Array:
     """As lenetcli.kernels.conv.conv2d_input_grad."""
-    _, c, k, kl = weight.shape
-    rows, columns = image[0] + 2 * padding[0] - k + 1, image[1] + 2 * padding[1] - kl + 1
-    fits = takes(grad, (k, kl), stride, dilation, groups) and weight.dtype is FLOAT
-    if not fits or grad.shape[2:] != (rows, columns):  # a transposed convolution may leave out a border
+    o, c, k, kl = weight.shape
+    if not (takes_columns(grad, groups) and weight.dtype is FLOAT):
         return reference.conv2d_input_grad(grad, weight, image, stride, padding, dilation, groups)
-    d_x = images(grad.shape[0], c, *image)
-    if k == 1 and padding == (0, 0):
-        d_y, rows = stored(grad), d_x.transpose(1, 2, 3, 0).reshape(c, -1)
-        _native.product(weight[:, :, 0, 0].T, d_y.reshape(len(d_y), -1), rows)
-        return d_x
+    n, _, p, q = grad.shape
+    whole = (p, q) == (image[0] + 2 * padding[0] - k + 1, image[1] + 2 * padding[1] - kl + 1)
+    if not (
+        whole and takes(grad, (k, kl), stride, dilation, groups)
+    ):  # a transposed convolution may leave out a border
+        d_cols = room((c * k * kl, p * q * n))
+        _native.product(weight.reshape(o, -1).T, stored(grad).reshape(o, -1), d_cols)
+        d_cols = d_cols.reshape(c, k, kl, p, q, n)
+        return logical(reference.image_of_columns(d_cols, image, stride, padding, dilation))
+    d_x = images(n, c, *image)
     if not _native.conv_backward(grad, None, np.ascontiguousarray(weight), None, *padding, d_x, None, None):
         return reference.conv2d_input_grad(grad, weight, image, stride, padding, dilation, groups)
     return d_x
+
+
+def conv2d_backward(
+    grad: Array,
+    x: Array,
+    weight: Array,
+    needs: tuple[bool, ...],
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> tuple[Array | None, Array | None, Array | None]:
+    """As lenetcli.kernels.conv.conv2d_backward."""
+    need_x, need_weight, need_bias = needs
+    geometry, kernel = (stride, padding, dilation, groups), weight.shape[2:]
+    fits = _directly(x, kernel, stride, dilation, groups) and all(
+        a.dtype is FLOAT and a.flags.aligned for a in (grad, weight)
+    )
+    if fits and (need_x or need_weight):
+        d_x = images(*x.shape) if need_x else None
+        d_weight = np.empty(weight.shape, FLOAT) if need_weight else None
+        d_bias = np.empty(len(weight), FLOAT) if need_bias else None
+        filters = np.ascontiguousarray(weight)
+        if _native.conv_backward(grad, x, filters, None, *padding, d_x, d_weight, d_bias):
+            return d_x, d_weight, d_bias
+    return (
+        conv2d_input_grad(grad, weight, x.shape[2:], *geometry) if need_x else None,
+        conv2d_weight_grad(grad, x, kernel, *geometry) if need_weight else None,
+        channel_sums(grad) if need_bias else None,
+    )
 
 
 def conv_relu_pool(x: Array, weight: Array, bias: Array | None, padding: Pair) -> tuple[Array, Array]:
@@ -131,11 +178,16 @@ def conv_relu_pool(x: Array, weight: Array, bias: Array | None, padding: Pair) -
 
 def conv_relu_pool_backward(
     grad: Array, x: Array, weight: Array, winner: Array, padding: Pair, need_x: bool
-) -> tuple[Array | None, Array, Array]:
+) -> tuple[Array | None, Array | None, Array | None]:
     """As lenetcli.kernels.fused.conv_relu_pool_backward."""
     o, _, k, kl = weight.shape
     if not (takes(x, (k, kl), ONE, ONE, 1) and weight.dtype is FLOAT and grad.dtype is FLOAT and grad.flags.aligned):
         return fused_reference.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x)
+    if k == 3 and min(weight.shape[:2]) >= WIDE:
+        image = x.shape[2] + 2 * padding[0] - 2, x.shape[3] + 2 * padding[1] - 2
+        taps = logical(stored(winner.transpose(0, 4, 1, 2, 3).reshape(-1, *grad.shape[1:])[: len(grad)]))
+        d_conv = max_pool2d_backward(grad, taps, image, *HALVES)
+        return conv2d_backward(d_conv, x, weight, (need_x, True, True), ONE, padding, ONE, 1)
     d_x = images(*x.shape) if need_x else None
     d_weight, d_bias = np.empty(weight.shape, FLOAT), np.empty(o, FLOAT)
     if not _native.conv_backward(grad, x, np.ascontiguousarray(weight), winner, *padding, d_x, d_weight, d_bias):

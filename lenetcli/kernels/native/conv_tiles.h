@@ -56,6 +56,7 @@ struct Lanes {
   int64_t first;  // tile of all tiles
   int count, row[L], column[L];
 
+  INLINE Lanes() : first(0), count(0) {}
   INLINE Lanes(const ConvUnit& u, const Geometry& g, int v) {
     first = (int64_t)u.from * g.tile_columns + v * L;
     const int left = g.count * g.tile_columns - v * L;
@@ -69,7 +70,7 @@ struct Lanes {
 };
 
 // Images `first`.. of `x` with their border of zeros, one image a lane -> (C, pixel rows, pixel columns, L); with CHECK,
-// whether all pixels are finite.
+// whether all pixels are finite and not huge.
 template <bool WHOLE, bool CHECK>
 bool pack_images(const Conv& a, const ConvUnit& u, const Geometry& g, float* out) {
   const Image& x = a.x;
@@ -87,7 +88,7 @@ bool pack_images(const Conv& a, const ConvUnit& u, const Geometry& g, float* out
       const float* p = x.data + u.first * x.n + c * x.c + h * x.h;
       for (int j = left; j < right; j++, p += x.w) {
         Vec v = WHOLE ? load(p) : load_some(p, x.n, u.count);
-        if (CHECK) nothing[j % 2] += v * splat(0);
+        if (CHECK) nothing[j % 2] += nothing_of(v);
         store(out + (int64_t)j * L, v);
       }
       memset(out + (int64_t)right * L, 0, sizeof(float) * L * (g.pixel_columns - right));
@@ -105,7 +106,7 @@ bool margin_finite(const Conv& a, const ConvUnit& u, const Geometry& g) {
       const bool below = h + a.pad_h >= g.pixel_rows;
       for (int w = below ? 0 : right; w < a.width; w++) {
         const float* p = x.data + u.first * x.n + c * x.c + h * x.h + w * x.w;
-        for (int l = 0; l < u.count; l++) nothing += p[l * x.n] * 0;
+        for (int l = 0; l < u.count; l++) nothing += nothing_of(p[l * x.n]);
       }
     }
   return nothing == 0;
@@ -144,7 +145,7 @@ bool pack_one(const Conv& a, const ConvUnit& u, const Geometry& g, float* out) {
       for (int odd = 0; odd < 2; odd++)
         for (int j = a.pad_w + (a.pad_w + odd) % 2; j < right; j += 2) {
           out[odd * half + j / 2] = line[j * x.w];
-          nothing += line[j * x.w] * 0;
+          nothing += nothing_of(line[j * x.w]);
         }
     }
   return nothing == 0;

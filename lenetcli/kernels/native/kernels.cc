@@ -4,6 +4,7 @@
 #include "pointwise.h"
 #include "product.h"
 #include "step.h"
+#include "winograd.h"
 
 #define LENET_JOIN(a, b) a##b
 #define LENET_TABLE(target) LENET_JOIN(lenet_kernels_, target)
@@ -13,6 +14,7 @@
 extern const Kernels LENET_TABLE(LENET_TARGET);
 const Kernels LENET_TABLE(LENET_TARGET) = {
     LENET_NAME(LENET_TARGET), L, conv_units, conv_scratch, conv_forward, conv_backward,
+    winograd_scratch, winograd_weight, winograd_forward, winograd_backward, winograd_weight_gradient,
     PANEL, ROWS, product_pack, product_unit,
     sgd, adam,
     relu, relu_backward, masked_rows, norm_forward, norm_backward, pool_forward, pool_backward, log_softmax, log_softmax_backward,

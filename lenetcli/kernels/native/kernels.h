@@ -39,6 +39,7 @@ struct Product {
   int64_t c_row, c_col;
   const float* bias;  // (M,), or with `bias_columns` (N,), or null
   bool bias_columns, relu;
+  bool add;       // to what C holds
   bool few;       // less than FEW rows, and a B with neighbouring rows or columns, which is read where it lies
 };
 
@@ -105,6 +106,12 @@ struct Kernels {
   // Adds to d_weight (unless null) and d_bias. False, and nothing of use, where tiles that are not whole meet infinities
   // or NaN: the outputs they lack (or the pool left out) have no gradient, but 0 times infinity is NaN.
   bool (*conv_backward)(const Conv&, const ConvUnit&, float* scratch, float* d_weight, float* d_bias);
+  // 3x3 convolutions in another form of weights and sums, 16 numbers for 9; see winograd.h.
+  size_t (*winograd_scratch)(const Conv&, const ConvUnit&, bool backward);
+  void (*winograd_weight)(const Conv&, bool turned, float* weight);
+  bool (*winograd_forward)(const Conv&, const ConvUnit&, const float* weight, float* scratch);
+  bool (*winograd_backward)(const Conv&, const ConvUnit&, float* scratch, float* sums, float* d_bias);
+  void (*winograd_weight_gradient)(const Conv&, const float* sums, float* d_weight);
   int panel, tile;  // columns, rows
   void (*product_pack)(const Product&, const ProductUnit&, float* packed);
   void (*product_unit)(const Product&, const ProductUnit&, const float* packed);

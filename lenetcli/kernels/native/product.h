@@ -57,7 +57,7 @@ template <int R, int V, bool ADJACENT>
 INLINE void tile_product(const Product& p, int i, int k, const float* a, int64_t a_row, int64_t a_col, const float* b,
                          float* c, int count) {
   const int end = p.k - k < DEPTH ? p.k : k + DEPTH;
-  const bool first = k == 0, last = end == p.k;
+  const bool first = k == 0 && !p.add, last = end == p.k;
   Vec sums[R][V];
   for (int r = 0; r < R; r++)
     for (int v = 0; v < V; v++) sums[r][v] = (Vec){};

@@ -107,6 +107,10 @@ INLINE bool any_nan(Vec v) {
 #endif
 }
 
+// 0 where a number is finite and not huge (3e30), NaN elsewhere.
+INLINE Vec nothing_of(Vec v) { return v * splat(1e8f) * splat(0); }
+INLINE float nothing_of(float f) { return f * 1e8f * 0; }
+
 INLINE Vec choose(Mask m, Vec yes, Vec no) { return m ? yes : no; }
 
 }  // namespace

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lenetcli.display.markup import Markup, element, joined
 from lenetcli.inspect.curves import Curve, thinned
 from lenetcli.report.axes import limits, short, ticks
-from lenetcli.report.run_page.markup import Markup, element, joined
 
 WIDTH, HEIGHT = 460, 270  # units of the drawing; about a pixel each
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 44

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from lenetcli.display.markup import Child, Markup, element
 from lenetcli.inspect.curves import By, Curve, smoothed
 from lenetcli.inspect.curves import curves as curves_of
 from lenetcli.inspect.metrics import History
 from lenetcli.inspect.run_report import RunReport
 from lenetcli.report.run_page.chart import Line, chart, legend
-from lenetcli.report.run_page.markup import Child, Markup, element
 from lenetcli.report.run_page.parts import count, missing, note, table
 from lenetcli.report.tables import figure
 from lenetcli.report.training import duration

@@ -8,8 +8,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from lenetcli.display.markup import Child, Markup, element
 from lenetcli.inspect.run_report import RunReport
-from lenetcli.report.run_page.markup import Child, Markup, element
 from lenetcli.report.run_page.parts import count, heat, missing, note, table
 from lenetcli.report.tables import figure
 

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from lenetcli.display.markup import Child, Markup, element
+from lenetcli.display.png import picture, signed
 from lenetcli.inspect.run_report import RunReport
 from lenetcli.inspect.worst import Judged, Mistake
-from lenetcli.report.png import picture, signed
-from lenetcli.report.run_page.markup import Child, Markup, element
 from lenetcli.report.run_page.parts import count, heat, image, missing, note, table
 from lenetcli.report.tables import figure
 

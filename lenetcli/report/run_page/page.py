@@ -6,9 +6,9 @@ from collections.abc import Callable
 from importlib import resources
 
 from lenetcli import __version__
+from lenetcli.display.markup import Child, Markup, element, joined
 from lenetcli.inspect.run_report import RunReport
 from lenetcli.report.run_page import course, facts, judgement, views
-from lenetcli.report.run_page.markup import Child, Markup, element, joined
 
 # nothing of the page may be fetched from anywhere, nor anything in it run
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"

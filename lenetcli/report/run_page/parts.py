@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from lenetcli.report.png import Pixels, data_uri
-from lenetcli.report.run_page.markup import Child, Markup, element
+from lenetcli.display.markup import Child, Markup, element
+from lenetcli.display.png import Pixels, data_uri
 
 
 def note(*children: Child) -> Markup:

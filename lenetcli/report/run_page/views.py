@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from lenetcli.display.markup import Child, Markup, element
+from lenetcli.display.png import picture, signed
 from lenetcli.inspect.layer_pictures import LayerMaps
 from lenetcli.inspect.run_report import RunReport
-from lenetcli.report.png import picture, signed
-from lenetcli.report.run_page.markup import Child, Markup, element
 from lenetcli.report.run_page.parts import count, image, missing, note
 from lenetcli.report.tables import figure
 

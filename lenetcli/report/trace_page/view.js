@@ -138,7 +138,12 @@ function layout() {
   treeBox.replaceChildren(...seen.map((row) => row.element));
   fillInView();
   drawWays();
-  if (!state.chosen || !seen.includes(state.chosen)) choose(state.chosen ? shower(state.chosen) : seen[0], false);
+  if (!state.chosen || !seen.includes(state.chosen)) choose(state.chosen ? shower(state.chosen) : first(seen), false);
+}
+
+/** The row that is chosen at the beginning: the loss is a single number, the one below it has histograms. */
+function first(seen) {
+  return seen.find((row) => state.tree.graph.nodes[row.node].shapes[0].length > 0) ?? seen[0];
 }
 
 const middle = (row) => (row.at + 0.5) * state.height;

@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from lenetcli.report.png import data_uri, picture, png, signed
+from lenetcli.display.png import data_uri, picture, png, signed
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (4, 2, 3)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable
 
-from lenetcli.report.columns import plain_text
+from lenetcli.errors import printable
 
 EMPTY = frozenset(("br", "col", "hr", "img", "input", "link", "meta"))
 
@@ -25,7 +25,7 @@ def text(value: object) -> Markup:
         >>> text("<b> & \\u202e")
         '&lt;b&gt; &amp; \\\\u202e'
     """
-    return Markup(html.escape("\n".join(plain_text(line) for line in str(value).split("\n"))))
+    return Markup(html.escape(printable(value)))
 
 
 def element(name: str, /, *children: Child, **attributes: object) -> Markup:

@@ -1,0 +1,318 @@
+"""Where the time of a training step goes: a row for each layer, or for each run of layers that became one op.
+
+The step is the one `lenet train` makes, fused where that fuses. Steps without a clock inside give the figures of the
+whole; between them, steps in which every op is timed (see clock.py) give the rows. What is left of the whole is the
+work between the ops: the tape and Python.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from lenetcli._tensor import Tensor, from_numpy
+from lenetcli.autograd.modes import fusion, watch
+from lenetcli.autograd.node import Node, module_scopes
+from lenetcli.autograd.variable import Variable
+from lenetcli.errors import ConfigError
+from lenetcli.inspect.clock import clocked
+from lenetcli.inspect.summary import FACTORS, MULTIPLY_ADDS
+from lenetcli.kernels import active, threads
+from lenetcli.kernels.layout import logical, stored
+from lenetcli.train.gradients import backward, clip
+from lenetcli.train.run import Run
+
+SECONDS = 2.0  # that the measurement takes about
+FEWEST, MOST = 5, 200  # steps of each kind
+SIDE = 1024  # of the square matrices whose product gives the peak
+REST = 0.05  # seconds until BLAS's threads have stopped to look for more work, which would hold up what follows
+
+
+@dataclass
+class LayerTime:
+    """One row.
+
+    Args:
+        layers: paths of the modules it stands for; the first made the ops.
+        types: their classes.
+        ops: what ran, by torch's node names.
+        forward, backward: median time in a step, seconds.
+        forward_multiply_adds, backward_multiply_adds: in a step, counted from the unfused ops.
+    """
+
+    layers: list[str]
+    types: list[str]
+    ops: list[str] = field(default_factory=list)
+    forward: float = 0.0
+    backward: float = 0.0
+    forward_multiply_adds: int = 0
+    backward_multiply_adds: int = 0
+
+    @property
+    def fused(self) -> bool:
+        """Whether it stands for several layers."""
+        return len(self.layers) > 1
+
+    @property
+    def seconds(self) -> float:
+        """Forward and backward."""
+        return self.forward + self.backward
+
+    @property
+    def rate(self) -> float | None:
+        """Multiply-adds a second; None where there are none."""
+        count = self.forward_multiply_adds + self.backward_multiply_adds
+        return count / self.seconds if count and self.seconds else None
+
+
+@dataclass(frozen=True)
+class Timing:
+    """A training step, measured.
+
+    Args:
+        batch: samples in it.
+        steps: how many were made for the whole and, once more, for the rows.
+        kernels: numpy or native, with the instruction set.
+        threads: that kernels and BLAS may use.
+        peak: multiply-adds a second of one large matrix product.
+        layers: a row each, in the order in which they first run.
+        loss: the loss's ops, forward and backward.
+        between_forward, between_backward: what is left of the passes: tape and Python.
+        forward, backward: the passes with the loss, as a whole.
+        update: forgetting the old gradients, limits of the new ones, the optimizer's step, the average of weights.
+        step: all of it.
+        loader: seconds until the loader gives a batch, which training waits for before each step.
+    """
+
+    batch: int
+    steps: int
+    kernels: str
+    threads: int
+    peak: float
+    layers: list[LayerTime]
+    loss: LayerTime
+    between_forward: float
+    between_backward: float
+    forward: float
+    backward: float
+    update: float
+    step: float
+    loader: float
+
+    def record(self) -> dict[str, Any]:
+        """As `lenet time --json` prints it."""
+
+        def row(layer: LayerTime) -> dict[str, Any]:
+            return {
+                "layers": layer.layers,
+                "types": layer.types,
+                "ops": layer.ops,
+                "fused": layer.fused,
+                "forward_seconds": layer.forward,
+                "backward_seconds": layer.backward,
+                "forward_multiply_adds": layer.forward_multiply_adds,
+                "backward_multiply_adds": layer.backward_multiply_adds,
+                "multiply_adds_per_second": layer.rate,
+                "share_of_peak": layer.rate and layer.rate / self.peak,
+            }
+
+        return {
+            "batch": self.batch,
+            "steps": self.steps,
+            "kernels": self.kernels,
+            "threads": self.threads,
+            "peak_multiply_adds_per_second": self.peak,
+            "layers": [row(layer) for layer in self.layers],
+            "loss": row(self.loss),
+            "between_ops": {"forward_seconds": self.between_forward, "backward_seconds": self.between_backward},
+            "forward_seconds": self.forward,
+            "backward_seconds": self.backward,
+            "update_seconds": self.update,
+            "step_seconds": self.step,
+            "samples_per_second": self.batch / self.step,
+            "loader_seconds": self.loader,
+        }
+
+
+def time_step(run: Run, batch: int | None = None) -> Timing:
+    """Measures training steps on one batch; the run's weights change, nothing is written.
+
+    Args:
+        batch: samples in it; None takes the loader's first batch. Where the data has fewer, they are repeated.
+
+    Raises:
+        ConfigError: no parameter wants a gradient.
+        DataError: the data cannot be read.
+    """
+    if not any(p.requires_grad for p in run.model.parameters()):
+        raise ConfigError("this model has no parameters to train, so there is no training step to measure")
+    run.model.train()
+    inputs, targets, waited = _batch(run, batch)
+    stepper = _Stepper(run, inputs, targets)
+    rows = stepper.rows()
+    count = max(FEWEST, min(MOST, round(SECONDS / 2 / stepper.whole()[-1])))
+    peaks, wholes = [peak_rate()], []
+    for number in range(count):  # in turn, so that what disturbs the machine disturbs both
+        wholes.append(stepper.whole())
+        stepper.clocked()
+        if number == count // 2:
+            peaks.append(peak_rate())
+    peaks.append(peak_rate())
+    forward, back, update, step = (median(times) for times in zip(*wholes))
+    stepper.fill()
+    loss = rows.pop()
+    ops = [*rows, loss]
+    return Timing(
+        len(inputs), count, active.description(), threads.get_num_threads(), max(peaks), rows, loss,
+        max(0.0, forward - sum(r.forward for r in ops)), max(0.0, back - sum(r.backward for r in ops)),
+        forward, back, update, step, waited,
+    )  # fmt: skip
+
+
+def peak_rate() -> float:
+    """Multiply-adds a second of the product of two float32 matrices by NumPy's BLAS, the best of some tries.
+
+    BLAS gets as many threads as the kernels.
+    """
+    from threadpoolctl import threadpool_limits  # only here: it looks through all loaded libraries
+
+    a = np.ones((SIDE, SIDE), np.float32)
+    y = np.empty_like(a)
+    times = []
+    with threadpool_limits(threads.get_num_threads(), user_api="blas"):
+        for _ in range(10):
+            began = time.perf_counter()
+            np.matmul(a, a, out=y)
+            times.append(time.perf_counter() - began)
+    time.sleep(REST)
+    return float(SIDE**3 / min(times))
+
+
+def _batch(run: Run, wanted: int | None) -> tuple[Tensor, Tensor, float]:
+    """Inputs, targets, and how long the loader takes for one more batch."""
+    began = time.perf_counter()
+    found: list[tuple[Any, Any]] = []
+    waits = []
+    for batch in run.train_loader.batches(0):
+        waits.append(time.perf_counter() - began)
+        found.append((batch[0], batch[1]))
+        if len(found) >= FEWEST and (wanted is None or sum(len(x) for x, _ in found) >= wanted):
+            break
+        began = time.perf_counter()
+    waited = median(waits[1:] or waits)  # the first reads the files
+    if wanted is None:
+        return (*found[0], waited)
+    samples = np.arange(wanted)
+    parts = []
+    for arrays in zip(*found):
+        whole = np.concatenate([a.array for a in arrays])
+        taken = whole[samples % len(whole)]
+        parts.append(from_numpy(logical(stored(taken)) if taken.ndim == 4 else taken))
+    return parts[0], parts[1], waited
+
+
+class _Stepper:
+    """Makes the same step again and again."""
+
+    def __init__(self, run: Run, inputs: Tensor, targets: Tensor) -> None:
+        self.run, self.inputs, self.targets = run, inputs, targets
+        self.paths = {id(module): path for path, module in run.model.named_modules()}
+        self.times: list[dict[tuple[int, bool], float]] = []  # of a clocked step: by module and direction
+        self.ops: dict[int, dict[str, None]] = defaultdict(dict)  # of a module, in order
+        self.row_of: dict[int, LayerTime] = {}
+
+    def whole(self) -> tuple[float, float, float, float]:
+        """A step; seconds of forward with the loss, of backward, of the update and of all."""
+        run, clock = self.run, time.perf_counter
+        began = clock()
+        run.optimizer.zero_grad()
+        forward = clock()
+        loss = run.criterion(run.model(self.inputs), self.targets)
+        loss.item()
+        back = clock()
+        backward(loss, 1.0)
+        update = clock()
+        clip(run)
+        run.optimizer.step()
+        if run.average is not None:
+            run.average.update_parameters(run.model)
+        end = clock()
+        return back - forward, update - back, (forward - began) + (end - update), end - began
+
+    def clocked(self) -> None:
+        """A step with every op's work noted under the module that called it, 0 for the loss."""
+        spent: dict[tuple[int, bool], float] = defaultdict(float)
+        callers: dict[Node, int] = {}
+
+        def note(node: Node, forward: bool, seconds: float) -> None:
+            if forward:
+                callers[node] = self._caller()
+                self.ops[callers[node]][node.name()] = None
+            spent[callers.get(node, 0), forward] += seconds
+
+        with clocked(note):
+            self.whole()
+        self.times.append(spent)
+
+    def _caller(self) -> int:
+        """The module of the model that is being called; 0 where it is none."""
+        module = id(module_scopes[-1][1]) if module_scopes else 0
+        return module if module in self.paths else 0
+
+    def rows(self) -> list[LayerTime]:
+        """A row for each module that computes, the loss's last, with the multiply-adds of a step by single ops.
+
+        Where layers are fused, the modules that make no op of their own join the one before.
+        """
+        counted: dict[int, LayerTime] = {}
+        modules = {id(m): m for m in self.run.model.modules()}
+
+        def observe(node: Node, operands: tuple[Any, ...], parameters: Any, results: list[Any]) -> None:
+            caller = self._caller()
+            row = counted.get(caller)
+            if row is None:
+                kind = modules[caller] if caller else self.run.criterion
+                row = counted[caller] = LayerTime([self.paths.get(caller, "loss")], [type(kind).__name__])
+            made, passed_back = _multiply_adds(node, operands, results)
+            row.forward_multiply_adds += made
+            row.backward_multiply_adds += passed_back
+
+        with fusion(False), watch(observe):
+            self.whole()
+        self.clocked()
+        loss = counted.pop(0, LayerTime(["loss"], [type(self.run.criterion).__name__]))
+        self.times.clear()
+        self.row_of = {0: loss}
+        rows: list[LayerTime] = []
+        for caller, row in counted.items():
+            if caller in self.ops or not rows:
+                rows.append(row)
+                self.row_of[caller] = row
+            else:
+                rows[-1].layers += row.layers
+                rows[-1].types += row.types
+                rows[-1].forward_multiply_adds += row.forward_multiply_adds
+                rows[-1].backward_multiply_adds += row.backward_multiply_adds
+        return [*rows, loss]
+
+    def fill(self) -> None:
+        """Puts times and names of the clocked steps into the rows."""
+        for caller, row in self.row_of.items():
+            row.forward, row.backward = (median(spent[caller, way] for spent in self.times) for way in (True, False))
+            row.ops = list(self.ops[caller])
+
+
+def _multiply_adds(node: Node, operands: tuple[Any, ...], results: list[Any]) -> tuple[int, int]:
+    """Of an op: forward, and backward as many again for each factor whose gradient is wanted."""
+    name = type(node).__name__
+    count = MULTIPLY_ADDS.get(name)
+    if count is None:
+        return 0, 0
+    made = count(*(o.array if isinstance(o, Variable) else o for o in operands), results[0].array)
+    wanted = getattr(node, "needs_input_grad", ())
+    return made, made * sum(wanted[i] for i in FACTORS[name])

@@ -1,0 +1,136 @@
+"""A step of all ranks: gradients, figures and wishes are summed in one call, on one flat buffer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lenetcli._tensor import Tensor, from_numpy
+from lenetcli.autograd.random import DROPOUT, default_generator, stream
+from lenetcli.nn.module import Module
+from lenetcli.nn.syncbatchnorm import SyncBatchNorm
+from lenetcli.parallel.team import Team
+from lenetcli.train import guard
+from lenetcli.train.evaluate import Evaluation, Tally, adds_up
+from lenetcli.train.gradients import Batch, share
+from lenetcli.train.run import Run
+from lenetcli.train.signals import EXIT_CODES
+from lenetcli.train.stopping import out_of_time
+
+Array = npt.NDArray[Any]
+SIGNALS = tuple(EXIT_CODES)
+
+
+@dataclass
+class Wishes:
+    """What signals ask of this rank. The next step tells all, so that all stop or save after the same one."""
+
+    stop: str | None = None
+    save_now: bool = False
+
+
+class Averaging:
+    """The other ranks of a run, as the loop asks them; see `lenetcli.train.others`.
+
+    Formula:
+        gradient = sum over ranks (share gradient) / sum over ranks (share)
+
+    What a batch norm tracks of each rank's own part is averaged likewise, by samples. Rank 0's clock decides when time
+    is up. The other ranks draw dropout from streams of their own, which seed, rank and step give, so that no
+    checkpoint need keep them.
+    """
+
+    def __init__(self, team: Team, run: Run) -> None:
+        self.team, self.wishes = team, Wishes()
+        self._max_seconds, run.max_seconds = run.max_seconds, 0.0 if out_of_time(run) else None
+        self._parameters = [p for p in run.model.parameters() if p.requires_grad]
+        self._statistics = list(_statistics(run.model))
+        parts: Sequence[Tensor] = [*self._parameters, *self._statistics]
+        kind = np.result_type(np.float32, *(part.array.dtype for part in parts))
+        # loss, share, samples, right ones, time is up, save, a place for each signal; then what has a gradient
+        ends = np.cumsum([6 + len(SIGNALS), len(self._parameters), *(part.array.size for part in parts)])
+        self._flat = np.zeros(ends[-1], kind)
+        self._figures, self._given, *places = np.split(self._flat, ends[:-1])
+        places = [place.reshape(part.array.shape) for place, part in zip(places, parts)]
+        self._gradients, self._kept = places[: len(self._parameters)], places[len(self._parameters) :]
+        self._random = stream(run.train_loader.seed, DROPOUT, team.rank)
+        self._begin(run.progress.step)
+
+    def average(self, run: Run, group: list[Batch], tally: Tally, loss: float) -> tuple[float, int]:
+        p = run.progress
+        weight = sum(share(run, batch, group) for batch in group)
+        samples, right = tally.count - p.epoch_count, (tally.right or 0) - (p.epoch_right or 0)
+        late = self.team.leads and self._max_seconds is not None and run.elapsed >= self._max_seconds
+        signals = (self.wishes.stop == name for name in SIGNALS)
+        self._figures[:] = loss, weight, samples, right, late, self.wishes.save_now, *signals
+        self._fill(samples, nothing=weight == 0)
+        self.team.sum(self._flat)
+        loss, weight, samples, right, late, saves, *stops = self._figures.tolist()
+        if adds_up(run.criterion):
+            weight = 1.0
+        loss /= weight
+        self._empty(weight, samples)
+        tally.loss_sum = p.epoch_loss_sum + (loss if tally.summed else loss * samples)
+        tally.count = p.epoch_count + round(samples)
+        tally.right = None if tally.right is None else (p.epoch_right or 0) + round(right)
+        run.stop = next((name for name, ranks in zip(SIGNALS, stops) if ranks), None)
+        run.save_now = bool(saves)
+        if late:
+            run.max_seconds = 0.0
+        self.wishes.save_now = False
+        self._begin(p.step + 1)
+        if not math.isfinite(loss):
+            raise guard.diverged(run, f"the loss became {loss}")
+        return loss, round(samples)
+
+    def total(self, found: Evaluation) -> Evaluation:
+        own = (found.loss * found.count, (found.accuracy or 0) * found.count) if found.count else (0, 0)
+        figures = np.array([*own, found.count, found.accuracy is not None], np.float64)
+        loss, right, count, judged = self.team.sum(figures).tolist()
+        accuracy = round(right) / count if judged else None
+        return replace(found, loss=loss / count, accuracy=accuracy, count=round(count))
+
+    def _fill(self, samples: int, nothing: bool) -> None:
+        """This rank's sums into the buffer."""
+        for i, (parameter, place) in enumerate(zip(self._parameters, self._gradients)):
+            grad = None if nothing else parameter.grad
+            self._given[i] = grad is not None
+            place[...] = 0 if grad is None else grad.array
+        for buffer, place in zip(self._statistics, self._kept):
+            np.multiply(buffer.array, samples, out=place)
+
+    def _empty(self, weight: float, samples: float) -> None:
+        """All ranks' means out of the buffer."""
+        for parameter, place, given in zip(self._parameters, self._gradients, self._given.tolist()):
+            if weight != 1:
+                place /= weight
+            if given and parameter.grad is None:
+                parameter.grad = from_numpy(place.astype(parameter.array.dtype))
+            elif given:
+                parameter.grad.array[...] = place
+        for buffer, place in zip(self._statistics, self._kept):
+            np.divide(place, samples, out=buffer.array, casting="same_kind")
+            buffer.counter[0] += 1
+
+    def _begin(self, step: int) -> None:
+        """The random stream of a step."""
+        if not self.team.leads:
+            state = self._random.state
+            state["state"]["counter"][:] = 0, 0, step, 0
+            state["buffer_pos"], state["has_uint32"] = 4, 0  # nothing drawn yet
+            self._random.state = state
+            default_generator.numpy = np.random.Generator(self._random)
+
+
+def _statistics(model: Module) -> Iterator[Tensor]:
+    """Buffers of numbers that each rank tracks of its own part: all but those that are synchronised anyway."""
+    for module in model.modules():
+        if not isinstance(module, SyncBatchNorm):
+            for _, buffer in module.named_buffers(recurse=False):
+                if buffer.array.dtype.kind == "f":
+                    yield buffer

@@ -1,0 +1,146 @@
+"""A trainer of objects: a module, an optimizer, a loss and data that a script has made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lenetcli._tensor import Tensor, from_numpy
+from lenetcli.autograd.modes import no_grad
+from lenetcli.data import DataLoader, TensorDataset
+from lenetcli.errors import ConfigError, DataError
+from lenetcli.inspect.metrics import history_of
+from lenetcli.inspect.predictions import BATCH, Prediction, ranked
+from lenetcli.nn.module import Module
+from lenetcli.optim.optimizer import Optimizer
+from lenetcli.report.training import Mode, listener
+from lenetcli.serialization import save as save_weights
+from lenetcli.train import directory
+from lenetcli.train.evaluate import Evaluation, evaluate, probabilities
+from lenetcli.train.events import Event
+from lenetcli.train.loop import fit
+from lenetcli.train.run import Run
+from lenetcli.train.signals import polite_stop
+from lenetcli.trainer.history import RunHistory
+from lenetcli.trainer.trainer import Trainer
+
+
+class ObjectTrainer(Trainer):
+    """Trains a model that you made, in memory: it has the weights of the last step, and `save` writes them.
+
+    Args:
+        train, test: a pair (inputs, targets) of tensors or arrays, a data set, or a DataLoader.
+        scheduler: stepped after each epoch.
+        classes: names of the outputs; without them a class is called by its number.
+        seed: decides the order of the samples.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> from lenetcli import nn, optim
+        >>> net, data = nn.Linear(4, 3), (lenet.randn(12, 4), lenet.randint(0, 3, (12,)))
+        >>> trainer = lenet.Trainer.of(net, optim.SGD(net.parameters(), lr=0.1), nn.CrossEntropyLoss(), data, data)
+        >>> trainer.fit(progress="off").judged[0].count
+        12
+    """
+
+    def __init__(
+        self, model: Module, optimizer: Optimizer, criterion: Module, train: Any, test: Any, *, epochs: int = 1,
+        batch_size: int = 64, scheduler: Any = None, classes: Sequence[str] = (), seed: int = 0,
+    ) -> None:  # fmt: skip
+        loaders = _loader(train, batch_size, seed, shuffle=True), _loader(test, BATCH, seed, shuffle=False)
+        self._objects = Run(model, criterion, optimizer, *loaders, epochs, scheduler, tuple(classes))
+        self._events: list[Event] = []
+        self.run_directory = None
+
+    def fit(self, *changes: str, progress: Mode = "auto", tensorboard: bool = False) -> RunHistory:
+        """Trains to the end; once more, goes on where it was stopped. See `Trainer.fit`; there is nothing to change."""
+        if changes:
+            raise ConfigError(f"a trainer of objects has no configuration to change: {', '.join(changes)}")
+        if tensorboard:
+            raise ConfigError("a trainer of objects has no run directory for TensorBoard's files")
+        run = self._objects
+        run.stop = None
+        shown = listener(progress, run.epochs, run.steps)
+        try:
+            with polite_stop(run):
+                for event in fit(run):
+                    self._events.append(event)
+                    shown(event)
+        finally:
+            run.progress.seconds = run.elapsed
+            shown.close()
+        return self.history
+
+    @property
+    def history(self) -> RunHistory:
+        """Everything that has happened so far."""
+        return RunHistory.of(history_of(self._events))
+
+    @property
+    def model(self) -> Module:
+        """The model as it is now."""
+        return self._objects.model
+
+    def evaluate(self, split: str = "test") -> Evaluation:
+        """Loss, accuracy and more on "test" or "train"; a confusion matrix where the classes have names."""
+        run = self._objects
+        loaders = {"train": run.train_loader, "test": run.test_loader}
+        if split not in loaders:
+            raise ConfigError(f"evaluate: wanted train or test, got {split!r}")
+        return evaluate(run.model, loaders[split], run.criterion, len(run.classes))
+
+    def predict(self, images: Any, top: int = 3) -> list[Prediction]:
+        """What the model says of inputs as it takes them, (N, ...): the likeliest classes, or its numbers.
+
+        Raises:
+            DataError: they are no numbers.
+        """
+        run = self._objects
+        array = images.numpy() if isinstance(images, Tensor) else np.asarray(images)
+        if array.dtype.kind not in "fiub":
+            raise DataError(f"predict: wanted inputs of the model, numbers, got {array.dtype}")
+        found: list[Prediction] = []
+        training = run.model.training
+        run.model.eval()
+        try:
+            for start in range(0, len(array), BATCH):
+                with no_grad():
+                    output = run.model(from_numpy(array[start : start + BATCH].astype(np.float32))).array
+                shares = probabilities(output, run.criterion) if output.ndim == 2 else output
+                names = run.classes or [str(i) for i in range(output.shape[-1])]
+                found += [ranked("inputs", start + i, share, names, top) for i, share in enumerate(shares)]
+        finally:
+            run.model.train(training)
+        return found
+
+    def save(self, place: str | Path) -> Path:
+        """Writes model.safetensors, metrics.jsonl and environment.json to a new directory.
+
+        Raises:
+            ConfigError: the place is taken.
+            LenetError: it cannot be written.
+        """
+        target = directory.create(self._title, Path(place))
+        save_weights(self.model.state_dict(), target / "model.safetensors")
+        directory.write_environment(target)
+        kept = directory.MetricsFile(target)
+        for event in self._events:
+            kept(event)
+        kept.close()
+        return target
+
+    @property
+    def _title(self) -> str:
+        return type(self.model).__name__
+
+
+def _loader(data: Any, batch_size: int, seed: int, shuffle: bool) -> DataLoader:
+    """Batches of what a user has."""
+    if isinstance(data, DataLoader):
+        return data
+    if isinstance(data, tuple):
+        data = TensorDataset(*(part if isinstance(part, Tensor) else from_numpy(np.asarray(part)) for part in data))
+    return DataLoader(data, batch_size, shuffle=shuffle, seed=seed)

@@ -1,0 +1,117 @@
+"""What a shell is offered after TAB, asked for as shells do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lenetcli.cli import completion
+from tests.cli.conftest import Lenet
+from tests.conftest import ROOT
+from tests.inspect.test_runs import make
+
+PROGRAM = "import sys; sys.argv[0] = 'lenet'; from lenetcli.cli.app import main; main()"
+
+
+@pytest.fixture
+def full(place: Path) -> Path:
+    """A place with runs, with a sweep, and with what is neither run nor configuration."""
+    for name in ("runs/mlp/001", "runs/mlp/002", "runs/mlp/sweep-ab/0001", "elsewhere/best"):
+        make(place / name)
+    (place / "notes.yaml").write_text("a: 1\n")
+    return place
+
+
+def asked(place: Path, line: str, shell: str = "bash") -> list[str]:
+    """What the program offers for the last word of a line."""
+    words = line.split(" ")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "_LENET_COMPLETE": f"complete_{shell}"}
+    if shell == "bash":
+        environment |= {"COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    else:
+        environment |= {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=place,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_commands_are_offered(full: Path) -> None:
+    assert asked(full, "lenet tra") == ["train", "trace-grad"]
+    assert {"runs", "sweep", "describe", "layers"} <= set(asked(full, "lenet "))
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("lenet train configs/len", ["configs/lenet-mnist.yaml", "configs/lenet.yaml", "configs/lenet5.yaml"]),
+        ("lenet eval runs/", ["runs/mlp/001", "runs/mlp/002", "runs/mlp/sweep-ab/0001"]),
+        ("lenet train --resume runs/mlp/00", ["runs/mlp/001", "runs/mlp/002"]),
+        ("lenet describe Conv2", ["Conv2d"]),
+        ("lenet layers Cross", ["CrossEntropyLoss"]),
+        ("lenet init --preset len", ["lenet", "lenet-mnist", "lenet5"]),
+        ("lenet lab softmax", ["softmax-twice"]),
+    ],
+)
+def test_words_of_a_command_are_offered(full: Path, line: str, offered: list[str]) -> None:
+    assert sorted(asked(full, line)) == offered
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_ask_in_their_own_way(full: Path, shell: str) -> None:
+    assert any("Conv2d" in word for word in asked(full, "lenet describe Conv2", shell))
+
+
+def test_the_scripts_for_the_shells_can_be_had(lenet: Lenet, full: Path) -> None:
+    for shell in ("bash", "zsh", "fish"):
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, "--show-completion", shell],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "_LENET_COMPLETE" in done.stdout
+
+
+def test_files_are_found_where_they_are(full: Path) -> None:
+    assert completion.runs("") == ["runs/mlp/001", "runs/mlp/002", "runs/mlp/sweep-ab/0001"]
+    assert completion.runs("elsewhere/") == ["elsewhere/best"]
+    assert completion.runs("nowhere/x") == []
+    assert completion.runs(f"{full}/elsewhere/b") == [f"{full}/elsewhere/best"]
+    assert "notes.yaml" not in completion.configs("")
+    assert "configs/mlp.yaml" in completion.configs("")
+    assert not any("runs/" in path or "optimizers" in path for path in completion.configs(""))
+    assert completion.configs("./configs/ml") == ["./configs/mlp.yaml"]
+    assert completion.either("configs/mlp") == ["configs/mlp.yaml"]
+
+
+def test_a_great_many_runs_are_cut(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(completion, "MOST", 2)
+    assert len(completion.runs("")) == 2
+    assert len(completion.configs("")) == 2
+
+
+def test_asking_imports_no_numpy(full: Path) -> None:
+    code = "import sys; from lenetcli.cli import completion; completion.either(''); assert 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=full, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
+
+
+def test_describe_says_what_layers_says(lenet: Lenet) -> None:
+    done = lenet("describe", "Conv2d")
+    assert (done.code, done.err) == (0, "")
+    assert done.out == lenet("layers", "Conv2d").out
+    wrong = lenet("describe", "Conv3")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "did you mean Conv" in wrong.err
+    assert lenet("describe").code == 2

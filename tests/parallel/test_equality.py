@@ -1,0 +1,68 @@
+"""Several ranks with parts of each batch train as one process does with whole ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lenetcli import load
+from lenetcli.cli.training import start_run
+from tests.parallel.ranks import CONFIG, needs_mpi, train_all, write_config
+from tests.train.small import difference
+
+pytestmark = needs_mpi
+
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "plain": (),
+    "weighted": ("train.class_weights=[1, 2, 3, 4]", "train.clip_grad_norm=0.5"),
+    "accumulated": ("train.accumulate=2", "train.clip_grad_value=0.01", "optimizer=adam.yaml"),
+    "averaged": ("train.ema=0.8", "train.validation=0.3", "train.warmup=3", "train.epochs=2"),
+    "summed": ("loss.reduction=sum", "optimizer.lr=0.005", "train.shuffle=false"),
+    "ignoring": ("loss.ignore_index=1", "train.drop_last=true"),
+}
+RANDOM = CONFIG.replace("{type: Flatten}", "{type: Flatten}\n    - {type: Dropout}").replace("epochs: 1", "epochs: 2")
+OWN = ("train.sync_batchnorm=false", "train.drop_last=true")  # statistics of each rank's own part
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_ranks_train_as_one_process_does(ranks: int, tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+    (tmp_path / "adam.yaml").write_text("type: Adam\nlr: 0.01\neps: 1e-3\n")
+    train_all(ranks, config, {tmp_path / name: changes for name, changes in OPTIONS.items()})
+    for name, changes in OPTIONS.items():
+        one = tmp_path / f"{name} by one"
+        start_run(str(config), list(changes), one, "off")
+        assert distance(one, tmp_path / name) < 1e-5, name
+        for event, other in zip(events(one), events(tmp_path / name), strict=True):
+            assert event == pytest.approx(other, rel=2e-5), name
+
+
+def test_the_same_ranks_give_the_same_bits_and_draw_dropout_of_their_own(tmp_path: Path) -> None:
+    config = write_config(tmp_path, RANDOM)
+    train_all(3, config, {tmp_path / "a": OWN, tmp_path / "b": OWN, tmp_path / "dropout": ("train.epochs=1",)})
+    train_all(3, config, {tmp_path / "c": OWN})
+    assert difference(tmp_path / "a", tmp_path / "b") is None
+    assert difference(tmp_path / "a", tmp_path / "c") is None
+    start_run(str(config), ["train.epochs=1"], tmp_path / "one", "off")
+    assert distance(tmp_path / "one", tmp_path / "dropout") > 1e-3
+
+
+def distance(one: Path, other: Path) -> float:
+    """The greatest difference between the last weights and buffers of two runs, beside each one's greatest number."""
+    last = [(run / "checkpoints" / "latest").read_text() for run in (one, other)]
+    assert last[0] == last[1]
+    a, b = (load(run / "checkpoints" / last[0] / "model.safetensors") for run in (one, other))
+    assert list(a) == list(b)
+    pairs = [(a[name].numpy().astype(float), b[name].numpy()) for name in a]
+    return max(float(np.abs(x - y).max() / max(np.abs(x).max(), 1e-2)) for x, y in pairs)
+
+
+def events(run: Path) -> list[dict[str, Any]]:
+    """What a run told, but for times and places."""
+    lines = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
+    apart = ("seconds", "samples_per_second", "path", "event", "split", "reason")
+    return [{key: value for key, value in line.items() if key not in apart} for line in lines]
