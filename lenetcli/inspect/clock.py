@@ -18,13 +18,17 @@ Note = Callable[[Node, bool, float], None]
 def clocked(note: Note) -> Iterator[None]:
     """Calls `note(node, forward, seconds)` after the forward and after the backward of every op inside the block.
 
+    Those are the ops whose modules are imported when it begins: a step before it sees to that.
+
     An observer would switch fusion off, and hooks see modules only; so the two static methods of each op's class are
-    replaced for the time of the block. Ops that others call inside are part of those.
+    replaced for the time of the block. Ops that others call inside are part of those. Nodes whose backward would run
+    together (`Node.merge`) run one by one meanwhile, so that each has its time.
 
     Args:
         note: takes the op's node, whether this was its forward, and the time in seconds.
     """
-    replaced = [(cls, name, vars(cls)[name]) for cls in _ops(Op, Function) for name in _METHODS if name in vars(cls)]
+    classes = list(_ops(Op, Function))
+    replaced = [(cls, name, vars(cls)[name]) for cls in classes for name in (*_METHODS, "merge") if name in vars(cls)]
     inside = False
 
     def timed(method: Callable[..., Any], forward: bool) -> Callable[..., Any]:
@@ -45,7 +49,8 @@ def clocked(note: Note) -> Iterator[None]:
 
     try:
         for cls, name, _ in replaced:
-            setattr(cls, name, staticmethod(timed(getattr(cls, name), name == "forward")))
+            method = getattr(cls, name)
+            setattr(cls, name, None if name == "merge" else staticmethod(timed(method, name == "forward")))
         yield
     finally:
         for cls, name, method in replaced:
