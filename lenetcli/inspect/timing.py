@@ -284,6 +284,7 @@ class _Stepper:
 
         with fusion(False), watch(observe):
             self.whole()
+        self.whole()  # families of ops are imported when first used, and the clock must find them
         self.clocked()
         loss = counted.pop(0, LayerTime(["loss"], [type(self.run.criterion).__name__]))
         self.times.clear()
