@@ -64,8 +64,8 @@ def _notes(found: Timing) -> Iterator[str]:
         yield "Where a row has no time backward, its gradient was made in one kernel with that of the layer before."
     yield "between ops: the tape and Python. update: old gradients dropped, new ones limited, the optimizer's step."
     yield (
-        f"G/s: multiply-adds of both passes. Peak: {found.peak / 1e9:,.0f} G/s, the best product of two {timing.SIDE}x"
-        f"{timing.SIDE} float32 matrices by NumPy's BLAS."
+        f"G/s: multiply-adds of both passes. Peak: {found.peak / 1e9:,.0f} G/s, the best of one thread at products of "
+        f"{timing.SIDE}x{timing.SIDE} float32 matrices by NumPy's BLAS, times the threads."
     )
     yield f"The loader takes {_time(found.loader)} for a batch, beside the step."
 

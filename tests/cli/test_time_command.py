@@ -31,7 +31,7 @@ def test_the_table_fits(lenet: Lenet, monkeypatch: pytest.MonkeyPatch, columns: 
     assert ("type" in heads) == (columns == 200)
     first = [line.split()[0] for line in lines[5:] if line]
     assert first.index("loss") < first.index("between") < first.index("update") < first.index("step")
-    assert "of two 128x128 float32" in " ".join(done.out.split())
+    assert "products of 128x128 float32" in " ".join(done.out.split())
 
 
 def test_json_holds_the_same(lenet: Lenet) -> None:

@@ -119,8 +119,9 @@ def check_lenet(found: timing.Timing, made: dict[str, int]) -> None:
     assert found.loss.layers == ["loss"]
     assert found.loss.types == ["CrossEntropyLoss"]
     assert found.loss.seconds > 0
-    assert min(found.forward, found.backward, found.update, found.loader, found.peak) > 0
-    assert found.step < 1.5 * (found.forward + found.backward + found.update)
+    assert min(found.forward, found.backward, found.update, found.step, found.loader, found.peak) > 0
+    assert found.between_forward > 0
+    assert found.between_backward > 0
 
 
 def test_a_frozen_layer_takes_less_of_backward() -> None:
