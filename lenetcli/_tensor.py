@@ -469,10 +469,11 @@ def _operator(name: str, swapped: bool = False) -> Callable[..., Any]:
     function = families.method(name)
 
     def operate(self: Tensor, other: Any) -> Any:
-        if not isinstance(other, (Variable, int, float, np.generic)):
-            return NotImplemented
-        if isinstance(other, np.generic):
-            other = other.item()
+        if not isinstance(other, Variable):
+            if isinstance(other, np.generic):
+                other = other.item()
+            elif not isinstance(other, (int, float)):
+                return NotImplemented
         return function(other, self) if swapped else function(self, other)
 
     return operate

@@ -171,7 +171,7 @@ def _add(buffers: Buffers, node: Node, number: int, grad: Array) -> None:
     shape, kind = node.outputs[number]
     if grad.shape != shape:
         grad = reduce_to_shape(grad, shape, node)
-    if grad.dtype != kind:
+    if grad.dtype is not kind and grad.dtype != kind:
         grad = grad.astype(kind)
     slots = buffers.get(node)
     if slots is None:
