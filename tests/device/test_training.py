@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,6 +41,19 @@ def test_a_run_has_the_figures_of_the_cpu(changes: tuple[str, ...], cuda: str) -
     for ours, theirs in zip(found, expected):
         for key in {"epoch", "step", "loss", "accuracy", "lr", "count"} & set(theirs):
             assert ours[key] == pytest.approx(theirs[key], rel=1e-4), (key, ours)
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_bits(cuda: str, tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    shorter = ("device=cuda", "train.limit_batches=4", "train.ema=0.9")
+    lenet.Trainer(ROOT / "configs/lenet.yaml", *shorter, "train.epochs=2", out=whole).fit(progress="off")
+    lenet.Trainer(ROOT / "configs/lenet.yaml", *shorter, "train.epochs=1", out=parts).fit(progress="off")
+    lenet.Trainer.open(parts).fit("train.epochs=2", progress="off")
+    assert "gpu" in json.loads((whole / "environment.json").read_text("utf-8"))
+    for first in whole.glob("checkpoints/*/*.safetensors"):
+        assert first.read_bytes() == (parts / first.relative_to(whole)).read_bytes(), first
+    evaluated = lenet.Trainer.open(whole).evaluate()  # on the CPU
+    assert evaluated.loss == pytest.approx(lenet.Trainer.open(parts).evaluate().loss)
 
 
 def test_steps_do_not_wait_for_the_device(cuda: str) -> None:
