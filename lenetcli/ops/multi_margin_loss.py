@@ -155,7 +155,7 @@ class MultilabelMarginLoss(Op):
     def backward(ctx: Any, grad: Array) -> Array:
         (missed,) = ctx.saved
         grad = (scaled(grad, len(missed), ctx.reduction) / missed.shape[2]).reshape(-1, 1)
-        d_x = missed.sum(axis=1).astype(grad.dtype)
+        d_x = missed.sum(axis=1).astype(grad.dtype, order="C")
         rows = np.arange(len(missed), like=missed)[:, None] * missed.shape[2]
         add_at(d_x, rows + ctx.labels, -missed.sum(axis=2).astype(grad.dtype))
         return (d_x * grad).reshape(ctx.shape)
