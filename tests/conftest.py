@@ -41,9 +41,12 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks tests that compare with torch, so that `-m torch` runs just these."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Marks tests that compare with torch, for `-m torch`; skips slow ones unless `-m` names them."""
+    slow_too = "slow" in str(config.getoption("-m"))
     for item in items:
+        if not slow_too and item.get_closest_marker("slow") is not None:
+            item.add_marker(pytest.mark.skip(reason="run with -m slow"))
         name = getattr(item, "originalname", item.name)
         ours = item.path.suffix == ".py" and item.path.is_relative_to(ROOT / "tests")
         if ours and (name in _uses_torch(item.path) or _file_uses_torch(item.path)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -32,7 +33,10 @@ def sweep(
         int | None, typer.Option(help="Let Optuna propose this many.", metavar="N", min=1, show_default=False)
     ] = None,
     seed: Annotated[int, typer.Option(help="Where drawing and proposing start.", min=0)] = 0,
-    metric: Annotated[Literal["accuracy", "loss"], typer.Option(help="What makes a trial good.")] = "accuracy",
+    metric: Annotated[
+        Literal["accuracy", "loss"] | None,
+        typer.Option(help="What makes a trial good.", show_default="accuracy; loss where there are no classes"),
+    ] = None,
     prune: Annotated[
         bool, typer.Option("--prune", help="With --optuna: end trials that do worse than most at the same epoch.")
     ] = False,
@@ -55,6 +59,7 @@ def sweep(
 
     Example: lenet sweep configs/lenet.yaml 'optimizer.lr=[0.01,0.1]' 'model.layers.0.out_channels=[4,8]'
     """
+    from lenetcli.build import build_run
     from lenetcli.cli.plot import check_place
     from lenetcli.inspect.runs import read_run
     from lenetcli.report.runs import shown
@@ -68,13 +73,17 @@ def sweep(
         raise ConfigError("--prune: only with --optuna N")
     check_place(plot, "--plot")
     way: Way = "random" if random is not None else "optuna" if optuna is not None else "grid"
-    plan = Plan.of(config, values, way, random or optuna, seed, metric, prune)
+    plan = Plan.of(config, values, way, random or optuna, seed, metric or "accuracy", prune)
+    if not build_run(plan.config()).classes:  # or says what is wrong with the configuration or its data
+        if metric == "accuracy":
+            raise ConfigError("--metric accuracy: this data has no classes; use --metric loss")
+        plan = replace(plan, metric="loss")
     trials, place = _trials(plan, out)
 
     def told(trial: Trial, outcome: str) -> None:
         values = ", ".join(f"{key}={shown(value)}" for key, value in trial.point.items())
-        figure = read_run(trial.place).value(metric)
-        did = "" if figure is None else f", {metric} {figure:.4f}"
+        figure = read_run(trial.place).value(plan.metric)
+        did = "" if figure is None else f", {plan.metric} {figure:.4f}"
         print(printable(f"trial {trial.number}/{trials.total}: {values}: {outcome}{did}"), file=sys.stderr)
 
     def waits(count: int) -> None:
@@ -95,10 +104,9 @@ def sweep(
 
 def _trials(plan: Plan, out: Path | None) -> tuple[Trials, Path]:
     """The trials and the directory they have, once all that can be known to be wrong is refused."""
-    from lenetcli.build import build_run, check
+    from lenetcli.build import check
     from lenetcli.sweep.trials import Given
 
-    build_run(plan.config())  # says what is wrong with the configuration or its data
     place = out if out is not None else plan.place()
     if plan.way == "optuna":
         from lenetcli.sweep.study import Proposed

@@ -23,7 +23,7 @@ from lenetcli.train.lock import is_locked
 
 NAME = ".lenet-runs.sqlite"
 FORMAT = 1  # of the rows
-FILES = ("config.yaml", "metrics.jsonl")
+FILES = ("config.yaml", "metrics.jsonl", "model.safetensors")
 SETTLED = 2.0  # seconds: a file may change again within a tick of its clock, so younger ones are read each time
 PATIENCE = 1.0  # seconds to wait for another process that writes the index
 _TABLE = "CREATE TABLE IF NOT EXISTS runs (run TEXT PRIMARY KEY, stamp TEXT, row TEXT, hash TEXT)"

@@ -18,7 +18,7 @@ from lenetcli.inspect.metrics import read_history
 from lenetcli.inspect.run_report import read_config_text
 
 SIGNS = ("metrics.jsonl", "environment.json", "model.safetensors")  # one of them makes a directory with a config a run
-RUNNING, KILLED = "running", "killed"
+RUNNING, KILLED, IMPORTED = "running", "killed", "imported"
 SAME = ("name", "version")  # keys that make no other training
 COLUMNS = ("run", "status", "epoch", "epochs", "accuracy", "loss", "seconds")
 HIGHEST_FIRST = ("accuracy",)
@@ -43,7 +43,7 @@ class RunRow:
         run: its directory.
         config: its configuration, as mappings, lists and scalars.
         status: "finished", "stopped early", "out of time", "interrupted", "pruned", "diverged"; "running" while a
-            process trains there, "killed" where one did and is no more.
+            process trains there, "killed" where one did and is no more; "imported" where weights came from elsewhere.
         epoch: epochs it has been through.
         epochs: those that it is meant to go through.
         best: the best epoch, on the split that decides which one that is; None before the first evaluation.
@@ -119,7 +119,8 @@ def read_run(run: Path) -> RunRow:
     planned = epochs if isinstance(epochs, int) else 0
     path = run / "metrics.jsonl"
     if not path.exists() or path.stat().st_size == 0:
-        return RunRow(str(run), config, KILLED, 0, planned, None, None, None, 0.0)
+        status = IMPORTED if (run / "model.safetensors").exists() else KILLED
+        return RunRow(str(run), config, status, 0, planned, None, None, None, 0.0)
     history = read_history(run, steps=False)
     best, ended = history.best, history.ended
     epoch = max((judged.epoch for judged in history.judged), default=0)
@@ -246,7 +247,10 @@ def chosen(rows: Sequence[RunRow], conditions: Iterable[str]) -> list[RunRow]:
             raise ConfigError(f"--filter {condition!r}: wanted a key, a sign and a value, such as 'optimizer.lr<0.1'")
         key, compare = parts[1], _SIGNS[parts[2]]
         _check_key("--filter", key, rows)
-        wanted = read_scalar(parts[3])
+        try:
+            wanted = read_scalar(parts[3])
+        except ValueError as error:
+            raise ConfigError(f"--filter {condition[:60]!r}: {error}") from None
         kept = [row for row in kept if _holds(row.value(key), compare, wanted)]
     return kept
 

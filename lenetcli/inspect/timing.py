@@ -1,8 +1,8 @@
 """Where the time of a training step goes: a row for each layer, or for each run of layers that became one op.
 
 The step is the one `lenet train` makes, fused where that fuses. Steps without a clock inside give the figures of the
-whole; between them, steps in which every op is timed (see clock.py) give the rows. What is left of the whole is the
-work between the ops: the tape and Python.
+whole; between them, steps in which every op is timed (see clock.py) give the rows. What the passes of these take beside
+the ops is the tape and Python.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ from lenetcli.train.run import Run
 
 SECONDS = 2.0  # that the measurement takes about
 FEWEST, MOST = 5, 200  # steps of each kind
-SIDE = 1024  # of the square matrices whose product gives the peak
-REST = 0.05  # seconds until BLAS's threads have stopped to look for more work, which would hold up what follows
+SIDE = 384  # of the square matrices whose product gives the peak: large enough for BLAS to be at its best
 
 
 @dataclass
@@ -79,10 +78,10 @@ class Timing:
         steps: how many were made for the whole and, once more, for the rows.
         kernels: numpy or native, with the instruction set.
         threads: that kernels and BLAS may use.
-        peak: multiply-adds a second of one large matrix product.
+        peak: multiply-adds a second that as many threads could do; see `peak_rate`.
         layers: a row each, in the order in which they first run.
         loss: the loss's ops, forward and backward.
-        between_forward, between_backward: what is left of the passes: tape and Python.
+        between_forward, between_backward: what the passes take beside the ops: tape and Python.
         forward, backward: the passes with the loss, as a whole.
         update: forgetting the old gradients, limits of the new ones, the optimizer's step, the average of weights.
         step: all of it.
@@ -164,33 +163,32 @@ def time_step(run: Run, batch: int | None = None) -> Timing:
             peaks.append(peak_rate())
     peaks.append(peak_rate())
     forward, back, update, step = (median(times) for times in zip(*wholes))
+    between_forward, between_back = (median(times) for times in zip(*stepper.between))
     stepper.fill()
     loss = rows.pop()
-    ops = [*rows, loss]
     return Timing(
         len(inputs), count, active.description(), threads.get_num_threads(), max(peaks), rows, loss,
-        max(0.0, forward - sum(r.forward for r in ops)), max(0.0, back - sum(r.backward for r in ops)),
-        forward, back, update, step, waited,
+        between_forward, between_back, forward, back, update, step, waited,
     )  # fmt: skip
 
 
 def peak_rate() -> float:
-    """Multiply-adds a second of the product of two float32 matrices by NumPy's BLAS, the best of some tries.
+    """Multiply-adds a second that the threads could do: one thread's best rate at products of matrices, times them.
 
-    BLAS gets as many threads as the kernels.
+    The products are NumPy's BLAS's, of float32, and last a millisecond: short enough for one of some tries to be
+    undisturbed by other programs, which a product over all threads seldom is.
     """
     from threadpoolctl import threadpool_limits  # only here: it looks through all loaded libraries
 
     a = np.ones((SIDE, SIDE), np.float32)
     y = np.empty_like(a)
     times = []
-    with threadpool_limits(threads.get_num_threads(), user_api="blas"):
-        for _ in range(10):
+    with threadpool_limits(1, user_api="blas"):
+        for _ in range(20):
             began = time.perf_counter()
             np.matmul(a, a, out=y)
             times.append(time.perf_counter() - began)
-    time.sleep(REST)
-    return float(SIDE**3 / min(times))
+    return float(SIDE**3 / min(times)) * min(threads.get_num_threads(), threads.processors())
 
 
 def _batch(run: Run, wanted: int | None) -> tuple[Tensor, Tensor, float]:
@@ -222,6 +220,7 @@ class _Stepper:
     def __init__(self, run: Run, inputs: Tensor, targets: Tensor) -> None:
         self.run, self.inputs, self.targets = run, inputs, targets
         self.paths = {id(module): path for path, module in run.model.named_modules()}
+        self.between: list[tuple[float, float]] = []  # of a clocked step: what its passes took beside the ops
         self.times: list[dict[tuple[int, bool], float]] = []  # of a clocked step: by module and direction
         self.ops: dict[int, dict[str, None]] = defaultdict(dict)  # of a module, in order
         self.row_of: dict[int, LayerTime] = {}
@@ -256,8 +255,10 @@ class _Stepper:
             spent[callers.get(node, 0), forward] += seconds
 
         with clocked(note):
-            self.whole()
+            forward, back, *_ = self.whole()
         self.times.append(spent)
+        inside = (sum(s for (_, way), s in spent.items() if way is wanted) for wanted in (True, False))
+        self.between.append((forward - next(inside), back - next(inside)))
 
     def _caller(self) -> int:
         """The module of the model that is being called; 0 where it is none."""
@@ -284,9 +285,11 @@ class _Stepper:
 
         with fusion(False), watch(observe):
             self.whole()
+        self.whole()  # families of ops are imported when first used, and the clock must find them
         self.clocked()
         loss = counted.pop(0, LayerTime(["loss"], [type(self.run.criterion).__name__]))
         self.times.clear()
+        self.between.clear()
         self.row_of = {0: loss}
         rows: list[LayerTime] = []
         for caller, row in counted.items():

@@ -34,9 +34,12 @@ def _from_environment() -> int:
     value = source()[1]
     if value:
         return int(value)
-    if hasattr(os, "sched_getaffinity"):
-        return min(len(os.sched_getaffinity(0)), _DEFAULT_MOST)
-    return min(os.cpu_count() or 1, _DEFAULT_MOST)
+    return min(processors(), _DEFAULT_MOST)
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 _count = _from_environment()

@@ -6,16 +6,17 @@ The files go to `tensorboard/` in the run directory: `tensorboard --logdir runs`
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lenetcli.data import DataLoader, Subset
-from lenetcli.display.png import picture, png
 from lenetcli.errors import ConfigError, LenetError
-from lenetcli.inspect.trace import Trace, trace
 from lenetcli.train.events import Evaluated, Event, Step
 from lenetcli.train.run import Run
+
+if TYPE_CHECKING:
+    from lenetcli.inspect.trace import Trace
 
 NAME = "tensorboard"
 PICTURES = 16  # of the data
@@ -91,6 +92,8 @@ class TensorBoard:
         """The first samples to judge by, as the model gets them, black and white at the ends of their values."""
         from tensorboardX.proto.summary_pb2 import Summary
 
+        from lenetcli.display.png import picture, png  # here, since every training imports this file
+
         inputs = _first(self.run.test_loader, PICTURES)[0].array
         if inputs.ndim != 4 or inputs.shape[1] not in (1, 3):
             return
@@ -107,6 +110,8 @@ class TensorBoard:
     def _graph(self) -> None:
         """The graph of the loss, from the first training samples."""
         from tensorboardX.proto.event_pb2 import Event as Record
+
+        from lenetcli.inspect.trace import trace
 
         run = self.run
         inputs, targets = _first(run.train_loader, SAMPLES)

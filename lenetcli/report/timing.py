@@ -28,16 +28,14 @@ def draw(found: Timing) -> Iterator[RenderableType]:
     ]
     shares = [row.seconds for row in rows] + [found.between_forward + found.between_backward, found.update, found.step]
     blanks = [""] * len(rest)
+    backward = [_time(row.backward) if row.backward else "-" for row in rows]
+    backward += ["" if seconds is None else _time(seconds) for *_, seconds in rest]
     yield Columns(
         [
             Column("layer", [_name(row) for row in rows] + [name for name, *_ in rest], fold=True),
             Column("type", [" + ".join(row.types) for row in rows] + blanks, 5, fold=True),
             Column("forward", [_time(row.forward) for row in rows] + [_time(f) for _, f, _ in rest], right=True),
-            Column(
-                "backward",
-                [_time(row.backward) for row in rows] + ["" if b is None else _time(b) for *_, b in rest],
-                right=True,
-            ),
+            Column("backward", backward, right=True),
             Column("of step", [f"{share / found.step:.0%}" for share in shares], right=True),
             Column("", [bar(share / found.step, BAR) for share in shares], 6),
             Column("M mult-adds", [_millions(row.forward_multiply_adds) for row in rows] + blanks, 3, right=True),
@@ -62,10 +60,12 @@ def _notes(found: Timing) -> Iterator[str]:
     )
     if any(row.fused for row in found.layers):
         yield "Where a row has several layers, they ran as one op; its multiply-adds are those of the single layers."
+    if any(row.seconds == row.forward for row in found.layers):
+        yield "Where a row has no time backward, its gradient was made in one kernel with that of the layer before."
     yield "between ops: the tape and Python. update: old gradients dropped, new ones limited, the optimizer's step."
     yield (
-        f"G/s: multiply-adds of both passes. Peak: {found.peak / 1e9:,.0f} G/s, the best product of two {timing.SIDE}x"
-        f"{timing.SIDE} float32 matrices by NumPy's BLAS."
+        f"G/s: multiply-adds of both passes. Peak: {found.peak / 1e9:,.0f} G/s, the best of one thread at products of "
+        f"{timing.SIDE}x{timing.SIDE} float32 matrices by NumPy's BLAS, times the threads."
     )
     yield f"The loader takes {_time(found.loader)} for a batch, beside the step."
 

@@ -27,6 +27,7 @@ from lenetcli.errors import ConfigError
 RANGES = ("uniform", "log", "int", "logint")
 DIGITS = 6  # of a number drawn from a range: more would only be harder to read
 MOST = 10_000  # trials
+LARGEST = 2**53  # a whole number of a range
 _RANGE = re.compile(r"\s*([a-z]+)\(([^(),]*),([^(),]*)\)\s*")
 
 Point = dict[str, Any]  # key -> value
@@ -119,13 +120,18 @@ def _check_choices(text: str, values: list[Any]) -> None:
 def _range(key: str, text: str, kind: str, low: str, high: str) -> Axis:
     if kind not in RANGES:
         raise ConfigError(f"{text}: unknown range {kind}(); there are {', '.join(f'{name}()' for name in RANGES)}")
-    ends = [read_scalar(end.strip()) for end in (low, high)]
+    try:
+        ends = [read_scalar(end.strip()) for end in (low, high)]
+    except ValueError as error:
+        raise ConfigError(f"{text[:60]}: {error}") from None
     whole = kind.endswith("int")
     if not all(isinstance(e, int if whole else (int, float)) and not isinstance(e, bool) for e in ends):
         raise ConfigError(f"{text}: wanted two {'whole ' if whole else ''}numbers, such as {kind}(1, 10)")
     first, last = (float(end) for end in ends)  # type: ignore[arg-type]  # numbers, as was checked above
     if not (math.isfinite(first) and math.isfinite(last) and first < last):
         raise ConfigError(f"{text}: wanted two finite numbers, the lower one first")
+    if whole and max(abs(first), abs(last)) > LARGEST:
+        raise ConfigError(f"{text}: wanted whole numbers within {-LARGEST:,} and {LARGEST:,}")
     if kind.startswith("log") and first <= 0:
         raise ConfigError(f"{text}: a logarithmic range begins above 0")
     return Axis(key, text, kind, low=first, high=last)

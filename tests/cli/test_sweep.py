@@ -46,6 +46,16 @@ def test_json_holds_the_trials_and_their_values(lenet: Lenet, small: str) -> Non
     assert all(run["config"]["optimizer.lr"] in (0.01, 0.02) for run in found["runs"])
 
 
+def test_without_classes_the_loss_decides(lenet: Lenet, place: Path) -> None:
+    words = ["configs/tutorial.yaml", "train.epochs=1", "optimizer.lr=[0.01, 0.1]", "--json"]
+    found = json.loads(lenet("sweep", *words).out)
+    assert found["metric"] == "loss"
+    assert found["runs"][0]["best"]["loss"] < found["runs"][1]["best"]["loss"]
+    wrong = lenet("sweep", *words, "--metric", "accuracy")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "this data has no classes; use --metric loss" in wrong.err
+
+
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_parallel_coordinates_are_drawn(lenet: Lenet, small: str, place: Path, suffix: str) -> None:
     pytest.importorskip("matplotlib")

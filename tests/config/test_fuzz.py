@@ -30,12 +30,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz")
 
 
-@pytest.fixture
-def wanted(request: pytest.FixtureRequest) -> None:
-    if "slow" not in str(request.config.getoption("-m")):
-        pytest.skip("run with -m slow")
-
-
 def check(text: str, place: Path) -> None:
     """Reads the configuration and makes everything it names, as `lenet validate` does."""
     path, refusal = written(text, place), "none"
@@ -74,7 +68,6 @@ def test_mutated_texts_are_read_or_refused(text: str, place: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("wanted")
 @LONG
 @given(text=trees())
 def test_thousands_of_mutated_trees_are_read_or_refused(text: str, place: Path) -> None:
@@ -82,7 +75,6 @@ def test_thousands_of_mutated_trees_are_read_or_refused(text: str, place: Path) 
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("wanted")
 @LONG
 @given(text=texts())
 def test_thousands_of_mutated_texts_are_read_or_refused(text: str, place: Path) -> None:

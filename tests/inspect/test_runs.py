@@ -84,6 +84,13 @@ def test_the_status_follows_from_the_events(tmp_path: Path, events: list[Any], s
     assert [row.status for row in rows_of(tmp_path)] == [status]
 
 
+def test_weights_without_a_training_are_imported(tmp_path: Path, settled: None) -> None:
+    place = make(tmp_path / "a")
+    assert [row.status for row in rows_of(tmp_path)] == ["killed"]
+    (place / "model.safetensors").touch()
+    assert [row.status for row in rows_of(tmp_path)] == ["imported"]
+
+
 def test_a_run_that_trains_is_running_and_looking_does_not_disturb_it(tmp_path: Path) -> None:
     place = make(tmp_path / "a", step(1))
     with locked(place):
@@ -175,6 +182,8 @@ def test_an_unknown_key_is_told_with_the_nearest(three: list[RunRow]) -> None:
         ordered(three, "acuracy")
     with pytest.raises(ConfigError, match="wanted a key, a sign and a value"):
         chosen(three, ["<1"])
+    with pytest.raises(ConfigError, match="a number of 200 digits"):
+        chosen(three, ["epoch<" + "9" * 200])
 
 
 # The index

@@ -37,13 +37,14 @@ def run_of(name: str, *changes: str) -> Run:
 
 def methods() -> Iterator[Any]:
     for cls in (*Op.__subclasses__(), *Function.__subclasses__()):
-        yield from (vars(cls).get(name) for name in ("forward", "backward"))
+        yield from (vars(cls).get(name) for name in ("forward", "backward", "merge"))
 
 
 def test_the_clock_tells_forward_and_backward_of_every_op_and_leaves_nothing_behind() -> None:
     told: list[tuple[str, bool]] = []
-    before = list(methods())
     x = lenet.ones(3, requires_grad=True)
+    (x.exp() * 2).sum().backward()  # imports the ops
+    before = list(methods())
     with clocked(lambda node, forward, seconds: told.append((node.name(), forward)) if seconds > 0 else None):
         (x.exp() * 2).sum().backward()
     names = ["ExpBackward", "MulBackward", "SumBackward"]
@@ -64,6 +65,8 @@ def test_the_clock_goes_away_after_an_error_and_counts_an_op_with_ops_inside_onc
             return grad.exp()
 
     told: list[tuple[str, bool]] = []
+    Twice.apply(lenet.ones(1, requires_grad=True)).backward()  # imports the ops, as the product does
+    lenet.ones(2, 3) @ lenet.ones(3, 2)
     before = list(methods())
     with clocked(lambda node, forward, seconds: told.append((node.name(), forward))):
         Twice.apply(lenet.ones(1, requires_grad=True)).backward()
@@ -110,13 +113,15 @@ def check_lenet(found: timing.Timing, made: dict[str, int]) -> None:
         # the gradients of weight and input; the images need none
         assert row.backward_multiply_adds == 20 * count * (1 if row.layers[0] == "conv1" else 2)
         assert row.forward > 0
-        assert row.backward > 0
+        # pooling and relu may be made in one kernel with the convolution before
+        assert row.backward > 0 or set(row.types) <= {"ReLU", "MaxPool2d"}
         assert (row.rate is None) == (count == 0)
     assert found.loss.layers == ["loss"]
     assert found.loss.types == ["CrossEntropyLoss"]
     assert found.loss.seconds > 0
-    assert min(found.forward, found.backward, found.update, found.loader, found.peak) > 0
-    assert found.step < 1.5 * (found.forward + found.backward + found.update)
+    assert min(found.forward, found.backward, found.update, found.step, found.loader, found.peak) > 0
+    assert found.between_forward > 0
+    assert found.between_backward > 0
 
 
 def test_a_frozen_layer_takes_less_of_backward() -> None:

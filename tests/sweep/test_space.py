@@ -72,6 +72,8 @@ def test_more_random_points_leave_the_first_as_they_are_and_none_comes_twice() -
         ("lr=int(1.5, 2)", "wanted two whole numbers"),
         ("lr=uniform(0, .inf)", "finite"),
         ("lr=uniform(true, 3)", "wanted two numbers"),
+        (f"lr=uniform(0, {'9' * 200})", "a number of 200 digits"),
+        (f"lr=int(0, {10**30})", "within"),
     ],
 )
 def test_what_cannot_be_read_is_refused(text: str, message: str) -> None:

@@ -16,32 +16,36 @@ namespace {
 
 constexpr int64_t SHORT = 256 * L;
 
-// Sum of f(i, v) over a row, where f loads the vector at element i with v(pointer).
-template <class Term>
-INLINE double row_sum(int64_t count, Term term) {
+// N sums over a row: term(i, at, v) sets v[0] to v[N - 1] for the vector at element i, which it loads by at(pointer).
+template <int N, class Term>
+INLINE void row_sums(int64_t count, Term term, double (&totals)[N]) {
+  constexpr int U = N == 1 ? 4 : 2;  // vectors under way
   auto whole = [](const float* p) { return load(p); };
-  double total = 0;
+  for (int n = 0; n < N; n++) totals[n] = 0;
   int64_t i = 0;
-  while (i + 4 * L <= count) {
-    Vec a = {}, b = {}, c = {}, d = {};
-    for (int64_t end = i + SHORT; i + 4 * L <= count && i < end; i += 4 * L) {
-      a += term(i, whole);
-      b += term(i + L, whole);
-      c += term(i + 2 * L, whole);
-      d += term(i + 3 * L, whole);
+  while (i + U * L <= count) {
+    Vec sums[U][N] = {};
+    for (int64_t end = i + SHORT; i + U * L <= count && i < end; i += U * L)
+      for (int u = 0; u < U; u++) {
+        Vec v[N];
+        term(i + u * L, whole, v);
+        for (int n = 0; n < N; n++) sums[u][n] += v[n];
+      }
+    for (int n = 0; n < N; n++) {
+      for (int u = 1; u < U; u++) sums[0][n] += sums[u][n];
+      totals[n] += sum(sums[0][n]);
     }
-    total += sum((a + b) + (c + d));
   }
-  Vec rest = {};
-  for (; i + L <= count; i += L) rest += term(i, whole);
-  if (i < count) {
-    const int left = count - i;
-    Vec last = term(i, [left](const float* p) { return load_some(p, 1, left); });
-    float lanes[L];
-    store(lanes, last);  // lanes beyond the end hold what the term makes of zeros
-    for (int l = 0; l < left; l++) total += lanes[l];
+  for (; i < count; i += L) {
+    const int left = count - i < L ? count - i : L;
+    Vec v[N];
+    term(i, [left](const float* p) { return load_some(p, 1, left); }, v);
+    float lanes[L];  // those beyond the end hold what the term makes of zeros
+    for (int n = 0; n < N; n++) {
+      store(lanes, v[n]);
+      for (int l = 0; l < left; l++) totals[n] += lanes[l];
+    }
   }
-  return total + sum(rest);
 }
 
 template <class Value>
@@ -57,11 +61,12 @@ INLINE void row_fill(int64_t count, float* to, Value value) {
 void norm_forward(const Norm& a, int c) {
   const float* x = a.x + c * a.count;
   if (!a.given) {
-    const float centre = row_sum(a.count, [x](int64_t i, auto at) { return at(x + i); }) / a.count;
+    double sums[1], moments[2];
+    row_sums(a.count, [x](int64_t i, auto at, Vec* v) { v[0] = at(x + i); }, sums);
+    const float centre = sums[0] / a.count;
     const Vec near = splat(centre);
-    const double first = row_sum(a.count, [=](int64_t i, auto at) { return at(x + i) - near; }) / a.count;
-    const double second = row_sum(a.count, [=](int64_t i, auto at) { return (at(x + i) - near) * (at(x + i) - near); });
-    const double var = second / a.count - first * first;
+    row_sums(a.count, [=](int64_t i, auto at, Vec* v) { v[0] = at(x + i) - near, v[1] = v[0] * v[0]; }, moments);
+    const double first = moments[0] / a.count, var = moments[1] / a.count - first * first;
     a.centre[c] = centre;
     a.offset[c] = first;
     a.var[c] = var < 0 ? 0 : var;
@@ -75,8 +80,9 @@ void norm_forward(const Norm& a, int c) {
 void norm_backward(const Norm& a, int c) {
   const float *x = a.x + c * a.count, *g = a.grad + c * a.count;
   const Vec near = splat(a.centre[c]);
-  const double total = row_sum(a.count, [=](int64_t i, auto at) { return at(g + i); });
-  const double dot = row_sum(a.count, [=](int64_t i, auto at) { return at(g + i) * (at(x + i) - near); });
+  double sums[2];
+  row_sums(a.count, [=](int64_t i, auto at, Vec* v) { v[0] = at(g + i), v[1] = v[0] * (at(x + i) - near); }, sums);
+  const double total = sums[0], dot = sums[1];
   const double inverse = 1 / sqrt(a.var[c] + a.eps), scale = inverse * (a.weight ? a.weight[c] : 1);
   const double d_weight = (dot - a.offset[c] * total) * inverse;
   a.d_weight[c] = d_weight;

@@ -26,7 +26,9 @@ constexpr microseconds SPIN(60);  // how long a worker looks for the next call b
 // milliseconds: all that it can do in the other milliseconds does not make up for it.
 constexpr microseconds LONG_WAIT(300);
 constexpr microseconds FIRST_PENALTY(10000), LAST_PENALTY(1000000);  // how long calls then run alone, doubled each time
-constexpr int FORGIVEN = 256;  // calls without a long wait after which the next one counts as the first again
+// Time together after which a long wait counts as the first again: a process that stays takes the core within a few
+// milliseconds, one that comes and goes should not cost a second each time.
+constexpr microseconds FORGIVEN(30000);
 
 inline void relax() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -56,7 +58,6 @@ struct Pool {
   void* context = nullptr;
   Clock::time_point alone_until;
   microseconds penalty = FIRST_PENALTY;
-  int good = 0;
 
   // A thread's own share first: the same images in every call, which its cache still holds; then what others have left.
   int take(int slot) {
@@ -120,11 +121,8 @@ struct Pool {
     }
     const auto now = Clock::now();
     if (now - began > bearable) {
+      penalty = now - alone_until < FORGIVEN ? std::min(2 * penalty, LAST_PENALTY) : FIRST_PENALTY;
       alone_until = now + penalty;
-      penalty = std::min(2 * penalty, LAST_PENALTY);
-      good = 0;
-    } else if (++good == FORGIVEN) {
-      penalty = FIRST_PENALTY;
     }
   }
 

@@ -1,0 +1,140 @@
+"""The pieces of work that are measured: the same nets, batches and steps for this project and for torch.
+
+A `Work` makes one side's piece, a function without arguments, so that one side alone can be set up, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+import lenetcli as lenet
+from lenetcli.kernels.layout import logical, stored
+
+PACKAGES: dict[str, Any] = {"lenet": lenet, "torch": torch}
+Piece = Callable[[], Any]
+Work = Callable[[str], Piece]
+Net = Callable[[Any], Any]  # of either package's nn
+
+
+def sequential(nn: Any, width: int = 1, image: int = 32) -> Any:
+    """The seed net as a Sequential, its layers `width` times as wide, for images of another size."""
+    a, b, c, d = 6 * width, 16 * width, 120 * width, 84 * width
+    side = ((image - 2) // 2 - 2) // 2
+    return nn.Sequential(
+        nn.Conv2d(1, a, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(a, b, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Linear(b * side * side, c), nn.ReLU(), nn.Linear(c, d), nn.ReLU(), nn.Linear(d, 10),
+    )  # fmt: skip
+
+
+def by_hand(nn: Any) -> Any:
+    """The seed net as a Module with its own forward, op by op."""
+    functional, flatten = nn.functional, torch.flatten if nn is torch.nn else lenet.flatten
+
+    class Net(nn.Module):  # type: ignore[misc]  # of either package
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv1, self.conv2 = nn.Conv2d(1, 6, 3), nn.Conv2d(6, 16, 3)
+            self.fc1, self.fc2, self.fc3 = nn.Linear(576, 120), nn.Linear(120, 84), nn.Linear(84, 10)
+
+        def forward(self, x: Any) -> Any:
+            x = functional.max_pool2d(functional.relu(self.conv1(x)), 2)
+            x = functional.max_pool2d(functional.relu(self.conv2(x)), 2)
+            x = functional.relu(self.fc1(flatten(x, 1)))
+            return self.fc3(functional.relu(self.fc2(x)))
+
+    return Net()
+
+
+def mlp(nn: Any) -> Any:
+    """784-512-512-10."""
+    return nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10))
+
+
+def cnn(nn: Any, image: int = 32) -> Any:
+    """BatchNorm CNN 3-32-64-128."""
+    layers: list[Any] = []
+    for before, after in ((3, 32), (32, 64), (64, 128)):
+        layers += [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(128 * (image // 8) ** 2, 10))
+
+
+def deep_mlp(nn: Any, layers: int) -> Any:
+    """`layers` layers in all: Linear and ReLU in turn, 64 wide."""
+    return nn.Sequential(*(nn.Linear(64, 64) if i % 2 == 0 else nn.ReLU() for i in range(layers)))
+
+
+def deep_cnn(nn: Any, layers: int) -> Any:
+    """`layers` layers in all: a convolution of 8 channels and ReLU in turn, then a mean and ten classes."""
+    body = [nn.Conv2d(8, 8, 3, padding=1) if i % 2 == 0 else nn.ReLU() for i in range(layers - 3)]
+    return nn.Sequential(*body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10))
+
+
+def batch_for(name: str, shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """The same batch of ten classes for each side, in its own memory order."""
+    random = np.random.default_rng(0)
+    x, y = random.standard_normal(shape, np.float32), random.integers(0, 10, shape[0])
+    if name == "torch":
+        return torch.tensor(x), torch.tensor(y)
+    return lenet.from_numpy(logical(stored(x)) if x.ndim == 4 else x), lenet.tensor(y)
+
+
+def training(make: Net, shape: tuple[int, ...]) -> Work:
+    """A step of SGD with momentum."""
+
+    def work(name: str) -> Piece:
+        package, (x, y) = PACKAGES[name], batch_for(name, shape)
+        model, criterion = make(package.nn), package.nn.CrossEntropyLoss()
+        optimizer = package.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+
+        def step() -> None:
+            optimizer.zero_grad()
+            criterion(model(x), y).backward()
+            optimizer.step()
+
+        return step
+
+    return work
+
+
+def inference(make: Net, shape: tuple[int, ...]) -> Work:
+    """A forward pass in evaluation."""
+
+    def work(name: str) -> Piece:
+        package, (x, _) = PACKAGES[name], batch_for(name, shape)
+        model = make(package.nn).eval()
+
+        def call() -> None:
+            with package.no_grad():
+                model(x)
+
+        return call
+
+    return work
+
+
+def small_ops() -> dict[str, Work]:
+    """Single ops on tiny tensors, forward and backward: what the tape itself costs."""
+
+    def op(body: Callable[[dict[str, Any], Any], Any]) -> Work:
+        def work(name: str) -> Piece:
+            package = PACKAGES[name]
+            x = package.ones(1, 1, 3, 3, requires_grad=True)
+            layers = {"conv": package.nn.Conv2d(1, 1, 3), "linear": package.nn.Linear(3, 1)}
+
+            def run() -> None:
+                body(layers, x).sum().backward()
+
+            return run
+
+        return work
+
+    return {
+        "add": op(lambda layers, x: x + x),
+        "relu": op(lambda layers, x: x.relu()),
+        "linear": op(lambda layers, x: layers["linear"](x)),
+        "conv2d": op(lambda layers, x: layers["conv"](x)),
+    }
