@@ -351,7 +351,9 @@ def sent_a_step(name: str, batch: int) -> float:
 if __name__ == "__main__":
     if "--rank" in sys.argv:
         program, *words = sys.argv[sys.argv.index("--rank") + 1 :]
-        print(json.dumps({"messages": messages, "training": training, "buckets": buckets}[program](*words)), flush=True)
+        found = {"messages": messages, "training": training, "buckets": buckets}[program](*words)
+        if found:  # rank 0's
+            print(json.dumps(found), flush=True)
     else:
         text = report()
         print(text)
