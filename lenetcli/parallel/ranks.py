@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lenetcli.data import DataLoader, Subset
+from lenetcli.errors import ConfigError
 from lenetcli.kernels.threads import get_num_threads, set_num_threads, source
 from lenetcli.nn.module import Module
 from lenetcli.nn.syncbatchnorm import SyncBatchNorm
@@ -39,6 +40,9 @@ class Ranks(Crew):
         return SharedCheckpoints(self.team, place, keep)
 
     def check(self, run: Run) -> None:
+        with self.team.together():
+            if any(p.device.type != "cpu" for p in run.model.parameters()):
+                raise ConfigError("device: several processes train on the CPU only; take --parallel off, or device=cpu")
         agreement.check(self.team, run)
 
     def join(self, run: Run) -> Wishes:

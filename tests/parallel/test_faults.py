@@ -47,7 +47,7 @@ def test_a_killed_rank_leaves_a_whole_checkpoint_that_fewer_ranks_continue(tmp_p
     code, printed, complained = ended(team)
     assert code not in (0, 130)
     assert "KILLED" in (printed + complained).upper()  # the launcher says so
-    assert not processes(out)
+    wait_for(lambda: not processes(out))
     step = int((out / "checkpoints" / "latest").read_text())
     train_all(2, tmp_path / "small.yaml", {out: [f"train.epochs={step // 5 + 1}"]})
     assert json.loads((out / "metrics.jsonl").read_text().splitlines()[-1])["reason"] == "finished"
@@ -63,7 +63,7 @@ def test_a_rank_that_hangs_is_given_up(tmp_path: Path) -> None:
         "no answer from the other ranks for 2 s (LENET_MPI_TIMEOUT): one hangs or has died; all ranks end" in complained
     )
     assert f"is whole, to continue: lenet train --resume {out}" in complained
-    assert not processes(out)
+    wait_for(lambda: not processes(out))
 
 
 def test_all_ranks_diverge_together(tmp_path: Path) -> None:
