@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from lenetcli.autograd.dtypes import dtype as Dtype
 from lenetcli.autograd.dtypes import from_numpy_dtype
 from lenetcli.autograd.node import RemovableHandle
 from lenetcli.autograd.variable import Array, Variable, like
+from lenetcli.kernels import device as placing
 from lenetcli.ops import families
 
 
@@ -50,7 +51,9 @@ class device:
     """
 
     def __init__(self, name: str | device) -> None:
-        kind, _, index = str(name).partition(":")
+        kind, colon, index = str(name).partition(":")
+        if kind not in ("cpu", "cuda") or (colon and not index.isdecimal()):
+            raise RuntimeError(f"wanted a device such as 'cpu', 'cuda' or 'cuda:0', got {str(name)!r}")
         self.type = kind
         self.index = int(index) if index else None
 
@@ -153,7 +156,12 @@ class Tensor(Variable, metaclass=_Methods):
     @property
     def device(self) -> device:
         """Where the values are."""
-        return CPU
+        return CPU if type(self.array) is np.ndarray else device(placing.name(self.array))
+
+    @property
+    def is_cuda(self) -> bool:
+        """True for a tensor on a GPU."""
+        return placing.on_device(self.array)
 
     @property
     def ndim(self) -> int:
@@ -235,17 +243,31 @@ class Tensor(Variable, metaclass=_Methods):
 
         Raises:
             RuntimeError: the tensor requires gradients; call detach() first.
+            TypeError: it is on a GPU; call cpu() first.
         """
         if self.requires_grad:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        if self.is_cuda:
+            raise TypeError(
+                f"can't convert {self.device} device type tensor to numpy. "
+                "Use Tensor.cpu() to copy the tensor to host memory first."
+            )
         return self.array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def cpu(self) -> Tensor:
-        """The tensor itself: it is on the CPU."""
-        return self
+        """The tensor in the machine's memory: itself where it is there already."""
+        return self.to(device="cpu") if self.is_cuda else self
+
+    def cuda(self, device: Any = None) -> Tensor:
+        """The tensor on the GPU: itself where it is there already.
+
+        Raises:
+            RuntimeError: there is no GPU, no CuPy, or another GPU is in use.
+        """
+        return self.to(device="cuda" if device is None else device if not isinstance(device, int) else f"cuda:{device}")
 
     def is_contiguous(self) -> bool:
         """True: every memory order counts as contiguous here."""
@@ -333,29 +355,23 @@ class Tensor(Variable, metaclass=_Methods):
         """The tensor as another type or on another device; itself where nothing changes.
 
         Raises:
-            NotImplementedError: a device other than the CPU.
+            RuntimeError: no such device, or it is not there.
         """
-        for arg in args:
-            if isinstance(arg, Variable):
-                dtype = from_numpy_dtype(arg.array.dtype)
-            elif isinstance(arg, Dtype):
-                dtype = arg
-            elif arg is not None:
-                device = arg
-        check_device(device)
-        if dtype is None or dtype.numpy == self.array.dtype:
-            return self.clone() if copy else self
-        from lenetcli.ops.cast import cast
+        from lenetcli.ops.cast import cast, move
 
-        return cast(self, dtype.numpy)
+        dtype, where = wanted_of(args, dtype, device)
+        moved = self if where is None else move(self, where.type, where.index)
+        if dtype is not None and dtype.numpy != self.array.dtype:
+            return cast(moved, dtype.numpy)
+        return moved.clone() if copy and moved is self else moved
 
     def type_as(self, other: Tensor) -> Tensor:
         """The tensor in the type of another."""
         return self.to(other.dtype)
 
     def new_tensor(self, data: Any, *, requires_grad: bool = False) -> Tensor:
-        """A tensor of this one's type from data."""
-        return Tensor(np.asarray(data, self.array.dtype), requires_grad)
+        """A tensor of this one's type from data, beside it."""
+        return Tensor(placing.beside(self.array, np.asarray(data, self.array.dtype)), requires_grad)
 
     def __len__(self) -> int:
         if not self.array.ndim:
@@ -410,10 +426,24 @@ class Tensor(Variable, metaclass=_Methods):
 Tensor.result_class = Tensor
 
 
-def check_device(name: Any) -> None:
-    """Refuses every device but the CPU."""
-    if name is not None and str(name).partition(":")[0] != "cpu":
-        raise NotImplementedError(f"device {str(name)!r} is not supported; tensors live on 'cpu'")
+def wanted_of(args: Sequence[Any], dtype: Dtype | None, where: Any) -> tuple[Dtype | None, device | None]:
+    """The type and the device that the arguments of `to` ask for: a dtype, a device, or a tensor that has both."""
+    for arg in args:
+        if isinstance(arg, Tensor):
+            dtype, where = arg.dtype, arg.device
+        elif isinstance(arg, Dtype):
+            dtype = arg
+        elif arg is not None:
+            where = arg
+    return dtype, None if where is None else device(f"cuda:{where}" if isinstance(where, int) else where)
+
+
+def placed(array: Array, where: Any) -> Array:
+    """A new array on the device that was asked for; where it is, if none was."""
+    if where is None:
+        return array
+    wanted = device(where)
+    return placing.put(array, wanted.type, wanted.index)
 
 
 def from_numpy(array: Array) -> Tensor:
@@ -439,10 +469,11 @@ def _operator(name: str, swapped: bool = False) -> Callable[..., Any]:
     function = families.method(name)
 
     def operate(self: Tensor, other: Any) -> Any:
-        if not isinstance(other, (Variable, int, float, np.generic)):
-            return NotImplemented
-        if isinstance(other, np.generic):
-            other = other.item()
+        if not isinstance(other, Variable):
+            if isinstance(other, np.generic):
+                other = other.item()
+            elif not isinstance(other, (int, float)):
+                return NotImplemented
         return function(other, self) if swapped else function(self, other)
 
     return operate

@@ -11,6 +11,7 @@ import numpy as np
 
 from lenetcli.autograd.dtypes import bool_, from_numpy_dtype, get_default_dtype, int64
 from lenetcli.autograd.variable import Array
+from lenetcli.kernels.device import on_device, to_host
 
 if TYPE_CHECKING:
     from lenetcli._tensor import Tensor
@@ -71,10 +72,10 @@ def set_printoptions(
 
 def tensor_str(tensor: Tensor) -> str:
     """`tensor([1., 2.], requires_grad=True)`: values, then what is not the default."""
-    array = tensor.array
+    array = to_host(tensor.array)
     kind = from_numpy_dtype(array.dtype)
     default = get_default_dtype()
-    suffixes = []
+    suffixes = [f"device='{tensor.device}'"] if on_device(tensor.array) else []
     if not array.size and array.ndim != 1:
         suffixes.append(f"size={array.shape}")
     if kind is not default and (not array.size or kind not in (int64, bool_)):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli import nn, optim
+from lenetcli import cuda, nn, optim
 from lenetcli._tensor import from_numpy
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import DROPOUT, default_generator, get_rng_state
@@ -155,8 +155,11 @@ def _check_length(config: Config, spec: Component, scheduler: Any, epochs: int) 
 
 
 @blamed(lambda: "while the run was built")
-def build_run(config: Config) -> Run:
+def build_run(config: Config, device: str = "cpu") -> Run:
     """Everything a training needs. Random numbers that it draws from then on are of the seed's dropout stream.
+
+    Args:
+        device: where the model is to learn, as `device_of` gives it.
 
     Raises:
         ConfigError: the parts do not fit together.
@@ -164,14 +167,14 @@ def build_run(config: Config) -> Run:
         LenetError: a user's own file raised.
     """
     shapes = follow(config)
-    model, init_random = shapes.model, get_rng_state()
+    model, init_random = shapes.model.to(device), get_rng_state()
     source = build_data(config)
     optimizer, scheduler = build_optimizer(config, model)
     if config.scheduler is not None:
         _check_length(config, config.scheduler, scheduler, config.train.epochs)
     check_samples(config, source)
-    criterion = build_criterion(config, source)
-    check_output(config, model, criterion, source)
+    criterion = build_criterion(config, source).to(device)
+    check_output(config, model, criterion, source, device)
     train = config.train
     data, held_back = split_data(config, source)
     loader = DataLoader(
@@ -206,6 +209,7 @@ def build_run(config: Config) -> Run:
         config=plain(filled(config, shapes)),
         init_random=init_random,
         inputs=Inputs.of(source),
+        device=device,
     )
     if isinstance(train.warmup, int):
         run.warmup = train.warmup
@@ -253,7 +257,21 @@ def check_samples(config: Config, source: Source) -> None:
         raise config.error(("model", "input"), message, hint)
 
 
-def check_output(config: Config, model: nn.Sequential, criterion: Module, source: Source) -> None:
+def device_of(config: Config) -> str:
+    """The device that the configuration asks for: "cpu", or "cuda:0" and the like.
+
+    Raises:
+        DeviceError: it is not there.
+    """
+    if config.device == "cpu" or (config.device == "auto" and not cuda.is_available()):
+        return "cpu"
+    number = config.device.partition(":")[2]
+    if number:
+        cuda.set_device(int(number))
+    return f"cuda:{cuda.current_device()}"
+
+
+def check_output(config: Config, model: nn.Sequential, criterion: Module, source: Source, device: str = "cpu") -> None:
     """Refuses a model whose output the loss cannot compare with the data's targets.
 
     Raises:
@@ -266,8 +284,8 @@ def check_output(config: Config, model: nn.Sequential, criterion: Module, source
     try:
         with no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            output = model(from_numpy(logical(stored(np.zeros((1, *config.model.input), np.float32)))))
-            value = criterion(output, from_numpy(target))
+            output = model(from_numpy(logical(stored(np.zeros((1, *config.model.input), np.float32)))).to(device))
+            value = criterion(output, from_numpy(target).to(device))
     except refusals(config.loss) as error:
         shape, last = list(output.array.shape[1:]), dotted(config.model.layers[-1].path)
         what = f"{classes} classes" if classes else f"targets of shape {list(target.shape[1:])}"

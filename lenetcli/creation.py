@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli._tensor import Tensor, check_device
+from lenetcli._tensor import Tensor, placed
 from lenetcli.autograd.dtypes import dtype as Dtype
 from lenetcli.autograd.dtypes import from_numpy_dtype, get_default_dtype, to_numpy_dtype
 from lenetcli.autograd.variable import Variable, like
@@ -22,7 +22,7 @@ def tensor(data: Any, *, dtype: Dtype | None = None, device: Any = None, require
     Args:
         data: the values. Python floats become the default dtype, integers int64; arrays keep their type.
         dtype: type of the elements.
-        device: must be the CPU.
+        device: where it goes: "cpu" unless given, or "cuda".
         requires_grad: record operations on it.
 
     Raises:
@@ -37,12 +37,11 @@ def tensor(data: Any, *, dtype: Dtype | None = None, device: Any = None, require
         tensor([[1, 2],
                 [3, 4]])
     """
-    check_device(device)
     array = _array(data, dtype)
     kind = to_numpy_dtype(dtype, array.dtype)
     from_numpy_dtype(kind)
     with np.errstate(over="ignore", invalid="ignore"):
-        return Tensor(np.array(array, kind), requires_grad)
+        return Tensor(placed(array.astype(kind), device), requires_grad)
 
 
 def _array(data: Any, wanted: Dtype | None) -> Array:
@@ -82,16 +81,14 @@ def as_tensor(data: Any, dtype: Dtype | None = None, device: Any = None) -> Tens
     """
     if isinstance(data, Tensor):
         return data.to(dtype=dtype, device=device)
-    check_device(device)
     array = _array(data, dtype)
     from_numpy_dtype(array.dtype)
-    return Tensor(array.astype(to_numpy_dtype(dtype, array.dtype.newbyteorder("=")), copy=False))
+    return Tensor(placed(array.astype(to_numpy_dtype(dtype, array.dtype.newbyteorder("=")), copy=False), device))
 
 
 def _made(array: Array, dtype: Dtype | None, device: Any, requires_grad: bool, default: Any = None) -> Tensor:
-    check_device(device)
     with np.errstate(over="ignore", invalid="ignore"):
-        return Tensor(array.astype(to_numpy_dtype(dtype, default), copy=False), requires_grad)
+        return Tensor(placed(array.astype(to_numpy_dtype(dtype, default), copy=False), device), requires_grad)
 
 
 def shape_of(size: Sequence[Any]) -> tuple[int, ...]:
@@ -163,8 +160,7 @@ def empty(*size: Any, dtype: Dtype | None = None, device: Any = None, requires_g
 
 
 def _made_like(input: Tensor, array: Array, device: Any, requires_grad: bool) -> Tensor:
-    check_device(device)
-    result: Tensor = like(input, array)
+    result: Tensor = like(input, placed(array, device))
     return result.requires_grad_() if requires_grad else result
 
 

@@ -2,7 +2,8 @@
 
     LenetError                 1   the run failed
     ├── ConfigError            2   usage or configuration is wrong
-    │   └── ShapeError         2   sizes that do not fit (also a RuntimeError, as in torch)
+    │   ├── ShapeError         2   sizes that do not fit (also a RuntimeError, as in torch)
+    │   └── DeviceError        2   a device that is not there, or not for this (also a RuntimeError, as in torch)
     ├── DataError              3   a data, checkpoint or image file is missing, damaged or hostile
     │   └── DownloadError      3   no mirror could deliver the file
     ├── DivergedError          4   the loss or a gradient became NaN or infinite
@@ -32,6 +33,10 @@ class ConfigError(LenetError):
 
 class ShapeError(ConfigError, RuntimeError):
     """Sizes that do not fit together; torch raises RuntimeError here, so this is one too."""
+
+
+class DeviceError(ConfigError, RuntimeError):
+    """A device that is not there, or that cannot do what was asked; torch raises RuntimeError here."""
 
 
 class DataError(LenetError):

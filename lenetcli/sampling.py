@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli._tensor import Tensor, check_device
+from lenetcli._tensor import Tensor, placed
 from lenetcli.autograd.dtypes import dtype as Dtype
 from lenetcli.autograd.dtypes import int64, to_numpy_dtype
 from lenetcli.autograd.random import Generator, numpy_generator
 from lenetcli.autograd.variable import Variable
 from lenetcli.creation import empty, shape_of
+from lenetcli.kernels.device import as_array, beside
 
 
 def rand(
@@ -80,9 +81,8 @@ def randint(
         raise TypeError("randint: wanted (high, size) or (low, high, size); size is a tuple")
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-    check_device(device)
     draw = numpy_generator(generator).integers(low, high - 1, shape_of((size,)), np.int64, endpoint=True)
-    return Tensor(np.asarray(draw, to_numpy_dtype(dtype or int64)), requires_grad)
+    return Tensor(placed(np.asarray(draw, to_numpy_dtype(dtype or int64)), device), requires_grad)
 
 
 def randperm(
@@ -100,10 +100,10 @@ def randperm(
         >>> sorted(lenet.randperm(3).tolist())
         [0, 1, 2]
     """
-    check_device(device)
     if n < 0:
         raise RuntimeError(f"randperm: n must be non-negative, got {n}")
-    return Tensor(numpy_generator(generator).permutation(n).astype(to_numpy_dtype(dtype or int64)), requires_grad)
+    order = numpy_generator(generator).permutation(n).astype(to_numpy_dtype(dtype or int64))
+    return Tensor(placed(order, device), requires_grad)
 
 
 def rand_like(input: Tensor, *, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -166,17 +166,17 @@ def normal(
         >>> lenet.normal(0.0, 1.0, (2,)).shape, lenet.normal(lenet.zeros(3)).shape
         (torch.Size([2]), torch.Size([3]))
     """
-    check_device(device)
     given = [v for v in (mean, std) if isinstance(v, Variable)]
     if bool(given) == (size is not None):
         raise TypeError("normal: give size with numbers, and no size where mean or std is a tensor")
     mean, std = (v.array if isinstance(v, Variable) else v for v in (mean, std))
-    if np.any(np.asarray(std) < 0):
+    if np.any(std < 0):
         raise RuntimeError(f"normal expects all elements of std >= 0.0, got {std}")
     shape = shape_of((size,)) if size is not None else np.broadcast_shapes(np.shape(mean), np.shape(std))
     kind = np.result_type(*(v.array for v in given)) if given else None
-    draw = numpy_generator(generator).standard_normal(shape) * std + mean
-    return Tensor(np.asarray(draw, to_numpy_dtype(dtype, kind)), requires_grad)
+    draw = numpy_generator(generator).standard_normal(shape)
+    values = as_array((beside(given[0].array, draw) if given else draw) * std + mean)
+    return Tensor(placed(values.astype(to_numpy_dtype(dtype, kind)), device), requires_grad)
 
 
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:

@@ -21,6 +21,7 @@ from lenetcli.autograd.dtypes import from_numpy_dtype
 from lenetcli.autograd.variable import Array
 from lenetcli.disk import check_regular, write_atomically
 from lenetcli.errors import ConfigError, DataError
+from lenetcli.kernels.device import to_host
 
 SUFFIX = ".safetensors"
 _STRUCTURE = "lenet.structure"
@@ -211,7 +212,7 @@ def _plain(array: Array, where: str) -> Array:
         kind = from_numpy_dtype(array.dtype).numpy
     except TypeError as error:
         raise TypeError(f"save: {where}: {error}") from None
-    return np.asarray(array, kind, order="C")  # the library wants memory in C order
+    return np.asarray(to_host(array), kind, order="C")  # the library wants memory in C order
 
 
 def _key(key: Any, where: str) -> Any:

@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from lenetcli import config as configuration
-from lenetcli.build import build_run, load_config_of
+from lenetcli.build import build_run, device_of, load_config_of
 from lenetcli.config import Config
 from lenetcli.config.own import blamed
 from lenetcli.config.writing import text
@@ -65,7 +65,7 @@ def go_on(place: Path, changes: Iterable[str] = (), crew: Crew = ALONE) -> tuple
     changes = list(changes)
     with crew.together():
         config = configuration.load(str(load_config_of(place)), changes)
-        run = build_run(config)
+        run = build_run(config, device_of(config))
     run.checkpoints = crew.checkpoints(place, config.train.keep_checkpoints)
     found = run.checkpoints.restore(run) if crew.leaders(run.checkpoints.exist()) else None
     crew.check(run)

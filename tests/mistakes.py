@@ -97,7 +97,6 @@ MISTAKES = {
         "lenet.zeros(2, 3)[lenet.ones(3, dtype=lenet.bool)]",
         "lenet.zeros(0).max()",
         "lenet.randint(3, 3, (2,))",
-        "lenet.zeros(2).to('cuda')",
         "lenet.ones(2).to('disk')",
         "lenet.zeros(3).topk(4)",
     ],

@@ -17,7 +17,7 @@ STOREYS = [
     ["kernels", "display"],
     ["autograd"],
     ["ops"],
-    ["_tensor_str", "_tensor", "creation", "sampling", "linalg"],
+    ["_tensor_str", "_tensor", "creation", "sampling", "linalg", "cuda"],
     ["disk"],
     ["serialization", "nn", "optim", "data"],
     ["config"],

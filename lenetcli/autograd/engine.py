@@ -17,6 +17,7 @@ from lenetcli.autograd.anomaly import check_backward
 from lenetcli.autograd.modes import switches
 from lenetcli.autograd.node import AccumulateGrad, Node, wrap
 from lenetcli.autograd.variable import Array, Variable
+from lenetcli.kernels.device import as_array, shares_elements
 
 _SEQUENCE = attrgetter("sequence")
 LONGEST_RUN = 3  # nodes that any `merge` looks at
@@ -155,7 +156,7 @@ def _pass_on(node: Node, grads: Sequence[Array | None], d_inputs: Sequence[Array
 
 def _is_own(grad: Array, grads: Sequence[Array | None], others: Sequence[Array | None]) -> bool:
     """Whether a leaf may keep a gradient: nothing else will see or change its memory."""
-    if not grad.flags.writeable:
+    if not grad.flags.writeable if type(grad) is np.ndarray else shares_elements(grad):
         return False
     owns = grad.base is None
     for g in grads:
@@ -170,7 +171,7 @@ def _add(buffers: Buffers, node: Node, number: int, grad: Array) -> None:
     shape, kind = node.outputs[number]
     if grad.shape != shape:
         grad = reduce_to_shape(grad, shape, node)
-    if grad.dtype != kind:
+    if grad.dtype is not kind and grad.dtype != kind:
         grad = grad.astype(kind)
     slots = buffers.get(node)
     if slots is None:
@@ -184,7 +185,7 @@ def reduce_to_shape(grad: Array, shape: tuple[int, ...], node: Node) -> Array:
     extra = grad.ndim - len(shape)
     stretched = [i for i in range(grad.ndim) if i < extra or (shape[i - extra] == 1 and grad.shape[i] != 1)]
     if extra >= 0 and all(i < extra or i in stretched or grad.shape[i] == shape[i - extra] for i in range(grad.ndim)):
-        return np.asarray(grad.sum(axis=tuple(stretched), keepdims=True)).reshape(shape)
+        return as_array(grad.sum(axis=tuple(stretched), keepdims=True)).reshape(shape)
     raise RuntimeError(f"{node.name()} got a gradient of shape {list(grad.shape)}, its output has {list(shape)}")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from lenetcli.autograd.modes import enable_grad, switches
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.variable import Array, Variable, like
+from lenetcli.kernels.device import address, as_array, beside, shares_elements
 
 
 def assign(target: Variable, compute: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -66,8 +67,8 @@ class CopySlices(Op):
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
-        d_base = np.array(grad, order="C")
-        d_part = np.asarray(d_base.reshape(-1)[ctx.places])
+        d_base = grad.copy(order="C")
+        d_part = as_array(d_base.reshape(-1)[ctx.places])
         d_base.reshape(-1)[ctx.places] = 0
         return d_base, d_part
 
@@ -124,12 +125,12 @@ def places_of(part: Array, whole: Array) -> Array:
     at = (_addresses(part) - first) // whole.itemsize
     if at.size and (at.min() < 0 or at.max() >= positions.size or (positions[at] < 0).any()):
         raise RuntimeError("this view's memory is no longer that of its base; take the view again")
-    return np.asarray(positions[at])
+    return beside(part, as_array(positions[at]))
 
 
 def _addresses(x: Array) -> Array:
     """Where each element lies in memory."""
-    found: Array = np.full(x.shape, x.__array_interface__["data"][0], np.int64)
+    found: Array = np.full(x.shape, address(x), np.int64)
     for dim, (size, stride) in enumerate(zip(x.shape, x.strides)):
         found += (np.arange(size) * stride).reshape([-1 if d == dim else 1 for d in range(x.ndim)])
     return found
@@ -156,7 +157,7 @@ def refuse_shared_elements(array: Array) -> None:
     Raises:
         RuntimeError: the array is read-only, as expanded ones are here.
     """
-    if not array.flags.writeable:
+    if shares_elements(array):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location "
             "(or its memory is read-only). Please clone() the tensor before performing the operation."

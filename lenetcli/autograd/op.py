@@ -28,6 +28,7 @@ from lenetcli.autograd.anomaly import check_forward
 from lenetcli.autograd.modes import switches
 from lenetcli.autograd.node import NO_EDGE, Edge, Node, wrap
 from lenetcli.autograd.variable import Array, Variable
+from lenetcli.kernels import device
 
 
 class Op(Node):
@@ -101,7 +102,13 @@ class Op(Node):
         if first is None:
             raise TypeError(f"{cls.__name__}: wanted a tensor, got {', '.join(type(o).__name__ for o in operands)}")
         node.needs_input_grad = needs = tuple([edge is not NO_EDGE for edge in edges])
-        out = cls.forward(node, *arrays, **parameters)
+        try:
+            out = cls.forward(node, *arrays, **parameters)
+        except (AttributeError, IndexError, NotImplementedError, TypeError, ValueError) as error:
+            reason = device.mixed(cls.forward, arrays, parameters, error)
+            if reason is error:
+                raise
+            raise reason from None
         records = True in needs
         if type(out) is np.ndarray and not (records or cls.is_view or switches.anomaly or switches.observers):
             return wrap(first.result_class, out)  # the short way, as inference takes it

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from lenetcli import config as configuration
-from lenetcli.build import build_run, load_config_of
+from lenetcli.build import build_run, device_of, load_config_of
 from lenetcli.errors import ConfigError, LenetError
 from lenetcli.parallel.crew import Crew
 from lenetcli.report.tensorboard import TensorBoard, check_installed
@@ -42,7 +42,7 @@ def start_run(
         if tensorboard:
             check_installed()
         config = configuration.load(path, changes)
-        run = build_run(config)
+        run = build_run(config, device_of(config))
     crew.check(run)
     with ExitStack() as held:
         with crew.together():

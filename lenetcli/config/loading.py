@@ -65,7 +65,17 @@ class _Reader:
         assert optimizer is not None
         name = header.name or re.sub(r"[^A-Za-z0-9._-]", "-", self.document.path.stem).lstrip(".-_") or "run"
         return Config(
-            name, header.seed, model, data, loss, optimizer, train, parts["scheduler"], VERSION, self.document
+            name,
+            header.seed,
+            model,
+            data,
+            loss,
+            optimizer,
+            train,
+            parts["scheduler"],
+            VERSION,
+            header.device,
+            self.document,
         )
 
     def _keys(self, section: type[S], node: Node, path: tuple[str, ...], others: Iterable[str]) -> S | None:

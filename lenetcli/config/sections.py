@@ -49,6 +49,7 @@ Duration = Annotated[
 Weights = Annotated[
     list[Annotated[Number, Field(ge=0)]], Field(min_length=1), Said("a list of numbers that are at least 0")
 ]
+Device = Annotated[String, Field(pattern=r"^(cpu|auto|cuda(:[0-9]{1,2})?)$"), Said("cpu, cuda, cuda:0 or auto")]
 Name = Annotated[String, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 
 
@@ -67,6 +68,9 @@ class Header(Section):
     """Name of the runs: they go to runs/<name>/<NNN>. Default: the file's name."""
     seed: Annotated[Integer, Field(ge=0, le=2**64 - 1)] = 0
     """Where all random numbers start: initial weights, order of samples, dropout."""
+    device: Device = "cpu"
+    """Where a training runs: cpu, cuda (a GPU, by the extra cuda), cuda:1 (another one), or auto: a GPU where there is
+    one, else the CPU. Commands that look into a model run on the CPU."""
 
 
 class ModelKeys(Section):
@@ -180,6 +184,7 @@ class Config:
     train: Train
     scheduler: Component | None = None
     version: int = VERSION
+    device: str = "cpu"
     document: Document | None = field(default=None, compare=False, repr=False)
 
     def error(self, path: KeyPath, message: str, *hints: str, more: str = "") -> InvalidConfig:

@@ -29,6 +29,8 @@ def plain(config: Config) -> dict[str, Any]:
         "layers": [_component(layer) for layer in config.model.layers],
     }
     found: dict[str, Any] = {"version": config.version, "name": config.name, "seed": config.seed, "model": model}
+    if config.device != "cpu":
+        found["device"] = config.device
     for key in ("data", "loss", "optimizer", "scheduler"):
         component = getattr(config, key)
         if component is not None:

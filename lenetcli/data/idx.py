@@ -15,6 +15,8 @@ from lenetcli.disk import read_within
 from lenetcli.errors import DataError
 
 LARGEST = 1 << 31  # bytes of pixels: 30 times the real files, far below what would exhaust a machine
+HEADER = 16  # bytes to read before the sizes are known
+BLOCK = 1 << 18  # bytes of a file to unzip at a time
 IMAGES, LABELS = 0x00000803, 0x00000801  # unsigned bytes in three dimensions, in one
 
 
@@ -33,29 +35,32 @@ def read_idx(path: Path, magic: int, md5: str | None = None) -> npt.NDArray[np.u
         found = hashlib.md5(raw, usedforsecurity=False).hexdigest()
         if found != md5:
             raise DataError(f"{path}: wrong md5: wanted {md5}, got {found}; delete the file and get it again")
-    if path.suffix == ".gz":
-        raw = _unpack(path, raw)
-    return _parse(path, raw, magic)
+    return _parse(path, _unpack(path, raw) if path.suffix == ".gz" else memoryview(raw), magic)
 
 
-def _unpack(path: Path, raw: bytes) -> bytes:
+def _unpack(path: Path, raw: bytes) -> memoryview:
     """Unzips up to the sizes the header states, so that a small file cannot fill the memory."""
     unzip = zlib.decompressobj(wbits=31)
     try:
-        head = unzip.decompress(raw, 16)
-        rest = unzip.unconsumed_tail
-        if len(head) == 16:
-            wanted = min(_stated(head), LARGEST) - len(head)
-            if wanted + len(head) < LARGEST:  # else `_parse` refuses the sizes
-                check_unpacked(path, wanted, len(raw))
-            # one byte more than stated shows that there is more
-            head += unzip.decompress(rest, max(wanted, 0) + 1)
-        head += b"" if unzip.eof or unzip.unconsumed_tail else unzip.flush()
+        head = unzip.decompress(raw, HEADER)
+        size = _stated(head) if len(head) == HEADER else len(head)
+        if size > LARGEST + HEADER:  # `_parse` will refuse it
+            size = HEADER
+        check_unpacked(path, size - HEADER, len(raw))
+        unpacked = np.empty(max(size, len(head)) + 1, np.uint8)  # one byte more than stated shows that there is more
+        done, rest = len(head), unzip.unconsumed_tail
+        unpacked[:done] = np.frombuffer(head, np.uint8)
+        for start in range(0, len(rest), BLOCK):
+            if unzip.eof or done == len(unpacked):
+                break
+            block = unzip.decompress(rest[start : start + BLOCK], len(unpacked) - done)
+            unpacked[done : done + len(block)] = np.frombuffer(block, np.uint8)
+            done += len(block)
     except zlib.error as error:
         raise DataError(f"{path}: damaged gzip file: {error}") from None
-    if not unzip.eof and not unzip.unconsumed_tail:
-        raise DataError(f"{path}: truncated gzip file, after {len(head):,} bytes of data")
-    return head
+    if not unzip.eof and done < len(unpacked):
+        raise DataError(f"{path}: truncated gzip file, after {done:,} bytes of data")
+    return unpacked.data[:done]
 
 
 def _stated(head: bytes) -> int:
@@ -68,7 +73,7 @@ def _stated(head: bytes) -> int:
     return size + count
 
 
-def _parse(path: Path, raw: bytes, magic: int) -> npt.NDArray[np.uint8]:
+def _parse(path: Path, raw: memoryview, magic: int) -> npt.NDArray[np.uint8]:
     if len(raw) < 4 or int.from_bytes(raw[:4], "big") != magic:
         got = raw[:4].hex() or "nothing"
         raise DataError(f"{path}: wrong magic number: wanted {magic:08x}, got {got}; this is no such IDX file")

@@ -91,11 +91,16 @@ def resize(images: Array, size: tuple[int, int]) -> Array:
 
 
 def _resize(x: Array, size: tuple[int, int]) -> Array:
-    """(C, H, W, N) -> (C, H', W', N): one small matrix product per direction."""
+    """(C, H, W, N) -> (C, H', W', N): a matrix product for each column of pixels, then for each row.
+
+    (One large product for all columns would take all of BLAS's threads, which wait for work by spinning: with something
+    else on a core, a batch that takes 0.1 ms took 65.)
+    """
     c, h, w, n = x.shape
     rows, columns = _bilinear(h, size[0]), _bilinear(w, size[1])
-    x = np.matmul(rows, x.reshape(c, h, w * n))  # (C, H', W N)
-    return np.matmul(columns, x.reshape(c * size[0], w, n)).reshape(c, *size, n)
+    y = np.empty((c, size[0], w, n), np.float32)
+    np.matmul(rows, x.swapaxes(1, 2), out=y.swapaxes(1, 2))  # (C, W, H, N) -> (C, W, H', N)
+    return np.asarray(np.matmul(columns, y))
 
 
 @lru_cache(maxsize=16)

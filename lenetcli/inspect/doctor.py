@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lenetcli import __version__
-from lenetcli.kernels import active, native, threads
+from lenetcli.errors import DeviceError
+from lenetcli.kernels import active, device, native, threads
 
 REQUIRED = ("numpy", "typer", "rich", "pydantic", "PyYAML", "safetensors", "threadpoolctl")
 
@@ -42,6 +43,7 @@ def findings() -> list[Finding]:
         Finding("lenet", f"{__version__} in {os.path.dirname(os.path.dirname(active.__file__))}"),
         Finding("python", f"{platform.python_version()} on {platform.platform()}"),
         _kernels(),
+        _gpu(),
         _threads(),
         *(_library(name) for name in REQUIRED),
         *(_extra(extra, names) for extra, names in extras().items()),
@@ -59,6 +61,16 @@ def _kernels() -> Finding:
     if active.twin == "numpy":
         return Finding("kernels", f"numpy{because}, though native ones are here")
     return Finding("kernels", f"native, for {native.target()} of {', '.join(native.targets())}{because}")
+
+
+def _gpu() -> Finding:
+    """What `device: cuda` would run on, or why it would not; it is no fault where there is none."""
+    try:
+        found = device.description()
+    except DeviceError as error:
+        return Finding("gpu", f"none: {error}")
+    cuda, driver = (f"{number // 1000}.{number % 1000 // 10}" for number in (found["cuda"], found["driver"]))
+    return Finding("gpu", f"{found['name']}; CuPy {found['cupy']}, CUDA {cuda}, driver for CUDA {driver}")
 
 
 def _threads() -> Finding:

@@ -7,17 +7,20 @@ the program runs. LENET_KERNELS=numpy or native decides from outside; without it
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
-from lenetcli.kernels import native
+import numpy as np
+
+from lenetcli.kernels import cuda, device, native
 from lenetcli.kernels import threads as _threads
 from lenetcli.kernels.conv import channel_sums, conv2d, conv2d_backward, conv2d_input_grad, conv2d_weight_grad
 from lenetcli.kernels.fused import conv_relu_pool, conv_relu_pool_backward
+from lenetcli.kernels.likelihood import nll_mean, nll_mean_backward
 from lenetcli.kernels.linear import linear, linear_relu, linear_relu_backward, product, rows_product
 from lenetcli.kernels.memory import keep_freed_memory
-from lenetcli.kernels.norm import batch_norm, batch_norm_backward, channel_norm, channel_norm_backward
+from lenetcli.kernels.norm import batch_norm, batch_norm_backward, channel_norm, channel_norm_backward, track
 from lenetcli.kernels.pool import max_pool2d, max_pool2d_backward
 from lenetcli.kernels.relu import relu, relu_backward
 from lenetcli.kernels.softmax import log_softmax, log_softmax_backward
@@ -60,6 +63,8 @@ __all__ = [
     "max_pool2d",
     "max_pool2d_backward",
     "nadam_step",
+    "nll_mean",
+    "nll_mean_backward",
     "product",
     "radam_step",
     "relu",
@@ -69,12 +74,13 @@ __all__ = [
     "rprop_step",
     "sgd_step",
     "sgd_steps",
+    "track",
 ]
 
 Twin = Literal["numpy", "native"]
 
+_references: dict[str, Callable[..., Any]] = {name: globals()[name] for name in __all__}
 _native = native.twins()
-_numpy = {name: globals()[name] for name in _native}
 twin: Twin = "numpy"  # which twins run; read it as `active.twin`
 
 
@@ -91,7 +97,20 @@ def use(wanted: Twin) -> None:
     if wanted == "native" and native.absent is not None:
         raise ImportError(native.absent)
     twin = wanted
-    globals().update(_native if wanted == "native" else _numpy)
+    globals().update(_references | (_native if wanted == "native" else {}))
+    if device.library is not None:
+        on_device = _references | (cuda.twins() if hasattr(device.library, "RawModule") else {})
+        globals().update({name: _routed(globals()[name], on_device[name]) for name in __all__})
+
+
+def _routed(here: Callable[..., Any], there: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel that takes arrays of a device, too; made only once one is in use."""
+
+    def run(first: Any, *others: Any) -> Any:
+        x = first[0] if type(first) is list else first
+        return (here if type(x) is np.ndarray else there)(first, *others)
+
+    return run
 
 
 def description() -> str:
@@ -122,3 +141,4 @@ def _choice() -> Twin:
 keep_freed_memory()
 _threads.begin()
 use(_choice())
+device.watchers.append(lambda: use(twin))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli.kernels.conv import pad_image
+from lenetcli.kernels.device import as_array, beside
 from lenetcli.kernels.layout import Array, logical, stored
 from lenetcli.kernels.pool import maxima, overhang
 from lenetcli.kernels.window import Pair, spans
@@ -26,7 +27,7 @@ def avg_pool2d(x: Array, divisor: Array, kernel: Pair, stride: Pair, padding: Pa
     padded = pad_image(stored(x), padding, 0, more)
     across = _total([padded[:, :, seen] for seen in spans(kernel[1], stride[1], 1, q)])
     y = _total([across[:, seen] for seen in spans(kernel[0], stride[0], 1, p)])
-    y /= divisor[:, :, None]
+    y /= beside(y, divisor[:, :, None])
     return logical(y)
 
 
@@ -34,7 +35,7 @@ def avg_pool2d_backward(grad: Array, divisor: Array, image: Pair, kernel: Pair, 
     """grad (N, C, P, Q), divisor (P, Q), image (H, W) -> (N, C, H, W): each gradient, divided, to its whole window."""
     (p, q), (h, w), (pad_h, pad_w) = divisor.shape, image, padding
     more = overhang(image, kernel, stride, padding, (1, 1), (p, q))
-    share = stored(grad) / divisor[:, :, None]
+    share = stored(grad) / beside(grad, divisor[:, :, None])
     c, n = share.shape[0], share.shape[-1]
     down = np.zeros_like(share, shape=(c, h + 2 * pad_h + more[0], q, n))
     for seen in spans(kernel[0], stride[0], 1, p):
@@ -42,7 +43,7 @@ def avg_pool2d_backward(grad: Array, divisor: Array, image: Pair, kernel: Pair, 
     d_x = np.zeros_like(share, shape=(c, down.shape[1], w + 2 * pad_w + more[1], n))
     for seen in spans(kernel[1], stride[1], 1, q):
         d_x[:, :, seen] += down
-    return logical(np.ascontiguousarray(d_x[:, pad_h : pad_h + h, pad_w : pad_w + w]))
+    return logical(np.ascontiguousarray(d_x[:, pad_h : pad_h + h, pad_w : pad_w + w], like=d_x))
 
 
 def window_counts(size: int, kernel: int, stride: int, padding: int, out: int, include_padding: bool) -> Array:
@@ -98,16 +99,16 @@ def _shares(grad: Array, axis: int, size: int, bounds: Bounds) -> Array:
 def adaptive_max_pool2d(x: Array, out: Pair) -> tuple[Array, Array]:
     """x (N, C, H, W), out (P, Q) -> the maxima and their positions row * W + column, both (N, C, P, Q)."""
     h, w = x.shape[2:]
-    rows, columns = _places(h, out[0]), _places(w, out[1])
+    rows, columns = beside(x, _places(h, out[0])), beside(x, _places(w, out[1]))
     best, winner = maxima(stored(x), list(rows), list(columns))
     tap = winner.astype(np.int64)  # (C, P, Q, N)
-    row = rows[tap // len(columns), np.arange(out[0])[:, None, None]]
-    column = columns[tap % len(columns), np.arange(out[1])[:, None]]
-    return logical(best), logical(np.asarray(row * w + column))
+    row = rows[tap // len(columns), np.arange(out[0], like=tap)[:, None, None]]
+    column = columns[tap % len(columns), np.arange(out[1], like=tap)[:, None]]
+    return logical(best), logical(as_array(row * w + column))
 
 
 def _places(size: int, out: int) -> Array:
     """(K, P): the place that tap k of window i meets; shorter windows meet their last place again."""
     start, end = np.array(adaptive_bounds(size, out), dtype=np.int64).reshape(-1, 2).T
     taps: Any = np.arange((end - start).max(initial=1))[:, None]
-    return np.asarray(np.minimum(start + taps, end - 1))
+    return as_array(np.minimum(start + taps, end - 1))

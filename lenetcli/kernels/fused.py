@@ -31,9 +31,9 @@ def conv_relu_pool(x: Array, weight: Array, bias: Array | None, padding: Pair) -
     positive = np.maximum(conv2d(x, weight, bias, ONE, padding, ONE, 1), 0)
     y, taps = max_pool2d(positive, TWO, TWO, NONE, ONE, False)
     groups, *image, group = winner_shape(*y.shape)
-    winner = np.full((groups * group, *image), 4, np.uint8)
+    winner = np.full_like(y, 4, np.uint8, shape=(groups * group, *image))
     winner[: len(y)] = np.where(y <= 0, 4, taps)
-    return y, np.ascontiguousarray(winner.reshape(groups, group, *image).transpose(0, 2, 3, 4, 1))
+    return y, winner.reshape(groups, group, *image).transpose(0, 2, 3, 4, 1).copy()
 
 
 def conv_relu_pool_backward(

@@ -16,7 +16,7 @@ Array = npt.NDArray[Any]
 
 def stored(x: Array) -> Array:
     """(N, C, ...) -> (C, ..., N), contiguous; free for a batch-last array, one copy for any other."""
-    return np.ascontiguousarray(x.transpose(*range(1, x.ndim), 0))
+    return np.ascontiguousarray(x.transpose(*range(1, x.ndim), 0), like=x)
 
 
 def logical(x: Array) -> Array:

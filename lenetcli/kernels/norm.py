@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lenetcli.kernels.device import on_device
 from lenetcli.kernels.layout import Array, logical, stored
 
 _BLOCK = 1 << 16  # elements: 256 KiB of float32, a part of the second-level cache
@@ -37,8 +38,8 @@ def batch_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -
     rows, y, result = _rows(x)
     c, m = rows.shape
     count = max(m, 1)  # an empty batch has mean 0
-    moments = Moments(np.empty(c, x.dtype), np.empty(c), np.empty(c))
-    ones = np.ones(m, x.dtype)
+    moments = Moments(np.empty(c, x.dtype, like=x), np.empty(c, like=x), np.empty(c, like=x))
+    ones = np.ones_like(x, shape=(m,))
     # an eighth of a row has its mean within sqrt(7) standard deviations of the row's: near enough to keep all digits
     near = ones[: -(-m // 8)] / x.dtype.type(-(-m // 8))
     for block in _blocks(c, m):
@@ -54,6 +55,16 @@ def batch_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -
     return result, moments
 
 
+def track(mean: Array, var: Array, moments: Moments, momentum: float, count: int) -> None:
+    """Moves running statistics towards a batch's: running <- (1 - momentum) running + momentum new, in place.
+
+    Args:
+        count: elements of a channel, from which the variance is made unbiased.
+    """
+    for kept, new in ((mean, moments.mean), (var, moments.var * count / (count - 1))):
+        kept[...] = kept * (1 - momentum) + new * momentum
+
+
 def batch_norm_backward(
     grad: Array, x: Array, weight: Array | None, moments: Moments, eps: float
 ) -> tuple[Array, Array, Array]:
@@ -66,9 +77,9 @@ def batch_norm_backward(
     c, m = rows.shape
     count = max(m, 1)
     d_y = stored(grad).reshape(c, m)
-    d_weight, d_bias = np.empty(c), np.empty(c)
-    ones = np.ones(m, x.dtype)
-    work = np.empty((min(c, max(1, _BLOCK // count)), m), x.dtype)
+    d_weight, d_bias = np.empty(c, like=x), np.empty(c, like=x)
+    ones = np.ones_like(x, shape=(m,))
+    work = np.empty((min(c, max(1, _BLOCK // count)), m), x.dtype, like=x)
     for block in _blocks(c, m):
         out, g = d_x[block], d_y[block]
         centre, offset, var = (part[block] for part in moments)
@@ -87,7 +98,7 @@ def batch_norm_backward(
 def channel_norm(x: Array, mean: Array, var: Array, weight: Array | None, bias: Array | None, eps: float) -> Array:
     """Batch norm with given moments (C,), as in evaluation: x (N, C, ...) -> the same shape."""
     rows, y, result = _rows(x)
-    scale = _scale(np.asarray(var, np.float64), eps, weight).astype(x.dtype)
+    scale = _scale(var.astype(np.float64), eps, weight).astype(x.dtype)
     for block in _blocks(*rows.shape):
         out = np.subtract(rows[block], mean[block, None], out=y[block])
         out *= scale[block, None]
@@ -103,10 +114,10 @@ def channel_norm_backward(
     rows, d_x, result = _rows(x)
     c, m = rows.shape
     d_y = stored(grad).reshape(c, m)
-    inverse = _scale(np.asarray(var, np.float64), eps, None)
-    d_weight, d_bias = np.empty(c), np.empty(c)
+    inverse = _scale(var.astype(np.float64), eps, None)
+    d_weight, d_bias = np.empty(c, like=x), np.empty(c, like=x)
     scale = (inverse if weight is None else inverse * weight).astype(x.dtype)
-    ones = np.ones(m, x.dtype)
+    ones = np.ones_like(x, shape=(m,))
     for block in _blocks(c, m):
         out, g = d_x[block], d_y[block]
         np.subtract(rows[block], mean[block, None], out=out)
@@ -141,6 +152,9 @@ def _dots(a: Array, b: Array) -> Array:
 
     Long rows are summed in pieces, short enough to keep a float32's digits.
     """
+    if on_device(a):
+        total: Array = (a * b).sum(axis=-1, dtype=np.float64)
+        return total
     pieces = math.gcd(a.shape[-1], 16)
     if a.shape[-1] < 2048 or pieces == 1:
         return np.vecdot(a, b).astype(np.float64)
@@ -155,7 +169,7 @@ def standardise(x: Array, axes: tuple[int, ...], eps: float, centred: bool = Tru
         z; 1 / sqrt(var + eps) in the type of x; mean and biased variance in float64. The axes keep size 1.
     """
     count = math.prod(x.shape[i] for i in axes)
-    mean = np.zeros(1)
+    mean = np.zeros(1, like=x)
     z = x
     if centred:
         mean = x.sum(axis=axes, keepdims=True, dtype=np.float64) / count
@@ -164,7 +178,7 @@ def standardise(x: Array, axes: tuple[int, ...], eps: float, centred: bool = Tru
     var = np.square(z).sum(axis=axes, keepdims=True, dtype=np.float64) / count - lost * lost
     inverse = 1 / np.sqrt(var + eps)
     z = z * inverse.astype(x.dtype)
-    if lost.any():
+    if on_device(lost) or lost.any():
         z -= (lost * inverse).astype(x.dtype)
     return z, inverse.astype(x.dtype), mean, var
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 
 
@@ -21,9 +22,9 @@ def source_index(mode: str, size: int, left: int, right: int) -> Array:
     if mode == "replicate":
         return np.clip(at, 0, size - 1)
     if mode == "reflect":
-        return np.asarray(size - 1 - np.abs(size - 1 - np.abs(at)))
+        return as_array(size - 1 - np.abs(size - 1 - np.abs(at)))
     first, last = max(-left, 0), size + min(right, 0)  # what cropping leaves is what goes round
-    return np.asarray(first + (at - first) % max(last - first, 1))
+    return as_array(first + (at - first) % max(last - first, 1))
 
 
 def pad_axis(x: Array, axis: int, index: Array, left: int, right: int) -> Array:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli.kernels.conv import pad_image
+from lenetcli.kernels.device import as_array, on_device
 from lenetcli.kernels.layout import Array, logical, stored
 from lenetcli.kernels.scatter import add_at
 from lenetcli.kernels.window import Pair, extent, spans, taps
@@ -58,7 +59,7 @@ def _greatest(values: Sequence[Array], taps: Sequence[Any]) -> tuple[Array, Arra
         best = np.maximum(best, value, out=best if owned else None)
         np.maximum(winner, wins * tap, out=winner)
         owned = True
-    if best.dtype.kind == "f" and best.size and np.isnan(best.max()):
+    if best.dtype.kind == "f" and best.size and (on_device(best) or np.isnan(best.max())):  # a look there would wait
         for value, tap in zip(values, taps):
             np.copyto(winner, tap, where=np.isnan(value))
     return best if owned else best.copy(), winner
@@ -83,16 +84,16 @@ def max_pool2d_backward(
             np.bitwise_and(d_y.view(bits), keep, out=d_x.view(bits)[:, rows, columns])
         else:
             d_x[:, rows, columns] += (d_y.view(bits) & keep).view(d_y.dtype)
-    return logical(np.ascontiguousarray(d_x[:, pad_h : pad_h + h, pad_w : pad_w + w]))
+    return logical(np.ascontiguousarray(d_x[:, pad_h : pad_h + h, pad_w : pad_w + w], like=d_x))
 
 
 def winner_index(winner: Array, image: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Array:
     """Winning taps as positions in the flattened image, row * W + column, as torch's return_indices gives them."""
     _, _, p, q = winner.shape
     tap = winner.astype(np.int64)
-    row = np.arange(p)[:, None] * stride[0] - padding[0] + tap // kernel[1] * dilation[0]
-    column = np.arange(q) * stride[1] - padding[1] + tap % kernel[1] * dilation[1]
-    return np.asarray(row * image[1] + column)
+    row = np.arange(p, like=tap)[:, None] * stride[0] - padding[0] + tap // kernel[1] * dilation[0]
+    column = np.arange(q, like=tap) * stride[1] - padding[1] + tap % kernel[1] * dilation[1]
+    return as_array(row * image[1] + column)
 
 
 def put(values: Array, index: Array, image: Pair, how: np.ufunc | None = None) -> Array:
@@ -119,7 +120,8 @@ def take(x: Array, index: Array) -> Array:
 def _positions(index: Array, image: Array) -> Array:
     """Where in the flattened memory of a stored image the pixels lie that `index` names."""
     c, h, w, n = image.shape
-    return np.asarray((np.arange(c)[:, None, None, None] * (h * w) + stored(index)) * n + np.arange(n))
+    channel = np.arange(c, like=image)[:, None, None, None]
+    return as_array((channel * (h * w) + stored(index)) * n + np.arange(n, like=image))
 
 
 def lowest(kind: np.dtype[Any]) -> float | int:
@@ -132,10 +134,11 @@ def _keep_inside(
 ) -> None:
     """Where no pixel is above the border's value, the window's first pixel inside the image wins, not the border."""
     beaten = best == lowest(best.dtype)
-    if not beaten.any():
+    if not on_device(beaten) and not beaten.any():
         return
     row, column = (
-        -((np.arange(count) * s - pad) // d) for count, s, pad, d in zip(best.shape[1:3], stride, padding, dilation)
+        -((np.arange(count, like=best) * s - pad) // d)
+        for count, s, pad, d in zip(best.shape[1:3], stride, padding, dilation)
     )
     first = np.maximum(row, 0)[:, None] * kernel[1] + np.maximum(column, 0)
     np.copyto(winner, first[:, :, None].astype(winner.dtype), where=beaten)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lenetcli.kernels.device import as_array, beside, on_device
 from lenetcli.kernels.layout import Array
 
 Tap = tuple[Array, "Array | None"]
@@ -57,10 +58,10 @@ def cubic_taps(
     t, a = where - low, kind.type(-0.75)
 
     def near(x: Array) -> Array:  # distance below 1
-        return np.asarray(((a + 2) * x - (a + 3)) * x * x + 1)
+        return as_array(((a + 2) * x - (a + 3)) * x * x + 1)
 
     def far(x: Array) -> Array:  # distance from 1 to 2
-        return np.asarray(((a * x - 5 * a) * x + 8 * a) * x - 4 * a)
+        return as_array(((a * x - 5 * a) * x + 8 * a) * x - 4 * a)
 
     weights = far(t + 1), near(t), near(1 - t), far(2 - t)
     return [(np.clip(low.astype(np.int64) + i, 0, size - 1), w) for i, w in zip((-1, 0, 1, 2), weights)]
@@ -70,7 +71,7 @@ def _positions(size: int, out: int, scale: float | None, align_corners: bool, ki
     """Where in the source each place of the result lies."""
     if align_corners:
         at = np.arange(out).astype(kind)
-        return np.asarray(at * (kind.type(size - 1) / kind.type(out - 1) if out > 1 else kind.type(0)))
+        return as_array(at * (kind.type(size - 1) / kind.type(out - 1) if out > 1 else kind.type(0)))
     # rounded once, as a fused multiply-add is
     return ((np.arange(out) + 0.5) * float(_step(size, out, scale, kind)) - 0.5).astype(kind)
 
@@ -84,11 +85,11 @@ def resample(x: Array, axis: int, taps: list[Tap]) -> Array:
     """One axis of an array (batch-last arrays are fastest) from its size to that of the taps."""
     total: Any = None
     for index, weight in taps:
-        part = x.take(index, axis)
+        part = x.take(beside(x, index), axis)
         if weight is not None:
-            part *= _along(weight, axis, x.ndim)
+            part *= beside(x, _along(weight, axis, x.ndim))
         total = part if total is None else np.add(total, part, out=total)
-    return np.asarray(total)
+    return as_array(total)
 
 
 def resample_backward(grad: Array, axis: int, size: int, taps: list[Tap]) -> Array:
@@ -96,7 +97,10 @@ def resample_backward(grad: Array, axis: int, size: int, taps: list[Tap]) -> Arr
     d_x = np.zeros_like(grad, shape=(*grad.shape[:axis], size, *grad.shape[axis + 1 :]))
     target = np.moveaxis(d_x, axis, 0)
     for index, weight in taps:
-        source = np.moveaxis(grad if weight is None else grad * _along(weight, axis, grad.ndim), axis, 0)
+        source = np.moveaxis(grad if weight is None else grad * beside(grad, _along(weight, axis, grad.ndim)), axis, 0)
+        if on_device(grad):
+            np.add.at(target, beside(grad, index), source)
+            continue
         for j, i in enumerate(index.tolist()):
             target[i] += source[j]
     return d_x

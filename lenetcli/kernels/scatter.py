@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lenetcli.kernels.device import on_device
 from lenetcli.kernels.layout import Array
 
 REDUCTIONS = {"sum": np.add, "mean": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
@@ -24,7 +25,7 @@ def positions_along(shape: tuple[int, ...], dim: int, index: Array) -> Array:
     positions: Array = index.astype(np.int64) * steps[dim]
     for d, step in enumerate(steps):
         if d != dim:
-            ramp = np.arange(index.shape[d]) * step
+            ramp = np.arange(index.shape[d], like=index) * step
             positions += ramp.reshape([-1 if i == d else 1 for i in range(len(shape))])
     return positions
 
@@ -39,8 +40,23 @@ def add_at(x: Array, positions: Array, values: Any, how: np.ufunc = np.add) -> A
         how: the binary function in place of addition.
     """
     assert x.flags.c_contiguous, "flat positions are positions in C order"
-    how.at(x.reshape(-1), positions.reshape(-1), np.broadcast_to(values, positions.shape).reshape(-1))
+    flat, places, given = x.reshape(-1), positions.reshape(-1), np.broadcast_to(values, positions.shape).reshape(-1)
+    if how is np.multiply and on_device(x):
+        _multiply_at(flat, places, given)
+    else:
+        how.at(flat, places, given)
     return x
+
+
+def _multiply_at(flat: Array, places: Array, values: Array) -> None:
+    """`np.multiply.at` on a device, which has none: in turns, in each of which no place is named twice."""
+    places = np.where(places < 0, places + flat.size, places)
+    order = np.argsort(places, kind="stable")
+    here = np.arange(places.size, like=places)
+    turn = here - np.searchsorted(places[order], places[order])
+    for number in range(int(turn.max()) + 1 if turn.size else 0):
+        chosen = order[turn == number]
+        flat[places[chosen]] *= values[chosen]
 
 
 def scattered(shape: tuple[int, ...], positions: Array, values: Array) -> Array:
@@ -54,7 +70,7 @@ def reduce_at(x: Array, positions: Array, values: Array, reduce: str, include: b
     Args:
         reduce: sum, prod, mean, amax or amin.
     """
-    y = np.array(x, order="C")
+    y = x.copy(order="C")
     flat = y.reshape(-1)
     if not include:
         flat[positions] = _neutral(reduce, x.dtype)

@@ -13,11 +13,20 @@ import numpy as np
 from lenetcli.kernels.layout import Array
 
 
+def greatest(x: Array, axis: int | tuple[int, ...]) -> Array:
+    """The maximum over axes, which stay with size 1; -infinity where there are no elements."""
+    if x.size:
+        top: Array = x.max(axis=axis, keepdims=True)
+        return top
+    over = (axis,) if isinstance(axis, int) else axis
+    return np.full_like(x, -np.inf, shape=[1 if i in over else size for i, size in enumerate(x.shape)])
+
+
 def softmax(x: Array, axis: int) -> Array:
     """Of an array with at least one dimension."""
     if x.dtype == np.float16:
         return softmax(x.astype(np.float32), axis).astype(np.float16)
-    y = x - x.max(axis=axis, keepdims=True, initial=-np.inf)
+    y = x - greatest(x, axis)
     np.exp(y, out=y)
     y /= y.sum(axis=axis, keepdims=True)
     return y
@@ -34,7 +43,7 @@ def log_softmax(x: Array, axis: int) -> Array:
     """Of an array with at least one dimension."""
     if x.dtype == np.float16:
         return log_softmax(x.astype(np.float32), axis).astype(np.float16)
-    y = x - x.max(axis=axis, keepdims=True, initial=-np.inf)
+    y = x - greatest(x, axis)
     total = np.exp(y).sum(axis=axis, keepdims=True)
     y -= np.log(total, out=total)
     return y

@@ -274,8 +274,8 @@ def rprop_step(
         np.copyto(scratch, grad)
     np.multiply(previous, scratch, out=agreement)
     turned = agreement < 0
-    np.multiply(step_size, eta_plus, out=step_size, where=agreement > 0)
-    np.multiply(step_size, eta_minus, out=step_size, where=turned)
+    kind = step_size.dtype.type
+    step_size *= np.where(agreement > 0, kind(eta_plus), np.where(turned, kind(eta_minus), kind(1)))
     np.maximum(step_size, smallest, out=step_size)
     np.minimum(step_size, largest, out=step_size)
     np.copyto(scratch, 0, where=turned)

@@ -22,6 +22,7 @@ from lenetcli.autograd.modes import switches
 from lenetcli.autograd.node import module_scopes
 from lenetcli.autograd.op import Op
 from lenetcli.kernels import active as kernels
+from lenetcli.kernels import device
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.window import Pair
 from lenetcli.nn.activation import ReLU
@@ -87,7 +88,8 @@ class Unrecorded(Op):
 
 def allowed() -> bool:
     """Whether runs of layers may become one op now."""
-    return switches.fusion and not switches.anomaly and not switches.observers and kernels.twin == "native"
+    made = kernels.twin == "native" or device.library is not None
+    return made and switches.fusion and not switches.anomaly and not switches.observers
 
 
 def run(modules: Sequence[Module], input: Any) -> Any:

@@ -10,11 +10,12 @@ import numpy as np
 
 from lenetcli._tensor import Tensor
 from lenetcli.autograd.random import Generator, numpy_generator
+from lenetcli.kernels.device import write
 from lenetcli.kernels.layout import Array
 
 
 def _fill(tensor: Tensor, values: Any) -> Tensor:
-    tensor.array[...] = values
+    write(tensor.array, values)
     tensor.counter[0] += 1
     return tensor
 

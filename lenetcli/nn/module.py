@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
-from lenetcli._tensor import Tensor
+from lenetcli._tensor import Tensor, wanted_of
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.node import RemovableHandle, module_scopes
+from lenetcli.kernels.device import write
 from lenetcli.nn.hooks import watch_backward
 from lenetcli.nn.parameter import Parameter
 
@@ -349,7 +350,7 @@ class Module:
         for key, value in own.items():
             if key in state_dict:
                 source = state_dict[key]
-                value.array[...] = source.array if isinstance(source, Tensor) else source
+                write(value.array, source.array if isinstance(source, Tensor) else source)
                 value.counter[0] += 1
         return IncompatibleKeys(missing, unexpected)
 
@@ -390,13 +391,14 @@ class Module:
         return self
 
     def to(self: M, *args: Any, dtype: Any = None, device: Any = None) -> M:
-        """Converts all floating-point parameters and buffers to a type or device, in place."""
+        """Moves all parameters and buffers to a device, and converts the floating-point ones to a type, in place."""
+        dtype, device = wanted_of(args, dtype, device)
         with no_grad():
             for tensor in (*self.parameters(), *self.buffers()):
-                if tensor.is_floating_point():
-                    tensor.array = tensor.detach().to(*args, dtype=dtype, device=device).array
-                    if tensor.grad is not None:
-                        tensor.grad = tensor.grad.to(*args, dtype=dtype, device=device)
+                kind = dtype if tensor.is_floating_point() else None
+                tensor.array = tensor.detach().to(dtype=kind, device=device).array
+                if tensor.grad is not None:
+                    tensor.grad = tensor.grad.to(dtype=kind, device=device)
         return self
 
     def float(self: M) -> M:
@@ -412,8 +414,16 @@ class Module:
         return self.to(dtype=float64)
 
     def cpu(self: M) -> M:
-        """The module itself: it is on the CPU."""
-        return self
+        """Moves all parameters and buffers to the machine's memory, in place."""
+        return self.to(device="cpu")
+
+    def cuda(self: M, device: Any = None) -> M:
+        """Moves all parameters and buffers to the GPU, in place; make the optimizer after that.
+
+        Raises:
+            RuntimeError: there is no GPU, or no CuPy.
+        """
+        return self.to("cuda" if device is None else device)
 
     # Printing
 

@@ -15,6 +15,7 @@ from lenetcli.autograd.random import numpy_generator
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import activation as kernels
 from lenetcli.kernels import active
+from lenetcli.kernels.device import as_array, beside
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.selection import select, zeroed
 from lenetcli.ops.methods import method
@@ -165,15 +166,15 @@ class PreluKernel(Op):
     @quiet
     def forward(ctx: Any, x: Array, weight: Array) -> Array:
         ctx.save(x, weight)
-        return select(x > 0, x, np.asarray(weight * x))
+        return select(x > 0, x, as_array(weight * x))
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         x, weight = ctx.saved
         need_x, need_weight = ctx.needs_input_grad
         return (
-            select(x > 0, grad, np.asarray(weight * grad)) if need_x else None,
-            zeroed(np.asarray(x * grad), x > 0) if need_weight else None,
+            select(x > 0, grad, as_array(weight * grad)) if need_x else None,
+            zeroed(as_array(x * grad), x > 0) if need_weight else None,
         )
 
 
@@ -230,7 +231,7 @@ class RreluWithNoise(Op):
     def forward(ctx: Any, x: Array, *, lower: float, upper: float) -> Array:
         if x.dtype.kind != "f":
             raise NotImplementedError(f"rrelu: not implemented for {x.dtype}; convert to float first")
-        drawn = numpy_generator(None).uniform(lower, upper, x.shape)
+        drawn = beside(x, numpy_generator(None).uniform(lower, upper, x.shape))
         ctx.slopes = np.where(x <= 0, drawn, 1).astype(x.dtype)
         return x * ctx.slopes
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.variable import Variable
+from lenetcli.kernels.device import is_array
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import all_together, quiet, together
 
@@ -221,7 +222,7 @@ class Lerp(Op):
     @staticmethod
     @quiet
     def forward(ctx: Any, start: Any, end: Any, weight: Any) -> Any:
-        weighed = (weight,) if isinstance(weight, np.ndarray) else ()
+        weighed = (weight,) if is_array(weight) else ()
         if any(x.dtype != start.dtype for x in (end, *weighed)):
             got = ", ".join(str(x.dtype) for x in (end, *weighed))
             raise RuntimeError(f"lerp: expected dtype {start.dtype} for `end` and `weight`, got {got}")
@@ -231,7 +232,7 @@ class Lerp(Op):
         ctx.save(start, end, weight)
         span = end - start
         near_start = np.abs(weight) < 0.5
-        if isinstance(near_start, np.ndarray):
+        if is_array(near_start):
             return np.where(near_start, start + weight * span, end - span * (1 - weight))
         return start + weight * span if near_start else end - span * (1 - weight)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from lenetcli.autograd.op import Op
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
@@ -26,7 +24,7 @@ class Permute(Op):
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
-        return grad.transpose(np.argsort(ctx.dims))
+        return grad.transpose(sorted(range(grad.ndim), key=ctx.dims.__getitem__))
 
 
 @method

@@ -40,7 +40,7 @@ class NativeBatchNorm(Op):
             y, ctx.moments = kernels.batch_norm(values, weight, bias, eps)
             if running is not None and x.size:
                 count = x.size // x.shape[1]
-                track(running, momentum, ctx.moments.mean, ctx.moments.var * count / (count - 1))
+                kernels.track(*running, ctx.moments, momentum, count)
         else:
             assert running is not None, "the caller has checked"
             mean, var = ctx.moments = running[0].astype(values.dtype), running[1].astype(values.dtype)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.variable import Variable, like
+from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import quiet, wanted_tensors
@@ -48,7 +49,7 @@ def searchsorted(
     """
     wanted_tensors("searchsorted", sorted_sequence)
     edges = sorted_sequence.array
-    values = input.array if isinstance(input, Variable) else np.asarray(input)
+    values = input.array if isinstance(input, Variable) else np.asarray(input, like=edges)
     if side not in (None, "left", "right"):
         raise RuntimeError(f"searchsorted(): side can only be 'left' or 'right' but got {side!r}")
     if side == "left" and right:
@@ -68,8 +69,8 @@ def searchsorted(
 
 def _search(edges: Array, values: Array, side: Any) -> Array:
     if edges.ndim == 1:
-        return np.asarray(np.searchsorted(edges, values, side))
-    found = np.empty(values.shape, np.int64)
+        return as_array(np.searchsorted(edges, values, side))
+    found = np.empty(values.shape, np.int64, like=values)
     for row in np.ndindex(edges.shape[:-1]):
         found[row] = np.searchsorted(edges[row], values[row], side)
     return found

@@ -8,6 +8,7 @@ import numpy as np
 
 from lenetcli.autograd.dtypes import bool_, float16, float32, float64, int8, int16, int32, int64, uint8
 from lenetcli.autograd.op import Op
+from lenetcli.kernels import device
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import METHODS, method
 
@@ -29,6 +30,26 @@ class ToCopy(Op):
 def cast(input: Tensor, kind: np.dtype[Any]) -> Tensor:
     """The values in another NumPy type; the tensor itself where it has that type already."""
     return input if input.array.dtype == kind else ToCopy.apply(input, kind=kind)
+
+
+class ToDevice(Op):
+    backward_name = "ToCopy"
+
+    @staticmethod
+    def forward(ctx: Any, x: Array, *, kind: str, index: int | None) -> Array:
+        ctx.came_from = device.kind(x)
+        return device.put(x, kind, index)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array) -> Array:
+        return device.put(grad, ctx.came_from)
+
+
+def move(input: Tensor, kind: str, index: int | None = None) -> Tensor:
+    """The values on a device, "cpu" or "cuda"; the tensor itself where it is there already."""
+    if kind == device.kind(input.array) and index in (None, device.index(input.array)):
+        return input
+    return ToDevice.apply(input, kind=kind, index=index)
 
 
 class Clone(Op):

@@ -9,6 +9,8 @@ import numpy as np
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.variable import Variable, like
 from lenetcli.errors import ShapeError
+from lenetcli.kernels import active as kernels
+from lenetcli.kernels.device import as_array, beside, is_array, on_device
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.loss import check_reduction
 from lenetcli.ops.operands import quiet
@@ -28,8 +30,19 @@ class NllLoss(Op):
         ctx: Any, log_p: Array, *, target: Array, weight: Array | None, ignore_index: int, reduction: str
     ) -> Array:
         classes = log_p.shape[1 if log_p.ndim > 1 else 0]
-        kept = None  # where a target counts; None where all do
-        if target.size and not (target.min() >= 0 and target.max() < classes and not 0 <= ignore_index < classes):
+        ctx.target = None
+        if on_device(log_p) and on_device(target) and log_p.ndim == 2 and weight is None and reduction == "mean":
+            ctx.save(log_p)
+            ctx.target, ctx.ignore_index = target.copy(), ignore_index
+            y, ctx.count = kernels.nll_mean(log_p, ctx.target, ignore_index)
+            return y
+        kept: Any = None  # where a target counts; None where all do
+        bad: Any = None
+        if on_device(target):  # looking at the targets would wait for the device: one out of range makes the loss NaN
+            kept = target != ignore_index
+            bad = kept & ((target < 0) | (target >= classes))
+            target = np.where(kept & ~bad, target, 0)
+        elif target.size and not (target.min() >= 0 and target.max() < classes and not 0 <= ignore_index < classes):
             kept = target != ignore_index
             bad = kept & ((target < 0) | (target >= classes))
             if bad.any():
@@ -41,27 +54,31 @@ class NllLoss(Op):
         ctx.save(log_p)
         ctx.kept, ctx.reduction = kept, reduction
         ctx.index = index = _places(target if kept is not None else target.copy())  # backward must not see a change
-        values = np.asarray(-log_p[index])
+        values = as_array(-log_p[index])
         ctx.share = share = None if weight is None else weight[target]
         if share is not None:
             values *= share
         if kept is not None:
             values = np.where(kept, values, log_p.dtype.type(0))
+        if on_device(values):
+            values = np.where(bad, log_p.dtype.type(np.nan), values)
         if reduction == "none":
             return values
-        total = np.asarray(values.sum())
+        total = as_array(values.sum())
         if reduction == "sum":
             return total
         if share is None:
-            count = values.size if kept is None else np.count_nonzero(kept)
+            count: Any = values.size if kept is None else kept.sum()
         else:
-            count = share.sum() if kept is None else share[kept].sum()
-        ctx.count = log_p.dtype.type(count)
-        return np.asarray(total / ctx.count)
+            count = share.sum() if kept is None else np.where(kept, share, share.dtype.type(0)).sum()
+        ctx.count = count.astype(log_p.dtype) if is_array(count) else log_p.dtype.type(count)
+        return as_array(total / ctx.count)
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         (log_p,) = ctx.saved
+        if ctx.target is not None:
+            return kernels.nll_mean_backward(grad, log_p, ctx.target, ctx.ignore_index, ctx.count)
         d_picked = -grad
         if ctx.reduction == "mean":
             d_picked = d_picked / ctx.count
@@ -81,8 +98,9 @@ class NllLoss2D(NllLoss):
 def _places(target: Array) -> tuple[Array, ...]:
     """The index of each target's class in an array (N, C, ...), or (C,) for a single target."""
     if target.ndim < 2:
-        return (np.arange(len(target)), target) if target.ndim else (target,)
-    grid: tuple[Array, ...] = np.indices(target.shape, sparse=True)
+        return (np.arange(len(target), like=target), target) if target.ndim else (target,)
+    axes: tuple[Array, ...] = np.indices(target.shape, sparse=True)
+    grid = [beside(target, at) for at in axes]
     return (grid[0], target, *grid[1:])
 
 
@@ -279,11 +297,14 @@ def _smooth_loss(log_p: Tensor, target: Tensor, weight: Tensor | None, ignore_in
     products = log_p if weight is None else log_p * _along_classes(weight, ndim)
     classes = target.array.reshape(products.array.shape[:class_dim] + products.array.shape[2:])
     kept = classes != ignore_index
-    losses = where(like(log_p, np.asarray(kept)), -products.sum(class_dim), 0.0)
+    losses = where(like(log_p, as_array(kept)), -products.sum(class_dim), 0.0)
     if reduction == "none":
         return losses
     total = losses.sum()
     if reduction == "sum":
         return total
-    count = np.count_nonzero(kept) if weight is None else weight.array[classes[kept]].sum()
-    return total / like(log_p, np.asarray(count, log_p.array.dtype))
+    if weight is None:
+        count = kept.sum()
+    else:
+        count = np.where(kept, weight.array[np.where(kept, classes, 0)], weight.array.dtype.type(0)).sum()
+    return total / like(log_p, as_array(count).astype(log_p.array.dtype))

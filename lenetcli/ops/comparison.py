@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.variable import Variable, like
+from lenetcli.kernels.device import as_array
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import quiet, together
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 @quiet
 def _compared(function: Any, input: Any, other: Any) -> Any:
     a, b = together(input.array, other.array if isinstance(other, Variable) else other)
-    return like(input, np.asarray(function(a, b)))
+    return like(input, as_array(function(a, b)))
 
 
 @method(in_place=True)
@@ -101,7 +102,7 @@ def isnan(input: Tensor) -> Tensor:
         >>> lenet.isnan(lenet.tensor([1.0, float("nan")]))
         tensor([False,  True])
     """
-    return like(input, np.asarray(np.isnan(input.array)))
+    return like(input, as_array(np.isnan(input.array)))
 
 
 @method
@@ -113,7 +114,7 @@ def isfinite(input: Tensor) -> Tensor:
         >>> lenet.isfinite(lenet.tensor([1.0, float("inf")]))
         tensor([ True, False])
     """
-    return like(input, np.asarray(np.isfinite(input.array)))
+    return like(input, as_array(np.isfinite(input.array)))
 
 
 @method
@@ -125,7 +126,7 @@ def isinf(input: Tensor) -> Tensor:
         >>> lenet.isinf(lenet.tensor([1.0, -float("inf")]))
         tensor([False,  True])
     """
-    return like(input, np.asarray(np.isinf(input.array)))
+    return like(input, as_array(np.isinf(input.array)))
 
 
 @method

@@ -9,6 +9,7 @@ import numpy as np
 from lenetcli.autograd.inplace import assign
 from lenetcli.autograd.op import Op
 from lenetcli.errors import ShapeError
+from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import METHODS, method
 from lenetcli.ops.operands import axis, number_as, quiet
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def on_diagonal(x: Array, offset: int, dim1: int, dim2: int) -> Array:
     """The diagonal of two axes as last axis: a view that can be written to where `x` can."""
     y = np.diagonal(x, offset, dim1, dim2)
-    if x.flags.writeable:
+    if type(x) is np.ndarray and x.flags.writeable:
         y.flags.writeable = True  # NumPy makes it read-only
     return y
 
@@ -37,7 +38,7 @@ class Diagonal(Op):
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
-        d_x = np.zeros(ctx.shape, grad.dtype)
+        d_x = np.zeros(ctx.shape, grad.dtype, like=grad)
         on_diagonal(d_x, ctx.offset, *ctx.dims)[...] = grad
         return d_x
 
@@ -107,7 +108,7 @@ class DiagEmbed(Op):
         shape = list(x.shape[:-1])
         for d in sorted(dims):
             shape.insert(d, size)
-        y = np.zeros(shape, x.dtype)
+        y = np.zeros(shape, x.dtype, like=x)
         on_diagonal(y, offset, *dims)[...] = x
         return y
 
@@ -186,11 +187,11 @@ class Trace(Op):
     @quiet
     def forward(ctx: Any, x: Array) -> Array:
         ctx.shape = x.shape
-        return np.asarray(np.trace(x, dtype=sum_type(x, None)))
+        return as_array(np.trace(x, dtype=sum_type(x, None)))
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
-        d_x = np.zeros(ctx.shape, grad.dtype)
+        d_x = np.zeros(ctx.shape, grad.dtype, like=grad)
         np.fill_diagonal(d_x, grad)
         return d_x
 

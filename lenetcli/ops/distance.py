@@ -9,6 +9,7 @@ import numpy as np
 
 from lenetcli.autograd.op import Op
 from lenetcli.errors import ShapeError
+from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.operands import axis, broadcast_shape, quiet, together
 from lenetcli.ops.pointwise import signs
@@ -61,7 +62,7 @@ class CosineSimilarity(Op):
         units = [v / np.maximum(length, v.dtype.type(eps)) for v, length in zip((a, b), lengths)]
         ctx.dim, ctx.eps = dim, eps
         ctx.save(a, b, *lengths)
-        return np.asarray((units[0] * units[1]).sum(axis=dim))
+        return as_array((units[0] * units[1]).sum(axis=dim))
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
@@ -137,7 +138,7 @@ class Cdist(Op):
         if p == 0:
             y = (d != 0).sum(axis=-1).astype(d.dtype)
         elif p == math.inf:
-            y = size.max(axis=-1, initial=0)
+            y = size.max(axis=-1) if size.shape[-1] else size.sum(axis=-1)
         elif p == 2:
             y = np.sqrt(np.square(size).sum(axis=-1))
         else:

@@ -11,6 +11,7 @@ import numpy as np
 from lenetcli.autograd.inplace import assign
 from lenetcli.autograd.random import default_generator
 from lenetcli.autograd.variable import like
+from lenetcli.kernels.device import beside
 from lenetcli.kernels.layout import Array, logical
 from lenetcli.ops.arithmetic import Add, Mul
 
@@ -33,7 +34,7 @@ def _draw(shape: tuple[int, ...], p: float) -> Array:
 
 def _noise(x: Array, shape: tuple[int, ...], p: float) -> Array:
     """0 with probability p, else 1, in the type of x and, where the shape is the same, in its memory order."""
-    return np.multiply(_draw(shape, p), x.dtype.type(1), out=np.empty_like(x, shape=shape))
+    return np.multiply(beside(x, _draw(shape, p)), x.dtype.type(1), out=np.empty_like(x, shape=shape))
 
 
 def _dropped(input: Tensor, p: float, training: bool, inplace: bool, per_channel: bool, alpha: bool) -> Tensor:
@@ -48,7 +49,7 @@ def _dropped(input: Tensor, p: float, training: bool, inplace: bool, per_channel
     if x.dtype.kind != "f":
         raise RuntimeError(f"dropout: wanted a floating-point tensor, got {input.dtype}; call float() first")
     shape = (*x.shape[:2], *(1,) * (x.ndim - 2)) if per_channel else x.shape
-    noise = _noise(x, shape, p) if p < 1 else np.zeros(shape, x.dtype)
+    noise = _noise(x, shape, p) if p < 1 else np.zeros(shape, x.dtype, like=x)
     shift = None
     if alpha and p < 1:  # so that mean 0 and variance 1 stay
         scale = 1 / math.sqrt((_SATURATION**2 * p + 1) * (1 - p))

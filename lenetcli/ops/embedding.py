@@ -26,7 +26,7 @@ class Embedding(Op):
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         rows, width = ctx.shape
-        d_weight = scattered(ctx.shape, ctx.index[..., None] * width + np.arange(width), grad)
+        d_weight = scattered(ctx.shape, ctx.index[..., None] * width + np.arange(width, like=grad), grad)
         if ctx.by_frequency:
             counts = np.bincount(ctx.index.reshape(-1), minlength=rows)
             d_weight /= np.maximum(counts, 1)[:, None].astype(grad.dtype)
@@ -145,4 +145,4 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     count = int(index.max()) + 1 if num_classes == -1 else num_classes
     if count < 1 or (index.size and index.max() >= count):
         raise RuntimeError("one_hot: class values must be smaller than num_classes")
-    return like(tensor, (index[..., None] == np.arange(count)).astype(np.int64))
+    return like(tensor, (index[..., None] == np.arange(count, like=index)).astype(np.int64))

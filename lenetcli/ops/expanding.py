@@ -10,6 +10,7 @@ import numpy as np
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.variable import Variable, like
 from lenetcli.errors import ShapeError
+from lenetcli.kernels.device import as_array, beside
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import axis, broadcast_shape, sizes, wanted_tensors
@@ -167,7 +168,7 @@ class Repeat(Op):
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         over = tuple(range(0, len(ctx.parts), 2))
-        return np.asarray(grad.reshape(ctx.parts).sum(axis=over)).reshape(ctx.shape)
+        return as_array(grad.reshape(ctx.parts).sum(axis=over)).reshape(ctx.shape)
 
 
 def _repeated(input: Tensor, repeats: tuple[int, ...]) -> Tensor:
@@ -231,7 +232,9 @@ class RepeatEach(Op):
     @staticmethod
     def forward(ctx: Any, x: Array, *, repeats: Array, along: int) -> Array:
         ctx.shape, ctx.repeats, ctx.along = x.shape, repeats, along
-        return np.repeat(x, repeats, axis=along)
+        ends = np.cumsum(repeats)
+        source = np.searchsorted(ends, np.arange(int(ends[-1]) if ends.size else 0, like=x), "right")
+        return np.take(x, source, axis=along)
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
@@ -279,7 +282,7 @@ def repeat_interleave(
                 [3, 4]])
     """
     if repeats is None:
-        order = like(input, np.arange(input.array.size))
+        order = like(input, np.arange(input.array.size, like=input.array))
         if input.array.ndim != 1:
             raise RuntimeError(f"repeat_interleave only accepts 1D vector as repeat, got {list(input.array.shape)}")
         return repeat_interleave(order, input, 0, output_size=output_size)
@@ -299,7 +302,7 @@ def repeat_interleave(
         )
     if (counts < 0).any():
         raise RuntimeError(f"Repeats must be non-negative, got {counts.tolist()}")
-    counts = np.broadcast_to(counts, x.shape[along])
+    counts = np.broadcast_to(beside(x, counts), x.shape[along])
     if output_size is not None and output_size != counts.sum():
         raise RuntimeError(f"repeat_interleave: Invalid output_size, expected {counts.sum()} but got {output_size}")
     kind = RepeatEach if isinstance(repeats, Variable) else RepeatAlike

@@ -9,6 +9,7 @@ import numpy as np
 
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.variable import Variable, like
+from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import axes, axis, quiet
@@ -44,10 +45,10 @@ class Extreme(Op):
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...], keepdim: bool) -> Array:
-        y = np.asarray(ctx.reduce(x, axis=over, keepdims=True))
+        y = as_array(ctx.reduce(x, axis=over, keepdims=True))
         ctx.over, ctx.keepdim = over, keepdim
         ctx.save(x, y)
-        return y if keepdim or not x.ndim else np.asarray(y.squeeze(over))
+        return y if keepdim or not x.ndim else as_array(y.squeeze(over))
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
@@ -118,7 +119,7 @@ class Pick(Op):
 
     @staticmethod
     def forward(ctx: Any, x: Array, *, at: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
-        ctx.x = np.broadcast_to(x.dtype.type(0), x.shape)
+        ctx.x = np.broadcast_to(np.zeros((), x.dtype, like=x), x.shape)
         ctx.dim, ctx.keepdim, ctx.at = dim, keepdim, at
         if not x.ndim:
             return x.copy(), at
@@ -209,7 +210,8 @@ def _arg(function: Any, name: str, input: Any, dim: int) -> tuple[Array, int]:
     x = input.array
     along = axis(dim, x.ndim)
     refuse_empty(name, x.shape, (along,))
-    return np.asarray(function(x, axis=along, keepdims=True) if x.ndim else 0, np.int64), along
+    at = as_array(function(x, axis=along, keepdims=True)) if x.ndim else np.zeros((), like=x)
+    return at.astype(np.int64, copy=False), along
 
 
 def _arg_of(function: Any, name: str, input: Any, dim: int | None, keepdim: bool) -> Any:
@@ -217,7 +219,7 @@ def _arg_of(function: Any, name: str, input: Any, dim: int | None, keepdim: bool
     if dim is None:
         if not x.size:
             raise IndexError(f"{name}(): expected reduction dim to be specified for an empty tensor; give dim")
-        at = np.asarray(function(x), np.int64)
+        at = as_array(function(x)).astype(np.int64, copy=False)
         return like(input, at.reshape((1,) * x.ndim) if keepdim else at)
     at, along = _arg(function, name, input, dim)
     return like(input, at if keepdim or not x.ndim else at.squeeze(along))
@@ -254,10 +256,10 @@ class MedianAll(Op):
 
     @staticmethod
     def forward(ctx: Any, x: Array) -> Array:
-        y = x.reshape(-1)[_middle(x.reshape(-1), 0)[0]] if x.size else x.dtype.type(np.nan)
+        y = x.reshape(-1)[_middle(x.reshape(-1), 0)[0]] if x.size else np.asarray(np.nan, x.dtype, like=x)
         ctx.save(x)
         ctx.y = y
-        return np.asarray(y)
+        return as_array(y)
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
@@ -294,7 +296,7 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     x = input.array
     along = axis(dim, x.ndim)
     refuse_empty("median", x.shape, (along,))
-    at = _middle(x, along) if x.ndim else np.asarray(0, np.int64)
+    at = _middle(x, along) if x.ndim else np.zeros((), np.int64, like=x)
     return MedianResult(*Median.apply(input, at=at, dim=along, keepdim=keepdim))
 
 
@@ -302,12 +304,12 @@ class Aminmax(Op):
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...], keepdim: bool) -> tuple[Array, Array]:
-        low, high = (np.asarray(reduce(x, axis=over, keepdims=True)) for reduce in (np.min, np.max))
+        low, high = (as_array(reduce(x, axis=over, keepdims=True)) for reduce in (np.min, np.max))
         ctx.over, ctx.keepdim = over, keepdim
         ctx.save(x, low, high)
         if keepdim or not x.ndim:
             return low, high
-        return np.asarray(low.squeeze(over)), np.asarray(high.squeeze(over))
+        return as_array(low.squeeze(over)), as_array(high.squeeze(over))
 
     @staticmethod
     def backward(ctx: Any, d_low: Array | None, d_high: Array | None) -> Array:

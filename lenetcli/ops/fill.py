@@ -10,6 +10,7 @@ from lenetcli.autograd.inplace import assign
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.random import Generator, numpy_generator
 from lenetcli.autograd.variable import Variable
+from lenetcli.kernels.device import beside
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import METHODS
 from lenetcli.ops.operands import broadcast_shape, quiet
@@ -65,7 +66,7 @@ def _fill_floats(self: Tensor, name: str, draw: Any, generator: Generator | None
     if kind.kind != "f":
         raise NotImplementedError(f"{name}: not implemented for {kind}; wanted a floating-point tensor")
     values = draw(numpy_generator(generator), self.array.shape, np.float32 if kind == np.float32 else np.float64)
-    return assign(self, Fill.apply, values)
+    return assign(self, Fill.apply, beside(self.array, values))
 
 
 def normal_(self: Tensor, mean: float = 0, std: float = 1, *, generator: Generator | None = None) -> Tensor:
@@ -100,7 +101,7 @@ def bernoulli_(self: Tensor, p: float | Tensor = 0.5, *, generator: Generator | 
     chance = p.array if isinstance(p, Variable) else np.asarray(p)
     if ((chance < 0) | (chance > 1)).any():
         raise RuntimeError(f"bernoulli_: expects p in [0, 1], but got p={p}")
-    return assign(self, Fill.apply, numpy_generator(generator).random(self.array.shape) < chance)
+    return assign(self, Fill.apply, beside(self.array, numpy_generator(generator).random(self.array.shape)) < chance)
 
 
 def random_(self: Tensor, from_: int = 0, to: int | None = None, *, generator: Generator | None = None) -> Tensor:
@@ -118,7 +119,7 @@ def random_(self: Tensor, from_: int = 0, to: int | None = None, *, generator: G
     if from_ >= to:
         raise RuntimeError(f"random_: expects from < to, but found from={from_} >= to={to}")
     draw = numpy_generator(generator).integers(from_, to - 1, self.array.shape, np.int64, endpoint=True)
-    return assign(self, Fill.apply, draw)
+    return assign(self, Fill.apply, beside(self.array, draw))
 
 
 for _function in (zero_, fill_, copy_, normal_, uniform_, exponential_, bernoulli_, random_):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from lenetcli.autograd.variable import like
+from lenetcli.kernels.device import beside
 from lenetcli.ops.expanding import expand
 from lenetcli.ops.indexing import index
 from lenetcli.ops.joining import stack
@@ -112,7 +113,7 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     if r < 0:
         raise RuntimeError(f"combinations: Expect a non-negative number, but got {r}")
     if r == 0:
-        return like(input, np.empty(0, input.array.dtype))
+        return like(input, np.empty(0, input.array.dtype, like=input.array))
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = np.array(list(choose(range(input.array.size), r)), np.int64).reshape(-1, r)
-    return stack([index(input, like(input, rows[:, i])) for i in range(r)], 1)
+    return stack([index(input, like(input, beside(input.array, rows[:, i]))) for i in range(r)], 1)

@@ -9,6 +9,7 @@ import numpy as np
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.variable import Variable
 from lenetcli.errors import ShapeError
+from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.scatter import add_at, positions_along, scattered
 from lenetcli.ops.methods import method
@@ -54,7 +55,7 @@ class IndexSelect(Op):
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
-        x = np.broadcast_to(grad.dtype.type(0), ctx.shape)
+        x = np.broadcast_to(np.zeros((), grad.dtype, like=grad), ctx.shape)
         return scattered(ctx.shape, _rows(x, ctx.index, ctx.dim), grad)
 
 
@@ -90,7 +91,7 @@ class IndexAdd(Op):
     def forward(ctx: Any, x: Array, source: Array, *, index: Array, dim: int, alpha: Any) -> Array:
         ctx.index, ctx.dim, ctx.alpha, ctx.shape = index, dim, alpha, source.shape
         places = _rows(x, index, dim)
-        return add_at(np.array(x, order="C"), places, source.reshape(places.shape) * alpha)
+        return add_at(x.copy(order="C"), places, source.reshape(places.shape) * alpha)
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
@@ -298,7 +299,7 @@ class Put(Op):
     @quiet
     def forward(ctx: Any, x: Array, source: Array, *, places: Array, accumulate: bool) -> Array:
         ctx.places, ctx.shape, ctx.accumulate = places, source.shape, accumulate
-        y = np.array(x, order="C")
+        y = x.copy(order="C")
         if accumulate:
             return add_at(y, places, source.reshape(places.shape))
         y.reshape(-1)[places] = source.reshape(places.shape)
@@ -308,9 +309,9 @@ class Put(Op):
     def backward(ctx: Any, grad: Array) -> Any:
         d_x = grad
         if not ctx.accumulate:
-            d_x = np.array(grad, order="C")
+            d_x = grad.copy(order="C")
             d_x.reshape(-1)[ctx.places] = 0
-        return d_x, np.asarray(grad.reshape(-1)[ctx.places]).reshape(ctx.shape)
+        return d_x, as_array(grad.reshape(-1)[ctx.places]).reshape(ctx.shape)
 
 
 @method(in_place=True)

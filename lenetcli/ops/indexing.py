@@ -79,12 +79,12 @@ class Index(Op):
             d_x = np.zeros_like(grad, shape=ctx.shape, order="C")
             ctx.at.write(d_x, grad)
             return d_x
-        return scattered(ctx.shape, _positions(ctx.at, ctx.shape), grad)
+        return scattered(ctx.shape, _positions(ctx.at, grad, ctx.shape), grad)
 
 
-def _positions(at: Subscript, shape: tuple[int, ...]) -> Array:
+def _positions(at: Subscript, example: Array, shape: tuple[int, ...]) -> Array:
     """Where in the flattened array the elements lie that a subscript names."""
-    return at.read(np.arange(math.prod(shape)).reshape(shape))
+    return at.read(np.arange(math.prod(shape), like=example).reshape(shape))
 
 
 @method
@@ -130,10 +130,10 @@ class IndexPut(Op):
             y = x.copy(order="K")
             write(y, at, values)
             return y
-        places = _positions(at, x.shape)
+        places = _positions(at, x, x.shape)
         if values.shape != places.shape and broadcast_shape(values.shape, places.shape) != places.shape:
             raise _misfit(values.shape, places.shape)
-        return add_at(np.array(x, order="C"), places, values)
+        return add_at(x.copy(order="C"), places, values)
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:

@@ -56,7 +56,7 @@ class Cat(Op):
         start = 0
         for length, need in zip(ctx.lengths, ctx.needs_input_grad):
             if length is None:
-                parts.append(np.empty(0, grad.dtype))
+                parts.append(np.empty(0, grad.dtype, like=grad))
                 continue
             parts.append(grad[(*before, slice(start, start + length))] if need else None)
             start += length
@@ -262,7 +262,7 @@ class BlockDiag(Op):
         for block in blocks:
             ctx.places.append((slice(row, row + block.shape[0]), slice(column, column + block.shape[1])))
             row, column = row + block.shape[0], column + block.shape[1]
-        y = np.zeros((row, column), blocks[0].dtype)
+        y = np.zeros((row, column), blocks[0].dtype, like=blocks[0])
         for place, block in zip(ctx.places, blocks):
             y[place] = block
         return y

@@ -10,6 +10,7 @@ from lenetcli.autograd.op import Op
 from lenetcli.autograd.variable import Variable
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import active as kernels
+from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import quiet, wanted_tensors
@@ -66,7 +67,7 @@ class Product(Op):
     @quiet
     def forward(ctx: Any, a: Array, b: Array) -> Array:
         ctx.save(a, b)
-        return np.asarray(ctx.multiply(a, b))
+        return as_array(ctx.multiply(a, b))
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
@@ -85,7 +86,7 @@ class AddedProduct(Op):
     def forward(ctx: Any, c: Array, a: Array, b: Array, *, beta: float, alpha: float) -> Array:
         ctx.save(a, b)
         ctx.beta, ctx.alpha = beta, alpha
-        y = np.asarray(ctx.multiply(a, b))
+        y = as_array(ctx.multiply(a, b))
         check_addend(ctx, c, y)
         if alpha != 1:
             y *= alpha

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.variable import Variable, like
+from lenetcli.kernels.device import as_array
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import broadcast_shape, together
 
@@ -18,7 +19,7 @@ def _of_truths(function: Any, input: Tensor, other: Tensor) -> Tensor:
     if not isinstance(other, Variable):
         raise TypeError(f"{function.__name__}: other must be a tensor, got {type(other).__name__}")
     broadcast_shape(input.array.shape, other.array.shape)
-    return like(input, np.asarray(function(input.array, other.array)))
+    return like(input, as_array(function(input.array, other.array)))
 
 
 @method(in_place=True)
@@ -66,14 +67,14 @@ def logical_not(input: Tensor) -> Tensor:
         >>> lenet.logical_not(lenet.tensor([0.0, 2.0]))
         tensor([ True, False])
     """
-    return like(input, np.asarray(np.logical_not(input.array)))
+    return like(input, as_array(np.logical_not(input.array)))
 
 
 def _of_bits(function: Any, input: Any, other: Any) -> Any:
     a, b = (x.array if isinstance(x, Variable) else x for x in (input, other))
     a, b = together(a, b)
     refuse_floats(function.__name__, a)
-    return like(input if isinstance(input, Variable) else other, np.asarray(function(a, b)))
+    return like(input if isinstance(input, Variable) else other, as_array(function(a, b)))
 
 
 def refuse_floats(name: str, x: Any) -> None:
@@ -128,4 +129,4 @@ def bitwise_not(input: Tensor) -> Tensor:
         tensor([False,  True])
     """
     refuse_floats("bitwise_not", input.array)
-    return like(input, np.asarray(np.invert(input.array)))
+    return like(input, as_array(np.invert(input.array)))

@@ -9,6 +9,7 @@ import numpy as np
 
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.variable import Variable
+from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.selection import select
 from lenetcli.ops.operands import broadcast_shape, quiet, together
@@ -39,11 +40,11 @@ def reduced(values: Array, reduction: str) -> Array:
     """Losses of single elements, brought together (NaN as the mean of nothing)."""
     if reduction == "none":
         return values
-    total = np.asarray(values.sum())
+    total = as_array(values.sum())
     if reduction == "sum":
         return total
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(total / values.dtype.type(values.size))
+        return as_array(total / values.dtype.type(values.size))
 
 
 def scaled(grad: Array, count: int, reduction: str) -> Array:

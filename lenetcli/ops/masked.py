@@ -8,6 +8,7 @@ import numpy as np
 
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.variable import like
+from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.index_select import one_value
 from lenetcli.ops.methods import method
@@ -35,7 +36,7 @@ class MaskedFill(Op):
     @staticmethod
     def forward(ctx: Any, x: Array, value: Any, *, mask: Array, shape: tuple[int, ...]) -> Array:
         ctx.mask = mask
-        y = x.copy(order="K") if x.shape == shape else np.array(np.broadcast_to(x, shape))
+        y = x.copy(order="K") if x.shape == shape else np.broadcast_to(x, shape).copy()
         np.copyto(y, value, where=mask, casting="unsafe")
         return y
 
@@ -79,7 +80,7 @@ class MaskedSelect(Op):
     @staticmethod
     def forward(ctx: Any, x: Array, *, mask: Array, shape: tuple[int, ...]) -> Array:
         ctx.mask = np.broadcast_to(mask, shape)
-        return np.asarray(np.broadcast_to(x, shape)[ctx.mask])
+        return as_array(np.broadcast_to(x, shape)[ctx.mask])
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
@@ -108,8 +109,8 @@ class MaskedScatter(Op):
     @staticmethod
     def forward(ctx: Any, x: Array, source: Array, *, mask: Array, shape: tuple[int, ...]) -> Array:
         ctx.mask, ctx.shape = np.broadcast_to(mask, shape), source.shape
-        y = np.array(np.broadcast_to(x, shape))
-        y[ctx.mask] = source.reshape(-1)[: np.count_nonzero(ctx.mask)]
+        y = np.broadcast_to(x, shape).copy()
+        y[ctx.mask] = source.reshape(-1)[: int(np.count_nonzero(ctx.mask))]
         return y
 
     @staticmethod
@@ -165,7 +166,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     if as_tuple:
         return tuple(like(input, index) for index in np.atleast_1d(x).nonzero())
     if not x.ndim:
-        return like(input, np.zeros((int(bool(x)), 0), np.int64))
+        return like(input, np.zeros((int(bool(x)), 0), np.int64, like=x))
     return like(input, np.stack(x.nonzero(), axis=1))
 
 
@@ -193,4 +194,4 @@ def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
     """
     wanted_tensors("count_nonzero", input)
     over = axes(dim, input.array.ndim)
-    return like(input, np.asarray(np.count_nonzero(input.array, axis=over), np.int64))
+    return like(input, as_array((input.array != 0).sum(axis=over)).astype(np.int64, copy=False))

@@ -9,6 +9,8 @@ import numpy as np
 from lenetcli.autograd.op import Op
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.scan import running
+from lenetcli.kernels.scatter import add_at
 from lenetcli.ops.loss import check_reduction, reduced, scaled
 from lenetcli.ops.operands import quiet
 
@@ -23,7 +25,7 @@ class MultiMarginLoss(Op):
         ctx: Any, x: Array, *, target: Array, p: int, margin: float, weight: Array | None, reduction: str
     ) -> Array:
         scores, shape = np.atleast_2d(x), target.shape  # (N, C)
-        rows, target = np.arange(len(scores)), target.reshape(-1)
+        rows, target = np.arange(len(scores), like=scores), target.reshape(-1)
         short = np.maximum(margin - scores[rows, target][:, None] + scores, 0)  # by how much the margin is missed
         short[rows, target] = 0
         share = np.full_like(short, 1 / scores.shape[1])
@@ -137,9 +139,9 @@ class MultilabelMarginLoss(Op):
     @quiet
     def forward(ctx: Any, x: Array, *, target: Array, reduction: str) -> Array:
         scores, labels = np.atleast_2d(x), np.atleast_2d(target)  # (N, C)
-        counts = np.logical_and.accumulate(labels >= 0, axis=1)  # the labels up to the first -1
+        counts = running(np.logical_and, labels >= 0, 1)  # the labels up to the first -1
         labels = np.where(counts, labels, 0)
-        wrong = np.ones(scores.shape, bool)
+        wrong = np.ones_like(scores, bool)
         wrong[np.nonzero(counts)[0], labels[counts]] = False
         right = np.take_along_axis(scores, labels, axis=1)
         short = 1 - right[:, :, None] + scores[:, None, :]  # (N, label, class)
@@ -154,7 +156,8 @@ class MultilabelMarginLoss(Op):
         (missed,) = ctx.saved
         grad = (scaled(grad, len(missed), ctx.reduction) / missed.shape[2]).reshape(-1, 1)
         d_x = missed.sum(axis=1).astype(grad.dtype)
-        np.subtract.at(d_x, (np.arange(len(missed))[:, None], ctx.labels), missed.sum(axis=2).astype(grad.dtype))
+        rows = np.arange(len(missed), like=missed)[:, None] * missed.shape[2]
+        add_at(d_x, rows + ctx.labels, -missed.sum(axis=2).astype(grad.dtype))
         return (d_x * grad).reshape(ctx.shape)
 
 

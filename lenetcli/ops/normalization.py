@@ -326,7 +326,7 @@ class LocalResponseNorm(Op):
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, size: int, alpha: float, beta: float, k: float) -> Array:
-        channel = np.arange(x.shape[1])
+        channel = np.arange(x.shape[1], like=x)
         apart = channel - channel[:, None]  # row: channel of the result, column: channel that it sees
         window = ((apart >= -(size // 2)) & (apart <= (size - 1) // 2)).astype(x.dtype) / x.dtype.type(size)
         rows = stored(x).reshape(x.shape[1], -1)

@@ -11,6 +11,8 @@ import numpy as np
 from lenetcli.autograd.dtypes import get_default_dtype, result_type
 from lenetcli.autograd.variable import Array, Variable
 from lenetcli.errors import ShapeError
+from lenetcli.kernels import device
+from lenetcli.kernels.device import is_array
 
 quiet = np.errstate(all="ignore")  # as a decorator: infinities and NaN are values here, as in torch, no warnings
 
@@ -22,7 +24,7 @@ def together(a: Any, b: Any) -> tuple[Any, Any]:
         TypeError: an operand is neither tensor nor number.
         ShapeError: the shapes do not broadcast.
     """
-    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+    if isinstance(a, device.ARRAYS) and isinstance(b, device.ARRAYS):
         if a.shape != b.shape:
             broadcast_shape(a.shape, b.shape)
         if a.dtype is b.dtype:
@@ -40,7 +42,7 @@ def all_together(*arrays: Any) -> tuple[Any, ...]:
         TypeError: an operand is neither tensor nor number.
         ShapeError: the shapes do not broadcast.
     """
-    broadcast_shape(*(x.shape for x in arrays if isinstance(x, np.ndarray)))
+    broadcast_shape(*(x.shape for x in arrays if is_array(x)))
     kind = result_type(*arrays)
     return tuple(_as(x, kind) for x in arrays)
 
@@ -55,7 +57,7 @@ def both_floating(a: Any, b: Any) -> tuple[Any, Any]:
 
 
 def _as(x: Any, kind: np.dtype[Any]) -> Any:
-    return np.asarray(x).astype(kind, copy=False)
+    return x.astype(kind, copy=False) if is_array(x) else np.asarray(x).astype(kind)[()]
 
 
 def broadcast_shape(*shapes: Sequence[int]) -> tuple[int, ...]:

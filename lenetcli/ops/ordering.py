@@ -12,6 +12,7 @@ import numpy as np
 
 from lenetcli.autograd.variable import like
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.scan import running
 from lenetcli.ops.extrema import Pick, refuse_empty
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import axis, wanted_tensors
@@ -45,7 +46,7 @@ class Mode(Pick):
 def order(x: Array, dim: int, descending: bool = False) -> Array:
     """Indices that sort x along an axis; equal elements stay in their order."""
     if not x.ndim:
-        return np.zeros((), np.int64)
+        return np.zeros((), np.int64, like=x)
     if not descending:
         return np.argsort(x, axis=dim, kind="stable")
     backwards = np.argsort(np.flip(x, dim), axis=dim, kind="stable")
@@ -201,6 +202,6 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
 def _run_lengths(x: Array, dim: int) -> Array:
     """For each element of a sorted array, how many equal ones there are up to here along an axis."""
     rows = np.moveaxis(x, dim, -1)
-    here = np.arange(1, rows.shape[-1] + 1)
+    here = np.arange(1, rows.shape[-1] + 1, like=x)
     starts = np.concatenate([np.ones_like(rows[..., :1], np.bool_), rows[..., 1:] != rows[..., :-1]], axis=-1)
-    return np.moveaxis(here - np.maximum.accumulate(np.where(starts, here - 1, 0), axis=-1), -1, dim)
+    return np.moveaxis(here - running(np.maximum, np.where(starts, here - 1, 0), -1), -1, dim)

@@ -8,6 +8,7 @@ import numpy as np
 
 from lenetcli.autograd.op import Op
 from lenetcli.kernels import error_function
+from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import both_floating, floating, quiet
@@ -30,7 +31,7 @@ class Curve(Op):
     @quiet
     def forward(ctx: Any, x: Array) -> Array:
         x = floating(x)
-        y = np.asarray(ctx.curve(x))
+        y = as_array(ctx.curve(x))
         ctx.save(y if ctx.keeps_result else x)
         return y
 

@@ -9,6 +9,7 @@ import numpy as np
 from lenetcli.autograd.dtypes import from_numpy_dtype, promote_types
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.variable import Variable
+from lenetcli.kernels.device import is_array
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import quiet, together
@@ -49,7 +50,7 @@ class Pow(Op):
         zero = grad.dtype.type(0)
         d_base = d_exponent = None
         if need_base:
-            if isinstance(exponent, np.ndarray):
+            if is_array(exponent):
                 d_base = np.where(exponent == 0, zero, grad * (exponent * base ** (exponent - 1)))
             else:
                 d_base = grad * (exponent * raised(base, exponent - 1)) if exponent else np.zeros_like(grad)

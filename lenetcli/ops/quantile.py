@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.variable import Variable, like
+from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.arithmetic import lerp, mul, sub
 from lenetcli.ops.axis_order import movedim
@@ -36,15 +37,15 @@ class NanmedianAll(MedianAll):
     @staticmethod
     def forward(ctx: Any, x: Array) -> Array:
         flat = x.reshape(-1)
-        y = flat[_middle_number(flat, 0)[0]] if x.size else x.dtype.type(np.nan)
+        y = flat[_middle_number(flat, 0)[0]] if x.size else np.asarray(np.nan, x.dtype, like=x)
         ctx.save(x)
         ctx.y = y
-        return np.asarray(y)
+        return as_array(y)
 
 
 def _middle_number(x: Array, dim: int) -> Array:
     """Indices of the median of the elements that are no NaN, the lower of two (kept as 1)."""
-    count = np.count_nonzero(x == x, axis=dim, keepdims=True)
+    count = (x == x).sum(axis=dim, keepdims=True)
     return np.take_along_axis(order(x, dim), np.maximum(count - 1, 0) // 2, dim)
 
 
@@ -72,7 +73,7 @@ def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> A
     x = input.array
     along = axis(dim, x.ndim)
     refuse_empty("nanmedian", x.shape, (along,))
-    at = _middle_number(x, along) if x.ndim else np.zeros((), np.int64)
+    at = _middle_number(x, along) if x.ndim else np.zeros((), np.int64, like=x)
     return NanmedianResult(*Nanmedian.apply(input, at=at, dim=along, keepdim=keepdim))
 
 
@@ -135,7 +136,7 @@ def _quantile(
     if interpolation not in INTERPOLATIONS:
         raise RuntimeError(f"{name}() interpolation must be one of {', '.join(INTERPOLATIONS)}, got {interpolation}")
     if not isinstance(q, Variable):
-        q = like(input, np.asarray(q, x.dtype))
+        q = like(input, np.asarray(q, x.dtype, like=x))
     if q.array.dtype != x.dtype:
         raise RuntimeError(f"{name}() q tensor must be same dtype as the input tensor, got {q.array.dtype}")
     if q.array.ndim > 1:

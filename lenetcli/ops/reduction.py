@@ -11,7 +11,9 @@ from lenetcli.autograd.dtypes import dtype as Dtype
 from lenetcli.autograd.dtypes import to_numpy_dtype
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.variable import Variable, like
+from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.softmax import greatest
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import axes, axis, floating, quiet
 from lenetcli.ops.selection import Where
@@ -50,7 +52,7 @@ class Sum(Op):
     @quiet
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...], keepdim: bool, kind: Any) -> Array:
         ctx.shape, ctx.over, ctx.keepdim = x.shape, over, keepdim
-        return np.asarray(np.sum(x, axis=over, keepdims=keepdim, dtype=kind))
+        return as_array(np.sum(x, axis=over, keepdims=keepdim, dtype=kind))
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
@@ -96,7 +98,7 @@ class Mean(Op):
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...], keepdim: bool) -> Array:
         ctx.shape, ctx.over, ctx.keepdim = x.shape, over, keepdim
         ctx.count = count_over(x.shape, over)
-        return np.asarray(np.sum(x, axis=over, keepdims=keepdim) / x.dtype.type(ctx.count))
+        return as_array(np.sum(x, axis=over, keepdims=keepdim) / x.dtype.type(ctx.count))
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
@@ -130,7 +132,7 @@ class Prod(Op):
     def forward(ctx: Any, x: Array, *, dim: int | None, keepdim: bool, kind: Any) -> Array:
         ctx.dim, ctx.keepdim = dim, keepdim
         ctx.save(x)
-        return np.asarray(np.prod(x, axis=dim if x.ndim else None, keepdims=keepdim, dtype=kind))
+        return as_array(np.prod(x, axis=dim if x.ndim else None, keepdims=keepdim, dtype=kind))
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
@@ -172,7 +174,7 @@ def _truth(function: Any, input: Any, dim: Dims, keepdim: bool) -> Any:
     x = input.array
     over = axes(dim, x.ndim)
     return like(
-        input, np.asarray(function(x, axis=over, keepdims=keepdim)).astype(x.dtype if x.dtype == np.uint8 else np.bool_)
+        input, as_array(function(x, axis=over, keepdims=keepdim)).astype(x.dtype if x.dtype == np.uint8 else np.bool_)
     )
 
 
@@ -205,13 +207,13 @@ class Logsumexp(Op):
     @quiet
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...], keepdim: bool) -> Array:
         x = floating(x)
-        top = x.max(axis=over, keepdims=True, initial=-np.inf)
+        top = greatest(x, over)
         top = np.where(np.isfinite(top), top, x.dtype.type(0))
         y = np.log(np.exp(x - top).sum(axis=over, keepdims=True)) + top
         ctx.over = over
         ctx.keepdim = keepdim
         ctx.save(x, y)
-        return y if keepdim else np.asarray(y.squeeze(over) if x.ndim else y)
+        return y if keepdim else as_array(y.squeeze(over) if x.ndim else y)
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:

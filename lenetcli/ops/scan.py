@@ -9,6 +9,7 @@ import numpy as np
 from lenetcli.autograd.dtypes import dtype as Dtype
 from lenetcli.autograd.op import Op
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.scan import running
 from lenetcli.kernels.scatter import positions_along, scattered
 from lenetcli.ops.arithmetic import sub
 from lenetcli.ops.cast import clone
@@ -103,11 +104,11 @@ class Cummax(Op):
     def forward(ctx: Any, x: Array, *, dim: int) -> tuple[Array, Array]:
         ctx.dim, ctx.shape = dim, x.shape
         if not x.ndim:
-            ctx.at = np.zeros((), np.int64)
+            ctx.at = np.zeros((), np.int64, like=x)
             return x.copy(), ctx.at
-        y = ctx.extreme.accumulate(x, axis=dim)
-        here = np.arange(x.shape[dim]).reshape([-1 if d == dim else 1 for d in range(x.ndim)])
-        ctx.at = np.maximum.accumulate(np.where((x == y) | (x != x), here, 0), axis=dim)
+        y = running(ctx.extreme, x, dim)
+        here = np.arange(x.shape[dim], like=x).reshape([-1 if d == dim else 1 for d in range(x.ndim)])
+        ctx.at = running(np.maximum, np.where((x == y) | (x != x), here, 0), dim)
         return y, ctx.at
 
     @staticmethod
@@ -156,7 +157,7 @@ class Logcumsumexp(Op):
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, dim: int) -> Array:
-        y = np.logaddexp.accumulate(x, axis=dim) if x.ndim else x.copy()
+        y = running(np.logaddexp, x, dim) if x.ndim else x.copy()
         ctx.dim = dim
         ctx.save(x, y)
         return y
@@ -170,7 +171,7 @@ class Logcumsumexp(Op):
         d_x = np.zeros_like(x)
         for sign in (1, -1):
             logs = np.where(sign * grad > 0, np.log(np.abs(grad)) - y, -np.inf)
-            d_x += sign * np.exp(np.flip(np.logaddexp.accumulate(np.flip(logs, ctx.dim), axis=ctx.dim), ctx.dim) + x)
+            d_x += sign * np.exp(np.flip(running(np.logaddexp, np.flip(logs, ctx.dim), ctx.dim), ctx.dim) + x)
         return d_x
 
 

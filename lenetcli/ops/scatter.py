@@ -10,6 +10,7 @@ from lenetcli.autograd.modes import switches
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.variable import Variable, like
 from lenetcli.errors import ShapeError
+from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.scatter import REDUCTIONS, add_at, positions_along, reduce_at, scattered
 from lenetcli.ops.methods import method
@@ -65,7 +66,7 @@ def _places(name: str, input: Tensor, dim: int, index: Tensor, src: Tensor | Non
                     f"{list(other)}" + (f" apart from dimension {along}" if whose == "input" else "")
                 )
         return positions_along(shape, along, flat).reshape(at.shape)
-    return np.zeros(at.shape, np.int64)
+    return np.zeros(at.shape, np.int64, like=at)
 
 
 def cropped(x: Array, shape: tuple[int, ...]) -> Array:
@@ -86,7 +87,7 @@ class Gather(Op):
     @staticmethod
     def forward(ctx: Any, x: Array, *, places: Array) -> Array:
         ctx.places, ctx.shape = places, x.shape
-        return np.asarray(x.reshape(-1)[places])
+        return as_array(x.reshape(-1)[places])
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
@@ -156,10 +157,10 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
         rest = broadcast_shape(*(tuple(1 if d == along else n for d, n in enumerate(a.shape)) for a in (x, at)))
         at = np.broadcast_to(at, (*rest[:along], at.shape[along], *rest[along + 1 :]))
         if at.size:
-            stretched = np.arange(x.size).reshape(x.shape)
+            stretched = np.arange(x.size, like=at).reshape(x.shape)
             stretched = np.broadcast_to(stretched, (*rest[:along], size, *rest[along + 1 :]))
             return Gather.apply(input, places=np.take_along_axis(stretched, at, along))
-    return Gather.apply(input, places=np.zeros(at.shape, np.int64))
+    return Gather.apply(input, places=np.zeros(at.shape, np.int64, like=at))
 
 
 class Scatter(Op):
@@ -168,7 +169,7 @@ class Scatter(Op):
     @staticmethod
     def forward(ctx: Any, x: Array, src: Any, *, places: Array) -> Array:
         ctx.places, ctx.source = places, np.shape(src)
-        y = np.array(x, order="C")
+        y = x.copy(order="C")
         y.reshape(-1)[places] = src if np.isscalar(src) else cropped(src, places.shape)
         return y
 
@@ -177,10 +178,10 @@ class Scatter(Op):
         need_x, need_src = ctx.needs_input_grad
         d_x = d_src = None
         if need_x:
-            d_x = np.array(grad, order="C")
+            d_x = grad.copy(order="C")
             d_x.reshape(-1)[ctx.places] = 0
         if need_src:
-            d_src = _uncropped(np.asarray(grad.reshape(-1)[ctx.places]), ctx.source)
+            d_src = _uncropped(as_array(grad.reshape(-1)[ctx.places]), ctx.source)
         return d_x, d_src
 
 
@@ -237,7 +238,7 @@ def scatter(
             f"scatter: reduce={reduce!r} has no gradient; use scatter_add, or scatter_reduce with 'sum' or 'prod'"
         )
     values = cropped(source.array, places.shape) if isinstance(source, Variable) else source
-    y = np.array(input.array, order="C")
+    y = input.array.copy(order="C")
     return like(input, quiet(add_at)(y, places, values, np.add if reduce == "add" else np.multiply))
 
 
@@ -253,12 +254,12 @@ class ScatterAdd(Op):
     @quiet
     def forward(ctx: Any, x: Array, src: Array, *, places: Array) -> Array:
         ctx.places, ctx.source = places, src.shape
-        return add_at(np.array(x, order="C"), places, cropped(src, places.shape))
+        return add_at(x.copy(order="C"), places, cropped(src, places.shape))
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         need_src = ctx.needs_input_grad[1]
-        return grad, _uncropped(np.asarray(grad.reshape(-1)[ctx.places]), ctx.source) if need_src else None
+        return grad, _uncropped(as_array(grad.reshape(-1)[ctx.places]), ctx.source) if need_src else None
 
 
 @method(in_place=True)
@@ -297,11 +298,12 @@ class ScatterReduce(Op):
     def backward(ctx: Any, grad: Array) -> Any:
         x, src, y = ctx.saved
         used = cropped(src, ctx.places.shape)
-        d_x, d_used = REDUCTION_GRADIENTS[ctx.reduce](np.asarray(grad, order="C"), x, used, y, ctx.places, ctx.include)
+        grad = np.asarray(grad, order="C", like=grad)
+        d_x, d_used = REDUCTION_GRADIENTS[ctx.reduce](grad, x, used, y, ctx.places, ctx.include)
         if not ctx.include:
-            d_x = np.array(d_x, order="C")
+            d_x = d_x.copy(order="C")
             d_x.reshape(-1)[ctx.places] = 0
-        return d_x, _uncropped(np.asarray(d_used), src.shape)
+        return d_x, _uncropped(as_array(d_used), src.shape)
 
 
 def _sum_gradient(grad: Array, x: Array, src: Array, y: Array, places: Array, include: bool) -> tuple[Array, Array]:
@@ -329,7 +331,7 @@ def _product_gradient(grad: Array, x: Array, src: Array, y: Array, places: Array
 
 def _extreme_gradient(grad: Array, x: Array, src: Array, y: Array, places: Array, include: bool) -> tuple[Array, Array]:
     x_won, src_won = x == y, src == y.reshape(-1)[places]
-    count = add_at(np.array(x_won, grad.dtype, order="C"), places, src_won.astype(grad.dtype))
+    count = add_at(x_won.astype(grad.dtype, order="C"), places, src_won.astype(grad.dtype))
     share = grad / count
     return np.where(x_won, share, 0), np.where(src_won, share.reshape(-1)[places], 0)
 

@@ -14,6 +14,7 @@ import numpy as np
 from lenetcli.autograd.dtypes import dtype
 from lenetcli.autograd.op import Op
 from lenetcli.errors import ShapeError
+from lenetcli.kernels.device import shares_elements
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import METHODS, method
 from lenetcli.ops.operands import axes, axis, sizes, wanted_tensors
@@ -355,12 +356,13 @@ def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
     """
     x = input.array
     base = x if input.base is None else input.base.array
-    if input.base is None and x.flags.writeable:
+    writeable = not shares_elements(x)
+    if input.base is None and writeable:
         return input
     if base.flags.c_contiguous:
         return input if x.flags.c_contiguous else Contiguous.apply(input)
     copied = Contiguous.apply(input)
-    copied.is_copy_of_view = x.flags.writeable
+    copied.is_copy_of_view = writeable
     return copied
 
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.variable import Variable
+from lenetcli.kernels.device import strided
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.indexing import Select, Slice
 from lenetcli.ops.methods import METHODS, method
@@ -345,11 +345,11 @@ class Unfold(Op):
         shape, strides = list(x.shape), list(x.strides)
         shape[along] = (shape[along] - size) // step + 1
         strides[along] *= step
-        return as_strided(x, (*shape, size), (*strides, x.strides[along]), writeable=x.flags.writeable and step >= size)
+        return strided(x, (*shape, size), (*strides, x.strides[along]), writeable=step >= size)
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
-        d_x = np.zeros(ctx.shape, grad.dtype)
+        d_x = np.zeros(ctx.shape, grad.dtype, like=grad)
         if not d_x.ndim:
             return d_x + grad.sum()
         before = whole(ctx.along)

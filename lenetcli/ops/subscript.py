@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lenetcli.autograd.variable import Variable
+from lenetcli.kernels.device import as_array, beside, is_array
 from lenetcli.kernels.layout import Array
 
 SELECT, SLICE, UNSQUEEZE = "select", "slice", "unsqueeze"
@@ -40,7 +41,7 @@ class Subscript(NamedTuple):
     def read(self, x: Array) -> Array:
         """x[...]"""
         part = self.view(x)
-        return part if self.chosen is None else np.asarray(part[self.chosen])
+        return part if self.chosen is None else as_array(part[self._key(x)])
 
     def write(self, x: Array, values: Any) -> None:
         """x[...] = values
@@ -48,7 +49,14 @@ class Subscript(NamedTuple):
         Raises:
             ValueError: the values do not broadcast to what they replace.
         """
-        self.view(x)[... if self.chosen is None else self.chosen] = values
+        self.view(x)[... if self.chosen is None else self._key(x)] = values
+
+    def _key(self, x: Array) -> tuple[Any, ...]:
+        """`chosen`, with index arrays where `x` lives."""
+        assert self.chosen is not None, "the caller has checked"
+        if type(x) is np.ndarray:
+            return self.chosen
+        return tuple(beside(x, part) if is_array(part) else part for part in self.chosen)
 
 
 def read_subscript(index: Any, shape: tuple[int, ...]) -> Subscript:

@@ -8,6 +8,7 @@ import numpy as np
 
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.variable import Variable, like
+from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import axis, wanted_tensors
@@ -39,7 +40,7 @@ class UniqueConsecutive(Unique2):
 def _runs(rows: Array) -> tuple[Array, Array, Array]:
     """Where a run of equal rows (n, m) starts, the number of the run of each row, and the runs' lengths."""
     n = len(rows)
-    new = np.ones(n, np.bool_)
+    new = np.ones_like(rows, np.bool_, shape=(n,))
     new[1:] = (rows[1:] != rows[:-1]).any(axis=1)
     starts = np.flatnonzero(new)
     return starts, np.cumsum(new) - 1, np.diff(np.append(starts, n))
@@ -50,7 +51,7 @@ def _as_rows(x: Array, dim: int | None) -> Array:
     if dim is None:
         return x.reshape(-1, 1)
     along = np.moveaxis(x, dim, 0)
-    return along.reshape(len(along), -1) if x.size else np.zeros((len(along), 0), x.dtype)
+    return along.reshape(len(along), -1) if x.size else np.zeros((len(along), 0), x.dtype, like=x)
 
 
 def _refuse_empty_slices(x: Array, dim: int | None) -> None:
@@ -69,7 +70,7 @@ def _results(op: type[Op], input: Tensor, dim: int | None, first: Array, *more: 
     x = input.array
     found = x.reshape(-1)[first] if dim is None else np.take(x, first, axis=dim)
     values = op.apply(input, found=found)
-    asked = [like(input, np.asarray(result, np.int64)) for wanted, result in more if wanted]
+    asked = [like(input, result.astype(np.int64, copy=False)) for wanted, result in more if wanted]
     return (values, *asked) if asked else values
 
 
@@ -110,9 +111,9 @@ def unique(
     along = _own_axis(x, dim)
     _refuse_empty_slices(x, along)
     rows = _as_rows(x, along)
-    order = np.lexsort(rows.T[::-1]) if rows.size else np.arange(len(rows))
+    order = np.lexsort(rows.T[::-1]) if rows.size else np.arange(len(rows), like=rows)
     starts, number, counts = _runs(rows[order])
-    inverse: Array = np.empty(len(rows), np.int64)
+    inverse: Array = np.empty(len(rows), np.int64, like=rows)
     inverse[order] = number
     if along is None:
         inverse = inverse.reshape(x.shape)
@@ -162,5 +163,6 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
     """
     example = elements if isinstance(elements, Variable) else test_elements
     wanted_tensors("isin", example)
-    a, b = (x.array if isinstance(x, Variable) else np.asarray(x) for x in (elements, test_elements))
-    return like(example, np.asarray(np.isin(a, b, invert=invert)))
+    where = example.array
+    a, b = (x.array if isinstance(x, Variable) else np.asarray(x, like=where) for x in (elements, test_elements))
+    return like(example, as_array(np.isin(a, b, invert=invert)))

@@ -9,6 +9,7 @@ import numpy as np
 
 from lenetcli.autograd.dtypes import dtype as Dtype
 from lenetcli.autograd.op import Op
+from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import axes, quiet
@@ -36,10 +37,10 @@ class LinalgVectorNorm(Op):
             y = np.sqrt((x * x).sum(axis=over, keepdims=True))
         else:
             y = (size**order).sum(axis=over, keepdims=True) ** (1 / order)
-        y = np.asarray(y)
+        y = as_array(y)
         ctx.order, ctx.over, ctx.keepdim = order, over, keepdim
         ctx.save(x, y)
-        return y if keepdim or not x.ndim else np.asarray(y.squeeze(over))
+        return y if keepdim or not x.ndim else as_array(y.squeeze(over))
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:

@@ -16,6 +16,7 @@ from lenetcli.autograd.dtypes import float64, get_default_dtype
 from lenetcli.autograd.modes import enable_grad
 from lenetcli.autograd.node import RemovableHandle
 from lenetcli.autograd.variable import Array
+from lenetcli.kernels.device import beside, to_host, write
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -255,7 +256,7 @@ class Optimizer:
 
     def _loaded(self, number: Any, param: Tensor, key: str, value: Any) -> Any:
         if isinstance(value, Tensor):
-            value = value.array
+            value = to_host(value.array)
         elementwise = type(self)._update is not Optimizer._update
         if elementwise and key in ("step", "mu_product"):
             return Tensor(np.asarray(value).astype(_counter_type()))
@@ -268,9 +269,9 @@ class Optimizer:
                     f"loaded state dict: {key} of parameter {number} has shape {list(value.shape)}, "
                     f"the parameter has {list(param.shape)}; was it saved for another model?"
                 )
-            return Tensor(value.astype(param.array.dtype))
+            return Tensor(beside(param.array, value.astype(param.array.dtype)))
         loaded = np.empty_like(param.array)
-        loaded[...] = value
+        write(loaded, value)
         return Tensor(loaded)
 
 

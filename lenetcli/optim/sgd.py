@@ -74,8 +74,8 @@ class SGD(Optimizer):
     def _update_all(self, params: list[Tensor], group: dict[str, Any]) -> None:
         buffers = None
         if group["momentum"]:
-            found = [self.state[p].get("momentum_buffer") for p in params]
-            buffers = [b.array for b in found if b is not None]
+            state = self.state
+            buffers = [b.array for p in params if (b := state[p].get("momentum_buffer")) is not None]
             if len(buffers) < len(params):  # the first step of a parameter
                 super()._update_all(params, group)
                 return

@@ -93,7 +93,7 @@ class AveragedModel(Module):
 
     Args:
         model: copied.
-        device: None or the CPU.
+        device: where it is to be, such as "cuda"; None leaves it.
         avg_fn: (average, value, n) -> new average, of one tensor; see `get_ema_avg_fn`. The plain mean if left out.
         multi_avg_fn: the same for lists of tensors, in place.
         use_buffers: average the buffers, too.
@@ -164,7 +164,7 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
     Args:
         loader: batches; of a tuple or list, the first tensor is the input.
         model: run in training mode over all batches.
-        device: None or the CPU.
+        device: where it is to be, such as "cuda"; None leaves it.
 
     Source: torch.optim.swa_utils.update_bn.
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lenetcli.data import DataLoader, Subset
-from lenetcli.kernels.threads import get_num_threads, set_num_threads
+from lenetcli.kernels.threads import get_num_threads, set_num_threads, source
 from lenetcli.nn.module import Module
 from lenetcli.nn.syncbatchnorm import SyncBatchNorm
 from lenetcli.parallel import agreement
@@ -54,7 +54,7 @@ class Ranks(Crew):
         averaging = run.others = Averaging(team, run)
         team.stopped = lambda: averaging.wishes.stop
         if checkpoints is not None:
-            team.advice = lambda: f"; after step {run.progress.step}: {_advice(checkpoints)}"
+            team.advice = lambda: f" After step {run.progress.step}: {_advice(checkpoints)}"
         return averaging.wishes
 
 
@@ -93,12 +93,12 @@ class SharedCheckpoints(Checkpoints):
 def _machines(team: Team) -> str:
     """Gives each rank its share of the cores that it has in common with others; tells on how many machines they are.
 
-    A number of threads from the environment (LENET_THREADS, OMP_NUM_THREADS) stays.
+    A number that was asked for (--threads, LENET_THREADS, OMP_NUM_THREADS) stays.
     """
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
     told = team.gather([team.host, cores])
     rivals = sum(host == team.host and not set(cores).isdisjoint(theirs) for host, theirs in told)
-    if not any(os.environ.get(name) for name in ("LENET_THREADS", "OMP_NUM_THREADS")):
+    if not source()[0]:
         set_num_threads(max(1, min(get_num_threads(), len(cores) // rivals)))
     machines = len({host for host, _ in told})
     return "1 machine" if machines == 1 else f"{machines} machines"

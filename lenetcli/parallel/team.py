@@ -104,7 +104,7 @@ class Team:
                 what = f"no answer from the other ranks for {self._patience:g} s ({PATIENCE})"
                 self._abort(LenetError.exit_code, f"{what}: one hangs or has died")
             if self.rank < 2 and not told and now - began > UNUSUAL and self.stopped():  # one of two that is alive
-                self._say(f"{self.stopped()} while it waits for the other ranks; has one died?")
+                self._say(f"got {self.stopped()} while waiting for the other ranks: has one died?")
                 told = now
             time.sleep(NAP)
 
@@ -170,7 +170,7 @@ class Team:
         raise ERRORS[code]("; ".join(f"{name}: {text}" for _, text, name in failed))
 
     def _abort(self, code: Any, text: str) -> NoReturn:
-        self._say(f"{text}; all ranks end")
+        self._say(f"{text}; all ranks end.")
         self._comm.Abort(code)
         os._exit(code)  # where MPI's abort comes back
 

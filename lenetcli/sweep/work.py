@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lenetcli.build import build_run
+from lenetcli.build import build_run, device_of
 from lenetcli.errors import ConfigError, DivergedError
 from lenetcli.inspect.runs import RunRow, find, ordered, read_run
 from lenetcli.sweep.claim import Touch, ended
@@ -68,7 +68,7 @@ def _train(plan: Plan, trials: Trials, trial: Trial, also: Listener | None) -> t
             run, _ = go_on(trial.place)
         else:
             config = plan.config(trial.point)
-            run = build_run(config)
+            run = build_run(config, device_of(config))
             begin(config, run, trial.place)
     except ConfigError:
         trials.settle(trial, None)

@@ -10,7 +10,7 @@ from lenetcli.errors import ConfigError
 if TYPE_CHECKING:
     from lenetcli.train.run import Run
 
-MAY_CHANGE = ("train.epochs", "train.max_time", "optimizer.lr")
+MAY_CHANGE = ("train.epochs", "train.max_time", "optimizer.lr", "device")
 _WITHOUT_EFFECT = ("version", "name", "train.keep_checkpoints")
 
 

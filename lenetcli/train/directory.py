@@ -26,7 +26,7 @@ import numpy as np
 from lenetcli import __version__
 from lenetcli.disk import check_inside, check_regular, is_temporary, sync_directory, write_atomically
 from lenetcli.errors import ConfigError, LenetError
-from lenetcli.kernels import active, threads
+from lenetcli.kernels import active, device, threads
 from lenetcli.nn.module import Module
 from lenetcli.train import lock
 from lenetcli.train.checkpoint import METRICS
@@ -110,6 +110,7 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "processor": _processor(),
         "cpus": os.cpu_count(),
+        **({"gpu": device.description()} if device.library is not None else {}),
         "kernels": active.description(),
         "threads": {"lenet": threads.get_num_threads(), **{k: v for k, v in os.environ.items() if k in OF_THREADS}},
         "git_commit": _commit(),

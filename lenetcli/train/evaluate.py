@@ -13,6 +13,7 @@ import numpy.typing as npt
 from lenetcli import nn
 from lenetcli._tensor import Tensor
 from lenetcli.autograd.modes import no_grad
+from lenetcli.kernels.device import to_host
 from lenetcli.nn.module import Module
 
 BINS = 15  # of confidence, for the calibration error
@@ -100,15 +101,22 @@ class Tally:
 
     def add(self, loss: float, output: Tensor, target: Tensor) -> None:
         """Takes the criterion's value for one batch, its outputs (N, C) and its targets."""
-        count = len(output.array)
+        if not is_classification(output, target):
+            self.count_in(loss, len(output.array))
+            return
+        scores, wanted = to_host(output.array), to_host(target.array)
+        predicted = scores.argmax(axis=1)
+        self.count_in(loss, len(scores), int(np.count_nonzero(predicted == wanted)))
+        if self.confusion is not None:
+            np.add.at(self.confusion, (wanted, predicted), 1)
+            self.calibration.add(probabilities(scores, self._criterion), wanted)
+
+    def count_in(self, loss: float, count: int, right: int | None = None) -> None:
+        """Takes a batch whose right answers have been counted (None where there are no classes)."""
         self.loss_sum += loss if self.summed else loss * count
         self.count += count
-        if is_classification(output, target):
-            predicted = output.array.argmax(axis=1)
-            self.right = (self.right or 0) + int(np.count_nonzero(predicted == target.array))
-            if self.confusion is not None:
-                np.add.at(self.confusion, (target.array, predicted), 1)
-                self.calibration.add(probabilities(output.array, self._criterion), target.array)
+        if right is not None:
+            self.right = (self.right or 0) + right
 
     @property
     def loss(self) -> float:

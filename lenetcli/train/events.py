@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 
@@ -16,8 +16,7 @@ class Event:
 
     def record(self) -> dict[str, Any]:
         """The event as plain data, as it stands in metrics.jsonl; what is None is left out."""
-        fields = {k: v for k, v in asdict(self).items() if v is not None}
-        return {"event": self.event, **fields}
+        return {"event": self.event} | {key: value for key, value in vars(self).items() if value is not None}
 
 
 @dataclass(frozen=True)

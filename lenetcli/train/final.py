@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from lenetcli.data.loader import DataLoader
+from lenetcli.data.transfer import moved
 from lenetcli.train.evaluate import Evaluation, evaluate
 from lenetcli.train.run import Run
 
 
 def figures(run: Run, loader: DataLoader) -> Evaluation:
     """How the model that is shown does on a split."""
-    found = evaluate(run.shown_model, loader, run.criterion)
+    found = evaluate(run.shown_model, moved(loader, run.device), run.criterion)
     return found if run.others is None else run.others.total(found)
 
 

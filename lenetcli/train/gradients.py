@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli._tensor import Tensor
+from lenetcli.data.transfer import moved
 from lenetcli.nn.loss import CrossEntropyLoss, NLLLoss
 from lenetcli.nn.module import Module
 from lenetcli.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_
@@ -23,7 +24,7 @@ def batches_of_steps(run: Run) -> Generator[list[Batch], None, None]:
     """What is left of the epoch's batches, in lists of those that make one step."""
     p = run.progress
     with closing(run.train_loader.batches(p.epoch, p.batch)) as batches:
-        left = islice(batches, run.batches - p.batch)
+        left = moved(islice(batches, run.batches - p.batch), run.device)
         while group := list(islice(left, run.accumulate)):
             yield group
 
@@ -54,7 +55,7 @@ def divisor(criterion: Module, batch: Batch) -> float:
 
 def backward(loss: Tensor, share: float) -> None:
     """Adds the gradients of `share` times the loss."""
-    loss.backward(None if share == 1.0 else Tensor(np.asarray(share, loss.array.dtype)))
+    loss.backward(None if share == 1.0 else Tensor(np.asarray(share, loss.array.dtype, like=loss.array)))
 
 
 def clip(run: Run) -> None:

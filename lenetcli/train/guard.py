@@ -17,15 +17,22 @@ from lenetcli.errors import DivergedError
 from lenetcli.train.run import Run
 
 
-def check_loss(run: Run, value: float) -> None:
-    """Raises DivergedError where the loss of the coming step is no finite number. Of several processes that train one
-    run, none ends alone: all do when they have added up their losses."""
+def check_loss(run: Run, value: float, ago: int = 0) -> None:
+    """Raises DivergedError where the loss of the coming step, or of one some steps ago, is no finite number.
+
+    Of several processes that train one run, none ends alone: all do when they have added up their losses.
+    """
     if not math.isfinite(value) and run.others is None:
-        raise diverged(run, f"the loss became {value}")
+        raise diverged(run, f"the loss became {value}", ago=ago)
 
 
 def check_gradients(run: Run) -> None:
-    """Raises DivergedError where a gradient of the coming step is not finite, and names the parameter."""
+    """Raises DivergedError where a gradient of the coming step is not finite, and names the parameter.
+
+    Not on a device, which it would have to wait for: there a loss that is not finite tells, some steps later.
+    """
+    if run.device != "cpu":
+        return
     arrays = [p.grad.array for group in run.optimizer.param_groups for p in group["params"] if p.grad is not None]
     if _suspicious(arrays):
         for name, parameter in run.model.named_parameters():
@@ -50,14 +57,15 @@ def check_evaluation(run: Run, split: str, value: float) -> None:
         raise diverged(run, f"the loss on the {split} split became {value}", after=True)
 
 
-def diverged(run: Run, what: str, after: bool = False) -> DivergedError:
+def diverged(run: Run, what: str, after: bool = False, ago: int = 0) -> DivergedError:
     """The error that says what happened where, and what to try.
 
     Args:
         what: the beginning of the message.
         after: it was seen after the last step; else in the one to come.
+        ago: or in the one so many steps before that.
     """
-    where = f"after step {run.progress.step} with lr {run.lr:g}" if after else place(run)
+    where = f"after step {run.progress.step} with lr {run.lr:g}" if after else place(run, ago)
     kept = "; the last checkpoint is kept" if run.checkpoints is not None and run.checkpoints.exist() else ""
     return DivergedError(
         f"{what} {where}{kept}. "
@@ -65,10 +73,11 @@ def diverged(run: Run, what: str, after: bool = False) -> DivergedError:
     )
 
 
-def place(run: Run) -> str:
-    """Where the coming step is: "at step 12 (epoch 1, batch 12) with lr 0.1"."""
+def place(run: Run, ago: int = 0) -> str:
+    """Where the coming step is, or one some steps ago: "at step 12 (epoch 1, batch 12) with lr 0.1"."""
     p = run.progress
-    return f"at step {p.step + 1} (epoch {p.epoch + 1}, batch {p.batch + 1}) with lr {run.lr:g}"
+    batch = p.batch + 1 - ago * run.accumulate
+    return f"at step {p.step + 1 - ago} (epoch {p.epoch + 1}, batch {batch}) with lr {run.lr:g}"
 
 
 def _suspicious(arrays: Iterable[Array]) -> bool:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from lenetcli.errors import DivergedError
 from lenetcli.optim.lr_scheduler import ReduceLROnPlateau
-from lenetcli.train import guard
+from lenetcli.train import guard, memory
 from lenetcli.train.evaluate import Tally
-from lenetcli.train.events import Ended, Evaluated, Event, Saved, Step
+from lenetcli.train.events import Ended, Evaluated, Event, Saved
+from lenetcli.train.figures import figures_of
 from lenetcli.train.final import best_figures, figures
 from lenetcli.train.gradients import backward, batches_of_steps, clip, share, warming_up
 from lenetcli.train.run import Run
@@ -21,8 +22,10 @@ def fit(run: Run) -> Iterator[Event]:
 
     Raises:
         DivergedError: a loss, gradient or weight became NaN or infinite; the message names the step.
+        DeviceError: a batch does not fit into the GPU's memory; the message names a size that would.
     """
     run.start_clock()
+    reason = None
     try:
         while (reason := why_over(run)) is None:
             yield from train_epoch(run)
@@ -35,6 +38,11 @@ def fit(run: Run) -> Iterator[Event]:
     except DivergedError:
         yield Ended(run.progress.epoch + 1, run.progress.step, "diverged", run.elapsed, run.progress.best_epoch)
         raise
+    except MemoryError:
+        if run.device == "cpu":
+            raise
+    if reason is None:  # memory ran out: said here, when the failed step's arrays are gone
+        raise memory.too_large(run)
     loss, accuracy = best_figures(run)
     p = run.progress
     yield Ended(max(p.epoch, 1), p.step, reason, run.elapsed, p.best_epoch, loss, accuracy)
@@ -44,24 +52,22 @@ def train_epoch(run: Run) -> Iterator[Event]:
     """One epoch, or what is left of it."""
     p, tally, began = run.progress, Tally(run.criterion), time.perf_counter()
     tally.loss_sum, tally.count, tally.right = p.epoch_loss_sum, p.epoch_count, p.epoch_right
-    before, number = tally.count, p.epoch + 1
+    before, number, books = tally.count, p.epoch + 1, figures_of(run, tally)
     run.model.train()
     steps = batches_of_steps(run)
     for group in steps:  # one batch a step, or as many as train.accumulate says
-        step_began, lr, step_loss, samples = time.perf_counter(), run.lr, 0.0, 0
+        step_began, lr, samples = time.perf_counter(), run.lr, 0
         run.optimizer.zero_grad()
         for batch in group:
             inputs, targets = batch
             output = run.model(inputs)
             loss = run.criterion(output, targets)
             part = share(run, batch, group)
-            value = loss.item() if part else 0.0  # this process's part of a last batch may be empty
-            guard.check_loss(run, value)
+            books.batch(loss, part, output, targets)
             backward(loss, part)
-            tally.add(value, output, targets)
-            step_loss, samples = step_loss + part * value, samples + len(inputs)
+            samples += len(inputs)
         if run.others is not None:
-            step_loss, samples = run.others.average(run, group, tally, step_loss)
+            books.loss, samples = run.others.average(run, group, tally, books.loss)
         guard.check_gradients(run)
         clip(run)
         with warming_up(run):
@@ -69,13 +75,14 @@ def train_epoch(run: Run) -> Iterator[Event]:
         if run.average is not None:
             run.average.update_parameters(run.model)
         p.step, p.batch = p.step + 1, p.batch + len(group)
-        p.epoch_loss_sum, p.epoch_count, p.epoch_right = tally.loss_sum, tally.count, tally.right
-        yield Step(number, p.step, step_loss, lr, samples, samples / (time.perf_counter() - step_began))
+        yield from books.step(number, lr, samples, step_began)
         if run.stop is not None or out_of_time(run):
             steps.close()
             break
         if run.save_now:
+            yield from books.rest()
             yield from save(run, best=False)
+    yield from books.rest()
     if run.stop is None:
         seconds = time.perf_counter() - began
         speed = (tally.count - before) / seconds

@@ -66,6 +66,7 @@ class Run:
         save_now: set by a signal: finish the step, save, go on.
         config: the configuration as plain data, which checkpoints keep.
         init_random: where the random stream of the initial weights ended.
+        device: where model and batches are: "cpu" or "cuda:0".
         inputs: how other pictures are made into what the model takes; None where its data is no images.
         others: the other processes that train this run, too; None where it has one only.
     """
@@ -94,6 +95,7 @@ class Run:
     config: dict[str, Any] | None = None
     init_random: dict[str, Any] | None = None
     inputs: Inputs | None = None
+    device: str = "cpu"
     others: Others | None = None
     _began: float | None = None
 

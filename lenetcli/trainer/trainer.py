@@ -12,7 +12,7 @@ import yaml
 
 from lenetcli import config as configuration
 from lenetcli._tensor import Tensor
-from lenetcli.build import build_run, load_config_of
+from lenetcli.build import build_run, device_of, load_config_of
 from lenetcli.config import Config
 from lenetcli.config.writing import text
 from lenetcli.data import DataLoader
@@ -68,7 +68,9 @@ class Trainer:
 
     def __init__(self, config: str | Path | Mapping[str, Any], *changes: str, out: str | Path | None = None) -> None:
         self._config = _loaded(config, changes)
-        self._run: Run | None = build_run(self._config)  # None once the run directory knows better
+        self._run: Run | None = build_run(
+            self._config, device_of(self._config)
+        )  # None once the run directory knows better
         self._out = None if out is None else Path(out)
         self.run_directory: Path | None = None
 

@@ -130,3 +130,16 @@ def test_preprocessing_refuses_what_cannot_work(arguments: dict[str, object], me
 def test_normalisation_needs_a_number_per_channel() -> None:
     with pytest.raises(ConfigError, match="mean has 2 numbers for 3 channels"):
         Preprocessing(normalize=((0.1, 0.2), 1.0))(np.zeros((1, 3, 2, 2)))
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 5])
+def test_the_parts_of_a_batch_make_the_whole(parts: int) -> None:
+    def loader(part: int) -> DataLoader:
+        return DataLoader(TensorDataset(lenet.arange(22)), 10, shuffle=True, seed=3, part=(part, parts))
+
+    whole = [x.tolist() for (x,) in DataLoader(TensorDataset(lenet.arange(22)), 10, shuffle=True, seed=3)]
+    shares = [[x.tolist() for (x,) in loader(part)] for part in range(parts)]
+    assert [[sample for share in batch for sample in share] for batch in zip(*shares)] == whole
+    for batch in zip(*shares):
+        sizes = [len(share) for share in batch]
+        assert max(sizes) - min(sizes) <= 1

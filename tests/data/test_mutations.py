@@ -13,7 +13,7 @@ import pytest
 
 import lenetcli as lenet
 import lenetcli.data as data
-from lenetcli.data.idx import IMAGES, LABELS, read_idx
+from lenetcli.data.idx import BLOCK, IMAGES, LABELS, read_idx
 from tests.data.test_sources import idx
 from tests.mutation import largest_memory, mutations, survives
 
@@ -75,6 +75,20 @@ def test_what_is_no_ordinary_file_is_refused(kind: str, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / name)  # reading it would wait for ever
         with pytest.raises(lenet.errors.DataError, match="not a regular file"):
             read(tmp_path / name)
+
+
+def test_a_zipped_file_of_many_blocks_is_read_whole_and_no_further(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, 3 * BLOCK, np.uint8)  # no smaller when zipped
+    content = LABELS.to_bytes(4, "big") + len(pixels).to_bytes(4, "big") + pixels.tobytes()
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(content))
+    assert np.array_equal(read_idx(path, LABELS), pixels)
+    path.write_bytes(gzip.compress(content)[:-BLOCK])
+    with pytest.raises(lenet.errors.DataError, match=r"truncated gzip file, after [0-9,]+ bytes"):
+        read_idx(path, LABELS)
+    path.write_bytes(gzip.compress(content + bytes(2 * BLOCK)))
+    with pytest.raises(lenet.errors.DataError, match="bytes left over after the 786,432"):
+        read_idx(path, LABELS)
 
 
 # Small files that want much memory

@@ -88,7 +88,8 @@ def test_gradients_and_values_equal_torchs_node_by_node() -> None:
         assert node.grad.norm == pytest.approx(np.linalg.norm(expected), rel=1e-4, abs=1e-6)
         assert node.grad.mean_abs == pytest.approx(np.abs(expected).mean(), rel=1e-4, abs=1e-6)
         assert node.grad.max_abs == pytest.approx(np.abs(expected).max(), rel=1e-4, abs=1e-6)
-        assert node.grad.zeros == pytest.approx((expected == 0).mean(), abs=1e-3)
+        if np.abs(expected).max() > 1e-6:  # a bias before batch norm has none but rounding's
+            assert node.grad.zeros == pytest.approx((expected == 0).mean(), abs=1e-3)
         if node.call is not None and node.module and node.name != "TBackward":
             value = values[int(node.module)].astype(np.float64)
             assert node.value is not None

@@ -10,7 +10,7 @@ import pytest
 
 from lenetcli.errors import ConfigError
 from lenetcli.parallel.launch import joined, launched
-from tests.parallel.ranks import LENET, ROOT, ended, needs_mpi, start, write_config
+from tests.parallel.ranks import LENET, ROOT, ended, environment, needs_mpi, start, write_config
 
 
 @pytest.mark.parametrize(
@@ -54,14 +54,11 @@ def test_a_process_alone_imports_no_mpi(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_launcher_of_another_mpi_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_launcher_of_another_mpi_is_found_out() -> None:
     pytest.importorskip("mpi4py")
-    code = "from lenetcli.parallel.launch import joined\nwith joined('auto'): pass"
-    line = [sys.executable, "-c", code]
-    done = subprocess.run(
-        line, env={"PYTHONPATH": str(ROOT), "SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "0"}, capture_output=True,
-        text=True, timeout=60,
-    )  # fmt: skip
+    line = [sys.executable, "-c", "from lenetcli.parallel.launch import joined\nwith joined('auto'): pass"]
+    variables = environment(SLURM_STEP_NUM_TASKS="4", SLURM_PROCID="0")
+    done = subprocess.run(line, env=variables, capture_output=True, text=True, timeout=60)
     assert "the launcher started 4 processes, but MPI sees 1" in done.stderr
 
 

@@ -189,7 +189,7 @@ def test_a_changed_configuration_is_refused(old: str, new: str, message: str, co
 
 def test_only_some_keys_may_change_on_the_command_line(config: Path, tmp_path: Path) -> None:
     run = stopped(config, tmp_path)
-    with pytest.raises(ConfigError, match=r"only train\.epochs, train\.max_time, optimizer\.lr may change"):
+    with pytest.raises(ConfigError, match=r"only train\.epochs, train\.max_time, optimizer\.lr, device may change"):
         resume(run, "model.layers.fc1.out_features=6")
 
 

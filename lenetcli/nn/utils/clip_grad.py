@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli._tensor import Tensor
+from lenetcli.kernels.device import on_device
 from lenetcli.ops.operands import quiet
 from lenetcli.ops.vector_norm import vector_norm
 
@@ -85,7 +86,7 @@ def clip_grads_with_norm_(
     """
     _refuse_foreach(foreach)
     factor: Any = np.minimum(float(max_norm) / (total_norm.array + total_norm.array.dtype.type(1e-6)), 1)
-    if factor == 1:
+    if not on_device(factor) and factor == 1:  # there, looking at it would wait for the device
         return
     for grad in _grads(parameters):
         grad.array *= factor.astype(grad.array.dtype)

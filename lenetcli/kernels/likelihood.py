@@ -1,0 +1,35 @@
+"""The mean negative log-likelihood of rows of log-probabilities, as it is taken on a device.
+
+    y = -sum over rows with target != ignore of log_p[n, target[n]] / their count
+
+Nobody looks at the targets, which would wait for the device: one that is no class makes the result NaN.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lenetcli.kernels.layout import Array
+
+
+def nll_mean(log_p: Array, target: Array, ignore: int) -> tuple[Array, Array]:
+    """log_p (N, C), target (N,) integers -> the mean and the count, both of no dimensions and of log_p's type."""
+    kept, sound = _counted(log_p, target, ignore)
+    picked = log_p[np.arange(len(target), like=target), np.where(sound, target, 0)]
+    values = np.where(kept, np.where(sound, -picked, log_p.dtype.type(np.nan)), log_p.dtype.type(0))
+    count = kept.sum().astype(log_p.dtype)
+    return values.sum() / count, count
+
+
+def nll_mean_backward(grad: Array, log_p: Array, target: Array, ignore: int, count: Array) -> Array:
+    """grad of no dimensions -> (N, C)."""
+    kept, sound = _counted(log_p, target, ignore)
+    d_log_p = np.zeros_like(log_p)
+    share = np.where(kept & sound, -grad / count, grad.dtype.type(0))
+    d_log_p[np.arange(len(target), like=target), np.where(sound, target, 0)] = share
+    return d_log_p
+
+
+def _counted(log_p: Array, target: Array, ignore: int) -> tuple[Array, Array]:
+    """Which targets count, and which are classes."""
+    return target != ignore, (target >= 0) & (target < log_p.shape[1])
