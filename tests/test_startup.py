@@ -77,3 +77,17 @@ def test_methods_that_were_not_used_yet_are_there() -> None:
 
 def test_operators_refuse_what_is_no_number() -> None:
     assert Tensor.__add__(Tensor.__new__(Tensor), "text") is NotImplemented
+
+
+def test_ctrl_c_during_the_import_ends_without_a_traceback() -> None:
+    code = (
+        "import sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'typer':\n            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "from lenetcli.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
