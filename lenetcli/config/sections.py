@@ -49,7 +49,10 @@ Duration = Annotated[
 Weights = Annotated[
     list[Annotated[Number, Field(ge=0)]], Field(min_length=1), Said("a list of numbers that are at least 0")
 ]
-Device = Annotated[String, Field(pattern=r"^(cpu|auto|cuda(:[0-9]{1,2})?)$"), Said("cpu, cuda, cuda:0 or auto")]
+Device = (
+    Annotated[Literal["cpu", "cuda", "auto"], Said("cpu, cuda, auto")]
+    | Annotated[String, Field(pattern=r"^cuda:[0-9]{1,2}$"), Said("cuda:1")]
+)
 Name = Annotated[String, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 
 
