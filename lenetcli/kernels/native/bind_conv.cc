@@ -33,7 +33,7 @@ bool finite(const float* p, size_t count) {  // and not huge, as in winograd.h
 
 bool wide(const Conv& a) {
   return a.kernel == 3 && a.channels >= WIDE && a.out >= WIDE && a.pad_h <= 2 && a.pad_w <= 2 &&
-         0.25 * a.batch * a.rows * a.columns >= TILES;
+         0.25 * a.batch * a.rows * a.columns >= TILES && 4 * a.batch >= 3 * kernels->lanes;  // images fill most of a vector
 }
 
 // The forward pass. With `turned`, of weights (C, O, 3, 3) turned round: a gradient of an input, by Winograd's method alone;
