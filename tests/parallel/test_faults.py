@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,20 @@ def test_ranks_that_differ_are_refused_before_they_train(second: str, code: int,
     assert "rank 1 on " in complained
     assert message in complained
     assert not out.exists()
+
+
+def test_ranks_of_other_versions_are_refused(tmp_path: Path) -> None:
+    code = (
+        "import os, sys, lenetcli\n"
+        "rank = os.environ.get('PMI_RANK', os.environ.get('OMPI_COMM_WORLD_RANK'))\n"
+        "lenetcli.__version__ += '+other' if rank == '1' else ''\n"
+        f"sys.argv = ['lenet', 'train', {str(write_config(tmp_path))!r}, '--out', {str(tmp_path / 'run')!r}]\n"
+        "from lenetcli.cli.app import main\n"
+        "main()\n"
+    )
+    (tmp_path / "other.py").write_text(code)
+    exit_code, _, complained = ended(start([sys.executable, str(tmp_path / "other.py")], ranks=2))
+    assert exit_code == 2
+    assert "+other, but" in complained
+    assert "on rank 0; all ranks have to train the same run" in complained
+    assert not (tmp_path / "run").exists()
