@@ -87,7 +87,7 @@ class BatchNorm(ChannelNorm):
         momentum: of the running statistics; None means the mean of all batches.
         affine: learn weight (starts at 1) and bias (starts at 0).
         track_running_stats: False uses the batch's statistics in evaluation, too.
-        device: None or the CPU.
+        device: where it is to be, such as "cuda"; None is the CPU.
         dtype: type of parameters and statistics.
         bias: False learns the weight only.
     """

@@ -19,7 +19,7 @@ class InstanceNorm(ChannelNorm):
         momentum: of the running statistics; None leaves them as they are.
         affine: learn weight (starts at 1) and bias (starts at 0).
         track_running_stats: track statistics in training and use them in evaluation.
-        device: None or the CPU.
+        device: where it is to be, such as "cuda"; None is the CPU.
         dtype: type of parameters and statistics.
         bias: False learns the weight only.
     """

@@ -42,7 +42,7 @@ class LayerNorm(Affine):
         eps: added to the variance.
         elementwise_affine: learn weight (starts at 1) and bias (starts at 0).
         bias: False learns the weight only.
-        device: None or the CPU.
+        device: where it is to be, such as "cuda"; None is the CPU.
         dtype: type of the parameters.
 
     Shape:
@@ -94,7 +94,7 @@ class RMSNorm(Affine):
         normalized_shape: sizes of the last dimensions; one number for the last one.
         eps: None means the distance from 1 to the next number of the input's type.
         elementwise_affine: learn the weight (starts at 1).
-        device: None or the CPU.
+        device: where it is to be, such as "cuda"; None is the CPU.
         dtype: type of the weight.
 
     Shape:
@@ -142,7 +142,7 @@ class GroupNorm(Affine):
         num_channels: channels C.
         eps: added to the variance.
         affine: learn weight (starts at 1) and bias (starts at 0).
-        device: None or the CPU.
+        device: where it is to be, such as "cuda"; None is the CPU.
         dtype: type of the parameters.
         bias: False learns the weight only.
 

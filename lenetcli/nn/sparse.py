@@ -26,7 +26,7 @@ class Embedding(Module):
         sparse: must be False.
         _weight: the table, for `from_pretrained`.
         _freeze: the table gets no gradient, for `from_pretrained`.
-        device: None or the CPU.
+        device: where it is to be, such as "cuda"; None is the CPU.
         dtype: type of the table.
 
     Shape:
