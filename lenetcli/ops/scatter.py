@@ -301,7 +301,7 @@ class ScatterReduce(Op):
         grad = np.asarray(grad, order="C", like=grad)
         d_x, d_used = REDUCTION_GRADIENTS[ctx.reduce](grad, x, used, y, ctx.places, ctx.include)
         if not ctx.include:
-            d_x = d_x.copy(order="C")
+            d_x = as_array(d_x).copy(order="C")
             d_x.reshape(-1)[ctx.places] = 0
         return d_x, _uncropped(as_array(d_used), src.shape)
 
@@ -330,7 +330,7 @@ def _product_gradient(grad: Array, x: Array, src: Array, y: Array, places: Array
 
 
 def _extreme_gradient(grad: Array, x: Array, src: Array, y: Array, places: Array, include: bool) -> tuple[Array, Array]:
-    x_won, src_won = x == y, src == y.reshape(-1)[places]
+    x_won, src_won = as_array(x == y), src == y.reshape(-1)[places]
     count = add_at(x_won.astype(grad.dtype, order="C"), places, src_won.astype(grad.dtype))
     share = grad / count
     return np.where(x_won, share, 0), np.where(src_won, share.reshape(-1)[places], 0)

@@ -25,6 +25,11 @@ SAMPLES = [
         for reduce in ("sum", "prod", "mean", "amax", "amin")
         for include in (True, False)
     ),
+    *(
+        Sample("scatter_reduce", (normal(), 0, np.array(0), normal(), reduce), {"include_self": include})
+        for reduce in ("sum", "prod", "mean", "amax", "amin")
+        for include in (True, False)
+    ),
     Sample("scatter_reduce", (integers(0, 9, 3, 4), 0, twice, integers(0, 9, 2, 3), "mean"), grad=False),
     Sample("masked_fill", (normal(3, 4), booleans(3, 4), -1.5)),
     Sample("masked_fill", (normal(3, 4), np.array([True, False, True, True]), normal())),
