@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 from rich.console import RenderableType
@@ -41,14 +43,14 @@ def draw_replay(found: Replay, names: tuple[str, str]) -> Iterator[RenderableTyp
     if found.problem:
         yield Text(f"trained again: not to the end; {found.problem}")
     elif found.parting is not None:
-        yield from _parting(found.parting, names)
+        yield from _parting(found.parting, _headings(names))
     elif found.compared == found.begun:
         yield Text(f"the checkpoints of step {found.begun} are the same to the last bit")
     else:
         yield Text(f"trained again: the same to the last bit after each step from {found.begun} to {found.compared}")
 
 
-def _parting(found: Parting, names: tuple[str, str]) -> Iterator[RenderableType]:
+def _parting(found: Parting, headings: Iterator[str]) -> Iterator[RenderableType]:
     tensor = found.tensor
     where = f"after step {found.step}" if found.step else "before the first step"
     yield Text(f"\ntrained again: the runs part {where}, first in the {found.seen_in}")
@@ -62,8 +64,8 @@ def _parting(found: Parting, names: tuple[str, str]) -> Iterator[RenderableType]
     rows.append((tensor.place, *_numbers(tensor)))
     yield Columns([
         Column("", [row[0] for row in rows], fold=True),
-        Column(names[0], [row[1] for row in rows], right=True, fold=True),
-        Column(names[1], [row[2] for row in rows], right=True, fold=True),
+        Column(next(headings), [row[1] for row in rows], right=True, fold=True),
+        Column(next(headings), [row[2] for row in rows], right=True, fold=True),
     ])  # fmt: skip
 
 
@@ -80,6 +82,7 @@ def draw_tensors(found: list[TensorDifference], names: tuple[str, str]) -> Itera
     if not found:
         yield Text("\nbest weights: bit for bit the same")
         return
+    headings = _headings(names)
     largest = max(found, key=lambda d: -1.0 if d.largest is None else d.largest)
     yield Text("\nbest weights", style="bold")
     yield Columns(
@@ -89,12 +92,19 @@ def draw_tensors(found: list[TensorDifference], names: tuple[str, str]) -> Itera
             Column("numbers", ["" if d.count is None else f"{d.count:,}" for d in found], right=True),
             Column("largest", [figure(d.largest) for d in found], right=True),
             Column("at", ["" if d.index is None else str(d.index) for d in found], 2, right=True),
-            Column(names[0], [_number(d.a) if d.count else "" for d in found], 1, right=True),
-            Column(names[1], [_number(d.b) if d.count else "" for d in found], 1, right=True),
+            Column(next(headings), [_number(d.a) if d.count else "" for d in found], 1, right=True),
+            Column(next(headings), [_number(d.b) if d.count else "" for d in found], 1, right=True),
         ],
         ["bold" if d is largest else None for d in found],
     )
     yield Text(f"\nfirst differing tensor: {found[0].name}; largest difference: {largest.name}")
+
+
+def _headings(names: tuple[str, str]) -> Iterator[str]:
+    """The ends of two paths, in which they differ."""
+    parts = [Path(name).parts for name in names]
+    alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*parts)))
+    return (str(Path(*own[alike:] or own[-1:])) for own in parts)
 
 
 def _shapes(found: TensorDifference) -> str:
