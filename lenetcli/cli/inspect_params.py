@@ -95,7 +95,8 @@ def _table(what: str, values: bool, as_json: bool) -> None:
     from lenetcli.report.console import results
     from lenetcli.report.tables import parameter_table
 
-    results().print(parameter_table(rows))
+    for part in parameter_table(rows):
+        results().print(part)
     if values:
         for name, tensor in tensors.items():
             print(f"{name}\n{tensor.detach()!r}\n")
