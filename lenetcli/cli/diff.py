@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lenetcli.cli import completion
-from lenetcli.errors import DataError
 
 if TYPE_CHECKING:
     from lenetcli.config import Config
@@ -68,7 +67,6 @@ def _runs(one: tuple[Path, Config], other: tuple[Path, Config], again: bool, dra
 
     console = results()
     a, b = (Recorded(place, partial(build_run, config), read_history(place)) for place, config in (one, other))
-    weights = [_weights(run.place) for run in (a, b)]
     names = str(a.place), str(b.place)
     step = first_step(a.history, b.history)
     if draw:
@@ -77,8 +75,12 @@ def _runs(one: tuple[Path, Config], other: tuple[Path, Config], again: bool, dra
     if draw and replayed is not None:
         for line in draw_replay(replayed, names):
             console.print(line)
-    tensors = tensor_differences(weights[0], weights[1], build_model(one[1])[0].state_dict())
-    if draw:
+    weights = [run.place / "model.safetensors" for run in (a, b)]
+    without = [path.parent for path in weights if not path.is_file()]
+    tensors = [] if without else tensor_differences(weights[0], weights[1], build_model(one[1])[0].state_dict())
+    if draw and without:
+        console.print(f"\nbest weights: none yet in {without[0]}: it has not finished an epoch", markup=False)
+    elif draw:
         for part in draw_tensors(tensors, names):
             console.print(part)
     return {
@@ -105,11 +107,3 @@ def _config(what: str) -> Config:
     from lenetcli.build import load_config_of, resolved
 
     return resolved(configuration.load(str(load_config_of(Path(what))) if Path(what).is_dir() else what))
-
-
-def _weights(run: Path) -> Path:
-    """The best weights of a run."""
-    path = run / "model.safetensors"
-    if not path.is_file():
-        raise DataError(f"{run}: no model.safetensors yet; the run has not finished an epoch")
-    return path

@@ -6,6 +6,7 @@ seen by the losses: each that is made again has to be the one that the run has w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,11 +18,15 @@ from lenetcli.errors import DataError, LenetError
 from lenetcli.inspect.bits import Array, BitDifference, bit_differences, flat
 from lenetcli.inspect.figures import strict
 from lenetcli.inspect.metrics import History
+from lenetcli.inspect.run_report import read_environment
 from lenetcli.serialization import load
 from lenetcli.train.checkpoint import AVERAGE, MODEL, OPTIMIZER, Checkpoints
+from lenetcli.train.directory import environment
 from lenetcli.train.events import Step
 from lenetcli.train.loop import fit
 from lenetcli.train.run import Run
+
+BITS = ("lenet", "numpy", "processor", "kernels", "gpu", "ranks")  # parts of environment.json that may change bits
 
 
 @dataclass(frozen=True)
@@ -150,7 +155,7 @@ class _Side:
     """One of the two, and where its random numbers are while the other one draws."""
 
     def __init__(self, recorded: Recorded, begun: int) -> None:
-        self.name, self.losses = str(recorded.place), recorded.losses
+        self.place, self.losses = recorded.place, recorded.losses
         self.run = recorded.make()
         self.run.max_seconds = None
         if begun:
@@ -169,11 +174,10 @@ class _Side:
         self._random = get_rng_state()
         wanted = self.losses.get(step)
         if made is None or made.step != step:
-            raise LenetError(f"{self.name} ends before step {step} when it is trained again")
+            raise LenetError(f"{self.place} ends before step {step} when it is trained again")
         if wanted is not None and made.loss != wanted:
-            raise LenetError(
-                f"{self.name} does not repeat here: the loss of step {step} was {wanted!r}, is {made.loss!r} now"
-            )
+            what = f"the loss of step {step} was {wanted!r}, is {made.loss!r} now"
+            raise LenetError(f"{self.place} does not repeat here: {what}{_other_place(self.place)}")
         return made
 
     def tensors(self) -> dict[str, Array]:
@@ -189,6 +193,22 @@ class _Side:
     def gradients(self) -> dict[str, Array]:
         named = self.run.model.named_parameters()
         return {name: p.grad.array for name, p in named if p.grad is not None}
+
+
+def _other_place(run: Path) -> str:
+    """In what the run was made elsewhere, as far as it has written that down."""
+    try:
+        then, now = read_environment(run), environment()
+    except DataError:
+        return ""
+    found = [
+        f"{key} {_said(then.get(key))}, here {_said(now.get(key))}" for key in BITS if then.get(key) != now.get(key)
+    ]
+    return f" (it was made with {'; '.join(found)})" if found else ""
+
+
+def _said(value: Any) -> str:
+    return "none" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
 def _initial(sides: tuple[_Side, _Side]) -> Parting | None:

@@ -145,6 +145,16 @@ def test_diff_of_runs(lenet: Lenet) -> None:
     assert "train.epochs" in lenet("diff", "a", "configs/mlp.yaml").out
 
 
+def test_diff_of_runs_without_weights_tells_where_they_part(lenet: Lenet, place: Path) -> None:
+    for name, lr in (("a", "0.1"), ("b", "0.2")):
+        lenet("train", "configs/mlp.yaml", "train.epochs=1", f"optimizer.lr={lr}", "--out", name)
+    (place / "b" / "model.safetensors").unlink()
+    done = lenet("diff", "a", "b")
+    assert (done.code, done.err) == (0, "")
+    assert "the runs part after step 1" in done.out
+    assert "best weights: none yet in b" in done.out
+
+
 def test_diff_of_runs_whose_data_is_gone_tells_the_rest(lenet: Lenet, place: Path) -> None:
     arrays = {"x_train": np.ones((8, 1, 8, 8), np.float32), "y_train": np.arange(8) % 2}
     np.savez(place / "own.npz", **arrays, x_test=arrays["x_train"], y_test=arrays["y_train"])

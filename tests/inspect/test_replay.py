@@ -122,3 +122,8 @@ def test_a_run_that_does_not_repeat_is_told_and_nothing_claimed(tmp_path: Path) 
     found = again(tmp_path)
     assert found.parting is None
     assert "b does not repeat here: the loss of step 2 was " in found.problem
+    assert "made with" not in found.problem
+    path = tmp_path / "b" / "environment.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "numpy": "1.26.4", "ranks": 3}))
+    assert " (it was made with numpy 1.26.4, here " in again(tmp_path).problem
+    assert again(tmp_path).problem.endswith("; ranks 3, here none)")

@@ -30,6 +30,7 @@ def test_sigusr1_to_any_rank_saves_on_all_and_goes_on(ranks: int, asked: int, tm
     told, _ = wishes(tmp_path, ranks, {asked: [(2, "SIGUSR1")]}, "train.epochs=2")
     saves = [["saved", 3], ["saved", 5], ["saved", 10], ["finished", 10]]
     assert told == [[0, saves]] * ranks
+    assert json.loads((tmp_path / "run" / "environment.json").read_text())["ranks"] == ranks
     train_all(ranks, tmp_path / "small.yaml", {tmp_path / "whole": ["train.epochs=2"]})
     assert difference(tmp_path / "whole", tmp_path / "run") is None
 

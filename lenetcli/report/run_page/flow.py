@@ -10,7 +10,7 @@ from typing import Any
 from lenetcli.display.markup import Child, Markup, element
 from lenetcli.inspect.gradient_course import gradient_course, spread
 from lenetcli.inspect.run_report import RunReport
-from lenetcli.report.run_page.heatmap import Values, heatmap
+from lenetcli.report.run_page.heatmap import ROWS, Values, heatmap
 from lenetcli.report.run_page.parts import count, heat, missing, note, table
 from lenetcli.report.tables import figure
 
@@ -42,6 +42,8 @@ def _trained(report: RunReport) -> Child:
         "orders of magnitude. A gradient that fades from the last rows to the first vanishes; one that grows explodes. "
         "Updates of 0.001 to 0.01 a step are healthy."
     )
+    if len(names) > ROWS:
+        told += f" {ROWS} of {count(len(names), 'parameter')} are drawn."
     return [note(told), element("div", charts, class_="charts"), numbers]
 
 

@@ -13,6 +13,7 @@ from lenetcli.report.tables import figure
 WIDTH, LEFT, RIGHT, TOP = 460, 126, 6, 6  # units of the drawing; about a pixel each
 ROW, LEAST_ROW, TALLEST = 20.0, 4.0, 520.0  # of a row; of all of them together
 LETTERS = 16  # of a parameter's name
+ROWS = int(TALLEST / LEAST_ROW)  # that are drawn
 COLUMNS, MARKS = 60, 6  # looks that are drawn; places on the way that are told
 SHADES = 24  # of the scale
 
@@ -29,7 +30,7 @@ def heatmap(label: str, unit: str, names: Sequence[str], places: Sequence[int], 
         places: of the columns.
         values: a row for each name; None where there is nothing.
     """
-    rows, columns = spread(len(names), int(TALLEST / LEAST_ROW)), spread(len(places), COLUMNS)
+    rows, columns = spread(len(names), ROWS), spread(len(places), COLUMNS)
     height = min(ROW, TALLEST / len(rows))
     width = (WIDTH - LEFT - RIGHT) / len(columns)
     logs = [math.log10(v) for i in rows for j in columns if (v := values[i][j]) is not None and 0 < v < math.inf]
