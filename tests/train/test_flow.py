@@ -14,6 +14,7 @@ from lenetcli.errors import DivergedError
 from lenetcli.train.events import Event, Gradient
 from lenetcli.train.loop import fit
 from lenetcli.train.state import decode, encode
+from tests.conftest import ROOT
 from tests.train.small import at, difference, figures, resume, train, write_config
 
 SGD = "optimizer={type: SGD, lr: 0.5, momentum: 0}"
@@ -120,3 +121,29 @@ def test_frozen_parameters_are_left_out(tmp_path: Path) -> None:
     found = [event for event in fit(run) if isinstance(event, Gradient)]
     assert {e.parameter for e in found} == {"2.weight", "2.bias", "fc2.weight", "fc2.bias"}
     assert json.dumps(found[0].record())
+
+
+def test_the_figures_are_torchs() -> None:
+    torch = pytest.importorskip("torch")
+    changes = ["optimizer={type: Adam, lr: 0.01}", "train.log_gradients=1", "train.limit_batches=2", "train.epochs=1"]
+    made = configuration.load(str(ROOT / "configs" / "mlp.yaml"), changes)
+    found = [event for event in fit(build_run(made)) if isinstance(event, Gradient)]
+    run = build_run(made)
+    layers = (torch.nn.Flatten(), *(torch.nn.Linear(*shape) for shape in ((64, 128), (128, 64), (64, 10))))
+    net = torch.nn.Sequential(layers[0], layers[1], torch.nn.ReLU(), layers[2], torch.nn.ReLU(), layers[3])
+    with torch.no_grad():
+        for theirs, ours in zip(net.parameters(), run.model.parameters(), strict=True):
+            theirs.copy_(torch.tensor(ours.detach().numpy()))
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    expected = []
+    for inputs, targets in list(run.train_loader.batches(0))[:2]:
+        optimizer.zero_grad()
+        output = net(torch.tensor(np.ascontiguousarray(inputs.numpy())))
+        torch.nn.functional.cross_entropy(output, torch.tensor(targets.numpy().copy())).backward()
+        before = [p.detach().clone() for p in net.parameters()]
+        optimizer.step()
+        for p, w in zip(net.parameters(), before, strict=True):
+            size = p.grad.abs()
+            update = (p.detach() - w).norm() / w.norm()
+            expected.append([p.grad.norm().item(), size.mean().item(), size.max().item(), update.item()])
+    assert [[e.norm, e.mean, e.max, e.update] for e in found] == [pytest.approx(row, rel=1e-3) for row in expected]
