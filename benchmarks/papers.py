@@ -29,11 +29,11 @@ ROWS = {  # config: what it is, the published error in percent and where it stan
 
 
 def finished(run: Path) -> tuple[float, float] | None:
-    """Test error in percent after the last epoch, and seconds; None where the run has not ended."""
+    """Test error in percent after the last epoch, and seconds; None where the run was not trained to its end."""
     if not (run / "metrics.jsonl").exists():
         return None
     events = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
-    if events[-1]["event"] != "ended":
+    if events[-1].get("reason") != "finished":  # running, killed or interrupted
         return None
     tested = [e for e in events if e["event"] == "evaluated" and e["split"] == "test"]
     return 100 * (1 - tested[-1]["accuracy"]), events[-1]["seconds"]
