@@ -10,7 +10,7 @@ from lenetcli.kernels.fused import winner_shape
 from lenetcli.kernels.layout import Array, logical, stored
 from lenetcli.kernels.native import _native
 from lenetcli.kernels.native.memory import room
-from lenetcli.kernels.native.pool import HALVES, max_pool2d_backward
+from lenetcli.kernels.native.pool import max_pool2d_backward
 from lenetcli.kernels.window import Pair, extent
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
 
 FLOAT = np.dtype(np.float32)
 ONE = (1, 1)
+HALVES = ((2, 2), (2, 2), (0, 0), ONE)  # a pool: kernel, stride, padding, dilation
 LARGEST = 7  # kernel size
 FEW = 8  # out-channels below which the reference's blocks are faster than one product of few rows
 WIDE = 16  # channels, in and out, from which Winograd's method (winograd.h) makes up for gradients written out
