@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lenetcli.kernels import average, native, pool
+from lenetcli.kernels import average, conv, native, pool
 from lenetcli.kernels.average import window_counts
+from lenetcli.kernels.threads import get_num_threads, set_num_threads
 from lenetcli.kernels.window import Pair, extent
 from tests.kernels.comparison import BATCHES, ORDERS, close, normal, ordered, rng, twin
 
@@ -84,6 +85,74 @@ def test_average_pooling_equals_its_twin(n: int, windows: Windows, padding_count
                 average.avg_pool2d_backward(grad, divisor, size, kernel, stride, padding),
                 1e-6,
             )
+
+
+GROUPS = [(1, 1, 3), (1, 2, 3), (2, 2, 2), (3, 4, 2), (4, 3, 3), (16, 16, 2)]  # in, out, groups
+
+
+@pytest.mark.parametrize(
+    "windows", [*WINDOWS[:-1], ((7, 7), (1, 1), (3, 3), (1, 1)), ((1, 3), (1, 2), (0, 1), (1, 1))], ids=str
+)
+@pytest.mark.parametrize("n", [1, 3, 15, 17])
+@pytest.mark.parametrize("channels", GROUPS, ids=str)
+def test_convolutions_of_groups_equal_their_twins(
+    channels: tuple[int, int, int], n: int, windows: Windows, target: str
+) -> None:
+    c, o, groups = channels
+    random = rng(n, c, *windows[0])
+    kernel, *geometry = windows
+    weight, bias = normal(random, o * groups, c, *kernel), normal(random, o * groups)
+    for size, order in zip(SIZES, ["rows", *ORDERS]):
+        if min(outputs(size, windows, False)) < 1:
+            continue
+        x = ordered(normal(random, n, c * groups, *size), order)
+        y = conv.conv2d(x, weight, bias, *geometry, groups)
+        close(twin("conv2d")(x, weight, bias, *geometry, groups), y)
+        close(twin("conv2d")(x, weight, None, *geometry, groups), conv.conv2d(x, weight, None, *geometry, groups))
+        grad = ordered(normal(random, *y.shape), order)
+        for needs in ((True, True, True), (False, True, False), (True, False, False)):
+            wanted = conv.conv2d_backward(grad, x, weight, needs, *geometry, groups)
+            found = twin("conv2d_backward")(grad, x, weight, needs, *geometry, groups)
+            for one, other in zip(found, wanted):
+                close(one, other)
+        close(
+            twin("conv2d_weight_grad")(grad, x, kernel, *geometry, groups),
+            conv.conv2d_weight_grad(grad, x, kernel, *geometry, groups),
+        )
+        cut = grad[:, :, : max(1, grad.shape[2] - 1)]  # as a transposed convolution may leave out a border
+        close(
+            twin("conv2d_input_grad")(cut, weight, size, *geometry, groups),
+            conv.conv2d_input_grad(cut, weight, size, *geometry, groups),
+        )
+
+
+def test_results_do_not_depend_on_the_number_of_threads() -> None:
+    random = rng(2)
+    x, weight = ordered(normal(random, 70, 12, 20, 20), "batch_last"), normal(random, 24, 1, 3, 3)
+    windows: Windows = ((3, 3), (2, 2), (1, 1), (1, 1))
+    before, results = get_num_threads(), []
+    try:
+        for count in (1, 2, 5):
+            set_num_threads(count)
+            y, winner = twin("max_pool2d")(x, *windows, False)
+            divisor = np.full(y.shape[2:], 9, np.float32)
+            mean = twin("avg_pool2d")(x, divisor, *windows[:3])
+            z = twin("conv2d")(x, weight, None, *windows[1:], 12)
+            results.append(
+                [
+                    y,
+                    mean,
+                    z,
+                    twin("max_pool2d_backward")(y, winner, (20, 20), *windows),
+                    twin("avg_pool2d_backward")(mean, divisor, (20, 20), *windows[:3]),
+                    *twin("conv2d_backward")(z, x, weight, (True, True, True), *windows[1:], 12),
+                ]
+            )
+    finally:
+        set_num_threads(before)
+    for others in results[1:]:
+        for one, other in zip(results[0], others):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_large_windows_and_other_types_are_the_references() -> None:

@@ -89,7 +89,8 @@ struct Geometry {
     return a;
   }
 
-  double taps() const { return (double)rows.kernel * columns.kernel; }
+  double backward_taps() const { return (double)taps() / (rows.stride * columns.stride); }  // on average
+  int64_t taps() const { return (int64_t)rows.kernel * columns.kernel; }
 };
 
 template <class A, class B>
@@ -99,8 +100,11 @@ bool same(const A& a, const B& b) {
   return true;
 }
 
-template <class One>
-void each_row(int rows, double work, One one) {
+// one(row) for each row of a result, where each element is as much work as `cost` multiply-adds.
+template <class Result, class One>
+void each_row(const Result& y, double cost, One one) {
+  const int rows = y.shape(0) * y.shape(1);
+  const double work = cost * y.size() * (y.shape(3) < 4 ? 4 : 1);  // few images fill no vectors
   auto item = [&](int i, int) {
     for (int row = i * 4; row < std::min(i * 4 + 4, rows); row++) one(row);
   };
@@ -112,10 +116,8 @@ void max_pool(Images x, Pair kernel, Pair stride, Pair padding, Pair dilation, D
   check(x.shape(0) == y.shape(0) && same(y, winner), "pooled shape");
   Windows a = g.windows(false, x.shape(3), x.data(), y.data());
   a.winner = winner.data();
-  const int rows = y.shape(0) * y.shape(1);
-  const double work = y.size() * (4 + 2 * g.taps());
   nb::gil_scoped_release released;
-  each_row(rows, work, [&](int row) { kernels->max_pool(a, row); });
+  each_row(y, 4 + 2 * g.taps(), [&](int row) { kernels->max_pool(a, row); });
 }
 
 void max_pool_backward(Images grad, Dense<const uint8_t, 4> winner, Pair kernel, Pair stride, Pair padding, Pair dilation,
@@ -124,10 +126,8 @@ void max_pool_backward(Images grad, Dense<const uint8_t, 4> winner, Pair kernel,
   check(d_x.shape(0) == grad.shape(0) && same(grad, winner), "pooled shape");
   Windows a = g.windows(true, d_x.shape(3), grad.data(), d_x.data());
   a.winner = const_cast<uint8_t*>(winner.data());
-  const int rows = d_x.shape(0) * d_x.shape(1);
-  const double work = 4.0 * d_x.size() + 2 * g.taps() * grad.size();
   nb::gil_scoped_release released;
-  each_row(rows, work, [&](int row) { kernels->max_pool_backward(a, row); });
+  each_row(d_x, 4 + 2 * g.backward_taps(), [&](int row) { kernels->max_pool_backward(a, row); });
 }
 
 void avg_pool(Images x, Dense<const float, 2> divisor, Pair kernel, Pair stride, Pair padding, Dense<float, 4> y) {
@@ -135,10 +135,8 @@ void avg_pool(Images x, Dense<const float, 2> divisor, Pair kernel, Pair stride,
   check(x.shape(0) == y.shape(0) && divisor.shape(0) == y.shape(1) && divisor.shape(1) == y.shape(2), "pooled shape");
   Windows a = g.windows(false, x.shape(3), x.data(), y.data());
   a.divisor = divisor.data();
-  const int rows = y.shape(0) * y.shape(1);
-  const double work = y.size() * (4 + g.taps());
   nb::gil_scoped_release released;
-  each_row(rows, work, [&](int row) { kernels->window_sums(a, row); });
+  each_row(y, 4 + g.taps(), [&](int row) { kernels->window_sums(a, row); });
 }
 
 void avg_pool_backward(Images grad, Dense<const float, 2> divisor, Pair kernel, Pair stride, Pair padding, Dense<float, 4> d_x) {
@@ -146,18 +144,71 @@ void avg_pool_backward(Images grad, Dense<const float, 2> divisor, Pair kernel, 
   check(d_x.shape(0) == grad.shape(0) && divisor.shape(0) == grad.shape(1) && divisor.shape(1) == grad.shape(2),
         "pooled shape");
   const float *from = grad.data(), *by = divisor.data();
-  const int rows = grad.shape(0) * grad.shape(1), n = grad.shape(3), columns = grad.shape(2), height = grad.shape(1);
+  const int n = grad.shape(3), columns = grad.shape(2), height = grad.shape(1);
   nb::gil_scoped_release released;
   float* share = scratch(grad.size());
-  each_row(rows, 4.0 * grad.size(), [&](int row) {
+  each_row(grad, 4, [&](int row) {
     for (int64_t q = (int64_t)row * columns, end = q + columns; q < end; q++) {
       const float count = by[q % ((int64_t)height * columns)];
       for (int64_t i = q * n; i < (q + 1) * n; i++) share[i] = from[i] / count;
     }
   });
   Windows a = g.windows(true, n, share, d_x.data());
-  const double work = 4.0 * d_x.size() + g.taps() * grad.size();
-  each_row(d_x.shape(0) * d_x.shape(1), work, [&](int row) { kernels->window_sums(a, row); });
+  each_row(d_x, 4 + g.backward_taps(), [&](int row) { kernels->window_sums(a, row); });
+}
+
+// Convolutions of groups of few channels: `sources` of the in-channels make `results` of the out-channels.
+struct Groups {
+  int sources, results;
+
+  template <class Weight>
+  Groups(const Weight& weight, int in, int out) : sources(weight.shape(1)), results(0) {
+    const int groups = in / sources;
+    check(in == groups * sources && (int)weight.shape(0) == out && groups > 0 && out % groups == 0, "channels");
+    results = out / groups;
+  }
+};
+
+template <class Weight>
+Pair side(const Weight& weight) { return {weight.shape(2), weight.shape(3)}; }
+
+void grouped_forward(Images x, Images weight, optional<Dense<const float, 1>> bias, Pair stride, Pair padding, Pair dilation,
+                     Dense<float, 4> y) {
+  const Groups groups(weight, x.shape(0), y.shape(0));
+  Geometry g(x, y, side(weight), stride, padding, dilation);
+  check(!bias || bias->shape(0) == y.shape(0), "bias shape");
+  Windows a = g.windows(false, x.shape(3), x.data(), y.data());
+  a.sources = groups.sources, a.results = groups.results;
+  a.weight = weight.data(), a.bias = bias ? bias->data() : nullptr;
+  a.weight_source = g.taps(), a.weight_result = a.weight_source * a.sources, a.weight_group = a.weight_result * a.results;
+  nb::gil_scoped_release released;
+  each_row(y, g.taps() * a.sources, [&](int row) { kernels->weighted_sums(a, row); });
+}
+
+void grouped_input(Images grad, Images weight, Pair stride, Pair padding, Pair dilation, Dense<float, 4> d_x) {
+  const Groups groups(weight, d_x.shape(0), grad.shape(0));
+  Geometry g(d_x, grad, side(weight), stride, padding, dilation);
+  Windows a = g.windows(true, d_x.shape(3), grad.data(), d_x.data());
+  a.sources = groups.results, a.results = groups.sources;
+  a.weight = weight.data();
+  a.weight_result = g.taps(), a.weight_source = a.weight_result * groups.sources;
+  a.weight_group = a.weight_source * groups.results;
+  nb::gil_scoped_release released;
+  each_row(d_x, g.backward_taps() * a.sources, [&](int row) { kernels->weighted_sums(a, row); });
+}
+
+void grouped_weight(Images grad, Images x, Pair stride, Pair padding, Pair dilation, Dense<float, 4> d_weight) {
+  const Groups groups(d_weight, x.shape(0), grad.shape(0));
+  Geometry g(x, grad, side(d_weight), stride, padding, dilation);
+  Windows a = g.windows(false, x.shape(3), x.data(), const_cast<float*>(grad.data()));
+  a.sources = groups.sources, a.results = groups.results;
+  a.d_weight = d_weight.data();
+  a.weight_source = g.taps(), a.weight_result = a.weight_source * a.sources, a.weight_group = a.weight_result * a.results;
+  const double work = (double)grad.size() * g.taps() * a.sources * (grad.shape(3) < 4 ? 4 : 1);
+  const int pairs = d_weight.shape(0) * d_weight.shape(1);
+  nb::gil_scoped_release released;
+  auto item = [&](int pair, int) { kernels->weighted_gradient(a, pair); };
+  spread(pairs, work, item);
 }
 
 }  // namespace
@@ -168,4 +219,7 @@ void bind_window(nb::module_& m) {
         "d_x"_a);
   m.def("avg_pool", &avg_pool, "x"_a, "divisor"_a, "kernel"_a, "stride"_a, "padding"_a, "y"_a);
   m.def("avg_pool_backward", &avg_pool_backward, "grad"_a, "divisor"_a, "kernel"_a, "stride"_a, "padding"_a, "d_x"_a);
+  m.def("grouped_forward", &grouped_forward, "x"_a, "weight"_a, "bias"_a.none(), "stride"_a, "padding"_a, "dilation"_a, "y"_a);
+  m.def("grouped_input", &grouped_input, "grad"_a, "weight"_a, "stride"_a, "padding"_a, "dilation"_a, "d_x"_a);
+  m.def("grouped_weight", &grouped_weight, "grad"_a, "x"_a, "stride"_a, "padding"_a, "dilation"_a, "d_weight"_a);
 }

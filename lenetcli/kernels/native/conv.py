@@ -1,4 +1,7 @@
-"""Convolutions: directly with stride 1 and small square kernels (conv.h, winograd.h), else as products (product.h)."""
+"""Convolutions: directly with stride 1 and small square kernels (conv.h, winograd.h), else as products (product.h).
+
+Those of several groups are in grouped.py, which comes before.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,6 @@ from lenetcli.kernels.window import Pair, extent
 
 __all__ = [
     "channel_sums",
-    "conv2d",
-    "conv2d_backward",
-    "conv2d_input_grad",
-    "conv2d_weight_grad",
     "conv_relu_pool",
     "conv_relu_pool_backward",
 ]

@@ -102,6 +102,11 @@ struct Windows {
   float* y;
   uint8_t* winner;
   const float* divisor;  // of each place, or null
+  // Weighted sums over the `sources` channels of a group, of which `results` channels are made.
+  int sources, results;
+  const float *weight, *bias;  // of each tap; (results,) or null
+  int64_t weight_source, weight_result, weight_group;  // from one channel's or group's to the next
+  float* d_weight;
 };
 
 // Scores (C, N), the classes `row` floats apart.
@@ -151,6 +156,8 @@ struct Kernels {
   void (*max_pool)(const Windows&, int row);
   void (*max_pool_backward)(const Windows&, int row);
   void (*window_sums)(const Windows&, int row);
+  void (*weighted_sums)(const Windows&, int row);
+  void (*weighted_gradient)(const Windows&, int pair);
   void (*log_softmax)(const Classes&, int from, int count);
   void (*log_softmax_backward)(const Classes&, int from, int count);
 };

@@ -75,6 +75,12 @@ INLINE void put(Apart a, T* p, V v) {
   p[0] = v[0], p[a.to] = v[1], p[2 * a.to] = v[2], p[3 * a.to] = v[3];
 }
 
+INLINE Apart in_result(Apart a) { return {a.to, a.to}; }
+template <class Lanes>
+INLINE Lanes in_result(Lanes lanes) {
+  return lanes;
+}
+
 struct Tap {
   int64_t source;  // where it finds what it tells, in floats from the channel's begin
   int tap;
@@ -82,6 +88,7 @@ struct Tap {
 
 template <int T>
 struct Few {  // taps, held in registers
+  static constexpr bool few = true;
   static constexpr int count = T;
   Tap tap[T];
 
@@ -89,6 +96,7 @@ struct Few {  // taps, held in registers
 };
 
 struct Many {
+  static constexpr bool few = false;
   int count;
   const Tap* tap;
 };
@@ -105,29 +113,29 @@ INLINE void each_run(const Windows& a, const Reach& row, Body body) {
       for (int j = 0; j < column.count; j++)
         taps[number++] = {(row.place + i * a.rows.place_step) * line + (int64_t)(column.place + j * a.columns.place_step) * a.n,
                           (row.tap + i * a.rows.tap_step) * a.taps_across + column.tap + j * a.columns.tap_step};
-    if (number == 1)
-      body(Few<1>(taps), *run);
-    else if (number == 4)
-      body(Few<4>(taps), *run);
-    else if (number == 9)
-      body(Few<9>(taps), *run);
-    else
-      body(Many{number, taps}, *run);
+    switch (number) {
+      case 1: body(Few<1>(taps), *run); break;
+      case 3: body(Few<3>(taps), *run); break;
+      case 4: body(Few<4>(taps), *run); break;
+      case 6: body(Few<6>(taps), *run); break;
+      case 9: body(Few<9>(taps), *run); break;
+      default: body(Many{number, taps}, *run);
+    }
   }
 }
 
-// body(lanes, from, to) for all images of all places of a run: offsets of the first in source and result. Some are done
-// twice.
-template <class Body>
+// body(lanes, from, to) for all images of all places of a run: offsets of the first in source and result. Unless ONCE,
+// some are done twice.
+template <bool ONCE = false, class Body>
 INLINE void each_lane(const Windows& a, int number, Body body) {
   auto neighbours = [&](int64_t count, int64_t from, int64_t to) __attribute__((always_inline)) {
     int64_t i = 0;
     for (; i + L <= count; i += L) body(Whole(), from + i, to + i);
     if (i == count) return;
-    if (count >= L) return body(Whole(), from + count - L, to + count - L);
+    if (!ONCE && count >= L) return body(Whole(), from + count - L, to + count - L);
     for (; i + 4 <= count; i += 4) body(Quarter(), from + i, to + i);
     if (i == count) return;
-    if (count >= 4) return body(Quarter(), from + count - 4, to + count - 4);
+    if (!ONCE && count >= 4) return body(Quarter(), from + count - 4, to + count - 4);
     for (; i < count; i++) body(Single(), from + i, to + i);
   };
   const int64_t n = a.n, to_step = a.columns.step * n, from_step = a.columns.source_step * n;
@@ -200,6 +208,70 @@ void window_sums(const Windows& windows, int index) {
       put(lanes, y + to, total / all(lanes, divisor));
     });
   });
+}
+
+// Row `index` of y = bias + sum over the channels of a group and the taps of weight * x.
+void weighted_sums(const Windows& windows, int index) {
+  const Windows a = windows;
+  const Reach row = a.reach[index % a.rows.size];
+  const int channel = index / a.rows.size;
+  const int64_t from_channel = plane(a);
+  const float* x = a.x + channel / a.results * a.sources * from_channel;
+  const float* weight = a.weight + channel / a.results * a.weight_group + channel % a.results * a.weight_result;
+  const float bias = a.bias ? a.bias[channel] : 0;
+  each_run(a, row, [&](auto taps, const Run& run) __attribute__((always_inline)) {
+    float* y = a.y + ((int64_t)index * a.columns.size + run.first) * a.n;
+    each_lane(a, run.number, [&](auto lanes, int64_t from, int64_t to) __attribute__((always_inline)) {
+      auto total = all(lanes, bias);
+      for (int c = 0; c < a.sources; c++)
+#pragma GCC unroll 9
+        for (int t = 0; t < taps.count; t++)
+          total += all(lanes, weight[c * a.weight_source + taps.tap[t].tap]) * at(lanes, x + c * from_channel + taps.tap[t].source + from);
+      put(lanes, y + to, total);
+    });
+  });
+}
+
+struct Sums {  // of lanes of any kind
+  Vec whole = {};
+  Four four = {};
+
+  INLINE void add(Vec v) { whole += v; }
+#if LENET_LANES != 4
+  INLINE void add(Four v) { four += v; }
+#endif
+  INLINE double total() const { return sum(whole) + ((four[0] + four[2]) + (four[1] + four[3])); }
+};
+
+// d_weight of result channel `pair` / sources and the source of its group that is the rest: the sum over all places of
+// y * x, where y is the result's gradient; rows in floats, then in double precision.
+void weighted_gradient(const Windows& windows, int pair) {
+  const Windows a = windows;
+  const int channel = pair / a.sources;
+  const float* x = a.x + (channel / a.results * a.sources + pair % a.sources) * plane(a);
+  const float* grad = a.y + (int64_t)channel * a.rows.size * a.columns.size * a.n;
+  double totals[MOST_TAPS] = {};
+  for (int h = 0; h < a.rows.size; h++, grad += (int64_t)a.columns.size * a.n)
+    each_run(a, a.reach[h], [&](auto taps, const Run& run) __attribute__((always_inline)) {
+      auto add = [&](auto some) __attribute__((always_inline)) {
+        Sums sums[some.count];
+        each_lane<true>(a, run.number, [&](auto lanes, int64_t from, int64_t to) __attribute__((always_inline)) {
+          const auto g = at(in_result(lanes), grad + run.first * a.n + to);
+#pragma GCC unroll 9
+          for (int t = 0; t < some.count; t++) sums[t].add(g * at(lanes, x + some.tap[t].source + from));
+        });
+        for (int t = 0; t < some.count; t++) totals[some.tap[t].tap] += sums[t].total();
+      };
+      if constexpr (taps.few) {
+        add(taps);
+      } else {
+        int t = 0;
+        for (; t + 5 <= taps.count; t += 5) add(Few<5>(taps.tap + t));
+        for (; t < taps.count; t++) add(Few<1>(taps.tap + t));
+      }
+    });
+  float* d_weight = a.d_weight + channel * a.weight_result + pair % a.sources * a.weight_source;
+  for (int t = 0; t < a.weight_source; t++) d_weight[t] = totals[t];
 }
 
 }  // namespace
