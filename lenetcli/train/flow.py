@@ -12,9 +12,8 @@ from lenetcli.kernels.device import to_host
 from lenetcli.train.events import Gradient
 from lenetcli.train.run import Run
 
-FIGURES = (
-    5  # of a parameter: sum of squares, mean size and largest size of the gradient; squares before, and of the step
-)
+# of a parameter: the gradient's sum of squares, mean size and largest size; sums of squares of the weights and the step
+FIGURES = 5
 
 
 class GradientFlow:
