@@ -2,11 +2,11 @@
 
 python benchmarks/versus_torch.py [PART ...] [--rounds 7] [--data DIR] [--write]
 
-Parts: steps, ops, processes, memory, neighbour; all of them take some minutes. Both sides use all cores, float32, the
-same shapes and the same code. A ratio is the median of the rounds' ratios torch / lenet, so that noise of the machine
-hits both; the spread is that of the rounds. --data names the directory with the MNIST files, for the row that trains on
-them. --write puts each part into benchmarks/RESULTS.md as soon as it is measured and leaves the rest as it is: what was
-interrupted goes on by naming the parts that are left.
+Parts: steps, ops, layers, processes, memory, neighbour; all of them take some minutes. Both sides use all cores,
+float32, the same shapes and the same code. A ratio is the median of the rounds' ratios torch / lenet, so that noise of
+the machine hits both; the spread is that of the rounds. --data names the directory with the MNIST files, for the row
+that trains on them. --write puts each part into benchmarks/RESULTS.md as soon as it is measured and leaves the rest as
+it is: what was interrupted goes on by naming the parts that are left.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ import neighbour
 from page import Page
 from rounds import Times, in_turn, machine
 from whole_process import installed_sizes, processes
-from work import Piece, Work, by_hand, cnn, inference, mlp, sequential, small_ops, training
+from work import Piece, Work, by_hand, cnn, inference, layers, mlp, sequential, small_ops, training
+
+from lenetcli.kernels import active
 
 PAGE = Path(__file__).with_name("RESULTS.md")
 Arguments = argparse.Namespace
@@ -73,6 +75,26 @@ def ops(arguments: Arguments) -> Iterator[str]:
         yield row([name, f"{times.ratio():.2f}", times.spread(), *speeds])
 
 
+def windows(arguments: Arguments) -> Iterator[str]:
+    """Pooling of any window and convolutions of groups: beside torch, and beside NumPy's kernels."""
+    yield "| layer | ratio | spread | here | torch | ratio to NumPy's kernels |\n|---|---:|---:|---:|---:|---:|"
+    for name, work in layers().items():
+        sides = {"lenet": work("lenet"), "torch": work("torch"), "numpy": with_numpy(work("lenet"))}
+        times = in_turn(sides, arguments.rounds)
+        speeds = [f"{times.best(side) * 1e6:,.0f} us" for side in ("lenet", "torch")]
+        yield row([name, f"{times.ratio():.2f}", times.spread(), *speeds, f"{times.ratio('numpy'):.1f}"])
+
+
+def with_numpy(piece: Piece) -> Piece:
+    """The piece with the kernels' NumPy twins."""
+
+    def run() -> None:
+        with active.force("numpy"):
+            piece()
+
+    return run
+
+
 def whole(arguments: Arguments) -> Iterator[str]:
     """Whole processes, with their peak memory; installed sizes."""
     yield "| process | ratio | spread | target | met | here | torch | MB here | torch |"
@@ -104,7 +126,7 @@ def beside(arguments: Arguments) -> Iterator[str]:
     return neighbour.lines(works, arguments.rounds)
 
 
-PARTS = {"steps": steps, "ops": ops, "processes": whole, "memory": pages, "neighbour": beside}
+PARTS = {"steps": steps, "ops": ops, "layers": windows, "processes": whole, "memory": pages, "neighbour": beside}
 
 
 def met(times: Times, target: float) -> str:

@@ -138,3 +138,35 @@ def small_ops() -> dict[str, Work]:
         "linear": op(lambda layers, x: layers["linear"](x)),
         "conv2d": op(lambda layers, x: layers["conv"](x)),
     }
+
+
+def layers() -> dict[str, Work]:
+    """Layers that the nets above do without, forward and backward, on 32 channels of 32x32 images."""
+
+    def layer(make: Net, batch: int) -> Work:
+        def work(name: str) -> Piece:
+            package, (x, _) = PACKAGES[name], batch_for(name, (batch, 32, 32, 32))
+            module = make(package.nn)
+            x.requires_grad_()
+            grad = package.ones_like(module(x).detach())
+
+            def run() -> None:
+                x.grad = None
+                module(x).backward(grad)
+
+            return run
+
+        return work
+
+    made: dict[str, Net] = {
+        "MaxPool2d(3, 2, 1)": lambda nn: nn.MaxPool2d(3, 2, 1),
+        "MaxPool2d(3, 1, 1)": lambda nn: nn.MaxPool2d(3, 1, 1),
+        "AvgPool2d(2)": lambda nn: nn.AvgPool2d(2),
+        "AvgPool2d(3, 1, 1)": lambda nn: nn.AvgPool2d(3, 1, 1),
+        "Conv2d(32, 32, 3, 1, 1, groups=32)": lambda nn: nn.Conv2d(32, 32, 3, 1, 1, groups=32),
+        "Conv2d(32, 32, 3, 2, 1, groups=32)": lambda nn: nn.Conv2d(32, 32, 3, 2, 1, groups=32),
+        "Conv2d(32, 32, 5, 1, 2, groups=32)": lambda nn: nn.Conv2d(32, 32, 5, 1, 2, groups=32),
+        "Conv2d(32, 32, 3, 1, 1, groups=8)": lambda nn: nn.Conv2d(32, 32, 3, 1, 1, groups=8),
+        "Conv2d(32, 32, 3, 1, 1, groups=2)": lambda nn: nn.Conv2d(32, 32, 3, 1, 1, groups=2),
+    }
+    return {f"{name}, batch {n}": layer(make, n) for name, make in made.items() for n in (1, 64)}

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.op import Op
-from lenetcli.kernels.average import avg_pool2d as average
-from lenetcli.kernels.average import avg_pool2d_backward as average_backward
+from lenetcli.kernels import active as kernels
 from lenetcli.kernels.average import window_counts
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.window import Pair, extent
@@ -38,12 +37,12 @@ class AvgPool2D(Op):
         ctx.divisor = _divisor(ctx.image, kernel, stride, padding, ceil_mode, count_include_pad, divisor).astype(
             x.dtype
         )
-        return average(x, ctx.divisor, *ctx.geometry)
+        return kernels.avg_pool2d(x, ctx.divisor, *ctx.geometry)
 
     @staticmethod
     @quiet
     def backward(ctx: Any, grad: Array) -> Array:
-        return average_backward(grad, ctx.divisor, ctx.image, *ctx.geometry)
+        return kernels.avg_pool2d_backward(grad, ctx.divisor, ctx.image, *ctx.geometry)
 
 
 def _divisor(

@@ -1,4 +1,4 @@
-// Relu, pooling and log-softmax: checks and threads. The kernels are in pointwise.h.
+// Relu and log-softmax: checks and threads. The kernels are in pointwise.h.
 #include "bind.h"
 
 namespace {
@@ -42,41 +42,6 @@ void row_sums(Dense<const float, 2> x, Dense<float, 1> sums) {
 }
 
 template <class One>
-void each_row(int rows, double elements, One one) {
-  auto item = [&](int i, int) {
-    for (int row = i * 4; row < std::min(i * 4 + 4, rows); row++) one(row);
-  };
-  spread((rows + 3) / 4, 4 * elements, item);
-}
-
-void pool_forward(Dense<const float, 4> x, Dense<float, 4> y, Dense<uint8_t, 4> winner) {
-  Pool a = {};
-  a.height = x.shape(1), a.width = x.shape(2), a.n = x.shape(3), a.rows = a.height / 2, a.columns = a.width / 2;
-  auto fits = [&](auto& o) {
-    return o.shape(0) == x.shape(0) && (int)o.shape(1) == a.rows && (int)o.shape(2) == a.columns && (int)o.shape(3) == a.n;
-  };
-  check(fits(y) && fits(winner), "pooled shape");
-  a.x = x.data(), a.y = y.data(), a.winner = winner.data();
-  const int channels = x.shape(0);
-  nb::gil_scoped_release released;
-  each_row(channels * a.rows, x.size(), [&](int row) { kernels->pool_forward(a, row); });
-}
-
-void pool_backward(Dense<const float, 4> grad, Dense<const uint8_t, 4> winner, Dense<float, 4> d_x) {
-  Pool a = {};
-  a.height = d_x.shape(1), a.width = d_x.shape(2), a.n = d_x.shape(3), a.rows = a.height / 2, a.columns = a.width / 2;
-  auto fits = [&](auto& o) {
-    return o.shape(0) == d_x.shape(0) && (int)o.shape(1) == a.rows && (int)o.shape(2) == a.columns &&
-           (int)o.shape(3) == a.n;
-  };
-  check(fits(grad) && fits(winner) && a.rows > 0 && a.columns > 0, "pooled shape");
-  a.grad = grad.data(), a.winner = const_cast<uint8_t*>(winner.data()), a.d_x = d_x.data();
-  const int channels = d_x.shape(0);
-  nb::gil_scoped_release released;
-  each_row(channels * a.rows, d_x.size(), [&](int row) { kernels->pool_backward(a, row); });
-}
-
-template <class One>
 void each_vector(const Classes& a, int batch, One one) {
   const int lanes = kernels->lanes;
   auto item = [&](int i, int) { one(a, i * lanes, std::min(lanes, batch - i * lanes)); };
@@ -106,8 +71,6 @@ void bind_pointwise(nb::module_& m) {
   m.def("relu", &relu, "x"_a, "y"_a);
   m.def("relu_backward", &relu_backward, "grad"_a, "y"_a, "d_x"_a);
   m.def("row_sums", &row_sums, "x"_a, "sums"_a);
-  m.def("pool_forward", &pool_forward, "x"_a, "y"_a, "winner"_a);
-  m.def("pool_backward", &pool_backward, "grad"_a, "winner"_a, "d_x"_a);
   m.def("log_softmax", &log_softmax, "x"_a, "y"_a);
   m.def("log_softmax_backward", &log_softmax_backward, "grad"_a, "y"_a, "d_x"_a);
 }

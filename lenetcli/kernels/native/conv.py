@@ -1,4 +1,7 @@
-"""Convolutions: directly with stride 1 and small square kernels (conv.h, winograd.h), else as products (product.h)."""
+"""Convolutions: directly with stride 1 and small square kernels (conv.h, winograd.h), else as products (product.h).
+
+Those of several groups are in grouped.py, which comes before.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,18 @@ from lenetcli.kernels.fused import winner_shape
 from lenetcli.kernels.layout import Array, logical, stored
 from lenetcli.kernels.native import _native
 from lenetcli.kernels.native.memory import room
-from lenetcli.kernels.native.pool import HALVES, max_pool2d_backward
+from lenetcli.kernels.native.pool import max_pool2d_backward
 from lenetcli.kernels.window import Pair, extent
 
 __all__ = [
     "channel_sums",
-    "conv2d",
-    "conv2d_backward",
-    "conv2d_input_grad",
-    "conv2d_weight_grad",
     "conv_relu_pool",
     "conv_relu_pool_backward",
 ]
 
 FLOAT = np.dtype(np.float32)
 ONE = (1, 1)
+HALVES = ((2, 2), (2, 2), (0, 0), ONE)  # a pool: kernel, stride, padding, dilation
 LARGEST = 7  # kernel size
 FEW = 8  # out-channels below which the reference's blocks are faster than one product of few rows
 WIDE = 16  # channels, in and out, from which Winograd's method (winograd.h) makes up for gradients written out

@@ -4,6 +4,7 @@
 #include "pointwise.h"
 #include "product.h"
 #include "step.h"
+#include "window.h"
 #include "winograd.h"
 
 #define LENET_JOIN(a, b) a##b
@@ -17,5 +18,6 @@ const Kernels LENET_TABLE(LENET_TARGET) = {
     winograd_scratch, winograd_weight, winograd_forward, winograd_backward, winograd_weight_gradient,
     PANEL, ROWS, product_pack, product_unit,
     sgd, adam,
-    relu, relu_backward, masked_rows, norm_forward, norm_backward, pool_forward, pool_backward, log_softmax, log_softmax_backward,
+    relu, relu_backward, masked_rows, norm_forward, norm_backward, max_pool, max_pool_backward, window_sums,
+    weighted_sums, weighted_gradient, log_softmax, log_softmax_backward,
 };

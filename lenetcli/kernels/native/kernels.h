@@ -70,12 +70,43 @@ struct Rows {
   float *d, *sums;
 };
 
-// 2x2 max-pooling of (C, H, W, N) to (C, H/2, W/2, N).
-struct Pool {
-  int n, height, width, rows, columns;
-  const float *x, *grad;
-  float *y, *d_x;
+// What one place of a result gathers along one axis, see window.h: `count` taps from `tap` on, with their sources from
+// `place` on.
+struct Reach {
+  int tap, place, count;
+};
+
+// Places `first`, `first` + step, ... of a result that gather the same, each from as many places further on.
+struct Run {
+  int first, number;
+  Reach reach;  // of the first
+};
+
+// One axis of a result: from one tap to the next, and from one place of a run to the next.
+struct Axis {
+  int size, source;  // places of the result, and of what it gathers
+  int tap_step, place_step;
+  int step, source_step;
+};
+
+constexpr int MOST_TAPS = 256;  // of a window
+
+// Sliding windows over images (C, H, W, N).
+struct Windows {
+  int n;
+  Axis rows, columns;
+  const Reach* reach;  // of each row
+  const Run *runs, *runs_end;  // of the columns
+  int taps_across;  // columns of the kernel
+  const float* x;   // what is gathered: images, or their windows' gradient
+  float* y;
   uint8_t* winner;
+  const float* divisor;  // of each place, or null
+  // Weighted sums over the `sources` channels of a group, of which `results` channels are made.
+  int sources, results;
+  const float *weight, *bias;  // of each tap; (results,) or null
+  int64_t weight_source, weight_result, weight_group;  // from one channel's or group's to the next
+  float* d_weight;
 };
 
 // Scores (C, N), the classes `row` floats apart.
@@ -122,8 +153,11 @@ struct Kernels {
   void (*masked_rows)(const Rows&, int from, int to);
   void (*norm_forward)(const Norm&, int channel);
   void (*norm_backward)(const Norm&, int channel);
-  void (*pool_forward)(const Pool&, int row);
-  void (*pool_backward)(const Pool&, int row);
+  void (*max_pool)(const Windows&, int row);
+  void (*max_pool_backward)(const Windows&, int row);
+  void (*window_sums)(const Windows&, int row);
+  void (*weighted_sums)(const Windows&, int row);
+  void (*weighted_gradient)(const Windows&, int pair);
   void (*log_softmax)(const Classes&, int from, int count);
   void (*log_softmax_backward)(const Classes&, int from, int count);
 };

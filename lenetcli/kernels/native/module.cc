@@ -68,4 +68,5 @@ NB_MODULE(_native, m) {
   bind_pointwise(m);
   bind_product(m);
   bind_step(m);
+  bind_window(m);
 }

@@ -1,5 +1,4 @@
-// Relu, 2x2 max-pooling and log-softmax where the batch is the fastest axis. Reference twins: lenetcli/ops/activation.py,
-// lenetcli/kernels/pool.py, lenetcli/kernels/softmax.py.
+// Relu and log-softmax where the batch is the fastest axis. Reference twins: lenetcli/kernels/relu.py, softmax.py.
 #pragma once
 
 #include <math.h>
@@ -48,72 +47,6 @@ void masked_rows(const Rows& a, int from, int to) {
       rest += g;
     }
     if (a.sums) a.sums[o] = sum(total) + rest;
-  }
-}
-
-// 2x2 windows ---------------------------------------------------------------------------------------------------------
-
-// y and the winner, 0 to 3 in row order, of output row `row` (of all channels together), columns of `n` floats each.
-void pool_forward(const Pool& a, int row) {
-  const int c = row / a.rows, i = row % a.rows;
-  const float* upper = a.x + ((int64_t)c * a.height + 2 * i) * a.width * a.n;
-  const float* lower = upper + (int64_t)a.width * a.n;
-  const int64_t out = (int64_t)row * a.columns * a.n;
-  float* y = a.y + out;
-  uint8_t* winner = a.winner + out;
-  for (int j = 0; j < a.columns; j++, upper += 2 * a.n, lower += 2 * a.n, y += a.n, winner += a.n) {
-    const float* from[4] = {upper, upper + a.n, lower, lower + a.n};
-    int n = 0;
-    for (; n + L <= a.n; n += L) {
-      Vec best = load(from[0] + n);
-      Mask won = splat_int(0);
-      for (int q = 1; q < 4; q++) {
-        Vec v = load(from[q] + n);
-        Mask wins = (v > best) | (v != v);
-        best = choose(wins, v, best);
-        won = wins ? splat_int(q) : won;
-      }
-      store(y + n, best);
-      store_bytes(winner + n, won);
-    }
-    for (; n < a.n; n++) {
-      float best = from[0][n];
-      uint8_t won = 0;
-      for (int q = 1; q < 4; q++) {
-        float v = from[q][n];
-        if (v > best || v != v) best = v, won = q;
-      }
-      y[n] = best;
-      winner[n] = won;
-    }
-  }
-}
-
-// The gradient of the two (for the last row of a channel, also of a left-over third) input rows above one output row.
-void pool_backward(const Pool& a, int row) {
-  const int c = row / a.rows, i = row % a.rows;
-  float* upper = a.d_x + ((int64_t)c * a.height + 2 * i) * a.width * a.n;
-  float* lower = upper + (int64_t)a.width * a.n;
-  const int64_t out = (int64_t)row * a.columns * a.n;
-  const float* grad = a.grad + out;
-  const uint8_t* winner = a.winner + out;
-  const int odd = a.width - 2 * a.columns;
-  if (i == a.rows - 1 && a.height > 2 * a.rows)
-    memset(lower + (int64_t)a.width * a.n, 0, sizeof(float) * a.width * a.n * (a.height - 2 * a.rows));
-  for (int j = 0; j < a.columns; j++, upper += 2 * a.n, lower += 2 * a.n, grad += a.n, winner += a.n) {
-    float* to[4] = {upper, upper + a.n, lower, lower + a.n};
-    int n = 0;
-    for (; n + L <= a.n; n += L) {
-      Vec g = load(grad + n);
-      Mask won = load_bytes(winner + n);
-      for (int q = 0; q < 4; q++) store(to[q] + n, choose(won == splat_int(q), g, (Vec){}));
-    }
-    for (; n < a.n; n++)
-      for (int q = 0; q < 4; q++) to[q][n] = winner[n] == q ? grad[n] : 0;
-  }
-  if (odd) {
-    memset(upper, 0, sizeof(float) * odd * a.n);
-    memset(lower, 0, sizeof(float) * odd * a.n);
   }
 }
 

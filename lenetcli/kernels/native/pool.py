@@ -1,34 +1,43 @@
-"""Max-pooling of 2x2 windows (pointwise.h)."""
+"""Max and average pooling (window.h)."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from lenetcli.kernels import average as average_reference
 from lenetcli.kernels import pool as reference
 from lenetcli.kernels.layout import Array, logical, stored
 from lenetcli.kernels.native import _native
 from lenetcli.kernels.native.memory import room
-from lenetcli.kernels.window import Pair
+from lenetcli.kernels.window import Pair, extent
 
-__all__ = ["max_pool2d", "max_pool2d_backward"]
+__all__ = ["avg_pool2d", "avg_pool2d_backward", "max_pool2d", "max_pool2d_backward"]
 
 FLOAT, BYTE = np.dtype(np.float32), np.dtype(np.uint8)
-TWO = (2, 2)
-HALVES = (TWO, TWO, (0, 0), (1, 1))  # kernel, stride, padding, dilation
-FEW = 4  # images below which rows are too short for vectors
+MOST = 256  # taps of a window
+
+
+def _takes(x: Array, kernel: Pair) -> bool:
+    return x.dtype is FLOAT and x.size > 0 and kernel[0] * kernel[1] <= MOST
+
+
+def _images(x: Array) -> Array:
+    """(N, C, H, W) -> (C, H, W, N), at an address that a float may have."""
+    return np.require(stored(x), None, "A")
 
 
 def max_pool2d(
     x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool
 ) -> tuple[Array, Array]:
     """As lenetcli.kernels.pool.max_pool2d."""
-    n, c, h, w = x.shape
-    fits = (kernel, stride, padding, dilation) == HALVES and not (ceil_mode and (h % 2 or w % 2))
-    if not fits or x.dtype is not FLOAT or n < FEW:
+    if not _takes(x, kernel):
         return reference.max_pool2d(x, kernel, stride, padding, dilation, ceil_mode)
-    y = room((c, h // 2, w // 2, n))
+    n, c, h, w = x.shape
+    p = extent(h, kernel[0], stride[0], padding[0], dilation[0], ceil_mode)
+    q = extent(w, kernel[1], stride[1], padding[1], dilation[1], ceil_mode)
+    y = room((c, p, q, n))
     winner = np.empty(y.shape, BYTE)
-    _native.pool_forward(np.require(stored(x), None, "A"), y, winner)
+    _native.max_pool(_images(x), kernel, stride, padding, dilation, y, winner)
     return logical(y), logical(winner)
 
 
@@ -36,10 +45,26 @@ def max_pool2d_backward(
     grad: Array, winner: Array, image: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair
 ) -> Array:
     """As lenetcli.kernels.pool.max_pool2d_backward."""
-    n, c, p, q = grad.shape
-    fits = (kernel, stride, padding, dilation) == HALVES and (p, q) == (image[0] // 2, image[1] // 2) and n >= FEW
-    if not fits or grad.dtype is not FLOAT or winner.dtype is not BYTE or not grad.size:
+    if not _takes(grad, kernel) or winner.dtype is not BYTE:
         return reference.max_pool2d_backward(grad, winner, image, kernel, stride, padding, dilation)
-    d_x = room((c, *image, n))
-    _native.pool_backward(np.require(stored(grad), None, "A"), stored(winner), d_x)
+    d_x = room((grad.shape[1], *image, len(grad)))
+    _native.max_pool_backward(_images(grad), stored(winner), kernel, stride, padding, dilation, d_x)
+    return logical(d_x)
+
+
+def avg_pool2d(x: Array, divisor: Array, kernel: Pair, stride: Pair, padding: Pair) -> Array:
+    """As lenetcli.kernels.average.avg_pool2d."""
+    if not _takes(x, kernel):
+        return average_reference.avg_pool2d(x, divisor, kernel, stride, padding)
+    y = room((x.shape[1], *divisor.shape, len(x)))
+    _native.avg_pool(_images(x), divisor, kernel, stride, padding, y)
+    return logical(y)
+
+
+def avg_pool2d_backward(grad: Array, divisor: Array, image: Pair, kernel: Pair, stride: Pair, padding: Pair) -> Array:
+    """As lenetcli.kernels.average.avg_pool2d_backward."""
+    if not _takes(grad, kernel):
+        return average_reference.avg_pool2d_backward(grad, divisor, image, kernel, stride, padding)
+    d_x = room((grad.shape[1], *image, len(grad)))
+    _native.avg_pool_backward(_images(grad), divisor, kernel, stride, padding, d_x)
     return logical(d_x)

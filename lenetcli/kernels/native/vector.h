@@ -62,8 +62,34 @@ INLINE void store_some(float* p, int64_t step, int count, Vec v) {
   for (int l = 0; l < count; l++) p[l * step] = lanes[l];
 }
 
-INLINE Mask load_bytes(const uint8_t* p) { return __builtin_convertvector(*(const LooseBytes*)p, Mask); }
-INLINE void store_bytes(uint8_t* p, Mask m) { *(LooseBytes*)p = __builtin_convertvector(m, Bytes); }
+// Bytes as lanes and back; what compilers make of a conversion takes bytes one by one.
+INLINE Mask load_bytes(const uint8_t* p) {
+#if defined(__AVX512F__)
+  return (Mask)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)p));
+#elif defined(__AVX2__)
+  return (Mask)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i*)p));
+#elif defined(__SSE4_1__)
+  return (Mask)_mm_cvtepu8_epi32(_mm_loadu_si32(p));
+#else
+  return __builtin_convertvector(*(const LooseBytes*)p, Mask);
+#endif
+}
+
+INLINE void store_bytes(uint8_t* p, Mask m) {
+#if defined(__AVX512F__)
+  _mm_storeu_si128((__m128i*)p, _mm512_cvtepi32_epi8((__m512i)m));
+#elif defined(__AVX2__)
+  const __m128i first = _mm_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
+  const __m128i low = _mm_shuffle_epi8(_mm256_castsi256_si128((__m256i)m), first);
+  const __m128i high = _mm_shuffle_epi8(_mm256_extracti128_si256((__m256i)m, 1), first);
+  _mm_storel_epi64((__m128i*)p, _mm_unpacklo_epi32(low, high));
+#elif defined(__SSE4_1__)
+  const __m128i first = _mm_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
+  _mm_storeu_si32(p, _mm_shuffle_epi8((__m128i)m, first));
+#else
+  *(LooseBytes*)p = __builtin_convertvector(m, Bytes);
+#endif
+}
 
 INLINE float sum(Vec v) {  // in halves
   typedef float Four __attribute__((vector_size(16)));

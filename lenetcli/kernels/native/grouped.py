@@ -1,0 +1,133 @@
+"""Convolutions of several groups: each a convolution of its own (conv.py), but for groups of very few channels.
+
+These, depthwise convolutions among them, gather pixels where they lie, with any stride (window.h).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from lenetcli.kernels import conv as reference
+from lenetcli.kernels.layout import Array, logical, stored
+from lenetcli.kernels.native import _native, conv
+from lenetcli.kernels.native.memory import room
+from lenetcli.kernels.native.pool import MOST
+from lenetcli.kernels.window import Pair, extent
+
+__all__ = ["conv2d", "conv2d_backward", "conv2d_input_grad", "conv2d_weight_grad"]
+
+FLOAT = np.dtype(np.float32)
+ONE = (1, 1)
+FEW = 4  # pairs of an in- and an out-channel of a group up to which gathering is faster than the direct kernels
+MORE = 16  # and than products
+
+
+def _gathers(weight: Sequence[int], stride: Pair, dilation: Pair, groups: int) -> bool:
+    o, c, k, kl = weight
+    direct = stride == dilation == ONE and k == kl <= conv.LARGEST
+    return c * o // groups <= (FEW if direct else MORE) and k * kl <= MOST
+
+
+def _takes(*arrays: Array) -> bool:
+    return all(a.dtype is FLOAT and a.size > 0 and a.flags.aligned for a in arrays)
+
+
+def _parts(groups: int, images: Sequence[Array], filters: Sequence[Array | None] = ()) -> Iterator[tuple[Any, ...]]:
+    """For each group, its channels of images, and its entries of arrays that have one for each filter."""
+
+    def own(size: int, group: int) -> slice:
+        return slice(size // groups * group, size // groups * (group + 1))
+
+    for g in range(groups):
+        yield (
+            *(a[:, own(a.shape[1], g)] for a in images),
+            *(None if a is None else a[own(len(a), g)] for a in filters),
+        )
+
+
+def _joined(parts: Sequence[Array]) -> Array:
+    """Images of the groups, one after the other."""
+    return logical(np.concatenate([stored(part) for part in parts]))
+
+
+def conv2d(
+    x: Array, weight: Array, bias: Array | None, stride: Pair, padding: Pair, dilation: Pair, groups: int
+) -> Array:
+    """As lenetcli.kernels.conv.conv2d."""
+    if groups == 1:
+        return conv.conv2d(x, weight, bias, stride, padding, dilation, 1)
+    if not _takes(x, weight):
+        return reference.conv2d(x, weight, bias, stride, padding, dilation, groups)
+    if not _gathers(weight.shape, stride, dilation, groups):
+        parts = _parts(groups, [x], [weight, bias])
+        return _joined([conv.conv2d(own, w, b, stride, padding, dilation, 1) for own, w, b in parts])
+    o, _, *kernel = weight.shape
+    p, q = (extent(x.shape[2 + d], kernel[d], stride[d], padding[d], dilation[d]) for d in (0, 1))
+    y = room((o, p, q, len(x)))
+    bias = None if bias is None else np.ascontiguousarray(bias)
+    _native.grouped_forward(stored(x), np.ascontiguousarray(weight), bias, stride, padding, dilation, y)
+    return logical(y)
+
+
+def conv2d_weight_grad(
+    grad: Array, x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
+) -> Array:
+    """As lenetcli.kernels.conv.conv2d_weight_grad."""
+    if groups == 1:
+        return conv.conv2d_weight_grad(grad, x, kernel, stride, padding, dilation, 1)
+    if not _takes(grad, x):
+        return reference.conv2d_weight_grad(grad, x, kernel, stride, padding, dilation, groups)
+    d_weight = np.empty((grad.shape[1], x.shape[1] // groups, *kernel), FLOAT)
+    if _gathers(d_weight.shape, stride, dilation, groups):
+        _native.grouped_weight(stored(grad), stored(x), stride, padding, dilation, d_weight)
+        return d_weight
+    parts = _parts(groups, [grad, x])
+    return np.concatenate([conv.conv2d_weight_grad(g, own, kernel, stride, padding, dilation, 1) for g, own in parts])
+
+
+def conv2d_input_grad(
+    grad: Array, weight: Array, image: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
+) -> Array:
+    """As lenetcli.kernels.conv.conv2d_input_grad."""
+    if groups == 1:
+        return conv.conv2d_input_grad(grad, weight, image, stride, padding, dilation, 1)
+    if not _takes(grad, weight):
+        return reference.conv2d_input_grad(grad, weight, image, stride, padding, dilation, groups)
+    if _gathers(weight.shape, stride, dilation, groups):
+        d_x = room((weight.shape[1] * groups, *image, len(grad)))
+        _native.grouped_input(stored(grad), np.ascontiguousarray(weight), stride, padding, dilation, d_x)
+        return logical(d_x)
+    parts = _parts(groups, [grad], [weight])
+    return _joined([conv.conv2d_input_grad(g, w, image, stride, padding, dilation, 1) for g, w in parts])
+
+
+def conv2d_backward(
+    grad: Array,
+    x: Array,
+    weight: Array,
+    needs: tuple[bool, ...],
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> tuple[Array | None, Array | None, Array | None]:
+    """As lenetcli.kernels.conv.conv2d_backward."""
+    geometry = stride, padding, dilation
+    if groups == 1:
+        return conv.conv2d_backward(grad, x, weight, needs, *geometry, 1)
+    if not _takes(grad, x, weight) or _gathers(weight.shape, stride, dilation, groups):
+        return (
+            conv2d_input_grad(grad, weight, x.shape[2:], *geometry, groups) if needs[0] else None,
+            conv2d_weight_grad(grad, x, weight.shape[2:], *geometry, groups) if needs[1] else None,
+            conv.channel_sums(grad) if needs[2] else None,
+        )
+    parts = _parts(groups, [grad, x], [weight])
+    each = [conv.conv2d_backward(g, own, w, needs, *geometry, 1) for g, own, w in parts]
+
+    def all_of(which: int, join: Callable[[Any], Array]) -> Array | None:
+        return join([gradients[which] for gradients in each]) if needs[which] else None
+
+    return all_of(0, _joined), all_of(1, np.concatenate), all_of(2, np.concatenate)
