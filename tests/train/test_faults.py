@@ -20,7 +20,10 @@ from lenetcli.train.events import Evaluated, Event, Saved, Step
 from tests.train.faults import BROKEN, NO_ROOM, boundaries, killed_at, refusing
 from tests.train.small import at, difference, resume, train, write_config
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no fork")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="no fork"),
+    pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning"),  # JAX, where a benchmark has imported it
+]
 
 SHORT = ("train.epochs=2", "train.batch_size=7", "train.keep_checkpoints=1", "train.ema=0.9")  # 2 epochs of 2 steps
 

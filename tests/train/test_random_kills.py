@@ -17,7 +17,10 @@ import pytest
 from lenetcli.kernels import active
 from tests.train.small import difference, resume, train
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no fork")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="no fork"),
+    pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning"),  # JAX, where a benchmark has imported it
+]
 
 CONFIG = """
 model:

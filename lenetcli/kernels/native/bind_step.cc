@@ -74,7 +74,7 @@ nb::list sgd_steps(nb::list params, nb::list grads, optional<nb::list> buffers, 
     kernels->sgd(rule, at(0), at(1), buffers ? at(2) : nullptr, p.count);
   };
   nb::gil_scoped_release released;
-  spread(work.size(), (double)work.size() * PIECE, item);
+  spread(work.size(), (awake() ? 3.0 : 1.0) * work.size() * PIECE, item);
   return left;
 }
 

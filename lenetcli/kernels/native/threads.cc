@@ -183,6 +183,8 @@ void parallel(int count, void (*item)(void*, int, int), void* context) {
   for (int i = 0; i < count; i++) item(context, i, 0);
 }
 
+bool awake() { return wanted.load() > 1 && pool->call.load() != 0 && pool->sleeping.load() == 0; }
+
 float* scratch(size_t floats) {
   static thread_local Memory memory;
   if (memory.size < floats) {

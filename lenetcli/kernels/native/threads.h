@@ -11,6 +11,9 @@
 // Calls item(context, index, slot) for every index below `count`; `slot` numbers the thread, 0 is the caller.
 void parallel(int count, void (*item)(void* context, int index, int slot), void* context);
 
+// Whether the other threads are looking for work already: then small work pays, too.
+bool awake();
+
 void set_threads(int count);
 int threads();
 
