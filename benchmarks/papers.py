@@ -29,11 +29,11 @@ ROWS = {  # config: what it is, the published error in percent and where it stan
 
 
 def finished(run: Path) -> tuple[float, float] | None:
-    """Test error in percent after the last epoch, and seconds; None where the run has not ended."""
+    """Test error in percent after the last epoch, and seconds; None where the run was not trained to its end."""
     if not (run / "metrics.jsonl").exists():
         return None
     events = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
-    if events[-1]["event"] != "ended":
+    if events[-1].get("reason") != "finished":  # running, killed or interrupted
         return None
     tested = [e for e in events if e["event"] == "evaluated" and e["split"] == "test"]
     return 100 * (1 - tested[-1]["accuracy"]), events[-1]["seconds"]
@@ -64,8 +64,15 @@ def row(name: str, found: list[tuple[float, float]]) -> str:
     )
 
 
+def replaced(page: str, name: str, line: str) -> str:
+    """The page with this line of the table in place of the one that it had for the name."""
+    text, count = re.subn(rf"^\| \[{re.escape(name)}\]\(.*$", lambda _: line, page, flags=re.MULTILINE)
+    assert count == 1, f"the page has {count} lines for {name}"
+    return text
+
+
 def main() -> None:
-    """Trains what is missing, prints the table; with --write puts it into the page."""
+    """Trains what is missing, prints the lines of the table; with --write puts them into the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "papers")
@@ -73,7 +80,6 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     parser.add_argument("names", nargs="*", default=[], metavar="NAME", help=f"of {', '.join(ROWS)}; default: all")
     arguments = parser.parse_args()
-    lines = []
     for name in arguments.names or ROWS:
         found = []
         for seed in range(arguments.seeds):
@@ -83,13 +89,10 @@ def main() -> None:
             figures = finished(run)
             assert figures is not None
             found.append(figures)
-        lines.append(row(name, found))
-        print(lines[-1], flush=True)
-    if arguments.write:
-        text = PAGE.read_text("utf-8")
-        PAGE.write_text(
-            re.sub(r"(\|---.*\|\n)(\|.*\n)*", lambda head: head[1] + "\n".join(lines) + "\n", text), "utf-8"
-        )
+        line = row(name, found)
+        print(line, flush=True)
+        if arguments.write:
+            PAGE.write_text(replaced(PAGE.read_text("utf-8"), name, line), "utf-8")
 
 
 if __name__ == "__main__":

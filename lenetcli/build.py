@@ -206,6 +206,7 @@ def build_run(config: Config, device: str = "cpu") -> Run:
         early_stopping=None if stopping is None else EarlyStopping(**stopping.model_dump()),
         max_seconds=train.max_seconds,
         max_batches=train.limits.train,
+        log_gradients=train.log_gradients,
         config=plain(filled(config, shapes)),
         init_random=init_random,
         inputs=Inputs.of(source),

@@ -46,7 +46,7 @@ def begin(config: Config, run: Run, place: Path, crew: Crew = ALONE) -> None:
             directory.check_new(place)
             directory.check_space(place, run.model, config.train.keep_checkpoints)
             _write_config(run, place)
-            _describe(run, place)
+            _describe(run, place, crew)
     run.checkpoints = crew.checkpoints(place, config.train.keep_checkpoints)
 
 
@@ -73,7 +73,7 @@ def go_on(place: Path, changes: Iterable[str] = (), crew: Crew = ALONE) -> tuple
         if crew.leads:
             if changes:
                 _write_config(run, place)
-            _describe(run, place)
+            _describe(run, place, crew)
     return run, found
 
 
@@ -110,6 +110,6 @@ def _write_config(run: Run, place: Path) -> None:
     directory.write_config(place, text(run.config))
 
 
-def _describe(run: Run, place: Path) -> None:
-    directory.write_environment(place)
+def _describe(run: Run, place: Path, crew: Crew) -> None:
+    directory.write_environment(place, crew.size)
     write_inputs(place, run.inputs)

@@ -75,7 +75,7 @@ def shown_parts(shown: str) -> list[str]:
 
 
 def _shape(text: str) -> str:
-    text = re.sub(r"(^ +[-\d.e]* ?[┤│].*\n)+", "(curve)\n", text, flags=re.MULTILINE)
+    text = re.sub(r"(^( +[-\d.e]* ?|[-\d.e]+ )[┤│].*\n)+", "(curve)\n", text, flags=re.MULTILINE)
     text = re.sub(r"[\[(]?\s*[-−]?\d[\d,.]*(e[-+−]?\d+)?", lambda m: m[0][0] + "#" if m[0][0] in "[(" else " #", text)
     return re.sub(r"[\s─━▁-▟]+", " ", text).strip()
 

@@ -84,3 +84,25 @@ def test_a_size_gives_a_row() -> None:
     head, _, row = done.stdout.splitlines()
     assert row.startswith("| Linear 64, ReLU | 5 | 64 |")
     assert row.count("|") == head.count("|")
+
+
+def test_the_page_of_papers_has_a_line_for_each(benchmarks: None) -> None:
+    papers: Any = import_module("papers")
+    page = papers.PAGE.read_text("utf-8")
+    for name in papers.ROWS:
+        line = papers.row(name, [(1.0, 60.0), (3.0, 60.0)])
+        assert "| 2.00 | 1.00-3.00 | 2 | 1.0 min |" in line
+        changed = papers.replaced(page, name, line)
+        assert [b for a, b in zip(page.splitlines(), changed.splitlines(), strict=True) if a != b] == [line]
+
+
+def test_a_paper_counts_runs_that_were_trained_to_their_end(benchmarks: None, tmp_path: Path) -> None:
+    papers: Any = import_module("papers")
+    tested = '{"event": "evaluated", "split": "test", "accuracy": 0.99}\n'
+    for reason, wanted in (("interrupted", None), ("finished", (pytest.approx(1.0), 3.0))):
+        ended = f'{{"event": "ended", "reason": "{reason}", "seconds": 3.0}}\n'
+        (tmp_path / "metrics.jsonl").write_text(tested + ended)
+        assert papers.finished(tmp_path) == wanted
+    (tmp_path / "metrics.jsonl").write_text(tested)
+    assert papers.finished(tmp_path) is None
+    assert papers.finished(tmp_path / "nowhere") is None

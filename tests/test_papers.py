@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 
+import lenetcli
 from lenetcli import config as configuration
+from lenetcli.build import build_criterion
 from lenetcli.build_model import build_model
 from tests.cli.conftest import Lenet, lenet, place
 from tests.conftest import ROOT
@@ -37,6 +40,13 @@ def test_the_codes_of_the_classes_differ_in_many_pixels() -> None:
     assert set(codes.flatten().tolist()) == {-1.0, 1.0}
     distances = ((codes.unsqueeze(1) - codes) ** 2).sum(2)
     assert all(distances[i, j].item() >= 4 * 5 for i in range(10) for j in range(i))
+
+
+def test_the_loss_is_equation_9() -> None:
+    config = configuration.load(str(ROOT / "configs" / "papers" / "lenet5-1998.yaml"), ["loss.j=2"])
+    distances, targets = lenetcli.tensor([[1.0, 3.0], [4.0, 0.5]]), lenetcli.tensor([0, 0])
+    wanted = [y[0] + math.log(math.exp(-2) + sum(math.exp(-one) for one in y)) for y in distances.tolist()]
+    assert build_criterion(config)(-distances, targets).item() == pytest.approx(sum(wanted) / 2)
 
 
 @pytest.mark.parametrize("path", PAPERS, ids=lambda path: path.stem)

@@ -83,7 +83,7 @@ class Subsampling(nn.Module):
 
 class Distances(nn.Module):
     """Minus the squared Euclidean distance from the code of each class: what the paper's output units compute, negated,
-    so that the cross-entropy of it is the paper's equation 9 without its constant class of rubbish."""
+    so that the greatest output is the nearest class."""
 
     codes: lenet.Tensor
 
@@ -95,3 +95,19 @@ class Distances(nn.Module):
 
     def forward(self, x: lenet.Tensor) -> lenet.Tensor:
         return -((x.unsqueeze(1) - self.codes) ** 2).sum(2)
+
+
+class MaximumAPosteriori(nn.Module):
+    """Equation 9: y_d + log(exp(-j) + sum over i of exp(-y_i)), mean over the samples, where y_i are the distances and
+    d is the right class. exp(-j) stands for all that is no digit: it keeps even the smallest distance from growing.
+
+    It is the cross-entropy of the outputs with one more, -j, beside them. The paper gives no j.
+    """
+
+    def __init__(self, j: float = 5.0) -> None:
+        super().__init__()
+        self.j = j
+
+    def forward(self, x: lenet.Tensor, target: lenet.Tensor) -> lenet.Tensor:
+        rubbish = lenet.full((len(x), 1), -self.j, device=x.device)
+        return F.cross_entropy(lenet.cat([x, rubbish], 1), target)

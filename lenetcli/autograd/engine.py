@@ -15,7 +15,7 @@ import numpy as np
 
 from lenetcli.autograd.anomaly import check_backward
 from lenetcli.autograd.modes import switches
-from lenetcli.autograd.node import AccumulateGrad, Node, wrap
+from lenetcli.autograd.node import AccumulateGrad, Edge, Node, wrap
 from lenetcli.autograd.variable import Array, Variable
 from lenetcli.kernels.device import as_array, shares_elements
 
@@ -23,9 +23,11 @@ _SEQUENCE = attrgetter("sequence")
 LONGEST_RUN = 3  # nodes that any `merge` looks at
 
 Buffers = dict[Node, list[Array | None]]
+Leaves = dict[AccumulateGrad, Array]  # leaves take their gradients after all else has run, in order of first arrival
 Captured = dict[tuple[Node, int], Array | None]
 
 
+@np.errstate(all="ignore")  # infinities and NaN are values here, as in torch
 def run_backward(
     roots: Sequence[Variable],
     root_grads: Sequence[Array],
@@ -44,60 +46,75 @@ def run_backward(
         Gradients of `inputs` (None where a root does not depend on one); an empty list without `inputs`.
     """
     wanted = [v.gradient_edge() for v in inputs] if inputs is not None else []
-    captured: Captured = dict.fromkeys(wanted)
+    captured: Captured | None = None if inputs is None else dict.fromkeys(wanted)
     starts = [v.gradient_edge() for v in roots]
     buffers: Buffers = {}
-    for (node, number), grad in zip(starts, root_grads):
-        _add(buffers, node, number, grad)
+    leaves: Leaves = {}
+    _send(starts, root_grads, root_grads, buffers, leaves)
     before, switches.grad = switches.grad, False
     try:
-        _walk(_newest_first([node for node, _ in starts]), buffers, retain_graph, None if inputs is None else captured)
+        _walk(_newest_first([node for node, _ in starts]), buffers, leaves, retain_graph, captured)
+        _arrive(leaves, captured)
     finally:
         switches.grad = before
-    return [captured[edge] for edge in wanted]
+    return [] if captured is None else [captured[edge] for edge in wanted]
 
 
-@np.errstate(all="ignore")  # infinities and NaN are values here, as in torch
-def _walk(order: Sequence[Node], buffers: Buffers, retain_graph: bool, captured: Captured | None) -> None:
-    """Runs the nodes; the wanted gradients are put into `captured`, where it is given, and nothing into leaves."""
-    merging = switches.fusion and not switches.anomaly and captured is None
+def _walk(
+    order: Sequence[Node], buffers: Buffers, leaves: Leaves, retain_graph: bool, captured: Captured | None
+) -> None:
+    """Runs the nodes; the wanted gradients are put into `captured`, where it is given."""
+    anomaly = switches.anomaly
+    merging = switches.fusion and not anomaly and captured is None
     consumers: Counter[Node | None] = Counter()
     for node in order:
         grads = buffers.pop(node, None)
         if grads is None:
             continue
-        is_leaf = isinstance(node, AccumulateGrad)
-        if node.variable.hooks if is_leaf else node.variable_hooks:  # type: ignore[attr-defined]  # leaves have it
-            _call_variable_hooks(node, grads)
+        if node.variable_hooks:
+            _call_variable_hooks(node, grads, node.variable_hooks)
         if captured is not None:
             for number in range(len(grads)):
                 if (node, number) in captured:
                     captured[node, number] = grads[number]
-            if is_leaf:
-                continue
-        if is_leaf and not (node.hooks or node.prehooks or switches.anomaly):
-            node.run(grads)
-            continue
+        watched = node.hooks or node.prehooks or anomaly
         ran: Sequence[Node] = ()
-        if merging and node.merge is not None and not (node.hooks or node.prehooks):
+        if merging and node.merge is not None and not watched:
             if not consumers:
                 consumers.update(below for above in order for below, _ in above.next_functions)
-            ran = _run_merged(_unseen_run(node, consumers, buffers), grads, buffers)
+            ran = _run_merged(_unseen_run(node, consumers, buffers), grads, buffers, leaves)
         if not ran:
-            _run_node(node, grads, buffers)
+            d_inputs = _run_watched(node, grads) if watched else node.run(grads)
+            _send(node.next_functions, d_inputs, grads, buffers, leaves)
             ran = (node,)
         if not retain_graph:
             for done in ran:
                 done.release()
 
 
+def _arrive(leaves: Leaves, captured: Captured | None) -> None:
+    """Gives the leaves their gradients; only the wanted ones, and into `captured`, where that is given."""
+    for node, grad in leaves.items():
+        grads: list[Array | None] = [grad]
+        hooks = node.variable.hooks
+        if hooks:
+            _call_variable_hooks(node, grads, {0: [node.variable]})
+        if captured is None:
+            if node.hooks or node.prehooks:
+                _run_watched(node, grads)
+            else:
+                node.run(grads)
+        elif (node, 0) in captured:
+            captured[node, 0] = grads[0]
+
+
 def _newest_first(starts: Sequence[Node]) -> list[Node]:
-    """Every node reachable from the starts, in reverse order of creation: each after all that send it gradients."""
-    seen = set(starts)
+    """Every operation reachable from the starts, in reverse order of creation: after all that send it gradients."""
+    seen = {node for node in starts if not isinstance(node, AccumulateGrad)}
     stack = list(seen)
     while stack:
         for node, _ in stack.pop().next_functions:
-            if node is not None and node not in seen:
+            if node is not None and node not in seen and not isinstance(node, AccumulateGrad):
                 seen.add(node)
                 stack.append(node)
     return sorted(seen, key=_SEQUENCE, reverse=True)
@@ -116,23 +133,24 @@ def _unseen_run(node: Node, consumers: Counter[Node | None], buffers: Buffers) -
     return run
 
 
-def _run_merged(run: Sequence[Node], grads: Sequence[Array | None], buffers: Buffers) -> Sequence[Node]:
+def _run_merged(run: Sequence[Node], grads: Sequence[Array | None], buffers: Buffers, leaves: Leaves) -> Sequence[Node]:
     """Runs as many nodes of a run at once as its first can; gives them, none where it can run no second one."""
     merge = run[0].merge
     merged = merge(run, *grads) if len(run) > 1 and merge is not None else None
     if merged is None:
         return ()
     count, d_inputs = merged
-    _pass_on(run[count - 1], grads, d_inputs, buffers)
+    _send(run[count - 1].next_functions, d_inputs, grads, buffers, leaves)
     return run[:count]
 
 
-def _run_node(node: Node, grads: list[Array | None], buffers: Buffers) -> None:
+def _run_watched(node: Node, grads: list[Array | None]) -> Sequence[Array | None]:
+    """Runs a node with its hooks around it, and a look at what it gives in anomaly mode."""
     if node.prehooks:
         for hook in list(node.prehooks.values()):
             replaced = hook(_variables(node, grads))
             if replaced is not None:
-                grads = _arrays(replaced)
+                grads[:] = _arrays(replaced)
     d_inputs = node.run(grads)
     if node.hooks:
         for hook in list(node.hooks.values()):
@@ -141,43 +159,54 @@ def _run_node(node: Node, grads: list[Array | None], buffers: Buffers) -> None:
                 d_inputs = _arrays(replaced)
     if switches.anomaly:
         check_backward(node, d_inputs)
-    _pass_on(node, grads, d_inputs, buffers)
+    return d_inputs
 
 
-def _pass_on(node: Node, grads: Sequence[Array | None], d_inputs: Sequence[Array | None], buffers: Buffers) -> None:
-    """Sends the gradients of a node's inputs to the nodes below."""
-    for position, (target, number) in enumerate(node.next_functions):
-        if target is None or (grad := d_inputs[position]) is None:
+def _send(
+    edges: Sequence[Edge],
+    d_inputs: Sequence[Array | None],
+    grads: Sequence[Array | None],
+    buffers: Buffers,
+    leaves: Leaves,
+) -> None:
+    """Sends gradients along edges: sums each into what its node has received, as its output's shape and type.
+
+    Args:
+        grads: what `d_inputs` were computed from.
+    """
+    for position, (node, number) in enumerate(edges):
+        if node is None or (grad := d_inputs[position]) is None:
             continue
-        if isinstance(target, AccumulateGrad) and not _is_own(grad, grads, d_inputs[:position]):
-            grad = grad.copy(order="K")
-        _add(buffers, target, number, grad)
+        shape, kind = node.outputs[number]
+        if grad.shape != shape:
+            grad = reduce_to_shape(grad, shape, node)
+        if grad.dtype is not kind and grad.dtype != kind:
+            grad = grad.astype(kind)
+        if isinstance(node, AccumulateGrad):
+            before = leaves.get(node)
+            if before is not None:
+                grad = before + grad
+            elif not _is_own(grad, grads, d_inputs, position):
+                grad = grad.copy(order="K")
+            leaves[node] = grad
+            continue
+        slots = buffers.get(node)
+        if slots is None:
+            slots = buffers[node] = [None] * len(node.outputs)
+        before = slots[number]
+        slots[number] = grad if before is None else before + grad
 
 
-def _is_own(grad: Array, grads: Sequence[Array | None], others: Sequence[Array | None]) -> bool:
+def _is_own(grad: Array, grads: Sequence[Array | None], d_inputs: Sequence[Array | None], position: int) -> bool:
     """Whether a leaf may keep a gradient: nothing else will see or change its memory."""
     if not grad.flags.writeable if type(grad) is np.ndarray else shares_elements(grad):
         return False
-    owns = grad.base is None
+    base = grad.base
     for g in grads:
         # an array that owns its memory shares it with its own views only
-        if g is not None and (g is grad or g.base is grad if owns else np.may_share_memory(grad, g)):
+        if g is not None and (g is grad or g.base is grad if base is None else np.may_share_memory(grad, g)):
             return False
-    return not others or all(grad is not other for other in others)
-
-
-def _add(buffers: Buffers, node: Node, number: int, grad: Array) -> None:
-    """Sums a gradient into what the node has received, reduced to the shape and cast to the type of its output."""
-    shape, kind = node.outputs[number]
-    if grad.shape != shape:
-        grad = reduce_to_shape(grad, shape, node)
-    if grad.dtype is not kind and grad.dtype != kind:
-        grad = grad.astype(kind)
-    slots = buffers.get(node)
-    if slots is None:
-        slots = buffers[node] = [None] * len(node.outputs)
-    before = slots[number]
-    slots[number] = grad if before is None else before + grad
+    return position == 0 or all(d_inputs[i] is not grad for i in range(position))
 
 
 def reduce_to_shape(grad: Array, shape: tuple[int, ...], node: Node) -> Array:
@@ -199,14 +228,8 @@ def _arrays(variables: Any) -> list[Array | None]:
     return [None if v is None else v.array for v in variables]
 
 
-def _call_variable_hooks(node: Node, grads: list[Array | None]) -> None:
+def _call_variable_hooks(node: Node, grads: list[Array | None], watched: dict[int, list[Variable]]) -> None:
     """Tensor hooks, in order of registration, then retained gradients."""
-    if isinstance(node, AccumulateGrad):
-        watched = {0: [node.variable]} if node.variable.hooks else None
-    else:
-        watched = node.variable_hooks
-    if not watched:
-        return
     for number, variables in watched.items():
         for variable in variables:
             for hook in list((variable.hooks or {}).values()):

@@ -97,25 +97,27 @@ class Node:
         self.sequence = next(_sequence)
         if module_scopes:
             self.scope = module_scopes[-1]
-        outputs = []
-        for number, result in enumerate(results):
+        outputs: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
+        for result in results:
             array = result.array
-            outputs.append((array.shape, array.dtype))
-            if array.dtype.kind == "f":
+            kind = array.dtype
+            if kind.kind == "f":
                 result.requires_grad = True
                 result.grad_fn = self
-                if number:
-                    result.output_nr = number
+                if outputs:
+                    result.output_nr = len(outputs)
+            outputs.append((array.shape, kind))
         self.outputs = tuple(outputs)
 
 
 class AccumulateGrad(Node):
     """Where gradients arrive: adds them to the leaf's `.grad`."""
 
+    sequence = -1  # before every recorded operation
+
     def __init__(self, variable: Variable) -> None:
         self.variable = variable
         self.outputs = ((variable.array.shape, variable.array.dtype),)
-        self.sequence = -1  # runs after every recorded operation
         self.result_class = variable.result_class
 
     def name(self) -> str:

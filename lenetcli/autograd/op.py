@@ -86,22 +86,20 @@ class Op(Node):
         first: Variable | None = None
         arrays: list[Any] = []
         edges: list[Edge] = []
-        records = switches.grad
+        recording, records = switches.grad, False
         for operand in operands:
-            if not isinstance(operand, Variable):
-                arrays.append(operand)
-                edges.append(NO_EDGE)
-                continue
-            if first is None:
-                first = operand
-            arrays.append(operand.array)
-            if records and (operand.requires_grad or (operand.base is not None and operand.is_stale)):
-                edges.append(operand.gradient_edge())
-            else:
-                edges.append(NO_EDGE)
+            edge = NO_EDGE
+            if isinstance(operand, Variable):
+                if first is None:
+                    first = operand
+                if recording and (operand.requires_grad or (operand.base is not None and operand.is_stale)):
+                    edge, records = operand.gradient_edge(), True
+                operand = operand.array
+            arrays.append(operand)
+            edges.append(edge)
         if first is None:
             raise TypeError(f"{cls.__name__}: wanted a tensor, got {', '.join(type(o).__name__ for o in operands)}")
-        node.needs_input_grad = needs = tuple([edge is not NO_EDGE for edge in edges])
+        node.needs_input_grad = tuple([edge is not NO_EDGE for edge in edges])
         try:
             out = cls.forward(node, *arrays, **parameters)
         except (AttributeError, IndexError, NotImplementedError, TypeError, ValueError) as error:
@@ -109,34 +107,44 @@ class Op(Node):
             if reason is error:
                 raise
             raise reason from None
-        records = True in needs
-        if type(out) is np.ndarray and not (records or cls.is_view or switches.anomaly or switches.observers):
+        anomaly, observers = switches.anomaly, switches.observers
+        if type(out) is np.ndarray and not (records or cls.is_view or anomaly or observers):
             return wrap(first.result_class, out)  # the short way, as inference takes it
         outputs = out if type(out) is tuple else (out,)
         results = [wrap(first.result_class, np.asarray(a) if isinstance(a, np.generic) else a) for a in outputs]
-        if switches.anomaly:
+        if anomaly:
             check_forward(node, results)
         if records:
             node.result_class = first.result_class
             if node.saved:
-                node._bind_versions(operands, results)
+                node._bind_versions(node.saved, operands, arrays, results)
             node.record(edges, results)
         if cls.is_view:
             for variable in results:
                 variable.become_view_of(first)
-        for observer in switches.observers:
+        for observer in observers:
             observer(node, operands, parameters, results)
         return tuple(results) if type(out) is tuple else results[0]
 
-    def _bind_versions(self, operands: Sequence[Any], results: Sequence[Variable]) -> None:
+    def _bind_versions(
+        self, saved: Sequence[Any], operands: Sequence[Any], arrays: Sequence[Any], results: Sequence[Variable]
+    ) -> None:
         """Notes the version of every operand and result among the saved arrays."""
         versions = []
-        for array in self.saved or ():
+        for array in saved:
             if array is None:
                 continue
-            for variable in (*operands, *results):
-                if isinstance(variable, Variable) and variable.array is array:
-                    counter = variable.counter
-                    versions.append((counter, counter[0]))
+            for variable, operand in zip(operands, arrays):
+                if operand is array and variable is not array:
                     break
+            else:
+                for variable in results:
+                    if variable.array is array:
+                        break
+                else:
+                    continue
+            counter = variable._counter
+            if counter is None:
+                counter = variable.counter
+            versions.append((counter, counter[0]))
         self.versions = tuple(versions)

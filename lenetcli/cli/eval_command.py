@@ -57,4 +57,4 @@ def evaluate(
     if found.confusion is not None:
         console.print("", class_table(found, loaded.source.classes), sep="\n")
         console.print("\nconfusion: true class down, predicted class across\n")
-        console.print(confusion_table(found, loaded.source.classes))
+        console.print(confusion_table(found, loaded.source.classes, console.width))

@@ -42,5 +42,5 @@ def find_lr(
     from lenetcli.report.lr_range import draw
 
     console = results()
-    for part in draw(found):
+    for part in draw(found, console.width):
         console.print(part)

@@ -51,7 +51,7 @@ def gradcheck(
 
         console = results()
         console.print(check_table(found), crop=False)
-        print(f"\nchecked {len(found):,} parameters along {directions} directions each, {len(wrong)} wrong", flush=True)
+        console.print(f"\nchecked {len(found):,} parameters along {directions} directions each, {len(wrong)} wrong")
     if wrong:
         names = plain_text(", ".join(p.name for p in wrong[:10])) + (", ..." if len(wrong) > 10 else "")
         raise CheckFailed(f"wrong gradient of {names}; `lenet trace-grad {what} --check` names the operation")

@@ -44,6 +44,9 @@ def inspect_params(
     updates: Annotated[
         bool, typer.Option("--updates", help="How the parameters of a run move from checkpoint to checkpoint.")
     ] = False,
+    gradients: Annotated[
+        bool, typer.Option("--gradients", help="The gradients and updates that a run has written down, over its steps.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show every parameter: name, shape, type, count, mean, standard deviation, extremes; and gradients if any.
@@ -52,7 +55,7 @@ def inspect_params(
     """
     views = {
         "--tree": tree, "--histogram": histogram, "--summary": summary, "--filters": filters,
-        "--diff": other is not None, "--updates": updates, "--values": values,
+        "--diff": other is not None, "--updates": updates, "--gradients": gradients, "--values": values,
     }  # fmt: skip
     chosen = [name for name, wanted in views.items() if wanted]
     if len(chosen) > 1:
@@ -71,6 +74,8 @@ def inspect_params(
         _diff(what, other, as_json)
     elif updates:
         _updates(what, as_json)
+    elif gradients:
+        _gradients(what, as_json)
     else:
         _table(what, values, as_json)
 
@@ -90,7 +95,8 @@ def _table(what: str, values: bool, as_json: bool) -> None:
     from lenetcli.report.console import results
     from lenetcli.report.tables import parameter_table
 
-    results().print(parameter_table(rows))
+    for part in parameter_table(rows):
+        results().print(part)
     if values:
         for name, tensor in tensors.items():
             print(f"{name}\n{tensor.detach()!r}\n")
@@ -176,6 +182,23 @@ def _updates(what: str, as_json: bool) -> None:
         raise ConfigError(f"--updates: wanted a run directory, got {what}")
     found = updates(Path(what), build_run(configuration.load(str(load_config_of(Path(what))))))
     _show(found.record() if as_json else None, draw_updates(found))
+
+
+def _gradients(what: str, as_json: bool) -> None:
+    from lenetcli.build import load_config_of
+    from lenetcli.inspect.gradient_course import gradient_course
+    from lenetcli.inspect.metrics import read_history
+    from lenetcli.report.weights import draw_gradients
+
+    if not Path(what).is_dir():
+        raise ConfigError(f"--gradients: wanted a run directory, got {what}")
+    load_config_of(Path(what))
+    found = gradient_course(read_history(Path(what)).gradients)
+    if found is None:
+        raise ConfigError(
+            f"--gradients: {what} has written down none; train.log_gradients: epoch or a number does that"
+        )
+    _show(found.record() if as_json else None, draw_gradients(found))
 
 
 def _show(record: Any, parts: Iterable[Any]) -> None:

@@ -46,8 +46,8 @@ def plot(
         raise ConfigError("--smooth: a learning rate has no noise to smooth")
     check_place(out)
     for run in runs:
-        if not run.is_dir():
-            raise ConfigError(f"{run}: not a run directory")
+        if not (run / "metrics.jsonl").exists():
+            raise ConfigError(f"{run}: not a run directory (no metrics.jsonl in it)")
     names = {_name(run): run for run in runs}
     histories = {name: read_history(run) for name, run in names.items()}
     if by is None:

@@ -22,7 +22,10 @@ def predict(
     run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN", autocompletion=completion.runs)],
     files: Annotated[
         list[str],
-        typer.Argument(help="PNG, JPEG or .npy files, directories of them, or - for stdin.", metavar="FILE..."),
+        typer.Argument(
+            help="PNG, JPEG or .npy files, directories of them, patterns such as '**/*.png', or - for stdin.",
+            metavar="FILE...",
+        ),
     ],
     top: Annotated[int, typer.Option(help="How many classes to show of each picture.", min=1)] = 3,
     invert: Annotated[

@@ -14,12 +14,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lenetcli import config as configuration
 from lenetcli.build import build_run
 from lenetcli.cli.training import resume_run, start_run
 from lenetcli.errors import ConfigError, DataError, DivergedError, LenetError
+from lenetcli.inspect.bits import bit_differences, flat
 from lenetcli.serialization import load
 from lenetcli.train.changes import differences
 from lenetcli.train.checkpoint import LATEST, MODEL, STATE, Checkpoints
@@ -160,18 +159,8 @@ def _files(run: Path) -> list[str]:
 
 
 def _tensors(run: Path, file: str) -> dict[str, Any]:
-    """The arrays in a file by their names; other values as arrays of one."""
-    found: dict[str, Any] = {}
-
-    def walk(value: Any, name: str) -> None:
-        if isinstance(value, dict):
-            for key, item in value.items():
-                walk(item, f"{name}.{key}" if name else str(key))
-        elif hasattr(value, "numpy"):
-            found[name] = value.numpy()
-
-    walk(load(run / file) if (run / file).exists() else {}, "")
-    return found
+    """The arrays in a file by their names."""
+    return flat(load(run / file)) if (run / file).exists() else {}
 
 
 def _differences(whole: Path, torn: Path) -> Iterator[Difference]:
@@ -179,27 +168,10 @@ def _differences(whole: Path, torn: Path) -> Iterator[Difference]:
         yield Difference("checkpoints", LATEST, None, _newest(whole), _newest(torn), 1)
         return
     for file in _files(whole):
-        ours, theirs = _tensors(whole, file), _tensors(torn, file)
-        for name in [*ours, *(n for n in theirs if n not in ours)]:
-            a, b = ours.get(name), theirs.get(name)
-            if a is None or b is None or a.shape != b.shape or a.dtype != b.dtype:
-                yield Difference(file, name, None, _shape(a), _shape(b), 1)
-            elif a.tobytes() != b.tobytes():
-                yield _first(file, name, a, b)
+        for found in bit_differences(_tensors(whole, file), _tensors(torn, file)):
+            yield Difference(file, found.tensor, found.index, found.a, found.b, found.count)
     one, other = (Checkpoints(run).read_state(_last(run)) for run in (whole, torn))
     for key in ("progress", "scheduler", "random", "averaged"):
         for path, x, y in differences(one[key], other[key], key):
             if path != "progress.seconds":
                 yield Difference(STATE, path, None, x, y, 1)
-
-
-def _shape(array: Any) -> str | None:
-    return None if array is None else f"{array.dtype} {list(array.shape)}"
-
-
-def _first(file: str, name: str, a: Any, b: Any) -> Difference:
-    """The first element that differs in its bits."""
-    bits = [np.ascontiguousarray(x).reshape(-1, 1).view(np.uint8) for x in (a, b)]
-    differing = np.flatnonzero((bits[0] != bits[1]).any(axis=1))
-    index = np.unravel_index(differing[0], a.shape)
-    return Difference(file, name, [int(i) for i in index], a[index].item(), b[index].item(), len(differing))

@@ -38,7 +38,9 @@ def verify_resume(
         raise typer.Exit(0 if verdict.identical else CheckFailed.exit_code)
     if not verdict.identical:
         raise CheckFailed(_failure(verdict))
-    print(f"resume is exact: {_story(verdict)}; {verdict.tensors} tensors are the same to the last bit")
+    from lenetcli.report.console import results
+
+    results().print(f"resume is exact: {_story(verdict)}; {verdict.tensors} tensors are the same to the last bit")
 
 
 def _story(verdict: Verdict) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 from lenetcli.config.explain import InvalidConfig, Problem, Source, did_you_mean
 from lenetcli.config.text import MAX_BYTES
 
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
 
 def read(path: Path, rank: int = 0) -> Source:
     """The text of a YAML file (UTF-8, at most 256 KiB).
@@ -25,9 +27,11 @@ def read(path: Path, rank: int = 0) -> Source:
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise _problem(path, f"cannot be read: {reason}") from None
+    if b"\0" in data[:1000] and not data.startswith(_UTF16):
+        raise _problem(path, "wanted a YAML file, got one that holds no text")
     if len(data) > MAX_BYTES:
         raise _problem(path, f"too large: a config has at most {MAX_BYTES // 1024} KiB")
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if data.startswith(_UTF16):
         raise _problem(path, "the text is UTF-16: save it as UTF-8")
     try:
         return Source(str(path), data.decode("utf-8-sig"), rank)

@@ -141,6 +141,9 @@ class Train(Section):
     sync_batchnorm: Boolean = False
     """Where several processes train (mpiexec), batch norm takes the mean and variance of whole batches; otherwise those
     of each process's part."""
+    log_gradients: Literal["epoch"] | Steps | None = "epoch"
+    """When to write down figures of each parameter's gradient and update: at the first step, and every so many steps or
+    at the end of each epoch; null: never."""
     class_weights: Literal["balanced"] | Weights | None = None
     """Weight of each class in the loss: a list, or balanced, which makes all classes weigh the same, common or rare."""
     early_stopping: EarlyStopping | None = None

@@ -26,16 +26,16 @@ class ImageFolder(Source):
     """Pictures of your own: a folder for each class, named as the class, with PNG and JPEG files in it.
 
     With folders `train` and `test` (or `val`) below `root`, each holds the classes' folders of its split; otherwise
-    `root` itself holds them, and a share of each class is drawn for testing. Files are decoded when they are first
-    needed, in the background, and kept in memory where all of them fit. Needs Pillow: python -m pip install
-    'lenet[images]'.
+    `root` itself holds them, or its only folder `train`, and a share of each class is drawn for testing. Files are
+    decoded when they are first needed, in the background, and kept in memory where all of them fit. Needs Pillow:
+    python -m pip install 'lenet[images]'.
 
     Args:
         root: the directory.
         resize: rows and columns that every picture is resized to; without it all must have one size.
         channels: 1 for gray, 3 for colours, 4 for colours and opacity.
         normalize: mean and standard deviation, each a number or one per channel; pixels are 0 to 1 before.
-        test_fraction: share of each class that is for testing, where there are no folders `train` and `test`.
+        test_fraction: share of each class that is for testing, where there is no folder `test`.
         seed: decides which.
         augment: random changes of the training pictures, such as {flip: true, crop: 4}; see Augmentation.
 
@@ -68,10 +68,16 @@ class ImageFolder(Source):
         return {"train": self.root / "train", "test": tests[0]} if tests and (self.root / "train").is_dir() else {}
 
     @property
+    def _whole(self) -> Path:
+        """Where the classes' folders are if the splits have none: `root`, or its only folder if that is `train`."""
+        folders = [p.name for p in _entries(self.root) if p.is_dir() and not p.name.startswith(".")]
+        return self.root / "train" if folders == ["train"] else self.root
+
+    @property
     def classes(self) -> tuple[str, ...]:  # type: ignore[override]  # known only when the directory has been read
         """The folders' names, in the order of the alphabet."""
         if self._found is None:
-            place = self._places.get("train", self.root)
+            place = self._places.get("train") or self._whole
             self._found = tuple(sorted(p.name for p in _entries(place) if p.is_dir() and not p.name.startswith(".")))
             if not self._found:
                 raise DataError(f"{place}: no folders in it; wanted one for each class, with PNG and JPEG files")
@@ -80,7 +86,7 @@ class ImageFolder(Source):
     def load(self, split: str) -> ArrayDataset:
         if self._places:
             return self._dataset(*self._files(self._places[split]))
-        files, labels = self._files(self.root)
+        files, labels = self._files(self._whole)
         try:
             parts = hold_back(labels, labels, self.test_fraction, self.seed)
         except ValueError:

@@ -42,8 +42,8 @@ def module_html(lines: Sequence[Line], total: int, trainable: int) -> Markup:
     rows = [
         element(
             "tr",
-            element("td", "\u00a0" * 4 * max(line.depth - 1, 0), line.name, style=CELL),
-            element("td", line.text, style=f"{CELL};font-family:monospace"),
+            element("td", line.name, style=f"{CELL};padding-left:{2 * max(line.depth - 1, 0)}em"),
+            element("td", line.text, style=f"{CELL};white-space:normal;font-family:monospace"),
             element("td", ", ".join(f"{n} {'×'.join(map(str, s))}" for n, s in line.shapes), style=CELL),
             element("td", f"{line.count:,}" if line.count else "", style=NUMBER),
         )

@@ -15,7 +15,7 @@ Array = npt.NDArray[Any]
 LEAST = 16  # values from which there is a picture
 TILES = 16  # pictures of a batch that are shown
 LARGEST = 256  # pixels of a side: beyond them every second, third, ... value is shown
-SIDE = 96  # of a picture on the page, at least, in pixels
+SIDE, SHORT = 96, 12  # longer and shorter side of a picture on the page, at least, in pixels
 OPEN = 12  # lines of values that are shown beside the picture unasked
 FRAME = "border:1px solid rgba(128,128,128,.35);border-radius:4px"
 
@@ -29,10 +29,10 @@ def tensor_html(array: Array, written: str) -> Markup:
     Example:
         >>> import numpy as np
         >>> tensor_html(np.zeros(2), "tensor([0., 0.])")
-        '<div><pre style="margin:0">tensor([0., 0.])</pre></div>'
+        '<div><pre style="margin:0;font-family:monospace">tensor([0., 0.])</pre></div>'
     """
     tiles, left = _tiles(array)
-    values = element("pre", written, style="margin:0")
+    values = element("pre", written, style="margin:0;font-family:monospace")
     if not tiles:
         return element("div", values)
     return element(
@@ -87,7 +87,8 @@ def _thin(plane: Array) -> Array:
 def _tile(pixels: npt.NDArray[np.uint8]) -> Markup:
     rows, columns = pixels.shape[:2]
     scale = max(1, -(-SIDE // max(rows, columns)))
+    width, height = max(SHORT, columns * scale), max(SHORT, rows * scale)
     return element(
-        "img", src=data_uri(pixels), width=columns * scale, height=rows * scale, alt=f"{rows} × {columns} values",
-        style=f"image-rendering:pixelated;{FRAME}",
+        "img", src=data_uri(pixels), width=width, height=height, alt=f"{rows} × {columns} values",
+        style=f"height:{height}px;image-rendering:pixelated;{FRAME}",  # Jupyter's own style says height:auto
     )  # fmt: skip

@@ -112,10 +112,13 @@ def classify(images: Array) -> list[tuple[str, float]]:
 
 def main() -> None:
     """Classifies the images of .npy files: [H, W], [N, H, W] (gray), [C, H, W] or [N, C, H, W]."""
-    if len(sys.argv) < 2:
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         sys.exit(f"usage: python {sys.argv[0]} FILE.npy ...")
     for name in sys.argv[1:]:
-        images = np.load(name, allow_pickle=False)
+        try:
+            images = np.load(name, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            sys.exit(f"{name}: {error}")
         if images.ndim == 2 or (images.ndim == 3 and images.shape[0] != CHANNELS):
             images = images[..., None, :, :]
         images = images.reshape(-1, *images.shape[-3:])

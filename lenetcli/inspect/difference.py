@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,10 +13,9 @@ import numpy as np
 
 from lenetcli._tensor import Tensor
 from lenetcli.config.explain import KeyPath, dotted
-from lenetcli.errors import DataError
+from lenetcli.inspect.metrics import History
 from lenetcli.serialization import load
 
-LONGEST_LINE = 1 << 20  # of metrics.jsonl, in characters
 ABSENT = object()  # a key or layer that one side does not have
 
 
@@ -114,34 +112,15 @@ def _side_by_side(a: list[Any], b: list[Any]) -> Iterator[tuple[Any, Any]]:
             yield left[i] if i < len(left) else ABSENT, right[i] if i < len(right) else ABSENT
 
 
-def first_step(a: Path, b: Path) -> FirstStep | None:
-    """The first step of two run directories with another loss; None where all steps that both made have the same.
-
-    Raises:
-        DataError: a metrics.jsonl is missing or no text.
-    """
-    others = dict(_losses(b))
-    for step, loss in _losses(a):
-        other = others.get(step)
-        if other is not None and loss != other:
-            return FirstStep(step, loss, other)
-    return None
-
-
-def _losses(run: Path) -> Iterator[tuple[int, float]]:
-    """Step and loss of every step; lines that a kill has torn are left out."""
-    path = run / "metrics.jsonl"
-    try:
-        with path.open(encoding="utf-8") as file:
-            while line := file.readline(LONGEST_LINE):
-                try:
-                    event = json.loads(line)
-                    if event["event"] == "step":
-                        yield int(event["step"]), float(event["loss"])
-                except (ValueError, TypeError, KeyError, RecursionError):
-                    continue
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from None
+def first_step(a: History, b: History) -> FirstStep | None:
+    """The first step of two runs with another loss; None where all steps that both made have the same."""
+    _, left, right = np.intersect1d(a.steps.step, b.steps.step, return_indices=True)
+    losses = a.steps.loss[left], b.steps.loss[right]
+    unequal = np.flatnonzero(losses[0] != losses[1])
+    if not len(unequal):
+        return None
+    at = unequal[0]
+    return FirstStep(int(a.steps.step[left[at]]), float(losses[0][at]), float(losses[1][at]))
 
 
 def tensor_differences(a: Path, b: Path, order: Iterable[str] = ()) -> list[TensorDifference]:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from lenetcli.disk import check_inside, check_regular
 from lenetcli.errors import DataError
-from lenetcli.train.events import Ended, Evaluated, Event, Step
+from lenetcli.train.events import Ended, Evaluated, Event, Gradient, Step
 
 LARGEST = 1 << 32  # bytes of the file: some 25 million steps
 LONGEST_LINE = 1 << 16  # bytes of an event; what is longer is none
@@ -52,12 +52,14 @@ class History:
 
     Args:
         evaluations: of the training data (split "train") and of the data to judge by, in the order they were made.
+        gradients: figures of parameters' gradients, at the steps that `train.log_gradients` chose.
         ended: how the run ended; None where it has not (it is running, or was killed).
         skipped: lines that are no events.
     """
 
     steps: Steps
     evaluations: list[Timed]
+    gradients: list[Gradient]
     ended: Ended | None
     skipped: int
 
@@ -87,7 +89,7 @@ def read_history(run: Path, steps: bool = True) -> History:
     """The history of a run directory.
 
     Args:
-        steps: read the steps, too; without them it takes a tenth of the time.
+        steps: read steps and gradients, too; without them it takes a tenth of the time.
 
     Raises:
         DataError: metrics.jsonl is missing, not an ordinary file, or holds no event at all.
@@ -98,7 +100,7 @@ def read_history(run: Path, steps: bool = True) -> History:
     try:
         with path.open("rb") as file:
             for line in _lines(file):
-                if not steps and line.startswith(_STEP):
+                if not steps and line.startswith(_MANY):
                     gathered.pass_step()
                 else:
                     gathered.add(_event(line))
@@ -126,6 +128,7 @@ class _Gathered:
     def __init__(self) -> None:
         self.columns = {name: array("d") for name in ("step", "epoch", "loss", "lr", "time")}
         self.evaluations: list[Timed] = []
+        self.gradients: list[Gradient] = []
         self.ended: Ended | None = None
         self.skipped = self.count = 0
         self.clock = self.epoch_began = 0.0
@@ -148,12 +151,14 @@ class _Gathered:
                 self.clock += event.seconds
                 self.epoch_began = self.clock
                 self.evaluations.append(Timed(event, self.clock))
+            case Gradient():
+                self.gradients.append(event)
             case Ended():
                 self.ended = event
         self.count += 1
 
     def pass_step(self) -> None:
-        """A step that nobody asks for."""
+        """A step, or a gradient in it, that nobody asks for."""
         self.ended = None  # the run was continued
         self.count += 1
 
@@ -163,7 +168,7 @@ class _Gathered:
             order = len(columns["step"]) - 1 - np.unique(columns["step"][::-1], return_index=True)[1]
             columns = {name: column[order] for name, column in columns.items()}
             columns["time"] = np.maximum.accumulate(columns["time"])
-        return History(Steps(**columns), self.evaluations, self.ended, self.skipped)
+        return History(Steps(**columns), self.evaluations, self.gradients, self.ended, self.skipped)
 
 
 def _lines(file: Any) -> Iterator[bytes]:
@@ -179,9 +184,9 @@ def _lines(file: Any) -> Iterator[bytes]:
 
 _KINDS: dict[str, tuple[type[Event], dict[str, Any]]] = {
     kind.event: (kind, {f.name: get_type_hints(kind)[f.name] for f in fields(kind)})
-    for kind in (Step, Evaluated, Ended)
+    for kind in (Step, Evaluated, Gradient, Ended)
 }
-_STEP = b'{"event": "step"'
+_MANY = b'{"event": "step"', b'{"event": "gradient"'  # how the lines of many events begin
 _SPLITS = ("train", "validation", "test")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -71,7 +72,7 @@ class Predictor:
     invert: bool = False
 
     def __call__(self, places: Sequence[str], failed: Callable[[DataError], None]) -> Iterator[Prediction]:
-        """The predictions for files, directories and STDIN, in their order; what cannot be read is handed to `failed`.
+        """The predictions for files, directories, patterns and STDIN, in order; `failed` gets what cannot be read.
 
         Files are decoded by several threads, as many at a time as make a batch.
         """
@@ -153,12 +154,17 @@ def ranked(file: str, index: int | None, output: Array, classes: Sequence[str], 
 
 
 def _files(places: Sequence[str], failed: Callable[[DataError], None]) -> Iterator[str]:
-    """The files named, with those of directories (and directories in them) in alphabetical order."""
+    """The files named, with those of directories (and directories in them) and of patterns in alphabetical order."""
     for place in places:
-        if place == STDIN or not Path(place).is_dir():
+        if place != STDIN and Path(place).is_dir():
+            found = sorted(str(p) for p in Path(place).rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+            if not found:
+                failed(DataError(f"{place}: no pictures in this directory ({', '.join(SUFFIXES)})"))
+            yield from found
+        elif glob.has_magic(place) and not Path(place).exists():  # a pattern that no shell has filled in
+            found = sorted(p for p in glob.glob(place, recursive=True) if Path(p).is_file())
+            if not found:
+                failed(DataError(f"{place}: no file is so named"))
+            yield from found
+        else:
             yield place
-            continue
-        found = sorted(p for p in Path(place).rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-        if not found:
-            failed(DataError(f"{place}: no pictures in this directory ({', '.join(SUFFIXES)})"))
-        yield from map(str, found)

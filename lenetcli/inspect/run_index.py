@@ -102,7 +102,7 @@ def _read(path: Path) -> Kept:
     if path.is_symlink() or not path.is_file():
         return {}
     try:
-        with closing(_open(path)) as index:
+        with closing(sqlite3.connect(path, timeout=PATIENCE)) as index:
             rows = index.execute("SELECT run, stamp, row, hash FROM runs").fetchall()
     except sqlite3.OperationalError:  # locked, or of no table yet
         return {}
@@ -117,13 +117,8 @@ def _write(path: Path, new: Kept, gone: Iterable[str]) -> None:
     """Notes what is new and forgets what is gone, where the place can be written."""
     if path.is_symlink() or not os.access(path.parent, os.W_OK):
         return
-    with suppress(sqlite3.Error, UnicodeEncodeError), closing(_open(path)) as index, index:
+    with suppress(sqlite3.Error, UnicodeEncodeError), closing(sqlite3.connect(path, timeout=PATIENCE)) as index, index:
+        index.execute("PRAGMA synchronous = OFF")  # what a power cut tears is found and read again
         index.execute(_TABLE)
         index.executemany("DELETE FROM runs WHERE run = ?", [(name,) for name in gone])
         index.executemany("REPLACE INTO runs VALUES (?, ?, ?, ?)", [(name, *row) for name, row in new.items()])
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    index = sqlite3.connect(path, timeout=PATIENCE)
-    index.execute("PRAGMA synchronous = OFF")  # what a power cut tears is found and read again
-    return index

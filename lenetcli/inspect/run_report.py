@@ -12,6 +12,7 @@ from lenetcli.disk import check_inside, read_within
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.inspect.checkpoint_flow import Flow
 from lenetcli.inspect.figures import strict
+from lenetcli.inspect.gradient_course import gradient_course
 from lenetcli.inspect.layer_pictures import FeatureMaps, Filters
 from lenetcli.inspect.metrics import History
 from lenetcli.inspect.worst import Judged
@@ -77,6 +78,7 @@ class RunReport:
         """As `report --json` shows it: everything but pictures."""
         best = None if self.history is None else self.history.best
         ended = None if self.history is None else self.history.ended
+        course = None if self.history is None else gradient_course(self.history.gradients)
         found = {
             "name": self.name,
             "run": self.place,
@@ -87,6 +89,7 @@ class RunReport:
             "seconds": None if self.history is None else self.history.seconds,
             "evaluation": None if self.judged is None else self._evaluation(self.judged),
             "mistakes": [] if self.judged is None else [m.record(self.classes) for m in self.judged.mistakes],
+            "gradients": None if course is None else course.record(),
             "flow": None if self.flow is None else self.flow.record(),
             "environment": self.environment,
             "problems": self.problems,

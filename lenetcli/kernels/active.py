@@ -19,7 +19,7 @@ from lenetcli.kernels.average import avg_pool2d, avg_pool2d_backward
 from lenetcli.kernels.conv import channel_sums, conv2d, conv2d_backward, conv2d_input_grad, conv2d_weight_grad
 from lenetcli.kernels.fused import conv_relu_pool, conv_relu_pool_backward
 from lenetcli.kernels.likelihood import nll_mean, nll_mean_backward
-from lenetcli.kernels.linear import linear, linear_relu, linear_relu_backward, product, rows_product
+from lenetcli.kernels.linear import linear, linear_backward, linear_relu, linear_relu_backward, product, rows_product
 from lenetcli.kernels.memory import keep_freed_memory
 from lenetcli.kernels.norm import batch_norm, batch_norm_backward, channel_norm, channel_norm_backward, track
 from lenetcli.kernels.pool import max_pool2d, max_pool2d_backward
@@ -59,6 +59,7 @@ __all__ = [
     "conv_relu_pool",
     "conv_relu_pool_backward",
     "linear",
+    "linear_backward",
     "linear_relu",
     "linear_relu_backward",
     "log_softmax",

@@ -33,9 +33,13 @@ def linear_relu(x: Array, weight: Array, bias: Array | None) -> Array:
     return np.maximum(y, 0, out=y)
 
 
+def linear_backward(grad: Array, x: Array, weight: Array, need_x: bool) -> tuple[Array | None, Array, Array]:
+    """grad (N, O) -> gradients of x (None unless needed), weight and bias."""
+    return product(grad, weight) if need_x else None, rows_product(grad.T, x), grad.sum(axis=0)
+
+
 def linear_relu_backward(
     grad: Array, x: Array, weight: Array, y: Array, need_x: bool
 ) -> tuple[Array | None, Array, Array]:
     """grad and y (N, O) -> gradients of x (None unless needed), weight and bias; grad counts where y is not <= 0."""
-    grad = np.where(y <= 0, grad.dtype.type(0), grad)
-    return product(grad, weight) if need_x else None, product(grad.T, x), grad.sum(axis=0)
+    return linear_backward(np.where(y <= 0, grad.dtype.type(0), grad), x, weight, need_x)

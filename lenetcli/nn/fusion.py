@@ -1,9 +1,8 @@
 """Runs of layers as one op: what Sequential does where the result is the same and nobody can see the difference.
 
-    Conv2d, ReLU, MaxPool2d(2) -> ConvReluPoolBackward          Linear, ReLU -> LinearReluBackward
+    Conv2d, ReLU, MaxPool2d(2) -> ConvReluPoolBackward      (Flatten,) Linear, ReLU -> LinearReluBackward
 
-and, where nothing is recorded, a Linear layer without the node that transposes its weight. Flatten takes a short way to
-the op it is anyway.
+Flatten alone and Linear alone take a short way to the ops they are anyway.
 
 Layers are called one by one as soon as somebody may look between them (hooks, anomaly mode, observers, `fusion(False)`,
 which inspection uses), where a layer is a subclass or has another `forward`, where arguments are none that the native
@@ -31,6 +30,7 @@ from lenetcli.nn.flatten import Flatten
 from lenetcli.nn.linear import Linear
 from lenetcli.nn.module import Module
 from lenetcli.nn.pooling import MaxPool2d
+from lenetcli.ops.axis_order import T
 from lenetcli.ops.shape import View
 
 FLOAT = np.dtype(np.float32)
@@ -64,18 +64,37 @@ class ConvReluPool(Op):
 
 
 class LinearRelu(Op):
-    """relu(linear(x, weight, bias))."""
+    """relu(linear(x, weight, bias)) of rows; the dimensions after the first make a row."""
 
     @staticmethod
     def forward(ctx: Any, x: Array, weight: Array, bias: Array | None) -> Array:
-        y = kernels.linear_relu(x, weight, bias)
+        y = kernels.linear_relu(x if x.ndim == 2 else x.reshape(len(x), -1), weight, bias)
         ctx.save(x, weight, y)
         return y
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         x, weight, y = ctx.saved
-        return kernels.linear_relu_backward(grad, x, weight, y, ctx.needs_input_grad[0])
+        rows = x if x.ndim == 2 else x.reshape(len(x), -1)
+        d_x, d_weight, d_bias = kernels.linear_relu_backward(grad, rows, weight, y, ctx.needs_input_grad[0])
+        return d_x if d_x is None or x.ndim == 2 else d_x.reshape(x.shape), d_weight, d_bias
+
+
+class Affine(Op):
+    """addmm(bias, x, transposed weight), all gradients at once."""
+
+    backward_name = "Addmm"
+
+    @staticmethod
+    def forward(ctx: Any, bias: Array, x: Array, transposed: Array) -> Array:
+        ctx.save(x, transposed)
+        return kernels.linear(x, transposed.T, bias)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array) -> Any:
+        x, transposed = ctx.saved
+        d_x, d_weight, d_bias = kernels.linear_backward(grad, x, transposed.T, ctx.needs_input_grad[1])
+        return d_bias, d_x, d_weight.T
 
 
 class Unrecorded(Op):
@@ -109,10 +128,10 @@ def run(modules: Sequence[Module], input: Any) -> Any:
 
 def _plain(module: Module, kind: type[Module]) -> bool:
     """Whether the module is just what its class says."""
+    if type(module) is not kind:
+        return False
     own = module.__dict__  # read directly, here and below: this runs at every call, and attributes of modules are slow
-    return type(module) is kind and not (
-        own["_forward_pre_hooks"] or own["_forward_hooks"] or own["_backward_hooks"] or "forward" in own
-    )
+    return not (own["_forward_pre_hooks"] or own["_forward_hooks"] or own["_backward_hooks"] or "forward" in own)
 
 
 def _conv_relu_pool(modules: Sequence[Module], at: int, input: Tensor) -> Found | None:
@@ -147,34 +166,57 @@ def _conv_relu_pool(modules: Sequence[Module], at: int, input: Tensor) -> Found 
     return _inside(conv, ConvReluPool.apply, input, weight, bias, padding=padding), 3
 
 
-def _linear(modules: Sequence[Module], at: int, input: Tensor) -> Found | None:
+def _linear(modules: Sequence[Module], at: int, input: Tensor, features: int | None = None) -> Found | None:
+    """Linear, and ReLU after it.
+
+    Args:
+        features: of each image, where a Flatten before it is done with it; then only together with ReLU.
+    """
     linear = modules[at]
-    relu = len(modules) > at + 1 and _plain(modules[at + 1], ReLU)
-    if not _plain(linear, Linear) or not (relu or not switches.grad):
+    if not _plain(linear, Linear):
         return None
+    relu = len(modules) > at + 1 and _plain(modules[at + 1], ReLU)
     parameters = linear.__dict__["_parameters"]
     weight, bias = parameters["weight"], parameters["bias"]
     x = input.array
-    if weight is None or x.ndim != 2 or x.dtype is not FLOAT or weight.array.dtype is not FLOAT or not x.size:
+    if weight is None or x.dtype is not FLOAT or weight.array.dtype is not FLOAT or not x.size:
         return None
-    if x.shape[1] != weight.array.shape[1]:
+    if features is None:
+        if x.ndim != 2:
+            return None
+        features = x.shape[1]
+    elif not relu:
         return None
-    if bias is not None and (bias.array.shape != weight.array.shape[:1] or bias.array.dtype is not FLOAT):
+    o, taken = weight.array.shape
+    if features != taken or (bias is not None and (bias.array.shape != (o,) or bias.array.dtype is not FLOAT)):
         return None
-    if not relu:
+    if relu:
+        return _inside(linear, LinearRelu.apply, input, weight, bias), 2
+    if not switches.grad:
         return Unrecorded.apply(input, weight, bias), 1
-    return _inside(linear, LinearRelu.apply, input, weight, bias), 2
+    if bias is None:
+        return None
+    return _inside(linear, _affine, input, weight, bias), 1
 
 
 def _flatten(modules: Sequence[Module], at: int, input: Tensor) -> Found | None:
-    """The op that Flatten() comes to, without the questions on the way."""
+    """Flatten, and Linear and ReLU after it, without the questions on the way."""
     flatten, x = modules[at], input.array
     own = flatten.__dict__
     if not _plain(flatten, Flatten) or own["start_dim"] != 1 or own["end_dim"] != -1:
         return None
     if x.ndim < 3 or not x.size or input.base is not None:
         return None
-    return _inside(flatten, View.apply, input, shape=(len(x), x.size // len(x))), 1
+    features = x.size // len(x)
+    if len(modules) > at + 2:
+        found = _linear(modules, at + 1, input, features)
+        if found is not None:
+            return found[0], 3
+    return _inside(flatten, View.apply, input, shape=(len(x), features)), 1
+
+
+def _affine(input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return Affine.apply(bias, input, T.apply(weight))
 
 
 def _inside(module: Module, apply: Callable[..., Tensor], *operands: Any, **parameters: Any) -> Tensor:

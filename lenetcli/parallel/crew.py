@@ -20,6 +20,7 @@ class Crew:
     """The processes that train a run; this one is alone."""
 
     leads = True  # this process writes the run directory and prints
+    size = 1
     text = ""  # who they are, where they are several
 
     @contextmanager

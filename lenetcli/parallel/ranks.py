@@ -24,7 +24,7 @@ class Ranks(Crew):
     """The crew that a team makes."""
 
     def __init__(self, team: Team) -> None:
-        self.team, self.leads = team, team.leads
+        self.team, self.leads, self.size = team, team.leads, team.size
         self.text = f"{team.size} ranks on {_machines(team)}, {get_num_threads()} thread(s) each"
 
     @contextmanager

@@ -13,6 +13,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.style import Style
 
+LEAST = 3  # characters of a column
 BLOCKS = " ▏▎▍▌▋▊▉█"
 
 
@@ -24,7 +25,8 @@ class Column:
         cells: one for each row.
         rank: 0 is always shown; the higher, the wider the place must be.
         right: aligned to the right, as numbers are.
-        fold: a cell may go on in the next line, where even the columns of rank 0 are too wide.
+        fold: a cell may go on in the next line, where even the columns of rank 0 are too wide. Where that is not
+            enough, every cell may.
     """
 
     title: str
@@ -56,8 +58,9 @@ class Columns:
         shown, gap = self._chosen(options.max_width)
         widths = _folded(shown, options.max_width - gap * (len(shown) - 1))
         rule = ("-" if options.ascii_only else "─") * (sum(widths) + gap * (len(shown) - 1))
-        yield Segment(_line([c.title for c in shown], shown, widths, gap), Style.parse("bold"))
-        yield Segment("\n" + rule + "\n")
+        for line in _lines([c.title for c in shown], shown, widths, gap):
+            yield Segment(line + "\n", Style.parse("bold"))
+        yield Segment(rule + "\n")
         looks = {style: Style.parse(style) for style in self.styles if style}
         for i in range(len(shown[0].cells)):
             if i in self.hidden:
@@ -88,14 +91,14 @@ class Columns:
 
 
 def _folded(columns: list[Column], place: int) -> list[int]:
-    """The columns' widths; where they are too wide, the widest of those that fold give way."""
+    """The columns' widths; where they are too wide titles give way, then cells that fold, then any, widest first."""
     widths = [c.width for c in columns]
-    least = [max(6, cell_len(c.title)) for c in columns]
-    while sum(widths) > place:
-        folds = [i for i, c in enumerate(columns) if c.fold and widths[i] > least[i]]
-        if not folds:
-            break
-        widths[max(folds, key=lambda i: widths[i])] -= 1
+    words = [max(map(cell_len, c.title.split(" "))) for c in columns]
+    cells = [max(map(cell_len, c.cells), default=0) for c in columns]
+    folded = [max(6, word) if c.fold else w for c, word, w in zip(columns, words, widths)]
+    for least in (list(map(max, words, cells)), folded, [LEAST] * len(columns)):
+        while sum(widths) > place and (wide := [i for i, width in enumerate(widths) if width > least[i]]):
+            widths[max(wide, key=lambda i: widths[i])] -= 1
     return widths
 
 

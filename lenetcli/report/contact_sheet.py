@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from unicodedata import combining, normalize
 
 import numpy as np
 import numpy.typing as npt
@@ -97,7 +98,7 @@ def png_sheet(sheet: Sheet, across: int = 10) -> bytes:
     for i, (picture, name) in enumerate(zip(sheet.pictures, sheet.names)):
         x, y = gap + i % across * (wide + gap), gap + i // across * (tall + label + gap)
         paper.paste(Image.fromarray(picture).resize((wide, tall), Image.Resampling.NEAREST), (x, y))
-        shown = plain_text(name)
+        shown = "".join(c for c in normalize("NFKD", plain_text(name)) if not combining(c))  # the font has no accents
         while shown and draw.textlength(shown, font) > wide + gap:
             shown = shown[:-1]
         draw.text((x, y + tall), shown, "black", font)

@@ -8,10 +8,11 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from lenetcli.inspect.lr_range import LrRange
+from lenetcli.report.columns import Column, Columns
 from lenetcli.report.curve import curve
-from lenetcli.report.tables import plain_table
 
 ROWS = 20
+AXIS = 10  # characters beside the curve
 TOP = 1.2  # times the highest loss before the lowest: what lies above would flatten the rest of the curve
 ENDS = {
     "all steps": "",
@@ -20,27 +21,30 @@ ENDS = {
 }
 
 
-def draw(found: LrRange) -> Iterator[RenderableType]:
-    """The parts of the picture, top to bottom."""
+def draw(found: LrRange, width: int) -> Iterator[RenderableType]:
+    """The parts of the picture, top to bottom, in a place of that width."""
     points = found.points
     if points:
         yield Text("loss (smoothed) over learning rate", style="bold")
         losses = [p.smoothed for p in points]
         ceiling = TOP * max(losses[: losses.index(min(losses)) + 1])
-        yield Text("\n".join(curve([p.lr for p in points], [min(loss, ceiling) for loss in losses], log_x=True)))
+        across = min(64, width - AXIS)
+        heights = [min(loss, ceiling) for loss in losses]
+        yield Text("\n".join(curve([p.lr for p in points], heights, across, log_x=True)))
         yield ""
-        table = plain_table()
-        for name in ("step", "lr", "loss", "smoothed", ""):
-            table.add_column(name, justify="left" if name == "" else "right", no_wrap=True)
         marks = {found.suggestion: "steepest fall", found.best_lr: "lowest"}
         every = -(-len(points) // ROWS)
-        for number, point in enumerate(points, 1):
-            mark = marks.get(point.lr, "")
-            if number % every == 0 or number == 1 or mark:
-                style = "bold" if mark else None
-                cells = (f"{point.lr:.3g}", f"{point.loss:.4f}", f"{point.smoothed:.4f}", mark)
-                table.add_row(str(number), *cells, style=style)
-        yield table
+        shown = [(i, p) for i, p in enumerate(points, 1) if i % every == 0 or i == 1 or p.lr in marks]
+        yield Columns(
+            [
+                Column("step", [str(i) for i, _ in shown], right=True),
+                Column("lr", [f"{p.lr:.3g}" for _, p in shown], right=True),
+                Column("loss", [f"{p.loss:.4f}" for _, p in shown], right=True),
+                Column("smoothed", [f"{p.smoothed:.4f}" for _, p in shown], right=True),
+                Column("", [marks.get(p.lr, "") for _, p in shown], fold=True),
+            ],
+            ["bold" if p.lr in marks else None for _, p in shown],
+        )
     if ENDS[found.ended]:
         yield Text("\n" + ENDS[found.ended])
     if found.suggestion is None:

@@ -18,6 +18,7 @@ STYLE = """
 .lenet-run .train { stroke: #d97a1c; } .lenet-run .test { stroke: #3f83d6; } .lenet-run path.train
 { stroke-dasharray: 6 4; } .lenet-run .mark.train { fill: #d97a1c; } .lenet-run .mark.test { fill: #3f83d6; }
 .lenet-run .legend { display: flex; gap: 1.2rem; margin: .1rem 0; font-size: 85%; }
+.lenet-run .legend svg { vertical-align: middle; margin-right: .4rem; }
 """
 
 

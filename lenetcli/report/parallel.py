@@ -22,6 +22,7 @@ from lenetcli.report.runs import Differences, short_keys, shown
 
 MOST_NAMES = 20  # of values on an axis without numbers
 FEW = 4  # numbers that are all written beside their axis
+LINE = 0.04  # height of a line of text, as a share of the axis
 WIDE = 30.0  # the highest value divided by the lowest, from which an axis is logarithmic
 
 
@@ -56,12 +57,26 @@ def upright(title: str, values: Sequence[Any]) -> Upright:
         few: list[float] = sorted(set(numbers)) if len(set(numbers)) <= FEW else []
         written = [math.log10(n) if log else n for n in few] or (_powers(low, high) if log else ticks(low, high, 6))
         marks = [((w - low) / (high - low), short(float(f"{10**w:.6g}") if log else w)) for w in written]
-        return Upright(title, scale, marks)
+        return Upright(title, scale, _apart(marks))
     names = sorted({shown(value) for value in values})
     step = 1 / max(len(names) - 1, 1)
     places: list[float | None] = [names.index(shown(value)) * step for value in values]
     every = -(-len(names) // MOST_NAMES)
     return Upright(title, places, [(i * step, name) for i, name in enumerate(names)][::every])
+
+
+def _apart(marks: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+    """The marks, from below, without those that would be written over the one above.
+
+    Example:
+        >>> _apart([(0.0, "0.3"), (0.99, "0.94"), (1.0, "0.95")])
+        [(0.0, '0.3'), (1.0, '0.95')]
+    """
+    kept: list[tuple[float, str]] = []
+    for place, text in reversed(marks):
+        if not kept or kept[0][0] - place >= LINE:
+            kept.insert(0, (place, text))
+    return kept
 
 
 def _powers(low: float, high: float) -> list[float]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich import box
+from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
+
+from lenetcli.report.columns import Column, Columns, plain_text
 
 if TYPE_CHECKING:
     from lenetcli.inspect.doctor import Finding
@@ -31,28 +34,29 @@ def figure(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}"
 
 
-def parameter_table(rows: Sequence[ParameterRow]) -> Table:
+def parameter_table(rows: Sequence[ParameterRow]) -> Iterator[RenderableType]:
     """Name, shape, count and statistics of every parameter; gradient columns where there is a gradient."""
-    with_gradient = any(r.gradient is not None for r in rows)
-    total = sum(r.count for r in rows)
-    trainable = sum(r.count for r in rows if r.trainable)
-    table = plain_table(caption=f"{len(rows)} tensors, {total:,} parameters, {trainable:,} trainable")
-    table.add_column("name", no_wrap=True)
-    table.add_column("shape", no_wrap=True)
-    table.add_column("dtype")
-    for name in ("count", "mean", "std", "min", "max"):
-        table.add_column(name, justify="right", no_wrap=True)
-    if with_gradient:
-        table.add_column("|grad| mean", justify="right")
-        table.add_column("grad std", justify="right")
-    for r in rows:
-        v = r.values
-        cells = [r.name, str(r.shape), r.dtype, f"{r.count:,}", *map(figure, (v.mean, v.std, v.min, v.max))]
-        if with_gradient:
-            g = r.gradient
-            cells += [figure(g.mean) if g else "", figure(g.std) if g else ""]
-        table.add_row(*cells, style=None if r.trainable else "dim")
-    return table
+    values = [r.values for r in rows]
+    gradients = [
+        Column("|grad| mean", [figure(r.gradient.mean) if r.gradient else "" for r in rows], 1, right=True),
+        Column("grad std", [figure(r.gradient.std) if r.gradient else "" for r in rows], 1, right=True),
+    ]
+    yield Columns(
+        [
+            Column("name", [plain_text(r.name) for r in rows], fold=True),
+            Column("shape", [str(r.shape) for r in rows], 2),
+            Column("dtype", [r.dtype for r in rows], 5),
+            Column("count", [f"{r.count:,}" for r in rows], right=True),
+            Column("mean", [figure(v.mean) for v in values], 3, right=True),
+            Column("std", [figure(v.std) for v in values], 1, right=True),
+            Column("min", [figure(v.min) for v in values], 4, right=True),
+            Column("max", [figure(v.max) for v in values], 4, right=True),
+            *(gradients if any(r.gradient for r in rows) else []),
+        ],
+        [None if r.trainable else "dim" for r in rows],
+    )
+    total, trainable = (sum(r.count for r in rows if r.trainable or all_) for all_ in (True, False))
+    yield Text(f"{len(rows)} tensors, {total:,} parameters, {trainable:,} trainable", style="italic dim")
 
 
 def prediction_table(predictions: Sequence[Prediction]) -> Table:
@@ -81,21 +85,25 @@ def _numbers(output: Any) -> str:
     return f"{shown}, ... ({flat.size} numbers)" if flat.size > 10 else shown
 
 
-def class_table(evaluation: Evaluation, classes: Sequence[str]) -> Table:
+def class_table(evaluation: Evaluation, classes: Sequence[str]) -> Columns:
     """Precision, recall and F1 of every class, with its number of samples."""
-    table = plain_table()
-    table.add_column("class")
-    for name in ("samples", "precision", "recall", "F1"):
-        table.add_column(name, justify="right")
-    for name, f in zip(classes, evaluation.per_class):
-        table.add_row(name, f"{f.count:,}", f"{f.precision:.4f}", f"{f.recall:.4f}", f"{f.f1:.4f}")
-    return table
+    rows = evaluation.per_class
+    return Columns([
+        Column("class", [plain_text(name) for name in classes], fold=True),
+        Column("samples", [f"{f.count:,}" for f in rows], 1, right=True),
+        Column("precision", [f"{f.precision:.4f}" for f in rows], right=True),
+        Column("recall", [f"{f.recall:.4f}" for f in rows], right=True),
+        Column("F1", [f"{f.f1:.4f}" for f in rows], right=True),
+    ])  # fmt: skip
 
 
-def confusion_table(evaluation: Evaluation, classes: Sequence[str]) -> Table:
-    """Rows are true classes, columns predicted ones; the diagonal is right."""
+def confusion_table(evaluation: Evaluation, classes: Sequence[str], place: int) -> Table:
+    """Rows are true classes, columns predicted ones; the diagonal is right. Columns stand closer in a narrow place."""
     assert evaluation.confusion is not None, "only classifications have classes"
     table = plain_table()
+    counts = evaluation.confusion.max(axis=0).tolist()
+    if max(map(len, classes)) + sum(2 + max(len(name), len(str(n))) for name, n in zip(classes, counts)) > place:
+        table.padding = (0, 0, 0, 0)
     table.add_column("", no_wrap=True)
     for name in classes:
         table.add_column(name, justify="right")

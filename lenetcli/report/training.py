@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from rich.console import Console
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
 Mode = Literal["auto", "bar", "plain", "json", "off"]
 
-COLUMNS = (
-    ("epoch", 9), ("train loss", 11), ("train acc", 10), ("{split} loss", 11), ("{split} acc", 9), ("lr", 10),
-    ("images/s", 9), ("left", 7),
+COLUMNS = (  # heading, width, rank: in a narrow place the columns of the highest rank are left out
+    ("epoch", 9, 0), ("train loss", 11, 3), ("train acc", 10, 5), ("{split} loss", 11, 1), ("{split} acc", 9, 0),
+    ("lr", 10, 6), ("images/s", 9, 4), ("left", 7, 2),
 )  # fmt: skip
 SHORT = {"validation": "val", "test": "test"}
 
@@ -77,6 +78,7 @@ class EpochTable:
     def __init__(self, epochs: int, steps: int, bar: bool) -> None:
         self.epochs, self.steps = epochs, steps
         self.out = Console(soft_wrap=True, highlight=False)
+        self.columns = _that_fit(self.out.width)
         self.bar = _bar() if bar else None
         self._task: Any = None
         self._train: Evaluated | None = None
@@ -118,7 +120,7 @@ class EpochTable:
         self._hide_bar()
         if not self._header_shown:
             split = SHORT[tested.split]
-            self.out.print(Text("".join(n.format(split=split).rjust(width) for n, width in COLUMNS), style="bold"))
+            self._line([heading.format(split=split) for heading, *_ in COLUMNS], "bold")
             self._header_shown = True
         train = self._train
         seconds = tested.seconds + (train.seconds if train else 0.0)
@@ -132,8 +134,21 @@ class EpochTable:
             f"{train.samples_per_second:,.0f}" if train else "",
             duration(seconds * (self.epochs - tested.epoch)),
         )
-        self.out.print(Text("".join(cell.rjust(width) for cell, (_, width) in zip(cells, COLUMNS))))
+        self._line(cells)
         self._train = None
+
+    def _line(self, cells: Sequence[str], style: str = "") -> None:
+        self.out.print(Text("".join(cells[i].rjust(COLUMNS[i][1]) for i in self.columns), style=style))
+
+
+def _that_fit(width: int) -> list[int]:
+    """Numbers of the columns that a place has room for, in order of rank; at least those of rank 0."""
+    chosen: list[int] = []
+    for i in sorted(range(len(COLUMNS)), key=lambda i: COLUMNS[i][2]):
+        if COLUMNS[i][2] and sum(COLUMNS[j][1] for j in (*chosen, i)) > width:
+            break
+        chosen.append(i)
+    return sorted(chosen)
 
 
 def _bar() -> Progress:

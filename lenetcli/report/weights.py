@@ -16,14 +16,16 @@ from lenetcli.display.png import Pixels, signed
 from lenetcli.inspect.comparison import Comparison
 from lenetcli.inspect.contact_sheet import Sheet
 from lenetcli.inspect.figures import Figures
+from lenetcli.inspect.gradient_course import GradientCourse, spread
 from lenetcli.inspect.layer_pictures import Filters
 from lenetcli.inspect.updates import Updates
 from lenetcli.report.columns import Column, Columns, plain_text
-from lenetcli.report.histogram import blocks
+from lenetcli.report.histogram import blocks, heights
 from lenetcli.report.tables import figure
 
 SMALL = 7  # pictures with fewer pixels a side are drawn larger
 FILE_ZOOM = 64  # pixels a side of a picture in a file, about
+COURSE = 24  # characters of a parameter's course
 PAPER = 208  # gray between the pictures
 
 
@@ -76,6 +78,37 @@ def draw_updates(found: Updates) -> Iterator[RenderableType]:
     yield _moves(found, at, [t.updates for t in found.tensors])
     for problem in found.skipped:
         yield Text(f"\nleft out: {plain_text(problem)}")
+
+
+def draw_gradients(found: GradientCourse) -> Iterator[RenderableType]:
+    """A line for each parameter: the course of its gradient's norm and of its update, first and last figures."""
+    names = [plain_text(p.name) for p in found.parameters]
+    shown = spread(len(found.steps), COURSE)
+    norms = [[p.norm[i] for i in shown] for p in found.parameters]
+    updates = [[p.update[i] for i in shown] for p in found.parameters]
+
+    def ends(key: str, place: int) -> list[str]:
+        return [figure(getattr(p, key)[place]) for p in found.parameters]
+
+    looks = f"{len(found.steps)} looks" if len(found.steps) > 1 else "1 look"
+    yield Text(f"{looks} from step {found.steps[0]} to {found.steps[-1]}")
+    yield Text("\nnorm of the gradient, before it was limited", style="bold")
+    yield Columns([
+        Column("parameter", names, fold=True),
+        Column("first", ends("norm", 0), right=True),
+        Column("course", heights(norms), 1),
+        Column("last", ends("norm", -1), right=True),
+        Column("mean |g|", ends("mean", -1), 2, right=True),
+        Column("max |g|", ends("max", -1), 2, right=True),
+    ])  # fmt: skip
+    yield Text("\nupdate, relative to the weights", style="bold")
+    yield Columns([
+        Column("parameter", names, fold=True),
+        Column("first", ends("update", 0), right=True),
+        Column("course", heights(updates), 1),
+        Column("last", ends("update", -1), right=True),
+    ])  # fmt: skip
+    yield Text("\ncourses: by orders of magnitude, from the smallest to the largest of the table")
 
 
 def _moves(found: Updates, titles: Sequence[str], rows: Sequence[Sequence[float | None]]) -> Columns:

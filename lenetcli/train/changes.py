@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from lenetcli.train.run import Run
 
 MAY_CHANGE = ("train.epochs", "train.max_time", "optimizer.lr", "device")
-_WITHOUT_EFFECT = ("version", "name", "train.keep_checkpoints")
+_WITHOUT_EFFECT = ("version", "name", "train.keep_checkpoints", "train.log_gradients")
 
 
 def check(then: Any, now: Any) -> None:

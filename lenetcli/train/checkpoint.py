@@ -211,8 +211,11 @@ class Checkpoints:
             return "; ".join([name, *problems])
         raise DataError("; ".join([f"{self.directory}: no whole checkpoint to resume from", *problems]))
 
-    def look(self, run: Run) -> str:
+    def look(self, run: Run, step: int | None = None) -> str:
         """Puts the run to its newest whole checkpoint without changing anything on disk; gives the checkpoint's name.
+
+        Args:
+            step: to the checkpoint of this step instead.
 
         Raises:
             DataError: there is no whole checkpoint.
@@ -220,6 +223,8 @@ class Checkpoints:
         """
         problems = []
         for name in reversed(self._found()):
+            if step is not None and int(name.removesuffix(".old")) != step:
+                continue
             try:
                 self._restore(run, self.root / name)
             except DataError as error:

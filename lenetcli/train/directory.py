@@ -101,8 +101,12 @@ def check_space(directory: Path, model: Module, keep: int) -> None:
         )
 
 
-def environment() -> dict[str, Any]:
-    """What a repeat of the run would need to know about this machine and these versions."""
+def environment(ranks: int = 1) -> dict[str, Any]:
+    """What a repeat of the run would need to know about this machine and these versions.
+
+    Args:
+        ranks: processes that train the run together.
+    """
     return {
         "lenet": __version__,
         "python": platform.python_version(),
@@ -112,6 +116,7 @@ def environment() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         **({"gpu": device.description()} if device.library is not None else {}),
         "kernels": active.description(),
+        **({"ranks": ranks} if ranks > 1 else {}),
         "threads": {"lenet": threads.get_num_threads(), **{k: v for k, v in os.environ.items() if k in OF_THREADS}},
         "git_commit": _commit(),
         "command": sys.argv,
@@ -146,7 +151,7 @@ def write_config(directory: Path, config_text: str) -> None:
     write_atomically(check_inside(directory, directory / "config.yaml"), config_text.encode())
 
 
-def write_environment(directory: Path) -> None:
+def write_environment(directory: Path, ranks: int = 1) -> None:
     """Writes environment.json, unless it is there: it describes where the run began.
 
     Raises:
@@ -155,7 +160,7 @@ def write_environment(directory: Path) -> None:
     """
     path = check_inside(directory, directory / "environment.json")
     if not path.exists():
-        write_atomically(path, (json.dumps(environment(), indent=1) + "\n").encode())
+        write_atomically(path, (json.dumps(environment(ranks), indent=1) + "\n").encode())
 
 
 class MetricsFile:

@@ -48,6 +48,21 @@ class Evaluated(Event):
 
 
 @dataclass(frozen=True)
+class Gradient(Event):
+    """A parameter's gradient in the step, before it was limited, and what the step made of the parameter.
+
+    A figure that is no finite number is None.
+    """
+
+    event: ClassVar[str] = "gradient"
+    parameter: str
+    norm: float | None  # Euclidean
+    mean: float | None  # of the sizes of its numbers
+    max: float | None  # the largest of them
+    update: float | None  # norm of the step by norm of the parameter before it; None where that is 0
+
+
+@dataclass(frozen=True)
 class Saved(Event):
     """A checkpoint is whole on disk."""
 

@@ -12,6 +12,7 @@ from lenetcli.train.evaluate import Tally
 from lenetcli.train.events import Ended, Evaluated, Event, Saved
 from lenetcli.train.figures import figures_of
 from lenetcli.train.final import best_figures, figures
+from lenetcli.train.flow import GradientFlow
 from lenetcli.train.gradients import backward, batches_of_steps, clip, share, warming_up
 from lenetcli.train.run import Run
 from lenetcli.train.stopping import out_of_time, why_over
@@ -52,7 +53,7 @@ def train_epoch(run: Run) -> Iterator[Event]:
     """One epoch, or what is left of it."""
     p, tally, began = run.progress, Tally(run.criterion), time.perf_counter()
     tally.loss_sum, tally.count, tally.right = p.epoch_loss_sum, p.epoch_count, p.epoch_right
-    before, number, books = tally.count, p.epoch + 1, figures_of(run, tally)
+    before, number, books, flow = tally.count, p.epoch + 1, figures_of(run, tally), GradientFlow(run)
     run.model.train()
     steps = batches_of_steps(run)
     for group in steps:  # one batch a step, or as many as train.accumulate says
@@ -69,20 +70,25 @@ def train_epoch(run: Run) -> Iterator[Event]:
         if run.others is not None:
             books.loss, samples = run.others.average(run, group, tally, books.loss)
         guard.check_gradients(run)
+        flow.before(len(group))
         clip(run)
         with warming_up(run):
             run.optimizer.step()
+        flow.after(number)
         if run.average is not None:
             run.average.update_parameters(run.model)
         p.step, p.batch = p.step + 1, p.batch + len(group)
         yield from books.step(number, lr, samples, step_began)
+        yield from flow.now()
         if run.stop is not None or out_of_time(run):
             steps.close()
             break
         if run.save_now:
             yield from books.rest()
+            yield from flow.rest()
             yield from save(run, best=False)
     yield from books.rest()
+    yield from flow.rest()
     if run.stop is None:
         seconds = time.perf_counter() - began
         speed = (tally.count - before) / seconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from lenetcli.data.inputs import Inputs
 from lenetcli.data.loader import DataLoader
@@ -62,6 +62,8 @@ class Run:
         early_stopping: when to stop before all epochs are done.
         max_seconds: longest time of the run.
         max_batches: batches of an epoch to use.
+        log_gradients: every how many steps the gradients are written down, or "epoch": at the end of each; the first
+            step's are in any case. None: never.
         stop: set by a signal, or to "pruned" by a sweep: finish the step, save, end.
         save_now: set by a signal: finish the step, save, go on.
         config: the configuration as plain data, which checkpoints keep.
@@ -91,6 +93,7 @@ class Run:
     early_stopping: EarlyStopping | None = None
     max_seconds: float | None = None
     max_batches: int | None = None
+    log_gradients: Literal["epoch"] | int | None = None
     save_now: bool = False
     config: dict[str, Any] | None = None
     init_random: dict[str, Any] | None = None

@@ -147,6 +147,15 @@ def test_the_sheet_in_colours_has_two_pixels_a_character() -> None:
     assert "\x1b[31m" not in name
 
 
+def test_names_in_the_png_file_lose_accents_that_its_font_has_not() -> None:
+    pytest.importorskip("PIL")
+    from lenetcli.inspect.contact_sheet import Sheet
+    from lenetcli.report.contact_sheet import png_sheet
+
+    pictures = np.zeros((1, 8, 8, 3), np.uint8)
+    assert png_sheet(Sheet(pictures, ("élan",))) == png_sheet(Sheet(pictures, ("elan",)))
+
+
 def test_the_sheet_as_a_png_file(lenet: Lenet) -> None:
     pillow = pytest.importorskip("PIL.Image")
     assert lenet("data", "show", "configs/lenet.yaml", "--count", "20", "--png", "sheet.png").out == "sheet.png\n"

@@ -119,3 +119,23 @@ def test_what_cannot_be_shown_is_said(lenet: Lenet, words: list[str], message: s
     done = lenet("inspect-params", *words)
     assert done.code != 0
     assert message in done.err
+
+
+def test_the_gradients_that_a_run_wrote_down_are_shown(lenet: Lenet, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["train", "configs/mlp.yaml", "train.epochs=3", "train.limit_batches=4", "--out"]
+    lenet(*words, "run", "train.log_gradients=2")
+    lenet(*words, "without", "train.log_gradients=null")
+    found = json.loads(lenet("inspect-params", "run", "--gradients", "--json").out)
+    assert found["steps"] == [1, 2, 4, 6, 8, 10, 12]
+    assert [set(p) for p in found["parameters"]] == [{"name", "norm", "mean", "max", "update"}] * 6
+    assert [p["name"] for p in found["parameters"]][:2] == ["fc1.weight", "fc1.bias"]
+    for columns in ("40", "80", "200"):
+        monkeypatch.setenv("COLUMNS", columns)
+        out = lenet("inspect-params", "run", "--gradients").out
+        assert max(map(len, out.splitlines())) <= int(columns)
+        assert "7 looks from step 1 to 12" in out
+        assert f"{found['parameters'][0]['norm'][-1]:.3g}" in out
+    for what, message in (("without", "has written down none"), ("configs/mlp.yaml", "wanted a run directory")):
+        done = lenet("inspect-params", what, "--gradients")
+        assert done.code == 2
+        assert message in done.err

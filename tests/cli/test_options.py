@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.cli.conftest import Lenet
@@ -126,12 +127,47 @@ def test_diff_of_runs(lenet: Lenet) -> None:
     assert found["config"] == [{"key": "optimizer.lr", "a": 0.002, "b": 0.0021}]
     assert found["first_step"]["step"] == 2
     assert found["tensors"][0]["name"] == "fc1.weight"
-    assert json.loads(lenet("diff", "a", "c", "--json").out) == {"config": [], "first_step": None, "tensors": []}
+    parting = found["replay"]["parting"]
+    assert (parting["step"], parting["seen_in"], parting["rates"]) == (1, "update", [0.002, 0.0021])
+    assert parting["tensor"]["tensor"] == "fc1.weight"
+    assert json.loads(lenet("diff", "a", "c", "--json").out) == {
+        "config": [], "first_step": None, "tensors": [],
+        "replay": {"begun": 46, "compared": 46, "parting": None, "problem": ""},
+    }  # fmt: skip
     shown = lenet("diff", "a", "b").out
     assert "losses: part at step 2" in shown
+    assert "trained again: the runs part after step 1, first in the update" in shown
+    assert "fc1.weight[0, 0]" in shown
+    assert "trained again" not in lenet("diff", "a", "b", "--no-replay").out
+    assert json.loads(lenet("diff", "a", "b", "--no-replay", "--json").out)["replay"] is None
     assert "first differing tensor: fc1.weight; largest difference: " in shown
     assert "bit for bit the same" in lenet("diff", "a", "c").out
     assert "train.epochs" in lenet("diff", "a", "configs/mlp.yaml").out
+
+
+def test_diff_of_runs_without_weights_tells_where_they_part(lenet: Lenet, place: Path) -> None:
+    for name, lr in (("a", "0.1"), ("b", "0.2")):
+        lenet("train", "configs/mlp.yaml", "train.epochs=1", f"optimizer.lr={lr}", "--out", name)
+    (place / "b" / "model.safetensors").unlink()
+    done = lenet("diff", "a", "b")
+    assert (done.code, done.err) == (0, "")
+    assert "the runs part after step 1" in done.out
+    assert "best weights: none yet in b" in done.out
+
+
+def test_diff_of_runs_whose_data_is_gone_tells_the_rest(lenet: Lenet, place: Path) -> None:
+    arrays = {"x_train": np.ones((8, 1, 8, 8), np.float32), "y_train": np.arange(8) % 2}
+    np.savez(place / "own.npz", **arrays, x_test=arrays["x_train"], y_test=arrays["y_train"])
+    data = f"data={{type: NPZ, path: {place / 'own.npz'}}}"
+    for name, lr in (("a", "0.1"), ("b", "0.2")):
+        done = lenet("train", "configs/mlp.yaml", "train.epochs=1", data, f"optimizer.lr={lr}", "--out", name)
+        assert done.code == 0, done.err
+    (place / "own.npz").unlink()
+    done = lenet("diff", "a", "b")
+    assert (done.code, done.err) == (0, "")
+    assert "trained again: not to the end; " in done.out
+    assert "own.npz" in done.out
+    assert "first differing tensor: fc1.weight" in done.out
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ def test_without_matplotlib_the_message_says_how_to_get_it(
     ("words", "code", "message"),
     [
         (["nowhere"], 2, "nowhere: not a run directory"),
-        (["configs"], 3, "metrics.jsonl: cannot be read: No such file"),
+        (["configs"], 2, "configs: not a run directory (no metrics.jsonl in it)"),
         (["a", "-o", "out.pdf"], 2, "wanted a name that ends in .png or .svg"),
         (["a", "-o", "nowhere/out.png"], 2, "its directory does not exist"),
         (["a", "--smooth", "1"], 2, "wanted a share from 0 to below 1"),

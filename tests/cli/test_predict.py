@@ -102,6 +102,20 @@ def test_stdin_and_directories_are_read(lenet: Lenet, run: Path, place: Path, mo
     assert found[1]["top"] == found[3]["top"]
 
 
+def test_patterns_that_no_shell_has_filled_in_are(lenet: Lenet, run: Path, place: Path) -> None:
+    (place / "more" / "deep").mkdir(parents=True)
+    for name in ("more/b.png", "more/deep/a.png", "more/deep/[x].png"):
+        picture(place / name, 2)
+    assert [p["file"] for p in predictions(lenet, "more/*.png", "more/deep/[x].png")] == [
+        "more/b.png",
+        "more/deep/[x].png",
+    ]
+    assert [p["file"] for p in predictions(lenet, "**/[ab].png")] == ["more/b.png", "more/deep/a.png"]
+    done = lenet("predict", "run", "*.gif", "more/*")
+    assert (done.code, done.err) == (3, "error: *.gif: no file is so named\n")
+    assert "more/b.png" in done.out
+
+
 def test_what_cannot_be_read_is_told_and_the_rest_is_done(lenet: Lenet, run: Path, place: Path) -> None:
     whole = picture(place / "good.png", 0).read_bytes()
     (place / "cut.png").write_bytes(whole[: len(whole) // 2])

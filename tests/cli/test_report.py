@@ -99,6 +99,31 @@ def test_the_flow_is_that_of_the_checkpoints(lenet: Lenet, run: Path) -> None:
     assert all(gradient > 0 for layer in flow["layers"] for gradient in layer["gradients"])
 
 
+def test_the_gradients_written_down_while_training_are_drawn(lenet: Lenet, run: Path) -> None:
+    record = json.loads(lenet("report", "run", "--json").out)["gradients"]
+    assert record == json.loads(lenet("inspect-params", "run", "--gradients", "--json").out)
+    assert record["steps"] == [1, 23, 46, 69]
+    lenet("report", "run")
+    found = check((run / "report.html").read_text())
+    cells = [rect for rect in found.all("rect") if (rect.get("class") or "").startswith("cell")]
+    updates = [value for p in record["parameters"] for value in p["update"] if value is not None]
+    assert len(cells) == 6 * 4 + len(updates) + 2 * 24  # norms, updates, two scales
+    norms = [value for p in record["parameters"] for value in p["norm"]]
+    for value in norms:
+        assert f": {value:.3g}" in found.text
+    shares = [float(str(cell["style"]).removeprefix("--share:")) for cell in cells[:24]]
+    assert np.argmax(shares) == np.argmax(norms)
+    assert (min(shares), max(shares)) == (0.0, 1.0)
+
+
+def test_a_run_without_gradients_says_so(lenet: Lenet, run: Path) -> None:
+    path = run / "metrics.jsonl"
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if '"gradient"' not in line))
+    assert json.loads(lenet("report", "run", "--json").out)["gradients"] is None
+    lenet("report", "run")
+    assert "written down no gradients" in check((run / "report.html").read_text()).text
+
+
 def test_the_gradients_are_those_of_torch(lenet: Lenet, run: Path) -> None:
     torch = pytest.importorskip("torch")
     from safetensors.torch import load_file

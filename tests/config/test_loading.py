@@ -76,6 +76,13 @@ def test_later_changes_win_and_numbers_keep_their_yaml_meaning(good: Path) -> No
     assert config.seed == 10
 
 
+@pytest.mark.parametrize("data", [b"PK\x03\x04\0\0", b"\x08\0" * 400_000])
+def test_a_file_that_is_no_text_is_told_as_such(good: Path, data: bytes) -> None:
+    good.write_bytes(data)
+    with pytest.raises(InvalidConfig, match="wanted a YAML file, got one that holds no text"):
+        configuration.load(good)
+
+
 def test_a_whole_section_can_be_replaced(good: Path) -> None:
     config = configuration.load(good, ["optimizer={type: Adam, lr: 0.01}", "scheduler={type: StepLR, step_size: 2}"])
     assert (config.optimizer.type, config.scheduler and config.scheduler.type) == ("Adam", "StepLR")

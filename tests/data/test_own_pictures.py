@@ -103,6 +103,15 @@ def test_the_folder_for_testing_may_have_another_name(tmp_path: Path) -> None:
     assert (source.classes, len(source.train), len(source.test)) == (("cat", "dog"), 5, 3)
 
 
+def test_a_lone_folder_train_is_split_as_the_root_would_be(tmp_path: Path) -> None:
+    make_folder(tmp_path / "train", {"a": 10, "b": 20})
+    source = data.ImageFolder(str(tmp_path))
+    assert (source.classes, len(source.train), len(source.test)) == (("a", "b"), 24, 6)
+    make_folder(tmp_path, {"car": 10})  # now train is a class: of trains
+    with pytest.raises(DataError, match="train: no PNG or JPEG"):
+        _ = data.ImageFolder(str(tmp_path)).train
+
+
 def test_one_folder_is_split_by_class_and_seed(tmp_path: Path) -> None:
     place = str(make_folder(tmp_path, {"a": 10, "b": 20}))
 

@@ -150,6 +150,7 @@ def test_linear(rows: np.ndarray) -> None:
     check("linear_relu", rows, weight, None)
     y = active.linear_relu(rows, weight, bias)
     check("linear_relu_backward", normal(*y.shape), rows, weight, y, True)
+    check("linear_backward", normal(*y.shape), rows, weight, True)
     check("relu_backward", np.moveaxis(normal(7, 5), 0, 0), np.maximum(normal(7, 5), 0))
     check("relu_backward", IMAGES, np.maximum(IMAGES, 0))
 

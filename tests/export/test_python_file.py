@@ -115,6 +115,26 @@ def test_probabilities_are_what_the_loss_takes_the_outputs_for(outputs: str, las
     np.testing.assert_allclose(shares, np.exp(scores) / np.exp(scores).sum(1, keepdims=True), rtol=1e-5)
 
 
+def test_the_file_as_a_program_says_in_a_line_what_it_cannot_read(tmp_path: Path) -> None:
+    model, inputs = settled(nn.Sequential(nn.Flatten(), nn.Linear(144, 3))), INPUTS[0]
+    file = tmp_path / "net.py"
+    file.write_text(python_source(lower(model, (1, *inputs.size)), inputs, "scores"))
+    np.save(tmp_path / "x.npy", np.zeros((2, 8, 8), np.uint8))
+    (tmp_path / "text.npy").write_text("no array")
+    for words, code, out, err in (
+        (["x.npy"], 0, "x.npy[1]\t", ""),
+        (["nowhere.npy"], 1, "", "nowhere.npy: [Errno 2] No such file"),
+        (["text.npy"], 1, "", "text.npy: "),
+        (["--help"], 1, "", "usage: python net.py FILE.npy"),
+    ):
+        command = [sys.executable, "net.py", *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == code
+        assert out in done.stdout
+        assert done.stderr.startswith(err)
+        assert done.stderr.count("\n") <= 1
+
+
 def test_the_file_holds_the_functions_it_uses_and_no_others() -> None:
     source = python_source(lower(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), (2,)), None, "numbers")
     functions = {node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 import lenetcli as lenet
-from lenetcli.errors import DataError
 from lenetcli.inspect.difference import config_differences, first_step, tensor_differences
+from lenetcli.inspect.metrics import History, read_history
+from tests.inspect.test_metrics import run_of, step
 
 
 def keys(a: Any, b: Any) -> dict[str, tuple[Any, Any]]:
@@ -51,31 +51,19 @@ def test_true_is_not_one() -> None:
     assert keys({"a": True}, {"a": 1}) == {"a": (True, 1)}
 
 
-def write_metrics(place: Path, losses: list[float], more: str = "") -> Path:
+def history(place: Path, *losses: float) -> History:
     place.mkdir()
-    lines = [json.dumps({"event": "step", "step": i, "loss": loss}) for i, loss in enumerate(losses, 1)]
-    (place / "metrics.jsonl").write_text("\n".join([*lines, more]))
-    return place
+    return read_history(run_of(place, *(step(i, loss=loss) for i, loss in enumerate(losses, 1))))
 
 
 def test_the_first_step_with_another_loss_is_found(tmp_path: Path) -> None:
-    a = write_metrics(tmp_path / "a", [2.0, 1.0, 0.5], '{"event": "evaluated", "loss": 7}\n[1]\n{"event": "st')
-    b = write_metrics(tmp_path / "b", [2.0, 1.0, 0.5 + 2**-53, 0.1])
-    same = write_metrics(tmp_path / "c", [2.0, 1.0])
+    a = history(tmp_path / "a", 2.0, 1.0, 0.5)
+    b = history(tmp_path / "b", 2.0, 1.0, 0.5 + 2**-53, 0.1)
+    same = history(tmp_path / "c", 2.0, 1.0)
     found = first_step(a, b)
     assert found is not None
     assert found.record() == {"step": 3, "a": 0.5, "b": 0.5 + 2**-53}
     assert first_step(a, same) is None
-
-
-def test_a_missing_or_foreign_metrics_file_is_told(tmp_path: Path) -> None:
-    a = write_metrics(tmp_path / "a", [1.0])
-    (tmp_path / "b").mkdir()
-    with pytest.raises(DataError, match=r"b/metrics\.jsonl: cannot be read"):
-        first_step(a, tmp_path / "b")
-    (tmp_path / "b" / "metrics.jsonl").write_bytes(b"\xff\xfe")
-    with pytest.raises(DataError, match=r"b/metrics\.jsonl: cannot be read"):
-        first_step(a, tmp_path / "b")
 
 
 def test_differing_tensors_are_told_in_the_models_order(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_fused_layers_are_one_row_with_the_multiply_adds_of_the_single_layers() 
     with active.force("native"):
         found = timing.time_step(run_of("lenet"), 20)
     assert [row.layers for row in found.layers] == [
-        ["conv1", "1", "2"], ["conv2", "4", "5"], ["6"], ["fc1", "8"], ["fc2", "10"], ["fc3"],
+        ["conv1", "1", "2"], ["conv2", "4", "5", "6"], ["fc1", "8"], ["fc2", "10"], ["fc3"],
     ]  # fmt: skip
     assert found.layers[0].types == ["Conv2d", "ReLU", "MaxPool2d"]
     assert found.layers[0].ops == ["ConvReluPoolBackward"]

@@ -121,6 +121,10 @@ def test_likelihood_equals_its_twin(n: int, classes: int, ignore: int, order: st
         (17, 33, 65),
         (120, 84, 64),
         (64, 1, 64),
+        (84, 1, 130),
+        (25, 2, 33),
+        (12, 4, 16),
+        (9, 5, 7),
         (13, 500, 31),
         (300, 20, 9),
     ],
@@ -164,6 +168,9 @@ def test_linear_relu_equals_its_twin(n: int, size: tuple[int, int], order: str, 
         wanted = linear.linear_relu_backward(grad, x, weight, y, need_x)
         for one, other in zip(twin("linear_relu_backward")(grad, x, weight, y, need_x), wanted):
             close(one, other)
+        wanted = linear.linear_backward(grad, x, weight, need_x)
+        for one, other in zip(twin("linear_backward")(grad, x, weight, need_x), wanted):
+            close(one, other)
 
 
 def test_linear_relu_keeps_nan(target: str) -> None:
@@ -176,6 +183,10 @@ def test_linear_relu_keeps_nan(target: str) -> None:
     grad[7, 1] = np.inf
     wanted = linear.linear_relu_backward(grad, x, weight, y, True)
     for one, other in zip(twin("linear_relu_backward")(grad, x, weight, y, True), wanted):
+        close(one, other)
+    with np.errstate(invalid="ignore"):
+        wanted = linear.linear_backward(grad, x, weight, True)
+    for one, other in zip(twin("linear_backward")(grad, x, weight, True), wanted):
         close(one, other)
 
 

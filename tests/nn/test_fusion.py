@@ -112,7 +112,37 @@ def test_runs_of_layers_become_one_node() -> None:
     net, x = example()
     found = names(net(x))
     assert {"ConvReluPoolBackward", "LinearReluBackward", "AddmmBackward"} <= found
-    assert not found & {"ConvolutionBackward", "ReluBackward", "MaxPool2DWithIndicesBackward"}
+    assert not found & {"ConvolutionBackward", "ReluBackward", "MaxPool2DWithIndicesBackward", "ViewBackward"}
+
+
+def test_the_last_linear_layer_keeps_its_nodes() -> None:
+    net, x = example()
+    node = net(x).grad_fn
+    assert [(below.name(), number) for below, number in node.next_functions] == [
+        ("AccumulateGrad", 0), ("LinearReluBackward", 0), ("TBackward", 0),
+    ]  # fmt: skip
+    assert node.next_functions[0][0].variable is net[6].bias
+    assert node.next_functions[2][0].next_functions[0][0].variable is net[6].weight
+
+
+@pytest.mark.parametrize("frozen", ["weight", "bias", "both", "input"])
+def test_frozen_parts_of_linear_layers_get_no_gradient(frozen: str) -> None:
+    lenet.manual_seed(0)
+    found = []
+    for fused in (True, False):
+        lenet.manual_seed(0)
+        net = nn.Sequential(nn.Flatten(), nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 3))
+        x = lenet.randn(5, 2, 3).requires_grad_(frozen != "input")
+        for layer in (net[1], net[3]):
+            layer.weight.requires_grad_(frozen not in ("weight", "both"))
+            layer.bias.requires_grad_(frozen not in ("bias", "both"))
+        with fusion(fused):
+            net(x).square().sum().backward()
+        found.append([None if p.grad is None else p.grad.numpy() for p in (x, *net.parameters())])
+    for one, other in zip(*found):
+        assert (one is None) == (other is None)
+        if one is not None:
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
 def test_fused_nodes_know_their_module() -> None:
@@ -127,6 +157,7 @@ def test_fused_nodes_know_their_module() -> None:
         stack += [below for below, _ in node.next_functions if below is not None]
     assert paths["ConvReluPoolBackward"] == "0.0"
     assert paths["LinearReluBackward"] == "0.4"
+    assert paths["AddmmBackward"] == paths["TBackward"] == "0.6"
 
 
 def _forward_hook(net: nn.Sequential) -> Any:

@@ -38,7 +38,9 @@ def test_ranks_train_as_one_process_does(ranks: int, tmp_path: Path) -> None:
         start_run(str(config), list(changes), one, "off")
         assert distance(one, tmp_path / name) < 1e-5, name
         for event, other in zip(events(one), events(tmp_path / name), strict=True):
-            assert event == pytest.approx(other, rel=2e-5), name
+            near = {"rel": 1e-3, "abs": 1e-6} if event["event"] == "gradient" else {"rel": 2e-5}
+            told = [{key: value for key, value in e.items() if type(value) is not str} for e in (event, other)]
+            assert told[0] == pytest.approx(told[1], **near), name
 
 
 def test_the_same_ranks_give_the_same_bits_and_draw_dropout_of_their_own(tmp_path: Path) -> None:
@@ -64,5 +66,5 @@ def distance(one: Path, other: Path) -> float:
 def events(run: Path) -> list[dict[str, Any]]:
     """What a run told, but for times and places."""
     lines = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
-    apart = ("seconds", "samples_per_second", "path", "event", "split", "reason")
+    apart = ("seconds", "samples_per_second", "path")
     return [{key: value for key, value in line.items() if key not in apart} for line in lines]

@@ -57,3 +57,14 @@ def test_bars(share: float, shown: str) -> None:
 def test_what_would_control_a_terminal_is_written_out() -> None:
     assert plain_text("a\x1b[2J\nb\u202ec\ud800") == "a\\x1b[2J\\nb\\u202ec\\ud800"
     assert plain_text("größe 层") == "größe 层"
+
+
+def test_titles_give_way_before_cells_do() -> None:
+    lines = drawn([Column("wrong: loss", ["2.3"], right=True), Column("right: |grad|", ["0.5"], right=True)], 16)
+    assert lines == [" wrong:   right:", "   loss   |grad|", "────────────────", "    2.3      0.5"]
+
+
+def test_in_the_narrowest_place_every_cell_folds() -> None:
+    lines = drawn([Column("count", ["123456789"], right=True), Column("of", ["987654321"])], 11)
+    assert max(map(len, lines)) <= 11
+    assert "".join(line[:5] for line in lines[2:]).replace(" ", "") == "123456789"

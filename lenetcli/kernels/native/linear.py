@@ -9,14 +9,14 @@ from lenetcli.kernels.layout import Array
 from lenetcli.kernels.native import _native
 from lenetcli.kernels.native.memory import room
 
-__all__ = ["linear", "linear_relu", "linear_relu_backward", "product", "rows_product"]
+__all__ = ["linear", "linear_backward", "linear_relu", "linear_relu_backward", "product", "rows_product"]
 
 FLOAT = np.dtype(np.float32)
 SMALL = 512  # multiply-adds below which NumPy's call costs less
 
 
-def _takes(*arrays: Array) -> bool:
-    return all(a.dtype is FLOAT and a.flags.aligned for a in arrays)
+def _takes(a: Array, b: Array) -> bool:
+    return a.dtype is FLOAT and b.dtype is FLOAT and a.flags.aligned and b.flags.aligned
 
 
 def product(a: Array, b: Array) -> Array:
@@ -63,12 +63,23 @@ def _linear(x: Array, weight: Array, bias: Array | None, relu: bool) -> Array:
     return y
 
 
+def linear_backward(grad: Array, x: Array, weight: Array, need_x: bool) -> tuple[Array | None, Array, Array]:
+    """As lenetcli.kernels.linear.linear_backward."""
+    if not x.size or not (_takes(grad, x) and _takes(weight, weight)):
+        return reference.linear_backward(grad, x, weight, need_x)
+    return _backward(grad, x, weight, None, need_x)
+
+
 def linear_relu_backward(
     grad: Array, x: Array, weight: Array, y: Array, need_x: bool
 ) -> tuple[Array | None, Array, Array]:
     """As lenetcli.kernels.linear.linear_relu_backward."""
-    if not x.size or not _takes(grad, x, weight, y):
+    if not x.size or not (_takes(grad, x) and _takes(weight, y)):
         return reference.linear_relu_backward(grad, x, weight, y, need_x)
+    return _backward(grad, x, weight, y, need_x)
+
+
+def _backward(grad: Array, x: Array, weight: Array, y: Array | None, need_x: bool) -> tuple[Array | None, Array, Array]:
     d_x = room((x.shape[1], len(x))).T if need_x else None
     d_weight, d_bias = np.empty(weight.shape, FLOAT), np.empty(len(weight), FLOAT)
     _native.linear_backward(grad, x, weight, y, d_x, d_weight, d_bias)

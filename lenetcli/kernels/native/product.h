@@ -16,6 +16,7 @@ namespace {
 
 constexpr int ROWS = MANY_REGISTERS ? 12 : 6, PANEL = 2 * L;
 constexpr int DEPTH = 512;
+constexpr int THIN = 4;
 
 typedef float Four __attribute__((vector_size(16)));
 typedef float LooseFour __attribute__((vector_size(16), aligned(4), may_alias));
@@ -131,6 +132,31 @@ void some_rows_product(int rows, const Product& p, int i, int panel, int end, co
   if constexpr (R > 1) some_rows_product<R - 1>(rows, p, i, panel, end, b);
 }
 
+// K products to a sum, as in the weight gradient of a few images: a row of C is written from one end to the other, as
+// memory likes it best.
+template <int K>
+INLINE void thin_row(const Product& p, int i, int panel, int end, const float* b) {
+  Vec a[K];
+  for (int k = 0; k < K; k++) a[k] = splat(p.a[i * p.a_row + k * p.a_col]);
+  float* c = p.c + i * p.c_row;
+  const int to = p.n < end * PANEL ? p.n : end * PANEL;
+  for (int j = panel * PANEL; j < to; j += L) {
+    Vec y = (Vec){};
+    for (int k = 0; k < K; k++) y += a[k] * load(b + k * PANEL);
+    j + L <= to ? store(c + j, y) : store_some(c + j, 1, to - j, y);
+    b += (j / L + 1) % 2 ? L : (int64_t)K * PANEL - L;  // half a panel on
+  }
+}
+
+template <int K>
+void thin_rows(const Product& p, const ProductUnit& u, int to, const float* b) {
+  if (p.k > K) {
+    if constexpr (K < THIN) thin_rows<K + 1>(p, u, to, b);
+    return;
+  }
+  for (int i = u.tile * ROWS; i < to; i++) thin_row<K>(p, i, u.panel, u.panel_end, b);
+}
+
 // Few rows ------------------------------------------------------------------------------------------------------------
 //
 // With a batch of a few images, M is small and B, the weight, is read once: packing it would cost more than the product.
@@ -216,6 +242,8 @@ void product_pack(const Product& p, const ProductUnit& u, float* packed) {
 void product_unit(const Product& p, const ProductUnit& u, const float* packed) {
   if (p.few)
     return some_few_rows<FEW - 1>(p, u.panel * PANEL, p.n < u.panel_end * PANEL ? p.n : u.panel_end * PANEL, packed);
+  if (p.k > 0 && p.k <= THIN && !p.bias && !p.relu && !p.add)
+    return thin_rows<1>(p, u, p.m < u.tile_end * ROWS ? p.m : u.tile_end * ROWS, packed);
   for (int tile = u.tile; tile < u.tile_end; tile++) {
     const int i = tile * ROWS;
     some_rows_product<ROWS>(p.m - i < ROWS ? p.m - i : ROWS, p, i, u.panel, u.panel_end, packed);

@@ -16,7 +16,11 @@ FLOAT = np.dtype(np.float32)
 
 
 def _takes(*lists: Sequence[Array]) -> bool:
-    return all(a.dtype is FLOAT and a.flags.aligned for arrays in lists for a in arrays)
+    for arrays in lists:
+        for a in arrays:
+            if a.dtype is not FLOAT or not a.flags.aligned:
+                return False
+    return True
 
 
 def sgd_steps(

@@ -8,7 +8,7 @@ from importlib import resources
 from lenetcli import __version__
 from lenetcli.display.markup import Child, Markup, element, joined
 from lenetcli.inspect.run_report import RunReport
-from lenetcli.report.run_page import course, facts, judgement, views
+from lenetcli.report.run_page import course, facts, flow, judgement, views
 
 # nothing of the page may be fetched from anywhere, nor anything in it run
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -20,7 +20,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[RunReport], Child]], ...] = (
     ("mistakes", "Worst mistakes", judgement.mistakes),
     ("filters", "First layer", views.filters),
     ("maps", "Feature maps", views.maps),
-    ("flow", "Flow over time", facts.flow),
+    ("flow", "Flow over time", flow.flow),
     ("model", "Model", facts.model),
     ("config", "Configuration", facts.config),
     ("environment", "Environment", facts.environment),

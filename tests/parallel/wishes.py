@@ -1,0 +1,45 @@
+"""One of several ranks that signals come to: trains one run, and tells what it saw: its saves, its end, its exit code.
+
+python -m tests.parallel.wishes CONFIG OUT '{"1": [[7, "SIGUSR1"]]}' train.epochs=3    # to rank 1, after step 7
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from lenetcli.cli.training import resume_run, start_run
+from lenetcli.parallel.launch import joined
+from lenetcli.parallel.ranks import Ranks
+from lenetcli.train.events import Ended, Event, Saved, Step
+
+os.fsync = lambda handle: None  # as in tests/train
+config, out, signals, *changes = sys.argv[1:]
+seen: list[list[object]] = []
+
+
+def listen(event: Event) -> None:
+    """Sends this rank its signals; keeps saves and the end."""
+    if isinstance(event, Step):
+        for step, name in own:
+            if step == event.step:
+                os.kill(os.getpid(), getattr(signal, name))
+    elif isinstance(event, Saved):
+        seen.append(["saved", event.step])
+    elif isinstance(event, Ended):
+        seen.append([event.reason, event.step])
+
+
+with joined("auto") as crew:
+    assert isinstance(crew, Ranks)
+    own = json.loads(signals).get(str(crew.team.rank), [])
+    if Path(out).exists():
+        code = resume_run(Path(out), changes, "off", also=listen, crew=crew)
+    else:
+        code = start_run(config, changes, Path(out), "off", also=listen, crew=crew)
+    told = crew.team.gather([code, seen])
+    if crew.leads:
+        print("told " + json.dumps(told))
