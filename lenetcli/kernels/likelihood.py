@@ -1,8 +1,9 @@
-"""The mean negative log-likelihood of rows of log-probabilities, as it is taken on a device.
+"""The mean negative log-likelihood of rows of log-probabilities.
 
     y = -sum over rows with target != ignore of log_p[n, target[n]] / their count
 
-Nobody looks at the targets, which would wait for the device: one that is no class makes the result NaN.
+A target that is no class makes the result NaN. Whether there is one is asked only where a result is NaN; never on a
+device, which would have to be waited for.
 """
 
 from __future__ import annotations

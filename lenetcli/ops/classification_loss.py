@@ -31,11 +31,13 @@ class NllLoss(Op):
     ) -> Array:
         classes = log_p.shape[1 if log_p.ndim > 1 else 0]
         ctx.target = None
-        if on_device(log_p) and on_device(target) and log_p.ndim == 2 and weight is None and reduction == "mean":
-            ctx.save(log_p)
-            ctx.target, ctx.ignore_index = target.copy(), ignore_index
-            y, ctx.count = kernels.nll_mean(log_p, ctx.target, ignore_index)
-            return y
+        if log_p.ndim == 2 and weight is None and reduction == "mean" and on_device(log_p) == on_device(target):
+            copy = target.copy()  # backward must not see a change
+            y, counted = kernels.nll_mean(log_p, copy, ignore_index)
+            if on_device(log_p) or y == y:  # NaN may mean a target that is no class: see below
+                ctx.save(log_p)
+                ctx.target, ctx.ignore_index, ctx.count = copy, ignore_index, counted
+                return y
         kept: Any = None  # where a target counts; None where all do
         bad: Any = None
         if on_device(target):  # looking at the targets would wait for the device: one out of range makes the loss NaN

@@ -31,6 +31,7 @@ CONVOLUTIONS = [  # batch, in-channels, out-channels, kernel, rows, columns, pad
     *((n, 16, 17, 3, 9, 8, (1, 1)) for n in BATCHES),  # of many channels: Winograd's method
     *((18, c, o, 3, 7, 10, (0, 2)) for c, o in ((33, 16), (16, 40))),
     (1, 17, 16, 3, 21, 22, (1, 1)),
+    (3, 33, 35, 3, 7, 8, (1, 1)),  # small images of many channels
     (2, 16, 16, 3, 17, 18, (3, 0)),
     (3, 1, 1, 1, 1, 1, (0, 0)),
     (2, 1, 6, 5, 32, 30, (2, 2)),

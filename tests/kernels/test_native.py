@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lenetcli.kernels import active, conv, linear, native, norm, relu, softmax, step
+from lenetcli.kernels import active, conv, likelihood, linear, native, norm, relu, softmax, step
 from lenetcli.kernels.threads import get_num_threads, set_num_threads
 from tests.kernels.comparison import BATCHES, ORDERS, close, normal, ordered, rng, twin
 
@@ -81,6 +81,33 @@ def test_log_softmax_equals_its_twin(n: int, classes: int, target: str) -> None:
         x[n // 2, classes // 2] = value
         with np.errstate(all="ignore"):
             close(twin("log_softmax")(x, 1), softmax.log_softmax(x, 1), 1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 15, 17, 64])
+@pytest.mark.parametrize("classes", [1, 10])
+@pytest.mark.parametrize("ignore", [-100, 0])
+@pytest.mark.parametrize("order", ORDERS)
+def test_likelihood_equals_its_twin(n: int, classes: int, ignore: int, order: str) -> None:
+    random = rng(n, classes)
+    log_p, target = ordered(normal(random, n, classes), order), random.integers(0, classes, n)
+    target[::4] = ignore
+    if n > 1:
+        target[1] = classes - 1
+    for bad in (False, True):
+        if bad:
+            target[-1] = classes
+        with np.errstate(all="ignore"):  # none counts
+            y, count = likelihood.nll_mean(log_p, target, ignore)
+        found, found_count = twin("nll_mean")(log_p, target, ignore)
+        close(found, y)
+        assert found_count == count
+        assert found_count.dtype == count.dtype
+        grad = np.array(0.7, np.float32)
+        if count:
+            close(
+                twin("nll_mean_backward")(grad, log_p, target, ignore, count),
+                likelihood.nll_mean_backward(grad, log_p, target, ignore, count),
+            )
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ void finish(Conv& a) {
 }
 
 constexpr int WIDE = 16;      // channels, in and out, from which Winograd's transforms pay
+constexpr int DEEP = 32;      // in-channels from which they do for the weight's gradient, too
 constexpr double TILES = 64;  // and tiles of all images, as the weight is transformed, too
 
 bool finite(const float* p, size_t count) {  // and not huge, as in winograd.h
@@ -147,7 +148,7 @@ bool conv_backward(Array<const float, 4> grad, optional<Array<const float, 4>> x
   kernels->conv_units(a, 1, units.data());
   const double work = multiply_adds(a);
   const int slots = workers(work);
-  const bool winograd = d_weight && wide(a) && !a.pooled && !a.d_x.data;
+  const bool winograd = d_weight && wide(a) && a.channels >= DEEP && !a.pooled && !a.d_x.data;
   // weight gradients are summed per chunk of units, then over chunks: the same order for any number of threads
   const size_t size = (size_t)a.out * a.channels * (winograd ? 16 : a.kernel * a.kernel), part = rounded(size + a.out);
   const int most = size > 65536 ? 4 : 16, chunks = std::min((int)units.size(), most);

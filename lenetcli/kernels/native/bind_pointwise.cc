@@ -1,4 +1,8 @@
-// Relu and log-softmax: checks and threads. The kernels are in pointwise.h.
+// Relu, log-softmax and the likelihood of targets: checks and threads. The kernels are in pointwise.h.
+#include <nanobind/stl/pair.h>
+
+#include <cmath>
+
 #include "bind.h"
 
 namespace {
@@ -65,6 +69,30 @@ void log_softmax_backward(Dense<const float, 2> grad, Dense<const float, 2> y, D
   each_vector(a, a.row, kernels->log_softmax_backward);
 }
 
+// Minus the log-probabilities (N, C) of the targets, but those that are `ignore`: their sum, NaN where one is no class,
+// and how many they are. Few and scattered numbers: no vectors, no threads. Twin: lenetcli/kernels/likelihood.py.
+std::pair<double, double> nll(Array<const float, 2> log_p, Dense<const int64_t, 1> target, int64_t ignore) {
+  check(log_p.shape(0) == target.shape(0), "targets");
+  double sum = 0, count = 0;
+  for (size_t n = 0; n < target.shape(0); n++) {
+    const int64_t c = target.data()[n];
+    if (c == ignore) continue;
+    sum -= c >= 0 && c < (int64_t)log_p.shape(1) ? log_p.data()[n * log_p.stride(0) + c * log_p.stride(1)] : NAN;
+    count++;
+  }
+  return {sum, count};
+}
+
+// Its gradient: `share` at the targets that count, zeros elsewhere.
+void nll_backward(float share, Dense<const int64_t, 1> target, int64_t ignore, Array<float, 2> d) {
+  check(d.shape(0) == target.shape(0), "targets");
+  for (size_t n = 0; n < d.shape(0); n++)
+    for (size_t c = 0; c < d.shape(1); c++) {
+      const int64_t t = target.data()[n];
+      d.data()[(int64_t)n * d.stride(0) + (int64_t)c * d.stride(1)] = t == (int64_t)c && t != ignore ? share : 0;
+    }
+}
+
 }  // namespace
 
 void bind_pointwise(nb::module_& m) {
@@ -72,5 +100,7 @@ void bind_pointwise(nb::module_& m) {
   m.def("relu_backward", &relu_backward, "grad"_a, "y"_a, "d_x"_a);
   m.def("row_sums", &row_sums, "x"_a, "sums"_a);
   m.def("log_softmax", &log_softmax, "x"_a, "y"_a);
+  m.def("nll", &nll, "log_p"_a, "target"_a, "ignore"_a);
+  m.def("nll_backward", &nll_backward, "share"_a, "target"_a, "ignore"_a, "d"_a);
   m.def("log_softmax_backward", &log_softmax_backward, "grad"_a, "y"_a, "d_x"_a);
 }

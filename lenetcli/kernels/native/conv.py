@@ -27,7 +27,8 @@ ONE = (1, 1)
 HALVES = ((2, 2), (2, 2), (0, 0), ONE)  # a pool: kernel, stride, padding, dilation
 LARGEST = 7  # kernel size
 FEW = 8  # out-channels below which the reference's blocks are faster than one product of few rows
-WIDE = 16  # channels, in and out, from which Winograd's method (winograd.h) makes up for gradients written out
+SOME, SMALL = 12, 100  # images that do not fill vectors, and pixels of one that are few
+WIDE = 32  # channels, in and out, from which Winograd's method (winograd.h) makes up for gradients written out
 
 
 def takes(x: Array, kernel: Pair, stride: Pair, dilation: Pair, groups: int) -> bool:
@@ -43,6 +44,12 @@ def takes_columns(x: Array, groups: int) -> bool:
 def _directly(x: Array, kernel: Pair, stride: Pair, dilation: Pair, groups: int) -> bool:
     """Whether they are the best for it: single pixels are columns as they lie."""
     return kernel != ONE and takes(x, kernel, stride, dilation, groups)
+
+
+def _is_short(grad: Array, x: Array) -> bool:
+    """Whether a weight's gradient has so many sums, of so few numbers each, that a product makes them faster."""
+    n, o, p, q = grad.shape
+    return n < SOME and p * q <= SMALL and min(x.shape[1], o) >= WIDE
 
 
 def images(n: int, c: int, h: int, w: int) -> Array:
@@ -101,7 +108,7 @@ def conv2d_weight_grad(
         return reference.conv2d_weight_grad(grad, x, kernel, stride, padding, dilation, groups)
     o, p, q = grad.shape[1:]
     d_weight = np.empty((o, x.shape[1], *kernel), FLOAT)
-    if not _directly(x, kernel, stride, dilation, groups):
+    if not _directly(x, kernel, stride, dilation, groups) or _is_short(grad, x):
         cols = _columns(x, kernel, stride, padding, dilation, (p, q))
         _native.product(stored(grad).reshape(o, -1), cols.T, d_weight.reshape(o, -1))
         return d_weight
@@ -148,7 +155,7 @@ def conv2d_backward(
     fits = _directly(x, kernel, stride, dilation, groups) and all(
         a.dtype is FLOAT and a.flags.aligned for a in (grad, weight)
     )
-    if fits and (need_x or need_weight):
+    if fits and (need_x or need_weight) and not _is_short(grad, x):
         d_x = images(*x.shape) if need_x else None
         d_weight = np.empty(weight.shape, FLOAT) if need_weight else None
         d_bias = np.empty(len(weight), FLOAT) if need_bias else None

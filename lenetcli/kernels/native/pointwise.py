@@ -1,17 +1,18 @@
-"""Relu and log-softmax (pointwise.h)."""
+"""Relu, log-softmax and the mean likelihood of targets (pointwise.h, bind_pointwise.cc)."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from lenetcli.kernels import likelihood as likelihood_reference
 from lenetcli.kernels import relu as relu_reference
 from lenetcli.kernels import softmax as softmax_reference
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.native import _native
 
-__all__ = ["log_softmax", "log_softmax_backward", "relu", "relu_backward"]
+__all__ = ["log_softmax", "log_softmax_backward", "nll_mean", "nll_mean_backward", "relu", "relu_backward"]
 
-FLOAT = np.dtype(np.float32)
+FLOAT, LONG = np.dtype(np.float32), np.dtype(np.int64)
 SMALL = 1024  # elements below which NumPy is as fast
 
 
@@ -76,3 +77,25 @@ def log_softmax_backward(grad: Array, y: Array, axis: int) -> Array:
     d_x = np.empty(y.shape[::-1], FLOAT)
     _native.log_softmax_backward(grad.T, y.T, d_x)
     return d_x.T
+
+
+def _counts(log_p: Array, target: Array) -> bool:
+    fits = log_p.ndim == 2 and log_p.dtype is FLOAT and log_p.flags.aligned
+    return fits and target.dtype is LONG and target.flags.c_contiguous and target.flags.aligned
+
+
+def nll_mean(log_p: Array, target: Array, ignore: int) -> tuple[Array, Array]:
+    """As lenetcli.kernels.likelihood.nll_mean."""
+    if not _counts(log_p, target):
+        return likelihood_reference.nll_mean(log_p, target, ignore)
+    total, count = _native.nll(log_p, target, ignore)
+    return np.float32(total / count if count else np.nan), np.float32(count)  # type: ignore[return-value]  # as NumPy's
+
+
+def nll_mean_backward(grad: Array, log_p: Array, target: Array, ignore: int, count: Array) -> Array:
+    """As lenetcli.kernels.likelihood.nll_mean_backward."""
+    if not _counts(log_p, target):
+        return likelihood_reference.nll_mean_backward(grad, log_p, target, ignore, count)
+    d_log_p = np.empty_like(log_p)
+    _native.nll_backward(-float(grad) / float(count), target, ignore, d_log_p)
+    return d_log_p
