@@ -212,6 +212,8 @@ def _is_own(grad: Array, grads: Sequence[Array | None], d_inputs: Sequence[Array
 def reduce_to_shape(grad: Array, shape: tuple[int, ...], node: Node) -> Array:
     """Sums over the dimensions that broadcasting added or stretched."""
     extra = grad.ndim - len(shape)
+    if extra > 0 and grad.shape[extra:] == shape:
+        return as_array(grad.sum(axis=tuple(range(extra))))
     stretched = [i for i in range(grad.ndim) if i < extra or (shape[i - extra] == 1 and grad.shape[i] != 1)]
     if extra >= 0 and all(i < extra or i in stretched or grad.shape[i] == shape[i - extra] for i in range(grad.ndim)):
         return as_array(grad.sum(axis=tuple(stretched), keepdims=True)).reshape(shape)

@@ -31,6 +31,7 @@ from lenetcli.nn.linear import Linear
 from lenetcli.nn.module import Module
 from lenetcli.nn.pooling import MaxPool2d
 from lenetcli.ops.axis_order import T
+from lenetcli.ops.linalg import Addmm
 from lenetcli.ops.shape import View
 
 FLOAT = np.dtype(np.float32)
@@ -78,23 +79,6 @@ class LinearRelu(Op):
         rows = x if x.ndim == 2 else x.reshape(len(x), -1)
         d_x, d_weight, d_bias = kernels.linear_relu_backward(grad, rows, weight, y, ctx.needs_input_grad[0])
         return d_x if d_x is None or x.ndim == 2 else d_x.reshape(x.shape), d_weight, d_bias
-
-
-class Affine(Op):
-    """addmm(bias, x, transposed weight), all gradients at once."""
-
-    backward_name = "Addmm"
-
-    @staticmethod
-    def forward(ctx: Any, bias: Array, x: Array, transposed: Array) -> Array:
-        ctx.save(x, transposed)
-        return kernels.linear(x, transposed.T, bias)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Array) -> Any:
-        x, transposed = ctx.saved
-        d_x, d_weight, d_bias = kernels.linear_backward(grad, x, transposed.T, ctx.needs_input_grad[1])
-        return d_bias, d_x, d_weight.T
 
 
 class Unrecorded(Op):
@@ -216,7 +200,7 @@ def _flatten(modules: Sequence[Module], at: int, input: Tensor) -> Found | None:
 
 
 def _affine(input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    return Affine.apply(bias, input, T.apply(weight))
+    return Addmm.apply(bias, input, T.apply(weight), beta=1, alpha=1)
 
 
 def _inside(module: Module, apply: Callable[..., Tensor], *operands: Any, **parameters: Any) -> Tensor:

@@ -168,6 +168,27 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
 class Addmm(AddedProduct):
     multiply = staticmethod(multiply_matrices)
     gradients = staticmethod(gradients_of_matrices)
+    linear = False  # one kernel forward, one for all gradients
+
+    @staticmethod
+    @quiet
+    def forward(ctx: Any, c: Array, a: Array, b: Array, *, beta: float, alpha: float) -> Array:
+        batch_last = a.flags.f_contiguous and (len(a) == 1 or not a.flags.c_contiguous)
+        if not (beta == alpha == 1 and batch_last and c.shape == b.shape[1:]):
+            return AddedProduct.forward(ctx, c, a, b, beta=beta, alpha=alpha)
+        ctx.save(a, b)
+        ctx.beta = ctx.alpha = 1
+        ctx.linear = True
+        return kernels.linear(a, b.T, c)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array) -> Any:
+        need_c, need_a, need_b = ctx.needs_input_grad
+        if not (ctx.linear and need_c and need_b):
+            return AddedProduct.backward(ctx, grad)
+        a, b = ctx.saved
+        d_a, d_weight, d_c = kernels.linear_backward(grad, a, b.T, need_a)
+        return d_c, d_a, d_weight.T
 
 
 @method(in_place=True)
