@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lenetcli.inspect.figures import strict
-from lenetcli.train.events import Gradient
+from lenetcli.train.events import Step
 
 
 @dataclass(frozen=True)
@@ -44,24 +44,23 @@ class GradientCourse:
         return found
 
 
-def gradient_course(events: Iterable[Gradient]) -> GradientCourse | None:
+def gradient_course(events: Iterable[Step]) -> GradientCourse | None:
     """The looks in order; None where there are none. The last one of a step counts.
 
     Example:
-        >>> found = gradient_course([Gradient(1, 1, "w", 2.0, 0.5, 1.0, 0.1), Gradient(1, 8, "w", 1.0, 0.5, 1.0, None)])
+        >>> look = {"norm": 2.0, "mean": 0.5, "max": 1.0, "update": 0.1}
+        >>> found = gradient_course([Step(1, 1, 0.7, 0.1, 32, 9e4, {"w": look}), Step(1, 8, 0.6, 0.1, 32, 9e4)])
         >>> found.steps, found.parameters[0].norm, found.parameters[0].update
-        ([1, 8], [2.0, 1.0], [0.1, None])
+        ([1], [2.0], [0.1])
     """
-    by_name: dict[str, dict[int, Gradient]] = {}
-    for event in events:
-        by_name.setdefault(event.parameter, {})[event.step] = event
-    steps = sorted({step for looks in by_name.values() for step in looks})
-    if not steps:
+    looks = {event.step: event.gradients for event in events if event.gradients}
+    if not looks:
         return None
+    steps = sorted(looks)
     parameters = []
-    for name, looks in by_name.items():
-        found = [looks.get(step) for step in steps]
-        columns = [[None if e is None else getattr(e, key) for e in found] for key in ("norm", "mean", "max", "update")]
+    for name in dict.fromkeys(name for step in steps for name in looks[step]):
+        found = [looks[step].get(name, {}) for step in steps]
+        columns = [[figures.get(key) for figures in found] for key in ("norm", "mean", "max", "update")]
         parameters.append(Course(name, *columns))
     return GradientCourse(steps, parameters)
 

@@ -17,10 +17,11 @@ import numpy.typing as npt
 
 from lenetcli.disk import check_inside, check_regular
 from lenetcli.errors import DataError
-from lenetcli.train.events import Ended, Evaluated, Event, Gradient, Step
+from lenetcli.train.events import Ended, Evaluated, Event, Step
 
 LARGEST = 1 << 32  # bytes of the file: some 25 million steps
-LONGEST_LINE = 1 << 16  # bytes of an event; what is longer is none
+FIGURES = ("norm", "mean", "max", "update")  # of a gradient
+LONGEST_LINE = 1 << 20  # bytes of an event; what is longer is none
 LARGEST_COUNT = 2**53
 LONGEST = 1e10  # seconds: no run took three centuries
 
@@ -52,14 +53,14 @@ class History:
 
     Args:
         evaluations: of the training data (split "train") and of the data to judge by, in the order they were made.
-        gradients: figures of parameters' gradients, at the steps that `train.log_gradients` chose.
+        gradients: the steps with figures of gradients, which `train.log_gradients` chose.
         ended: how the run ended; None where it has not (it is running, or was killed).
         skipped: lines that are no events.
     """
 
     steps: Steps
     evaluations: list[Timed]
-    gradients: list[Gradient]
+    gradients: list[Step]
     ended: Ended | None
     skipped: int
 
@@ -89,7 +90,7 @@ def read_history(run: Path, steps: bool = True) -> History:
     """The history of a run directory.
 
     Args:
-        steps: read steps and gradients, too; without them it takes a tenth of the time.
+        steps: read steps, too; without them it takes a tenth of the time.
 
     Raises:
         DataError: metrics.jsonl is missing, not an ordinary file, or holds no event at all.
@@ -100,7 +101,7 @@ def read_history(run: Path, steps: bool = True) -> History:
     try:
         with path.open("rb") as file:
             for line in _lines(file):
-                if not steps and line.startswith(_MANY):
+                if not steps and line.startswith(_STEP):
                     gathered.pass_step()
                 else:
                     gathered.add(_event(line))
@@ -128,7 +129,7 @@ class _Gathered:
     def __init__(self) -> None:
         self.columns = {name: array("d") for name in ("step", "epoch", "loss", "lr", "time")}
         self.evaluations: list[Timed] = []
-        self.gradients: list[Gradient] = []
+        self.gradients: list[Step] = []
         self.ended: Ended | None = None
         self.skipped = self.count = 0
         self.clock = self.epoch_began = 0.0
@@ -144,6 +145,8 @@ class _Gathered:
                 for column, value in zip(self.columns.values(), values):
                     column.append(value)
                 self.ended = None  # the run was continued
+                if event.gradients:
+                    self.gradients.append(event)
             case Evaluated(split="train"):
                 self.clock = max(self.clock, self.epoch_began + event.seconds)  # waiting for data counts as well
                 self.evaluations.append(Timed(event, self.clock))
@@ -151,14 +154,12 @@ class _Gathered:
                 self.clock += event.seconds
                 self.epoch_began = self.clock
                 self.evaluations.append(Timed(event, self.clock))
-            case Gradient():
-                self.gradients.append(event)
             case Ended():
                 self.ended = event
         self.count += 1
 
     def pass_step(self) -> None:
-        """A step, or a gradient in it, that nobody asks for."""
+        """A step that nobody asks for."""
         self.ended = None  # the run was continued
         self.count += 1
 
@@ -184,9 +185,9 @@ def _lines(file: Any) -> Iterator[bytes]:
 
 _KINDS: dict[str, tuple[type[Event], dict[str, Any]]] = {
     kind.event: (kind, {f.name: get_type_hints(kind)[f.name] for f in fields(kind)})
-    for kind in (Step, Evaluated, Gradient, Ended)
+    for kind in (Step, Evaluated, Ended)
 }
-_MANY = b'{"event": "step"', b'{"event": "gradient"'  # how the lines of many events begin
+_STEP = b'{"event": "step"'  # how the lines of most events begin
 _SPLITS = ("train", "validation", "test")
 
 
@@ -208,10 +209,17 @@ def _event(line: bytes) -> Event | str | None:
     return kind(**values)
 
 
+def _are_figures(value: Any) -> bool:
+    """Whether it is what a step tells of one parameter's gradient."""
+    return isinstance(value, dict) and all(_fits("", value.get(key), float | None) for key in FIGURES)
+
+
 def _fits(field: str, value: Any, hint: Any) -> bool:
     """Whether a value may stand in a field of this type, and is not absurd."""
     if value is None:
-        return hint in (float | None, int | None)
+        return hint in (float | None, int | None) or field == "gradients"
+    if field == "gradients":
+        return isinstance(value, dict) and all(map(_are_figures, value.values()))
     if hint in (int, int | None):
         return type(value) is int and 0 <= value <= LARGEST_COUNT
     if hint in (float, float | None):

@@ -33,7 +33,7 @@ from lenetcli.train.checkpoint import METRICS
 from lenetcli.train.events import Event
 
 OF_THREADS = ("LENET_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-LONGEST_LINE = 1 << 16  # bytes of an event in metrics.jsonl; what is longer is none
+LONGEST_LINE = 1 << 20  # bytes of an event in metrics.jsonl; what is longer is none
 
 
 def create(name: str, out: Path | None = None) -> Path:

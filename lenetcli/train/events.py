@@ -28,6 +28,10 @@ class Step(Event):
     lr: float
     samples: int  # in this step
     samples_per_second: float
+    # Of each parameter, where train.log_gradients says so: "norm" (Euclidean) of its gradient, "mean" and "max" of the
+    # sizes of the gradient's numbers, before it was limited; "update", norm of the step by norm of the parameter before
+    # it. None where a figure is no finite number, and for the update of zeros.
+    gradients: dict[str, dict[str, float | None]] | None = None
 
 
 @dataclass(frozen=True)
@@ -45,21 +49,6 @@ class Evaluated(Event):
     lr: float
     seconds: float
     samples_per_second: float
-
-
-@dataclass(frozen=True)
-class Gradient(Event):
-    """A parameter's gradient in the step, before it was limited, and what the step made of the parameter.
-
-    A figure that is no finite number is None.
-    """
-
-    event: ClassVar[str] = "gradient"
-    parameter: str
-    norm: float | None  # Euclidean
-    mean: float | None  # of the sizes of its numbers
-    max: float | None  # the largest of them
-    update: float | None  # norm of the step by norm of the parameter before it; None where that is 0
 
 
 @dataclass(frozen=True)

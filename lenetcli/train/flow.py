@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from lenetcli.kernels.device import to_host
-from lenetcli.train.events import Gradient
+from lenetcli.train.events import Step
 from lenetcli.train.run import Run
 
 # of a parameter: the gradient's sum of squares, mean size and largest size; sums of squares of the weights and the step
@@ -20,12 +20,12 @@ class GradientFlow:
     """Looks at gradients between backward and step, and at parameters before and after it.
 
     Which steps it looks at follows from the run's place alone, so that a resumed run goes on as if never stopped. On a
-    device the figures stay there until they are asked for.
+    device the figures stay there until the step is told of.
     """
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._looks: list[tuple[int, int, list[str], Any]] = []  # epoch, step, names, figures
+        self._looks: dict[int, tuple[list[str], Any]] = {}  # names and figures, by step
         self._before: dict[str, tuple[list[Any], Any]] | None = None
 
     def before(self, batches: int) -> None:
@@ -37,7 +37,7 @@ class GradientFlow:
             name: (_sizes(p.grad.array), p.array.copy(order="K")) for name, p in named if p.grad is not None
         }
 
-    def after(self, epoch: int) -> None:
+    def after(self) -> None:
         """After the step."""
         if self._before is None:
             return
@@ -47,22 +47,20 @@ class GradientFlow:
                 step = self._run.model.get_parameter(name).array - before
             figures += [*sizes, _squares(before), _squares(step)]
         if figures:
-            self._looks.append((epoch, self._run.progress.step + 1, list(self._before), np.stack(figures)))
+            self._looks[self._run.progress.step + 1] = list(self._before), np.stack(figures)
         self._before = None
 
-    def now(self) -> Iterator[Gradient]:
-        """What there is to tell at once."""
-        if self._run.device == "cpu":
-            yield from self.rest()
-
-    def rest(self) -> Iterator[Gradient]:
-        """What is left to tell."""
-        looks, self._looks = self._looks, []
-        for epoch, step, names, figures in looks:
-            rows = to_host(figures).reshape(-1, FIGURES).tolist()
-            for name, (squares, mean, most, before, moved) in zip(names, rows):
-                update = _root(moved / before) if before else None
-                yield Gradient(epoch, step, name, _root(squares), _finite(mean), _finite(most), update)
+    def told(self, step: Step) -> Step:
+        """The step's event with the figures of its look, where there was one."""
+        look = self._looks.pop(step.step, None)
+        if look is None:
+            return step
+        names, figures = look
+        found = {}
+        for name, (squares, mean, most, before, moved) in zip(names, to_host(figures).reshape(-1, FIGURES).tolist()):
+            update = _root(moved / before) if before else None
+            found[name] = {"norm": _root(squares), "mean": _short(mean), "max": _short(most), "update": update}
+        return replace(step, gradients=found)
 
     def _due(self, batches: int) -> bool:
         run, p, every = self._run, self._run.progress, self._run.log_gradients
@@ -89,8 +87,9 @@ def _squares(array: Any) -> Any:
 
 
 def _root(value: float) -> float | None:
-    return _finite(math.sqrt(value) if value >= 0 else math.nan)
+    return _short(math.sqrt(value) if value >= 0 else math.nan)
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _short(value: float) -> float | None:
+    """To six digits, as many as a reader can use."""
+    return float(f"{value:.6g}") if math.isfinite(value) else None

@@ -74,21 +74,18 @@ def train_epoch(run: Run) -> Iterator[Event]:
         clip(run)
         with warming_up(run):
             run.optimizer.step()
-        flow.after(number)
+        flow.after()
         if run.average is not None:
             run.average.update_parameters(run.model)
         p.step, p.batch = p.step + 1, p.batch + len(group)
-        yield from books.step(number, lr, samples, step_began)
-        yield from flow.now()
+        yield from map(flow.told, books.step(number, lr, samples, step_began))
         if run.stop is not None or out_of_time(run):
             steps.close()
             break
         if run.save_now:
-            yield from books.rest()
-            yield from flow.rest()
+            yield from map(flow.told, books.rest())
             yield from save(run, best=False)
-    yield from books.rest()
-    yield from flow.rest()
+    yield from map(flow.told, books.rest())
     if run.stop is None:
         seconds = time.perf_counter() - began
         speed = (tally.count - before) / seconds

@@ -31,7 +31,7 @@ def test_a_run_leaves_the_directory_of_the_contract(lenet: Lenet, place: Path) -
         "fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias", "fc3.weight", "fc3.bias",
     }  # fmt: skip
     events = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    assert {e["event"] for e in events} == {"step", "gradient", "evaluated", "saved", "ended"}
+    assert {e["event"] for e in events} == {"step", "evaluated", "saved", "ended"}
     assert [(e["epoch"], e["split"]) for e in events if e["event"] == "evaluated"] == [
         (1, "train"), (1, "test"), (2, "train"), (2, "test"),
     ]  # fmt: skip

@@ -44,9 +44,8 @@ def report(tmp_path: Path) -> RunReport:
     confusion = [[3, 1, 0, 0], [0, 3, 0, 0], [2, 0, 1, 0], [0, 0, 0, 2]]
     mistakes = [Mistake(4, 0.9, 2, 0, image), Mistake(7, float("nan"), 0, 1, image)]
     events = [step(1), evaluated(1, "train"), evaluated(1), step(2), evaluated(2, "train"), evaluated(2, accuracy=0.75)]
-    for number, name in enumerate(HOSTILE):
-        figures = {"norm": 10.0**number, "mean": 1e-300, "max": 1e300}  # no update: the weights are 0
-        events += [{"event": "gradient", "epoch": 1, "step": s, "parameter": name, **figures} for s in (1, 2)]
+    look = {n: {"norm": 10.0**i, "mean": 1e-300, "max": 1e300} for i, n in enumerate(HOSTILE)}  # no update: zeros
+    events = [event | {"gradients": look} if event["event"] == "step" else event for event in events]
     return RunReport(
         name=HOSTILE[0],
         place=HOSTILE[1],

@@ -110,5 +110,5 @@ def figures(run: Path) -> list[Any]:
     return [
         {key: value for key, value in event.items() if key not in timed}
         for event in events
-        if event["event"] in ("step", "evaluated", "gradient")
+        if event["event"] in ("step", "evaluated")
     ]
