@@ -143,8 +143,6 @@ class Op(Node):
                         break
                 else:
                     continue
-            counter = variable._counter
-            if counter is None:
-                counter = variable.counter
+            counter = variable.counter
             versions.append((counter, counter[0]))
         self.versions = tuple(versions)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lenetcli.inspect.figures import strict
-from lenetcli.train.events import Step
+from lenetcli.train.events import FIGURES, Step
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def gradient_course(events: Iterable[Step]) -> GradientCourse | None:
     parameters = []
     for name in dict.fromkeys(name for step in steps for name in looks[step]):
         found = [looks[step].get(name, {}) for step in steps]
-        columns = [[figures.get(key) for figures in found] for key in ("norm", "mean", "max", "update")]
+        columns = [[figures.get(key) for figures in found] for key in FIGURES]
         parameters.append(Course(name, *columns))
     return GradientCourse(steps, parameters)
 

@@ -17,11 +17,9 @@ import numpy.typing as npt
 
 from lenetcli.disk import check_inside, check_regular
 from lenetcli.errors import DataError
-from lenetcli.train.events import Ended, Evaluated, Event, Step
+from lenetcli.train.events import FIGURES, LONGEST_LINE, Ended, Evaluated, Event, Step
 
 LARGEST = 1 << 32  # bytes of the file: some 25 million steps
-FIGURES = ("norm", "mean", "max", "update")  # of a gradient
-LONGEST_LINE = 1 << 20  # bytes of an event; what is longer is none
 LARGEST_COUNT = 2**53
 LONGEST = 1e10  # seconds: no run took three centuries
 

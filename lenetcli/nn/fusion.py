@@ -69,16 +69,16 @@ class LinearRelu(Op):
 
     @staticmethod
     def forward(ctx: Any, x: Array, weight: Array, bias: Array | None) -> Array:
-        y = kernels.linear_relu(x if x.ndim == 2 else x.reshape(len(x), -1), weight, bias)
+        y = kernels.linear_relu(x.reshape(len(x), -1), weight, bias)
         ctx.save(x, weight, y)
         return y
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         x, weight, y = ctx.saved
-        rows = x if x.ndim == 2 else x.reshape(len(x), -1)
-        d_x, d_weight, d_bias = kernels.linear_relu_backward(grad, rows, weight, y, ctx.needs_input_grad[0])
-        return d_x if d_x is None or x.ndim == 2 else d_x.reshape(x.shape), d_weight, d_bias
+        rows = x.reshape(len(x), -1)
+        d_rows, d_weight, d_bias = kernels.linear_relu_backward(grad, rows, weight, y, ctx.needs_input_grad[0])
+        return None if d_rows is None else d_rows.reshape(x.shape), d_weight, d_bias
 
 
 class Unrecorded(Op):

@@ -84,30 +84,27 @@ def draw_gradients(found: GradientCourse) -> Iterator[RenderableType]:
     """A line for each parameter: the course of its gradient's norm and of its update, first and last figures."""
     names = [plain_text(p.name) for p in found.parameters]
     shown = spread(len(found.steps), COURSE)
-    norms = [[p.norm[i] for i in shown] for p in found.parameters]
-    updates = [[p.update[i] for i in shown] for p in found.parameters]
 
-    def ends(key: str, place: int) -> list[str]:
+    def figures(key: str, place: int) -> list[str]:
         return [figure(getattr(p, key)[place]) for p in found.parameters]
+
+    def course(key: str, *more: Column) -> Columns:
+        lines = [[getattr(p, key)[i] for i in shown] for p in found.parameters]
+        return Columns([
+            Column("parameter", names, fold=True),
+            Column("first", figures(key, 0), right=True),
+            Column("course", heights(lines), 1),
+            Column("last", figures(key, -1), right=True),
+            *more,
+        ])  # fmt: skip
 
     looks = f"{len(found.steps)} looks" if len(found.steps) > 1 else "1 look"
     yield Text(f"{looks} from step {found.steps[0]} to {found.steps[-1]}")
     yield Text("\nnorm of the gradient, before it was limited", style="bold")
-    yield Columns([
-        Column("parameter", names, fold=True),
-        Column("first", ends("norm", 0), right=True),
-        Column("course", heights(norms), 1),
-        Column("last", ends("norm", -1), right=True),
-        Column("mean |g|", ends("mean", -1), 2, right=True),
-        Column("max |g|", ends("max", -1), 2, right=True),
-    ])  # fmt: skip
+    largest = [Column(f"{key} |g|", figures(key, -1), 2, right=True) for key in ("mean", "max")]
+    yield course("norm", *largest)
     yield Text("\nupdate, relative to the weights", style="bold")
-    yield Columns([
-        Column("parameter", names, fold=True),
-        Column("first", ends("update", 0), right=True),
-        Column("course", heights(updates), 1),
-        Column("last", ends("update", -1), right=True),
-    ])  # fmt: skip
+    yield course("update")
     yield Text("\ncourses: by orders of magnitude, from the smallest to the largest of the table")
 
 

@@ -30,10 +30,9 @@ from lenetcli.kernels import active, device, threads
 from lenetcli.nn.module import Module
 from lenetcli.train import lock
 from lenetcli.train.checkpoint import METRICS
-from lenetcli.train.events import Event
+from lenetcli.train.events import LONGEST_LINE, Event
 
 OF_THREADS = ("LENET_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-LONGEST_LINE = 1 << 20  # bytes of an event in metrics.jsonl; what is longer is none
 
 
 def create(name: str, out: Path | None = None) -> Path:
