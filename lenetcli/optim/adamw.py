@@ -56,15 +56,7 @@ class AdamW(Adam):
                 "AdamW.__init__() got an unexpected keyword argument 'decoupled_weight_decay'; it always is"
             )
         super().__init__(
-            params,
-            lr,
-            betas,
-            eps,
-            weight_decay,
-            amsgrad,
-            maximize=maximize,
-            decoupled_weight_decay=True,
-            **switches,
+            params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True, **switches
         )
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:

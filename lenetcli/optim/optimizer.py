@@ -7,6 +7,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
+from operator import attrgetter, itemgetter
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,10 +16,12 @@ from lenetcli._tensor import Tensor
 from lenetcli.autograd.dtypes import float64, get_default_dtype
 from lenetcli.autograd.modes import enable_grad
 from lenetcli.autograd.node import RemovableHandle
-from lenetcli.autograd.variable import Array
+from lenetcli.kernels import active as kernels
 from lenetcli.kernels.device import beside, to_host, write
+from lenetcli.kernels.update import Objective
 
 F = TypeVar("F", bound=Callable[..., Any])
+_array, _grad = attrgetter("array"), attrgetter("grad.array")
 
 
 def _with_hooks(step: F) -> F:
@@ -43,7 +46,7 @@ def _with_hooks(step: F) -> F:
 
 
 class Optimizer:
-    """Base of all optimizers. A subclass has `_update` (one parameter's rule over arrays), or a `step` of its own.
+    """Base of all optimizers. A subclass has a rule with its state and constants (see SGD), or a `step` of its own.
 
     Args:
         params: tensors, (name, tensor) pairs, or dictionaries `{"params": ..., option: value}`, one for each group.
@@ -65,6 +68,8 @@ class Optimizer:
         [0.0]
     """
 
+    _rule: Callable[..., None] | None = None  # of kernels/update.py; its twin runs where there is one
+    _counts: bool = True  # steps, in the state of each parameter
     _opt_called: bool | None = None  # None until a scheduler is attached, then whether step has run since
 
     def __init_subclass__(cls) -> None:
@@ -175,22 +180,65 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with np.errstate(all="ignore"):
-            for group in self.param_groups:
-                params = [p for p in group["params"] if p.grad is not None]
-                self._update_all(params, group)
-                for p in params:
-                    p.counter[0] += 1
+        for group in self.param_groups:
+            params = [p for p in group["params"] if p.grad is not None]
+            if params:
+                self._update(params, group)
+            for p in params:
+                p.counter[0] += 1
         return loss
 
-    def _update_all(self, params: list[Tensor], group: dict[str, Any]) -> None:
-        """Changes the parameters of a group; one by one unless a subclass has a way for all of them at once."""
-        for p in params:
-            self._update(p, p.grad.array, group)
+    def _update(self, params: list[Tensor], group: dict[str, Any]) -> None:
+        """Changes parameters of a group and their state by the rule; in C's loops, as this is run in every step."""
+        if self._rule is None:
+            raise NotImplementedError(f"{type(self).__name__} has neither a rule nor a step of its own")
+        names = self._entries(group)
+        mark = "step" if self._counts else names[0] or ""  # none where SGD keeps no state
+        states = list(map(self.state.__getitem__, params)) if mark else []
+        steps: list[Any] = [state.get(mark) is None for state in states]
+        if True in steps:
+            for i, (param, state) in enumerate(zip(params, states)):
+                steps[i] = state.get(mark) is None  # False where a parameter is here twice
+                if steps[i] and not (self._counts and state):  # a state without its count is damaged: a KeyError, below
+                    state.update(self._begin(param, group))
+        if self._counts:
+            steps.clear()
+            for state in states:
+                t = state["step"].array
+                t += 1
+                steps.append(float(t))
+        entries = []
+        for name in names:
+            entries.append(list(map(_array, map(itemgetter(name), states))) if name else None)
+        rule, constants = getattr(kernels, self._rule.__name__), self._constants(group)
+        rule(
+            list(map(_array, params)),
+            list(map(_grad, params)),
+            self._objective(group),
+            constants,
+            steps or None,
+            *entries,
+        )
 
-    def _update(self, param: Tensor, grad: Array, group: dict[str, Any]) -> None:
-        """Changes one parameter and its state; an elementwise rule, so state has the parameter's shape or none."""
-        raise NotImplementedError(f"{type(self).__name__} has neither _update nor a step of its own")
+    def _entries(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        """The state that the rule takes, by name; None where the group's options do without."""
+        raise NotImplementedError
+
+    def _constants(self, group: dict[str, Any]) -> tuple[Any, ...]:
+        """The rule's constants."""
+        raise NotImplementedError
+
+    def _objective(self, group: dict[str, Any]) -> Objective:
+        """Sign and weight decay, as far as the optimizer has it; decoupled decay is a share of the parameter."""
+        decay = float(group["weight_decay"]) if "weight_decay" in self.defaults else 0.0
+        if decay and "decoupled_weight_decay" in self.defaults and group["decoupled_weight_decay"]:
+            return Objective(bool(group["maximize"]), 0.0, 1 - float(group["lr"]) * decay)
+        return Objective(bool(group["maximize"]), decay, 1.0)
+
+    def _begin(self, param: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
+        """The state of a parameter before its first step."""
+        step = {"step": scalar(0.0)} if self._counts else {}
+        return step | {name: filled(param) for name in self._entries(group) if name}
 
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls `hook(optimizer, args, kwargs)` before each step; a returned (args, kwargs) replaces them."""
@@ -257,7 +305,7 @@ class Optimizer:
     def _loaded(self, number: Any, param: Tensor, key: str, value: Any) -> Any:
         if isinstance(value, Tensor):
             value = to_host(value.array)
-        elementwise = type(self)._update is not Optimizer._update
+        elementwise = self._rule is not None
         if elementwise and key in ("step", "mu_product"):
             return Tensor(np.asarray(value).astype(_counter_type()))
         if not hasattr(value, "__array__"):
@@ -296,9 +344,3 @@ def _counter_type() -> Any:
 def filled(param: Tensor, value: float = 0.0) -> Tensor:
     """State of the parameter's shape, type and memory order."""
     return Tensor(np.full_like(param.array, value))
-
-
-def counted(state: dict[str, Any]) -> float:
-    """Adds one to the step count and returns it."""
-    state["step"].array += 1
-    return float(state["step"].array)

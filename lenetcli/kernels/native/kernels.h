@@ -51,15 +51,19 @@ struct ProductUnit {
 
 constexpr int FEW = 8;
 
-// Stochastic gradient descent, and Adam; see step.h.
+// Update rules, see update.h: the tuples of kernels/update.py, and what follows from them for one parameter.
+struct Objective {
+  bool maximize;
+  float weight_decay, shrink;
+};
+
 struct Sgd {
-  float lr, momentum, keep, weight_decay;  // keep = 1 - dampening
-  bool nesterov, maximize;
+  float lr, momentum, keep;  // keep = 1 - dampening
+  bool nesterov;
 };
 
 struct Adam {
-  float share, beta2, eps, rate, root, weight_decay, shrink;  // share = 1 - beta1; shrink = 1 - lr * decoupled decay
-  bool maximize;
+  float share, beta2, eps, rate, root;  // share = 1 - beta1; rate and root hold the corrections of bias
 };
 
 // Rows of a gradient (M, N) of any strides, to be copied to d (M, N) where y is above zero, and summed; see pointwise.h.
@@ -146,8 +150,8 @@ struct Kernels {
   int panel, tile;  // columns, rows
   void (*product_pack)(const Product&, const ProductUnit&, float* packed);
   void (*product_unit)(const Product&, const ProductUnit&, const float* packed);
-  void (*sgd)(const Sgd&, float* p, const float* grad, float* buffer, size_t n);
-  void (*adam)(const Adam&, float* p, const float* grad, float* m, float* v, size_t n);
+  void (*sgd)(const Objective&, const Sgd&, float* p, const float* grad, float* buffer, size_t n);
+  void (*adam)(const Objective&, const Adam&, float* p, const float* grad, float* m, float* v, size_t n);
   void (*relu)(const float* x, float* y, size_t n);
   void (*relu_backward)(const float* grad, const float* y, float* d_x, size_t n);
   void (*masked_rows)(const Rows&, int from, int to);

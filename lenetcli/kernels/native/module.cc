@@ -67,6 +67,6 @@ NB_MODULE(_native, m) {
   bind_norm(m);
   bind_pointwise(m);
   bind_product(m);
-  bind_step(m);
+  bind_update(m);
   bind_window(m);
 }
