@@ -66,7 +66,8 @@ std::vector<Piece> pieces(const Lists& lists, nb::list& left) {
       left.append(t);
       continue;
     }
-    for (size_t first = 0; first < size; first += PIECE) found.push_back({(int)t, first, std::min(PIECE, size - first)});
+    for (size_t first = 0; first < size; first += PIECE)
+      found.push_back({(int)t, first, std::min(PIECE, size - first)});
   }
   return found;
 }

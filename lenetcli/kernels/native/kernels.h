@@ -1,4 +1,5 @@
-// What module.cc (bindings, threads) and kernels.cc (compiled once per instruction set) know of each other: plain data only.
+// What module.cc (bindings, threads) and kernels.cc (compiled once per instruction set) know of each other: plain data
+// only.
 #pragma once
 
 #include <stddef.h>
@@ -20,7 +21,7 @@ struct Conv {
   Image x, y, d_x;         // y is the output, or its gradient; d_x.data is null where not wanted
   const float* weight;     // (O, C, K, K), contiguous
   const float* bias;       // (O,) or null
-  uint8_t* winner;         // pooled: which output of the tile won, 4 where none is positive; (N/group, O, P/2, Q/2, group)
+  uint8_t* winner;  // pooled: which output of the tile won, 4 where none is positive; (N/group, O, P/2, Q/2, group)
   int group;               // images that have their winners side by side: 16, so that threads write lines of their own
 };
 
@@ -66,7 +67,8 @@ struct Adam {
   float share, beta2, eps, rate, root;  // share = 1 - beta1; rate and root hold the corrections of bias
 };
 
-// Rows of a gradient (M, N) of any strides, to be copied to d (M, N) where y is above zero, and summed; see pointwise.h.
+// Rows of a gradient (M, N) of any strides, to be copied to d (M, N) where y is above zero, and summed; see
+// pointwise.h.
 struct Rows {
   int64_t n;
   const float *grad, *y;
@@ -138,8 +140,8 @@ struct Kernels {
   int (*conv_units)(const Conv&, int wanted, ConvUnit* units);  // fills `units` unless null; returns how many
   size_t (*conv_scratch)(const Conv&, const ConvUnit&, bool backward);  // floats
   void (*conv_forward)(const Conv&, const ConvUnit&, float* scratch);
-  // Adds to d_weight (unless null) and d_bias. False, and nothing of use, where tiles that are not whole meet infinities
-  // or NaN: the outputs they lack (or the pool left out) have no gradient, but 0 times infinity is NaN.
+  // Adds to d_weight (unless null) and d_bias. False, and nothing of use, where tiles that are not whole meet
+  // infinities or NaN: the outputs they lack (or the pool left out) have no gradient, but 0 times infinity is NaN.
   bool (*conv_backward)(const Conv&, const ConvUnit&, float* scratch, float* d_weight, float* d_bias);
   // 3x3 convolutions in another form of weights and sums, 16 numbers for 9; see winograd.h.
   size_t (*winograd_scratch)(const Conv&, const ConvUnit&, bool backward);
