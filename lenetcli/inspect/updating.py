@@ -69,7 +69,7 @@ def update_moments(run: Run, name: str, index: Index, number: int) -> Iterator[M
         changes=tuple(changes),
         notes=tuple(notes),
         source=source(type(optimizer)),
-        code=code(type(optimizer), "_update"),
+        code=code(type(optimizer), "_rule"),
     )
     notes = [HEALTHY]
     still = [key for key, p in run.model.named_parameters() if p.grad is None]

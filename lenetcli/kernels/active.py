@@ -25,26 +25,13 @@ from lenetcli.kernels.norm import batch_norm, batch_norm_backward, channel_norm,
 from lenetcli.kernels.pool import max_pool2d, max_pool2d_backward
 from lenetcli.kernels.relu import relu, relu_backward
 from lenetcli.kernels.softmax import log_softmax, log_softmax_backward
-from lenetcli.kernels.step import (
-    adadelta_step,
-    adagrad_step,
-    adam_step,
-    adam_steps,
-    adamax_step,
-    nadam_step,
-    radam_step,
-    rmsprop_step,
-    rprop_step,
-    sgd_step,
-    sgd_steps,
-)
+from lenetcli.kernels.update import adadelta, adagrad, adam, adamax, nadam, radam, rmsprop, rprop, sgd
 
 __all__ = [
-    "adadelta_step",
-    "adagrad_step",
-    "adam_step",
-    "adam_steps",
-    "adamax_step",
+    "adadelta",
+    "adagrad",
+    "adam",
+    "adamax",
     "avg_pool2d",
     "avg_pool2d_backward",
     "batch_norm",
@@ -66,18 +53,17 @@ __all__ = [
     "log_softmax_backward",
     "max_pool2d",
     "max_pool2d_backward",
-    "nadam_step",
+    "nadam",
     "nll_mean",
     "nll_mean_backward",
     "product",
-    "radam_step",
+    "radam",
     "relu",
     "relu_backward",
-    "rmsprop_step",
+    "rmsprop",
     "rows_product",
-    "rprop_step",
-    "sgd_step",
-    "sgd_steps",
+    "rprop",
+    "sgd",
     "track",
 ]
 

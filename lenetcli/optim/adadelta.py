@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lenetcli._tensor import Tensor
-from lenetcli.autograd.variable import Array
-from lenetcli.kernels import active as kernels
+from lenetcli.kernels import update
 from lenetcli.optim.arguments import checked
-from lenetcli.optim.optimizer import Optimizer, counted, filled, scalar
+from lenetcli.optim.optimizer import Optimizer
 
 
 class Adadelta(Optimizer):
@@ -45,6 +43,8 @@ class Adadelta(Optimizer):
         [1.6838]
     """
 
+    _rule = staticmethod(update.adadelta)
+
     def __init__(
         self,
         params: Any,
@@ -56,24 +56,10 @@ class Adadelta(Optimizer):
         maximize: bool = False,
         **switches: bool | None,
     ) -> None:
-        options = {"lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
-        super().__init__(params, checked("Adadelta", options, switches, "capturable foreach differentiable"))
+        super().__init__(params, checked(self, locals(), "capturable foreach differentiable"))
 
-    def _update(self, param: Tensor, grad: Array, group: dict[str, Any]) -> None:
-        state = self.state[param]
-        if not state:
-            state["step"] = scalar(0.0)
-            state["square_avg"] = filled(param)
-            state["acc_delta"] = filled(param)
-        counted(state)
-        kernels.adadelta_step(
-            param.array,
-            grad,
-            state["square_avg"].array,
-            state["acc_delta"].array,
-            float(group["lr"]),
-            float(group["rho"]),
-            float(group["eps"]),
-            float(group["weight_decay"]),
-            group["maximize"],
-        )
+    def _entries(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        return "square_avg", "acc_delta"
+
+    def _constants(self, group: dict[str, Any]) -> update.Adadelta:
+        return update.Adadelta(float(group["lr"]), float(group["rho"]), float(group["eps"]))

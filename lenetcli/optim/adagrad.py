@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from lenetcli._tensor import Tensor
-from lenetcli.autograd.variable import Array
-from lenetcli.kernels import active as kernels
+from lenetcli.kernels import update
 from lenetcli.optim.arguments import checked
-from lenetcli.optim.optimizer import Optimizer, counted, filled, scalar
+from lenetcli.optim.optimizer import Optimizer, filled
 
 
 class Adagrad(Optimizer):
@@ -44,6 +43,8 @@ class Adagrad(Optimizer):
         [1.5]
     """
 
+    _rule = staticmethod(update.adagrad)
+
     def __init__(
         self,
         params: Any,
@@ -56,32 +57,16 @@ class Adagrad(Optimizer):
         maximize: bool = False,
         **switches: bool | None,
     ) -> None:
-        options = {
-            "lr": lr,
-            "lr_decay": lr_decay,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "initial_accumulator_value": initial_accumulator_value,
-            "maximize": maximize,
-        }
-        super().__init__(params, checked("Adagrad", options, switches, "foreach differentiable fused"))
+        super().__init__(params, checked(self, locals(), "foreach differentiable fused"))
         for group in self.param_groups:  # as in torch, this state is there before the first step
             for p in group["params"]:
-                self._begin(p)
+                self.state[p] = self._begin(p, group)
 
-    def _begin(self, param: Tensor) -> None:
-        self.state[param].update(step=scalar(0.0), sum=filled(param, self.defaults["initial_accumulator_value"]))
+    def _entries(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        return ("sum",)
 
-    def _update(self, param: Tensor, grad: Array, group: dict[str, Any]) -> None:
-        if not self.state[param]:  # of a group added later
-            self._begin(param)
-        state = self.state[param]
-        kernels.adagrad_step(
-            param.array,
-            grad,
-            state["sum"].array,
-            float(group["lr"]) / (1 + (counted(state) - 1) * float(group["lr_decay"])),
-            float(group["eps"]),
-            float(group["weight_decay"]),
-            group["maximize"],
-        )
+    def _constants(self, group: dict[str, Any]) -> update.Adagrad:
+        return update.Adagrad(float(group["lr"]), float(group["lr_decay"]), float(group["eps"]))
+
+    def _begin(self, param: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
+        return super()._begin(param, group) | {"sum": filled(param, self.defaults["initial_accumulator_value"])}

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lenetcli._tensor import Tensor
-from lenetcli.autograd.variable import Array
-from lenetcli.kernels import active as kernels
+from lenetcli.kernels import update
 from lenetcli.optim.arguments import checked
-from lenetcli.optim.optimizer import Optimizer, counted, filled, scalar
+from lenetcli.optim.optimizer import Optimizer
 
 
 class Adam(Optimizer):
@@ -48,6 +46,8 @@ class Adam(Optimizer):
         [1.5]
     """
 
+    _rule = staticmethod(update.adam)
+
     def __init__(
         self,
         params: Any,
@@ -61,60 +61,11 @@ class Adam(Optimizer):
         decoupled_weight_decay: bool = False,
         **switches: bool | None,
     ) -> None:
-        options = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "amsgrad": amsgrad,
-            "maximize": maximize,
-            "decoupled_weight_decay": decoupled_weight_decay,
-        }
-        name = type(self).__name__
-        super().__init__(params, checked(name, options, switches, "foreach capturable differentiable fused"))
+        super().__init__(params, checked(self, locals(), "foreach capturable differentiable fused"))
 
-    def _update_all(self, params: list[Tensor], group: dict[str, Any]) -> None:
-        states = [self.state[p] for p in params]
-        if group["amsgrad"] or not all(states):  # the first step of a parameter
-            super()._update_all(params, group)
-            return
-        beta1, beta2 = group["betas"]
-        kernels.adam_steps(
-            [p.array for p in params],
-            [p.grad.array for p in params],
-            [state["exp_avg"].array for state in states],
-            [state["exp_avg_sq"].array for state in states],
-            [counted(state) for state in states],
-            float(group["lr"]),
-            float(beta1),
-            float(beta2),
-            float(group["eps"]),
-            float(group["weight_decay"]),
-            group["decoupled_weight_decay"],
-            group["maximize"],
-        )
+    def _entries(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        return "exp_avg", "exp_avg_sq", "max_exp_avg_sq" if group["amsgrad"] else None
 
-    def _update(self, param: Tensor, grad: Array, group: dict[str, Any]) -> None:
-        state = self.state[param]
-        if not state:
-            state["step"] = scalar(0.0)
-            state["exp_avg"] = filled(param)
-            state["exp_avg_sq"] = filled(param)
-            if group["amsgrad"]:
-                state["max_exp_avg_sq"] = filled(param)
+    def _constants(self, group: dict[str, Any]) -> update.Adam:
         beta1, beta2 = group["betas"]
-        kernels.adam_step(
-            param.array,
-            grad,
-            state["exp_avg"].array,
-            state["exp_avg_sq"].array,
-            state["max_exp_avg_sq"].array if group["amsgrad"] else None,
-            counted(state),
-            float(group["lr"]),
-            float(beta1),
-            float(beta2),
-            float(group["eps"]),
-            float(group["weight_decay"]),
-            group["decoupled_weight_decay"],
-            group["maximize"],
-        )
+        return update.Adam(float(group["lr"]), float(beta1), float(beta2), float(group["eps"]))

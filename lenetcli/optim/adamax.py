@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lenetcli._tensor import Tensor
-from lenetcli.autograd.variable import Array
-from lenetcli.kernels import active as kernels
+from lenetcli.kernels import update
 from lenetcli.optim.arguments import checked
-from lenetcli.optim.optimizer import Optimizer, counted, filled, scalar
+from lenetcli.optim.optimizer import Optimizer
 
 
 class Adamax(Optimizer):
@@ -44,6 +42,8 @@ class Adamax(Optimizer):
         [1.5]
     """
 
+    _rule = staticmethod(update.adamax)
+
     def __init__(
         self,
         params: Any,
@@ -55,26 +55,11 @@ class Adamax(Optimizer):
         maximize: bool = False,
         **switches: bool | None,
     ) -> None:
-        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}
-        super().__init__(params, checked("Adamax", options, switches, "foreach differentiable capturable"))
+        super().__init__(params, checked(self, locals(), "foreach differentiable capturable"))
 
-    def _update(self, param: Tensor, grad: Array, group: dict[str, Any]) -> None:
-        state = self.state[param]
-        if not state:
-            state["step"] = scalar(0.0)
-            state["exp_avg"] = filled(param)
-            state["exp_inf"] = filled(param)
+    def _entries(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        return "exp_avg", "exp_inf"
+
+    def _constants(self, group: dict[str, Any]) -> update.Adam:
         beta1, beta2 = group["betas"]
-        kernels.adamax_step(
-            param.array,
-            grad,
-            state["exp_avg"].array,
-            state["exp_inf"].array,
-            counted(state),
-            float(group["lr"]),
-            float(beta1),
-            float(beta2),
-            float(group["eps"]),
-            float(group["weight_decay"]),
-            group["maximize"],
-        )
+        return update.Adam(float(group["lr"]), float(beta1), float(beta2), float(group["eps"]))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from lenetcli.optim.adam import Adam
 
@@ -39,6 +38,8 @@ class AdamW(Adam):
         [1.4]
     """
 
+    _fixed: ClassVar = {"decoupled_weight_decay": True}  # states saved before torch had this option lack it
+
     def __init__(
         self,
         params: Any,
@@ -56,18 +57,5 @@ class AdamW(Adam):
                 "AdamW.__init__() got an unexpected keyword argument 'decoupled_weight_decay'; it always is"
             )
         super().__init__(
-            params,
-            lr,
-            betas,
-            eps,
-            weight_decay,
-            amsgrad,
-            maximize=maximize,
-            decoupled_weight_decay=True,
-            **switches,
+            params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True, **switches
         )
-
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        super().load_state_dict(state_dict)
-        for group in self.param_groups:  # states saved before torch had this option lack it
-            group["decoupled_weight_decay"] = True

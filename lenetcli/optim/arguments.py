@@ -23,15 +23,15 @@ _RANGES = {
 
 # torch's choices of implementation: there is one here, so only these values are accepted
 _SWITCHES: dict[str, bool | None] = {"foreach": None, "fused": None, "capturable": False, "differentiable": False}
+_NO_OPTIONS = ("self", "params", "switches", "__class__")  # what else is local to a constructor
 
 
-def checked(name: str, options: dict[str, Any], switches: Mapping[str, Any], known: str) -> dict[str, Any]:
+def checked(optimizer: Any, arguments: Mapping[str, Any], known: str) -> dict[str, Any]:
     """The defaults of an optimizer, after all checks: its options and torch's implementation switches.
 
     Args:
-        name: the optimizer's name, for messages.
-        options: option -> value.
-        switches: further keyword arguments of the call.
+        optimizer: whose class names it in messages.
+        arguments: the constructor's `locals()`: options by name, and further keyword arguments as `switches`.
         known: the switches that torch's constructor has, separated by spaces.
 
     Raises:
@@ -39,6 +39,8 @@ def checked(name: str, options: dict[str, Any], switches: Mapping[str, Any], kno
         TypeError: a value that is no number, or an unknown argument.
         NotImplementedError: a switch that is turned on.
     """
+    name, switches = type(optimizer).__name__, arguments["switches"]
+    options = {option: arguments[option] for option in arguments if option not in _NO_OPTIONS}
     for option, value in options.items():
         if option in _RANGES:
             word, low, high = _RANGES[option]

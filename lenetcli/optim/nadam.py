@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from lenetcli._tensor import Tensor
-from lenetcli.autograd.variable import Array
-from lenetcli.kernels import active as kernels
+from lenetcli.kernels import update
 from lenetcli.optim.arguments import checked
-from lenetcli.optim.optimizer import Optimizer, counted, filled, scalar
+from lenetcli.optim.optimizer import Optimizer, scalar
 
 
 class NAdam(Optimizer):
@@ -49,6 +48,8 @@ class NAdam(Optimizer):
         [1.4718]
     """
 
+    _rule = staticmethod(update.nadam)
+
     def __init__(
         self,
         params: Any,
@@ -62,42 +63,16 @@ class NAdam(Optimizer):
         maximize: bool = False,
         **switches: bool | None,
     ) -> None:
-        options = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "momentum_decay": momentum_decay,
-            "decoupled_weight_decay": decoupled_weight_decay,
-            "maximize": maximize,
-        }
-        super().__init__(params, checked("NAdam", options, switches, "foreach capturable differentiable"))
+        super().__init__(params, checked(self, locals(), "foreach capturable differentiable"))
 
-    def _update(self, param: Tensor, grad: Array, group: dict[str, Any]) -> None:
-        state = self.state[param]
-        if not state:
-            state["step"] = scalar(0.0)
-            state["mu_product"] = scalar(1.0)
-            state["exp_avg"] = filled(param)
-            state["exp_avg_sq"] = filled(param)
-        lr, (beta1, beta2), decay = float(group["lr"]), map(float, group["betas"]), float(group["momentum_decay"])
-        step = counted(state)
-        mu, mu_next = (beta1 * (1 - 0.5 * 0.96 ** (t * decay)) for t in (step, step + 1))
-        state["mu_product"].array *= mu
-        mu_product = float(state["mu_product"].array)
-        kernels.nadam_step(
-            param.array,
-            grad,
-            state["exp_avg"].array,
-            state["exp_avg_sq"].array,
-            step,
-            lr * (1 - mu) / (1 - mu_product),
-            lr * mu_next / (1 - mu_product * mu_next),
-            lr,
-            beta1,
-            beta2,
-            float(group["eps"]),
-            float(group["weight_decay"]),
-            group["decoupled_weight_decay"],
-            group["maximize"],
+    def _entries(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        return "mu_product", "exp_avg", "exp_avg_sq"
+
+    def _constants(self, group: dict[str, Any]) -> update.NAdam:
+        beta1, beta2 = group["betas"]
+        return update.NAdam(
+            float(group["lr"]), float(beta1), float(beta2), float(group["eps"]), float(group["momentum_decay"])
         )
+
+    def _begin(self, param: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
+        return super()._begin(param, group) | {"mu_product": scalar(1.0)}

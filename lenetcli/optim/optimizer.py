@@ -7,7 +7,8 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from typing import Any, TypeVar
+from operator import attrgetter, itemgetter
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -15,10 +16,13 @@ from lenetcli._tensor import Tensor
 from lenetcli.autograd.dtypes import float64, get_default_dtype
 from lenetcli.autograd.modes import enable_grad
 from lenetcli.autograd.node import RemovableHandle
-from lenetcli.autograd.variable import Array
+from lenetcli.kernels import active as kernels
 from lenetcli.kernels.device import beside, to_host, write
+from lenetcli.kernels.update import Objective, Rule
 
+Hook = Callable[..., Any]
 F = TypeVar("F", bound=Callable[..., Any])
+_array, _grad = attrgetter("array"), attrgetter("grad.array")
 
 
 def _with_hooks(step: F) -> F:
@@ -43,7 +47,7 @@ def _with_hooks(step: F) -> F:
 
 
 class Optimizer:
-    """Base of all optimizers. A subclass has `_update` (one parameter's rule over arrays), or a `step` of its own.
+    """Base of all optimizers. A subclass has a rule with its state and constants (see SGD), or a `step` of its own.
 
     Args:
         params: tensors, (name, tensor) pairs, or dictionaries `{"params": ..., option: value}`, one for each group.
@@ -65,6 +69,9 @@ class Optimizer:
         [0.0]
     """
 
+    _rule: Rule | None = None  # of kernels/update.py; its twin runs where there is one
+    _counts: bool = True  # steps, in the state of each parameter
+    _fixed: ClassVar[dict[str, Any]] = {}  # options that no loaded state changes
     _opt_called: bool | None = None  # None until a scheduler is attached, then whether step has run since
 
     def __init_subclass__(cls) -> None:
@@ -81,13 +88,25 @@ class Optimizer:
         self.defaults = defaults
         self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
-        self._pre_hooks: dict[int, Callable[..., Any]] = {}
-        self._post_hooks: dict[int, Callable[..., Any]] = {}
+        self._without_hooks()
         groups = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
+
+    def _without_hooks(self) -> None:
+        self._pre_hooks: dict[int, Hook] = {}
+        self._post_hooks: dict[int, Hook] = {}
+        self._state_dict_hooks: dict[str, dict[int, Hook]] = defaultdict(dict)  # by moment: "before saving" ...
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy, or what a file held: without hooks, which are functions of this process."""
+        self._without_hooks()
+        self.__dict__.update(state)
 
     def __repr__(self) -> str:
         text = f"{type(self).__name__} ("
@@ -150,14 +169,14 @@ class Optimizer:
         """Forgets all gradients: to None, or to zeros with `set_to_none=False`."""
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is None:
-                    continue
-                if set_to_none:
+                if p.grad is None or set_to_none:
                     p.grad = None
-                else:
+                    continue
+                if p.grad.grad_fn is not None:
                     p.grad = p.grad.detach()
-                    p.grad.array[...] = 0
-                    p.grad.counter[0] += 1
+                p.grad.requires_grad = False
+                p.grad.array[...] = 0
+                p.grad.counter[0] += 1
 
     # The step
 
@@ -171,34 +190,87 @@ class Optimizer:
         Returns:
             What the closure returned.
         """
+        if self._rule is None:
+            raise NotImplementedError(f"{type(self).__name__} has neither a rule nor a step of its own")
         loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with np.errstate(all="ignore"):
-            for group in self.param_groups:
-                params = [p for p in group["params"] if p.grad is not None]
-                self._update_all(params, group)
-                for p in params:
-                    p.counter[0] += 1
+        rule = getattr(kernels, self._rule.__name__)
+        for group in self.param_groups:
+            params = [p for p in group["params"] if p.grad is not None]
+            if params:
+                self._update(rule, params, group)
+            for p in params:
+                p.counter[0] += 1
         return loss
 
-    def _update_all(self, params: list[Tensor], group: dict[str, Any]) -> None:
-        """Changes the parameters of a group; one by one unless a subclass has a way for all of them at once."""
-        for p in params:
-            self._update(p, p.grad.array, group)
+    def _update(self, rule: Rule, params: list[Tensor], group: dict[str, Any]) -> None:
+        """Changes parameters of a group and their state by the rule; `map` is quick, and this is run in every step."""
+        names = self._entries(group)
+        mark = "step" if self._counts else names[0] or ""  # none where SGD keeps no state
+        states = list(map(self.state.__getitem__, params)) if mark else []
+        steps: list[Any] = [state.get(mark) is None for state in states]
+        if True in steps:
+            for i, (param, state) in enumerate(zip(params, states)):
+                steps[i] = state.get(mark) is None  # False where a parameter is here twice
+                if steps[i] and not (self._counts and state):  # a state without its count is damaged: a KeyError, below
+                    state.update(self._begin(param, group))
+        if self._counts:
+            steps.clear()
+            for state in states:
+                t = state["step"].array
+                t += 1
+                steps.append(float(t))
+        entries = []
+        for name in names:
+            entries.append(list(map(_array, map(itemgetter(name), states))) if name else None)
+        arrays, grads = list(map(_array, params)), list(map(_grad, params))
+        rule(arrays, grads, self._objective(group), self._constants(group), steps or None, *entries)
 
-    def _update(self, param: Tensor, grad: Array, group: dict[str, Any]) -> None:
-        """Changes one parameter and its state; an elementwise rule, so state has the parameter's shape or none."""
-        raise NotImplementedError(f"{type(self).__name__} has neither _update nor a step of its own")
+    def _entries(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        """The state that the rule takes, by name; None where the group's options do without."""
+        raise NotImplementedError
 
-    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+    def _constants(self, group: dict[str, Any]) -> tuple[Any, ...]:
+        """The rule's constants."""
+        raise NotImplementedError
+
+    def _objective(self, group: dict[str, Any]) -> Objective:
+        """Sign and weight decay, as far as the optimizer has it; decoupled decay is a share of the parameter."""
+        decay = float(group["weight_decay"]) if "weight_decay" in self.defaults else 0.0
+        if decay and "decoupled_weight_decay" in self.defaults and group["decoupled_weight_decay"]:
+            return Objective(bool(group["maximize"]), 0.0, 1 - float(group["lr"]) * decay)
+        return Objective(bool(group["maximize"]), decay, 1.0)
+
+    def _begin(self, param: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
+        """The state of a parameter before its first step."""
+        step = {"step": scalar(0.0)} if self._counts else {}
+        return step | {name: filled(param) for name in self._entries(group) if name}
+
+    def register_step_pre_hook(self, hook: Hook) -> RemovableHandle:
         """Calls `hook(optimizer, args, kwargs)` before each step; a returned (args, kwargs) replaces them."""
         return _added(self._pre_hooks, hook)
 
-    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+    def register_step_post_hook(self, hook: Hook) -> RemovableHandle:
         """Calls `hook(optimizer, args, kwargs)` after each step."""
         return _added(self._post_hooks, hook)
+
+    def register_state_dict_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Calls `hook(optimizer)` before each `state_dict`; with `prepend`, before the other hooks."""
+        return _added(self._state_dict_hooks["before saving"], hook, prepend)
+
+    def register_state_dict_post_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Calls `hook(optimizer, state_dict)` after each `state_dict`; what it returns, unless None, replaces it."""
+        return _added(self._state_dict_hooks["after saving"], hook, prepend)
+
+    def register_load_state_dict_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Calls `hook(optimizer, state_dict)` with a copy before it is loaded; a returned one replaces it."""
+        return _added(self._state_dict_hooks["before loading"], hook, prepend)
+
+    def register_load_state_dict_post_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Calls `hook(optimizer)` after each `load_state_dict`."""
+        return _added(self._state_dict_hooks["after loading"], hook, prepend)
 
     # Saving and loading
 
@@ -207,6 +279,8 @@ class Optimizer:
 
         The tensors share memory with the optimizer.
         """
+        for hook in list(self._state_dict_hooks["before saving"].values()):
+            hook(self)
         numbers: dict[int, int] = {}
         groups = []
         count = 0
@@ -217,7 +291,15 @@ class Optimizer:
             packed = {option: value for option, value in group.items() if option != "params"}
             groups.append(packed | {"params": [numbers[id(p)] for p in group["params"]]})
         state = {numbers[id(k)] if isinstance(k, Tensor) else k: v for k, v in self.state.items()}
-        return {"state": state, "param_groups": groups}
+        return self._changed("after saving", {"state": state, "param_groups": groups})
+
+    def _changed(self, moment: str, state_dict: dict[str, Any]) -> dict[str, Any]:
+        """A state dict after the hooks of the moment."""
+        for hook in list(self._state_dict_hooks[moment].values()):
+            changed = hook(self, state_dict)
+            if changed is not None:
+                state_dict = changed
+        return state_dict
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Takes over state and group options from what `state_dict` gave (torch's, too).
@@ -227,6 +309,7 @@ class Optimizer:
         Raises:
             ValueError: other groups, or state of another shape than its parameter; nothing is changed then.
         """
+        state_dict = self._changed("before loading", dict(state_dict))
         saved = state_dict["param_groups"]
         if len(saved) != len(self.param_groups):
             raise ValueError(
@@ -244,7 +327,7 @@ class Optimizer:
             by_number.update(zip(new["params"], own["params"]))
             options = {option: deepcopy(value) for option, value in new.items() if option != "params"}
             kept = {"param_names": own["param_names"]} if "param_names" in own else {}
-            groups.append(self.defaults | kept | options | {"params": own["params"]})
+            groups.append(self.defaults | kept | options | self._fixed | {"params": own["params"]})
         state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
         for number, values in state_dict["state"].items():
             param = by_number.get(number)
@@ -253,11 +336,13 @@ class Optimizer:
             else:
                 state[param] = {key: self._loaded(number, param, key, value) for key, value in values.items()}
         self.state, self.param_groups = state, groups
+        for hook in list(self._state_dict_hooks["after loading"].values()):
+            hook(self)
 
     def _loaded(self, number: Any, param: Tensor, key: str, value: Any) -> Any:
         if isinstance(value, Tensor):
             value = to_host(value.array)
-        elementwise = type(self)._update is not Optimizer._update
+        elementwise = self._rule is not None
         if elementwise and key in ("step", "mu_product"):
             return Tensor(np.asarray(value).astype(_counter_type()))
         if not hasattr(value, "__array__"):
@@ -275,9 +360,12 @@ class Optimizer:
         return Tensor(loaded)
 
 
-def _added(hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any]) -> RemovableHandle:
+def _added(hooks: dict[int, Hook], hook: Hook, prepend: bool = False) -> RemovableHandle:
     handle = RemovableHandle(hooks)
+    later = list(hooks) if prepend else []
     hooks[handle.id] = hook
+    for other in later:  # to the end of the order
+        hooks[other] = hooks.pop(other)
     return handle
 
 
@@ -296,9 +384,3 @@ def _counter_type() -> Any:
 def filled(param: Tensor, value: float = 0.0) -> Tensor:
     """State of the parameter's shape, type and memory order."""
     return Tensor(np.full_like(param.array, value))
-
-
-def counted(state: dict[str, Any]) -> float:
-    """Adds one to the step count and returns it."""
-    state["step"].array += 1
-    return float(state["step"].array)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lenetcli._tensor import Tensor
-from lenetcli.autograd.variable import Array
-from lenetcli.kernels import active as kernels
+from lenetcli.kernels import update
 from lenetcli.optim.arguments import checked
-from lenetcli.optim.optimizer import Optimizer, counted, filled, scalar
+from lenetcli.optim.optimizer import Optimizer
 
 
 class RAdam(Optimizer):
@@ -49,6 +47,8 @@ class RAdam(Optimizer):
         [1.6]
     """
 
+    _rule = staticmethod(update.radam)
+
     def __init__(
         self,
         params: Any,
@@ -61,43 +61,11 @@ class RAdam(Optimizer):
         maximize: bool = False,
         **switches: bool | None,
     ) -> None:
-        options = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "decoupled_weight_decay": decoupled_weight_decay,
-            "maximize": maximize,
-        }
-        super().__init__(params, checked("RAdam", options, switches, "foreach capturable differentiable"))
+        super().__init__(params, checked(self, locals(), "foreach capturable differentiable"))
 
-    def _update(self, param: Tensor, grad: Array, group: dict[str, Any]) -> None:
-        state = self.state[param]
-        if not state:
-            state["step"] = scalar(0.0)
-            state["exp_avg"] = filled(param)
-            state["exp_avg_sq"] = filled(param)
-        lr, (beta1, beta2) = float(group["lr"]), map(float, group["betas"])
-        step = counted(state)
-        correction = 1 - beta2**step
-        rho_inf = 2 / (1 - beta2) - 1
-        rho = rho_inf - 2 * step * beta2**step / correction
-        average_lr = lr / (1 - beta1**step)
-        if rho > 5:
-            rectification = (rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho)
-            average_lr *= (rectification * correction) ** 0.5
-        kernels.radam_step(
-            param.array,
-            grad,
-            state["exp_avg"].array,
-            state["exp_avg_sq"].array,
-            rho > 5,
-            average_lr,
-            lr,
-            beta1,
-            beta2,
-            float(group["eps"]),
-            float(group["weight_decay"]),
-            group["decoupled_weight_decay"],
-            group["maximize"],
-        )
+    def _entries(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        return "exp_avg", "exp_avg_sq"
+
+    def _constants(self, group: dict[str, Any]) -> update.Adam:
+        beta1, beta2 = group["betas"]
+        return update.Adam(float(group["lr"]), float(beta1), float(beta2), float(group["eps"]))

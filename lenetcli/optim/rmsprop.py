@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lenetcli._tensor import Tensor
-from lenetcli.autograd.variable import Array
-from lenetcli.kernels import active as kernels
+from lenetcli.kernels import update
 from lenetcli.optim.arguments import checked
-from lenetcli.optim.optimizer import Optimizer, counted, filled, scalar
+from lenetcli.optim.optimizer import Optimizer
 
 
 class RMSprop(Optimizer):
@@ -47,6 +45,8 @@ class RMSprop(Optimizer):
         [1.0]
     """
 
+    _rule = staticmethod(update.rmsprop)
+
     def __init__(
         self,
         params: Any,
@@ -60,38 +60,11 @@ class RMSprop(Optimizer):
         maximize: bool = False,
         **switches: bool | None,
     ) -> None:
-        options = {
-            "lr": lr,
-            "alpha": alpha,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "momentum": momentum,
-            "centered": centered,
-            "maximize": maximize,
-        }
-        super().__init__(params, checked("RMSprop", options, switches, "capturable foreach differentiable"))
+        super().__init__(params, checked(self, locals(), "capturable foreach differentiable"))
 
-    def _update(self, param: Tensor, grad: Array, group: dict[str, Any]) -> None:
-        state = self.state[param]
-        momentum = float(group["momentum"])
-        if not state:
-            state["step"] = scalar(0.0)
-            state["square_avg"] = filled(param)
-            if momentum > 0:
-                state["momentum_buffer"] = filled(param)
-            if group["centered"]:
-                state["grad_avg"] = filled(param)
-        counted(state)
-        kernels.rmsprop_step(
-            param.array,
-            grad,
-            state["square_avg"].array,
-            state["grad_avg"].array if group["centered"] else None,
-            state["momentum_buffer"].array if momentum > 0 else None,
-            float(group["lr"]),
-            float(group["alpha"]),
-            float(group["eps"]),
-            momentum,
-            float(group["weight_decay"]),
-            group["maximize"],
-        )
+    def _entries(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        direction = "momentum_buffer" if group["momentum"] > 0 else None
+        return "square_avg", direction, "grad_avg" if group["centered"] else None
+
+    def _constants(self, group: dict[str, Any]) -> update.RMSprop:
+        return update.RMSprop(float(group["lr"]), float(group["alpha"]), float(group["eps"]), float(group["momentum"]))

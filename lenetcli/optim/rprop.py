@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from lenetcli._tensor import Tensor
-from lenetcli.autograd.variable import Array
-from lenetcli.kernels import active as kernels
+from lenetcli.kernels import update
 from lenetcli.optim.arguments import checked, pair
-from lenetcli.optim.optimizer import Optimizer, counted, filled, scalar
+from lenetcli.optim.optimizer import Optimizer, filled
 
 
 class Rprop(Optimizer):
@@ -45,6 +44,8 @@ class Rprop(Optimizer):
         [1.5]
     """
 
+    _rule = staticmethod(update.rprop)
+
     def __init__(
         self,
         params: Any,
@@ -55,30 +56,19 @@ class Rprop(Optimizer):
         maximize: bool = False,
         **switches: bool | None,
     ) -> None:
-        options = {"lr": lr, "etas": etas, "step_sizes": step_sizes, "maximize": maximize}
-        defaults = checked("Rprop", options, switches, "foreach differentiable capturable")
+        defaults = checked(self, locals(), "foreach differentiable capturable")
         eta_minus, eta_plus = pair("Rprop", "etas", etas)
         if not 0 < eta_minus < 1 < eta_plus:
             raise ValueError(f"Invalid eta values: {eta_minus}, {eta_plus}")
         pair("Rprop", "step_sizes", step_sizes)
         super().__init__(params, defaults)
 
-    def _update(self, param: Tensor, grad: Array, group: dict[str, Any]) -> None:
-        state = self.state[param]
-        if not state:
-            state["step"] = scalar(0.0)
-            state["prev"] = filled(param)
-            state["step_size"] = filled(param, float(group["lr"]))
-        counted(state)
+    def _entries(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        return "prev", "step_size"
+
+    def _constants(self, group: dict[str, Any]) -> update.Rprop:
         (eta_minus, eta_plus), (smallest, largest) = group["etas"], group["step_sizes"]
-        kernels.rprop_step(
-            param.array,
-            grad,
-            state["prev"].array,
-            state["step_size"].array,
-            float(eta_minus),
-            float(eta_plus),
-            float(smallest),
-            float(largest),
-            group["maximize"],
-        )
+        return update.Rprop(float(eta_minus), float(eta_plus), float(smallest), float(largest))
+
+    def _begin(self, param: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
+        return super()._begin(param, group) | {"step_size": filled(param, float(group["lr"]))}

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lenetcli._tensor import Tensor
-from lenetcli.autograd.variable import Array
-from lenetcli.kernels import active as kernels
+from lenetcli.kernels import update
 from lenetcli.optim.arguments import checked
-from lenetcli.optim.optimizer import Optimizer, filled
+from lenetcli.optim.optimizer import Optimizer
 
 
 class SGD(Optimizer):
@@ -46,6 +44,9 @@ class SGD(Optimizer):
         [0.92]
     """
 
+    _rule = staticmethod(update.sgd)
+    _counts = False
+
     def __init__(
         self,
         params: Any,
@@ -58,57 +59,14 @@ class SGD(Optimizer):
         maximize: bool = False,
         **switches: bool | None,
     ) -> None:
-        options = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-            "maximize": maximize,
-        }
-        defaults = checked("SGD", options, switches, "foreach differentiable fused")
+        defaults = checked(self, locals(), "foreach differentiable fused")
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         super().__init__(params, defaults)
 
-    def _update_all(self, params: list[Tensor], group: dict[str, Any]) -> None:
-        buffers = None
-        if group["momentum"]:
-            state = self.state
-            buffers = [b.array for p in params if (b := state[p].get("momentum_buffer")) is not None]
-            if len(buffers) < len(params):  # the first step of a parameter
-                super()._update_all(params, group)
-                return
-        kernels.sgd_steps(
-            [p.array for p in params],
-            [p.grad.array for p in params],
-            buffers,
-            float(group["lr"]),
-            float(group["momentum"]),
-            float(group["dampening"]),
-            float(group["weight_decay"]),
-            group["nesterov"],
-            group["maximize"],
-        )
+    def _entries(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        return ("momentum_buffer" if group["momentum"] else None,)
 
-    def _update(self, param: Tensor, grad: Array, group: dict[str, Any]) -> None:
-        momentum, dampening = float(group["momentum"]), float(group["dampening"])
-        buffer = None
-        if momentum:
-            state = self.state[param]
-            found = state.get("momentum_buffer")
-            if found is None:  # the first direction is the gradient itself
-                found = state["momentum_buffer"] = filled(param)
-                dampening = 0.0
-            buffer = found.array
-        kernels.sgd_step(
-            param.array,
-            grad,
-            buffer,
-            float(group["lr"]),
-            momentum,
-            dampening,
-            float(group["weight_decay"]),
-            group["nesterov"],
-            group["maximize"],
-        )
+    def _constants(self, group: dict[str, Any]) -> update.SGD:
+        lr, momentum, dampening = float(group["lr"]), float(group["momentum"]), float(group["dampening"])
+        return update.SGD(lr, momentum, dampening, bool(group["nesterov"]))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lenetcli.kernels import active, device
+from lenetcli.kernels import active, device, update
 from lenetcli.kernels.cuda import conv, program
 from tests.device import emulator, standin
 from tests.device.conftest import GPU
@@ -184,22 +184,32 @@ def test_sums_of_channels() -> None:
     check("relu", np.where(IMAGES > 1, np.nan, IMAGES).astype(np.float32))
 
 
+def copied(arguments: tuple[Any, ...]) -> list[Any]:
+    return [[np.copy(v) if isinstance(v, np.ndarray) else v for v in a] if type(a) is list else a for a in arguments]
+
+
 @pytest.mark.parametrize("flags", [(False, False), (True, True)], ids=str)
-def test_optimizer_steps(flags: tuple[bool, bool]) -> None:
+def test_update_rules(flags: tuple[bool, bool]) -> None:
     shapes = [(3, 4), (5,), (), (0, 3), *[(2,)] * 50]
     lists = [[np.asarray(np.abs(normal(*s)) + k) for s in shapes] for k in range(4)]
+    (nesterov, maximize), count = flags, len(shapes)
+    momentum, plain = update.SGD(0.1, 0.9, 0.0, nesterov), update.SGD(0.1, 0.0, 0.3, nesterov)
+    decay, decoupled = update.Objective(maximize, 0.01, 1.0), update.Objective(maximize, 0.0, 0.999)
+    adam = update.Adam(0.1, 0.9, 0.99, 1e-8)
     for name, arguments in (
-        ("sgd_steps", (lists[0], lists[1], lists[2], 0.1, 0.9, 0.0, 0.01, *flags)),
-        ("sgd_steps", (lists[0], lists[1], None, 0.1, 0.0, 0.3, 0.0, *flags)),
-        ("adam_steps", (*lists, [3.0] * len(shapes), 0.1, 0.9, 0.99, 1e-8, 0.01, *flags)),
+        ("sgd", (lists[0], lists[1], decay, momentum, [False] * count, lists[2])),
+        ("sgd", (lists[0], lists[1], decay, momentum, [False, True] * (count // 2), lists[2])),
+        ("sgd", (lists[0], lists[1], decay, plain, None, None)),
+        ("adam", (lists[0], lists[1], decay, adam, [3.0] * count, lists[2], lists[3], None)),
+        ("adam", (lists[0], lists[1], decoupled, adam, [3.0] * count, lists[2], lists[3], None)),
+        ("adam", (lists[0], lists[1], decay, adam, [3.0, 1.0] * (count // 2), lists[2], lists[3], None)),
+        ("adam", (lists[0], lists[1], decay, adam, [3.0] * count, *lists[2:], lists[1])),
     ):
-        ours = [a if not isinstance(a, list) or isinstance(a[0], float) else [v.copy() for v in a] for a in arguments]
-        theirs = [there(a) for a in ours]
-        ours = [[v.copy() for v in a] if isinstance(a, list) and not isinstance(a[0], float) else a for a in ours]
+        ours, theirs = copied(arguments), [there(a) for a in copied(arguments)]
         with active.force("numpy"):
-            getattr(active, name)(*ours)
             getattr(active, name)(*theirs)
-        for a, b in zip(ours[:4], theirs[:4]):
-            if isinstance(a, list):
+            getattr(active, name)(*ours)
+        for a, b in zip(ours, theirs):
+            if type(a) is list and isinstance(a[0], np.ndarray):
                 for expected, found in zip(a, b):
                     np.testing.assert_allclose(device.to_host(found), expected, rtol=1e-5, atol=1e-6)

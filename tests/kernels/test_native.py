@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lenetcli.kernels import active, conv, likelihood, linear, native, norm, relu, softmax, step
+from lenetcli.kernels import active, conv, likelihood, linear, native, norm, relu, softmax, update
 from lenetcli.kernels.threads import get_num_threads, set_num_threads
 from tests.kernels.comparison import BATCHES, ORDERS, close, normal, ordered, rng, twin
 
@@ -206,35 +207,56 @@ def parameters(random: np.random.Generator) -> list[np.ndarray]:
     "options", [(0, 0, 0, False), (0.9, 0, 0, False), (0.9, 0.1, 0.01, False), (0.8, 0, 0.1, True)]
 )
 @pytest.mark.parametrize("maximize", [False, True])
-def test_sgd_steps_equal_their_twin(options: Any, maximize: bool, target: str) -> None:
+@pytest.mark.parametrize("first", [False, True])
+def test_sgd_equals_its_twin(options: Any, maximize: bool, first: bool, target: str) -> None:
     momentum, dampening, decay, nesterov = options
     random = rng(7)
     params, grads, buffers = parameters(random), parameters(random), parameters(random) if momentum else None
     grads[4] = np.asfortranarray(grads[4])
     copies = [[a.copy(order="K") for a in arrays] if arrays else None for arrays in (params, buffers)]
-    arguments = 0.1, momentum, dampening, decay, nesterov, maximize
-    twin("sgd_steps")(params, grads, buffers, *arguments)
-    step.sgd_steps(copies[0], grads, copies[1], *arguments)  # type: ignore[arg-type]
+    common = update.Objective(maximize, decay, 1.0), update.SGD(0.1, momentum, dampening, nesterov)
+    begins = [first and i == 3 for i in range(len(params))] if momentum else None
+    twin("sgd")(params, grads, *common, begins, buffers)
+    update.sgd(copies[0], grads, *common, begins, copies[1])
     for found, wanted in zip((params, buffers), copies):
         for one, other in zip(found or [], wanted or []):
             close(one, other, 1e-6)
 
 
-@pytest.mark.parametrize("options", [(0.9, 0.999, 0, False), (0.9, 0.99, 0.1, False), (0.3, 0.99, 0.1, True)])
+@pytest.mark.parametrize("options", [(0.9, 0.999, 0, 1), (0.9, 0.99, 0.1, 1), (0.3, 0.99, 0, 0.999)])
 @pytest.mark.parametrize("maximize", [False, True])
-def test_adam_steps_equal_their_twin(options: Any, maximize: bool, target: str) -> None:
-    beta1, beta2, decay, decoupled = options
+@pytest.mark.parametrize("amsgrad", [False, True])
+def test_adam_equals_its_twin(options: Any, maximize: bool, amsgrad: bool, target: str) -> None:
+    beta1, beta2, decay, shrink = options
     random = rng(8)
     params, grads, averages = parameters(random), parameters(random), parameters(random)
-    squares = [np.square(a, out=a) for a in parameters(random)]
+    squares, largest = ([np.square(a, out=a) for a in parameters(random)] for _ in range(2))
+    state = [averages, squares, *([largest] if amsgrad else [])]
     grads[4] = np.asfortranarray(grads[4])
-    copies = [[a.copy(order="K") for a in arrays] for arrays in (params, averages, squares)]
-    arguments = [float(i + 1) for i in range(len(params))], 0.01, beta1, beta2, 1e-8, decay, decoupled, maximize
-    twin("adam_steps")(params, grads, averages, squares, *arguments)
-    step.adam_steps(copies[0], grads, copies[1], copies[2], *arguments)
-    for found, wanted in zip((params, averages, squares), copies):
+    copies = [[a.copy(order="K") for a in arrays] for arrays in (params, *state)]
+    common = update.Objective(maximize, decay, shrink), update.Adam(0.01, beta1, beta2, 1e-8)
+    steps = [float(i + 2) for i in range(len(params))]
+    twin("adam")(params, grads, *common, steps, *state, *([] if amsgrad else [None]))
+    update.adam(copies[0], grads, *common, steps, *copies[1:], *([] if amsgrad else [None]))
+    for found, wanted in zip((params, *state), copies):
         for one, other in zip(found, wanted):
             close(one, other, 1e-5)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam"])
+def test_a_group_with_a_first_step_is_the_references(name: str, target: str) -> None:
+    random = rng(10)
+    lists = [[np.abs(normal(random, 70)) for _ in range(2)] for _ in range(4)]
+    common: Any = update.Objective(False, 0.1, 1.0), update.SGD(0.1, 0.9, 0.0, True)
+    rest: Any = [True, False], lists[2]
+    if name == "adam":
+        common, rest = (common[0], update.Adam(0.1, 0.9, 0.999, 1e-8)), ([1.0, 5.0], lists[2], lists[3], None)
+    copies = [[a.copy() for a in arrays] for arrays in lists]
+    twin(name)(*lists[:2], *common, *rest)
+    at = {id(a): b for a, b in zip(lists, copies)}
+    getattr(update, name)(*copies[:2], *common, *(at.get(id(each), each) for each in rest))
+    for one, other in zip(lists, copies):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_results_do_not_depend_on_the_number_of_threads() -> None:
@@ -320,5 +342,11 @@ def test_every_native_twin_has_a_reference_of_its_name() -> None:
         for name, function in native.twins().items():
             reference = getattr(active, name)
             assert reference is not function
-            code, other = reference.__code__, function.__code__
-            assert code.co_varnames[: code.co_argcount] == other.co_varnames[: other.co_argcount], name
+            taken, own = list(inspect.signature(function).parameters), inspect.unwrap(reference)
+            wanted = list(inspect.signature(own).parameters)
+            if own is not reference:  # an update rule: a formula over arrays, a twin over lists
+                assert taken[:4] == ["params", "grads", "objective", "constants"]
+                taken, wanted = taken[4:], wanted[3:]
+                assert len(taken) == len(wanted), name
+            else:
+                assert taken == wanted, name

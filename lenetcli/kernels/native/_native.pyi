@@ -1,6 +1,7 @@
 """The compiled module (module.cc). All arrays are float32, images (N, C, H, W) with any strides."""
 
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.update import SGD, Adam, Objective
 from lenetcli.kernels.window import Pair
 
 def target() -> str: ...
@@ -47,30 +48,17 @@ def log_softmax(x: Array, y: Array) -> None: ...
 def log_softmax_backward(grad: Array, y: Array, d_x: Array) -> None: ...
 def nll(log_p: Array, target: Array, ignore: int) -> tuple[float, float]: ...
 def nll_backward(share: float, target: Array, ignore: int, d: Array) -> None: ...
-def sgd_steps(
+def sgd(
+    params: list[Array], grads: list[Array], objective: Objective, constants: SGD, buffers: list[Array] | None
+) -> list[int]: ...  # here and below, the numbers of the parameters left to the reference
+def adam(
     params: list[Array],
     grads: list[Array],
-    buffers: list[Array] | None,
-    lr: float,
-    momentum: float,
-    keep: float,
-    weight_decay: float,
-    nesterov: bool,
-    maximize: bool,
-) -> list[int]: ...
-def adam_steps(
-    params: list[Array],
-    grads: list[Array],
-    averages: list[Array],
-    squares: list[Array],
-    rates: list[float],
-    roots: list[float],
-    share: float,
-    beta2: float,
-    eps: float,
-    weight_decay: float,
-    shrink: float,
-    maximize: bool,
+    objective: Objective,
+    constants: Adam,
+    steps: list[float],
+    exp_avgs: list[Array],
+    exp_avg_sqs: list[Array],
 ) -> list[int]: ...
 def norm_forward(
     x: Array,

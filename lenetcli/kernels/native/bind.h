@@ -1,5 +1,6 @@
 // What the bindings of the families share. Arrays come in with torch's logical shapes and any strides; results go into
-// arrays that the caller made. The NumPy functions beside the wrappers (native/*.py) are the reference of every function.
+// arrays that the caller made. The NumPy functions beside the wrappers (native/*.py) are the reference of every
+// function.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -47,5 +48,5 @@ void bind_conv(nb::module_& m);
 void bind_norm(nb::module_& m);
 void bind_pointwise(nb::module_& m);
 void bind_product(nb::module_& m);
-void bind_step(nb::module_& m);
+void bind_update(nb::module_& m);
 void bind_window(nb::module_& m);

@@ -34,11 +34,12 @@ bool finite(const float* p, size_t count) {  // and not huge, as in winograd.h
 
 bool wide(const Conv& a) {
   return a.kernel == 3 && a.channels >= WIDE && a.out >= WIDE && a.pad_h <= 2 && a.pad_w <= 2 &&
-         0.25 * a.batch * a.rows * a.columns >= TILES && 4 * a.batch >= 3 * kernels->lanes;  // images fill most of a vector
+         0.25 * a.batch * a.rows * a.columns >= TILES &&
+         4 * a.batch >= 3 * kernels->lanes;  // images fill most of a vector
 }
 
-// The forward pass. With `turned`, of weights (C, O, 3, 3) turned round: a gradient of an input, by Winograd's method alone;
-// false where that cannot be.
+// The forward pass. With `turned`, of weights (C, O, 3, 3) turned round: a gradient of an input, by Winograd's method
+// alone; false where that cannot be.
 bool run_forward(const Conv& a, bool turned) {
   const bool winograd = wide(a) && finite(a.weight, (size_t)a.out * a.channels * 9);
   if (turned && !winograd) return false;
@@ -49,7 +50,8 @@ bool run_forward(const Conv& a, bool turned) {
   kernels->conv_units(a, wanted, units.data());
   size_t need = 0;
   for (const ConvUnit& u : units)
-    need = std::max(need, rounded(winograd ? kernels->winograd_scratch(a, u, false) : kernels->conv_scratch(a, u, false)));
+    need =
+        std::max(need, rounded(winograd ? kernels->winograd_scratch(a, u, false) : kernels->conv_scratch(a, u, false)));
   float *weight = scratch(size + need * slots), *memory = weight + size;
   if (winograd) kernels->winograd_weight(a, turned, weight);
   std::atomic<bool> done{true};
@@ -83,13 +85,14 @@ template <class T>
 void take_winner(Conv& a, const T& winner) {
   a.group = winner.shape(4);
   a.winner = const_cast<uint8_t*>(winner.data());
-  check(a.group > 0 && (int)winner.shape(0) * a.group >= a.batch && (int)winner.shape(1) == a.out && (int)winner.shape(2) == a.rows / 2 &&
-            (int)winner.shape(3) == a.columns / 2 && (int)winner.shape(4) == a.group,
+  check(a.group > 0 && (int)winner.shape(0) * a.group >= a.batch && (int)winner.shape(1) == a.out &&
+            (int)winner.shape(2) == a.rows / 2 && (int)winner.shape(3) == a.columns / 2 &&
+            (int)winner.shape(4) == a.group,
         "winner shape");
 }
 
-void conv_forward(Array<const float, 4> x, Dense<const float, 4> weight, optional<Dense<const float, 1>> bias, int pad_h,
-                  int pad_w, bool relu, Array<float, 4> y, optional<Dense<uint8_t, 5>> winner) {
+void conv_forward(Array<const float, 4> x, Dense<const float, 4> weight, optional<Dense<const float, 1>> bias,
+                  int pad_h, int pad_w, bool relu, Array<float, 4> y, optional<Dense<uint8_t, 5>> winner) {
   Conv a = {};
   a.batch = x.shape(0), a.channels = x.shape(1), a.height = x.shape(2), a.width = x.shape(3);
   a.out = weight.shape(0), a.kernel = weight.shape(2), a.pad_h = pad_h, a.pad_w = pad_w;
@@ -110,9 +113,10 @@ void conv_forward(Array<const float, 4> x, Dense<const float, 4> weight, optiona
 
 // Gradients of input, weight and bias, those that are given. x may be missing where d_weight is, weight where d_x is.
 // False where it cannot be done because of infinities or NaN, see kernels.h.
-bool conv_backward(Array<const float, 4> grad, optional<Array<const float, 4>> x, optional<Dense<const float, 4>> weight,
-                   optional<Dense<const uint8_t, 5>> winner, int pad_h, int pad_w, optional<Array<float, 4>> d_x,
-                   optional<Dense<float, 4>> d_weight, optional<Dense<float, 1>> d_bias) {
+bool conv_backward(Array<const float, 4> grad, optional<Array<const float, 4>> x,
+                   optional<Dense<const float, 4>> weight, optional<Dense<const uint8_t, 5>> winner, int pad_h,
+                   int pad_w, optional<Array<float, 4>> d_x, optional<Dense<float, 4>> d_weight,
+                   optional<Dense<float, 1>> d_bias) {
   check((x || d_x) && (weight || d_weight), "nothing to do");
   check(!d_weight || x, "the weight gradient needs x");
   check(!d_x || weight, "the input gradient needs the weight");
@@ -154,7 +158,8 @@ bool conv_backward(Array<const float, 4> grad, optional<Array<const float, 4>> x
   const int most = size > 65536 ? 4 : 16, chunks = std::min((int)units.size(), most);
   size_t need = 0;
   for (const ConvUnit& u : units)
-    need = std::max(need, rounded(winograd ? kernels->winograd_scratch(a, u, true) : kernels->conv_scratch(a, u, true)));
+    need =
+        std::max(need, rounded(winograd ? kernels->winograd_scratch(a, u, true) : kernels->conv_scratch(a, u, true)));
   float* parts = scratch(part * chunks + need * slots);
   float* memory = parts + part * chunks;
   std::atomic<bool> done{true};

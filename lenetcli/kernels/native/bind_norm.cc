@@ -6,8 +6,8 @@ namespace {
 using Matrix = Dense<const float, 2>;
 using Vector = optional<Dense<const float, 1>>;
 
-Norm rows(const Matrix& x, const Vector& weight, double eps, const Dense<float, 1>& centre, const Dense<double, 1>& offset,
-          const Dense<double, 1>& var) {
+Norm rows(const Matrix& x, const Vector& weight, double eps, const Dense<float, 1>& centre,
+          const Dense<double, 1>& offset, const Dense<double, 1>& var) {
   const size_t channels = x.shape(0);
   check(x.shape(1) > 0 && centre.shape(0) == channels && offset.shape(0) == channels && var.shape(0) == channels &&
             (!weight || weight->shape(0) == channels),

@@ -64,7 +64,8 @@ void log_softmax(Dense<const float, 2> x, Dense<float, 2> y) {
 void log_softmax_backward(Dense<const float, 2> grad, Dense<const float, 2> y, Dense<float, 2> d_x) {
   for (int i = 0; i < 2; i++) check(grad.shape(i) == y.shape(i) && d_x.shape(i) == y.shape(i), "scores");
   Classes a = {};
-  a.classes = y.shape(0), a.row = y.shape(1), a.grad = grad.data(), a.y = const_cast<float*>(y.data()), a.d_x = d_x.data();
+  a.classes = y.shape(0), a.row = y.shape(1), a.grad = grad.data(), a.y = const_cast<float*>(y.data()),
+  a.d_x = d_x.data();
   nb::gil_scoped_release released;
   each_vector(a, a.row, kernels->log_softmax_backward);
 }

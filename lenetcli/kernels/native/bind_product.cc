@@ -27,25 +27,28 @@ void turn(Product& p) {
 constexpr size_t PACKED = 1 << 17;  // floats that a unit has packed at most: a part of the second-level cache
 constexpr size_t CACHED = 1 << 17;  // of an A that every thread may read as a whole
 
-// Units of a product, as many as are wanted or more. Panels are shared out first: then a thread has the columns, which are
-// images, to itself from one product to the next. Only the rows of a large A are shared out, so that it is read once.
+// Units of a product, as many as are wanted or more. Panels are shared out first: then a thread has the columns, which
+// are images, to itself from one product to the next. Only the rows of a large A are shared out, so that it is read
+// once.
 void plan(const Product& p, int number, int wanted, std::vector<ProductUnit>& units) {
-  const int panels = (p.n + kernels->panel - 1) / kernels->panel, tiles = p.few ? 1 : (p.m + kernels->tile - 1) / kernels->tile;
+  const int panels = (p.n + kernels->panel - 1) / kernels->panel,
+            tiles = p.few ? 1 : (p.m + kernels->tile - 1) / kernels->tile;
   const int fitting = (int)std::min<size_t>(PACKED / ((size_t)kernels->panel * std::max(p.k, 1)), panels);
   const bool cached = p.few || (size_t)p.m * p.k <= CACHED;
   const int group = std::max(1, std::min(fitting, cached ? (panels + wanted - 1) / wanted : panels));
   const int groups = (panels + group - 1) / group, parts = std::min(tiles, (wanted + groups - 1) / std::max(groups, 1));
   for (int g = 0; g < groups; g++)
     for (int t = 0; t < parts; t++)
-      units.push_back({number, g * group, std::min(panels, (g + 1) * group), tiles * t / parts, tiles * (t + 1) / parts});
+      units.push_back(
+          {number, g * group, std::min(panels, (g + 1) * group), tiles * t / parts, tiles * (t + 1) / parts});
 }
 
 size_t packed_size(const Product& p, const ProductUnit& u) {
   return rounded(p.few ? (size_t)p.m * p.k : (size_t)(u.panel_end - u.panel) * kernels->panel * p.k);
 }
 
-// Products that do not depend on each other, on all threads. `front` floats of scratch memory are left to the caller, who
-// is given them before any product is computed.
+// Products that do not depend on each other, on all threads. `front` floats of scratch memory are left to the caller,
+// who is given them before any product is computed.
 template <class Prepare>
 void run_products(Product* products, int count, size_t front, Prepare prepare) {
   double work = 0;
@@ -104,8 +107,8 @@ void linear(Array<const float, 2> x, Array<const float, 2> weight, optional<Dens
 
 // Gradients of x, weight and bias, those that are given; with y (the relu'd output), grad counts where y is above zero.
 void linear_backward(Array<const float, 2> grad, Array<const float, 2> x, Array<const float, 2> weight,
-                     optional<Array<const float, 2>> y, optional<Array<float, 2>> d_x, optional<Dense<float, 2>> d_weight,
-                     optional<Dense<float, 1>> d_bias) {
+                     optional<Array<const float, 2>> y, optional<Array<float, 2>> d_x,
+                     optional<Dense<float, 2>> d_weight, optional<Dense<float, 1>> d_bias) {
   const int batch = x.shape(0), in = x.shape(1), out = weight.shape(0);
   check((int)weight.shape(1) == in && (int)grad.shape(0) == batch && (int)grad.shape(1) == out, "linear shapes");
   check(!y || ((int)y->shape(0) == batch && (int)y->shape(1) == out), "output shape");

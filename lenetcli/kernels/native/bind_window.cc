@@ -73,9 +73,11 @@ struct Geometry {
   template <class Image, class Windowed>
   Geometry(const Image& image, const Windowed& windows, Pair kernel, Pair stride, Pair padding, Pair dilation)
       : rows{(int)image.shape(1), (int)windows.shape(1), kernel.first, stride.first, padding.first, dilation.first},
-        columns{(int)image.shape(2), (int)windows.shape(2), kernel.second, stride.second, padding.second, dilation.second} {
+        columns{(int)image.shape(2), (int)windows.shape(2), kernel.second,
+                stride.second,       padding.second,        dilation.second} {
     check(image.shape(3) == windows.shape(3), "batch");
-    for (const Slide& s : {rows, columns}) check(s.kernel > 0 && s.stride > 0 && s.padding >= 0 && s.dilation > 0, "window");
+    for (const Slide& s : {rows, columns})
+      check(s.kernel > 0 && s.stride > 0 && s.padding >= 0 && s.dilation > 0, "window");
     check(kernel.first * kernel.second <= MOST_TAPS, "window");
   }
 
@@ -111,7 +113,8 @@ void each_row(const Result& y, double cost, One one) {
   spread((rows + 3) / 4, work, item);
 }
 
-void max_pool(Images x, Pair kernel, Pair stride, Pair padding, Pair dilation, Dense<float, 4> y, Dense<uint8_t, 4> winner) {
+void max_pool(Images x, Pair kernel, Pair stride, Pair padding, Pair dilation, Dense<float, 4> y,
+              Dense<uint8_t, 4> winner) {
   Geometry g(x, y, kernel, stride, padding, dilation);
   check(x.shape(0) == y.shape(0) && same(y, winner), "pooled shape");
   Windows a = g.windows(false, x.shape(3), x.data(), y.data());
@@ -120,8 +123,8 @@ void max_pool(Images x, Pair kernel, Pair stride, Pair padding, Pair dilation, D
   each_row(y, 4 + 2 * g.taps(), [&](int row) { kernels->max_pool(a, row); });
 }
 
-void max_pool_backward(Images grad, Dense<const uint8_t, 4> winner, Pair kernel, Pair stride, Pair padding, Pair dilation,
-                       Dense<float, 4> d_x) {
+void max_pool_backward(Images grad, Dense<const uint8_t, 4> winner, Pair kernel, Pair stride, Pair padding,
+                       Pair dilation, Dense<float, 4> d_x) {
   Geometry g(d_x, grad, kernel, stride, padding, dilation);
   check(d_x.shape(0) == grad.shape(0) && same(grad, winner), "pooled shape");
   Windows a = g.windows(true, d_x.shape(3), grad.data(), d_x.data());
@@ -139,7 +142,8 @@ void avg_pool(Images x, Dense<const float, 2> divisor, Pair kernel, Pair stride,
   each_row(y, 4 + g.taps(), [&](int row) { kernels->window_sums(a, row); });
 }
 
-void avg_pool_backward(Images grad, Dense<const float, 2> divisor, Pair kernel, Pair stride, Pair padding, Dense<float, 4> d_x) {
+void avg_pool_backward(Images grad, Dense<const float, 2> divisor, Pair kernel, Pair stride, Pair padding,
+                       Dense<float, 4> d_x) {
   Geometry g(d_x, grad, kernel, stride, padding, {1, 1});
   check(d_x.shape(0) == grad.shape(0) && divisor.shape(0) == grad.shape(1) && divisor.shape(1) == grad.shape(2),
         "pooled shape");
@@ -172,15 +176,16 @@ struct Groups {
 template <class Weight>
 Pair side(const Weight& weight) { return {weight.shape(2), weight.shape(3)}; }
 
-void grouped_forward(Images x, Images weight, optional<Dense<const float, 1>> bias, Pair stride, Pair padding, Pair dilation,
-                     Dense<float, 4> y) {
+void grouped_forward(Images x, Images weight, optional<Dense<const float, 1>> bias, Pair stride, Pair padding,
+                     Pair dilation, Dense<float, 4> y) {
   const Groups groups(weight, x.shape(0), y.shape(0));
   Geometry g(x, y, side(weight), stride, padding, dilation);
   check(!bias || bias->shape(0) == y.shape(0), "bias shape");
   Windows a = g.windows(false, x.shape(3), x.data(), y.data());
   a.sources = groups.sources, a.results = groups.results;
   a.weight = weight.data(), a.bias = bias ? bias->data() : nullptr;
-  a.weight_source = g.taps(), a.weight_result = a.weight_source * a.sources, a.weight_group = a.weight_result * a.results;
+  a.weight_source = g.taps(), a.weight_result = a.weight_source * a.sources,
+  a.weight_group = a.weight_result * a.results;
   nb::gil_scoped_release released;
   each_row(y, g.taps() * a.sources, [&](int row) { kernels->weighted_sums(a, row); });
 }
@@ -203,7 +208,8 @@ void grouped_weight(Images grad, Images x, Pair stride, Pair padding, Pair dilat
   Windows a = g.windows(false, x.shape(3), x.data(), const_cast<float*>(grad.data()));
   a.sources = groups.sources, a.results = groups.results;
   a.d_weight = d_weight.data();
-  a.weight_source = g.taps(), a.weight_result = a.weight_source * a.sources, a.weight_group = a.weight_result * a.results;
+  a.weight_source = g.taps(), a.weight_result = a.weight_source * a.sources,
+  a.weight_group = a.weight_result * a.results;
   const double work = (double)grad.size() * g.taps() * a.sources * (grad.shape(3) < 4 ? 4 : 1);
   const int pairs = d_weight.shape(0) * d_weight.shape(1);
   nb::gil_scoped_release released;
@@ -215,11 +221,12 @@ void grouped_weight(Images grad, Images x, Pair stride, Pair padding, Pair dilat
 
 void bind_window(nb::module_& m) {
   m.def("max_pool", &max_pool, "x"_a, "kernel"_a, "stride"_a, "padding"_a, "dilation"_a, "y"_a, "winner"_a);
-  m.def("max_pool_backward", &max_pool_backward, "grad"_a, "winner"_a, "kernel"_a, "stride"_a, "padding"_a, "dilation"_a,
-        "d_x"_a);
+  m.def("max_pool_backward", &max_pool_backward, "grad"_a, "winner"_a, "kernel"_a, "stride"_a, "padding"_a,
+        "dilation"_a, "d_x"_a);
   m.def("avg_pool", &avg_pool, "x"_a, "divisor"_a, "kernel"_a, "stride"_a, "padding"_a, "y"_a);
   m.def("avg_pool_backward", &avg_pool_backward, "grad"_a, "divisor"_a, "kernel"_a, "stride"_a, "padding"_a, "d_x"_a);
-  m.def("grouped_forward", &grouped_forward, "x"_a, "weight"_a, "bias"_a.none(), "stride"_a, "padding"_a, "dilation"_a, "y"_a);
+  m.def("grouped_forward", &grouped_forward, "x"_a, "weight"_a, "bias"_a.none(), "stride"_a, "padding"_a, "dilation"_a,
+        "y"_a);
   m.def("grouped_input", &grouped_input, "grad"_a, "weight"_a, "stride"_a, "padding"_a, "dilation"_a, "d_x"_a);
   m.def("grouped_weight", &grouped_weight, "grad"_a, "x"_a, "stride"_a, "padding"_a, "dilation"_a, "d_weight"_a);
 }

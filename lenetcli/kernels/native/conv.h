@@ -3,10 +3,10 @@
 //     y[o, p, q] = bias[o] + sum over c, u, v of weight[o, c, u, v] * x[c, p + u, q + v]
 //
 // The unit of work is a tile: the 2x2 outputs (p, q), (p, q + 1), (p + 1, q), (p + 1, q + 1), numbered 0 to 3, that are
-// computed from one patch of (K + 1) x (K + 1) pixels kept in registers. A register holds the same pixel of L images or,
-// for the few images that do not fill a register, of L neighbouring tiles of one image ("patches"): the input is first
-// packed into one of these two forms, where the inner loops find it through a View, whatever its memory order was.
-// Reference twins: lenetcli/kernels/conv.py, lenetcli/kernels/fused.py.
+// computed from one patch of (K + 1) x (K + 1) pixels kept in registers. A register holds the same pixel of L images
+// or, for the few images that do not fill a register, of L neighbouring tiles of one image ("patches"): the input is
+// first packed into one of these two forms, where the inner loops find it through a View, whatever its memory order
+// was. Reference twins: lenetcli/kernels/conv.py, lenetcli/kernels/fused.py.
 #pragma once
 
 #include "conv_backward.h"
@@ -33,8 +33,8 @@ namespace {
     break;                                         \
   }
 
-// Blocks of L images; what is left over as one more block, or image by image where that is less work. With `wanted` above
-// 1 the tile rows are cut, too, until there are that many units.
+// Blocks of L images; what is left over as one more block, or image by image where that is less work. With `wanted`
+// above 1 the tile rows are cut, too, until there are that many units.
 int conv_units(const Conv& a, int wanted, ConvUnit* units) {
   const int rows = tiles(a, a.rows), columns = tiles(a, a.columns), side = a.kernel + 1;
   const int whole = a.batch / L, rest = a.batch % L;

@@ -5,8 +5,8 @@
 
 namespace {
 
-// The gradient of the four outputs of tile (i, j) of some images, zero where an output was not the pool's winner or lies
-// outside.
+// The gradient of the four outputs of tile (i, j) of some images, zero where an output was not the pool's winner or
+// lies outside.
 template <bool WHOLE>
 INLINE void tile_gradient(const Conv& a, int count, const float* from, const uint8_t* won, int i, int j, float* out) {
   const Image& y = a.y;

@@ -43,7 +43,11 @@ INLINE Place place_images(const Conv& a, const ConvUnit& u, int i, int j) {
   i += u.from;
   if (POOL)
     return {a.y.data + u.first * a.y.n + i * a.y.h + j * a.y.w,
-            a.winner + winner_image(a, u.first) + i * winner_row(a) + (int64_t)j * a.group, a.y.c, winner_channel(a), 0, 0};
+            a.winner + winner_image(a, u.first) + i * winner_row(a) + (int64_t)j * a.group,
+            a.y.c,
+            winner_channel(a),
+            0,
+            0};
   return {a.y.data + u.first * a.y.n + 2 * i * a.y.h + 2 * j * a.y.w, nullptr, a.y.c, 0, 2 * i, 2 * j};
 }
 
@@ -158,7 +162,8 @@ void tiles_forward(const Conv& a, const ConvUnit& u, const View& s, const Geomet
         out_channels(tile, [&](int o, const Vec* y) { put_patches<POOL>(a, u, at, o, y); });
       } else {
         const Place to = place_images<POOL>(a, u, i, j);
-        out_channels(tile, [&](int o, const Vec* y) __attribute__((always_inline)) { put_images<POOL>(a, u.count, to, o, y); });
+        out_channels(
+            tile, [&](int o, const Vec* y) __attribute__((always_inline)) { put_images<POOL>(a, u.count, to, o, y); });
       }
     }
 }

@@ -69,8 +69,8 @@ struct Lanes {
   }
 };
 
-// Images `first`.. of `x` with their border of zeros, one image a lane -> (C, pixel rows, pixel columns, L); with CHECK,
-// whether all pixels are finite and not huge.
+// Images `first`.. of `x` with their border of zeros, one image a lane -> (C, pixel rows, pixel columns, L); with
+// CHECK, whether all pixels are finite and not huge.
 template <bool WHOLE, bool CHECK>
 bool pack_images(const Conv& a, const ConvUnit& u, const Geometry& g, float* out) {
   const Image& x = a.x;

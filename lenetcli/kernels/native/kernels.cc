@@ -3,7 +3,7 @@
 #include "norm.h"
 #include "pointwise.h"
 #include "product.h"
-#include "step.h"
+#include "update.h"
 #include "window.h"
 #include "winograd.h"
 

@@ -1,4 +1,5 @@
-// What module.cc (bindings, threads) and kernels.cc (compiled once per instruction set) know of each other: plain data only.
+// What module.cc (bindings, threads) and kernels.cc (compiled once per instruction set) know of each other: plain data
+// only.
 #pragma once
 
 #include <stddef.h>
@@ -20,7 +21,7 @@ struct Conv {
   Image x, y, d_x;         // y is the output, or its gradient; d_x.data is null where not wanted
   const float* weight;     // (O, C, K, K), contiguous
   const float* bias;       // (O,) or null
-  uint8_t* winner;         // pooled: which output of the tile won, 4 where none is positive; (N/group, O, P/2, Q/2, group)
+  uint8_t* winner;  // pooled: which output of the tile won, 4 where none is positive; (N/group, O, P/2, Q/2, group)
   int group;               // images that have their winners side by side: 16, so that threads write lines of their own
 };
 
@@ -51,18 +52,23 @@ struct ProductUnit {
 
 constexpr int FEW = 8;
 
-// Stochastic gradient descent, and Adam; see step.h.
+// Update rules, see update.h: the tuples of kernels/update.py, and what follows from them for one parameter.
+struct Objective {
+  bool maximize;
+  float weight_decay, shrink;
+};
+
 struct Sgd {
-  float lr, momentum, keep, weight_decay;  // keep = 1 - dampening
-  bool nesterov, maximize;
+  float lr, momentum, keep;  // keep = 1 - dampening
+  bool nesterov;
 };
 
 struct Adam {
-  float share, beta2, eps, rate, root, weight_decay, shrink;  // share = 1 - beta1; shrink = 1 - lr * decoupled decay
-  bool maximize;
+  float share, beta2, eps, rate, root;  // share = 1 - beta1; rate and root hold the corrections of bias
 };
 
-// Rows of a gradient (M, N) of any strides, to be copied to d (M, N) where y is above zero, and summed; see pointwise.h.
+// Rows of a gradient (M, N) of any strides, to be copied to d (M, N) where y is above zero, and summed; see
+// pointwise.h.
 struct Rows {
   int64_t n;
   const float *grad, *y;
@@ -134,8 +140,8 @@ struct Kernels {
   int (*conv_units)(const Conv&, int wanted, ConvUnit* units);  // fills `units` unless null; returns how many
   size_t (*conv_scratch)(const Conv&, const ConvUnit&, bool backward);  // floats
   void (*conv_forward)(const Conv&, const ConvUnit&, float* scratch);
-  // Adds to d_weight (unless null) and d_bias. False, and nothing of use, where tiles that are not whole meet infinities
-  // or NaN: the outputs they lack (or the pool left out) have no gradient, but 0 times infinity is NaN.
+  // Adds to d_weight (unless null) and d_bias. False, and nothing of use, where tiles that are not whole meet
+  // infinities or NaN: the outputs they lack (or the pool left out) have no gradient, but 0 times infinity is NaN.
   bool (*conv_backward)(const Conv&, const ConvUnit&, float* scratch, float* d_weight, float* d_bias);
   // 3x3 convolutions in another form of weights and sums, 16 numbers for 9; see winograd.h.
   size_t (*winograd_scratch)(const Conv&, const ConvUnit&, bool backward);
@@ -146,8 +152,8 @@ struct Kernels {
   int panel, tile;  // columns, rows
   void (*product_pack)(const Product&, const ProductUnit&, float* packed);
   void (*product_unit)(const Product&, const ProductUnit&, const float* packed);
-  void (*sgd)(const Sgd&, float* p, const float* grad, float* buffer, size_t n);
-  void (*adam)(const Adam&, float* p, const float* grad, float* m, float* v, size_t n);
+  void (*sgd)(const Objective&, const Sgd&, float* p, const float* grad, float* buffer, size_t n);
+  void (*adam)(const Objective&, const Adam&, float* p, const float* grad, float* m, float* v, size_t n);
   void (*relu)(const float* x, float* y, size_t n);
   void (*relu_backward)(const float* grad, const float* y, float* d_x, size_t n);
   void (*masked_rows)(const Rows&, int from, int to);

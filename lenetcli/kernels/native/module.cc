@@ -29,7 +29,8 @@ bool runs_here(const char* target) {
             __builtin_cpu_supports("bmi2");
   if (is("v4"))
     return v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
   if (is("v3")) return v3;
   if (is("v2")) return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
 #endif
@@ -67,6 +68,6 @@ NB_MODULE(_native, m) {
   bind_norm(m);
   bind_pointwise(m);
   bind_product(m);
-  bind_step(m);
+  bind_update(m);
   bind_window(m);
 }

@@ -3,8 +3,8 @@
 //     y = (x - mean) / sqrt(var + eps) * weight + bias
 //     d_x = weight / s (grad - mean(grad) - z mean(grad z)), z = (x - mean) / s, s = sqrt(var + eps)
 //
-// Sums are taken of differences from a value near the mean, in pieces short enough for floats, then in double precision.
-// Reference twin: lenetcli/kernels/norm.py.
+// Sums are taken of differences from a value near the mean, in pieces short enough for floats, then in double
+// precision. Reference twin: lenetcli/kernels/norm.py.
 #pragma once
 
 #include <math.h>

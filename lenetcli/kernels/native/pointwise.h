@@ -76,7 +76,9 @@ INLINE Vec exponential(Vec x) {
 
 // y[c] = x[c] - max - log(sum of e^(x - max)), images `from` to `from + count`, classes `row` floats apart.
 void log_softmax(const Classes& a, int from, int count) {
-  auto get = [&](int c) { return count == L ? load(a.x + c * a.row + from) : load_some(a.x + c * a.row + from, 1, count); };
+  auto get = [&](int c) {
+    return count == L ? load(a.x + c * a.row + from) : load_some(a.x + c * a.row + from, 1, count);
+  };
   Vec most = get(0);
   for (int c = 1; c < a.classes; c++) {
     Vec v = get(c);

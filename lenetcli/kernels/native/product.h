@@ -2,11 +2,11 @@
 //
 //     c[i, j] = bias[i] + sum over k of a[i, k] b[k, j]            (M, N) = (M, K) (K, N)
 //
-// B is packed into panels of 2 L columns, zero beyond its edge; a tile of ROWS x 2 L sums stays in registers while k runs
-// over DEPTH products, then joins what C holds of the products before: a result never depends on how the tiles were
-// shared out. A is read where it lies.
-// With a batch-last x (I, N), a Linear layer needs no transposition: Y = W X, dX = W' dY; only dW = dY X' packs X'.
-// Every unit of work has the panels it needs packed in memory of its thread. Reference twin: lenetcli/kernels/linear.py.
+// B is packed into panels of 2 L columns, zero beyond its edge; a tile of ROWS x 2 L sums stays in registers while k
+// runs over DEPTH products, then joins what C holds of the products before: a result never depends on how the tiles
+// were shared out. A is read where it lies. With a batch-last x (I, N), a Linear layer needs no transposition: Y = W X,
+// dX = W' dY; only dW = dY X' packs X'. Every unit of work has the panels it needs packed in memory of its thread.
+// Reference twin: lenetcli/kernels/linear.py.
 #pragma once
 
 #include "kernels.h"
@@ -90,8 +90,8 @@ INLINE void tile_product(const Product& p, int i, int k, const float* a, int64_t
 }
 
 template <int R, bool ADJACENT>
-INLINE void tiles_product(const Product& p, int i, int k, const float* a, int64_t a_row, int64_t a_col, int panel, int end,
-                          const float* b) {
+INLINE void tiles_product(const Product& p, int i, int k, const float* a, int64_t a_row, int64_t a_col, int panel,
+                          int end, const float* b) {
   b += (int64_t)k * PANEL;
   for (; panel < end; panel++, b += (int64_t)p.k * PANEL) {
     const int64_t first = (int64_t)panel * PANEL;
@@ -104,7 +104,8 @@ INLINE void tiles_product(const Product& p, int i, int k, const float* a, int64_
   }
 }
 
-// R rows of C in some panels. A transposed A has a far step from one k to the next: for many panels it is copied together.
+// R rows of C in some panels. A transposed A has a far step from one k to the next: for many panels it is copied
+// together.
 template <int R>
 void rows_product(const Product& p, int i, int panel, int end, const float* b) {
   int k = 0;
@@ -159,8 +160,8 @@ void thin_rows(const Product& p, const ProductUnit& u, int to, const float* b) {
 
 // Few rows ------------------------------------------------------------------------------------------------------------
 //
-// With a batch of a few images, M is small and B, the weight, is read once: packing it would cost more than the product.
-// Where the columns of B are contiguous, results are dot products; where its rows are, they are sums of rows.
+// With a batch of a few images, M is small and B, the weight, is read once: packing it would cost more than the
+// product. Where the columns of B are contiguous, results are dot products; where its rows are, they are sums of rows.
 
 INLINE void finish_few(const Product& p, int i, int j, float y) {
   if (p.bias) y += p.bias[p.bias_columns ? j : i];

@@ -1,9 +1,9 @@
 // One pool of threads for all kernels.
 //
 // Work is a number of items that threads take one by one, the calling thread among them: a worker that does not get a
-// core in time costs nothing, because the caller goes on without it. Only an item that a worker has begun is waited for;
-// where that wait is long (another process holds the core), the next calls run on the calling thread alone.
-// Which thread computes an item never changes its result.
+// core in time costs nothing, because the caller goes on without it. Only an item that a worker has begun is waited
+// for; where that wait is long (another process holds the core), the next calls run on the calling thread alone. Which
+// thread computes an item never changes its result.
 #pragma once
 
 #include <stddef.h>

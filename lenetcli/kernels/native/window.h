@@ -1,16 +1,17 @@
 // Sliding windows where the batch is the fastest axis, any size, stride, padding and dilation: max and average pooling,
 // convolutions of few channels a group, and their gradients.
 //
-// All of them gather: a place of the result goes over the taps of the kernel that tell it something, and over the places
-// these come from. Forward, that are the pixels of an output's window; backward, the outputs whose windows hold a pixel.
-// Which they are along one axis, `Reach` says for each place; what is padding is not among them.
+// All of them gather: a place of the result goes over the taps of the kernel that tell it something, and over the
+// places these come from. Forward, that are the pixels of an output's window; backward, the outputs whose windows hold
+// a pixel. Which they are along one axis, `Reach` says for each place; what is padding is not among them.
 //
-//     max:  y = the first greatest x of all taps (of NaNs the last), winner = its tap;  d_x = sum of grad where winner = tap
+//     max:  y = the first greatest x of all taps (of NaNs the last), winner = its tap;
+//           d_x = sum of grad where winner = tap
 //     sums: y = bias + sum over source channels and taps of weight * x, or of x alone, divided
 //     weight: d_weight[tap] = sum over the places of grad * x
 //
-// Places that reach equally far are a run (backward, every stride-th place): with stride 1 vectors go over all of it, else
-// over the images of one place. Reference twins: lenetcli/kernels/pool.py, average.py, conv.py.
+// Places that reach equally far are a run (backward, every stride-th place): with stride 1 vectors go over all of it,
+// else over the images of one place. Reference twins: lenetcli/kernels/pool.py, average.py, conv.py.
 #pragma once
 
 #include <math.h>
@@ -111,8 +112,9 @@ INLINE void each_run(const Windows& a, const Reach& row, Body body) {
     int number = 0;
     for (int i = 0; i < row.count; i++)
       for (int j = 0; j < column.count; j++)
-        taps[number++] = {(row.place + i * a.rows.place_step) * line + (int64_t)(column.place + j * a.columns.place_step) * a.n,
-                          (row.tap + i * a.rows.tap_step) * a.taps_across + column.tap + j * a.columns.tap_step};
+        taps[number++] = {
+            (row.place + i * a.rows.place_step) * line + (int64_t)(column.place + j * a.columns.place_step) * a.n,
+            (row.tap + i * a.rows.tap_step) * a.taps_across + column.tap + j * a.columns.tap_step};
     switch (number) {
       case 1: body(Few<1>(taps), *run); break;
       case 3: body(Few<3>(taps), *run); break;
@@ -226,7 +228,8 @@ void weighted_sums(const Windows& windows, int index) {
       for (int c = 0; c < a.sources; c++)
 #pragma GCC unroll 9
         for (int t = 0; t < taps.count; t++)
-          total += all(lanes, weight[c * a.weight_source + taps.tap[t].tap]) * at(lanes, x + c * from_channel + taps.tap[t].source + from);
+          total += all(lanes, weight[c * a.weight_source + taps.tap[t].tap]) *
+                   at(lanes, x + c * from_channel + taps.tap[t].source + from);
       put(lanes, y + to, total);
     });
   });

@@ -1,12 +1,13 @@
-// 3x3 convolutions of many channels with fewer multiplications: Winograd's F(2x2, 3x3) and, for the weight, F(3x3, 2x2).
+// 3x3 convolutions of many channels with fewer multiplications: Winograd's F(2x2, 3x3) and, for the weight, F(3x3,
+// 2x2).
 //
 //     y = A' [sum over c of (G w G') * (B' x B)] A          2x2 outputs from a patch of 4x4 pixels
 //     d_w = E' [sum over tiles of (F dy F') * (B' x B)] E   3x3 weights from such a patch and 2x2 gradients
 //
 // where * goes element by element: 16 multiplications instead of 36. For each of the 16 elements the sums are a matrix
-// product over channels, or over tiles and images (product.h). Tiles are those of conv.h; so many are transformed at a time
-// as stay in the cache. The input's gradient is the forward pass of dy with the weight turned round.
-// The transforms add and subtract pixels that single outputs do not see: where some are infinite, NaN or huge, the direct
+// product over channels, or over tiles and images (product.h). Tiles are those of conv.h; so many are transformed at a
+// time as stay in the cache. The input's gradient is the forward pass of dy with the weight turned round. The
+// transforms add and subtract pixels that single outputs do not see: where some are infinite, NaN or huge, the direct
 // kernels run instead. Source: Lavin and Gray, Fast algorithms for convolutional neural networks, 2015.
 // Reference twin: lenetcli/kernels/conv.py.
 #pragma once
@@ -25,7 +26,8 @@ INLINE int strip_tiles(int rows) {
   return fit < 2 ? 2 : fit > 16 ? 16 : fit;
 }
 
-// Room for one of the 16 elements of so many rows and tiles; a line more, as powers of two would share a part of the cache.
+// Room for one of the 16 elements of so many rows and tiles; a line more, as powers of two would share a part of the
+// cache.
 INLINE int64_t part_size(int rows, int tiles) { return ((int64_t)rows * tiles + 1) * L; }
 
 // G w G' -> (16, O, C) of a weight (O, C, 3, 3), or (C, O, 3, 3) and turned round.
@@ -98,7 +100,8 @@ size_t winograd_scratch(const Conv& a, const ConvUnit& u, bool backward) {
   const size_t images = conv_layout(a, u, backward).end;
   const int strip = strip_tiles(a.channels + (backward ? a.out : 0));
   if (!backward) return images + PARTS * (part_size(a.channels, strip) + part_size(ROWS, strip));
-  return images + PARTS * (part_size(a.channels, strip) + part_size(a.out, strip)) + (a.channels + PANEL) * (size_t)L * strip;
+  return images + PARTS * (part_size(a.channels, strip) + part_size(a.out, strip)) +
+         (a.channels + PANEL) * (size_t)L * strip;
 }
 
 template <bool POOL>
@@ -112,7 +115,8 @@ void winograd_tiles(const Conv& a, const ConvUnit& u, const View& s, const Geome
     for (int t = 0; t < count; t++) {  // panels of two tiles, as product.h reads them
       const float* tile = tile_at(s, x, first + t);
       float* to = parts + (int64_t)(t / 2) * a.channels * PANEL + t % 2 * L;
-      for (int c = 0; c < a.channels; c++, tile += s.channel, to += PANEL) transform_patch(tile, s.row, s.column, to, part);
+      for (int c = 0; c < a.channels; c++, tile += s.channel, to += PANEL)
+        transform_patch(tile, s.row, s.column, to, part);
     }
     for (int o = 0; o < a.out; o += ROWS) {
       const int rows = a.out - o < ROWS ? a.out - o : ROWS;
@@ -167,8 +171,8 @@ INLINE void transform_gradient(const float* d, float* to, int64_t part, Vec& not
   }
 }
 
-// Adds the sums over this unit's tiles to `sums` (16, O, C), and to d_bias. False, and nothing of use, where something is
-// not finite.
+// Adds the sums over this unit's tiles to `sums` (16, O, C), and to d_bias. False, and nothing of use, where something
+// is not finite.
 bool winograd_backward(const Conv& a, const ConvUnit& u, float* scratch, float* sums, float* d_bias) {
   const Geometry g = geometry(a, u);
   const View s = view(g, u.patches);

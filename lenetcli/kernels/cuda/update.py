@@ -1,4 +1,7 @@
-"""Optimizer steps over many parameters in one launch: their addresses and sizes travel with the call."""
+"""Update rules over many parameters in one launch: their addresses and sizes travel with the call.
+
+As in native/update.py, a group with a first step is the reference's.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lenetcli.kernels import step as reference
+from lenetcli.kernels import update as reference
 from lenetcli.kernels.cuda.program import FLOAT, blocks, launch
 from lenetcli.kernels.device import address
 from lenetcli.kernels.layout import Array
 
-__all__ = ["adam_steps", "sgd_steps"]
+__all__ = ["adam", "sgd"]
 
 MOST = 48  # parameters in a launch: what is passed by value has 4 KiB
 TABLE = np.dtype([("at", np.uint64, (4, MOST)), ("size", np.int64, MOST), ("rate", np.float32, (2, MOST))])
@@ -50,71 +53,59 @@ extern "C" __global__ void adam(
 """
 
 
-def sgd_steps(
+def sgd(
     params: list[Array],
     grads: list[Array],
+    objective: reference.Objective,
+    constants: reference.SGD,
+    first: list[bool] | None,
     buffers: list[Array] | None,
-    lr: float,
-    momentum: float,
-    dampening: float,
-    weight_decay: float,
-    nesterov: bool,
-    maximize: bool,
 ) -> None:
-    """As lenetcli.kernels.step.sgd_steps."""
-    left = []
-    tables: list[list[int]] = [[]]
-    for i, arrays in enumerate(zip(params, grads, buffers or params)):
-        if not _alike(arrays):
-            left.append(i)
-        elif params[i].size:
-            tables[-1].append(i)
-            tables += [[]] if len(tables[-1]) == MOST else []
-    for chosen in tables:
-        if chosen:
-            lists = [params, grads] if buffers is None else [params, grads, buffers]
-            given = (float(lr), float(momentum), 1.0 - dampening, float(weight_decay), int(nesterov), int(maximize))
-            _launch("sgd", [[arrays[i] for i in chosen] for arrays in lists], None, given)
-    for i in left:
-        buffer = None if buffers is None else buffers[i]
-        reference.sgd_step(params[i], grads[i], buffer, lr, momentum, dampening, weight_decay, nesterov, maximize)
+    """As lenetcli.kernels.update.sgd."""
+    lists = [params, grads] if buffers is None else [params, grads, buffers]
+    taken, left = _sorted(lists, whole=first is not None and True in first)
+    lr, momentum, dampening, nesterov = constants
+    given = lr, momentum, 1.0 - dampening, objective.weight_decay, int(nesterov), int(objective.maximize)
+    for some in taken:
+        _launch("sgd", [[arrays[i] for i in some] for arrays in lists], given)
+    if left:
+        reference.rest(reference.sgd, left, params, grads, objective, constants, first, buffers)
 
 
-def adam_steps(
+def adam(
     params: list[Array],
     grads: list[Array],
+    objective: reference.Objective,
+    constants: reference.Adam,
+    steps: list[float],
     exp_avgs: list[Array],
     exp_avg_sqs: list[Array],
-    steps: list[float],
-    lr: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    weight_decay: float,
-    decoupled: bool,
-    maximize: bool,
+    max_exp_avg_sqs: list[Array] | None,
 ) -> None:
-    """As lenetcli.kernels.step.adam_steps."""
-    left = []
-    tables: list[list[int]] = [[]]
-    for i, arrays in enumerate(zip(params, grads, exp_avgs, exp_avg_sqs)):
+    """As lenetcli.kernels.update.adam."""
+    lists = [params, grads, exp_avgs, exp_avg_sqs]
+    taken, left = _sorted(lists, whole=max_exp_avg_sqs is not None or 1.0 in steps)
+    lr, beta1, beta2, eps = constants
+    given = 1.0 - beta1, beta2, eps, objective.weight_decay, objective.shrink, int(objective.maximize)
+    for some in taken:
+        rates = [lr / (1 - beta1 ** steps[i]) for i in some], [(1 - beta2 ** steps[i]) ** 0.5 for i in some]
+        _launch("adam", [[arrays[i] for i in some] for arrays in lists], given, rates)
+    if left:
+        state = steps, exp_avgs, exp_avg_sqs, max_exp_avg_sqs
+        reference.rest(reference.adam, left, params, grads, objective, constants, *state)
+
+
+def _sorted(lists: list[list[Array]], whole: bool) -> tuple[list[list[int]], list[int]]:
+    """The parameters of each launch, and those left to the reference: all of them where `whole`."""
+    if whole:
+        return [], list(range(len(lists[0])))
+    taken, left = [], []
+    for i, arrays in enumerate(zip(*lists)):
         if not _alike(arrays):
             left.append(i)
-        elif params[i].size:
-            tables[-1].append(i)
-            tables += [[]] if len(tables[-1]) == MOST else []
-    shrink = 1 - lr * weight_decay if decoupled else 1.0
-    given = (1.0 - beta1, float(beta2), float(eps), 0.0 if decoupled else float(weight_decay), shrink, int(maximize))
-    for chosen in tables:
-        if chosen:
-            rates = [lr / (1 - beta1 ** steps[i]) for i in chosen], [(1 - beta2 ** steps[i]) ** 0.5 for i in chosen]
-            lists = [params, grads, exp_avgs, exp_avg_sqs]
-            _launch("adam", [[arrays[i] for i in chosen] for arrays in lists], rates, given)
-    for i in left:
-        reference.adam_step(
-            params[i], grads[i], exp_avgs[i], exp_avg_sqs[i], None, steps[i],
-            lr, beta1, beta2, eps, weight_decay, decoupled, maximize,
-        )  # fmt: skip
+        elif arrays[0].size:
+            taken.append(i)
+    return [taken[at : at + MOST] for at in range(0, len(taken), MOST)], left
 
 
 def _alike(arrays: Sequence[Array]) -> bool:
@@ -126,7 +117,7 @@ def _alike(arrays: Sequence[Array]) -> bool:
 
 
 def _launch(
-    name: str, lists: list[list[Array]], rates: tuple[list[float], list[float]] | None, given: tuple[float, ...]
+    name: str, lists: list[list[Array]], given: tuple[float, ...], rates: tuple[list[float], list[float]] | None = None
 ) -> None:
     table = np.zeros(1, TABLE)
     row, count = table[0], len(lists[0])
