@@ -119,22 +119,20 @@ def _look_at_data(found: RunReport, loaded: Loaded, split: str, images: int, ima
         found.probabilities = probabilities(output[None], loaded.criterion)[0].tolist()
 
 
-def _follow_checkpoints(found: RunReport, loaded: Loaded, run: Path) -> None:
+def _follow_checkpoints(found: RunReport, loaded: Loaded, place: Path) -> None:
     """Weights and gradients over time, from the initial weights on."""
-    from lenetcli.build import build_model
-    from lenetcli.data import DataLoader
+    from lenetcli.build import build_model, build_run
     from lenetcli.inspect.checkpoint_flow import checkpoint_flow
+    from lenetcli.train.gradients import Batch, batches_of_steps
+    from lenetcli.train.run import Run
 
-    config = loaded.config
+    def beginning() -> tuple[Run, list[Batch]]:
+        run = build_run(loaded.config)
+        return run, next(batches_of_steps(run))
 
-    def batch() -> Any:
-        data = _split(loaded, "train")
-        inputs, targets = next(DataLoader(data, config.train.batch_size, shuffle=True, seed=config.seed).batches(0))
-        return loaded.criterion, (inputs, targets)
-
-    criterion, samples = found.attempt("gradients", batch) or (None, None)
-    initial, _ = build_model(config)
-    found.flow = found.attempt("flow", lambda: checkpoint_flow(run, initial, criterion, samples))
+    run, group = found.attempt("gradients", beginning) or (None, [])
+    model = run.model if run is not None else build_model(loaded.config)[0]
+    found.flow = found.attempt("flow", lambda: checkpoint_flow(place, model, run, group))
 
 
 def _split(loaded: Loaded, name: str) -> Any:

@@ -24,7 +24,7 @@ def time(
     batch: Annotated[
         int | None,
         typer.Option(
-            min=1, max=1 << 16, help="Samples of a step, repeated if need be.", show_default="train.batch_size"
+            min=1, max=1 << 16, help="Samples of a batch, repeated if need be.", show_default="train.batch_size"
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli._tensor import Tensor
 from lenetcli.autograd.random import get_rng_state, set_rng_state
 from lenetcli.errors import DataError
 from lenetcli.nn.module import Module
 from lenetcli.serialization import load
 from lenetcli.train.checkpoint import AVERAGE, MODEL, OPTIMIZER, Checkpoints
+from lenetcli.train.gradients import Batch
+from lenetcli.train.run import Run
+from lenetcli.train.step import Step
 
 HEADER = 1 << 24  # bytes of a weights file beside its numbers
 
 Array = npt.NDArray[Any]
-Batch = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class LayerFlow:
     Args:
         layer: its path in the model.
         changes: for each stretch between two looks |w' - w| / |w|, norms over all its parameters; None where |w| is 0.
-        gradients: at each look the norm of its gradient on the same batch; None where there was no batch or gradient.
+        gradients: at each look the norm of its gradient by the batches of the first step, before it is limited; None
+            where there was no batch or gradient.
     """
 
     layer: str
@@ -64,19 +66,19 @@ class Flow:
         return {"steps": self.steps, "layers": layers, "skipped": self.skipped}
 
 
-def checkpoint_flow(directory: Path, model: Module, criterion: Module | None, batch: Batch | None) -> Flow | None:
+def checkpoint_flow(directory: Path, model: Module, run: Run | None, group: list[Batch]) -> Flow | None:
     """Looks at the initial weights and at every whole checkpoint; None where there is no checkpoint.
 
     Args:
         directory: the run directory.
         model: with its initial weights; its weights are others afterwards.
-        criterion: the loss that gradients are computed of.
-        batch: inputs and targets for that; None leaves gradients out.
+        run: trains this model; None leaves gradients out.
+        group: the batches of its first step.
     """
     checkpoints = Checkpoints(directory)
     weights = sum(tensor.array.nbytes for tensor in model.state_dict().values())
     most = {MODEL: weights + HEADER, AVERAGE: weights + HEADER, OPTIMIZER: 8 * weights + HEADER}
-    looks = [_look(model, criterion, batch)]
+    looks = [_look(model, run, group)]
     steps, skipped = [0], []
     for name in checkpoints.names():
         path = checkpoints.root / name
@@ -87,7 +89,7 @@ def checkpoint_flow(directory: Path, model: Module, criterion: Module | None, ba
             skipped.append(" ".join(str(error).split())[:300])
             continue
         steps.append(int(name))
-        looks.append(_look(model, criterion, batch))
+        looks.append(_look(model, run, group))
     if len(steps) == 1 and not skipped:
         return None
     layers = [
@@ -101,16 +103,14 @@ def checkpoint_flow(directory: Path, model: Module, criterion: Module | None, ba
     return Flow(steps, layers, skipped)
 
 
-def _look(model: Module, criterion: Module | None, batch: Batch | None) -> dict[str, tuple[list[Array], float | None]]:
+def _look(model: Module, run: Run | None, group: list[Batch]) -> dict[str, tuple[list[Array], float | None]]:
     """Of each layer its parameters, and the norm of its gradient."""
-    for parameter in model.parameters():
-        parameter.grad = None
-    if criterion is not None and batch is not None:
+    if run is not None:
         random = get_rng_state()  # each look drops out the same
         try:
             with np.errstate(all="ignore"):  # a model that has diverged gives NaN
                 model.train()
-                criterion(model(batch[0]), batch[1]).backward()
+                Step(run, strict=False).make(group, before="limit")
         finally:
             set_rng_state(random)
     found: dict[str, tuple[list[Array], float | None]] = {}

@@ -260,6 +260,15 @@ def mentioned(name: str) -> str:
 
 def source(cls: type) -> str:
     """Where a class is written, as in lenetcli/ops/conv.py:22."""
+    if cls not in _SOURCES:
+        _SOURCES[cls] = _written(cls)
+    return _SOURCES[cls]
+
+
+_SOURCES: dict[type, str] = {}  # Python reads a whole file to find a class in it
+
+
+def _written(cls: type) -> str:
     try:
         file, line = Path(inspect.getsourcefile(cls) or ""), inspect.getsourcelines(cls)[1]
     except (OSError, TypeError):

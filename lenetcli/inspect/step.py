@@ -1,7 +1,6 @@
 """One training step, told: moment by moment what happened, by which rule, to which numbers; see story.py.
 
-The step is made with the training's own parts, so that it is the step `lenet train` makes; an observer and hooks on the
-graph note everything on the way.
+The step is the one `lenet train` makes; an observer and hooks on the graph note everything on the way.
 """
 
 from __future__ import annotations
@@ -21,21 +20,21 @@ from lenetcli.inspect.by_hand import Index, Seen, largest
 from lenetcli.inspect.naming import Names
 from lenetcli.inspect.rules import code, mentioned, rule_of, source
 from lenetcli.inspect.story import Array, Change, Moment, Shown, Story
-from lenetcli.inspect.updating import clip_moment, gradients, update_moments
+from lenetcli.inspect.updating import gradients, limit_moment, update_moments
 from lenetcli.inspect.worked import backward_by_hand, forward_by_hand
-from lenetcli.train import guard
-from lenetcli.train.events import Step
-from lenetcli.train.gradients import backward, batches_of_steps, share
+from lenetcli.train import events
+from lenetcli.train.gradients import Batch, batches_of_steps
 from lenetcli.train.loop import fit
 from lenetcli.train.run import Run
+from lenetcli.train.step import Phase, Step
 
 
 def advance(run: Run, steps: int) -> None:
     """Trains so many steps, as `fit` does, and what comes before the next one; nothing is saved, nothing ends it."""
     run.epochs, run.early_stopping, run.max_seconds, run.checkpoints = sys.maxsize, None, None, None
-    events, made = fit(run), 0
+    training, made = fit(run), 0
     while made < steps or run.progress.batch >= run.batches:  # at an epoch's end comes the evaluation
-        made += isinstance(next(events), Step)
+        made += isinstance(next(training), events.Step)
 
 
 def record_step(run: Run, parameter: str | None = None, index: Index | None = None) -> Story:
@@ -65,39 +64,35 @@ class _Teller:
         self.moments: list[Moment] = []
         self.nodes: dict[Node, tuple[int, dict[str, Any], Seen]] = {}  # moment, operands by role, what it saw
         self.paths = {id(module): path for path, module in run.model.named_modules()}
-        self.phase = "forward"
+        self.step = Step(run)
 
     def tell(self) -> Story:
         """Makes the step."""
         run, p = self.run, self.run.progress
-        step, epoch, batch = p.step + 1, p.epoch + 1, p.batch + 1
+        place, lr = (p.step + 1, p.epoch + 1, p.batch + 1), run.lr
         run.model.train()
         group = next(batches_of_steps(run))
         random, buffers = get_rng_state(), self._buffer_values()
-        self._zero_grad()
-        loss = 0.0
-        for number, (inputs, targets, *_) in enumerate(group, 1):
-            part = share(run, (inputs, targets), group)
-            loss += part * self._batch(inputs, targets, part, str(number) if len(group) > 1 else "")
-        guard.check_gradients(run)
-        self.moments += clip_moment(run, len(self.moments) + 1)
-        if self.index is None:
-            grad = self.followed.grad
-            self.index = largest(grad.array) if grad is not None else (0,) * self.followed.ndim
-        lr = run.lr
-        self.moments += update_moments(run, self.parameter, self.index, len(self.moments) + 1)
-        after = self._loss_after(group, random, buffers)
+        tellers = {"zero_grad": self._zero_grad, "forward": self._forward, "backward": self._backward}
+        tellers |= {"limit": self._limit, "update": self._update}
+        for phase in self.step.phases(group):
+            tell = tellers.get(phase.__name__)
+            if tell is None:
+                phase()
+            else:
+                tell(phase)
+        loss, after = self.step.figures.loss, self._loss_after(group, random, buffers)
         told = f"the loss on the same samples: {loss:.6g} before the step, {after:.6g} after it"
         self._add("update", "after the step", notes=(told,))
-        p.step, p.batch = p.step + 1, p.batch + len(group)
-        return Story(step, epoch, batch, lr, loss, after, self.parameter, self.index, self.moments, self.tensors)
+        assert self.index is not None, "it was chosen before the update"
+        return Story(*place, lr, loss, after, self.parameter, self.index, self.moments, self.tensors)
 
     def _add(self, phase: str, title: str, **parts: Any) -> None:
         self.moments.append(Moment(len(self.moments) + 1, phase, title, **parts))
 
-    def _zero_grad(self) -> None:
+    def _zero_grad(self, phase: Phase) -> None:
         before = gradients(self.run)
-        self.run.optimizer.zero_grad()
+        phase()
         after = gradients(self.run)
         changes = tuple(Change(f"{name}.grad", before[name], after[name]) for name in before)
         had = sum(value is not None for value in before.values())
@@ -108,19 +103,14 @@ class _Teller:
 
     # forward and loss
 
-    def _batch(self, inputs: Tensor, targets: Tensor, part: float, mark: str) -> float:
-        for tensor, name in ((inputs, f"input{mark}"), (targets, f"target{mark}")):
+    def _forward(self, phase: Phase) -> None:
+        many = len(self.step.group) > 1
+        mark = str(1 + next(i for i, b in enumerate(self.step.group) if b is self.step.batch)) if many else ""
+        for tensor, name in zip(self.step.batch, (f"input{mark}", f"target{mark}")):
             self.names.call(tensor, name)
             self.tensors[name] = tensor.array
         with fusion(False), watch(self._observe):
-            self.phase = "forward"
-            output = self.run.model(inputs)
-            self.phase = "loss"
-            loss: Tensor = self.run.criterion(output, targets)
-        value = float(loss.item())
-        guard.check_loss(self.run, value)
-        self._backward(loss, part)
-        return value
+            phase()
 
     def _observe(self, node: Any, operands: tuple[Any, ...], parameters: dict[str, Any], results: list[Any]) -> None:
         number, title = len(self.moments) + 1, type(node).__name__
@@ -140,8 +130,9 @@ class _Teller:
         notes = _settings(parameters, mentioned(title))
         if not node.next_functions:
             notes.append("not recorded: no operand requires a gradient, so backward has nothing to do here")
+        in_loss = bool(module_scopes) and module_scopes[0][1] is self.run.criterion
         self._add(
-            self.phase,
+            "loss" if in_loss else "forward",
             title,
             module=self._module(),
             rules=(rule_of(node, parameters, values).forward,),
@@ -174,12 +165,12 @@ class _Teller:
 
     # backward
 
-    def _backward(self, loss: Tensor, part: float) -> None:
+    def _backward(self, phase: Phase) -> None:
         handles = [node.register_hook(self._hook(node)) for node in self.nodes if node.next_functions]
         leaves = {t: None for node in self.nodes for t, _ in node.next_functions if isinstance(t, AccumulateGrad)}
         before = gradients(self.run)
         try:
-            backward(loss, part)
+            phase()
         finally:
             for handle in handles:
                 handle.remove()
@@ -260,16 +251,29 @@ class _Teller:
                 return self.index[::-1]
         return largest(d)
 
+    # limit and update
+
+    def _limit(self, phase: Phase) -> None:
+        self.moments += limit_moment(self.run, phase, len(self.moments) + 1)
+
+    def _update(self, phase: Phase) -> None:
+        if self.index is None:
+            grad = self.followed.grad
+            self.index = largest(grad.array) if grad is not None else (0,) * self.followed.ndim
+        self.moments += update_moments(self.run, phase, self.parameter, self.index, len(self.moments) + 1)
+
     # afterwards
 
-    def _loss_after(self, group: list[Any], random: Any, buffers: dict[str, Array]) -> float:
+    def _loss_after(self, group: list[Batch], random: Any, buffers: dict[str, Array]) -> float:
         """The loss of the same batches with the new weights; random numbers and buffers are those of the first time."""
-        run, now = self.run, (get_rng_state(), self._buffer_values())
+        again, now = Step(self.run, strict=False), (get_rng_state(), self._buffer_values())
         self._restore(random, buffers)
         with no_grad(), fusion(False):
-            losses = [share(run, b, group) * run.criterion(run.model(b[0]), b[1]).item() for b in group]
+            for phase in again.phases(group):
+                if phase.__name__ in ("forward", "read"):
+                    phase()
         self._restore(*now)
-        return float(sum(losses))
+        return again.figures.loss
 
     def _restore(self, random: Any, buffers: dict[str, Array]) -> None:
         set_rng_state(random)

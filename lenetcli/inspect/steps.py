@@ -14,8 +14,7 @@ def traces(
 ) -> Iterator[Trace]:
     """A trace after `first` more training steps, and after each of the `count - 1` steps that follow.
 
-    A trace does not change what the training does: the loss it shows is the one that the next step is made with. Where
-    gradients accumulate over batches, it is the loss of the first of them.
+    A trace does not change what the training does: loss and gradients are those that the next step is made with.
 
     Args:
         shown: names of the parameters whose gradients are kept before and after.
@@ -29,10 +28,5 @@ def traces(
     for number in range(count):
         if number:
             advance(run, 1)
-        p = run.progress
-        inputs, targets = next(run.train_loader.batches(p.epoch, p.batch))
         run.model.train()
-        yield trace(
-            run.model, run.criterion, inputs, targets, shown,
-            check=check and number == 0, histograms=histograms, step=p.step,
-        )  # fmt: skip
+        yield trace(run, shown, check=check and number == 0, histograms=histograms)

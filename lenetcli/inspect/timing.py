@@ -1,8 +1,8 @@
 """Where the time of a training step goes: a row for each layer, or for each run of layers that became one op.
 
-The step is the one `lenet train` makes, fused where that fuses. Steps without a clock inside give the figures of the
-whole; between them, steps in which every op is timed (see clock.py) give the rows. What the passes of these take beside
-the ops is the tape and Python.
+The step is the one `lenet train` makes, with all its batches, fused where that fuses. Steps without a clock inside give
+the figures of the whole; between them, steps in which every op is timed (see clock.py) give the rows. What the passes
+of these take beside the ops is the tape and Python.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli._tensor import Tensor, from_numpy
+from lenetcli._tensor import from_numpy
 from lenetcli.autograd.modes import fusion, watch
 from lenetcli.autograd.node import Node, module_scopes
 from lenetcli.autograd.variable import Variable
@@ -24,8 +24,9 @@ from lenetcli.inspect.clock import clocked
 from lenetcli.inspect.summary import FACTORS, MULTIPLY_ADDS
 from lenetcli.kernels import active, threads
 from lenetcli.kernels.layout import logical, stored
-from lenetcli.train.gradients import backward, clip
+from lenetcli.train.gradients import Batch
 from lenetcli.train.run import Run
+from lenetcli.train.step import Step
 
 SECONDS = 2.0  # that the measurement takes about
 FEWEST, MOST = 5, 200  # steps of each kind
@@ -74,7 +75,9 @@ class Timing:
     """A training step, measured.
 
     Args:
-        batch: samples in it.
+        batch: samples in a batch of it.
+        accumulate: batches in it; times and counts are of them all.
+        samples: in all of them.
         steps: how many were made for the whole and, once more, for the rows.
         kernels: numpy or native, with the instruction set.
         threads: that kernels and BLAS may use.
@@ -83,12 +86,15 @@ class Timing:
         loss: the loss's ops, forward and backward.
         between_forward, between_backward: what the passes take beside the ops: tape and Python.
         forward, backward: the passes with the loss, as a whole.
-        update: forgetting the old gradients, limits of the new ones, the optimizer's step, the average of weights.
+        update: forgetting the old gradients, check and limits of the new ones, the optimizer's step, the average of
+            weights.
         step: all of it.
-        loader: seconds until the loader gives a batch, which training waits for before each step.
+        loader: seconds until the loader gives a batch, which training waits for before each.
     """
 
     batch: int
+    accumulate: int
+    samples: int
     steps: int
     kernels: str
     threads: int
@@ -122,6 +128,7 @@ class Timing:
 
         return {
             "batch": self.batch,
+            "accumulate": self.accumulate,
             "steps": self.steps,
             "kernels": self.kernels,
             "threads": self.threads,
@@ -133,16 +140,16 @@ class Timing:
             "backward_seconds": self.backward,
             "update_seconds": self.update,
             "step_seconds": self.step,
-            "samples_per_second": self.batch / self.step,
+            "samples_per_second": self.samples / self.step,
             "loader_seconds": self.loader,
         }
 
 
 def time_step(run: Run, batch: int | None = None) -> Timing:
-    """Measures training steps on one batch; the run's weights change, nothing is written.
+    """Measures training steps on the batches of one; the run's weights change, nothing is written.
 
     Args:
-        batch: samples in it; None takes the loader's first batch. Where the data has fewer, they are repeated.
+        batch: samples in each; None takes the loader's first batches. Where the data has fewer, they are repeated.
 
     Raises:
         ConfigError: no parameter wants a gradient.
@@ -151,8 +158,8 @@ def time_step(run: Run, batch: int | None = None) -> Timing:
     if not any(p.requires_grad for p in run.model.parameters()):
         raise ConfigError("this model has no parameters to train, so there is no training step to measure")
     run.model.train()
-    inputs, targets, waited = _batch(run, batch)
-    stepper = _Stepper(run, inputs, targets)
+    group, waited = _group(run, batch)
+    stepper = _Stepper(run, group)
     rows = stepper.rows()
     count = max(FEWEST, min(MOST, round(SECONDS / 2 / stepper.whole()[-1])))
     peaks, wholes = [peak_rate()], []
@@ -167,7 +174,8 @@ def time_step(run: Run, batch: int | None = None) -> Timing:
     stepper.fill()
     loss = rows.pop()
     return Timing(
-        len(inputs), count, active.description(), threads.get_num_threads(), max(peaks), rows, loss,
+        len(group[0][0]), len(group), stepper.step.samples, count, active.description(), threads.get_num_threads(),
+        max(peaks), rows, loss,
         between_forward, between_back, forward, back, update, step, waited,
     )  # fmt: skip
 
@@ -191,34 +199,40 @@ def peak_rate() -> float:
     return float(SIDE**3 / min(times)) * min(threads.get_num_threads(), threads.processors())
 
 
-def _batch(run: Run, wanted: int | None) -> tuple[Tensor, Tensor, float]:
-    """Inputs, targets, and how long the loader takes for one more batch."""
+def _group(run: Run, wanted: int | None) -> tuple[list[Batch], float]:
+    """The batches of a step, and how long the loader takes for one more."""
+    count = min(run.accumulate, run.batches)
     began = time.perf_counter()
-    found: list[tuple[Any, Any]] = []
+    found: list[Batch] = []
     waits = []
     for batch in run.train_loader.batches(0):
         waits.append(time.perf_counter() - began)
-        found.append((batch[0], batch[1]))
-        if len(found) >= FEWEST and (wanted is None or sum(len(x) for x, _ in found) >= wanted):
+        found.append(batch)
+        enough = len(found) >= count if wanted is None else sum(len(x) for x, _ in found) >= wanted * count
+        if len(found) >= FEWEST and enough:
             break
         began = time.perf_counter()
     waited = median(waits[1:] or waits)  # the first reads the files
     if wanted is None:
-        return (*found[0], waited)
-    samples = np.arange(wanted)
-    parts = []
-    for arrays in zip(*found):
-        whole = np.concatenate([a.array for a in arrays])
-        taken = whole[samples % len(whole)]
-        parts.append(from_numpy(logical(stored(taken)) if taken.ndim == 4 else taken))
-    return parts[0], parts[1], waited
+        return found[:count], waited
+    wholes = [np.concatenate([part.array for part in parts]) for parts in zip(*found)]
+    group = []
+    for number in range(count):
+        places = np.arange(number * wanted, (number + 1) * wanted)
+        taken = [whole[places % len(whole)] for whole in wholes]
+        group.append(tuple(from_numpy(logical(stored(a)) if a.ndim == 4 else a) for a in taken))
+    return group, waited
+
+
+_PARTS = {"zero_grad": "update", "forward": "forward", "read": "forward", "backward": "backward"}
+_PARTS |= dict.fromkeys(("check", "limit", "update"), "update")
 
 
 class _Stepper:
     """Makes the same step again and again."""
 
-    def __init__(self, run: Run, inputs: Tensor, targets: Tensor) -> None:
-        self.run, self.inputs, self.targets = run, inputs, targets
+    def __init__(self, run: Run, group: list[Batch]) -> None:
+        self.run, self.group, self.step = run, group, Step(run, strict=False)
         self.paths = {id(module): path for path, module in run.model.named_modules()}
         self.between: list[tuple[float, float]] = []  # of a clocked step: what its passes took beside the ops
         self.times: list[dict[tuple[int, bool], float]] = []  # of a clocked step: by module and direction
@@ -227,21 +241,14 @@ class _Stepper:
 
     def whole(self) -> tuple[float, float, float, float]:
         """A step; seconds of forward with the loss, of backward, of the update and of all."""
-        run, clock = self.run, time.perf_counter
-        began = clock()
-        run.optimizer.zero_grad()
-        forward = clock()
-        loss = run.criterion(run.model(self.inputs), self.targets)
-        loss.item()
-        back = clock()
-        backward(loss, 1.0)
-        update = clock()
-        clip(run)
-        run.optimizer.step()
-        if run.average is not None:
-            run.average.update_parameters(run.model)
-        end = clock()
-        return back - forward, update - back, (forward - began) + (end - update), end - began
+        clock, spent = time.perf_counter, dict.fromkeys(_PARTS.values(), 0.0)
+        began = mark = clock()
+        for phase in self.step.phases(self.group):
+            phase()
+            end = clock()
+            spent[_PARTS[phase.__name__]] += end - mark
+            mark = end
+        return spent["forward"], spent["backward"], spent["update"], mark - began
 
     def clocked(self) -> None:
         """A step with every op's work noted under the module that called it, 0 for the loss."""

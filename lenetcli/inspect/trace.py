@@ -1,8 +1,8 @@
-"""One forward and one backward pass, watched: the forward chain, the graph node by node, gradients before and after."""
+"""A training step up to its gradients, watched: forward chain, graph node by node, gradients before and after."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,9 @@ from lenetcli.inspect.check import Call, calls_noted, check_call
 from lenetcli.inspect.figures import strict
 from lenetcli.inspect.nodes import ModuleCall, Notes, TracedNode, described, forward_noted, gradients_noted
 from lenetcli.nn.module import Module
+from lenetcli.train.gradients import Batch, batches_of_steps
+from lenetcli.train.run import Run
+from lenetcli.train.step import Step
 
 # what the tutorial calls the steps of the forward chain, by the node that made them
 CHAIN_NAMES = {
@@ -46,11 +49,15 @@ class TracedParameter:
 
 @dataclass
 class Trace:
-    """What one forward and backward pass did.
+    """What the forward and backward passes of a step did.
 
     Args:
-        step: training steps made before it.
+        loss: of the step.
+        loss_text: of its first batch, as Python prints it; that batch's graph is the one told of.
+        parameters: gradients after all batches of the step, before they are limited.
         calls: the module calls that made the nodes.
+        step: training steps made before it.
+        batches: in the step.
     """
 
     loss: float
@@ -61,6 +68,7 @@ class Trace:
     parameters: list[TracedParameter]
     calls: list[ModuleCall] = field(default_factory=list)
     step: int = 0
+    batches: int = 1
 
     @property
     def failed(self) -> list[TracedNode]:
@@ -84,49 +92,61 @@ class Trace:
 
 
 def trace(
-    model: Module, criterion: Module, inputs: Tensor, targets: Tensor, shown: list[str], set_to_none: bool = True,
-    *, check: bool = False, histograms: bool = False, step: int = 0,
+    run: Run, shown: Sequence[str], group: Sequence[Batch] | None = None,
+    *, check: bool = False, histograms: bool = False,
 ) -> Trace:  # fmt: skip
-    """Runs zero_grad, forward, loss and backward, and notes everything on the way.
+    """Makes a run's next step up to its gradients, and notes everything on the way.
 
-    Afterwards gradients are as backward left them; buffers and random numbers are as before.
+    Where gradients accumulate over batches, the graph is that of the first. Afterwards gradients are as backward left
+    them; buffers and random numbers are as before.
 
     Args:
         shown: names of the parameters whose gradients are kept before and after.
-        set_to_none: what zero_grad leaves: None, or zeros.
+        group: the batches of the step; by default those that training takes next.
         check: compare each node's backward with differences, too.
         histograms: make histograms of values and gradients.
-        step: training steps made before, to be noted.
     """
-    model.zero_grad(set_to_none)
-    parameters = dict(model.named_parameters())
-    before = {name: _values(parameters[name].grad) for name in shown}
-    notes = Notes()
-    with undisturbed(model):
-        with fusion(False), forward_noted(notes, histograms):
-            loss = criterion(model(inputs), targets)
-        assert loss.grad_fn is not None, "a loss of a model with trainable parameters has a graph"
-        order = topological(loss.grad_fn)
-        names = {id(p): name for name, p in parameters.items()}
-        nodes, calls = described(order, notes, names, histograms)
-        text = repr(loss)
-        steps = first_steps(loss.grad_fn)
-        chain = forward_chain(order, type(criterion).__name__)
-        with gradients_noted(order, nodes, histograms):
-            loss.backward()
+    group = next(batches_of_steps(run)) if group is None else group
+    step, notes, first = Step(run, strict=False), Notes(), group[0]
+    parameters = dict(run.model.named_parameters())
+    names = {id(p): name for name, p in parameters.items()}
+    before: dict[str, Any] = {}
+    nodes: list[TracedNode] = []
+    with undisturbed(run.model):
+        for phase in step.phases(group):
+            name = phase.__name__
+            if name == "check":
+                break
+            if name == "forward" and step.batch is first:
+                before = {key: _values(parameters[key].grad) for key in shown}
+                with fusion(False), forward_noted(notes, histograms):
+                    phase()
+                root, text = step.loss.grad_fn, repr(step.loss)
+                assert root is not None, "a loss of a model with trainable parameters has a graph"
+                order, few = topological(root), first_steps(root)
+                nodes, calls = described(order, notes, names, histograms)
+            elif name == "backward" and step.batch is first:
+                with gradients_noted(order, nodes, histograms):
+                    phase()
+            else:
+                phase()
     if check:
-        _check_nodes(nodes, model, criterion, inputs, targets)
-    after = [TracedParameter(name, before[name], _values(parameters[name].grad)) for name in shown]
-    return Trace(loss.item(), text, chain, nodes, steps, after, calls, step)
+        _check_nodes(nodes, run, first)
+    after = [TracedParameter(key, before[key], _values(parameters[key].grad)) for key in shown]
+    chain = forward_chain(order, type(run.criterion).__name__)
+    return Trace(step.figures.loss, text, chain, nodes, few, after, calls, run.progress.step, len(group))
 
 
-def _check_nodes(nodes: list[TracedNode], model: Module, criterion: Module, inputs: Tensor, targets: Tensor) -> None:
+def _check_nodes(nodes: list[TracedNode], run: Run, batch: Batch) -> None:
     """Checks each node at the values it has with a few samples, or with all where a few make another graph."""
-    for count in (CHECKED, len(inputs)):
-        ran: dict[Node, Call] = {}
-        with undisturbed(model), calls_noted(ran):
-            loss = criterion(model(inputs[:count]), targets[:count])
-        order = topological(loss.grad_fn)
+    step = Step(run)
+    for count in (CHECKED, len(batch[0])):
+        step.batch = tuple(part[:count] for part in batch)
+        step.group, ran = [step.batch], dict[Node, Call]()
+        with undisturbed(run.model), calls_noted(ran):
+            step.forward()
+        assert step.loss.grad_fn is not None, "the loss of all samples had a graph"
+        order = topological(step.loss.grad_fn)
         if [n.name() for n in order] == [n.name for n in nodes]:
             break
     for node, traced in zip(order, nodes):

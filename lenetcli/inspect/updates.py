@@ -15,8 +15,9 @@ from lenetcli.errors import DataError
 from lenetcli.inspect.figures import strict
 from lenetcli.serialization import load
 from lenetcli.train.checkpoint import MODEL, OPTIMIZER, Checkpoints
-from lenetcli.train.gradients import clip, warming_up
+from lenetcli.train.gradients import Batch, batches_of_steps
 from lenetcli.train.run import Run
+from lenetcli.train.step import Step
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,9 @@ class Moves:
 
     Args:
         changes: |w' - w| / |w| from each look to the next, norms; None where |w| is 0.
-        gradient_mean, gradient_std: of the size of its gradient on one batch, the same at each look.
-        updates: |step| / |w| of the optimizer step that follows from that gradient.
+        gradient_mean, gradient_std: of the size of its gradient before it is limited, by the batches of the first
+            step, the same at each look.
+        updates: |step| / |w| of the step that follows from that gradient, limits and warm-up and all.
     """
 
     name: str
@@ -66,10 +68,10 @@ def updates(directory: Path, run: Run) -> Updates:
         DataError: there is no whole checkpoint.
     """
     checkpoints = Checkpoints(directory)
-    batch = next(run.train_loader.batches(0))
+    group = next(batches_of_steps(run))
     names = [name for name, _ in run.model.named_parameters()]
     steps, skipped = [0], []
-    looks = [_look(run, batch)]
+    looks = [_look(run, group)]
     for name in checkpoints.names():
         path = checkpoints.root / name
         try:
@@ -81,7 +83,7 @@ def updates(directory: Path, run: Run) -> Updates:
             continue
         run.progress.step = int(name)
         steps.append(run.progress.step)
-        looks.append(_look(run, batch))
+        looks.append(_look(run, group))
     if len(looks) == 1:
         raise DataError("; ".join([f"{directory}: no whole checkpoint to look at", *skipped]))
     tensors = []
@@ -102,20 +104,19 @@ class _Look:
     update: float | None
 
 
-def _look(run: Run, batch: tuple[Any, ...]) -> list[_Look]:
+def _look(run: Run, group: list[Batch]) -> list[_Look]:
     """Every parameter as it is, its gradient, and the step it would make."""
-    run.optimizer.zero_grad()
     run.model.train()
     random = get_rng_state()  # each look drops out the same
     parameters = list(run.model.parameters())
     before = [p.array.astype(np.float64) for p in parameters]
+    sizes: list[Any] = []
     with np.errstate(all="ignore"):  # a model that has diverged gives NaN
-        run.criterion(run.model(batch[0]), batch[1]).backward()
+        for phase in Step(run, strict=False).phases(group):
+            if phase.__name__ == "limit":
+                sizes = [None if p.grad is None else np.abs(p.grad.array.astype(np.float64)) for p in parameters]
+            phase()
     set_rng_state(random)
-    sizes = [None if p.grad is None else np.abs(p.grad.array.astype(np.float64)) for p in parameters]
-    clip(run)
-    with warming_up(run):
-        run.optimizer.step()
     return [
         _Look(
             weights,

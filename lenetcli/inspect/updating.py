@@ -13,8 +13,8 @@ from lenetcli.inspect.by_hand import ByHand, Index
 from lenetcli.inspect.rules import code, source
 from lenetcli.inspect.story import Array, Change, Moment
 from lenetcli.inspect.update import update_by_hand
-from lenetcli.train.gradients import clip, warming_up
 from lenetcli.train.run import Run
+from lenetcli.train.step import Phase
 
 HEALTHY = "rule of thumb: relative changes of 0.001 to 0.01 a step; far more shakes the net, far less hardly trains it"
 
@@ -25,13 +25,14 @@ def gradients(run: Run) -> dict[str, Array | None]:
     return {name: None if p.grad is None else p.grad.array.copy(order="K") for name, p in named}
 
 
-def clip_moment(run: Run, number: int) -> Iterator[Moment]:
-    """Limits the gradients as the run's options say; no moment where they say nothing."""
+def limit_moment(run: Run, limit: Phase, number: int) -> Iterator[Moment]:
+    """Limits the gradients; no moment where the run's options set no limit."""
     if run.clip_norm is None and run.clip_value is None:
+        limit()
         return
     before = gradients(run)
     norm = np.sqrt(sum(float(np.square(g, dtype=np.float64).sum()) for g in before.values() if g is not None))
-    clip(run)
+    limit()
     after = gradients(run)
     rules = []
     if run.clip_value is not None:
@@ -43,21 +44,21 @@ def clip_moment(run: Run, number: int) -> Iterator[Moment]:
     yield Moment(number, "clip", "gradients are limited", rules=tuple(rules), changes=changes, notes=(note,))
 
 
-def update_moments(run: Run, name: str, index: Index, number: int) -> Iterator[Moment]:
-    """Makes the optimizer's step: the rule worked out for one number, then what happened to every parameter."""
-    optimizer, followed = run.optimizer, run.model.get_parameter(name)
+def update_moments(run: Run, update: Phase, name: str, index: Index, number: int) -> Iterator[Moment]:
+    """Makes the update: the rule worked out for one number, then what happened to every parameter."""
+    optimizer, followed, warm = run.optimizer, run.model.get_parameter(name), run.warm
     before = {key: p.array.copy(order="K") for key, p in run.model.named_parameters()}
     state = _arrays(optimizer.state.get(followed, {}))
-    with warming_up(run):
-        group = next(g for g in optimizer.param_groups if any(p is followed for p in g["params"]))
-        options = {key: value for key, value in group.items() if key not in ("params", "param_names")}
-        worked = _worked(run, options, followed, state, index)
-        optimizer.step()
+    group = next(g for g in optimizer.param_groups if any(p is followed for p in g["params"]))
+    options = {key: value for key, value in group.items() if key not in ("params", "param_names")}
+    options["lr"] = group["lr"] * warm
+    worked = _worked(run, options, followed, state, index)
+    update()
     if worked:
         worked[-1] = replace(worked[-1], actual=float(followed.array[index]))
     notes = [f"with {', '.join(f'{key} {value}' for key, value in options.items() if value)}"]
-    if run.warm != 1.0:
-        notes.append(f"warm-up: the learning rate is {run.warm:.4g} of what the schedule says")
+    if warm != 1.0:
+        notes.append(f"warm-up: the learning rate is {warm:.4g} of what the schedule says")
     changes = [Change(name, before[name], followed.array.copy(order="K"))]
     new = _arrays(optimizer.state.get(followed, {}))
     changes += [Change(f"its {key}", state.get(key), value) for key, value in new.items()]
@@ -76,7 +77,6 @@ def update_moments(run: Run, name: str, index: Index, number: int) -> Iterator[M
     if still:
         notes.append(f"no gradient, so no step: {', '.join(still)}")
     if run.average is not None:
-        run.average.update_parameters(run.model)
         notes.append("the moving average of the weights (train.ema) has taken its step, too")
     moved = tuple(Change(key, before[key], p.array.copy(order="K")) for key, p in run.model.named_parameters())
     yield Moment(number + 1, "update", "every parameter", changes=moved, notes=tuple(notes))

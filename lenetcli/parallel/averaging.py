@@ -61,7 +61,7 @@ class Averaging:
         self._random = stream(run.train_loader.seed, DROPOUT, team.rank)
         self._begin(run.progress.step)
 
-    def average(self, run: Run, group: list[Batch], tally: Tally, loss: float) -> tuple[float, int]:
+    def average(self, run: Run, group: Sequence[Batch], tally: Tally, loss: float) -> tuple[float, int]:
         p = run.progress
         weight = sum(share(run, batch, group) for batch in group)
         samples, right = tally.count - p.epoch_count, (tally.right or 0) - (p.epoch_right or 0)

@@ -114,9 +114,8 @@ class TensorBoard:
         from lenetcli.inspect.trace import trace
 
         run = self.run
-        inputs, targets = _first(run.train_loader, SAMPLES)
-        found = trace(run.model, run.criterion, inputs, targets, [])
-        run.model.zero_grad()
+        found = trace(run, [], [_first(run.train_loader, SAMPLES)])
+        run.optimizer.zero_grad()
         self.writer.file_writer.add_event(Record(graph_def=graph(found).SerializeToString()))
 
 

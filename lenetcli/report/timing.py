@@ -16,8 +16,10 @@ BAR = 10
 
 def draw(found: Timing) -> Iterator[RenderableType]:
     """What ran where, a row for each layer and each other part of the step, and how it was measured."""
+    batches = f" ({found.accumulate} batches of {found.batch:,})" if found.accumulate > 1 else ""
+    speed = f"{_time(found.step)}, {found.samples / found.step:,.0f} samples/s"
     yield Text(
-        f"a training step of {found.batch:,} samples: {_time(found.step)}, {found.batch / found.step:,.0f} samples/s\n"
+        f"a training step of {found.samples:,} samples{batches}: {speed}\n"
         f"kernels: {found.kernels}; {found.threads} thread{'s' if found.threads > 1 else ''}\n"
     )
     rows = [*found.layers, found.loss]
@@ -55,14 +57,17 @@ def draw(found: Timing) -> Iterator[RenderableType]:
 
 def _notes(found: Timing) -> Iterator[str]:
     yield (
-        f"Medians of {found.steps} steps on one batch; the rows' come from {found.steps} steps between them, with a "
-        "clock in every op."
+        f"Medians of {found.steps} steps on the same samples; the rows' come from {found.steps} steps between them, "
+        "with a clock in every op."
     )
     if any(row.fused for row in found.layers):
         yield "Where a row has several layers, they ran as one op; its multiply-adds are those of the single layers."
     if any(row.seconds == row.forward for row in found.layers):
         yield "Where a row has no time backward, its gradient was made in one kernel with that of the layer before."
-    yield "between ops: the tape and Python. update: old gradients dropped, new ones limited, the optimizer's step."
+    yield (
+        "between ops: the tape and Python, the loss read. update: old gradients dropped, new ones checked and limited, "
+        "the optimizer's step, the moving average."
+    )
     yield (
         f"G/s: multiply-adds of both passes. Peak: {found.peak / 1e9:,.0f} G/s, the best of one thread at products of "
         f"{timing.SIDE}x{timing.SIDE} float32 matrices by NumPy's BLAS, times the threads."

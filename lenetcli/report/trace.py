@@ -36,6 +36,11 @@ def draw(trace: Trace, expand: bool = False, depth: int | None = None) -> Iterat
     yield Text("forward", style="bold")
     yield Text("  " + " -> ".join(_shortened(trace.forward)))
     yield Text(f"\nloss {trace.loss_text}")
+    if trace.batches > 1:
+        yield Text(
+            f"of the first of {trace.batches} batches, whose graph this is; they make one step (train.accumulate) with "
+            f"loss {trace.loss:.6g}"
+        )
     yield Text("\na few steps backward", style="bold")
     for i, name in enumerate(trace.first_steps):
         yield Text("  loss.grad_fn" + ".next_functions[0][0]" * i + f"  {name}")

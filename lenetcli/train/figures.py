@@ -25,8 +25,9 @@ CADENCE = 32  # steps whose losses are fetched together
 
 
 class Figures(Protocol):
-    """What the loop tells of each batch and step."""
+    """What is told of each batch and step."""
 
+    tally: Tally  # of the epoch
     loss: float  # of the step, as far as its batches are known
 
     def batch(self, loss: Tensor, part: float, output: Tensor, targets: Tensor) -> None:
@@ -55,15 +56,14 @@ class AtOnce:
 
     def batch(self, loss: Tensor, part: float, output: Tensor, targets: Tensor) -> None:
         value = loss.item() if part else 0.0  # a process's part of a last batch may be empty
+        self.loss += part * value
         guard.check_loss(self.run, value)
         self.tally.add(value, output, targets)
-        self.loss += part * value
 
     def step(self, epoch: int, lr: float, samples: int, began: float) -> Iterator[Step]:
         p, tally = self.run.progress, self.tally
         p.epoch_loss_sum, p.epoch_count, p.epoch_right = tally.loss_sum, tally.count, tally.right
-        loss, self.loss = self.loss, 0.0
-        yield Step(epoch, p.step, loss, lr, samples, samples / (time.perf_counter() - began))
+        yield Step(epoch, p.step, self.loss, lr, samples, samples / (time.perf_counter() - began))
 
     def rest(self) -> Iterator[Step]:
         yield from ()

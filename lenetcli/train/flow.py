@@ -28,9 +28,9 @@ class GradientFlow:
         self._looks: dict[int, tuple[list[str], Any]] = {}  # names and figures, by step
         self._before: dict[str, tuple[list[Any], Any]] | None = None
 
-    def before(self, batches: int) -> None:
-        """Before gradients are limited and the step is made; it takes so many batches."""
-        if not self._due(batches):
+    def before(self, phase: str, batches: int) -> None:
+        """Before a phase of a step of so many batches: gradients are looked at before they are limited."""
+        if phase != "limit" or not self._due(batches):
             return
         named = self._run.model.named_parameters()
         self._before = {
@@ -47,7 +47,7 @@ class GradientFlow:
                 step = self._run.model.get_parameter(name).array - before
             figures += [*sizes, _squares(before), _squares(step)]
         if figures:
-            self._looks[self._run.progress.step + 1] = list(self._before), np.stack(figures)
+            self._looks[self._run.progress.step] = list(self._before), np.stack(figures)
         self._before = None
 
     def told(self, step: Step) -> Step:

@@ -1,19 +1,15 @@
-"""Between the batches and the optimizer's step: gradients summed over batches, limited, and the warm-up of the rate."""
+"""Batches whose gradients make one step together, and what each weighs in it."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from itertools import islice
 from typing import Any
 
-import numpy as np
-
-from lenetcli._tensor import Tensor
 from lenetcli.data.transfer import moved
 from lenetcli.nn.loss import CrossEntropyLoss, NLLLoss
 from lenetcli.nn.module import Module
-from lenetcli.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_
 from lenetcli.train.evaluate import adds_up
 from lenetcli.train.run import Run
 
@@ -29,7 +25,7 @@ def batches_of_steps(run: Run) -> Generator[list[Batch], None, None]:
             yield group
 
 
-def share(run: Run, batch: Batch, group: list[Batch]) -> float:
+def share(run: Run, batch: Batch, group: Sequence[Batch]) -> float:
     """The weight of a batch's loss in the step, such that the batches together are as one batch of all samples.
 
     Where several processes have parts of each batch, the weights of all come to about 1, and what they come to is
@@ -51,38 +47,3 @@ def divisor(criterion: Module, batch: Batch) -> float:
         return len(inputs)
     counted = targets.array[targets.array != criterion.ignore_index]
     return counted.size if criterion.weight is None else float(criterion.weight.array[counted].sum())
-
-
-def backward(loss: Tensor, share: float) -> None:
-    """Adds the gradients of `share` times the loss."""
-    loss.backward(None if share == 1.0 else Tensor(np.asarray(share, loss.array.dtype, like=loss.array)))
-
-
-def clip(run: Run) -> None:
-    """Limits the gradients as the run's options say: each number first, then the norm."""
-    if run.clip_value is not None:
-        clip_grad_value_(list(run.model.parameters()), run.clip_value)
-    if run.clip_norm is not None:
-        clip_grad_norm_(list(run.model.parameters()), run.clip_norm)
-
-
-@contextmanager
-def warming_up(run: Run) -> Iterator[None]:
-    """Within the block the learning rates are what warm-up leaves of them; schedulers never see that.
-
-    Formula:
-        lr = scheduled lr * min(1, step / warm-up steps), steps counted from 1
-    """
-    warm = run.warm
-    if warm == 1.0:
-        yield
-        return
-    groups = run.optimizer.param_groups
-    scheduled = [group["lr"] for group in groups]
-    for group in groups:
-        group["lr"] = group["lr"] * warm
-    try:
-        yield
-    finally:
-        for group, lr in zip(groups, scheduled):
-            group["lr"] = lr

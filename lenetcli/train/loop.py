@@ -13,8 +13,9 @@ from lenetcli.train.events import Ended, Evaluated, Event, Saved
 from lenetcli.train.figures import figures_of
 from lenetcli.train.final import best_figures, figures
 from lenetcli.train.flow import GradientFlow
-from lenetcli.train.gradients import backward, batches_of_steps, clip, share, warming_up
+from lenetcli.train.gradients import batches_of_steps
 from lenetcli.train.run import Run
+from lenetcli.train.step import Step
 from lenetcli.train.stopping import out_of_time, why_over
 
 
@@ -54,33 +55,17 @@ def train_epoch(run: Run) -> Iterator[Event]:
     p, tally, began = run.progress, Tally(run.criterion), time.perf_counter()
     tally.loss_sum, tally.count, tally.right = p.epoch_loss_sum, p.epoch_count, p.epoch_right
     before, number, books, flow = tally.count, p.epoch + 1, figures_of(run, tally), GradientFlow(run)
+    step, groups = Step(run, books), batches_of_steps(run)
     run.model.train()
-    steps = batches_of_steps(run)
-    for group in steps:  # one batch a step, or as many as train.accumulate says
-        step_began, lr, samples = time.perf_counter(), run.lr, 0
-        run.optimizer.zero_grad()
-        for batch in group:
-            inputs, targets = batch
-            output = run.model(inputs)
-            loss = run.criterion(output, targets)
-            part = share(run, batch, group)
-            books.batch(loss, part, output, targets)
-            backward(loss, part)
-            samples += len(inputs)
-        if run.others is not None:
-            books.loss, samples = run.others.average(run, group, tally, books.loss)
-        guard.check_gradients(run)
-        flow.before(len(group))
-        clip(run)
-        with warming_up(run):
-            run.optimizer.step()
+    for group in groups:  # one batch a step, or as many as train.accumulate says
+        step_began, lr = time.perf_counter(), run.lr
+        for phase in step.phases(group):
+            flow.before(phase.__name__, len(group))
+            phase()
         flow.after()
-        if run.average is not None:
-            run.average.update_parameters(run.model)
-        p.step, p.batch = p.step + 1, p.batch + len(group)
-        yield from map(flow.told, books.step(number, lr, samples, step_began))
+        yield from map(flow.told, books.step(number, lr, step.samples, step_began))
         if run.stop is not None or out_of_time(run):
-            steps.close()
+            groups.close()
             break
         if run.save_now:
             yield from map(flow.told, books.rest())

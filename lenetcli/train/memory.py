@@ -5,6 +5,7 @@ from __future__ import annotations
 from lenetcli import cuda
 from lenetcli.errors import DeviceError
 from lenetcli.train.run import Run
+from lenetcli.train.step import Step
 
 SHARE = 0.9  # of the memory that a batch may take: blocks of different sizes never fill all of it
 
@@ -38,9 +39,8 @@ def _advice(run: Run, size: int, total: int) -> str:
 def peak(run: Run, samples: int) -> int:
     """Bytes that the device needs at most for one forward and backward pass of so many samples."""
     cuda.empty_cache()
-    run.optimizer.zero_grad()
-    inputs, targets = (part[:samples].to(run.device) for part in next(run.train_loader.batches(0)))
-    run.criterion(run.model(inputs), targets).backward()
+    batch = tuple(part[:samples].to(run.device) for part in next(run.train_loader.batches(0)))
+    Step(run, strict=False).make([batch], before="check")
     cuda.synchronize()
     found = cuda.max_memory_allocated()
     run.optimizer.zero_grad()

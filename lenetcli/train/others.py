@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 class Others(Protocol):
     """The processes that train the same run, each with its part of every batch. All have the same weights always."""
 
-    def average(self, run: Run, group: list[Batch], tally: Tally, loss: float) -> tuple[float, int]:
+    def average(self, run: Run, group: Sequence[Batch], tally: Tally, loss: float) -> tuple[float, int]:
         """Makes gradients, tally and wishes to stop those of all processes; gives the step's loss and its samples.
 
         Args:

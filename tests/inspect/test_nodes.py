@@ -12,7 +12,8 @@ import lenetcli as lenet
 from lenetcli import nn
 from lenetcli.inspect.figures import dead_units, figures
 from lenetcli.inspect.outline import outline, title
-from lenetcli.inspect.trace import Trace, trace
+from lenetcli.inspect.trace import Trace
+from tests.inspect.passes import trace
 
 
 class Block(nn.Module):

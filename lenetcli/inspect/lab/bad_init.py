@@ -8,6 +8,7 @@ from lenetcli.autograd.modes import no_grad
 from lenetcli.inspect.lab.bench import Bench, batches, plain_step
 from lenetcli.inspect.lab.lesson import Cell, Finding, Lesson
 from lenetcli.train.run import Run
+from lenetcli.train.step import Step
 
 STEPS = 30
 
@@ -37,8 +38,7 @@ def compare(bench: Bench) -> Finding:
     for way in ways.values():
         run = bench.make()
         way(run)
-        inputs, targets = next(batches(run, 1))
-        run.criterion(run.model(inputs), targets).backward()
+        Step(run, strict=False).make([next(batches(run, 1))], before="limit")
         gradients.append({
             name: float(np.abs(p.grad.array).mean()) for name, p in run.model.named_parameters() if p.grad is not None
         })  # fmt: skip

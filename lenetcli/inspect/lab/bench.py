@@ -18,6 +18,7 @@ from lenetcli.errors import ConfigError
 from lenetcli.nn.module import Module
 from lenetcli.train.evaluate import Evaluation, evaluate
 from lenetcli.train.run import Run
+from lenetcli.train.step import Step
 
 JUDGED = 512  # samples of the test split that judge a lesson's models
 
@@ -79,12 +80,10 @@ class Bench:
 
 
 def plain_step(run: Run, inputs: Tensor, targets: Tensor) -> Tensor:
-    """A training step as it should be."""
-    run.optimizer.zero_grad()
-    loss: Tensor = run.criterion(run.model(inputs), targets)
-    loss.backward()
-    run.optimizer.step()
-    return loss
+    """A training step as it should be, of one batch whatever train.accumulate says."""
+    step = Step(run, strict=False)
+    step.make([(inputs, targets)])
+    return step.loss
 
 
 def batches(run: Run, count: int) -> Iterator[tuple[Tensor, Tensor]]:

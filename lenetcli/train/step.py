@@ -1,0 +1,147 @@
+"""A training step, phase by phase: training makes it, and whatever shows, clocks or replays a step makes this one.
+
+zero_grad   gradients of the step before are dropped
+forward     the model and the loss of a batch                  |
+read        the loss as a number, which has to be finite       |  for each batch of the step (train.accumulate)
+backward    gradients of the batch's share of the step's loss  |
+reduce      gradients, losses and wishes of all processes, where several train one run
+check       gradients have to be finite
+limit       train.clip_grad_value, train.clip_grad_norm
+update      the optimizer, at the rate that the schedule and warm-up say: lr * min(1, step / warm-up steps), steps
+            counted from 1; the moving average of the weights; the run is a step further
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from lenetcli._tensor import Tensor
+from lenetcli.errors import DivergedError
+from lenetcli.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_
+from lenetcli.train import guard
+from lenetcli.train.evaluate import Tally
+from lenetcli.train.figures import AtOnce, Figures
+from lenetcli.train.gradients import Batch, share
+from lenetcli.train.run import Run
+
+Phase = Callable[[], None]
+
+
+class Step:
+    """Makes a run's steps; between the phases of one, what it holds can be looked at.
+
+    Args:
+        figures: where losses and right answers go; by default each is read at once and summed up for nobody else.
+        strict: a number that is not finite raises DivergedError; those who look at a diverged run go on without.
+
+    Attributes:
+        group: the step's batches.
+        batch, output, loss, share: of the batch at hand: inputs and targets, what the model and the criterion gave,
+            the weight of its loss in the step's.
+        figures.loss: the step's loss, as far as it has been read.
+        samples: in the step, of all processes once they are reduced.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> from lenetcli.data import DataLoader, Digits
+        >>> data, model = Digits(), lenet.nn.Sequential(lenet.nn.Flatten(), lenet.nn.Linear(64, 10))
+        >>> loader = DataLoader(data.train, 32)
+        >>> sgd = lenet.optim.SGD(model.parameters(), lr=0.1)
+        >>> run = Run(model, lenet.nn.CrossEntropyLoss(), sgd, loader, loader, epochs=1, clip_norm=0.5)
+        >>> step = Step(run)
+        >>> step.make([next(loader.batches(0))], before="update")
+        >>> norm = sum((p.grad ** 2).sum().item() for p in model.parameters()) ** 0.5
+        >>> round(norm, 3), step.samples, run.progress.step
+        (0.5, 32, 0)
+    """
+
+    batch: Batch
+    output: Tensor
+    loss: Tensor
+    share: float
+
+    def __init__(self, run: Run, figures: Figures | None = None, strict: bool = True) -> None:
+        self.run, self.strict = run, strict
+        self.figures = AtOnce(run, Tally(run.criterion)) if figures is None else figures
+        self.group: Sequence[Batch] = ()
+        self.samples = 0
+
+    def phases(self, group: Sequence[Batch]) -> Iterator[Phase]:
+        """The phases in order; each is made by calling it, and its `__name__` is as above."""
+        self.group, self.samples, self.figures.loss = group, 0, 0.0
+        yield self.zero_grad
+        for self.batch in group:
+            yield self.forward
+            yield self.read
+            yield self.backward
+        if self.run.others is not None:
+            yield self.reduce
+        yield self.check
+        yield self.limit
+        yield self.update
+
+    def make(self, group: Sequence[Batch], before: str | None = None) -> None:
+        """Makes the step, or what comes before a phase of it."""
+        for phase in self.phases(group):
+            if phase.__name__ == before:
+                return
+            phase()
+
+    def zero_grad(self) -> None:
+        self.run.optimizer.zero_grad()
+
+    def forward(self) -> None:
+        inputs, targets = self.batch
+        self.output = self.run.model(inputs)
+        self.loss = self.run.criterion(self.output, targets)
+        self.share = share(self.run, self.batch, self.group)
+        self.samples += len(inputs)
+
+    def read(self) -> None:
+        try:
+            self.figures.batch(self.loss, self.share, self.output, self.batch[1])
+        except DivergedError:
+            if self.strict:
+                raise
+
+    def backward(self) -> None:
+        weight = None if self.share == 1.0 else np.asarray(self.share, self.loss.array.dtype, like=self.loss.array)
+        self.loss.backward(None if weight is None else Tensor(weight))
+
+    def reduce(self) -> None:
+        others, figures = self.run.others, self.figures
+        assert others is not None, "one process has nothing to reduce"
+        figures.loss, self.samples = others.average(self.run, self.group, figures.tally, figures.loss)
+
+    def check(self) -> None:
+        try:
+            guard.check_gradients(self.run)
+        except DivergedError:
+            if self.strict:
+                raise
+
+    def limit(self) -> None:
+        run = self.run
+        if run.clip_value is not None:
+            clip_grad_value_(list(run.model.parameters()), run.clip_value)
+        if run.clip_norm is not None:
+            clip_grad_norm_(list(run.model.parameters()), run.clip_norm)
+
+    def update(self) -> None:
+        run = self.run
+        warm, groups = run.warm, run.optimizer.param_groups
+        scheduled = [group["lr"] for group in groups]
+        try:
+            if warm != 1.0:  # for this step only: schedulers never see it
+                for group in groups:
+                    group["lr"] = group["lr"] * warm
+            run.optimizer.step()
+        finally:
+            for group, lr in zip(groups, scheduled):
+                group["lr"] = lr
+        if run.average is not None:
+            run.average.update_parameters(run.model)
+        run.progress.step += 1
+        run.progress.batch += len(self.group)
