@@ -159,8 +159,13 @@ class Op(Node):
 
 
 def _owner(array: Any, operands: Sequence[Any], results: Sequence[Variable]) -> Variable | None:
-    """The operand or result that an array is a view of."""
-    for variable in (*operands, *results):
+    """The operand or result whose memory an array is, too."""
+    if type(array) is np.ndarray and array.base is None:  # new memory: a result may be a view of it, an operand is not
+        for variable in results:
+            if variable.array.base is array:
+                return variable
+        return None
+    for variable in (*results, *operands):
         own = variable.array if isinstance(variable, Variable) else None
         if type(own) is type(array) and np.may_share_memory(own, array):
             return variable
