@@ -318,36 +318,31 @@ class Tensor(Variable, metaclass=_Methods):
         return self
 
     def retain_grad(self) -> None:
-        """Keeps `.grad` of a tensor that is no leaf."""
+        """Keeps `.grad` of a tensor that is no leaf; where it is changed in place after, that of the changed values."""
+        self.catch_up()
         if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if not self.is_leaf and not self.retains_grad:
             self.retains_grad = True
-            self._watch()
+            self.watch()
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Calls `hook(grad)` when this tensor's gradient is known; a returned tensor replaces it.
 
+        The gradient is that of the tensor as it is now: a later change in place comes after it.
+
         Returns:
             A handle whose `remove()` takes the hook away.
         """
+        self.catch_up()
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self.hooks is None:
             self.hooks = {}
-            self._watch()
+            self.watch()
         handle = RemovableHandle(self.hooks)
         self.hooks[handle.id] = hook
         return handle
-
-    def _watch(self) -> None:
-        node = self.grad_fn
-        if node is not None:
-            if node.variable_hooks is None:
-                node.variable_hooks = {}
-            watched = node.variable_hooks.setdefault(self.output_nr, [])
-            if not any(v is self for v in watched):
-                watched.append(self)
 
     # Types and copies
 

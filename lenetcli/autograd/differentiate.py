@@ -78,6 +78,7 @@ def grad(
         raise NotImplementedError(ONCE)
     roots, sources = _tuple(outputs), _tuple(inputs)
     for i, source in enumerate(sources):
+        source.catch_up()
         if not source.requires_grad:
             raise RuntimeError(f"autograd.grad: input {i} does not require gradients")
     arrays = run_backward(roots, _root_grads(roots, grad_outputs), bool(retain_graph), sources)
@@ -100,6 +101,7 @@ def _root_grads(roots: Sequence[Variable], given: Variable | Sequence[Variable |
         raise RuntimeError(f"got {len(roots)} tensors and {len(grads)} gradients; give one gradient for each tensor")
     arrays: list[Array] = []
     for root, g in zip(roots, grads):
+        root.catch_up()
         if not root.requires_grad:
             raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
         if g is None:

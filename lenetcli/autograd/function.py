@@ -106,8 +106,10 @@ class Function(Node):
         outputs = list(out) if isinstance(out, tuple) else [out]
         if not switches.grad or True not in node.needs_input_grad:
             return out
-        # an argument handed back must not change its own history
-        outputs = [wrap(o.result_class, o.array) if any(o is a for a in args) else o for o in outputs]
+        for i, o in enumerate(outputs):
+            if any(o is a for a in args):  # an argument handed back must not change its own history
+                outputs[i] = wrap(o.result_class, o.array)
+                outputs[i].become_view_of(o)
         node.result_class = outputs[0].result_class
         edges = [a.gradient_edge() if need else (None, 0) for a, need in zip(args, node.needs_input_grad)]
         node.record(edges, outputs)

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from lenetcli.autograd.engine import reduce_to_shape
 from lenetcli.autograd.modes import enable_grad, switches
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.variable import Array, Variable, like
 from lenetcli.kernels.device import address, as_array, beside, shares_elements
+from lenetcli.kernels.scatter import scattered
 
 
 def assign(target: Variable, compute: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -33,6 +35,8 @@ def assign(target: Variable, compute: Callable[..., Any], *args: Any, **kwargs: 
         )
         if tracked:
             _refuse(target)
+            if target.base is not None and target.hooks:
+                retake_view(target)  # the change is the base's: it does not pass the view as the hooks know it
             source = like(target, target.array.copy(order="K"))
             source.grad_fn, source.output_nr = target.grad_fn, target.output_nr
             source.requires_grad = target.requires_grad
@@ -53,8 +57,29 @@ def assign(target: Variable, compute: Callable[..., Any], *args: Any, **kwargs: 
 
 
 def take_place(variable: Variable, result: Variable) -> None:
-    """Lets a variable stand where a result stands in the graph."""
+    """Lets a variable stand where a result stands in the graph.
+
+    Hooks stay where they were registered, with the values before; a retained gradient is that of the values after.
+    """
+    if variable.hooks is not None or variable.retains_grad:
+        _leave_hooks(variable)
     variable.grad_fn, variable.output_nr, variable.requires_grad = result.grad_fn, result.output_nr, True
+    if variable.retains_grad:
+        variable.watch()
+
+
+def _leave_hooks(variable: Variable) -> None:
+    """Puts another variable, with this one's hooks, where the graph holds it."""
+    node, hooks, variable.hooks = variable.grad_fn, variable.hooks, None
+    if node is None or node.variable_hooks is None:
+        return
+    watched = [v for v in node.variable_hooks.pop(variable.output_nr, ()) if v is not variable]
+    if hooks is not None:
+        before = like(variable, variable.array)
+        before.hooks = hooks
+        watched.append(before)
+    if watched:
+        node.variable_hooks[variable.output_nr] = watched
 
 
 class CopySlices(Op):
@@ -77,7 +102,7 @@ class CopySlices(Op):
 
 
 class AsStrided(Op):
-    """A view of a base, known by where it lies in memory."""
+    """A view of a base, known by where it lies in memory; a place stands for all elements that expanding made of it."""
 
     @staticmethod
     def forward(ctx: Any, base: Array, *, part: Array, places: Array) -> Array:
@@ -86,9 +111,7 @@ class AsStrided(Op):
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
-        d_base = np.zeros_like(grad, shape=ctx.shape, order="C")
-        d_base.reshape(-1)[ctx.places] = grad
-        return d_base
+        return scattered(ctx.shape, ctx.places, reduce_to_shape(grad, ctx.places.shape, ctx))
 
 
 def change_base(view: Variable, result: Variable) -> None:
@@ -105,8 +128,10 @@ def retake_view(view: Variable) -> None:
     """Gives a view its place in the graph after a recorded change of its base."""
     base = view.base
     assert base is not None, "a view has a base"
+    part = view.array
+    once = part[(*[slice(None) if stride else slice(1) for stride in part.strides], ...)]
     with enable_grad():
-        taken = AsStrided.apply(base, part=view.array, places=places_of(view.array, base.array))
+        taken = AsStrided.apply(base, part=part, places=places_of(once, base.array))
     view.base_fn = base.grad_fn
     if taken.grad_fn is not None:
         take_place(view, taken)

@@ -48,7 +48,11 @@ class Op(Node):
         return (self.backward_name or type(self).__name__) + "Backward"
 
     def save(self, *arrays: Any) -> None:
-        """Keeps arrays (or None) for backward; in-place change of an operand or result kept here is noticed there."""
+        """Keeps arrays (or None) for backward, where a change in place of what they show is noticed.
+
+        That is an operand, a result, or memory of one in another shape. `needs_input_grad` is set before forward: what
+        only the gradient of a constant would need is not to be kept.
+        """
         self.saved = arrays
 
     def run(self, grads: Sequence[Array | None]) -> Sequence[Array | None]:
@@ -72,8 +76,11 @@ class Op(Node):
                 )
 
     def release(self) -> None:
-        self.saved = None
-        self.versions = ()
+        """Frees the saved values; a node that saved none can run again."""
+        for array in self.saved or ():
+            if array is not None:
+                self.saved, self.versions = None, ()
+                return
 
     @classmethod
     def apply(cls, *operands: Any, **parameters: Any) -> Any:
@@ -129,7 +136,7 @@ class Op(Node):
     def _bind_versions(
         self, saved: Sequence[Any], operands: Sequence[Any], arrays: Sequence[Any], results: Sequence[Variable]
     ) -> None:
-        """Notes the version of every operand and result among the saved arrays."""
+        """Notes the version of every operand and result whose memory the saved arrays are."""
         versions = []
         for array in saved:
             if array is None:
@@ -142,7 +149,24 @@ class Op(Node):
                     if variable.array is array:
                         break
                 else:
-                    continue
+                    owner = _owner(array, operands, results)
+                    if owner is None:
+                        continue
+                    variable = owner
             counter = variable.counter
             versions.append((counter, counter[0]))
         self.versions = tuple(versions)
+
+
+def _owner(array: Any, operands: Sequence[Any], results: Sequence[Variable]) -> Variable | None:
+    """The operand or result whose memory an array is, too."""
+    if type(array) is np.ndarray and array.base is None:  # new memory: a result may be a view of it, an operand is not
+        for variable in results:
+            if variable.array.base is array:
+                return variable
+        return None
+    for variable in (*results, *operands):
+        own = variable.array if isinstance(variable, Variable) else None
+        if type(own) is type(array) and np.may_share_memory(own, array):
+            return variable
+    return None

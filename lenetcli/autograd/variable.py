@@ -70,12 +70,27 @@ class Variable:
 
     def gradient_edge(self) -> tuple[Node, int]:
         """The node (and its output number) that takes this variable's gradient."""
-        if self.base is not None and self.is_stale:
+        if self.base is not None:
+            self.catch_up()
+        node = self.grad_fn
+        return (self.accumulator(), 0) if node is None else (node, self.output_nr)
+
+    def catch_up(self) -> None:
+        """Gives a view whose base was changed since its place in the graph of now."""
+        if self.is_stale:
             from lenetcli.autograd.inplace import retake_view  # which is made of operations on variables
 
             retake_view(self)
+
+    def watch(self) -> None:
+        """Lets the node that made this variable know that it has hooks or retains its gradient."""
         node = self.grad_fn
-        return (self.accumulator(), 0) if node is None else (node, self.output_nr)
+        if node is not None:
+            if node.variable_hooks is None:
+                node.variable_hooks = {}
+            watched = node.variable_hooks.setdefault(self.output_nr, [])
+            if not any(v is self for v in watched):
+                watched.append(self)
 
     def accumulator(self) -> AccumulateGrad:
         """The one AccumulateGrad node of a leaf, made on first use and shared while a graph holds it."""

@@ -24,6 +24,16 @@ def logical(x: Array) -> Array:
     return x.transpose(x.ndim - 1, *range(x.ndim - 1))
 
 
+def outline(shape: tuple[int, ...], example: Array) -> Array:
+    """Stands for an array of which only shape and type (those of `example`) are asked: it has no memory of its own."""
+    if type(example) is np.ndarray:
+        return np.ndarray(shape, example.dtype, _NOTHING, 0, (0,) * len(shape))
+    return np.broadcast_to(np.zeros((), example.dtype, like=example), shape)
+
+
+_NOTHING = bytes(16)
+
+
 def empty(shape: tuple[int, ...], example: Array) -> Array:
     """An uninitialised batch-last array of logical shape (N, C, ...), of the kind and type of `example`."""
     return logical(np.empty_like(example, shape=(*shape[1:], shape[0]), order="C"))

@@ -22,7 +22,7 @@ from lenetcli.autograd.node import module_scopes
 from lenetcli.autograd.op import Op
 from lenetcli.kernels import active as kernels
 from lenetcli.kernels import device
-from lenetcli.kernels.layout import Array
+from lenetcli.kernels.layout import Array, outline
 from lenetcli.kernels.window import Pair
 from lenetcli.nn.activation import ReLU
 from lenetcli.nn.conv import Conv2d
@@ -70,15 +70,24 @@ class LinearRelu(Op):
     @staticmethod
     def forward(ctx: Any, x: Array, weight: Array, bias: Array | None) -> Array:
         y = kernels.linear_relu(x.reshape(len(x), -1), weight, bias)
-        ctx.save(x, weight, y)
+        need_x, need_weight, _ = ctx.needs_input_grad
+        ctx.save(x if need_weight else None, weight if need_x else None, y)
+        ctx.shapes = x.shape, weight.shape
         return y
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         x, weight, y = ctx.saved
+        shape, filters = ctx.shapes
+        need_x, need_weight, need_bias = ctx.needs_input_grad
+        if not need_weight:
+            grad = kernels.relu_backward(grad, y)
+            d_x = kernels.product(grad, weight).reshape(shape) if need_x else None
+            return d_x, None, grad.sum(axis=0) if need_bias else None
         rows = x.reshape(len(x), -1)
-        d_rows, d_weight, d_bias = kernels.linear_relu_backward(grad, rows, weight, y, ctx.needs_input_grad[0])
-        return None if d_rows is None else d_rows.reshape(x.shape), d_weight, d_bias
+        weight = weight if need_x else outline(filters, grad)
+        d_rows, d_weight, d_bias = kernels.linear_relu_backward(grad, rows, weight, y, need_x)
+        return None if d_rows is None else d_rows.reshape(shape), d_weight, d_bias
 
 
 class Unrecorded(Op):

@@ -165,7 +165,7 @@ class PreluKernel(Op):
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, weight: Array) -> Array:
-        ctx.save(x, weight)
+        ctx.save(x, weight if ctx.needs_input_grad[0] else None)
         return select(x > 0, x, as_array(weight * x))
 
     @staticmethod

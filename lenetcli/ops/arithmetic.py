@@ -168,13 +168,15 @@ class Addcmul(Op):
         x, a, b = all_together(x, a, b)
         check_alpha("addcmul", value, x.dtype)
         ctx.value = value
-        ctx.save(a, b)
+        _, need_a, need_b = ctx.needs_input_grad
+        ctx.save(a if need_b else None, b if need_a else None)
         return x + (a * value) * b
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         a, b = ctx.saved
-        return grad, grad * (b * ctx.value), grad * (a * ctx.value)
+        _, need_a, need_b = ctx.needs_input_grad
+        return grad, grad * (b * ctx.value) if need_a else None, grad * (a * ctx.value) if need_b else None
 
 
 @method(in_place=True)
@@ -197,13 +199,19 @@ class Addcdiv(Op):
             raise RuntimeError("addcdiv: integer division is not supported; convert tensor1 or tensor2 to float first")
         x, a, b = all_together(x, a, b)
         ctx.value = value
-        ctx.save(a, b)
+        _, need_a, need_b = ctx.needs_input_grad
+        ctx.save(a if need_b else None, b if need_a or need_b else None)
         return x + (a * value) / b
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         a, b = ctx.saved
-        return grad, grad * (ctx.value / b), -grad * (a * ctx.value / (b * b))
+        _, need_a, need_b = ctx.needs_input_grad
+        return (
+            grad,
+            grad * (ctx.value / b) if need_a else None,
+            -grad * (a * ctx.value / (b * b)) if need_b else None,
+        )
 
 
 @method(in_place=True)
@@ -229,7 +237,10 @@ class Lerp(Op):
         if start.dtype.kind != "f":
             raise NotImplementedError(f"lerp: not implemented for {start.dtype}; convert to float first")
         start, end, *_ = all_together(start, end, *weighed)
-        ctx.save(start, end, weight)
+        need_start, need_end, need_weight = ctx.needs_input_grad
+        ctx.number = None if is_array(weight) else weight
+        ends = (start, end) if need_weight else (None, None)
+        ctx.save(*ends, weight if is_array(weight) and (need_start or need_end) else None)
         span = end - start
         near_start = np.abs(weight) < 0.5
         if is_array(near_start):
@@ -239,7 +250,14 @@ class Lerp(Op):
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         start, end, weight = ctx.saved
-        return grad * (1 - weight), grad * weight, grad * (end - start) if ctx.needs_input_grad[2] else None
+        need_start, need_end, need_weight = ctx.needs_input_grad
+        if weight is None:
+            weight = ctx.number
+        return (
+            grad * (1 - weight) if need_start else None,
+            grad * weight if need_end else None,
+            grad * (end - start) if need_weight else None,
+        )
 
 
 @method(in_place=True)

@@ -33,7 +33,7 @@ class NativeBatchNorm(Op):
         momentum: float,
         eps: float,
     ) -> Array:
-        ctx.save(x, weight)
+        ctx.save(x, weight if ctx.needs_input_grad[0] else None)  # without it the gradients of weight and bias hold
         ctx.eps, ctx.training = eps, training
         values = widened(x)
         if training:

@@ -14,7 +14,7 @@ from lenetcli.ops.linalg import check_types, mm
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import axis, sizes, wanted_tensors
 from lenetcli.ops.reduction import sum as sum_over
-from lenetcli.ops.shape import UnsafeView, ViewOwn, reshape
+from lenetcli.ops.shape import UnsafeView, View, ViewOwn, reshape
 from lenetcli.ops.vector_products import dot
 
 if TYPE_CHECKING:
@@ -115,6 +115,12 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     return tensordot(input, other, ([-1], [-1]))
 
 
+class Spread(View):
+    """An operand with sizes of 1 between its own; a view, under torch's name for it."""
+
+    backward_name = "UnsafeView"
+
+
 @method
 def kron(input: Tensor, other: Tensor) -> Tensor:
     """The Kronecker product: every element of `input` times all of `other`, laid out as blocks.
@@ -133,6 +139,6 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     wanted_tensors("kron", input, other)
     ndim = max(input.array.ndim, other.array.ndim)
     a, b = ((1,) * (ndim - x.array.ndim) + x.array.shape for x in (input, other))
-    blocks = UnsafeView.apply(input, shape=tuple(n for size in a for n in (size, 1)))
-    inside = UnsafeView.apply(other, shape=tuple(n for size in b for n in (1, size)))
+    blocks = Spread.apply(input, shape=tuple(n for size in a for n in (size, 1)))
+    inside = Spread.apply(other, shape=tuple(n for size in b for n in (1, size)))
     return UnsafeView.apply(mul(blocks, inside), shape=tuple(m * n for m, n in zip(a, b)))

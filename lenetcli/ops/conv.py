@@ -9,7 +9,7 @@ import numpy as np
 from lenetcli.autograd.op import Op
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import active as kernels
-from lenetcli.kernels.layout import Array
+from lenetcli.kernels.layout import Array, outline
 from lenetcli.kernels.window import Pair
 from lenetcli.ops.geometry import AXES, Sizes, batched, check_image, image_pair, per_dimension
 from lenetcli.ops.operands import quiet
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 class Convolution(Op):
     geometry: tuple[Pair, Pair, Pair, int]  # stride, padding, dilation, groups
+    image: tuple[int, ...]  # x's shape
 
     @staticmethod
     @quiet
@@ -35,14 +36,14 @@ class Convolution(Op):
         dilation: Pair,
         groups: int,
     ) -> Array:
-        ctx.save(x, weight)
+        _save(ctx, x, weight)
         ctx.geometry = stride, padding, dilation, groups
         return _in_dimensions(x.ndim, kernels.conv2d(_as_image(x), _as_image(weight), bias, *ctx.geometry))
 
     @staticmethod
     @quiet
     def backward(ctx: Any, grad: Array) -> Any:
-        x, weight = ctx.saved
+        x, weight = _saved(ctx, grad)
         d_x, d_weight, d_bias = kernels.conv2d_backward(
             _as_image(grad), _as_image(x), _as_image(weight), ctx.needs_input_grad, *ctx.geometry
         )
@@ -50,9 +51,9 @@ class Convolution(Op):
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is one of images, with nothing but padding."""
+        """Whether it is one of images, with nothing but padding, whose filters learn."""
         stride, _, dilation, groups = self.geometry
-        return stride == dilation == (1, 1) and groups == 1 and self.saved is not None and self.saved[0].ndim == 4
+        return stride == dilation == (1, 1) and groups == 1 and self.needs_input_grad[1] and len(self.image) == 4
 
 
 class ConvolutionTransposed(Op):
@@ -74,7 +75,7 @@ class ConvolutionTransposed(Op):
         dilation: Pair,
         groups: int,
     ) -> Array:
-        ctx.save(x, weight)
+        _save(ctx, x, weight)
         ctx.geometry = stride, padding, dilation, groups
         y = kernels.conv2d_input_grad(_as_image(x), _as_image(weight), out, *ctx.geometry)
         if bias is not None:
@@ -84,7 +85,7 @@ class ConvolutionTransposed(Op):
     @staticmethod
     @quiet
     def backward(ctx: Any, grad: Array) -> Any:
-        x, weight = ctx.saved
+        x, weight = _saved(ctx, grad)
         need_x, need_weight, need_bias = ctx.needs_input_grad
         d_y, image, kernel = _as_image(grad), _as_image(x), _as_image(weight)
         d_x = None
@@ -96,6 +97,18 @@ class ConvolutionTransposed(Op):
             _in_dimensions(x.ndim, d_weight),
             kernels.channel_sums(d_y) if need_bias else None,
         )
+
+
+def _save(ctx: Any, x: Array, weight: Array) -> None:
+    """Keeps the images where filters learn; the filters, which others hold anyway, always, as torch does."""
+    ctx.save(x if ctx.needs_input_grad[1] else None, weight)
+    ctx.image = x.shape
+
+
+def _saved(ctx: Any, grad: Array) -> tuple[Array, Array]:
+    """x, or what stands for it where no gradient needs it, and weight."""
+    x, weight = ctx.saved
+    return outline(ctx.image, grad) if x is None else x, weight
 
 
 def _as_image(x: Array) -> Array:

@@ -61,21 +61,24 @@ class CosineSimilarity(Op):
         lengths = [np.sqrt((v * v).sum(axis=dim, keepdims=True)) for v in (a, b)]
         units = [v / np.maximum(length, v.dtype.type(eps)) for v, length in zip((a, b), lengths)]
         ctx.dim, ctx.eps = dim, eps
-        ctx.save(a, b, *lengths)
+        need_a, need_b = ctx.needs_input_grad
+        ctx.save(a if need_a else units[0], b if need_b else units[1], *lengths)  # of a constant its direction alone
         return as_array((units[0] * units[1]).sum(axis=dim))
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         a, b, a_length, b_length = ctx.saved
         eps, grad = a.dtype.type(ctx.eps), np.expand_dims(grad, ctx.dim)
-        a_unit, b_unit = a / np.maximum(a_length, eps), b / np.maximum(b_length, eps)
+        need_a, need_b = ctx.needs_input_grad
+        a_unit = a / np.maximum(a_length, eps) if need_a else a
+        b_unit = b / np.maximum(b_length, eps) if need_b else b
         cosine = (a_unit * b_unit).sum(axis=ctx.dim, keepdims=True)
 
         def slope(x: Array, length: Array, other: Array) -> Array:
             along = np.where(length == 0, x.dtype.type(0), x / length)
             return grad * (other - cosine * along) / np.maximum(length, eps)
 
-        return slope(a, a_length, b_unit), slope(b, b_length, a_unit)
+        return slope(a, a_length, b_unit) if need_a else None, slope(b, b_length, a_unit) if need_b else None
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:

@@ -19,7 +19,7 @@ class Div(Op):
     @quiet
     def forward(ctx: Any, a: Any, b: Any) -> Any:
         a, b = both_floating(a, b)
-        ctx.save(a, b)
+        ctx.save(a if ctx.needs_input_grad[1] else None, b)
         return a / b
 
     @staticmethod
@@ -148,7 +148,8 @@ class Remainder(Op):
     def forward(ctx: Any, a: Any, b: Any) -> Any:
         a, b = together(a, b)
         refuse_zero(a, b)
-        ctx.save(a, b)
+        if ctx.needs_input_grad[1]:
+            ctx.save(a, b)
         return np.remainder(a, b)
 
     @staticmethod
@@ -185,7 +186,8 @@ class Fmod(Op):
     def forward(ctx: Any, a: Any, b: Any) -> Any:
         a, b = together(a, b)
         refuse_zero(a, b)
-        ctx.save(a, b)
+        if ctx.needs_input_grad[1]:
+            ctx.save(a, b)
         return np.fmod(a, b)
 
     @staticmethod

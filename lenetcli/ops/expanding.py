@@ -302,7 +302,7 @@ def repeat_interleave(
         )
     if (counts < 0).any():
         raise RuntimeError(f"Repeats must be non-negative, got {counts.tolist()}")
-    counts = np.broadcast_to(beside(x, counts), x.shape[along])
+    counts = np.broadcast_to(beside(x, counts), x.shape[along]).copy()
     if output_size is not None and output_size != counts.sum():
         raise RuntimeError(f"repeat_interleave: Invalid output_size, expected {counts.sum()} but got {output_size}")
     kind = RepeatEach if isinstance(repeats, Variable) else RepeatAlike

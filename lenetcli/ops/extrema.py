@@ -120,7 +120,8 @@ class Pick(Op):
     @staticmethod
     def forward(ctx: Any, x: Array, *, at: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
         ctx.x = np.broadcast_to(np.zeros((), x.dtype, like=x), x.shape)
-        ctx.dim, ctx.keepdim, ctx.at = dim, keepdim, at
+        ctx.dim, ctx.keepdim = dim, keepdim
+        ctx.save(at)
         if not x.ndim:
             return x.copy(), at
         y = np.take_along_axis(x, at, dim)
@@ -130,8 +131,9 @@ class Pick(Op):
     def backward(ctx: Any, grad: Array, _: Any) -> Array:
         if not ctx.x.ndim:
             return grad
+        (at,) = ctx.saved
         d_x = np.zeros_like(grad, shape=ctx.x.shape)
-        np.put_along_axis(d_x, ctx.at, kept(grad, d_x.shape, (ctx.dim,), ctx.keepdim), ctx.dim)
+        np.put_along_axis(d_x, at, kept(grad, d_x.shape, (ctx.dim,), ctx.keepdim), ctx.dim)
         return d_x
 
 
@@ -256,15 +258,14 @@ class MedianAll(Op):
 
     @staticmethod
     def forward(ctx: Any, x: Array) -> Array:
-        y = x.reshape(-1)[_middle(x.reshape(-1), 0)[0]] if x.size else np.asarray(np.nan, x.dtype, like=x)
-        ctx.save(x)
-        ctx.y = y
-        return as_array(y)
+        y = as_array(x.reshape(-1)[_middle(x.reshape(-1), 0)[0]]) if x.size else np.asarray(np.nan, x.dtype, like=x)
+        ctx.save(x, y)
+        return y
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
-        (x,) = ctx.saved
-        return evenly(grad, x, ctx.y, tuple(range(x.ndim)))
+        x, y = ctx.saved
+        return evenly(grad, x, y, tuple(range(x.ndim)))
 
 
 def _middle(x: Array, dim: int) -> Array:

@@ -11,7 +11,7 @@ from lenetcli.autograd.variable import Variable
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import active as kernels
 from lenetcli.kernels.device import as_array
-from lenetcli.kernels.layout import Array
+from lenetcli.kernels.layout import Array, outline
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import quiet, wanted_tensors
 
@@ -58,7 +58,10 @@ def check_addend(op: Op, c: Array, y: Array) -> None:
 
 
 class Product(Op):
-    """y = multiply(a, b), where `gradients(grad, a, b, needs)` gives what flows to a and b."""
+    """y = multiply(a, b), where `gradients(grad, a, b, needs)` gives what flows to a and b.
+
+    An operand is None where the other one needs no gradient.
+    """
 
     multiply: ClassVar[Any]
     gradients: ClassVar[Any]
@@ -66,7 +69,8 @@ class Product(Op):
     @staticmethod
     @quiet
     def forward(ctx: Any, a: Array, b: Array) -> Array:
-        ctx.save(a, b)
+        need_a, need_b = ctx.needs_input_grad
+        ctx.save(a if need_b else None, b if need_a else None)
         return as_array(ctx.multiply(a, b))
 
     @staticmethod
@@ -81,10 +85,15 @@ class AddedProduct(Op):
     multiply: ClassVar[Any]
     gradients: ClassVar[Any]
 
+    def keep_factors(self, a: Array, b: Array) -> None:
+        """Saves what the gradients need."""
+        _, need_a, need_b = self.needs_input_grad
+        self.save(a if need_b else None, b if need_a else None)
+
     @staticmethod
     @quiet
     def forward(ctx: Any, c: Array, a: Array, b: Array, *, beta: float, alpha: float) -> Array:
-        ctx.save(a, b)
+        ctx.keep_factors(a, b)
         ctx.beta, ctx.alpha = beta, alpha
         y = as_array(ctx.multiply(a, b))
         check_addend(ctx, c, y)
@@ -176,9 +185,9 @@ class Addmm(AddedProduct):
         batch_last = a.flags.f_contiguous and (len(a) == 1 or not a.flags.c_contiguous)
         if not (beta == alpha == 1 and batch_last and c.shape == b.shape[1:]):
             return AddedProduct.forward(ctx, c, a, b, beta=beta, alpha=alpha)
-        ctx.save(a, b)
+        ctx.keep_factors(a, b)
         ctx.beta = ctx.alpha = 1
-        ctx.linear = True
+        ctx.linear, ctx.weight_shape = True, b.shape[::-1]
         return kernels.linear(a, b.T, c)
 
     @staticmethod
@@ -187,7 +196,8 @@ class Addmm(AddedProduct):
         if not (ctx.linear and need_c and need_b):
             return AddedProduct.backward(ctx, grad)
         a, b = ctx.saved
-        d_a, d_weight, d_c = kernels.linear_backward(grad, a, b.T, need_a)
+        weight = b.T if need_a else outline(ctx.weight_shape, grad)
+        d_a, d_weight, d_c = kernels.linear_backward(grad, a, weight, need_a)
         return d_c, d_a, d_weight.T
 
 

@@ -59,7 +59,12 @@ class Trilinear(Op):
 
     @staticmethod
     def forward(ctx: Any, x1: Array, weight: Array, x2: Array) -> Array:
-        ctx.save(x1, weight, x2)
+        need_x1, need_weight, need_x2 = ctx.needs_input_grad
+        ctx.save(
+            x1 if need_weight or need_x2 else None,
+            weight if need_x1 or need_x2 else None,
+            x2 if need_x1 or need_weight else None,
+        )
         half = np.tensordot(x1, weight, (1, 1))  # (N, O, J)
         return np.matmul(half, x2[:, :, None])[:, :, 0]
 

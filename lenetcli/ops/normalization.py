@@ -36,6 +36,7 @@ class Standardised(Op):
     """
 
     centred: ClassVar[bool] = True
+    copies_weight: ClassVar[bool] = False  # keeps a copy, so that the weight may change before backward
 
     @staticmethod
     @quiet
@@ -59,7 +60,8 @@ class Standardised(Op):
         if running is not None and x.size:
             count = math.prod(shape[i] for i in over)
             track(running, momentum, mean.mean(axis=0).ravel(), var.mean(axis=0).ravel() * count / (count - 1))
-        ctx.save(z, weight)
+        kept = weight if ctx.needs_input_grad[0] else None
+        ctx.save(z, kept.copy() if kept is not None and ctx.copies_weight else kept)
         y = z.astype(x.dtype) if weight is None else z * weight.reshape(place)
         if bias is not None:
             y += bias.reshape(place)
@@ -93,7 +95,8 @@ class NativeGroupNorm(Standardised):
 
 
 class InstanceNorm(Standardised):
-    backward_name = "NativeBatchNorm"  # torch runs it as a batch norm of N C channels
+    backward_name = "NativeBatchNorm"  # torch runs it as a batch norm of N C channels, with copies of the weight
+    copies_weight = True
 
 
 class FusedRmsNorm(Standardised):

@@ -172,13 +172,14 @@ class Hypot(Op):
     def forward(ctx: Any, a: Array, b: Array) -> Array:
         a, b = together(a, b)
         y = np.hypot(a, b)
-        ctx.save(a, b, y)
+        need_a, need_b = ctx.needs_input_grad
+        ctx.save(a if need_a else None, b if need_b else None, y)
         return y
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         a, b, y = ctx.saved
-        return grad * (a / y), grad * (b / y)
+        return None if a is None else grad * (a / y), None if b is None else grad * (b / y)
 
 
 @method(in_place=True)

@@ -26,7 +26,7 @@ class BinaryCrossEntropy(Op):
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, target: Array, *, weight: Array | None, reduction: str) -> Array:
-        ctx.save(x, target)
+        ctx.save(x, target if ctx.needs_input_grad[0] else None)
         ctx.weight, ctx.reduction = weight, reduction
         losses = (target - 1) * np.maximum(np.log1p(-x), -100) - target * np.maximum(np.log(x), -100)
         return reduced(losses if weight is None else losses * weight, reduction)
@@ -121,7 +121,7 @@ class BinaryCrossEntropyWithLogits(Op):
         ctx: Any, x: Array, target: Array, *, weight: Array | None, pos_weight: Array | None, reduction: str
     ) -> Array:
         x, target = together(x, target)
-        ctx.save(x, target)
+        ctx.save(x, target if ctx.needs_input_grad[0] else None)
         ctx.weight, ctx.pos_weight, ctx.reduction = weight, pos_weight, reduction
         log_p = log_sigmoid(x)
         losses = (1 - target) * x - (log_p if pos_weight is None else ((pos_weight - 1) * target + 1) * log_p)
@@ -136,7 +136,7 @@ class BinaryCrossEntropyWithLogits(Op):
             grad = grad * ctx.weight
         if ctx.pos_weight is None:
             return grad * (logistic(x) - target) if need_x else None, grad * -x if need_target else None
-        yes = ctx.pos_weight * target
+        yes: Any = ctx.pos_weight * target if need_x else None
         return (
             grad * ((yes + 1 - target) * logistic(x) - yes) if need_x else None,
             grad * (log_sigmoid(-x) - ctx.pos_weight * log_sigmoid(x)) if need_target else None,

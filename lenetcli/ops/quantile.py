@@ -37,10 +37,9 @@ class NanmedianAll(MedianAll):
     @staticmethod
     def forward(ctx: Any, x: Array) -> Array:
         flat = x.reshape(-1)
-        y = flat[_middle_number(flat, 0)[0]] if x.size else np.asarray(np.nan, x.dtype, like=x)
-        ctx.save(x)
-        ctx.y = y
-        return as_array(y)
+        y = as_array(flat[_middle_number(flat, 0)[0]]) if x.size else np.asarray(np.nan, x.dtype, like=x)
+        ctx.save(x, y)
+        return y
 
 
 def _middle_number(x: Array, dim: int) -> Array:

@@ -104,18 +104,19 @@ class Cummax(Op):
     def forward(ctx: Any, x: Array, *, dim: int) -> tuple[Array, Array]:
         ctx.dim, ctx.shape = dim, x.shape
         if not x.ndim:
-            ctx.at = np.zeros((), np.int64, like=x)
-            return x.copy(), ctx.at
+            return x.copy(), np.zeros((), np.int64, like=x)
         y = running(ctx.extreme, x, dim)
         here = np.arange(x.shape[dim], like=x).reshape([-1 if d == dim else 1 for d in range(x.ndim)])
-        ctx.at = running(np.maximum, np.where((x == y) | (x != x), here, 0), dim)
-        return y, ctx.at
+        at = running(np.maximum, np.where((x == y) | (x != x), here, 0), dim)
+        ctx.save(at)
+        return y, at
 
     @staticmethod
     def backward(ctx: Any, grad: Array, _: Any) -> Array:
         if not grad.ndim:
             return grad
-        return scattered(ctx.shape, positions_along(ctx.shape, ctx.dim, ctx.at), grad)
+        (at,) = ctx.saved
+        return scattered(ctx.shape, positions_along(ctx.shape, ctx.dim, at), grad)
 
 
 class Cummin(Cummax):

@@ -46,7 +46,7 @@ class SyncBatchNorm(Op):
             raise ValueError("Expected more than 1 value per channel when training, got 1 in all processes together")
         mean, square = mean / count, square / count
         var = np.maximum(square - mean * mean, 0)
-        ctx.save(x, weight)
+        ctx.save(x, weight if ctx.needs_input_grad[0] else None)
         ctx.total, ctx.count, ctx.eps = total, count[0], eps
         ctx.moments = mean.astype(values.dtype), var
         if running is not None:

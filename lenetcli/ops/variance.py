@@ -36,7 +36,7 @@ class Var(Op):
         if ctx.root:
             y = np.sqrt(y)
         ctx.over, ctx.keepdim, ctx.count, ctx.degrees = over, keepdim, count, count - correction
-        ctx.save(centred, y)
+        ctx.save(centred, y if ctx.root else None)
         results = [r if keepdim or not x.ndim else r.squeeze(over) for r in ((y, mean) if ctx.with_mean else (y,))]
         return tuple(results) if ctx.with_mean else results[0]
 

@@ -39,7 +39,7 @@ class LinalgVectorNorm(Op):
             y = (size**order).sum(axis=over, keepdims=True) ** (1 / order)
         y = as_array(y)
         ctx.order, ctx.over, ctx.keepdim = order, over, keepdim
-        ctx.save(x, y)
+        ctx.save(x, None if order in (0, 1) else y)
         return y if keepdim or not x.ndim else as_array(y.squeeze(over))
 
     @staticmethod

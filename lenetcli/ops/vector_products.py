@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 class Dot(Product):
     multiply = staticmethod(np.dot)
-    gradients = staticmethod(lambda grad, a, b, needs: (grad * b, grad * a))
+    gradients = staticmethod(lambda grad, a, b, needs: (grad * b if needs[0] else None, grad * a if needs[1] else None))
 
 
 class Vdot(Dot):
@@ -151,7 +151,8 @@ class Addr(Op):
     @staticmethod
     @quiet
     def forward(ctx: Any, c: Array, a: Array, b: Array, *, beta: float, alpha: float) -> Array:
-        ctx.save(a, b)
+        _, need_a, need_b = ctx.needs_input_grad
+        ctx.save(a if need_b else None, b if need_a else None)
         ctx.beta, ctx.alpha = beta, alpha
         kind = result_type(c, a, b)
         c, a, b = (x.astype(kind, copy=False) for x in (c, a, b))
@@ -170,8 +171,8 @@ class Addr(Op):
         a, b = ctx.saved
         return (
             grad * ctx.beta,
-            np.matmul(grad, b) * ctx.alpha,
-            np.matmul(grad.T, a) * ctx.alpha,
+            None if b is None else np.matmul(grad, b) * ctx.alpha,
+            None if a is None else np.matmul(grad.T, a) * ctx.alpha,
         )
 
 
@@ -268,14 +269,18 @@ class LinalgCross(Op):
     @staticmethod
     @quiet
     def forward(ctx: Any, a: Array, b: Array, *, dim: int) -> Array:
-        ctx.save(a, b)
+        need_a, need_b = ctx.needs_input_grad
+        ctx.save(a if need_b else None, b if need_a else None)
         ctx.dim = dim
         return crossed(a, b, dim)
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         a, b = ctx.saved
-        return crossed(b, grad, ctx.dim), crossed(grad, a, ctx.dim)
+        return (
+            None if b is None else crossed(b, grad, ctx.dim),
+            None if a is None else crossed(grad, a, ctx.dim),
+        )
 
 
 def crossed(a: Array, b: Array, dim: int) -> Array:

@@ -159,8 +159,9 @@ def conv2d_backward(
         d_x = images(*x.shape) if need_x else None
         d_weight = np.empty(weight.shape, FLOAT) if need_weight else None
         d_bias = np.empty(len(weight), FLOAT) if need_bias else None
-        filters = np.ascontiguousarray(weight)
-        if _native.conv_backward(grad, x, filters, None, *padding, d_x, d_weight, d_bias):
+        filters = np.ascontiguousarray(weight) if need_x else None
+        image = x if need_weight else None
+        if _native.conv_backward(grad, image, filters, None, *padding, d_x, d_weight, d_bias):
             return d_x, d_weight, d_bias
     return (
         conv2d_input_grad(grad, weight, x.shape[2:], *geometry) if need_x else None,
@@ -197,6 +198,7 @@ def conv_relu_pool_backward(
         return conv2d_backward(d_conv, x, weight, (need_x, True, True), ONE, padding, ONE, 1)
     d_x = images(*x.shape) if need_x else None
     d_weight, d_bias = np.empty(weight.shape, FLOAT), np.empty(o, FLOAT)
-    if not _native.conv_backward(grad, x, np.ascontiguousarray(weight), winner, *padding, d_x, d_weight, d_bias):
+    filters = np.ascontiguousarray(weight) if need_x else None
+    if not _native.conv_backward(grad, x, filters, winner, *padding, d_x, d_weight, d_bias):
         return fused_reference.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x)
     return d_x, d_weight, d_bias
