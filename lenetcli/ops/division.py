@@ -149,7 +149,8 @@ class Remainder(Op):
         a, b = together(a, b)
         refuse_zero(a, b)
         ctx.save(a, b)
-        return np.remainder(a, b)
+        y = np.remainder(a, b)
+        return y if y.dtype.kind != "f" else np.where(y == 0, np.copysign(y, a), y)  # NumPy's zero has the sign of b
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
