@@ -94,7 +94,7 @@ def amax(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
     """Greatest value over one or several dimensions; () means all.
 
     Gradient:
-        Divided evenly among the elements that tie.
+        Divided evenly among the elements that tie; NaN for all where one is NaN.
 
     Raises:
         IndexError: a dimension of size 0.
