@@ -14,11 +14,12 @@ import numpy as np
 
 from lenetcli.kernels.error_function import erf
 from lenetcli.kernels.layout import Array
-from lenetcli.kernels.selection import select, zeroed
+from lenetcli.kernels.selection import larger, select, smaller, zeroed
 
 _ROOT_HALF = math.sqrt(0.5)
 _ROOT_TWO_BY_PI = math.sqrt(2 / math.pi)
 _ONE_BY_ROOT_TWO_PI = 1 / math.sqrt(2 * math.pi)
+_SIXTH = float(np.float32(1 / 6))  # torch's constant of hardsigmoid's gradient, in float64 as well
 _CUBIC = 0.044715  # of GELU's tanh approximation: Hendrycks and Gimpel 2016
 
 
@@ -30,10 +31,10 @@ def logistic(x: Array) -> Array:
 
 
 def leaky_relu(x: Array, slope: float) -> Array:
-    y = np.minimum(x, 0)
-    y *= slope
-    y += np.maximum(x, 0)
-    return y
+    weak = x * slope
+    if 0 < slope <= 1:
+        return np.maximum(weak, x, out=weak)
+    return select(x > 0, x, weak)
 
 
 def leaky_relu_backward(grad: Array, x: Array, slope: float) -> Array:
@@ -49,8 +50,8 @@ def threshold_backward(grad: Array, x: Array, limit: float, value: float) -> Arr
 
 
 def hardtanh(x: Array, low: float, high: float) -> Array:
-    y = np.maximum(x, low)
-    return np.minimum(y, high, out=y)
+    y = larger(low, x)
+    return smaller(high, y, out=y)
 
 
 def hardtanh_backward(grad: Array, x: Array, low: float, high: float) -> Array:
@@ -64,7 +65,7 @@ def hardsigmoid(x: Array) -> Array:
 
 
 def hardsigmoid_backward(grad: Array, x: Array) -> Array:
-    return zeroed(grad / 6, ~((x > -3) & (x < 3)))
+    return zeroed(grad * _SIXTH, ~((x > -3) & (x < 3)))
 
 
 def hardswish(x: Array) -> Array:
@@ -85,7 +86,7 @@ def hardshrink(x: Array, lambd: float) -> Array:
 def softshrink(x: Array, lambd: float) -> Array:
     y = np.minimum(x + lambd, 0)
     y += np.maximum(x - lambd, 0)
-    return y
+    return np.copysign(y, x, out=y)  # of the zeros between the limits
 
 
 def shrink_backward(grad: Array, x: Array, lambd: float) -> Array:
@@ -98,8 +99,7 @@ def elu(x: Array, alpha: float, scale: float, input_scale: float) -> Array:
     y *= input_scale
     np.expm1(y, out=y)
     y *= alpha * scale
-    y += np.maximum(x, 0) * scale
-    return y
+    return select(x < 0, y, x if scale == 1 else x * scale)
 
 
 def elu_backward(grad: Array, x: Array, alpha: float, scale: float, input_scale: float) -> Array:
@@ -112,8 +112,8 @@ def elu_backward(grad: Array, x: Array, alpha: float, scale: float, input_scale:
 def gelu(x: Array) -> Array:
     y = erf(x * _ROOT_HALF)
     y += 1
+    y *= 0.5  # before x, which may be the greatest number
     y *= x
-    y *= 0.5
     return y
 
 
@@ -141,8 +141,8 @@ def _gelu_tanh(x: Array) -> Array:
 def gelu_tanh(x: Array) -> Array:
     y = _gelu_tanh(x)
     y += 1
-    y *= x
     y *= 0.5
+    y *= x
     return y
 
 
@@ -182,7 +182,11 @@ def softplus(x: Array, beta: float, limit: float) -> Array:
 
 def softplus_backward(grad: Array, x: Array, beta: float, limit: float) -> Array:
     z = x * beta
-    return select(z > limit, grad, grad * logistic(z))
+    linear = z > limit
+    np.exp(z, out=z)
+    z /= z + 1  # as long as it overflows nowhere but where it is linear, more exact than the logistic function
+    z *= grad
+    return select(linear, grad, z)
 
 
 def log_sigmoid(x: Array) -> Array:
@@ -192,9 +196,10 @@ def log_sigmoid(x: Array) -> Array:
 
 
 def log_sigmoid_backward(grad: Array, x: Array) -> Array:
-    z = np.exp(x)
-    z += 1
-    return np.divide(grad, z, out=z)
+    y = np.exp(-np.maximum(x, 0))
+    y /= np.exp(-np.abs(x)) + 1  # 1 / (1 + exp(x)), where that overflows, too
+    y *= grad
+    return y
 
 
 def glu(x: Array, gate: Array) -> Array:

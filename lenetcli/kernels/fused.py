@@ -15,6 +15,7 @@ import numpy as np
 from lenetcli.kernels.conv import channel_sums, conv2d, conv2d_input_grad, conv2d_weight_grad
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.pool import max_pool2d, max_pool2d_backward
+from lenetcli.kernels.selection import larger
 from lenetcli.kernels.window import Pair
 
 ONE, TWO, NONE = (1, 1), (2, 2), (0, 0)
@@ -28,7 +29,7 @@ def winner_shape(n: int, o: int, p: int, q: int) -> tuple[int, int, int, int, in
 
 def conv_relu_pool(x: Array, weight: Array, bias: Array | None, padding: Pair) -> tuple[Array, Array]:
     """x (N, C, H, W), weight (O, C, K, L), bias (O,) -> y (N, O, P / 2, Q / 2) and winner."""
-    positive = np.maximum(conv2d(x, weight, bias, ONE, padding, ONE, 1), 0)
+    positive = larger(0, conv2d(x, weight, bias, ONE, padding, ONE, 1))
     y, taps = max_pool2d(positive, TWO, TWO, NONE, ONE, False)
     groups, *image, group = winner_shape(*y.shape)
     winner = np.full_like(y, 4, np.uint8, shape=(groups * group, *image))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.selection import larger
 
 
 def product(a: Array, b: Array) -> Array:
@@ -30,7 +31,7 @@ def linear(x: Array, weight: Array, bias: Array | None) -> Array:
 def linear_relu(x: Array, weight: Array, bias: Array | None) -> Array:
     """max(linear(x, weight, bias), 0)"""
     y = linear(x, weight, bias)
-    return np.maximum(y, 0, out=y)
+    return larger(0, y, out=y)
 
 
 def linear_backward(grad: Array, x: Array, weight: Array, need_x: bool) -> tuple[Array | None, Array, Array]:

@@ -15,6 +15,7 @@ from lenetcli.kernels.conv import pad_image
 from lenetcli.kernels.device import as_array, on_device
 from lenetcli.kernels.layout import Array, logical, stored
 from lenetcli.kernels.scatter import add_at
+from lenetcli.kernels.selection import larger
 from lenetcli.kernels.window import Pair, extent, spans, taps
 
 
@@ -56,7 +57,7 @@ def _greatest(values: Sequence[Array], taps: Sequence[Any]) -> tuple[Array, Arra
     owned = False
     for value, tap in zip(values[1:], taps[1:]):
         wins = np.greater(value, best).view(np.uint8)
-        best = np.maximum(best, value, out=best if owned else None)
+        best = larger(value, best, out=best if owned else None)
         np.maximum(winner, wins * tap, out=winner)
         owned = True
     if best.dtype.kind == "f" and best.size and (on_device(best) or np.isnan(best.max())):  # a look there would wait

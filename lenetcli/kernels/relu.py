@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from lenetcli.kernels.layout import Array
-from lenetcli.kernels.selection import zeroed
+from lenetcli.kernels.selection import larger, zeroed
 
 
 def relu(x: Array) -> Array:
-    """max(x, 0); NaN stays."""
-    return np.maximum(x, x.dtype.type(0))
+    """max(x, 0); NaN and -0 stay."""
+    return larger(0, x)
 
 
 def relu_backward(grad: Array, y: Array) -> Array:

@@ -35,7 +35,8 @@ def softmax(x: Array, axis: int) -> Array:
 def softmax_backward(grad: Array, y: Array, axis: int) -> Array:
     """y (grad - sum(grad y)) for y = softmax(x)."""
     d_x = grad * y
-    d_x -= y * d_x.sum(axis=axis, keepdims=True)
+    np.subtract(grad, d_x.sum(axis=axis, keepdims=True), out=d_x)
+    d_x *= y
     return d_x
 
 

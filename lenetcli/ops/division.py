@@ -150,7 +150,8 @@ class Remainder(Op):
         refuse_zero(a, b)
         if ctx.needs_input_grad[1]:
             ctx.save(a, b)
-        return np.remainder(a, b)
+        y = np.remainder(a, b)
+        return y if y.dtype.kind != "f" else np.where(y == 0, np.copysign(y, a), y)  # NumPy's zero has the sign of b
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:

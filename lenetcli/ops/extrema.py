@@ -41,6 +41,7 @@ class Extreme(Op):
     """The greatest (or smallest) over axes; elements that tie share the gradient evenly."""
 
     reduce: Any
+    share: Any
 
     @staticmethod
     @quiet
@@ -53,29 +54,39 @@ class Extreme(Op):
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         x, y = ctx.saved
-        return evenly(kept(grad, x.shape, ctx.over, ctx.keepdim), x, y, ctx.over)
+        return ctx.share(kept(grad, x.shape, ctx.over, ctx.keepdim), x, y, ctx.over)
 
 
 def evenly(grad: Array, x: Array, y: Array, over: tuple[int, ...]) -> Array:
-    """The gradient of y, divided among the elements of x that equal it."""
-    hit = (x == y) | (np.isnan(x) & np.isnan(y))
+    """The gradient of y, divided among the elements of x that equal it; among the NaNs where it is NaN."""
+    return _divided(grad, (x == y) | (np.isnan(x) & np.isnan(y)), over)
+
+
+def among_numbers(grad: Array, x: Array, y: Array, over: tuple[int, ...]) -> Array:
+    """`evenly`, but NaN for every element where y is NaN, which none equals: torch's rule for amax, amin, aminmax."""
+    return _divided(grad, x == y, over)
+
+
+def _divided(grad: Array, hit: Array, over: tuple[int, ...]) -> Array:
     return hit * (grad / hit.sum(axis=over, keepdims=True).astype(grad.dtype))
 
 
 class Amax(Extreme):
-    reduce = staticmethod(np.max)
+    reduce, share = staticmethod(np.max), staticmethod(among_numbers)
 
 
 class Amin(Extreme):
-    reduce = staticmethod(np.min)
+    reduce, share = staticmethod(np.min), staticmethod(among_numbers)
 
 
 class MaxAll(Amax):
     backward_name = "Max"
+    share = staticmethod(evenly)
 
 
 class MinAll(Amin):
     backward_name = "Min"
+    share = staticmethod(evenly)
 
 
 @method
@@ -83,7 +94,7 @@ def amax(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
     """Greatest value over one or several dimensions; () means all.
 
     Gradient:
-        Divided evenly among the elements that tie.
+        Divided evenly among the elements that tie; NaN for all where one is NaN.
 
     Raises:
         IndexError: a dimension of size 0.
@@ -318,7 +329,7 @@ class Aminmax(Op):
         d_x = np.zeros_like(x)
         for grad, y in ((d_low, low), (d_high, high)):
             if grad is not None:
-                d_x += evenly(kept(grad, x.shape, ctx.over, ctx.keepdim), x, y, ctx.over)
+                d_x += among_numbers(kept(grad, x.shape, ctx.over, ctx.keepdim), x, y, ctx.over)
         return d_x
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lenetcli.autograd.op import Op
 from lenetcli.errors import ShapeError
-from lenetcli.kernels.activation import log_sigmoid, logistic
+from lenetcli.kernels.activation import log_sigmoid_backward
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.distance import pairwise_distance
 from lenetcli.ops.loss import brought_together, check_reduction, reduced, scaled
@@ -255,13 +257,14 @@ class SoftMarginLoss(Op):
         ctx.save(x)
         ctx.reduction = reduction
         ctx.target = target.copy()
-        return reduced(-log_sigmoid(target * x), reduction)
+        margin = target * x
+        return reduced(np.log1p(np.exp(-np.abs(margin))) - np.minimum(margin, 0), reduction)
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         (x,) = ctx.saved
         margin = ctx.target * x
-        return scaled(grad, margin.size, ctx.reduction) * (-ctx.target * logistic(-margin))
+        return scaled(grad, margin.size, ctx.reduction) * log_sigmoid_backward(-ctx.target, margin)
 
 
 def soft_margin_loss(

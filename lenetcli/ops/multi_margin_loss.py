@@ -26,7 +26,8 @@ class MultiMarginLoss(Op):
     ) -> Array:
         scores, shape = np.atleast_2d(x), target.shape  # (N, C)
         rows, target = np.arange(len(scores), like=scores), target.reshape(-1)
-        short = np.maximum(margin - scores[rows, target][:, None] + scores, 0)  # by how much the margin is missed
+        missed = margin - scores[rows, target][:, None] + scores
+        short = np.fmax(missed, 0)  # by how much the margin is missed; where that is NaN, not at all, as in torch
         short[rows, target] = 0
         share = np.full_like(short, 1 / scores.shape[1])
         if weight is not None:
@@ -41,8 +42,10 @@ class MultiMarginLoss(Op):
     def backward(ctx: Any, grad: Array) -> Array:
         (short,) = ctx.saved
         grad = scaled(grad, len(short), ctx.reduction)
-        d_x = ctx.share * ((short > 0) if ctx.p == 1 else 2 * short) * grad.reshape(-1, 1)
-        d_x[ctx.index] = -d_x.sum(axis=1)
+        d_x = ctx.share * grad.reshape(-1, 1) * ((short > 0) if ctx.p == 1 else short)
+        if ctx.p == 2:
+            d_x *= 2
+        d_x[ctx.index] = 0 - d_x.sum(axis=1)
         return d_x.reshape(ctx.shape)
 
 

@@ -1,7 +1,7 @@
 """Elements in order along a dimension, and those at a rank: sort, topk, kthvalue, mode, quantiles.
 
-NaN counts as greater than every number, as in torch. Among equal elements the first ones come first; torch promises
-that of stable sorts only.
+NaN counts as greater than every number, as in torch. Among equal elements the first ones come first (torch promises
+that of stable sorts only), but for `kthvalue`, which takes the one that torch takes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.variable import like
+from lenetcli.kernels.device import on_device
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.quickselect import kth_place
 from lenetcli.kernels.scan import running
 from lenetcli.ops.extrema import Pick, refuse_empty
 from lenetcli.ops.methods import method
@@ -149,7 +151,7 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any
         RuntimeError: k is below 1 or more than there are.
         IndexError: a dimension of size 0.
 
-    Source: torch.kthvalue. Of equal elements the first one in order is taken; torch may take another.
+    Source: torch.kthvalue, whose choice among equal elements depends on its way to select; it is made here, too.
 
     Example:
         >>> import lenetcli as lenet
@@ -164,8 +166,24 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {along}: {k}")
     at = order(x, along)
     if x.ndim:
-        at = np.take(at, [k - 1], axis=along)
+        at = _of_equals(x, at, k - 1, along)
     return KthvalueResult(*Kthvalue.apply(input, at=at, dim=along, keepdim=keepdim))
+
+
+def _of_equals(x: Array, sorted_at: Array, k: int, dim: int) -> Array:
+    """Indices of the k-th smallest along a dimension (kept as 1), given those that sort it; see kernels/quickselect."""
+    rows, places = np.moveaxis(x, dim, -1), np.moveaxis(sorted_at, dim, -1)
+    at = places[..., k].copy()
+    if not on_device(x):
+        ordered = np.take_along_axis(rows, places, -1)
+        before, after = ordered[..., :-1], ordered[..., 1:]
+        rises = (before != after) & (before == before)  # a NaN is as great as another
+        around = rises[..., max(k - 1, 0) : k + 1]
+        for row in map(tuple, np.argwhere(~around.all(axis=-1))):
+            rank = np.zeros(rows.shape[-1], np.int64)
+            rank[places[row][1:]] = rises[row].cumsum()
+            at[row] = kth_place(rank.tolist(), k)
+    return np.expand_dims(at, dim)
 
 
 @method

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,10 +20,20 @@ if TYPE_CHECKING:
     from lenetcli._tensor import Tensor
 
 
+_SHORT: dict[float, Callable[[Array], Array]] = {
+    2: lambda x: x * x,
+    3: lambda x: x * x * x,
+    0.5: np.sqrt,
+    -0.5: lambda x: 1 / np.sqrt(x),
+    -1: lambda x: 1 / x,
+    -2: lambda x: 1 / (x * x),
+}
+
+
 def raised(base: Array, exponent: Any) -> Array:
-    """base ** exponent in one type; multiplied out for the exponents that networks use."""
-    if type(exponent) in (int, float) and exponent in (2, 3):
-        return base * base if exponent == 2 else base * base * base
+    """base ** exponent in one type; by roots and products for the exponents that networks use, as in torch."""
+    if type(exponent) in (int, float) and exponent in _SHORT and (exponent > 0 or base.dtype.kind == "f"):
+        return _SHORT[exponent](base)
     if base.dtype.kind != "f" and np.any(exponent < 0):
         whole = np.where(base == 1, 1, np.where(base == -1, 1 - 2 * (exponent % 2), 0))  # 1, -1, or a fraction cut to 0
         return np.where(exponent < 0, whole, np.power(base, np.maximum(exponent, 0))).astype(base.dtype)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from lenetcli._tensor import Tensor
 
 
+_LEAST = float(np.float32(1e-12))  # the divisor of torch's gradient, in float64 as well
+
+
 class BinaryCrossEntropy(Op):
     @staticmethod
     @quiet
@@ -39,7 +42,7 @@ class BinaryCrossEntropy(Op):
         if ctx.weight is not None:
             grad = grad * ctx.weight
         return (
-            grad * (x - target) / np.maximum((1 - x) * x, 1e-12) if need_x else None,
+            grad * (x - target) / np.maximum((1 - x) * x, _LEAST) if need_x else None,
             grad * (np.log1p(-x) - np.log(x)) if need_target else None,
         )
 

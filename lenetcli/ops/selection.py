@@ -9,6 +9,7 @@ import numpy as np
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.variable import Variable, like
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.selection import larger, smaller
 from lenetcli.ops.methods import METHODS, method
 from lenetcli.ops.operands import all_together, broadcast_shape, quiet, together
 
@@ -22,7 +23,7 @@ class Maximum(Op):
     def forward(ctx: Any, a: Array, b: Array) -> Array:
         a, b = together(a, b)
         ctx.save(a, b)
-        return np.maximum(a, b)
+        return larger(b, a)
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
@@ -66,7 +67,7 @@ class Minimum(Op):
     def forward(ctx: Any, a: Array, b: Array) -> Array:
         a, b = together(a, b)
         ctx.save(a, b)
-        return np.minimum(a, b)
+        return smaller(b, a)
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
@@ -102,8 +103,8 @@ class Clamp(Op):
         low = bounds.pop(0) if low is not None else None
         high = bounds.pop(0) if high is not None else None
         ctx.save(x, low, high)
-        y = x if low is None else np.maximum(x, low)
-        return y if high is None else np.minimum(y, high)
+        y = x if low is None else larger(low, x)
+        return y if high is None else smaller(high, y)
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:

@@ -68,8 +68,14 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     return assign(input, selu) if inplace else Elu.apply(input, constants=(SELU_ALPHA, SELU_SCALE, 1.0))
 
 
-class Celu(Elu):
-    pass
+class Celu(Activation):
+    @staticmethod
+    def curve(x: Array, alpha: float) -> Array:
+        return kernels.elu(x, alpha, 1.0, 1 / alpha)
+
+    @staticmethod
+    def slope(grad: Array, x: Array, alpha: float) -> Array:
+        return kernels.elu_backward(grad, x, alpha, 1.0, 1 / float(np.float32(alpha)))  # as torch rounds it
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -90,7 +96,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    return assign(input, celu, alpha) if inplace else Celu.apply(input, constants=(alpha, 1.0, 1 / alpha))
+    return assign(input, celu, alpha) if inplace else Celu.apply(input, constants=(alpha,))
 
 
 class Gelu(Activation):

@@ -14,6 +14,7 @@ from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import axes, quiet
 from lenetcli.ops.pointwise import signs
+from lenetcli.ops.power import raised
 from lenetcli.ops.reduction import Dims, kept
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ class LinalgVectorNorm(Op):
     @quiet
     def forward(ctx: Any, x: Array, *, order: float, over: tuple[int, ...], keepdim: bool) -> Array:
         size = np.abs(x)
-        if order == math.inf:
+        if order and all(x.shape[i] == 1 for i in over):
+            y = size  # exact: no square that overflows or vanishes
+        elif order == math.inf:
             y = size.max(axis=over, keepdims=True) if x.size else size.sum(axis=over, keepdims=True)
         elif order == -math.inf:
             y = size.min(axis=over, keepdims=True)
@@ -43,13 +46,13 @@ class LinalgVectorNorm(Op):
         return y if keepdim or not x.ndim else as_array(y.squeeze(over))
 
     @staticmethod
-    def backward(ctx: Any, grad: Array) -> Array:
+    def backward(ctx: Any, grad: Array) -> Array | None:
         x, y = ctx.saved
         order = ctx.order
         grad = kept(grad, x.shape, ctx.over, ctx.keepdim)
         zero = x.dtype.type(0)
         if order == 0:
-            return np.zeros_like(x)
+            return None
         if order == 1:
             return grad * signs(x)
         if order == 2:
@@ -59,8 +62,9 @@ class LinalgVectorNorm(Op):
             hit = (size == y) | (np.isnan(size) & np.isnan(y))
             return signs(x) * hit * (grad / hit.sum(axis=ctx.over, keepdims=True).astype(x.dtype))
         if order < 1:
-            return np.where(x == 0, zero, signs(x) * size ** (order - 1)) * grad * y ** (1 - order)
-        return signs(x) * size ** (order - 1) * np.where(y == 0, zero, grad / y ** (order - 1))
+            return np.where(x == 0, zero, signs(x) * raised(size, order - 1)) * grad * raised(y, 1 - order)
+        scaled = x * raised(size, order - 2) if order > 2 else signs(x) * raised(size, order - 1)
+        return scaled * np.where(y == 0, zero, grad / raised(y, order - 1))
 
 
 def vector_norm(

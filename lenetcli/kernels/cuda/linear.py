@@ -9,6 +9,7 @@ import numpy as np
 from lenetcli.kernels import relu as relu_reference
 from lenetcli.kernels.cuda.program import FLOAT, blocks, empty, launch
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.selection import larger
 
 __all__ = ["linear", "linear_relu", "linear_relu_backward", "product", "relu", "relu_backward"]
 
@@ -19,12 +20,12 @@ extern "C" __global__ void finish(float* y, const float* bias, Long rows, Long c
     for (Long i = HERE; i < columns; i += ALL) {
       float v = y[row * columns + i];
       if (bias) v += bias[BY_ROW ? row : i];
-      y[row * columns + i] = RELU && v <= 0 ? 0 : v;
+      y[row * columns + i] = RELU && v < 0 ? 0 : v;
     }
 }
 
 extern "C" __global__ void relu(const float* x, float* y, Long count) {
-  for (Long i = HERE; i < count; i += ALL) y[i] = x[i] <= 0 ? 0 : x[i];
+  for (Long i = HERE; i < count; i += ALL) y[i] = x[i] < 0 ? 0 : x[i];
 }
 
 extern "C" __global__ void masked(const float* grad, const float* y, float* out, Long count) {
@@ -122,7 +123,7 @@ def _finish(y: Array, bias: Array | None, relu: bool) -> None:
     if bias is not None:
         y += bias
     if relu:
-        np.maximum(y, 0, out=y)
+        y[...] = larger(0, y)
 
 
 def room_like(x: Array) -> Any:

@@ -5,7 +5,7 @@
 
 namespace {
 
-INLINE Vec positive(Vec v) { return choose(v <= splat(0), splat(0), v); }  // keeps NaN, as torch's relu does
+INLINE Vec positive(Vec v) { return choose(v < splat(0), splat(0), v); }  // keeps NaN and -0, as torch's relu does
 
 struct Best {
   Vec value;

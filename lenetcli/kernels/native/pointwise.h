@@ -8,14 +8,14 @@
 
 namespace {
 
-// y = max(x, 0), NaN stays.
+// y = max(x, 0), NaN and -0 stay.
 void relu(const float* x, float* y, size_t n) {
   size_t i = 0;
   for (; i + L <= n; i += L) {
     Vec v = load(x + i);
-    store(y + i, choose(v <= splat(0), splat(0), v));
+    store(y + i, choose(v < splat(0), splat(0), v));
   }
-  for (; i < n; i++) y[i] = x[i] <= 0 ? 0 : x[i];
+  for (; i < n; i++) y[i] = x[i] < 0 ? 0 : x[i];
 }
 
 // d_x = grad where y is not <= 0, else 0.

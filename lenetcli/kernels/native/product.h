@@ -81,7 +81,7 @@ INLINE void tile_product(const Product& p, int i, int k, const float* a, int64_t
       const int left = count - v * L;
       if (!first) y += left >= L ? load(c + v * L) : load_some(c + v * L, 1, left < 0 ? 0 : left);
       if (last && p.bias) y += splat(p.bias[i + r]);
-      if (last && p.relu) y = choose(y <= splat(0), splat(0), y);
+      if (last && p.relu) y = choose(y < splat(0), splat(0), y);
       if (left >= L)
         store(c + v * L, y);
       else if (left > 0)
@@ -165,7 +165,7 @@ void thin_rows(const Product& p, const ProductUnit& u, int to, const float* b) {
 
 INLINE void finish_few(const Product& p, int i, int j, float y) {
   if (p.bias) y += p.bias[p.bias_columns ? j : i];
-  if (p.relu) y = y <= 0 ? 0 : y;
+  if (p.relu) y = y < 0 ? 0 : y;
   p.c[i * p.c_row + j * p.c_col] = y;
 }
 
