@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli.autograd.engine import run_backward
-from lenetcli.autograd.node import wrap
-from lenetcli.autograd.variable import Array, Variable
+from lenetcli.autograd.variable import Array, Variable, wrap
 
 ONCE = "create_graph=True is not supported: operations here are once differentiable"
 

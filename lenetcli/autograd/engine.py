@@ -15,8 +15,8 @@ import numpy as np
 
 from lenetcli.autograd.anomaly import check_backward
 from lenetcli.autograd.modes import switches
-from lenetcli.autograd.node import AccumulateGrad, Edge, Node, wrap
-from lenetcli.autograd.variable import Array, Variable
+from lenetcli.autograd.node import AccumulateGrad, Edge, Node
+from lenetcli.autograd.variable import Array, Variable, wrap
 from lenetcli.kernels.device import as_array, shares_elements
 
 _SEQUENCE = attrgetter("sequence")
@@ -182,10 +182,12 @@ def _send(
             grad = reduce_to_shape(grad, shape, node)
         if grad.dtype is not kind and grad.dtype != kind:
             grad = grad.astype(kind)
+        if not shape:  # NumPy computes scalars from arrays of no dimension
+            grad = as_array(grad)
         if isinstance(node, AccumulateGrad):
             before = leaves.get(node)
             if before is not None:
-                grad = before + grad
+                grad = as_array(before + grad)
             elif not _is_own(grad, grads, d_inputs, position):
                 grad = grad.copy(order="K")
             leaves[node] = grad
@@ -194,7 +196,7 @@ def _send(
         if slots is None:
             slots = buffers[node] = [None] * len(node.outputs)
         before = slots[number]
-        slots[number] = grad if before is None else before + grad
+        slots[number] = grad if before is None else as_array(before + grad)
 
 
 def _is_own(grad: Array, grads: Sequence[Array | None], d_inputs: Sequence[Array | None], position: int) -> bool:

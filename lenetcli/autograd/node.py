@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lenetcli.autograd.variable import Array, Variable
+from lenetcli.autograd.variable import Array, Variable, wrap
 
 _sequence = itertools.count()
 _hook_ids = itertools.count()
@@ -139,10 +139,3 @@ class AccumulateGrad(Node):
 
 
 Variable.accumulator_class = AccumulateGrad
-
-
-def wrap(result_class: type[Variable], array: Array) -> Any:
-    """A variable of the given class around an array."""
-    result = object.__new__(result_class)
-    result.array = array
-    return result

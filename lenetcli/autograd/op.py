@@ -26,8 +26,8 @@ import numpy as np
 
 from lenetcli.autograd.anomaly import check_forward
 from lenetcli.autograd.modes import switches
-from lenetcli.autograd.node import NO_EDGE, Edge, Node, wrap
-from lenetcli.autograd.variable import Array, Variable
+from lenetcli.autograd.node import NO_EDGE, Edge, Node
+from lenetcli.autograd.variable import Array, Variable, wrap
 from lenetcli.kernels import device
 
 
@@ -111,7 +111,7 @@ class Op(Node):
         if type(out) is np.ndarray and not (records or cls.is_view or anomaly or observers):
             return wrap(first.result_class, out)  # the short way, as inference takes it
         outputs = out if type(out) is tuple else (out,)
-        results = [wrap(first.result_class, np.asarray(a) if isinstance(a, np.generic) else a) for a in outputs]
+        results = [wrap(first.result_class, a) for a in outputs]
         if anomaly:
             check_forward(node, results)
         if records:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from lenetcli.kernels.device import as_array
+
 if TYPE_CHECKING:
     from lenetcli.autograd.node import AccumulateGrad, Node
 
@@ -41,7 +43,7 @@ class Variable:
     _accumulate: weakref.ref[AccumulateGrad] | None = None
 
     def __init__(self, array: Array, requires_grad: bool = False) -> None:
-        self.array = array
+        self.array = array if type(array) is np.ndarray else as_array(array)
         if requires_grad:
             if array.dtype.kind != "f":
                 raise RuntimeError(f"only floating-point tensors can require gradients, this one is {array.dtype}")
@@ -101,8 +103,13 @@ class Variable:
 Variable.result_class = Variable
 
 
+def wrap(result_class: type[Variable], array: Array) -> Any:
+    """A variable of the given class around an array; a NumPy scalar becomes an array of no dimension."""
+    result = object.__new__(result_class)
+    result.array = array if type(array) is np.ndarray else as_array(array)
+    return result
+
+
 def like(example: Variable, array: Array) -> Any:
     """A new variable of the class that operations on `example` return, holding `array`."""
-    result = object.__new__(example.result_class)
-    result.array = array
-    return result
+    return wrap(example.result_class, array)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from lenetcli._tensor import Tensor
-from lenetcli.autograd.node import wrap
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.variable import wrap
 
 
 class BackwardHook(Op):

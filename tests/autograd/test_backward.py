@@ -250,3 +250,21 @@ def test_numpy_refuses_a_tensor_that_requires_gradients() -> None:
     with pytest.raises(RuntimeError, match="detach"):
         leaf(1.0).numpy()
     assert leaf(1.0).detach().numpy().dtype == np.float32
+
+
+def test_a_gradient_without_dimensions_can_be_changed_in_place() -> None:
+    p = lenet.tensor(2.0, requires_grad=True)
+    (p * p + p).backward()
+    p.grad.zero_()
+    assert p.grad.tolist() == 0.0
+    x = lenet.ones(2, 2, requires_grad=True)
+    (x.trace() * 2).backward()
+    assert x.grad.tolist() == [[2.0, 0.0], [0.0, 2.0]]
+
+
+def test_a_part_of_a_sum_that_was_overwritten_gives_no_gradient() -> None:
+    x = lenet.ones(3, requires_grad=True)
+    m = x.sum()
+    m.view(1)[0] = 5.0
+    (m * m).backward()
+    assert x.grad.tolist() == [0.0, 0.0, 0.0]
