@@ -176,7 +176,17 @@ class Tensor(Variable, metaclass=_Methods):
 
     @data.setter
     def data(self, other: Tensor) -> None:
-        self.array = other.array
+        if not isinstance(other, Variable):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(other).__name__}")
+        array = other.array
+        if self.requires_grad and array.dtype.kind != "f":
+            raise RuntimeError(
+                "data set to a tensor that requires gradients must be floating point or complex dtype, "
+                f"got {array.dtype}"
+            )
+        if array.dtype != self.array.dtype or array.shape != self.array.shape:
+            self._accumulate = None  # it knows the shape and type of the gradients that it takes
+        self.array = array
 
     @property
     def T(self) -> Tensor:

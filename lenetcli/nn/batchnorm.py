@@ -20,6 +20,8 @@ class ChannelNorm(Module):
 
     from_input: ClassVar[dict[str, int | slice]] = {"num_features": 0}
 
+    _version: ClassVar[int] = 2
+
     dims: ClassVar[tuple[int, ...]]  # how many dimensions an input may have
 
     weight: Parameter | None
@@ -65,6 +67,14 @@ class ChannelNorm(Module):
             init.ones_(self.weight)
         if self.bias is not None:
             init.zeros_(self.bias)
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: Any
+    ) -> None:
+        # files from before version 2 have no count of batches
+        if (local_metadata.get("version") or 0) < 2 and self.num_batches_tracked is not None:
+            state_dict.setdefault(prefix + "num_batches_tracked", self.num_batches_tracked)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 
     def _check_dims(self, input: Tensor) -> None:
         if input.ndim not in self.dims:
