@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli._tensor_operators import add_operators
 from lenetcli._tensor_str import tensor_str
 from lenetcli.autograd.differentiate import backward
 from lenetcli.autograd.dtypes import dtype as Dtype
@@ -109,7 +110,7 @@ class Tensor(Variable, metaclass=_Methods):
     def __dir__(self) -> list[str]:
         return sorted({*vars(self), *dir(type(self))})
 
-    if TYPE_CHECKING:  # operators are added below; their signatures are the functions'
+    if TYPE_CHECKING:  # operators come from _tensor_operators; their signatures are the functions'
         __add__: Callable[..., Tensor]
         __radd__: Callable[..., Tensor]
         __sub__: Callable[..., Tensor]
@@ -132,6 +133,10 @@ class Tensor(Variable, metaclass=_Methods):
         __ror__: Callable[..., Tensor]
         __xor__: Callable[..., Tensor]
         __rxor__: Callable[..., Tensor]
+        __lshift__: Callable[..., Tensor]
+        __rlshift__: Callable[..., Tensor]
+        __rshift__: Callable[..., Tensor]
+        __rrshift__: Callable[..., Tensor]
         __lt__: Callable[..., Tensor]
         __le__: Callable[..., Tensor]
         __gt__: Callable[..., Tensor]
@@ -266,6 +271,10 @@ class Tensor(Variable, metaclass=_Methods):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __array_wrap__(self, array: Array, context: Any = None, return_scalar: bool = False) -> Tensor:
+        """What NumPy's functions make of their result where a tensor was given; booleans become uint8, as in torch."""
+        return from_numpy(array.astype(np.uint8) if array.dtype == np.bool_ else array)
 
     def cpu(self) -> Tensor:
         """The tensor in the machine's memory: itself where it is there already."""
@@ -474,43 +483,4 @@ def from_numpy(array: Array) -> Tensor:
     return Tensor(array.astype(array.dtype.newbyteorder("="), copy=False))
 
 
-def _operator(name: str, swapped: bool = False) -> Callable[..., Any]:
-    """A Python operator that calls an op; NotImplemented for operands that are neither tensors nor numbers."""
-    function = families.method(name)
-
-    def operate(self: Tensor, other: Any) -> Any:
-        if not isinstance(other, Variable):
-            if isinstance(other, np.generic):
-                other = other.item()
-            elif not isinstance(other, (int, float)):
-                return NotImplemented
-        return function(other, self) if swapped else function(self, other)
-
-    return operate
-
-
-def _on_first_use(symbol: str, make: Callable[..., Callable[..., Any]], *args: Any) -> None:
-    """Gives Tensor an operator that makes the real one, which takes its place, when it is first used."""
-
-    def first(self: Tensor, *others: Any) -> Any:
-        operate = make(*args)
-        setattr(Tensor, symbol, operate)
-        return operate(self, *others)
-
-    setattr(Tensor, symbol, first)
-
-
-for _symbol, _name in {
-    "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "pow": "pow", "floordiv": "floor_divide",
-    "mod": "remainder", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
-}.items():  # fmt: skip
-    _on_first_use(f"__{_symbol}__", _operator, _name)
-    _on_first_use(f"__r{_symbol}__", _operator, _name, True)
-    if _name != "matmul":
-        _on_first_use(f"__i{_symbol}__", families.method, _name + "_")
-for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
-    _on_first_use(f"__{_name}__", _operator, _name)
-for _symbol, _name in {
-    "neg": "neg", "abs": "abs", "invert": "bitwise_not", "getitem": "index", "setitem": "__setitem__",
-}.items():  # fmt: skip
-    _on_first_use(f"__{_symbol}__", families.method, _name)
+add_operators(Tensor)
