@@ -102,7 +102,7 @@ class Node:
             array = result.array
             kind = array.dtype
             if kind.kind == "f":
-                result.requires_grad = True
+                result._requires_grad = True
                 result.grad_fn = self
                 if outputs:
                     result.output_nr = len(outputs)
@@ -131,10 +131,10 @@ class AccumulateGrad(Node):
         (grad,) = grads
         variable = self.variable
         if grad is not None:
-            if variable.grad is None:
-                variable.grad = wrap(variable.result_class, grad)
+            if variable._grad is None:
+                variable._grad = wrap(variable.result_class, grad)
             else:
-                variable.grad.array += grad  # in place, as torch does: whoever holds the gradient sees the sum
+                variable._grad.array += grad  # in place, as torch does: whoever holds the gradient sees the sum
         return ()
 
 

@@ -92,7 +92,7 @@ class Op(Node):
             if isinstance(operand, Variable):
                 if first is None:
                     first = operand
-                if recording and (operand.requires_grad or (operand.base is not None and operand.is_stale)):
+                if recording and (operand._requires_grad or (operand.base is not None and operand.is_stale)):
                     edge, records = operand.gradient_edge(), True
                 operand = operand.array
             arrays.append(operand)

@@ -213,7 +213,7 @@ def test_autograd_grad_of_an_inner_value() -> None:
 
 def test_autograd_grad_refuses_an_unused_input_unless_allowed() -> None:
     x, other = leaf(2.0), leaf(1.0)
-    with pytest.raises(RuntimeError, match="was not used in the graph"):
+    with pytest.raises(RuntimeError, match="not have been used in the graph"):
         lenet.autograd.grad(x.sum(), other)
     assert lenet.autograd.grad(x.sum(), other, allow_unused=True) == (None,)
 
