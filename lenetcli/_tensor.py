@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,8 +30,30 @@ class Size(tuple[int, ...]):
         (torch.Size([2, 3]), 6)
     """
 
+    def __new__(cls, sizes: Iterable[Any] = ()) -> Size:
+        found = tuple(sizes)
+        for i, size in enumerate(found):
+            if not hasattr(size, "__index__"):
+                raise TypeError(f"Size() takes an iterable of 'int' (item {i} is {type(size).__name__!r})")
+        return tuple.__new__(cls, map(index, found))
+
     def __repr__(self) -> str:
         return f"torch.Size({list(self)})"
+
+    def __getitem__(self, at: Any) -> Any:
+        found = tuple.__getitem__(self, at)
+        return Size(found) if isinstance(at, slice) else found
+
+    def __add__(self, other: Any) -> Any:
+        return Size(tuple.__add__(self, other)) if isinstance(other, tuple) else NotImplemented
+
+    def __radd__(self, other: Any) -> Any:
+        return Size(tuple.__add__(other, self)) if isinstance(other, tuple) else NotImplemented
+
+    def __mul__(self, count: Any) -> Any:
+        return Size(tuple.__mul__(self, index(count))) if hasattr(count, "__index__") else NotImplemented
+
+    __rmul__ = __mul__
 
     def numel(self) -> int:
         """The number of elements: the product of the sizes."""
@@ -90,7 +113,14 @@ class _Methods(type):
 class Tensor(Variable, metaclass=_Methods):
     """A multi-dimensional array that remembers how it was made, so that gradients can be sent back through it.
 
-    Make one with `lenet.tensor`, `zeros`, `randn` and their like. Source: torch.Tensor.
+    Make one with `lenet.tensor`, `zeros`, `randn` and their like. `Tensor(2, 3)` is one of those sizes whose values are
+    whatever the memory held; `Tensor([1, 2])` has these values in the default type; both are torch's old ways.
+
+    Args:
+        data: sizes, or one sequence, array or tensor.
+        device: where it goes: "cpu" unless given.
+
+    Source: torch.Tensor.
 
     Example:
         >>> import lenetcli as lenet
@@ -102,6 +132,20 @@ class Tensor(Variable, metaclass=_Methods):
 
     __hash__ = object.__hash__
     __array_priority__ = 1000
+
+    def __init__(self, *data: Any, device: Any = None) -> None:
+        import lenetcli  # whose functions make tensors; found by name, as the methods are
+
+        sizes = data if len(data) != 1 or isinstance(data[0], (int, np.integer)) else data[0]
+        if isinstance(sizes, Variable):
+            vars(self).update(vars(Tensor.view_as(sizes, sizes)))  # the same values, in the same graph
+        elif sizes is data or isinstance(sizes, Size):
+            super().__init__(lenetcli.empty(*sizes or (0,), device=device).array)
+        elif isinstance(sizes, (Sequence, np.ndarray)) and not isinstance(sizes, (str, bytes)):
+            super().__init__(lenetcli.as_tensor(sizes, lenetcli.get_default_dtype(), device).array)
+        else:
+            got = type(sizes).__name__
+            raise TypeError(f"Tensor(): data must be sizes, a sequence, an array or a tensor (got {got})")
 
     def __getattr__(self, name: str) -> Any:
         getattr(Tensor, name)  # a method that was not used before
@@ -151,7 +195,7 @@ class Tensor(Variable, metaclass=_Methods):
     @property
     def shape(self) -> Size:
         """Sizes of the dimensions."""
-        return Size(self.array.shape)
+        return tuple.__new__(Size, self.array.shape)  # checked already
 
     @property
     def dtype(self) -> Dtype:
@@ -389,7 +433,7 @@ class Tensor(Variable, metaclass=_Methods):
 
     def new_tensor(self, data: Any, *, requires_grad: bool = False) -> Tensor:
         """A tensor of this one's type from data, beside it."""
-        return Tensor(placing.beside(self.array, np.asarray(data, self.array.dtype)), requires_grad)
+        return of_array(placing.beside(self.array, np.asarray(data, self.array.dtype)), requires_grad)
 
     def __len__(self) -> int:
         if not self.array.ndim:
@@ -426,7 +470,8 @@ class Tensor(Variable, metaclass=_Methods):
         return int(self.item())
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self.array.ndim == 0 and spec else object.__format__(self, spec)
+        plain = self.array.ndim == 0 and type(self) is Tensor  # a Parameter prints as one
+        return format(self.item(), spec) if plain else object.__format__(self, spec)
 
     def __repr__(self) -> str:
         return tensor_str(self)
@@ -439,7 +484,8 @@ class Tensor(Variable, metaclass=_Methods):
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:
             raise RuntimeError("only leaf tensors can be copied with deepcopy; call detach() or clone() first")
-        copied = type(self)(self.array.copy(order="K"), self.requires_grad)
+        copied = object.__new__(type(self))
+        Variable.__init__(copied, self.array.copy(order="K"), self.requires_grad)
         if self.grad is not None:
             copied.grad = like(self, self.grad.array.copy(order="K"))
         memo[id(self)] = copied
@@ -447,6 +493,13 @@ class Tensor(Variable, metaclass=_Methods):
 
 
 Tensor.result_class = Tensor
+
+
+def of_array(array: Array, requires_grad: bool = False) -> Tensor:
+    """A tensor around an array, in the array's type and memory."""
+    result: Tensor = object.__new__(Tensor)
+    Variable.__init__(result, array, requires_grad)
+    return result
 
 
 def wanted_of(args: Sequence[Any], dtype: Dtype | None, where: Any) -> tuple[Dtype | None, device | None]:
@@ -484,7 +537,7 @@ def from_numpy(array: Array) -> Tensor:
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy: expected np.ndarray, got {type(array).__name__}")
     from_numpy_dtype(array.dtype)
-    return Tensor(array.astype(array.dtype.newbyteorder("="), copy=False))
+    return of_array(array.astype(array.dtype.newbyteorder("="), copy=False))
 
 
 add_operators(Tensor)

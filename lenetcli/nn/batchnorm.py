@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lenetcli import creation
-from lenetcli._tensor import Tensor
+from lenetcli._tensor import Tensor, of_array
 from lenetcli.autograd.modes import no_grad
 from lenetcli.nn import functional as F
 from lenetcli.nn import init
@@ -50,7 +50,7 @@ class ChannelNorm(Module):
         for name in ("running_mean", "running_var"):
             room = creation.empty(num_features, device=device, dtype=dtype) if track_running_stats else None
             self.register_buffer(name, room)
-        self.register_buffer("num_batches_tracked", Tensor(np.array(0, np.int64)) if track_running_stats else None)
+        self.register_buffer("num_batches_tracked", of_array(np.array(0, np.int64)) if track_running_stats else None)
         self.reset_parameters()
 
     def reset_running_stats(self) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from lenetcli._tensor import Tensor
+from lenetcli._tensor import Tensor, of_array
 from lenetcli.autograd.dtypes import get_default_dtype
+from lenetcli.autograd.variable import Variable
 
 
 class Parameter(Tensor):
@@ -30,13 +31,13 @@ class Parameter(Tensor):
 
     def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
         if data is None:
-            data = Tensor(np.empty(0, get_default_dtype().numpy))
+            data = of_array(np.empty(0, get_default_dtype().numpy))
         if not isinstance(data, Tensor):
             raise AttributeError(
                 f"Parameter: wanted a Tensor, but {type(data).__name__!r} object has no attribute 'detach'; "
                 "make one with lenet.tensor"
             )
-        super().__init__(data.array, requires_grad)
+        Variable.__init__(self, data.array, requires_grad)
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from lenetcli._tensor import Size, Tensor
+from lenetcli._tensor import Size, Tensor, of_array
 from lenetcli.autograd.node import RemovableHandle
 from lenetcli.kernels.device import write
 from lenetcli.nn.parameter import Parameter
@@ -173,7 +173,7 @@ class Stateful:
                 f"the shape in current model is {own.shape}."
             )
         if assign:
-            tensor = given if isinstance(given, Tensor) else Tensor(given)
+            tensor = given if isinstance(given, Tensor) else of_array(given)
             if not isinstance(own, Parameter):
                 setattr(self, name, tensor)
             elif isinstance(tensor, Parameter):

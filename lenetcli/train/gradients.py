@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli._tensor import Tensor
+from lenetcli._tensor import Tensor, of_array
 from lenetcli.data.transfer import moved
 from lenetcli.nn.loss import CrossEntropyLoss, NLLLoss
 from lenetcli.nn.module import Module
@@ -55,7 +55,7 @@ def divisor(criterion: Module, batch: Batch) -> float:
 
 def backward(loss: Tensor, share: float) -> None:
     """Adds the gradients of `share` times the loss."""
-    loss.backward(None if share == 1.0 else Tensor(np.asarray(share, loss.array.dtype, like=loss.array)))
+    loss.backward(None if share == 1.0 else of_array(np.asarray(share, loss.array.dtype, like=loss.array)))
 
 
 def clip(run: Run) -> None:
