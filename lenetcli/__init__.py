@@ -34,7 +34,7 @@ _MODULES = {
     "lenetcli.ops.comparison": """eq ne not_equal lt less le less_equal gt greater ge greater_equal isnan isfinite isinf
         isclose allclose equal""",
     "lenetcli.ops.logic": """logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor
-        bitwise_not""",
+        bitwise_not bitwise_left_shift bitwise_right_shift""",
     "lenetcli.ops.selection": "maximum minimum clamp clip clamp_min clamp_max where",
     "lenetcli.ops.shape": "reshape ravel flatten unflatten unsqueeze squeeze atleast_1d atleast_2d atleast_3d",
     "lenetcli.ops.axis_order": "permute transpose swapaxes swapdims adjoint t movedim moveaxis",

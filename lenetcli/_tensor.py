@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli._tensor_operators import add_operators
 from lenetcli._tensor_str import tensor_str
 from lenetcli.autograd.differentiate import backward
 from lenetcli.autograd.dtypes import dtype as Dtype
@@ -28,8 +30,30 @@ class Size(tuple[int, ...]):
         (torch.Size([2, 3]), 6)
     """
 
+    def __new__(cls, sizes: Iterable[Any] = ()) -> Size:
+        found = tuple(sizes)
+        for i, size in enumerate(found):
+            if not hasattr(size, "__index__"):
+                raise TypeError(f"Size() takes an iterable of 'int' (item {i} is {type(size).__name__!r})")
+        return tuple.__new__(cls, map(index, found))
+
     def __repr__(self) -> str:
         return f"torch.Size({list(self)})"
+
+    def __getitem__(self, at: Any) -> Any:
+        found = tuple.__getitem__(self, at)
+        return Size(found) if isinstance(at, slice) else found
+
+    def __add__(self, other: Any) -> Any:
+        return Size(tuple.__add__(self, other)) if isinstance(other, tuple) else NotImplemented
+
+    def __radd__(self, other: Any) -> Any:
+        return Size(tuple.__add__(other, self)) if isinstance(other, tuple) else NotImplemented
+
+    def __mul__(self, count: Any) -> Any:
+        return Size(tuple.__mul__(self, index(count))) if hasattr(count, "__index__") else NotImplemented
+
+    __rmul__ = __mul__
 
     def numel(self) -> int:
         """The number of elements: the product of the sizes."""
@@ -89,7 +113,14 @@ class _Methods(type):
 class Tensor(Variable, metaclass=_Methods):
     """A multi-dimensional array that remembers how it was made, so that gradients can be sent back through it.
 
-    Make one with `lenet.tensor`, `zeros`, `randn` and their like. Source: torch.Tensor.
+    Make one with `lenet.tensor`, `zeros`, `randn` and their like. `Tensor(2, 3)` is one of those sizes whose values are
+    whatever the memory held; `Tensor([1, 2])` has these values in the default type; both are torch's old ways.
+
+    Args:
+        data: sizes, or one sequence, array or tensor.
+        device: where it goes: "cpu" unless given.
+
+    Source: torch.Tensor.
 
     Example:
         >>> import lenetcli as lenet
@@ -102,6 +133,20 @@ class Tensor(Variable, metaclass=_Methods):
     __hash__ = object.__hash__
     __array_priority__ = 1000
 
+    def __init__(self, *data: Any, device: Any = None) -> None:
+        import lenetcli  # whose functions make tensors; found by name, as the methods are
+
+        sizes = data if len(data) != 1 or isinstance(data[0], (int, np.integer)) else data[0]
+        if isinstance(sizes, Variable):
+            vars(self).update(vars(Tensor.view_as(sizes, sizes)))  # the same values, in the same graph
+        elif sizes is data or isinstance(sizes, Size):
+            super().__init__(lenetcli.empty(*sizes or (0,), device=device).array)
+        elif isinstance(sizes, (Sequence, np.ndarray)) and not isinstance(sizes, (str, bytes)):
+            super().__init__(lenetcli.as_tensor(sizes, lenetcli.get_default_dtype(), device).array)
+        else:
+            got = type(sizes).__name__
+            raise TypeError(f"Tensor(): data must be sizes, a sequence, an array or a tensor (got {got})")
+
     def __getattr__(self, name: str) -> Any:
         getattr(Tensor, name)  # a method that was not used before
         return object.__getattribute__(self, name)
@@ -109,7 +154,7 @@ class Tensor(Variable, metaclass=_Methods):
     def __dir__(self) -> list[str]:
         return sorted({*vars(self), *dir(type(self))})
 
-    if TYPE_CHECKING:  # operators are added below; their signatures are the functions'
+    if TYPE_CHECKING:  # operators come from _tensor_operators; their signatures are the functions'
         __add__: Callable[..., Tensor]
         __radd__: Callable[..., Tensor]
         __sub__: Callable[..., Tensor]
@@ -132,6 +177,10 @@ class Tensor(Variable, metaclass=_Methods):
         __ror__: Callable[..., Tensor]
         __xor__: Callable[..., Tensor]
         __rxor__: Callable[..., Tensor]
+        __lshift__: Callable[..., Tensor]
+        __rlshift__: Callable[..., Tensor]
+        __rshift__: Callable[..., Tensor]
+        __rrshift__: Callable[..., Tensor]
         __lt__: Callable[..., Tensor]
         __le__: Callable[..., Tensor]
         __gt__: Callable[..., Tensor]
@@ -146,7 +195,7 @@ class Tensor(Variable, metaclass=_Methods):
     @property
     def shape(self) -> Size:
         """Sizes of the dimensions."""
-        return Size(self.array.shape)
+        return tuple.__new__(Size, self.array.shape)  # checked already
 
     @property
     def dtype(self) -> Dtype:
@@ -176,7 +225,17 @@ class Tensor(Variable, metaclass=_Methods):
 
     @data.setter
     def data(self, other: Tensor) -> None:
-        self.array = other.array
+        if not isinstance(other, Variable):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(other).__name__}")
+        array = other.array
+        if self.requires_grad and array.dtype.kind != "f":
+            raise RuntimeError(
+                "data set to a tensor that requires gradients must be floating point or complex dtype, "
+                f"got {array.dtype}"
+            )
+        if array.dtype != self.array.dtype or array.shape != self.array.shape:
+            self._accumulate = None  # it knows the shape and type of the gradients that it takes
+        self.array = array
 
     @property
     def T(self) -> Tensor:
@@ -257,6 +316,10 @@ class Tensor(Variable, metaclass=_Methods):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
+    def __array_wrap__(self, array: Array, context: Any = None, return_scalar: bool = False) -> Tensor:
+        """What NumPy's functions make of their result where a tensor was given; booleans become uint8, as in torch."""
+        return from_numpy(array.astype(np.uint8) if array.dtype == np.bool_ else array)
+
     def cpu(self) -> Tensor:
         """The tensor in the machine's memory: itself where it is there already."""
         return self.to(device="cpu") if self.is_cuda else self
@@ -308,12 +371,11 @@ class Tensor(Variable, metaclass=_Methods):
         """Starts or stops recording on this leaf.
 
         Raises:
+            TypeError: not a bool.
             RuntimeError: the tensor is no leaf, or of an integer type.
         """
-        if not self.is_leaf and not requires_grad:
-            raise RuntimeError("you can only change requires_grad flags of leaf variables. Use detach() instead.")
-        if requires_grad and self.array.dtype.kind != "f":
-            raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        if not isinstance(requires_grad, bool):
+            raise TypeError(f"requires_grad_(): requires_grad must be bool, not {type(requires_grad).__name__}")
         self.requires_grad = requires_grad
         return self
 
@@ -366,7 +428,7 @@ class Tensor(Variable, metaclass=_Methods):
 
     def new_tensor(self, data: Any, *, requires_grad: bool = False) -> Tensor:
         """A tensor of this one's type from data, beside it."""
-        return Tensor(placing.beside(self.array, np.asarray(data, self.array.dtype)), requires_grad)
+        return of_array(placing.beside(self.array, np.asarray(data, self.array.dtype)), requires_grad)
 
     def __len__(self) -> int:
         if not self.array.ndim:
@@ -387,10 +449,15 @@ class Tensor(Variable, metaclass=_Methods):
         return bool(self.array.item())
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._only_element())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._only_element())
+
+    def _only_element(self) -> Any:
+        if self.array.size != 1:
+            raise ValueError(f"only one element tensors can be converted to Python scalars, got {self.array.size}")
+        return self.array.item()
 
     def __index__(self) -> int:
         if self.array.dtype.kind not in "iub" or self.array.size != 1:
@@ -398,7 +465,8 @@ class Tensor(Variable, metaclass=_Methods):
         return int(self.item())
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self.array.ndim == 0 and spec else object.__format__(self, spec)
+        plain = self.array.ndim == 0 and type(self) is Tensor  # a Parameter prints as one
+        return format(self.item(), spec) if plain else object.__format__(self, spec)
 
     def __repr__(self) -> str:
         return tensor_str(self)
@@ -411,7 +479,8 @@ class Tensor(Variable, metaclass=_Methods):
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:
             raise RuntimeError("only leaf tensors can be copied with deepcopy; call detach() or clone() first")
-        copied = type(self)(self.array.copy(order="K"), self.requires_grad)
+        copied = object.__new__(type(self))
+        Variable.__init__(copied, self.array.copy(order="K"), self.requires_grad)
         if self.grad is not None:
             copied.grad = like(self, self.grad.array.copy(order="K"))
         memo[id(self)] = copied
@@ -419,6 +488,13 @@ class Tensor(Variable, metaclass=_Methods):
 
 
 Tensor.result_class = Tensor
+
+
+def of_array(array: Array, requires_grad: bool = False) -> Tensor:
+    """A tensor around an array, in the array's type and memory."""
+    result: Tensor = object.__new__(Tensor)
+    Variable.__init__(result, array, requires_grad)
+    return result
 
 
 def wanted_of(args: Sequence[Any], dtype: Dtype | None, where: Any) -> tuple[Dtype | None, device | None]:
@@ -456,46 +532,7 @@ def from_numpy(array: Array) -> Tensor:
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy: expected np.ndarray, got {type(array).__name__}")
     from_numpy_dtype(array.dtype)
-    return Tensor(array.astype(array.dtype.newbyteorder("="), copy=False))
+    return of_array(array.astype(array.dtype.newbyteorder("="), copy=False))
 
 
-def _operator(name: str, swapped: bool = False) -> Callable[..., Any]:
-    """A Python operator that calls an op; NotImplemented for operands that are neither tensors nor numbers."""
-    function = families.method(name)
-
-    def operate(self: Tensor, other: Any) -> Any:
-        if not isinstance(other, Variable):
-            if isinstance(other, np.generic):
-                other = other.item()
-            elif not isinstance(other, (int, float)):
-                return NotImplemented
-        return function(other, self) if swapped else function(self, other)
-
-    return operate
-
-
-def _on_first_use(symbol: str, make: Callable[..., Callable[..., Any]], *args: Any) -> None:
-    """Gives Tensor an operator that makes the real one, which takes its place, when it is first used."""
-
-    def first(self: Tensor, *others: Any) -> Any:
-        operate = make(*args)
-        setattr(Tensor, symbol, operate)
-        return operate(self, *others)
-
-    setattr(Tensor, symbol, first)
-
-
-for _symbol, _name in {
-    "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "pow": "pow", "floordiv": "floor_divide",
-    "mod": "remainder", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
-}.items():  # fmt: skip
-    _on_first_use(f"__{_symbol}__", _operator, _name)
-    _on_first_use(f"__r{_symbol}__", _operator, _name, True)
-    if _name != "matmul":
-        _on_first_use(f"__i{_symbol}__", families.method, _name + "_")
-for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
-    _on_first_use(f"__{_name}__", _operator, _name)
-for _symbol, _name in {
-    "neg": "neg", "abs": "abs", "invert": "bitwise_not", "getitem": "index", "setitem": "__setitem__",
-}.items():  # fmt: skip
-    _on_first_use(f"__{_symbol}__", families.method, _name)
+add_operators(Tensor)

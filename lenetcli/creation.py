@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from lenetcli._tensor import Tensor, placed
+from lenetcli._tensor import Tensor, of_array, placed
+from lenetcli.autograd.dtypes import bool_, from_numpy_dtype, get_default_dtype, int64, promote_types, to_numpy_dtype
 from lenetcli.autograd.dtypes import dtype as Dtype
-from lenetcli.autograd.dtypes import from_numpy_dtype, get_default_dtype, to_numpy_dtype
 from lenetcli.autograd.variable import Variable, like
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.operands import sizes
@@ -41,7 +42,7 @@ def tensor(data: Any, *, dtype: Dtype | None = None, device: Any = None, require
     kind = to_numpy_dtype(dtype, array.dtype)
     from_numpy_dtype(kind)
     with np.errstate(over="ignore", invalid="ignore"):
-        return Tensor(placed(array.astype(kind), device), requires_grad)
+        return of_array(placed(array.astype(kind), device), requires_grad)
 
 
 def _array(data: Any, wanted: Dtype | None) -> Array:
@@ -50,6 +51,7 @@ def _array(data: Any, wanted: Dtype | None) -> Array:
         return data.array
     if isinstance(data, (np.ndarray, np.generic)):
         return np.asarray(data)
+    kinds = _kinds(data)
     data = _without_tensors(data)
     try:
         array = np.array(data)
@@ -59,7 +61,29 @@ def _array(data: Any, wanted: Dtype | None) -> Array:
         raise RuntimeError("tensor: an integer does not fit into 64 bits; use a float") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"tensor: wanted numbers, got {array.dtype} from {type(data).__name__}")
-    return array.astype(get_default_dtype().numpy) if array.dtype.kind == "f" and wanted is None else array
+    if wanted is not None or not kinds:
+        return array if wanted is not None or array.dtype.kind != "f" else array.astype(get_default_dtype().numpy)
+    return array.astype(functools.reduce(promote_types, kinds).numpy)
+
+
+def _kinds(data: Any) -> set[Dtype]:
+    """The types of the elements of nested lists: Python's as the defaults, those of arrays and tensors as they are."""
+    if isinstance(data, (list, tuple)):
+        found: set[Dtype] = set()
+        for kind in set(map(type, data)):
+            if kind in _OF_PYTHON:
+                found.add(_OF_PYTHON[kind] or get_default_dtype())
+            else:
+                found.update(*(_kinds(d) for d in data if type(d) is kind))
+        return found
+    if isinstance(data, Variable):
+        return {from_numpy_dtype(data.array.dtype)}
+    if isinstance(data, (np.ndarray, np.generic)) and data.dtype.kind in "biuf":
+        return {from_numpy_dtype(data.dtype)}
+    return set()
+
+
+_OF_PYTHON: dict[type, Dtype | None] = {bool: bool_, int: int64, float: None}
 
 
 def _without_tensors(data: Any) -> Any:
@@ -83,12 +107,12 @@ def as_tensor(data: Any, dtype: Dtype | None = None, device: Any = None) -> Tens
         return data.to(dtype=dtype, device=device)
     array = _array(data, dtype)
     from_numpy_dtype(array.dtype)
-    return Tensor(placed(array.astype(to_numpy_dtype(dtype, array.dtype.newbyteorder("=")), copy=False), device))
+    return of_array(placed(array.astype(to_numpy_dtype(dtype, array.dtype.newbyteorder("=")), copy=False), device))
 
 
 def _made(array: Array, dtype: Dtype | None, device: Any, requires_grad: bool, default: Any = None) -> Tensor:
     with np.errstate(over="ignore", invalid="ignore"):
-        return Tensor(placed(array.astype(to_numpy_dtype(dtype, default), copy=False), device), requires_grad)
+        return of_array(placed(array.astype(to_numpy_dtype(dtype, default), copy=False), device), requires_grad)
 
 
 def shape_of(size: Sequence[Any]) -> tuple[int, ...]:
@@ -352,6 +376,7 @@ def _triangle(
     name: str, places: Any, row: int, col: int, offset: int, dtype: Dtype | None, device: Any, requires_grad: bool
 ) -> Tensor:
     rows, columns = shape_of((row, col))
+    (offset,) = sizes((offset,))
     kind = to_numpy_dtype(dtype, np.dtype(np.int64))
     if kind not in (np.int64, np.int32):
         raise NotImplementedError(f"{name}: not implemented for {kind}; wanted int64 or int32")

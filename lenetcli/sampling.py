@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli._tensor import Tensor, placed
+from lenetcli._tensor import Tensor, of_array, placed
 from lenetcli.autograd.dtypes import dtype as Dtype
 from lenetcli.autograd.dtypes import int64, to_numpy_dtype
 from lenetcli.autograd.random import Generator, numpy_generator
@@ -82,7 +82,7 @@ def randint(
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     draw = numpy_generator(generator).integers(low, high - 1, shape_of((size,)), np.int64, endpoint=True)
-    return Tensor(placed(np.asarray(draw, to_numpy_dtype(dtype or int64)), device), requires_grad)
+    return of_array(placed(np.asarray(draw, to_numpy_dtype(dtype or int64)), device), requires_grad)
 
 
 def randperm(
@@ -103,7 +103,7 @@ def randperm(
     if n < 0:
         raise RuntimeError(f"randperm: n must be non-negative, got {n}")
     order = numpy_generator(generator).permutation(n).astype(to_numpy_dtype(dtype or int64))
-    return Tensor(placed(order, device), requires_grad)
+    return of_array(placed(order, device), requires_grad)
 
 
 def rand_like(input: Tensor, *, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -176,7 +176,7 @@ def normal(
     kind = np.result_type(*(v.array for v in given)) if given else None
     draw = numpy_generator(generator).standard_normal(shape)
     values = as_array((beside(given[0].array, draw) if given else draw) * std + mean)
-    return Tensor(placed(values.astype(to_numpy_dtype(dtype, kind)), device), requires_grad)
+    return of_array(placed(values.astype(to_numpy_dtype(dtype, kind)), device), requires_grad)
 
 
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:

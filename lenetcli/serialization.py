@@ -16,7 +16,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from lenetcli._tensor import Tensor
+from lenetcli._tensor import Tensor, of_array
 from lenetcli.autograd.dtypes import from_numpy_dtype
 from lenetcli.autograd.variable import Array
 from lenetcli.disk import check_regular, write_atomically
@@ -106,7 +106,7 @@ def load(f: str | os.PathLike[str]) -> dict[Any, Any]:
     for name, array in arrays.items():
         if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
             raise DataError(f"{path}: damaged safetensors file: {name} is BOOL but has bytes other than 0 and 1")
-    tensors = {name: Tensor(np.require(arrays[name], requirements="W")) for name in header if name in arrays}
+    tensors = {name: of_array(np.require(arrays[name], requirements="W")) for name in header if name in arrays}
     notes = header.get("__metadata__") or {}
     if _STRUCTURE not in notes:
         return tensors

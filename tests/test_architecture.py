@@ -17,7 +17,7 @@ STOREYS = [
     ["kernels", "display"],
     ["autograd"],
     ["ops"],
-    ["_tensor_str", "_tensor", "creation", "sampling", "linalg", "cuda"],
+    ["_tensor_str", "_tensor_operators", "_tensor", "creation", "sampling", "linalg", "cuda"],
     ["disk"],
     ["serialization", "nn", "optim", "data"],
     ["config"],

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from lenetcli.autograd.engine import run_backward
-from lenetcli.autograd.node import wrap
-from lenetcli.autograd.variable import Array, Variable
+from lenetcli.autograd.variable import Array, Variable, wrap
 
 ONCE = "create_graph=True is not supported: operations here are once differentiable"
 
@@ -28,10 +28,10 @@ def backward(
         grad_tensors: gradient of each; may be left out for one-element tensors.
         retain_graph: keep the graph for another backward.
         create_graph: must be False.
-        inputs: accumulate into these leaves only.
+        inputs: accumulate into these only.
 
     Raises:
-        RuntimeError: a tensor needs no gradient, or a gradient is missing or has another shape.
+        RuntimeError: a tensor needs no gradient, a gradient is missing or has another shape, or `inputs` is empty.
         NotImplementedError: `create_graph=True`.
 
     Example:
@@ -48,7 +48,7 @@ def backward(
     if inputs is None:
         run_backward(roots, grads, bool(retain_graph))
         return
-    leaves = _tuple(inputs)
+    leaves = _inputs(inputs, "backward")
     for leaf, d_leaf in zip(leaves, run_backward(roots, grads, bool(retain_graph), leaves)):
         if d_leaf is not None:
             leaf.accumulator().run([d_leaf.copy(order="K")])
@@ -60,13 +60,30 @@ def grad(
     grad_outputs: Variable | Sequence[Variable | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    allow_unused: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
 ) -> tuple[Any, ...]:
-    """Returns the gradients of `outputs` with respect to `inputs`; leaves every `.grad` alone.
+    """Gradients of `outputs` with respect to `inputs`, which need not be leaves; `.grad` stays as it is.
+
+    Args:
+        grad_outputs: gradient of each output; may be left out for one-element tensors.
+        retain_graph: keep the graph for another backward.
+        create_graph: must be False.
+        only_inputs: ignored, as in torch.
+        allow_unused: give None for an input that no output depends on; True unless given with `materialize_grads`.
+        is_grads_batched: each gradient has one dimension more, the first; the results get it too, as if each of its
+            elements had been sent back by itself.
+        materialize_grads: give zeros for an input that no output depends on.
 
     Raises:
-        RuntimeError: an input is not part of the graph and `allow_unused` is False.
+        RuntimeError: an input needs no gradient, there is none, or one is unused and `allow_unused` is False; an output
+            has more than one element and no gradient, or one of another shape.
+        ValueError: `materialize_grads` with `allow_unused=False`, or batches of different sizes.
         NotImplementedError: `create_graph=True`.
+
+    Source: torch.autograd.grad.
 
     Example:
         >>> import lenetcli as lenet
@@ -74,36 +91,96 @@ def grad(
         >>> lenet.autograd.grad(x * x, x)
         (tensor(6.),)
     """
+    if materialize_grads and allow_unused is False:
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
+            f"allow_unused={allow_unused}."
+        )
+    if not only_inputs:
+        warnings.warn("only_inputs argument is deprecated and is ignored now (defaults to True)", FutureWarning, 2)
     if create_graph:
         raise NotImplementedError(ONCE)
-    roots, sources = _tuple(outputs), _tuple(inputs)
-    for i, source in enumerate(sources):
-        source.catch_up()
-        if not source.requires_grad:
-            raise RuntimeError(f"autograd.grad: input {i} does not require gradients")
-    arrays = run_backward(roots, _root_grads(roots, grad_outputs), bool(retain_graph), sources)
-    if not allow_unused:
-        for i, array in enumerate(arrays):
-            if array is None:
-                raise RuntimeError(
-                    f"autograd.grad: input {i} was not used in the graph; allow_unused=True gives None for it"
-                )
-    return tuple(None if a is None else wrap(s.result_class, a.copy(order="K")) for a, s in zip(arrays, sources))
+    roots = _tuple(outputs)
+    sources = _inputs(inputs, "grad")
+    if is_grads_batched:
+        found = _batched(roots, sources, grad_outputs, bool(retain_graph))
+    else:
+        found = run_backward(roots, _root_grads(roots, grad_outputs), bool(retain_graph), sources)
+    if materialize_grads:
+        found = [np.zeros_like(s.array) if a is None else a for a, s in zip(found, sources)]
+    elif not allow_unused and any(a is None for a in found):
+        at = next(i for i, a in enumerate(found) if a is None)
+        raise RuntimeError(
+            f"The differentiated Tensor at index {at} appears to not have been used in the graph. "
+            "Set allow_unused=True if this is the desired behavior: it gives None."
+        )
+    return tuple(None if a is None else wrap(s.result_class, a.copy(order="K")) for a, s in zip(found, sources))
+
+
+def _batched(
+    roots: Sequence[Variable], sources: Sequence[Variable], given: Any, retain_graph: bool
+) -> list[Array | None]:
+    """Gradients for every element of a batch of output gradients, stacked."""
+    batches = _counted(roots, given)
+    if any(b is None for b in batches):
+        raise ValueError("is_grads_batched=True wants a gradient with a batch dimension for each output, got None")
+    for i, (root, batch) in enumerate(zip(roots, batches)):
+        if batch.array.shape[1:] != root.array.shape or not batch.array.ndim:
+            raise RuntimeError(
+                "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch "
+                "dimension. The sizes of the remaining dimensions are expected to match the shape of corresponding "
+                f"output, but a mismatch was detected: grad_output[{i}] has a shape of {_size(batch)} and output[{i}] "
+                f"has a shape of {_size(root)}."
+            )
+    counts = {len(b.array) for b in batches}
+    if len(counts) > 1:
+        raise ValueError(f"is_grads_batched: expected all gradients to have the same batch size, got {sorted(counts)}")
+    if counts == {0}:
+        raise IndexError("is_grads_batched: the batch of gradients is empty")
+    last = counts.pop() - 1
+    rows = []
+    for n in range(last + 1):
+        grads = _root_grads(roots, [wrap(b.result_class, b.array[n]) for b in batches])
+        rows.append(run_backward(roots, grads, retain_graph or n < last, sources))
+    return [None if column[0] is None else np.stack(column) for column in zip(*rows)]
 
 
 def _tuple(tensors: Variable | Sequence[Any]) -> tuple[Any, ...]:
     return (tensors,) if isinstance(tensors, Variable) else tuple(tensors)
 
 
-def _root_grads(roots: Sequence[Variable], given: Variable | Sequence[Variable | None] | None) -> list[Array]:
+def _inputs(given: Any, function: str) -> tuple[Any, ...]:
+    inputs = _tuple(given)
+    if not inputs:
+        raise RuntimeError(f"`inputs` argument to `{function}()` cannot be empty.")
+    for i, source in enumerate(inputs):
+        if not isinstance(source, Variable):
+            raise RuntimeError(f"all inputs have to be Tensors or GradientEdges, but got {type(source).__name__}")
+        source.catch_up()
+        if not source.requires_grad:
+            raise RuntimeError(f"One of the differentiated Tensors does not require grad: input {i} of {function}()")
+    return inputs
+
+
+def _counted(roots: Sequence[Variable], given: Variable | Sequence[Variable | None] | None) -> list[Any]:
+    """A gradient or None for each root."""
     grads = [None] * len(roots) if given is None else list(_tuple(given))
     if len(grads) != len(roots):
         raise RuntimeError(f"got {len(roots)} tensors and {len(grads)} gradients; give one gradient for each tensor")
+    for g in grads:
+        if g is not None and not isinstance(g, Variable):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
+    return grads
+
+
+def _root_grads(roots: Sequence[Variable], given: Variable | Sequence[Variable | None] | None) -> list[Array]:
     arrays: list[Array] = []
-    for root, g in zip(roots, grads):
+    for i, (root, g) in enumerate(zip(roots, _counted(roots, given))):
+        if not isinstance(root, Variable):
+            raise TypeError(f"wanted tensors to differentiate, got {type(root).__name__}")
         root.catch_up()
         if not root.requires_grad:
-            raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
+            raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
         if g is None:
             if root.array.size != 1:
                 raise RuntimeError(
@@ -113,8 +190,13 @@ def _root_grads(roots: Sequence[Variable], given: Variable | Sequence[Variable |
             arrays.append(np.ones_like(root.array))
         elif g.array.shape != root.array.shape:
             raise RuntimeError(
-                f"Mismatch in shape: the gradient has {list(g.array.shape)}, the tensor {list(root.array.shape)}"
+                f"Mismatch in shape: grad_output[{i}] has a shape of {_size(g)} and output[{i}] has a shape of "
+                f"{_size(root)}."
             )
         else:
             arrays.append(g.array)
     return arrays
+
+
+def _size(tensor: Variable) -> str:
+    return f"torch.Size({list(tensor.array.shape)})"

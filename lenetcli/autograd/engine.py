@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from lenetcli.autograd.anomaly import check_backward
+from lenetcli.autograd.hooks import replacement, replacements
 from lenetcli.autograd.modes import switches
-from lenetcli.autograd.node import AccumulateGrad, Edge, Node, wrap
-from lenetcli.autograd.variable import Array, Variable
+from lenetcli.autograd.node import AccumulateGrad, Edge, Node
+from lenetcli.autograd.variable import Array, Variable, wrap
 from lenetcli.kernels.device import as_array, shares_elements
 
 _SEQUENCE = attrgetter("sequence")
@@ -99,6 +100,7 @@ def _arrive(leaves: Leaves, captured: Captured | None) -> None:
         hooks = node.variable.hooks
         if hooks:
             _call_variable_hooks(node, grads, {0: [node.variable]})
+            grads = _copies(grads)
         if captured is None:
             if node.hooks or node.prehooks:
                 _run_watched(node, grads)
@@ -148,15 +150,19 @@ def _run_watched(node: Node, grads: list[Array | None]) -> Sequence[Array | None
     """Runs a node with its hooks around it, and a look at what it gives in anomaly mode."""
     if node.prehooks:
         for hook in list(node.prehooks.values()):
-            replaced = hook(_variables(node, grads))
-            if replaced is not None:
-                grads[:] = _arrays(replaced)
+            returned = hook(_variables(node, grads))
+            if returned is not None:
+                grads[:] = replacements(hook, grads, returned)
+        grads[:] = _copies(grads)
+        if all(g is None for g in grads):
+            return [None] * len(node.next_functions)
     d_inputs = node.run(grads)
     if node.hooks:
         for hook in list(node.hooks.values()):
-            replaced = hook(_variables(node, d_inputs), _variables(node, grads))
-            if replaced is not None:
-                d_inputs = _arrays(replaced)
+            returned = hook(_variables(node, d_inputs), _variables(node, grads))
+            if returned is not None:
+                d_inputs = replacements(hook, d_inputs, returned)
+        d_inputs = _copies(d_inputs)
     if switches.anomaly:
         check_backward(node, d_inputs)
     return d_inputs
@@ -182,10 +188,12 @@ def _send(
             grad = reduce_to_shape(grad, shape, node)
         if grad.dtype is not kind and grad.dtype != kind:
             grad = grad.astype(kind)
+        if not shape:  # NumPy computes scalars from arrays of no dimension
+            grad = as_array(grad)
         if isinstance(node, AccumulateGrad):
             before = leaves.get(node)
             if before is not None:
-                grad = before + grad
+                grad = as_array(before + grad)
             elif not _is_own(grad, grads, d_inputs, position):
                 grad = grad.copy(order="K")
             leaves[node] = grad
@@ -194,7 +202,7 @@ def _send(
         if slots is None:
             slots = buffers[node] = [None] * len(node.outputs)
         before = slots[number]
-        slots[number] = grad if before is None else before + grad
+        slots[number] = grad if before is None else as_array(before + grad)
 
 
 def _is_own(grad: Array, grads: Sequence[Array | None], d_inputs: Sequence[Array | None], position: int) -> bool:
@@ -224,10 +232,9 @@ def _variables(node: Node, grads: Sequence[Array | None]) -> tuple[Any, ...]:
     return tuple(None if g is None else wrap(node.result_class, g) for g in grads)
 
 
-def _arrays(variables: Any) -> list[Array | None]:
-    if isinstance(variables, Variable):
-        variables = (variables,)
-    return [None if v is None else v.array for v in variables]
+def _copies(grads: Sequence[Array | None]) -> list[Array | None]:
+    """Gradients that no hook holds on to, for a leaf to keep and to add to."""
+    return [None if g is None else g.copy(order="K") for g in grads]
 
 
 def _call_variable_hooks(node: Node, grads: list[Array | None], watched: dict[int, list[Variable]]) -> None:
@@ -238,9 +245,9 @@ def _call_variable_hooks(node: Node, grads: list[Array | None], watched: dict[in
                 grad = grads[number]
                 if grad is None:
                     continue
-                replaced = hook(wrap(node.result_class, grad))
-                if replaced is not None:
-                    grads[number] = replaced.array
+                returned = hook(wrap(node.result_class, grad))
+                if returned is not None:
+                    grads[number] = replacement(hook, grad, returned)
             grad = grads[number]
             if variable.retains_grad and grad is not None and not isinstance(node, AccumulateGrad):
                 variable.grad = wrap(node.result_class, grad.copy(order="K"))

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lenetcli.autograd.modes import no_grad, switches
-from lenetcli.autograd.node import Node, wrap
-from lenetcli.autograd.variable import Array, Variable
+from lenetcli.autograd.node import Node
+from lenetcli.autograd.variable import Array, Variable, wrap
 
 
 class Function(Node):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -42,12 +44,21 @@ class _Setting:
         setattr(switches, self.switch, self._before)
 
     def __call__(self, function: F) -> F:
-        @functools.wraps(function)
+        if inspect.isclass(function):
+            warnings.warn(
+                f"{type(self).__name__} above a class holds while an instance is made only, and the class's name then "
+                "stands for a function. Decorate its methods instead, or __init__ alone.",
+                FutureWarning,
+                stacklevel=2,
+            )
+        if inspect.isgeneratorfunction(function):
+            return cast(F, _generating(self._again, function))
+
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with type(self)._again(self):
+            with self._again():
                 return function(*args, **kwargs)
 
-        return cast(F, wrapper)
+        return cast(F, wrapper if inspect.isclass(function) else functools.wraps(function)(wrapper))
 
     def _again(self) -> _Setting:
         """A fresh setting with the same mode, so that decorated functions may call themselves."""
@@ -56,7 +67,60 @@ class _Setting:
         return other
 
 
-class no_grad(_Setting):
+def _generating(setting: Callable[[], _Setting], function: Callable[..., Any]) -> Callable[..., Any]:
+    """A generator function whose body runs inside the setting; its caller, between two values, does not."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        generator = function(*args, **kwargs)
+        resume, value = generator.send, None
+        while True:
+            try:
+                with setting():
+                    result = resume(value)
+            except StopIteration as end:
+                return end.value
+            finally:
+                value = None  # an error thrown in knows this frame: it must not know the error
+            try:
+                resume, value = generator.send, (yield result)
+            except GeneratorExit:
+                with setting():
+                    generator.close()
+                raise
+            except BaseException as error:
+                resume, value = generator.throw, error
+
+    return wrapper
+
+
+class _Switch(_Setting):
+    """A setting that holds as soon as it is made, with or without a `with` block."""
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__(bool(mode))
+        self._before = getattr(switches, self.switch)
+        setattr(switches, self.switch, self.mode)
+
+    def __enter__(self) -> None:
+        setattr(switches, self.switch, self.mode)  # __init__ has kept what was set before
+
+    def __call__(self, function: F) -> F:
+        setattr(switches, self.switch, self._before)  # a decorator: only inside the function
+        return super().__call__(function)
+
+    def _again(self) -> _Setting:
+        return type(self)(self.mode)
+
+
+class _BareDecorator(_Setting):
+    """A setting without arguments: `@no_grad` decorates as `@no_grad()` does."""
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        return super().__new__(cls) if function is None else cls()(function)
+
+
+class no_grad(_BareDecorator):
     """Stops recording: results inside have `requires_grad=False`. Works as `with` block and as decorator.
 
     Source: torch.no_grad.
@@ -75,16 +139,8 @@ class no_grad(_Setting):
     def __init__(self) -> None:
         super().__init__(False)
 
-    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
-        """`@no_grad` without parentheses decorates as `@no_grad()` does."""
-        if function is None:
-            return super().__new__(cls)
-        setting = super().__new__(cls)
-        setting.mode = False
-        return setting(function)
 
-
-class enable_grad(_Setting):
+class enable_grad(_BareDecorator):
     """Records again inside a `no_grad` block.
 
     Example:
@@ -102,8 +158,8 @@ class enable_grad(_Setting):
         super().__init__(True)
 
 
-class set_grad_enabled(_Setting):
-    """Turns recording on or off, at once and for good, or only inside a `with` block.
+class set_grad_enabled(_Switch):
+    """Turns recording on or off, at once and for good, or only inside a `with` block or a decorated function.
 
     Args:
         mode: True records, False does not.
@@ -117,27 +173,11 @@ class set_grad_enabled(_Setting):
 
     switch = "grad"
 
-    def __init__(self, mode: bool) -> None:
-        super().__init__(bool(mode))
-        self._before = switches.grad
-        switches.grad = self.mode
 
-    def __enter__(self) -> None:
-        switches.grad = self.mode  # __init__ has kept what was set before
-
-
-class set_detect_anomaly(_Setting):
+class set_detect_anomaly(_Switch):
     """Turns anomaly detection on or off; see `detect_anomaly`."""
 
     switch = "anomaly"
-
-    def __init__(self, mode: bool) -> None:
-        super().__init__(bool(mode))
-        self._before = switches.anomaly
-        switches.anomaly = self.mode
-
-    def __enter__(self) -> None:
-        switches.anomaly = self.mode
 
 
 class detect_anomaly(_Setting):

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lenetcli.autograd.variable import Array, Variable
+from lenetcli.autograd.variable import Array, Variable, wrap
 
 _sequence = itertools.count()
 _hook_ids = itertools.count()
@@ -102,7 +102,7 @@ class Node:
             array = result.array
             kind = array.dtype
             if kind.kind == "f":
-                result.requires_grad = True
+                result._requires_grad = True
                 result.grad_fn = self
                 if outputs:
                     result.output_nr = len(outputs)
@@ -131,18 +131,11 @@ class AccumulateGrad(Node):
         (grad,) = grads
         variable = self.variable
         if grad is not None:
-            if variable.grad is None:
-                variable.grad = wrap(variable.result_class, grad)
+            if variable._grad is None:
+                variable._grad = wrap(variable.result_class, grad)
             else:
-                variable.grad.array += grad  # in place, as torch does: whoever holds the gradient sees the sum
+                variable._grad.array += grad  # in place, as torch does: whoever holds the gradient sees the sum
         return ()
 
 
 Variable.accumulator_class = AccumulateGrad
-
-
-def wrap(result_class: type[Variable], array: Array) -> Any:
-    """A variable of the given class around an array."""
-    result = object.__new__(result_class)
-    result.array = array
-    return result

@@ -9,8 +9,7 @@ import numpy as np
 
 from lenetcli.autograd.differentiate import grad
 from lenetcli.autograd.modes import no_grad
-from lenetcli.autograd.node import wrap
-from lenetcli.autograd.variable import Array, Variable
+from lenetcli.autograd.variable import Array, Variable, wrap
 
 
 def gradcheck(

@@ -26,8 +26,8 @@ import numpy as np
 
 from lenetcli.autograd.anomaly import check_forward
 from lenetcli.autograd.modes import switches
-from lenetcli.autograd.node import NO_EDGE, Edge, Node, wrap
-from lenetcli.autograd.variable import Array, Variable
+from lenetcli.autograd.node import NO_EDGE, Edge, Node
+from lenetcli.autograd.variable import Array, Variable, wrap
 from lenetcli.kernels import device
 
 
@@ -99,7 +99,7 @@ class Op(Node):
             if isinstance(operand, Variable):
                 if first is None:
                     first = operand
-                if recording and (operand.requires_grad or (operand.base is not None and operand.is_stale)):
+                if recording and (operand._requires_grad or (operand.base is not None and operand.is_stale)):
                     edge, records = operand.gradient_edge(), True
                 operand = operand.array
             arrays.append(operand)
@@ -118,7 +118,7 @@ class Op(Node):
         if type(out) is np.ndarray and not (records or cls.is_view or anomaly or observers):
             return wrap(first.result_class, out)  # the short way, as inference takes it
         outputs = out if type(out) is tuple else (out,)
-        results = [wrap(first.result_class, np.asarray(a) if isinstance(a, np.generic) else a) for a in outputs]
+        results = [wrap(first.result_class, a) for a in outputs]
         if anomaly:
             check_forward(node, results)
         if records:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import weakref
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+
+from lenetcli.kernels.device import as_array, on_device
 
 if TYPE_CHECKING:
     from lenetcli.autograd.node import AccumulateGrad, Node
@@ -28,9 +31,9 @@ class Variable:
     accumulator_class: ClassVar[type[AccumulateGrad]]  # set in node.py: the two classes know each other
 
     array: Array
-    grad: Any = None  # a Variable of the same class family, or None
+    _grad: Any = None
     grad_fn: Node | None = None
-    requires_grad: bool = False
+    _requires_grad: bool = False
     output_nr: int = 0  # which output of grad_fn this is
     hooks: dict[int, Any] | None = None
     retains_grad: bool = False
@@ -41,11 +44,53 @@ class Variable:
     _accumulate: weakref.ref[AccumulateGrad] | None = None
 
     def __init__(self, array: Array, requires_grad: bool = False) -> None:
-        self.array = array
+        self.array = array if type(array) is np.ndarray else as_array(array)
         if requires_grad:
-            if array.dtype.kind != "f":
-                raise RuntimeError(f"only floating-point tensors can require gradients, this one is {array.dtype}")
             self.requires_grad = True
+
+    def _set_grad(self, value: Variable | None) -> None:
+        if value is not None:
+            if not isinstance(value, Variable):
+                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {_kind(value)}")
+            if value is self:
+                raise RuntimeError("can't assign Variable as its own grad")
+            own, given = self.array, value.array
+            if given.dtype != own.dtype:
+                raise RuntimeError(
+                    f"attempting to assign a gradient with dtype '{given.dtype}' to a tensor with dtype '{own.dtype}'"
+                )
+            if given.shape != own.shape:
+                raise RuntimeError(
+                    f"attempting to assign a gradient of size '{list(given.shape)}' to a tensor of size "
+                    f"'{list(own.shape)}'. Please ensure that the gradient and the tensor are the same size"
+                )
+            if on_device(given) != on_device(own):
+                raise RuntimeError("attempting to assign a gradient that lives on another device than the tensor")
+        self._grad = value
+
+    def _set_requires_grad(self, value: bool) -> None:
+        if value is not True and value is not False:
+            raise RuntimeError(f"requires_grad must be a bool, got {_kind(value)}")
+        if value and self.array.dtype.kind != "f":
+            raise RuntimeError(
+                "only Tensors of floating point dtype can require gradients, and this one is of dtype "
+                f"{self.array.dtype}"
+            )
+        if not value and self.grad_fn is not None:
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in "
+                "a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+            )
+        self._requires_grad = value
+
+    def _forget_grad(self) -> None:
+        self._grad = None
+
+    # attrgetter: a function of Python would make every look twice as dear
+    grad = property(
+        attrgetter("_grad"), _set_grad, _forget_grad, "The gradient: a tensor of this one's shape, or None."
+    )
+    requires_grad = property(attrgetter("_requires_grad"), _set_requires_grad, None, "Whether operations are recorded.")
 
     @property
     def is_leaf(self) -> bool:
@@ -116,8 +161,17 @@ class Variable:
 Variable.result_class = Variable
 
 
+def _kind(value: Any) -> str:
+    return type(value).__name__
+
+
+def wrap(result_class: type[Variable], array: Array) -> Any:
+    """A variable of the given class around an array; a NumPy scalar becomes an array of no dimension."""
+    result = object.__new__(result_class)
+    result.array = array if type(array) is np.ndarray else as_array(array)
+    return result
+
+
 def like(example: Variable, array: Array) -> Any:
     """A new variable of the class that operations on `example` return, holding `array`."""
-    result = object.__new__(example.result_class)
-    result.array = array
-    return result
+    return wrap(example.result_class, array)

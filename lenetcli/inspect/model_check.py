@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli._tensor import Tensor
+from lenetcli._tensor import Tensor, of_array
 from lenetcli.autograd.modes import fusion, no_grad
 from lenetcli.autograd.random import get_rng_state, set_rng_state
 from lenetcli.inspect.check import TOLERANCE, Check
@@ -133,4 +133,4 @@ class _ModelCheck:
 
 
 def _wide(tensor: Tensor) -> Tensor:
-    return Tensor(tensor.array.astype(np.float64)) if tensor.array.dtype.kind == "f" else tensor
+    return of_array(tensor.array.astype(np.float64)) if tensor.array.dtype.kind == "f" else tensor

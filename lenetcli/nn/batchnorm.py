@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lenetcli import creation
-from lenetcli._tensor import Tensor
+from lenetcli._tensor import Tensor, of_array
 from lenetcli.autograd.modes import no_grad
 from lenetcli.nn import functional as F
 from lenetcli.nn import init
@@ -19,6 +19,8 @@ class ChannelNorm(Module):
     """Parameters and running statistics of batch norm and instance norm: one number per channel each."""
 
     from_input: ClassVar[dict[str, int | slice]] = {"num_features": 0}
+
+    _version: ClassVar[int] = 2
 
     dims: ClassVar[tuple[int, ...]]  # how many dimensions an input may have
 
@@ -48,7 +50,7 @@ class ChannelNorm(Module):
         for name in ("running_mean", "running_var"):
             room = creation.empty(num_features, device=device, dtype=dtype) if track_running_stats else None
             self.register_buffer(name, room)
-        self.register_buffer("num_batches_tracked", Tensor(np.array(0, np.int64)) if track_running_stats else None)
+        self.register_buffer("num_batches_tracked", of_array(np.array(0, np.int64)) if track_running_stats else None)
         self.reset_parameters()
 
     def reset_running_stats(self) -> None:
@@ -65,6 +67,14 @@ class ChannelNorm(Module):
             init.ones_(self.weight)
         if self.bias is not None:
             init.zeros_(self.bias)
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: Any
+    ) -> None:
+        # files from before version 2 have no count of batches
+        if (local_metadata.get("version") or 0) < 2 and self.num_batches_tracked is not None:
+            state_dict.setdefault(prefix + "num_batches_tracked", self.num_batches_tracked)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 
     def _check_dims(self, input: Tensor) -> None:
         if input.ndim not in self.dims:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from lenetcli._tensor import Tensor
 from lenetcli.nn.module import Module
 
@@ -52,7 +54,7 @@ class Unflatten(Module):
     def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
         super().__init__()
         is_sequence = isinstance(unflattened_size, (tuple, list))
-        if not is_sequence or not all(isinstance(size, int) for size in unflattened_size):
+        if not is_sequence or not all(isinstance(size, (int, np.integer)) for size in unflattened_size):
             raise TypeError(f"unflattened_size must be a tuple of integers, got {unflattened_size!r}")
         self.dim, self.unflattened_size = dim, unflattened_size
 

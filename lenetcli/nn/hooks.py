@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from lenetcli._tensor import Tensor
-from lenetcli.autograd.node import wrap
+from lenetcli.autograd.hooks import replacements
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.variable import wrap
 
 
 class BackwardHook(Op):
@@ -20,8 +21,8 @@ class BackwardHook(Op):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        replaced = ctx.seen(tuple(None if g is None else wrap(ctx.result_class, g) for g in grads))
-        return tuple(None if r is None else r.array for r in replaced)
+        returned = ctx.seen(tuple(None if g is None else wrap(ctx.result_class, g) for g in grads))
+        return tuple(replacements(ctx.seen, grads, returned))
 
 
 def watch_backward(module: Any, args: tuple[Any, ...], hooks: list[Callable[..., Any]]) -> tuple[Any, Any]:
@@ -34,8 +35,22 @@ def watch_backward(module: Any, args: tuple[Any, ...], hooks: list[Callable[...,
     def inputs_seen(grad_input: tuple[Any, ...]) -> tuple[Any, ...]:
         for hook in hooks:
             changed = hook(module, grad_input, grad_output[0])
-            if changed is not None:
-                grad_input = changed if isinstance(changed, tuple) else (changed,)
+            if changed is None:
+                continue
+            if not wanted:
+                raise RuntimeError(
+                    "Backward hook for Modules where no input requires gradient should always return None or None for "
+                    "all gradients."
+                )
+            if not isinstance(changed, (tuple, list)):
+                kind = RuntimeError if isinstance(changed, Tensor) else TypeError
+                raise kind(f"Backward hook must return None or a tuple of gradients, got {type(changed).__name__}")
+            if len(changed) != len(grad_input):
+                raise RuntimeError(
+                    f"Backward hook returned an invalid number of grad_input, got {len(changed)}, but expected "
+                    f"{len(grad_input)}"
+                )
+            grad_input = tuple(changed)
         return grad_input
 
     at = [i for i, a in enumerate(args) if isinstance(a, Tensor)]

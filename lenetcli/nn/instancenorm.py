@@ -38,6 +38,22 @@ class InstanceNorm(ChannelNorm):
     ) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
 
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: Any
+    ) -> None:
+        if local_metadata.get("version") is None and not self.track_running_stats:
+            old = [prefix + name for name in ("running_mean", "running_var") if prefix + name in state_dict]
+            if old:
+                names, kind = " and ".join(f'"{key}"' for key in old), type(self).__name__
+                problems: list[str] = rest[-1]
+                problems.append(
+                    f"Unexpected running stats buffer(s) {names} for {kind} with track_running_stats=False. Remove "
+                    f"these keys from the state_dict, or make the {kind} with track_running_stats=True."
+                )
+            for key in old:
+                del state_dict[key]
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
     def forward(self, input: Tensor) -> Tensor:
         self._check_dims(input)
         without_batch = min(self.dims)

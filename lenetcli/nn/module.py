@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
 from lenetcli._tensor import Tensor, wanted_of
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.node import RemovableHandle, module_scopes
-from lenetcli.kernels.device import write
 from lenetcli.nn.hooks import watch_backward
 from lenetcli.nn.parameter import Parameter
+from lenetcli.nn.state import Stateful
 
 M = TypeVar("M", bound="Module")
+_NONE: Any = {}  # the tables of a module whose __init__ has not run
 
 
-class IncompatibleKeys(NamedTuple):
-    """What `load_state_dict(strict=False)` could not match."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-
-class Module:
+class Module(Stateful):
     """Base of all layers and nets: assign parameters and modules as attributes, write `forward`.
 
     Source: torch.nn.Module.
@@ -48,16 +41,13 @@ class Module:
     from_input: ClassVar[dict[str, int | slice]] = {}
 
     training: bool
-    _parameters: dict[str, Parameter | None]
-    _buffers: dict[str, Tensor | None]
-    _modules: dict[str, Module | None]
 
     def __init__(self) -> None:
         put = super().__setattr__
         put("training", True)
         put("_parameters", {})
         put("_buffers", {})
-        put("_transient", set())  # buffers that state_dict leaves out
+        put("_non_persistent_buffers_set", set())
         put("_modules", {})
         put("_forward_pre_hooks", {})
         put("_forward_hooks", {})
@@ -66,32 +56,35 @@ class Module:
     # Attributes
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, (Parameter, Module)):
-            if "_parameters" not in self.__dict__:
-                kind = "parameters" if isinstance(value, Parameter) else "module"
-                raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
-            table: dict[str, Any] = self._parameters if isinstance(value, Parameter) else self._modules
-            self._forget(name, besides=table)  # what is replaced keeps its place in the order
-            table[name] = value
-            return
-        for kind, table in (
-            ("parameter", self.__dict__.get("_parameters", {})),
-            ("module", self.__dict__.get("_modules", {})),
-        ):
-            if name in table:
-                if value is not None:
-                    raise TypeError(
-                        f"cannot assign {type(value).__name__!r} as {kind} {name!r} "
-                        f"(nn.{'Parameter' if kind == 'parameter' else 'Module'} or None expected)"
-                    )
-                table[name] = None
-                return
-        if name in self.__dict__.get("_buffers", {}):
+        own = self.__dict__
+        parameters: dict[str, Any] = own.get("_parameters", _NONE)
+        if isinstance(value, Parameter):
+            if parameters is _NONE:
+                raise AttributeError("cannot assign parameters before Module.__init__() call")
+            self._forget(name, besides=parameters)  # what is replaced keeps its place in the order
+            self.register_parameter(name, value)
+        elif isinstance(value, Module):
+            if parameters is _NONE:
+                raise AttributeError("cannot assign module before Module.__init__() call")
+            if name in parameters:
+                raise TypeError(_mismatch(value, "as parameter", name, "nn.Parameter or None expected"))
+            self._forget(name, besides=self._modules)
+            self._modules[name] = value
+        elif name in parameters:
+            if value is not None:
+                raise TypeError(_mismatch(value, "as parameter", name, "nn.Parameter or None expected"))
+            self.register_parameter(name, None)
+        elif name in own.get("_modules", _NONE):
+            if value is not None:
+                raise TypeError(_mismatch(value, "as child module", name, "nn.Module or None expected"))
+            self._modules[name] = None
+        elif name in own.get("_buffers", _NONE):
             if value is not None and not isinstance(value, Tensor):
-                raise TypeError(f"cannot assign {type(value).__name__!r} as buffer {name!r} (Tensor or None expected)")
-            self._buffers[name] = value
-            return
-        super().__setattr__(name, value)
+                raise TypeError(_mismatch(value, "as buffer", name, "Tensor or None expected"))
+            transient = (False,) if name in self._non_persistent_buffers_set else ()
+            self.register_buffer(name, value, *transient)
+        else:
+            super().__setattr__(name, value)
 
     if not TYPE_CHECKING:  # type checkers see attributes as their classes declare them
 
@@ -100,7 +93,11 @@ class Module:
                 found = self.__dict__.get(table)
                 if found is not None and name in found:
                     return found[name]
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{self._without_init()}")
+
+        def _without_init(self) -> str:
+            known = "_modules" in self.__dict__
+            return "" if known else "; its __init__ must call super().__init__() before anything else"
 
     def __delattr__(self, name: str) -> None:
         if any(name in table for table in (self._parameters, self._buffers, self._modules)):
@@ -110,6 +107,7 @@ class Module:
 
     def _forget(self, name: str, besides: Any = None) -> None:
         self.__dict__.pop(name, None)
+        self._non_persistent_buffers_set.discard(name)
         for table in (self._parameters, self._buffers, self._modules):
             if table is not besides:
                 table.pop(name, None)
@@ -118,11 +116,21 @@ class Module:
         return sorted({*super().__dir__(), *self._parameters, *self._buffers, *self._modules})
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Adds a parameter, or a place for one."""
-        _check_name(self, name)
+        """Adds a parameter, or a place for one.
+
+        Raises:
+            AttributeError: `super().__init__()` was not called.
+            KeyError: the name is empty, has a dot, or is another attribute's.
+            TypeError: the name is no text, or `param` no Parameter.
+            ValueError: the parameter was computed from other tensors.
+        """
+        self._check_name("parameter", name, "_parameters")
         if param is not None and not isinstance(param, Parameter):
-            raise TypeError(
-                f"cannot assign {type(param).__name__!r} object to parameter {name!r} (nn.Parameter required)"
+            raise TypeError(_mismatch(param, "object to parameter", name, "nn.Parameter or None required"))
+        if param is not None and param.grad_fn is not None:
+            raise ValueError(
+                f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. To "
+                f"express '{name}' as a function of another Tensor, compute the value in the forward() method."
             )
         self._parameters[name] = param
 
@@ -131,24 +139,46 @@ class Module:
 
         Args:
             persistent: whether `state_dict` holds it.
+
+        Raises:
+            AttributeError: `super().__init__()` was not called.
+            KeyError: the name is empty, has a dot, or is another attribute's.
+            TypeError: the name is no text, or `tensor` no Tensor.
         """
-        _check_name(self, name)
+        self._check_name("buffer", name, "_buffers")
         if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(
-                f"cannot assign {type(tensor).__name__!r} object to buffer {name!r} (Tensor or None required)"
-            )
+            raise TypeError(_mismatch(tensor, "object to buffer", name, "Tensor or None required"))
         self._buffers[name] = tensor
-        transient: set[str] = self.__dict__["_transient"]
-        transient.discard(name)
-        if not persistent:
-            transient.add(name)
+        if persistent:
+            self._non_persistent_buffers_set.discard(name)
+        else:
+            self._non_persistent_buffers_set.add(name)
 
     def add_module(self, name: str, module: Module | None) -> None:
-        """Adds a child module."""
-        _check_name(self, name)
+        """Adds a child module.
+
+        Raises:
+            AttributeError: `super().__init__()` was not called.
+            KeyError: the name is empty, has a dot, or is another attribute's.
+            TypeError: the name is no text, or `module` no Module.
+        """
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"{type(module).__name__} is not a Module subclass")
+        self._check_name("module", name, "_modules")
         self._modules[name] = module
+
+    def _check_name(self, kind: str, name: Any, table: str) -> None:
+        """Refuses a name for a new parameter, buffer or module that cannot be one, or is taken by something else."""
+        if table not in self.__dict__:
+            raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
+        if not isinstance(name, str):
+            raise TypeError(f"{kind} name should be a string. Got {type(name).__name__}")
+        if not name:
+            raise KeyError(f'{kind} name can\'t be empty string ""')
+        if "." in name:
+            raise KeyError(f'{kind} name can\'t contain ".", got: {name}')
+        if name not in self.__dict__[table] and hasattr(self, name):
+            raise KeyError(f"attribute '{name}' already exists")
 
     register_module = add_module
 
@@ -171,6 +201,10 @@ class Module:
             if not (hooks["_forward_pre_hooks"] or hooks["_forward_hooks"] or hooks["_backward_hooks"]):
                 return self.forward(*args, **kwargs)
             return self._call_with_hooks(args, kwargs)
+        except KeyError:
+            if "_modules" in self.__dict__:
+                raise
+            self._modules  # noqa: B018  # an AttributeError that says what is missing
         finally:
             module_scopes.pop()
 
@@ -193,18 +227,18 @@ class Module:
 
     def register_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls `hook(module, args)` before forward; what it returns replaces the arguments."""
-        return _add_hook(self.__dict__["_forward_pre_hooks"], hook)
+        return self._add_hook("_forward_pre_hooks", hook)
 
     def register_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls `hook(module, args, output)` after forward; what it returns replaces the output."""
-        return _add_hook(self.__dict__["_forward_hooks"], hook)
+        return self._add_hook("_forward_hooks", hook)
 
     def register_full_backward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls `hook(module, grad_input, grad_output)` when the gradients of the module's inputs are known.
 
         What it returns replaces `grad_input`.
         """
-        return _add_hook(self.__dict__["_backward_hooks"], hook)
+        return self._add_hook("_backward_hooks", hook)
 
     @property
     def has_hooks(self) -> bool:
@@ -228,9 +262,9 @@ class Module:
             if child is not None:
                 yield from child.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
-    def modules(self) -> Iterator[Module]:
-        """Every module of the tree once."""
-        return (module for _, module in self.named_modules())
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
+        """Every module of the tree, once unless asked."""
+        return (module for _, module in self.named_modules(remove_duplicate=remove_duplicate))
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules one level down, with their names."""
@@ -310,58 +344,15 @@ class Module:
             raise AttributeError(f"no buffer {target!r}")
         return found
 
-    # State
-
-    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> OrderedDict[str, Tensor]:
-        """All parameters and persistent buffers by path; the tensors share memory with the module."""
-        state: OrderedDict[str, Tensor] = OrderedDict()
-        for path, module in self.named_modules(None, prefix.rstrip("."), remove_duplicate=False):
-            for table in (module._parameters, module._buffers):
-                for name, value in table.items():
-                    if value is not None and name not in module.__dict__["_transient"]:
-                        state[f"{path}.{name}" if path else name] = value if keep_vars else value.detach()
-        return state
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
-        """Copies values into the parameters and buffers of the same paths.
-
-        Args:
-            strict: refuse missing and unexpected keys.
-
-        Raises:
-            RuntimeError: keys (with `strict`) or shapes differ; all differences are listed, nothing is changed.
-        """
-        own = self.state_dict(keep_vars=True)
-        missing = [key for key in own if key not in state_dict]
-        unexpected = [key for key in state_dict if key not in own]
-        problems = []
-        if strict and unexpected:
-            problems.append("Unexpected key(s) in state_dict: " + ", ".join(f'"{k}"' for k in unexpected) + ".")
-        if strict and missing:
-            problems.append("Missing key(s) in state_dict: " + ", ".join(f'"{k}"' for k in missing) + ".")
-        for key in own:
-            if key in state_dict and tuple(state_dict[key].shape) != tuple(own[key].shape):
-                problems.append(
-                    f"size mismatch for {key}: copying a param with shape {list(state_dict[key].shape)} from the "
-                    f"state_dict, the shape in current model is {list(own[key].shape)}."
-                )
-        if problems:
-            raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(problems))
-        for key, value in own.items():
-            if key in state_dict:
-                source = state_dict[key]
-                write(value.array, source.array if isinstance(source, Tensor) else source)
-                value.counter[0] += 1
-        return IncompatibleKeys(missing, unexpected)
-
     # Modes and types
 
     def train(self: M, mode: bool = True) -> M:
         """Switches the tree to training mode (dropout drops, batch-norm uses the batch)."""
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
-        for module in self.modules():
-            module.training = mode
+        self.training = mode
+        for child in self.children():
+            child.train(mode)
         return self
 
     def eval(self: M) -> M:
@@ -390,16 +381,33 @@ class Module:
         fn(self)
         return self
 
-    def to(self: M, *args: Any, dtype: Any = None, device: Any = None) -> M:
-        """Moves all parameters and buffers to a device, and converts the floating-point ones to a type, in place."""
-        dtype, device = wanted_of(args, dtype, device)
-        with no_grad():
-            for tensor in (*self.parameters(), *self.buffers()):
-                kind = dtype if tensor.is_floating_point() else None
-                tensor.array = tensor.detach().to(dtype=kind, device=device).array
-                if tensor.grad is not None:
-                    tensor.grad = tensor.grad.to(dtype=kind, device=device)
+    def _apply(self: M, fn: Callable[[Any], Any], recurse: bool = True) -> M:
+        """Puts `fn(tensor)` in the place of every parameter, its gradient and every buffer: what `to` is made of."""
+        if recurse:
+            for child in self.children():
+                child._apply(fn)
+        for p in self._parameters.values():
+            if p is not None:
+                with no_grad():
+                    p.data = fn(p)
+                    if p.grad is not None:
+                        p.grad.data = fn(p.grad)
+        for name, b in self._buffers.items():
+            if b is not None:
+                self._buffers[name] = fn(b)
         return self
+
+    def to(self: M, *args: Any, dtype: Any = None, device: Any = None) -> M:
+        """Moves all parameters and buffers to a device, and converts the floating-point ones to a type, in place.
+
+        Raises:
+            TypeError: a type of integers.
+            RuntimeError: no such device, or it is not there.
+        """
+        dtype, device = wanted_of(args, dtype, device)
+        if dtype is not None and not dtype.is_floating_point:
+            raise TypeError(f"nn.Module.to only accepts floating point dtypes, but got desired dtype={dtype}")
+        return self._apply(lambda t: t.to(dtype=dtype if t.is_floating_point() else None, device=device))
 
     def float(self: M) -> M:
         """All floating-point parameters and buffers as float32."""
@@ -412,6 +420,12 @@ class Module:
         from lenetcli.autograd.dtypes import float64
 
         return self.to(dtype=float64)
+
+    def half(self: M) -> M:
+        """All floating-point parameters and buffers as float16."""
+        from lenetcli.autograd.dtypes import float16
+
+        return self.to(dtype=float16)
 
     def cpu(self: M) -> M:
         """Moves all parameters and buffers to the machine's memory, in place."""
@@ -448,17 +462,5 @@ class Module:
         return html(self)
 
 
-def _check_name(module: Module, name: str) -> None:
-    if "_parameters" not in module.__dict__:
-        raise AttributeError("cannot register before Module.__init__() call")
-    if not isinstance(name, str) or not name or "." in name:
-        raise KeyError(f"a name must be text without dots and not empty, got {name!r}")
-    taken = hasattr(module, name) and not any(name in t for t in (module._parameters, module._buffers, module._modules))
-    if taken:
-        raise KeyError(f"attribute {name!r} already exists")
-
-
-def _add_hook(hooks: dict[int, Any], hook: Callable[..., Any]) -> RemovableHandle:
-    handle = RemovableHandle(hooks)
-    hooks[handle.id] = hook
-    return handle
+def _mismatch(value: Any, what: str, name: str, wanted: str) -> str:
+    return f"cannot assign '{type(value).__name__}' {what} '{name}' ({wanted})"

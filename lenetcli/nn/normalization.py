@@ -10,6 +10,7 @@ from lenetcli.nn import functional as F
 from lenetcli.nn import init
 from lenetcli.nn.module import Module
 from lenetcli.nn.parameter import Parameter
+from lenetcli.ops.operands import sizes
 
 
 class Affine(Module):
@@ -69,7 +70,7 @@ class LayerNorm(Affine):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.normalized_shape = sizes((normalized_shape,))
         self.eps, self.elementwise_affine = eps, elementwise_affine
         names = {"weight": elementwise_affine, "bias": elementwise_affine and bias}
         self._make(self.normalized_shape, names, device, dtype)
@@ -120,7 +121,7 @@ class RMSNorm(Affine):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.normalized_shape = sizes((normalized_shape,))
         self.eps, self.elementwise_affine = eps, elementwise_affine
         self._make(self.normalized_shape, {"weight": elementwise_affine}, device, dtype)
 

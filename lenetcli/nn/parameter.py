@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+import numpy as np
 
-from lenetcli._tensor import Tensor
+from lenetcli._tensor import Tensor, of_array
+from lenetcli.autograd.dtypes import get_default_dtype
+from lenetcli.autograd.variable import Variable
 
 
 class Parameter(Tensor):
     """A leaf tensor that is registered as a parameter when assigned as attribute of a Module.
 
     Args:
-        data: the values; memory is shared.
+        data: the values; memory is shared. Nothing unless given.
         requires_grad: whether gradients are wanted.
+
+    Raises:
+        AttributeError: `data` is no tensor.
+        RuntimeError: integers, which have no gradient, without `requires_grad=False`.
 
     Source: torch.nn.Parameter.
 
@@ -23,8 +29,15 @@ class Parameter(Tensor):
         tensor([0., 0.], requires_grad=True)
     """
 
-    def __init__(self, data: Any, requires_grad: bool = True) -> None:
-        super().__init__(data if not isinstance(data, Tensor) else data.array, requires_grad)
+    def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
+        if data is None:
+            data = of_array(np.empty(0, get_default_dtype().numpy))
+        if not isinstance(data, Tensor):
+            raise AttributeError(
+                f"Parameter: wanted a Tensor, but {type(data).__name__!r} object has no attribute 'detach'; "
+                "make one with lenet.tensor"
+            )
+        Variable.__init__(self, data.array, requires_grad)
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()

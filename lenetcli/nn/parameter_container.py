@@ -78,6 +78,11 @@ class ParameterList(Module):
         return "\n".join(_line(i, v, repr(getattr(v, "dtype", None))) for i, v in enumerate(self))
 
 
+def _check_key(key: Any) -> None:
+    if not isinstance(key, str):
+        raise TypeError(f"ParameterDict: a key must be text, got {type(key).__name__}: {key!r}")
+
+
 def _as_parameter(value: Any) -> Any:
     return Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else value
 
@@ -119,13 +124,13 @@ class ParameterDict(Module):
         return key in self._keys
 
     def __getitem__(self, key: str) -> Any:
+        _check_key(key)
         if key not in self._keys:
             raise KeyError(key)
         return getattr(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        if not isinstance(key, str):
-            raise TypeError(f"ParameterDict: a key must be text, got {type(key).__name__}: {key!r}")
+        _check_key(key)
         setattr(self, key, _as_parameter(value))
         self._keys[key] = None
 

@@ -40,7 +40,8 @@ class Activation(Op):
         if x.dtype.kind != "f":
             raise NotImplementedError(f"{type(ctx).__name__}: not implemented for {x.dtype}; convert to float first")
         ctx.save(x)
-        ctx.constants = constants
+        # beside a NumPy scalar, arrays change their type
+        ctx.constants = constants = tuple(c.item() if isinstance(c, np.generic) else c for c in constants)
         return ctx.curve(_wide(x), *constants).astype(x.dtype, copy=False).reshape(x.shape)
 
     @staticmethod

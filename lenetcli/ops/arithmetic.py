@@ -10,18 +10,21 @@ from lenetcli.autograd.op import Op
 from lenetcli.autograd.variable import Variable
 from lenetcli.kernels.device import is_array
 from lenetcli.ops.methods import method
-from lenetcli.ops.operands import all_together, quiet, together
+from lenetcli.ops.operands import all_together, number, quiet, together
 
 if TYPE_CHECKING:
     from lenetcli._tensor import Tensor
 
 
-def check_alpha(name: str, alpha: Any, kind: np.dtype[Any]) -> None:
-    """Refuses a factor of a higher category than the values: it would be cut off silently."""
+def checked_factor(name: str, alpha: Any, kind: np.dtype[Any]) -> Any:
+    """The factor as a Python number; refuses one of a higher category than the values: it would be cut off silently."""
+    if isinstance(alpha, np.generic):
+        alpha = alpha.item()  # beside a NumPy scalar, arrays change their type
     if isinstance(alpha, bool) and kind.kind != "b":
         raise RuntimeError(f"{name}: a boolean factor is only supported for boolean results, these are {kind}")
     if isinstance(alpha, float) and kind.kind != "f":
         raise RuntimeError(f"{name}: for integral tensors the factor must not be a floating-point number, got {alpha}")
+    return alpha
 
 
 class Add(Op):
@@ -32,8 +35,7 @@ class Add(Op):
         a, b = together(a, b)
         if alpha == 1 and alpha is not True:
             return a + b
-        check_alpha("add", alpha, a.dtype)
-        return a + b * alpha
+        return a + b * checked_factor("add", alpha, a.dtype)
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
@@ -70,8 +72,7 @@ class Sub(Op):
         a, b = together(a, b)
         if alpha == 1 and alpha is not True:
             return a - b
-        check_alpha("sub", alpha, a.dtype)
-        return a - b * alpha
+        return a - b * checked_factor("sub", alpha, a.dtype)
 
     @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
@@ -166,8 +167,7 @@ class Addcmul(Op):
     @quiet
     def forward(ctx: Any, x: Any, a: Any, b: Any, *, value: float) -> Any:
         x, a, b = all_together(x, a, b)
-        check_alpha("addcmul", value, x.dtype)
-        ctx.value = value
+        ctx.value = value = checked_factor("addcmul", value, x.dtype)
         _, need_a, need_b = ctx.needs_input_grad
         ctx.save(a if need_b else None, b if need_a else None)
         return x + (a * value) * b
@@ -223,7 +223,7 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
         >>> lenet.addcdiv(lenet.ones(2), lenet.tensor([1.0, 2.0]), lenet.tensor([4.0]))
         tensor([1.2500, 1.5000])
     """
-    return Addcdiv.apply(input, tensor1, tensor2, value=value)
+    return Addcdiv.apply(input, tensor1, tensor2, value=number(value))
 
 
 class Lerp(Op):
@@ -271,7 +271,7 @@ def lerp(input: Tensor, end: Tensor, weight: Tensor | float) -> Tensor:
     """
     if not isinstance(end, Variable):
         raise TypeError(f"lerp: end must be a tensor, got {type(end).__name__}")
-    return Lerp.apply(input, end, weight)
+    return Lerp.apply(input, end, number(weight))
 
 
 subtract, multiply, negative = sub, mul, neg

@@ -12,7 +12,7 @@ from lenetcli.kernels.average import window_counts
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.window import Pair, extent
 from lenetcli.ops.geometry import Sizes, as_images, batched, check_image, per_dimension, pool_windows
-from lenetcli.ops.operands import quiet
+from lenetcli.ops.operands import number, quiet
 
 if TYPE_CHECKING:
     from lenetcli._tensor import Tensor
@@ -205,7 +205,7 @@ def lp_pool2d(
         tensor([[[5.]]])
     """
     rows, columns = per_dimension("kernel_size", kernel_size, 2, 1)
-    return _root(avg_pool2d(input.pow(norm_type), kernel_size, stride, 0, ceil_mode), norm_type, rows * columns)
+    return _root(avg_pool2d(input.pow(norm_type), kernel_size, stride, 0, ceil_mode), number(norm_type), rows * columns)
 
 
 def _root(mean: Tensor, norm_type: float, count: int) -> Tensor:

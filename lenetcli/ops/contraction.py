@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lenetcli.autograd.variable import Variable
 from lenetcli.errors import ShapeError
 from lenetcli.ops.arithmetic import mul
@@ -43,7 +45,7 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] | Tensor
     """
     wanted_tensors("tensordot", a, b)
     pairs: Any = dims.array.tolist() if isinstance(dims, Variable) else dims
-    if isinstance(pairs, int):
+    if isinstance(pairs, (int, np.integer)):
         if not 0 <= pairs <= min(a.array.ndim, b.array.ndim):
             raise ShapeError(
                 f"tensordot: expects dims from 0 to the number of dimensions, got dims={pairs} for shapes "

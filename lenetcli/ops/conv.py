@@ -251,7 +251,7 @@ def _check_operands(
         filters = "C, O / groups" if transposed else "O, C / groups"
         axes = ", ".join("KL"[:dims])
         raise ShapeError(f"{name}: expected weight ({filters}, {axes}), got {list(w.shape)}")
-    if isinstance(groups, bool) or not isinstance(groups, int):
+    if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)):
         raise TypeError(f"{name}: groups must be an integer, got {groups!r}")
     if groups < 1:
         raise RuntimeError(f"{name}: groups must be at least 1, got {groups}")

@@ -12,6 +12,8 @@ import string
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lenetcli.autograd.variable import Variable
 from lenetcli.ops.arithmetic import mul
 from lenetcli.ops.axis_order import permute
@@ -110,7 +112,7 @@ def _named(numbers: Any) -> list[str]:
     if not isinstance(numbers, (list, tuple)):
         raise TypeError(f"einsum(): wanted a list of subscripts, got {type(numbers).__name__}")
     for n in numbers:
-        if n is not Ellipsis and (not isinstance(n, int) or not 0 <= n < len(LETTERS)):
+        if n is not Ellipsis and (not isinstance(n, (int, np.integer)) or not 0 <= n < len(LETTERS)):
             raise ValueError(f"einsum(): subscript {n!r} is not within the valid range [0, {len(LETTERS)})")
     return [ELLIPSIS if n is Ellipsis else LETTERS[n] for n in numbers]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,6 +102,7 @@ def row(padding_idx: int | None, rows: int) -> int | None:
     """
     if padding_idx is None:
         return None
+    padding_idx, rows = index(padding_idx), index(rows)
     if not -rows <= padding_idx < rows:
         raise ValueError(f"padding_idx must be within the {rows} rows of the table, got {padding_idx}")
     return padding_idx % rows

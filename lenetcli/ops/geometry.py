@@ -34,6 +34,11 @@ def per_dimension(name: str, value: Any, dims: int, least: int | None = None) ->
     return tuple(int(v) for v in each) * (dims // len(each))
 
 
+def left_out(stride: Sizes | None) -> bool:
+    """Whether a pool's step is to be its window; torch takes an empty sequence for that, too."""
+    return stride is None or (isinstance(stride, Sequence) and not stride)
+
+
 def batched(input: Tensor, function: Callable[..., Any], *args: Any) -> Any:
     """The function on a batch of this one image: each result without its batch dimension."""
     result = function(input.unsqueeze(0), *args)
@@ -89,7 +94,7 @@ def pool_windows(
         per_dimension("padding", padding, dims, 0),
         per_dimension("dilation", dilation, dims, 1),
     )
-    steps = window if stride is None or stride in ((), []) else per_dimension("stride", stride, dims, 1)
+    steps = window if left_out(stride) else per_dimension("stride", stride, dims, 1)
     if any(2 * b > (k - 1) * d + 1 for b, k, d in zip(border, window, spread)):
         raise ShapeError(
             f"{name}: padding should be at most half of the window, got padding={border}, kernel_size={window}, "

@@ -123,6 +123,7 @@ def factors(name: str, kind: np.dtype[Any], *given: Any) -> list[Any]:
     found = []
     for value in given:
         number = value.array.item() if isinstance(value, Variable) and value.array.size == 1 else value
+        number = number.item() if isinstance(number, np.generic) else number
         if not isinstance(number, (int, float)):
             raise TypeError(f"{name}: alpha and beta must be numbers, got {type(number).__name__}: {number!r}")
         if kind.kind != "f":

@@ -119,6 +119,37 @@ def bitwise_xor(input: Tensor | int, other: Tensor | int) -> Tensor:
     return _of_bits(np.bitwise_xor, input, other)
 
 
+def _shifted(function: Any, input: Any, other: Any) -> Any:
+    result = _of_bits(function, input, other)
+    if any(x is True or x is False or (isinstance(x, Variable) and x.array.dtype == np.bool_) for x in (input, other)):
+        raise NotImplementedError(f"bitwise_{function.__name__}: wanted integers, got booleans; convert them first")
+    return result
+
+
+@method(in_place=True)
+def bitwise_left_shift(input: Tensor | int, other: Tensor | int) -> Tensor:
+    """Bits moved up by `other` places, `input * 2 ** other`; what `<<` does. Source: torch.bitwise_left_shift.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.bitwise_left_shift(lenet.tensor([1, 3]), 2)
+        tensor([ 4, 12])
+    """
+    return _shifted(np.left_shift, input, other)
+
+
+@method(in_place=True)
+def bitwise_right_shift(input: Tensor | int, other: Tensor | int) -> Tensor:
+    """Bits moved down by `other` places, `input // 2 ** other`; what `>>` does. Source: torch.bitwise_right_shift.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.bitwise_right_shift(lenet.tensor([8, -3]), 1)
+        tensor([ 4, -2])
+    """
+    return _shifted(np.right_shift, input, other)
+
+
 @method(in_place=True)
 def bitwise_not(input: Tensor) -> Tensor:
     """All bits turned; what `~` does (`not` for booleans). Source: torch.bitwise_not.

@@ -12,7 +12,7 @@ from lenetcli.autograd.variable import Variable
 from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.selection import select
-from lenetcli.ops.operands import broadcast_shape, quiet, together
+from lenetcli.ops.operands import broadcast_shape, number, quiet, together
 
 if TYPE_CHECKING:
     from lenetcli._tensor import Tensor
@@ -244,6 +244,7 @@ def smooth_l1_loss(
         tensor([0.1250, 1.5000])
     """
     check_reduction(reduction, size_average, reduce)
+    beta = number(beta)
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
     warn_broadcast("smooth_l1_loss", input, target)
@@ -291,6 +292,7 @@ def huber_loss(
         tensor([0.1250, 0.8750])
     """
     check_reduction(reduction)
+    delta = number(delta)
     if not delta > 0:
         raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}")
     warn_broadcast("huber_loss", input, target)

@@ -12,7 +12,7 @@ from lenetcli.kernels.layout import Array
 from lenetcli.kernels.scan import running
 from lenetcli.kernels.scatter import add_at
 from lenetcli.ops.loss import check_reduction, reduced, scaled
-from lenetcli.ops.operands import quiet
+from lenetcli.ops.operands import number, quiet
 
 if TYPE_CHECKING:
     from lenetcli._tensor import Tensor
@@ -113,7 +113,7 @@ def multi_margin_loss(
         input,
         target=classes.copy(),
         p=p,
-        margin=margin,
+        margin=number(margin),
         weight=None if weight is None else weight.array,
         reduction=reduction,
     )

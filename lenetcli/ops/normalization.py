@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import index
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -22,7 +23,7 @@ from lenetcli.ops.batch_norm import (
     track,
     widened,
 )
-from lenetcli.ops.operands import quiet
+from lenetcli.ops.operands import number, quiet
 
 if TYPE_CHECKING:
     from lenetcli._tensor import Tensor
@@ -378,9 +379,10 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
         raise ValueError(
             f"local_response_norm: expected 3D or higher dimensionality input (got {input.ndim} dimensions)"
         )
+    size = index(size)
     if size < 1:
         raise RuntimeError(f"local_response_norm: size must be at least 1, got {size}")
     check_types("local_response_norm", input)
     if input.array.size == 0:
         return input
-    return LocalResponseNorm.apply(input, size=size, alpha=alpha, beta=beta, k=k)
+    return LocalResponseNorm.apply(input, size=size, alpha=number(alpha), beta=number(beta), k=number(k))

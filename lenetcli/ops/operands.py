@@ -42,7 +42,7 @@ def all_together(*arrays: Any) -> tuple[Any, ...]:
         TypeError: an operand is neither tensor nor number.
         ShapeError: the shapes do not broadcast.
     """
-    broadcast_shape(*(x.shape for x in arrays if is_array(x)))
+    broadcast_shape((), *(x.shape for x in arrays if is_array(x)))
     kind = result_type(*arrays)
     return tuple(_as(x, kind) for x in arrays)
 
@@ -78,6 +78,11 @@ def broadcast_shape(*shapes: Sequence[int]) -> tuple[int, ...]:
                     )
                 out[i] = size
     return tuple(out)
+
+
+def number(value: Any) -> Any:
+    """A NumPy scalar as a Python number, beside which arrays keep their type; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def floating(x: Array) -> Array:
@@ -130,11 +135,13 @@ def axes(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
         IndexError: out of range.
         RuntimeError: an axis twice.
     """
-    if dim is None or (not isinstance(dim, int) and len(dim) == 0):
+    one = isinstance(dim, (int, np.integer))
+    if dim is None or (not one and len(dim) == 0):  # type: ignore[arg-type]  # a sequence, then
         return tuple(range(ndim))
-    found = tuple(axis(d, ndim) for d in ((dim,) if isinstance(dim, int) else dim))
+    dims: Any = (dim,) if one else dim
+    found = tuple(axis(d, ndim) for d in dims)
     if len(set(found)) != len(found):
-        raise RuntimeError(f"dim {list(dim) if not isinstance(dim, int) else dim} names an axis twice")
+        raise RuntimeError(f"dim {list(dims)} names an axis twice")
     return found if ndim else ()
 
 

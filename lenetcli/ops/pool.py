@@ -17,7 +17,7 @@ from lenetcli.kernels.pool import put, take, winner_index
 from lenetcli.kernels.window import Pair
 from lenetcli.ops.activation import Relu
 from lenetcli.ops.conv import Convolution
-from lenetcli.ops.geometry import Sizes, as_images, batched, check_image, per_dimension, pool_windows
+from lenetcli.ops.geometry import Sizes, as_images, batched, check_image, left_out, per_dimension, pool_windows
 
 if TYPE_CHECKING:
     from lenetcli._tensor import Tensor
@@ -281,7 +281,7 @@ def _unpooled_size(
     output_size: Sequence[int] | None,
 ) -> tuple[int, ...]:
     kernel = per_dimension("kernel_size", kernel_size, dims, 1)
-    step = kernel if stride is None or stride in ((), []) else per_dimension("stride", stride, dims, 1)
+    step = kernel if left_out(stride) else per_dimension("stride", stride, dims, 1)
     border = per_dimension("padding", padding, dims, 0)
     default = [(size - 1) * s + k - 2 * b for size, s, k, b in zip(input.array.shape[-dims:], step, kernel, border)]
     if output_size is None:

@@ -13,7 +13,7 @@ from lenetcli.autograd.variable import Variable
 from lenetcli.kernels.device import is_array
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
-from lenetcli.ops.operands import quiet, together
+from lenetcli.ops.operands import number, quiet, together
 from lenetcli.ops.pointwise import Curve
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def pow(input: Tensor | float, exponent: Tensor | float) -> Tensor:
         >>> 2 ** lenet.tensor([0.0, 1.0])
         tensor([1., 2.])
     """
-    return Pow.apply(input, exponent)
+    return Pow.apply(number(input), number(exponent))
 
 
 @method(in_place=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.variable import Variable, like
+from lenetcli.kernels.device import is_array
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.selection import larger, smaller
 from lenetcli.ops.methods import METHODS, method
@@ -168,9 +170,12 @@ def clamp_max(input: Tensor, max: Tensor | float) -> Tensor:
 class Where(Op):
     @staticmethod
     def forward(ctx: Any, condition: Array, a: Any, b: Any) -> Array:
+        if condition.dtype == np.uint8:
+            warnings.warn("where: a uint8 condition is deprecated; convert it with bool()", UserWarning, stacklevel=4)
+            condition = condition != 0
         if condition.dtype != np.bool_:
             raise RuntimeError(f"where: expected condition to be a boolean tensor, but got {condition.dtype}")
-        a, b = together(a, b)
+        a, b = together(a, b) if is_array(a) or is_array(b) else all_together(a, b)
         broadcast_shape(condition.shape, np.shape(a), np.shape(b))
         ctx.save(condition)
         return np.where(condition, a, b)
@@ -214,12 +219,20 @@ def where(condition: Tensor, input: Tensor | float | None = None, other: Tensor 
         return tuple(like(condition, index) for index in np.atleast_1d(condition.array).nonzero())
     if input is None or other is None:
         raise TypeError("where: give both input and other, or neither")
-    return Where.apply(condition, input, other)
+    return Where.apply(condition, _choice(input), _choice(other))
 
 
 def _where(self: Tensor, condition: Tensor, other: Tensor | float) -> Tensor:
     """The tensor where the condition holds, else `other`; see `lenetcli.where`."""
-    return Where.apply(condition, self, other)
+    return Where.apply(condition, self, _choice(other))
+
+
+def _choice(value: Any) -> Any:
+    """A tensor or a Python number, which a NumPy scalar becomes."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if not isinstance(value, (Variable, int, float)):
+        raise TypeError(f"where: input and other must be tensors or numbers, got {type(value).__name__}")
+    return value
 
 
 METHODS["where"] = _where

@@ -275,7 +275,7 @@ def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
         torch.Size([3, 1])
     """
     shape = input.array.shape
-    drop = range(len(shape)) if dim is None else () if dim == () else axes(dim, len(shape))
+    drop = range(len(shape)) if dim is None else () if isinstance(dim, tuple) and not dim else axes(dim, len(shape))
     return Squeeze.apply(input, shape=tuple(s for i, s in enumerate(shape) if i not in drop or s != 1))
 
 

@@ -129,6 +129,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
         (tensor([0, 1, 2]), tensor([3, 4]))
     """
     along = own_axis("chunk", input.array, dim)
+    (chunks,) = sizes((chunks,))
     if chunks < 1:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     size = input.array.shape[along]
@@ -275,7 +276,7 @@ def _split_along(name: str, input: Tensor, at: int | Sequence[int], dim: int, le
             f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {len(shape)} "
             "dimensions!"
         )
-    if isinstance(at, int) and (at < 1 or shape[dim] % at):
+    if isinstance(at, (int, np.integer)) and (at < 1 or shape[dim] % at):
         raise RuntimeError(
             f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {shape[dim]} is not "
             f"divisible by the split_size {at}!"

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from lenetcli._tensor import Tensor
+from lenetcli._tensor import Tensor, of_array
 from lenetcli.autograd.dtypes import float64, get_default_dtype
 from lenetcli.autograd.modes import enable_grad
 from lenetcli.autograd.node import RemovableHandle
@@ -344,7 +344,7 @@ class Optimizer:
             value = to_host(value.array)
         elementwise = self._rule is not None
         if elementwise and key in ("step", "mu_product"):
-            return Tensor(np.asarray(value).astype(_counter_type()))
+            return of_array(np.asarray(value).astype(_counter_type()))
         if not hasattr(value, "__array__"):
             return deepcopy(value)
         value = np.asarray(value)
@@ -354,10 +354,10 @@ class Optimizer:
                     f"loaded state dict: {key} of parameter {number} has shape {list(value.shape)}, "
                     f"the parameter has {list(param.shape)}; was it saved for another model?"
                 )
-            return Tensor(beside(param.array, value.astype(param.array.dtype)))
+            return of_array(beside(param.array, value.astype(param.array.dtype)))
         loaded = np.empty_like(param.array)
         write(loaded, value)
-        return Tensor(loaded)
+        return of_array(loaded)
 
 
 def _added(hooks: dict[int, Hook], hook: Hook, prepend: bool = False) -> RemovableHandle:
@@ -374,7 +374,7 @@ def _added(hooks: dict[int, Hook], hook: Hook, prepend: bool = False) -> Removab
 
 def scalar(value: float) -> Tensor:
     """A number of the state, such as the step count: a 0-d tensor, float32 unless the default is float64."""
-    return Tensor(np.array(value, _counter_type()))
+    return of_array(np.array(value, _counter_type()))
 
 
 def _counter_type() -> Any:
@@ -383,4 +383,4 @@ def _counter_type() -> Any:
 
 def filled(param: Tensor, value: float = 0.0) -> Tensor:
     """State of the parameter's shape, type and memory order."""
-    return Tensor(np.full_like(param.array, value))
+    return of_array(np.full_like(param.array, value))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lenetcli._tensor import Tensor
+from lenetcli._tensor import Tensor, of_array
 from lenetcli.autograd.modes import no_grad
 from lenetcli.nn.batchnorm import BatchNorm
 from lenetcli.nn.module import Module
@@ -39,7 +39,7 @@ def get_ema_avg_fn(decay: float = 0.999) -> Callable[[Tensor, Tensor, Any], Tens
     _check_decay(decay)
 
     def ema_update(average: Tensor, value: Tensor, n_averaged: Any) -> Tensor:
-        return Tensor(average.array * decay + value.array * (1 - decay))
+        return of_array(average.array * decay + value.array * (1 - decay))
 
     return ema_update
 
@@ -52,7 +52,7 @@ def get_swa_avg_fn() -> Callable[[Tensor, Tensor, Any], Tensor]:
     """
 
     def swa_update(average: Tensor, value: Tensor, n_averaged: Any) -> Tensor:
-        return Tensor(average.array + (value.array - average.array) / (int(n_averaged) + 1))
+        return of_array(average.array + (value.array - average.array) / (int(n_averaged) + 1))
 
     return swa_update
 
@@ -132,7 +132,7 @@ class AveragedModel(Module):
         self.module = deepcopy(model)
         if device is not None:
             self.module = self.module.to(device)
-        self.register_buffer("n_averaged", Tensor(np.array(0, np.int64)))
+        self.register_buffer("n_averaged", of_array(np.array(0, np.int64)))
         self.avg_fn, self.multi_avg_fn, self.use_buffers = avg_fn, multi_avg_fn, use_buffers
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import RenderableType
 from rich.text import Text
 
-from lenetcli._tensor import Tensor
+from lenetcli._tensor import of_array
 from lenetcli.inspect.nodes import TracedNode
 from lenetcli.inspect.outline import ROWS, SMALL, Row, is_side, outline, title
 from lenetcli.inspect.trace import Trace
@@ -258,4 +258,4 @@ def percent(share: float | None) -> str:
 def _show(values: Any) -> str:
     if values is None:
         return "None"
-    return repr(Tensor(np.asarray(values, np.float32)))
+    return repr(of_array(np.asarray(values, np.float32)))

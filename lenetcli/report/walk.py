@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from lenetcli._tensor import Tensor
+from lenetcli._tensor import of_array
 from lenetcli.inspect.figures import figures
 from lenetcli.inspect.story import Array, Moment, Story
 from lenetcli.report.columns import plain_text
@@ -125,4 +125,4 @@ def tensor(story: Story, moment: Moment, name: str) -> Iterator[RenderableType]:
         yield Text("  ".join(f"{key} {figure(value)}" for key, value in numbers.items() if value is not None))
         if stats.histogram is not None:
             yield Text(f"{figure(stats.min)} {blocks(stats.histogram.counts)} {figure(stats.max)}")
-        yield Text(repr(Tensor(array)))
+        yield Text(repr(of_array(array)))

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lenetcli._tensor import Tensor
+from lenetcli._tensor import Tensor, of_array
 from lenetcli.autograd.random import default_generator, get_rng_state
 from lenetcli.config.migration import up_to_date_data
 from lenetcli.disk import (
@@ -385,7 +385,7 @@ def _try_step(run: Run) -> None:
     trial = deepcopy(run.optimizer)
     for group in trial.param_groups:
         for p in group["params"]:
-            p.grad = Tensor(np.zeros_like(p.array))
+            p.grad = of_array(np.zeros_like(p.array))
     trial.step()
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from lenetcli._tensor import Tensor
+from lenetcli._tensor import Tensor, of_array
 from lenetcli.errors import DivergedError
 from lenetcli.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_
 from lenetcli.train import guard
@@ -108,7 +108,7 @@ class Step:
 
     def backward(self) -> None:
         weight = None if self.share == 1.0 else np.asarray(self.share, self.loss.array.dtype, like=self.loss.array)
-        self.loss.backward(None if weight is None else Tensor(weight))
+        self.loss.backward(None if weight is None else of_array(weight))
 
     def reduce(self) -> None:
         others, figures = self.run.others, self.figures

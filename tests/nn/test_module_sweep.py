@@ -47,6 +47,7 @@ def assert_close(ours: Any, theirs: Any, tolerance: float, what: str) -> None:
     assert (ours is None) == (theirs is None), what
     if ours is None:
         return
+    assert type(ours.array) is np.ndarray, what
     assert tuple(ours.shape) == tuple(theirs.shape), what
     assert str(ours.dtype) == str(theirs.dtype), what
     a, b = ours.detach().numpy(), theirs.detach().numpy()
@@ -79,6 +80,7 @@ def test_text_and_state_are_those_of_torch(sample: LayerSample) -> None:
     ours, theirs = pair(torch, sample)
     assert repr(ours) == repr(theirs)
     state, expected = ours.state_dict(), theirs.state_dict()
+    assert all(type(v.array) is np.ndarray for v in state.values())
     assert list(state) == list(expected)
     assert [tuple(v.shape) for v in state.values()] == [tuple(v.shape) for v in expected.values()]
     assert [str(v.dtype) for v in state.values()] == [str(v.dtype) for v in expected.values()]

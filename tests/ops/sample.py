@@ -5,11 +5,17 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+
+def assert_arrays(*tensors: Any) -> None:
+    """No tensor holds a NumPy scalar, which could not be changed in place."""
+    for tensor in tensors:
+        assert tensor is None or type(tensor.array) is np.ndarray, tensor
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,18 @@ class Sample:
 
         words = [show(a) for a in self.args] + [f"{k}={show(v)}" for k, v in self.kwargs.items()]
         return f"{self.name}({', '.join(words)})"
+
+    def without_dimensions(self) -> Sample:
+        """The same call with the first element of every array, as an array of no dimension."""
+
+        def first(value: Any) -> Any:
+            if isinstance(value, (list, tuple)):
+                return type(value)(first(v) for v in value)
+            if not isinstance(value, np.ndarray):
+                return value
+            return value.reshape(-1)[:1].reshape(()) if value.size else np.ones((), value.dtype)
+
+        return replace(self, args=tuple(map(first, self.args)), kwargs={k: first(v) for k, v in self.kwargs.items()})
 
 
 def resolve(root: ModuleType, name: str) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ import pytest
 
 import lenetcli as lenet
 from lenetcli.autograd import gradcheck
-from tests.ops.sample import Sample, all_samples, resolve
+from tests.ops.sample import Sample, all_samples, assert_arrays, resolve
 
 SAMPLES = all_samples()
 each_sample = pytest.mark.parametrize("sample", SAMPLES, ids=str)
@@ -80,6 +80,16 @@ def backward(outs: list[Any], make: Any) -> None:
             out.backward(make(seed, out), retain_graph=True)
 
 
+def assert_close(ours: Any, theirs: Any, tolerance: float, what: str) -> None:
+    """Equal shapes and types, equal values up to rounding."""
+    assert (ours is None) == (theirs is None), what
+    if ours is not None:
+        assert tuple(ours.shape) == tuple(theirs.shape), what
+        assert str(ours.dtype) == str(theirs.dtype), what
+        a, b = ours.detach().numpy(), theirs.detach().numpy(force=True)  # torch may keep zeros as a symbol
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance, err_msg=what)
+
+
 @each_sample
 @pytest.mark.parametrize("order", ["C", "F", "batch-last"])
 @pytest.mark.parametrize("kind", [np.float32, np.float64], ids=["float32", "float64"])
@@ -88,28 +98,19 @@ def test_values_types_and_gradients_equal_torch(sample: Sample, kind: type, orde
     leaves, outs = call(sample, kind, order)
     torch_leaves, torch_outs = torch_call(torch, sample, kind)
     assert len(outs) == len(torch_outs)
+    scale = 1e-5 if kind is np.float64 else 1
     for out, expected in zip(outs, torch_outs):
-        assert tuple(out.shape) == tuple(expected.shape)
-        assert str(out.dtype) == str(expected.dtype)
+        assert_arrays(out)
         assert out.requires_grad == expected.requires_grad
-        tolerance = sample.tolerance * (1e-5 if out.dtype is lenet.float64 else 1)
-        np.testing.assert_allclose(out.detach().numpy(), expected.detach().numpy(), rtol=tolerance, atol=tolerance)
+        assert_close(out, expected, sample.tolerance * (1e-5 if out.dtype is lenet.float64 else 1), "output")
     if not sample.grad:
         return
     backward(outs, lambda seed, out: lenet.tensor(seed, dtype=out.dtype))
     backward(torch_outs, lambda seed, out: torch.tensor(seed, dtype=out.dtype))
     for i, (leaf, expected) in enumerate(zip(leaves, torch_leaves)):
-        assert (leaf.grad is None) == (expected.grad is None), f"gradient {i}"
-        if leaf.grad is not None:
-            assert leaf.grad.dtype is leaf.dtype
-            tolerance = 10 * sample.tolerance * (1e-5 if kind is np.float64 else 1)
-            np.testing.assert_allclose(
-                leaf.grad.numpy(),
-                expected.grad.numpy(force=True),  # torch may keep zeros as a symbol
-                rtol=tolerance,
-                atol=tolerance,
-                err_msg=f"gradient {i}",
-            )
+        assert_arrays(leaf.grad)
+        assert leaf.grad is None or leaf.grad.dtype is leaf.dtype
+        assert_close(leaf.grad, expected.grad, 10 * sample.tolerance * scale, f"gradient {i}")
 
 
 @each_differentiable
@@ -143,3 +144,53 @@ def test_inputs_stay_as_they_were(sample: Sample) -> None:
         np.testing.assert_array_equal(leaf.detach().numpy(), copy)
     for array, copy in zip([a for a in sample.args if isinstance(a, np.ndarray)], before):
         np.testing.assert_array_equal(array, copy)
+
+
+REFUSALS = (RuntimeError, IndexError, ValueError, TypeError, NotImplementedError)
+
+
+@each_sample
+def test_tensors_without_dimensions_stay_tensors(sample: Sample) -> None:
+    sample = sample.without_dimensions()
+    try:
+        leaves, outs = call(sample)
+    except REFUSALS:
+        return
+    outs = [o for o in outs if isinstance(o, lenet.Tensor)]
+    assert_arrays(*outs)
+    seen: list[Any] = []
+    inner = [o for o in outs if o.requires_grad]
+    for x in inner:
+        x.retain_grad()
+    for x in (*inner, *leaves):
+        x.register_hook(seen.append)
+    for x in inner:
+        assert x.grad_fn is None or x.grad_fn.register_hook(lambda given, got: seen.extend(given))
+    for _ in range(2):  # twice: gradients are summed
+        backward(outs, lambda seed, out: lenet.tensor(seed, dtype=out.dtype))
+    assert_arrays(*seen, *(x.grad for x in (*inner, *leaves)))
+    if inner and leaves:
+        seeded = [lenet.tensor(s, dtype=o.dtype) for o, s in zip(inner, seeds(inner))]
+        assert_arrays(*lenet.autograd.grad(inner, leaves, seeded, retain_graph=True, allow_unused=True))
+    for leaf in leaves:
+        if leaf.grad is not None:
+            leaf.grad.zero_()
+            assert leaf.grad.tolist() == 0
+
+
+@each_sample
+@pytest.mark.filterwarnings("ignore::UserWarning")  # torch's, of too few degrees of freedom
+def test_tensors_without_dimensions_equal_torch(sample: Sample) -> None:
+    torch = pytest.importorskip("torch")
+    sample = sample.without_dimensions()
+    try:
+        torch_leaves, torch_outs = torch_call(torch, sample)
+    except REFUSALS:
+        return
+    leaves, outs = call(sample)
+    backward(outs, lambda seed, out: lenet.tensor(seed, dtype=out.dtype))
+    backward(torch_outs, lambda seed, out: torch.tensor(seed, dtype=out.dtype))
+    for out, expected in zip(outs, torch_outs):
+        assert_close(out, expected, sample.tolerance, "output")
+    for i, (leaf, expected) in enumerate(zip(leaves, torch_leaves)):
+        assert_close(leaf.grad, expected.grad, 10 * sample.tolerance, f"gradient {i}")

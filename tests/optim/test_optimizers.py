@@ -124,3 +124,19 @@ def test_nan_infinite_huge_and_tiny_gradients_act_as_in_torch(sample: OptimizerS
         optimizer.step()
         expected.step()
     np.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-4)
+
+
+@each_sample
+def test_a_parameter_without_dimensions_and_its_state_stay_tensors(sample: OptimizerSample) -> None:
+    params = [lenet.tensor(2.0, requires_grad=True) for _ in VALUES]
+    optimizer = sample.build(optim, params)
+    for _ in range(2):
+        optimizer.zero_grad(set_to_none=False)
+        sum(p * p + p for p in params).backward()
+        optimizer.step()
+    lenet.nn.utils.clip_grad_value_(params, 0.1)
+    lenet.nn.utils.clip_grad_norm_(params, 0.01)
+    optimizer.load_state_dict(optimizer.state_dict())
+    state = [v for entry in optimizer.state_dict()["state"].values() for v in entry.values()]
+    tensors = [*params, *(p.grad for p in params), *(v for v in state if isinstance(v, lenet.Tensor))]
+    assert all(type(t.array) is np.ndarray for t in tensors)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lenetcli import nn
-from lenetcli._tensor import Tensor
+from lenetcli._tensor import Tensor, of_array
 from lenetcli.inspect.lab.bench import JUDGED, Bench, first_samples, output_of, plain_step
 from lenetcli.inspect.lab.lesson import Cell, Finding, Lesson
 from lenetcli.inspect.lab.no_nonlinearity import inner_layers, is_activation
@@ -42,7 +42,7 @@ def compare(bench: Bench) -> Finding:
         for name, buffer in run.model.named_buffers():
             buffer.array[...] = state[name]
         passes = [np.asarray(way(run.model, inputs)) for _ in range(2)]
-        losses = [run.criterion(Tensor(outputs), targets).item() for outputs in passes]
+        losses = [run.criterion(of_array(outputs), targets).item() for outputs in passes]
         moved = max((float(np.abs(b.array - state[n]).max()) for n, b in run.model.named_buffers()), default=0.0)
         accuracies: list[Cell] = [None, None]
         if run.classes:

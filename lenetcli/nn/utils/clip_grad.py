@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli._tensor import Tensor
+from lenetcli._tensor import Tensor, of_array
 from lenetcli.kernels.device import on_device
 from lenetcli.ops.operands import quiet
 from lenetcli.ops.vector_norm import vector_norm
@@ -54,8 +54,8 @@ def get_total_norm(
     norm_type = float(norm_type)
     norms = [vector_norm(t.detach(), norm_type).array for t in ([tensors] if isinstance(tensors, Tensor) else tensors)]
     if not norms:
-        return Tensor(np.zeros((), np.float32))
-    total = vector_norm(Tensor(np.stack(norms)), norm_type)
+        return of_array(np.zeros((), np.float32))
+    total = vector_norm(of_array(np.stack(norms)), norm_type)
     if error_if_nonfinite and not np.isfinite(total.array):
         raise RuntimeError(
             f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lenetcli._tensor import Tensor
+from lenetcli._tensor import Tensor, of_array
 from lenetcli.errors import ShapeError
 from lenetcli.ops.joining import cat
 
@@ -52,5 +52,5 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
         )
     place = 0
     for p in targets:
-        p.data = Tensor(vec.array[place : place + p.array.size].reshape(p.array.shape))
+        p.data = of_array(vec.array[place : place + p.array.size].reshape(p.array.shape))
         place += p.array.size

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from lenetcli._tensor import Tensor
+from lenetcli._tensor import Tensor, of_array
 from lenetcli.optim.optimizer import Optimizer
 
 _ORDER = (
@@ -160,7 +160,7 @@ def check_optimizer(optimizer: Any) -> None:
 
 def copied(value: Any) -> Any:
     """The value, not shared where it is a tensor."""
-    return Tensor(value.array.copy()) if isinstance(value, Tensor) else value
+    return of_array(value.array.copy()) if isinstance(value, Tensor) else value
 
 
 def current(optimizer: Optimizer, option: str) -> list[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli._tensor import Tensor
+from lenetcli._tensor import of_array
 from lenetcli.inspect.figures import Figures, Histogram, strict
 from lenetcli.inspect.nodes import TracedNode
 from lenetcli.inspect.outline import in_order, is_side
@@ -121,4 +121,4 @@ def _bars(histogram: Histogram | None) -> list[Any]:
 
 def _text(values: Any) -> str:
     """A gradient as torch prints it."""
-    return "None" if values is None else repr(Tensor(np.asarray(values, np.float32)))
+    return "None" if values is None else repr(of_array(np.asarray(values, np.float32)))

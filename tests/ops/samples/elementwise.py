@@ -1,3 +1,5 @@
+import numpy as np
+
 from tests.ops.sample import Sample, booleans, integers, normal, uniform
 
 # name: the interval that stays away from poles, kinks and ends of the domain
@@ -15,6 +17,7 @@ CURVES = {
 FLAGS = ("isnan", "isfinite", "isinf")
 PAIRS = ("add", "sub", "subtract", "mul", "multiply", "atan2", "arctan2", "hypot", "maximum", "minimum")
 QUOTIENTS = ("div", "divide", "true_divide", "remainder", "fmod")
+SHIFTS = ("bitwise_left_shift", "bitwise_right_shift")
 COMPARISONS = (
     "eq", "ne", "not_equal", "lt", "less", "le", "less_equal", "gt", "greater", "ge", "greater_equal",
 )  # fmt: skip
@@ -59,6 +62,9 @@ SAMPLES = [
         for name in ("logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor")
     ),
     *(Sample(name, (integers(0, 8, 4), integers(0, 8, 4)), grad=False) for name in ("bitwise_and", "bitwise_xor")),
+    *(Sample(name, (np.arange(-4, 4), np.array([-70, -1, 0, 1, 62, 63, 64, 99])), grad=False) for name in SHIFTS),
+    *(Sample(name, (np.arange(-4, 4).reshape(2, 4), np.arange(4)), grad=False) for name in SHIFTS),
+    *(Sample(name, (np.arange(-4, 4), 3), grad=False) for name in SHIFTS),
     Sample("logical_not", (booleans(2, 3),), grad=False),
     Sample("bitwise_not", (integers(0, 8, 4),), grad=False),
     Sample("bitwise_or", (integers(0, 8, 4), 3), grad=False),
