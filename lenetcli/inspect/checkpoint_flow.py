@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lenetcli._tensor import Tensor
-from lenetcli.autograd.random import get_rng_state, set_rng_state
+from lenetcli.autograd.random import Generator, drawing_from
 from lenetcli.errors import DataError
 from lenetcli.nn.module import Module
 from lenetcli.serialization import load
@@ -106,13 +106,10 @@ def _look(model: Module, criterion: Module | None, batch: Batch | None) -> dict[
     for parameter in model.parameters():
         parameter.grad = None
     if criterion is not None and batch is not None:
-        random = get_rng_state()  # each look drops out the same
-        try:
-            with np.errstate(all="ignore"):  # a model that has diverged gives NaN
-                model.train()
-                criterion(model(batch[0]), batch[1]).backward()
-        finally:
-            set_rng_state(random)
+        # each look drops out the same; a model that has diverged gives NaN
+        with drawing_from(Generator()), np.errstate(all="ignore"):
+            model.train()
+            criterion(model(batch[0]), batch[1]).backward()
     found: dict[str, tuple[list[Array], float | None]] = {}
     for path, module in model.named_modules():
         own = [p for _, p in module.named_parameters(recurse=False)]

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lenetcli.autograd.random import get_rng_state, set_rng_state
 from lenetcli.config.own import blamed
 from lenetcli.errors import DataError, LenetError
 from lenetcli.inspect.bits import Array, BitDifference, bit_differences, flat
@@ -152,7 +151,7 @@ def _kept(run: Path, name: str) -> dict[str, Array]:
 
 
 class _Side:
-    """One of the two, and where its random numbers are while the other one draws."""
+    """One of the two."""
 
     def __init__(self, recorded: Recorded, begun: int) -> None:
         self.place, self.losses = recorded.place, recorded.losses
@@ -161,7 +160,6 @@ class _Side:
         if begun:
             Checkpoints(recorded.place).look(self.run, begun)
         self._events = fit(self.run)
-        self._random = get_rng_state()
 
     def advance(self, step: int) -> Step:
         """Makes the next step.
@@ -169,9 +167,7 @@ class _Side:
         Raises:
             LenetError: it is not as it was.
         """
-        set_rng_state(self._random)
         made = next((event for event in self._events if isinstance(event, Step)), None)
-        self._random = get_rng_state()
         wanted = self.losses.get(step)
         if made is None or made.step != step:
             raise LenetError(f"{self.place} ends before step {step} when it is trained again")

@@ -14,9 +14,9 @@ import numpy as np
 
 from lenetcli._tensor import Tensor
 from lenetcli.autograd.engine import reduce_to_shape
-from lenetcli.autograd.modes import fusion, no_grad, watch
-from lenetcli.autograd.node import AccumulateGrad, Node, module_scopes
-from lenetcli.autograd.random import get_rng_state, set_rng_state
+from lenetcli.autograd.modes import fusion, no_grad, switches, watch
+from lenetcli.autograd.node import AccumulateGrad, Node
+from lenetcli.autograd.random import draws_from, get_rng_state, set_rng_state
 from lenetcli.inspect.by_hand import Index, Seen, largest
 from lenetcli.inspect.naming import Names
 from lenetcli.inspect.rules import code, mentioned, rule_of, source
@@ -38,6 +38,7 @@ def advance(run: Run, steps: int) -> None:
         made += isinstance(next(events), Step)
 
 
+@draws_from(lambda run, *_, **__: run.random)
 def record_step(run: Run, parameter: str | None = None, index: Index | None = None) -> Story:
     """Makes the run's next step and tells it.
 
@@ -154,9 +155,9 @@ class _Teller:
         )
 
     def _module(self) -> str:
-        if not module_scopes:
+        if not switches.scopes:
             return ""
-        module = module_scopes[-1][1]
+        module = switches.scopes[-1][1]
         path = self.paths.get(id(module), "")
         return f"{path}: {type(module).__name__}" if path else type(module).__name__
 
