@@ -287,7 +287,9 @@ def check_output(config: Config, model: nn.Sequential, criterion: Module, source
     """
     _check_classes(config, source)
     classes = len(source.classes)
-    target: Any = np.array([classes - 1]) if classes else np.zeros((1, *source.train.targets.shape[1:]), np.float32)
+    target: Any = np.array([classes - 1], np.int64)
+    if not classes:
+        target = np.zeros((1, *source.train.targets.shape[1:]), np.float32)
     model.eval()
     try:
         with no_grad(), silence():

@@ -69,8 +69,8 @@ class DataLoader:
         """The sample numbers of an epoch, in the order they are seen."""
         count = len(self.dataset)
         if not self.shuffle:
-            return np.arange(count)
-        return np.random.Generator(stream(self.seed, SHUFFLE, epoch)).permutation(count)
+            return np.arange(count, dtype=np.int64)
+        return np.random.Generator(stream(self.seed, SHUFFLE, epoch)).permutation(count).astype(np.int64, copy=False)
 
     def batches(self, epoch: int, start: int = 0) -> Generator[tuple[Any, ...], None, None]:
         """The batches of an epoch as tensors, from batch number `start` on."""

@@ -107,7 +107,7 @@ class Cummax(Op):
             ctx.at = np.zeros((), np.int64, like=x)
             return x.copy(), ctx.at
         y = running(ctx.extreme, x, dim)
-        here = np.arange(x.shape[dim], like=x).reshape([-1 if d == dim else 1 for d in range(x.ndim)])
+        here = np.arange(x.shape[dim], dtype=np.int64, like=x).reshape([-1 if d == dim else 1 for d in range(x.ndim)])
         ctx.at = running(np.maximum, np.where((x == y) | (x != x), here, 0), dim)
         return y, ctx.at
 
