@@ -26,7 +26,8 @@ def stream(seed: int, number: int, *more: int) -> np.random.Philox:
 class Generator:
     """A stream of random numbers whose state can be read and set, so that a run can be repeated or resumed exactly.
 
-    Same seed, same numbers, on every machine. They are not torch's numbers.
+    Same seed, same numbers, on every machine (normal ones to rounding: they use the platform's logarithm). They are not
+    torch's numbers.
 
     Example:
         >>> from lenetcli.autograd.random import Generator

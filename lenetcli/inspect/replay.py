@@ -1,7 +1,7 @@
 """Two runs trained again side by side, step by step, up to the first one after which they are not the same.
 
-A run repeats from its configuration to the last bit, so what no checkpoint kept can be had again. Whether it was had is
-seen by the losses: each that is made again has to be the one that the run has written down.
+On one machine a run repeats from its configuration to the last bit, so what no checkpoint kept can be had again.
+Whether it was had is seen by the losses: each that is made again has to be the one that the run has written down.
 """
 
 from __future__ import annotations
@@ -194,13 +194,18 @@ class _Side:
 def _other_place(run: Path) -> str:
     """In what the run was made elsewhere, as far as it has written that down."""
     try:
-        then, now = read_environment(run), environment()
+        then, now = _bits(read_environment(run)), _bits(environment())
     except DataError:
         return ""
-    found = [
-        f"{key} {_said(then.get(key))}, here {_said(now.get(key))}" for key in BITS if then.get(key) != now.get(key)
-    ]
+    found = [f"{key} {_said(then[key])}, here {_said(now[key])}" for key in then if then[key] != now[key]]
     return f" (it was made with {'; '.join(found)})" if found else ""
+
+
+def _bits(environment: dict[str, Any]) -> dict[str, Any]:
+    """What of an environment may change bits; threads do with NumPy's kernels."""
+    threads = environment.get("threads")
+    kept = {key: environment.get(key) for key in BITS}
+    return kept | {"threads": threads.get("lenet") if isinstance(threads, dict) else None}
 
 
 def _said(value: Any) -> str:

@@ -59,7 +59,10 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(count: int) -> None:
-    """Sets the number of threads that kernels use, NumPy's BLAS included. Results do not depend on it.
+    """Sets the number of threads that kernels use, NumPy's BLAS included.
+
+    What the native kernels compute does not depend on it, to the last bit. What BLAS computes may, by rounding: float64
+    and batched products, and all products where the kernels are NumPy's.
 
     Args:
         count: at least 1.
