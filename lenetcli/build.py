@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ import numpy as np
 from lenetcli import cuda, nn, optim
 from lenetcli._tensor import from_numpy
 from lenetcli.autograd.modes import no_grad
-from lenetcli.autograd.random import DROPOUT, default_generator, get_rng_state
-from lenetcli.build_model import LayerRow, build_model, filled, follow, layer_text, made, refusals, resolved
+from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
+from lenetcli.autograd.silence import silence
+from lenetcli.build_model import LayerRow, Shapes, build_model, filled, follow, layer_text, made, refusals, resolved
 from lenetcli.config import Component, Config, dotted
 from lenetcli.config.own import blamed, told
 from lenetcli.config.writing import plain
@@ -156,7 +156,7 @@ def _check_length(config: Config, spec: Component, scheduler: Any, epochs: int) 
 
 @blamed(lambda: "while the run was built")
 def build_run(config: Config, device: str = "cpu") -> Run:
-    """Everything a training needs. Random numbers that it draws from then on are of the seed's dropout stream.
+    """Everything a training needs; it draws from a generator of its own, which begins at the seed's dropout stream.
 
     Args:
         device: where the model is to learn, as `device_of` gives it.
@@ -167,7 +167,13 @@ def build_run(config: Config, device: str = "cpu") -> Run:
         LenetError: a user's own file raised.
     """
     shapes = follow(config)
-    model, init_random = shapes.model.to(device), get_rng_state()
+    with drawing_from(shapes.random):
+        return _run(config, shapes, device)
+
+
+def _run(config: Config, shapes: Shapes, device: str) -> Run:
+    """What `build_run` gives, around a model that has been made."""
+    model, init_random = shapes.model.to(device), shapes.random.get_state()
     source = build_data(config)
     optimizer, scheduler = build_optimizer(config, model)
     if config.scheduler is not None:
@@ -208,6 +214,7 @@ def build_run(config: Config, device: str = "cpu") -> Run:
         max_batches=train.limits.train,
         log_gradients=train.log_gradients,
         config=plain(filled(config, shapes)),
+        random=Generator().begin(config.seed, DROPOUT),
         init_random=init_random,
         inputs=Inputs.of(source),
         device=device,
@@ -216,7 +223,6 @@ def build_run(config: Config, device: str = "cpu") -> Run:
         run.warmup = train.warmup
     elif train.warmup is not None:
         run.warmup = max(1, round(train.warmup.epochs * run.steps))
-    default_generator.begin(config.seed, DROPOUT)
     return run
 
 
@@ -234,12 +240,13 @@ def check(config: Config) -> tuple[nn.Sequential, list[LayerRow]]:
     Raises:
         ConfigError: the parts do not fit together.
     """
-    model, rows = build_model(config)
-    source, criterion = build_data(config), build_criterion(config)
-    build_optimizer(config, model)
-    if source.classes:  # known without reading the data
-        check_output(config, model, criterion, source)
-    return model, rows
+    shapes = follow(config)
+    with drawing_from(shapes.random):
+        source, criterion = build_data(config), build_criterion(config)
+        build_optimizer(config, shapes.model)
+        if source.classes:  # known without reading the data
+            check_output(config, shapes.model, criterion, source)
+    return shapes.model, shapes.rows
 
 
 def check_samples(config: Config, source: Source) -> None:
@@ -280,11 +287,12 @@ def check_output(config: Config, model: nn.Sequential, criterion: Module, source
     """
     _check_classes(config, source)
     classes = len(source.classes)
-    target: Any = np.array([classes - 1]) if classes else np.zeros((1, *source.train.targets.shape[1:]), np.float32)
+    target: Any = np.array([classes - 1], np.int64)
+    if not classes:
+        target = np.zeros((1, *source.train.targets.shape[1:]), np.float32)
     model.eval()
     try:
-        with no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with no_grad(), silence():
             output = model(from_numpy(logical(stored(np.zeros((1, *config.model.input), np.float32)))).to(device))
             value = criterion(output, from_numpy(target).to(device))
     except refusals(config.loss) as error:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from lenetcli import nn
 from lenetcli._tensor import Tensor, from_numpy
 from lenetcli.autograd.modes import no_grad
-from lenetcli.autograd.random import manual_seed
+from lenetcli.autograd.random import Generator, drawing_from
 from lenetcli.config import Component, Config, dotted
 from lenetcli.config.derive import Argument
 from lenetcli.config.own import function, is_own, told
@@ -46,6 +46,7 @@ class Shapes:
         self.weights = 0  # of the layers made so far
         self.model = nn.Sequential()
         self.inferred: dict[Any, dict[str, Any]] = {}  # by the layer's path
+        self.random = Generator().manual_seed(config.seed)  # what initial weights are drawn from
 
     @property
     def sample(self) -> tuple[int, ...]:
@@ -159,13 +160,13 @@ def build_model(config: Config) -> tuple[nn.Sequential, list[LayerRow]]:
 
 def follow(config: Config) -> Shapes:
     """One sample's way through the model, which is made on the way."""
-    manual_seed(config.seed)
     if math.prod(config.model.input) > MOST_IN_SAMPLE:
         message = f"wanted at most {MOST_IN_SAMPLE:,} numbers in a sample, got {math.prod(config.model.input):,}"
         raise config.error(("model", "input"), message)
     sample = logical(stored(np.zeros((1, *config.model.input), np.float32)))
     shapes = Shapes(config, from_numpy(sample))
-    shapes.model = shapes.build(config.model.layers)
+    with drawing_from(shapes.random):
+        shapes.model = shapes.build(config.model.layers)
     return shapes
 
 

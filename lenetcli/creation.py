@@ -59,6 +59,8 @@ def _array(data: Any, wanted: Dtype | None) -> Array:
         raise ValueError(f"tensor: the lists differ in length: {error}") from None
     except OverflowError:
         raise RuntimeError("tensor: an integer does not fit into 64 bits; use a float") from None
+    if array.dtype.kind == "i" and isinstance(_first(data), int):
+        array = array.astype(np.int64, copy=False)  # NumPy has 32 bits for them on some platforms
     if array.dtype.kind not in "biuf":
         raise TypeError(f"tensor: wanted numbers, got {array.dtype} from {type(data).__name__}")
     if wanted is not None or not kinds:
@@ -90,6 +92,13 @@ def _without_tensors(data: Any) -> Any:
     if isinstance(data, Variable):
         return data.array.tolist()
     return [_without_tensors(d) for d in data] if isinstance(data, (list, tuple)) else data
+
+
+def _first(data: Any) -> Any:
+    """The first number in nested lists."""
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return data
 
 
 def as_tensor(data: Any, dtype: Dtype | None = None, device: Any = None) -> Tensor:
@@ -145,7 +154,7 @@ def full(
         tensor([7, 7])
     """
     value = _number(fill_value)
-    kind = np.dtype(type(value)) if isinstance(value, (bool, int)) else None
+    kind = to_numpy_dtype(type(value)) if isinstance(value, (bool, int)) else None
     return _made(np.full(shape_of((size,)), value), dtype, device, requires_grad, kind)
 
 

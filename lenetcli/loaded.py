@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from lenetcli import config as configuration
+from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
 from lenetcli.build import (
     build_criterion,
     build_data,
-    build_model,
     build_run,
     check_samples,
     load_config_of,
     split_data,
 )
+from lenetcli.build_model import follow
 from lenetcli.config import Config
 from lenetcli.data import Source
 from lenetcli.data.inputs import NAME, Inputs, read_inputs
@@ -35,11 +36,18 @@ class Loaded:
     config: Config
     model: Module
     source: Source
+    init_random: Generator  # where the random stream of the initial weights ended
 
     @cached_property
     def criterion(self) -> Module:
         """The loss; balanced weights of classes need the data."""
-        return build_criterion(self.config, self.source)
+        with drawing_from(self.init_random):
+            return build_criterion(self.config, self.source)
+
+    @cached_property
+    def random(self) -> Generator:
+        """What the model draws from in use, where layers of the user's own draw there, too."""
+        return Generator().begin(self.config.seed, DROPOUT)
 
     def split(self, name: str) -> Any:
         """The data set "train", "validation" or "test", as training uses them.
@@ -81,9 +89,11 @@ def load_config(path: str, changes: list[str]) -> Loaded:
         ConfigError: the configuration does not work.
     """
     config = configuration.load(path, changes)
-    model, _ = build_model(config)
-    build_criterion(config)  # refuses what is wrong with it now
-    return Loaded(config, model, build_data(config))
+    shapes = follow(config)
+    with drawing_from(Generator()):
+        build_criterion(config)  # refuses what is wrong with it now
+    with drawing_from(shapes.random):
+        return Loaded(config, shapes.model, build_data(config), shapes.random)
 
 
 def inputs_of(place: Path, loaded: Loaded) -> Inputs:

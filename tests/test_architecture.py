@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "lenetcli"
 
 # from the ground up; a module may import from its own storey and those before it
 STOREYS = [
-    ["errors", "lazy"],
+    ["errors", "lazy", "background"],
     ["kernels", "display"],
     ["autograd"],
     ["ops"],

@@ -91,3 +91,19 @@ def test_ctrl_c_during_the_import_ends_without_a_traceback() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
+@pytest.mark.parametrize("options", [[], ["-P"], ["-I"]], ids=str)
+def test_the_programs_file_runs_as_a_script(options: list[str], tmp_path: Path) -> None:
+    """Its folder comes first in the path then, and its `inspect` would take the place of the standard library's."""
+    if options == ["-P"] and sys.version_info < (3, 11):
+        pytest.skip("-P is younger")
+    (tmp_path / "net.yaml").write_text((ROOT / "configs" / "mlp.yaml").read_text("utf-8"), "utf-8")
+    for words in (["--help"], ["validate", "net.yaml"]):
+        command = [sys.executable, *options, str(ROOT / "lenetcli" / "__main__.py"), *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    done = subprocess.run(
+        [sys.executable, "__main__.py", "--version"], capture_output=True, text=True, check=False, cwd=ROOT / "lenetcli"
+    )
+    assert done.returncode == 0, done.stderr

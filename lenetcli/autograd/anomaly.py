@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli.autograd.node import Node, module_scopes
+from lenetcli.autograd.modes import switches
+from lenetcli.autograd.node import Node
 from lenetcli.autograd.variable import Array, Variable
 from lenetcli.errors import AnomalyError
 
@@ -35,7 +36,7 @@ def check_forward(node: Node, results: Sequence[Variable]) -> None:
     for result in results:
         found = describe(result.array)
         if found is not None:
-            place = _where(node, module_scopes[-1] if module_scopes else None)
+            place = _where(node, switches.scopes[-1] if switches.scopes else None)
             raise AnomalyError(f"{type(node).__name__} returned inf or NaN in its forward pass{place}: {found}")
 
 

@@ -15,12 +15,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Switches(threading.local):
-    """State of the current thread; a new thread starts with these values."""
+    """State of the current thread; a new thread starts with these values.
+
+    Args:
+        scopes: the modules being called, outermost first, as (root module, calling module); a node keeps its tuple.
+    """
 
     grad: bool = True
     anomaly: bool = False
     fusion: bool = True
     observers: tuple[Callable[..., None], ...] = ()
+
+    def __init__(self) -> None:
+        self.scopes: list[tuple[Any, Any]] = []
 
 
 switches = _Switches()

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from lenetcli.autograd.modes import switches
 from lenetcli.autograd.variable import Array, Variable, wrap
 
 _sequence = itertools.count()
@@ -15,9 +16,6 @@ _hook_ids = itertools.count()
 
 Edge = tuple["Node | None", int]
 NO_EDGE: Edge = (None, 0)  # no gradient flows there
-
-# The modules being called, outermost first; a node keeps the tuple (root module, calling module).
-module_scopes: list[tuple[Any, Any]] = []
 
 
 class RemovableHandle:
@@ -95,8 +93,9 @@ class Node:
         """Puts the node on the tape: its edges, what it made, when and inside which module."""
         self.next_functions = tuple(edges)
         self.sequence = next(_sequence)
-        if module_scopes:
-            self.scope = module_scopes[-1]
+        scopes = switches.scopes
+        if scopes:
+            self.scope = scopes[-1]
         outputs: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
         for result in results:
             array = result.array

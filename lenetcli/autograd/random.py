@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+import inspect
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 # A run's seed begins several streams that do not depend on each other: more layers leave the order of samples as it is.
 # Initial weights take the stream of the seed itself, as `manual_seed` gives it; the others have a number beside it.
-SHUFFLE, DROPOUT, HOLDOUT, AUGMENTATION = 1, 2, 3, 4
+SHUFFLE, DROPOUT, HOLDOUT, AUGMENTATION, SAMPLES = 1, 2, 3, 4, 5
 
 
 def stream(seed: int, number: int, *more: int) -> np.random.Philox:
@@ -19,7 +26,8 @@ def stream(seed: int, number: int, *more: int) -> np.random.Philox:
 class Generator:
     """A stream of random numbers whose state can be read and set, so that a run can be repeated or resumed exactly.
 
-    Same seed, same numbers, on every machine. They are not torch's numbers.
+    Same seed, same numbers, on every machine (normal ones to rounding: they use the platform's logarithm). They are not
+    torch's numbers.
 
     Example:
         >>> from lenetcli.autograd.random import Generator
@@ -32,6 +40,8 @@ class Generator:
         if str(device) != "cpu":
             raise NotImplementedError(f"Generator: device must be 'cpu', got {device!r}")
         self.manual_seed(0)
+
+    numpy: np.random.Generator
 
     def manual_seed(self, seed: int) -> Generator:
         """Starts the stream that belongs to `seed`, an integer (negative ones count from 2**64 down, as in torch)."""
@@ -80,6 +90,19 @@ class Generator:
         self.numpy.bit_generator.state = _with_arrays(philox)
 
 
+class Substream(Generator):
+    """One of a seed's streams, such as the one of a batch: made only where somebody draws from it."""
+
+    def __init__(self, seed: int, number: int, *more: int) -> None:
+        self._seed, self._numbers = seed % 2**64, (number, *more)
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "numpy":
+            raise AttributeError(name)
+        self.numpy = np.random.Generator(stream(self._seed, *self._numbers))
+        return self.numpy
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
@@ -92,7 +115,74 @@ def _with_arrays(value: Any) -> Any:
     return np.asarray(value, dtype=np.uint64) if isinstance(value, list) else value
 
 
-default_generator = Generator()
+class _Thread(threading.local):
+    """The default generator of the current thread: the process's, but where `drawing_from` gives another."""
+
+    generator: Generator = Generator()
+
+
+_thread = _Thread()
+
+
+def default_generator() -> Generator:
+    """What draws where no generator is named."""
+    return _thread.generator
+
+
+@contextmanager
+def drawing_from(generator: Generator) -> Iterator[Generator]:
+    """Within the block, in this thread, the default generator is another one; the process's own stays where it is.
+
+    Trainings draw so, each from a generator of its own: they neither seed the program's nor depend on what it draws,
+    and several threads may train at once.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> from lenetcli.autograd.random import Generator, drawing_from
+        >>> before = lenet.get_rng_state()
+        >>> with drawing_from(Generator().manual_seed(1)):
+        ...     a = lenet.rand(2)
+        >>> lenet.get_rng_state() == before
+        True
+    """
+    before = _thread.generator
+    _thread.generator = generator
+    try:
+        yield generator
+    finally:
+        _thread.generator = before
+
+
+def draws_from(generator_of: Callable[..., Generator]) -> Callable[[F], F]:
+    """Decorates a function that draws from the generator which `generator_of` gives for its arguments.
+
+    A generator function draws so while it makes an item; between two items its reader has the default generator of
+    before.
+    """
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with drawing_from(generator_of(*args, **kwargs)):
+                return function(*args, **kwargs)
+
+        @functools.wraps(function)
+        def items(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            generator, made = generator_of(*args, **kwargs), function(*args, **kwargs)
+            try:
+                while True:
+                    with drawing_from(generator):
+                        try:
+                            item = next(made)
+                        except StopIteration:
+                            return
+                    yield item
+            finally:
+                made.close()
+
+        return cast(F, items if inspect.isgeneratorfunction(function) else call)
+
+    return decorate
 
 
 def manual_seed(seed: int) -> Generator:
@@ -106,7 +196,7 @@ def manual_seed(seed: int) -> Generator:
         >>> bool((a == lenet.randn(2)).all())
         True
     """
-    return default_generator.manual_seed(seed)
+    return _thread.generator.manual_seed(seed)
 
 
 def initial_seed() -> int:
@@ -120,7 +210,7 @@ def initial_seed() -> int:
         >>> lenet.initial_seed()
         7
     """
-    return default_generator.initial_seed()
+    return _thread.generator.initial_seed()
 
 
 def get_rng_state() -> dict[str, Any]:
@@ -134,7 +224,7 @@ def get_rng_state() -> dict[str, Any]:
         >>> lenet.equal(a, lenet.randn(2))
         True
     """
-    return default_generator.get_state()
+    return _thread.generator.get_state()
 
 
 def set_rng_state(state: dict[str, Any]) -> None:
@@ -144,9 +234,9 @@ def set_rng_state(state: dict[str, Any]) -> None:
         >>> import lenetcli as lenet
         >>> lenet.set_rng_state(lenet.get_rng_state())
     """
-    default_generator.set_state(state)
+    _thread.generator.set_state(state)
 
 
 def numpy_generator(generator: Generator | None) -> np.random.Generator:
     """NumPy's generator behind a `generator` argument; None means the default one."""
-    return (generator or default_generator).numpy
+    return (generator or _thread.generator).numpy

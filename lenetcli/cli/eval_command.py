@@ -22,6 +22,7 @@ def evaluate(
 
     Example: lenet eval runs/lenet/001
     """
+    from lenetcli.autograd.random import drawing_from
     from lenetcli.data import DataLoader
     from lenetcli.loaded import load_run
     from lenetcli.train.evaluate import evaluate as measure
@@ -29,7 +30,9 @@ def evaluate(
     if split not in ("train", "validation", "test"):
         raise ConfigError(f"--split: wanted train, validation or test, got {split!r}")
     loaded = load_run(run)
-    found = measure(loaded.model, DataLoader(loaded.split(split), 256), loaded.criterion, len(loaded.source.classes))
+    with drawing_from(loaded.random):
+        batches = DataLoader(loaded.split(split), 256)
+        found = measure(loaded.model, batches, loaded.criterion, len(loaded.source.classes))
     if as_json:
         confusion = None if found.confusion is None else found.confusion.tolist()
         record = {

@@ -30,6 +30,7 @@ def gradcheck(
 
     Example: lenet gradcheck configs/lenet.yaml
     """
+    from lenetcli.autograd.random import drawing_from
     from lenetcli.inspect.figures import strict
     from lenetcli.inspect.model_check import check_model
     from lenetcli.loaded import load_training
@@ -40,7 +41,8 @@ def gradcheck(
         raise ConfigError("this model has no parameters, so there is no gradient to check")
     inputs, targets = next(run.train_loader.batches(run.progress.epoch, 0))
     run.model.train()
-    found = check_model(run.model, run.criterion, inputs[:samples], targets[:samples], directions)
+    with drawing_from(run.random):
+        found = check_model(run.model, run.criterion, inputs[:samples], targets[:samples], directions)
     wrong = [p for p in found if not p.worst.ok]
     if as_json:
         record = {"ok": not wrong, "samples": len(inputs[:samples]), "parameters": [p.record() for p in found]}

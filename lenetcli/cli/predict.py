@@ -43,6 +43,7 @@ def predict(
 
     Example: lenet predict runs/lenet/001 digit.png more/*.png
     """
+    from lenetcli.autograd.random import drawing_from
     from lenetcli.inspect.predictions import STDIN, Predictor
     from lenetcli.loaded import inputs_of, load_run
 
@@ -58,7 +59,8 @@ def predict(
         failures.append(error)
         print(f"error: {error}", file=sys.stderr)
 
-    found = list(predictor(files, failed))
+    with drawing_from(loaded.random):
+        found = list(predictor(files, failed))
     if as_json:
         print(json.dumps([prediction.record() for prediction in found]))
     elif as_csv:

@@ -32,7 +32,7 @@ def _declaration(
             max=1024,
             callback=_use,
             expose_value=False,
-            help="Threads to compute with; trained numbers do not depend on it.",
+            help="Threads to compute with; trained numbers do not depend on it (by rounding, with NumPy's kernels).",
             show_default="all processors, at most 16",
         ),
     ] = None,

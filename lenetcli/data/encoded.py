@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from lenetcli.background import mapped
 from lenetcli.data.kept import Kept
 from lenetcli.data.pictures import MODES, decode_picture, shrink
 from lenetcli.data.transforms import resize
@@ -54,14 +54,17 @@ class Encoded:
 
     def _rows(self, numbers: npt.NDArray[np.int64], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
         rows = np.empty((len(numbers), *shape), np.uint8)
-        with ThreadPoolExecutor(os.cpu_count()) as threads:  # decoding lets other threads run meanwhile
-            for i, picture in enumerate(threads.map(self._decoded, numbers.tolist())):
-                if picture.shape != shape:
-                    name, (h, w) = self.content(int(numbers[i]))[1], picture.shape[1:]
-                    first = f"{shape[1]} x {shape[2]}"
-                    hint = "data.resize=[rows, columns] makes them all alike"
-                    raise DataError(f"{name}: {h} rows x {w} columns, the first picture has {first}; {hint}")
-                rows[i] = picture
+
+        def decode(i: int) -> None:
+            picture = self._decoded(int(numbers[i]))
+            if picture.shape != shape:
+                name, (h, w) = self.content(int(numbers[i]))[1], picture.shape[1:]
+                first = f"{shape[1]} x {shape[2]}"
+                hint = "data.resize=[rows, columns] makes them all alike"
+                raise DataError(f"{name}: {h} rows x {w} columns, the first picture has {first}; {hint}")
+            rows[i] = picture
+
+        mapped(decode, range(len(numbers)), os.cpu_count() or 1)  # decoding lets other threads run meanwhile
         return rows
 
     def _decoded(self, number: int) -> npt.NDArray[np.uint8]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lenetcli._tensor import from_numpy
-from lenetcli.autograd.random import SHUFFLE, stream
+from lenetcli.autograd.random import SAMPLES, SHUFFLE, Substream, drawing_from, stream
 from lenetcli.data.dataset import gather, is_slow
 from lenetcli.data.prefetch import prefetched
 from lenetcli.kernels.layout import logical, stored
@@ -26,7 +26,8 @@ class DataLoader:
         batch_size: samples in a batch; the last one may have fewer.
         shuffle: another order each epoch.
         drop_last: leave out a last, smaller batch.
-        seed: with the epoch's number, decides the order and the augmentation.
+        seed: with the epoch's number, decides the order, the augmentation, and what a data set of your own draws while
+            it makes samples: of each batch the same, in the background or not.
         augment: changes the images of a batch, given the samples' numbers, seed and epoch (see Augmenter).
         prefetch: make the next batches in the background; None: where that pays, with augmentation or files to decode.
         part: (i, k) gives of each batch only part i of k parts, whose sizes differ by one at most; of a batch of fewer
@@ -68,8 +69,8 @@ class DataLoader:
         """The sample numbers of an epoch, in the order they are seen."""
         count = len(self.dataset)
         if not self.shuffle:
-            return np.arange(count)
-        return np.random.Generator(stream(self.seed, SHUFFLE, epoch)).permutation(count)
+            return np.arange(count, dtype=np.int64)
+        return np.random.Generator(stream(self.seed, SHUFFLE, epoch)).permutation(count).astype(np.int64, copy=False)
 
     def batches(self, epoch: int, start: int = 0) -> Generator[tuple[Any, ...], None, None]:
         """The batches of an epoch as tensors, from batch number `start` on."""
@@ -87,9 +88,10 @@ class DataLoader:
         for number in range(start, len(self)):
             samples = order[number * self.batch_size : (number + 1) * self.batch_size]
             samples = samples[_start(len(samples), i, k) : _start(len(samples), i + 1, k)]
-            first, *others = gather(self.dataset, samples)
-            if self.augment is not None:
-                first = self.augment(first, samples, self.seed, epoch)
+            with drawing_from(Substream(self.seed, SAMPLES, epoch, number)):
+                first, *others = gather(self.dataset, samples)
+                if self.augment is not None:
+                    first = self.augment(first, samples, self.seed, epoch)
             yield tuple(logical(stored(part)) if part.ndim == 4 else part for part in (first, *others))
 
     def __iter__(self) -> Generator[tuple[Any, ...], None, None]:

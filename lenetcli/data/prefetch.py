@@ -7,6 +7,8 @@ import threading
 from collections.abc import Generator, Iterator
 from typing import Any, TypeVar
 
+from lenetcli.background import begun
+
 T = TypeVar("T")
 
 PATIENCE = 0.05  # seconds between looks at whether anybody still wants more
@@ -17,7 +19,7 @@ def prefetched(items: Iterator[T], ahead: int = 2) -> Generator[T, None, None]:
     """The same items, in the same order, made by a thread that is up to `ahead` of them before its reader.
 
     An exception comes out where the item would have come. When the reader stops early (break, an exception, Ctrl-C),
-    the thread ends with the item in its hands.
+    the thread ends with the item in its hands. Where no thread can begin, items are made when they are asked for.
 
     Example:
         >>> list(prefetched(iter("abc")))
@@ -25,8 +27,10 @@ def prefetched(items: Iterator[T], ahead: int = 2) -> Generator[T, None, None]:
     """
     ready: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(ahead)
     over = threading.Event()
-    maker = threading.Thread(target=_fill, args=(items, ready, over), name="lenet-prefetch", daemon=True)
-    maker.start()
+    makers = begun(lambda: _fill(items, ready, over), name="lenet-prefetch")
+    if not makers:
+        yield from items
+        return
     try:
         while True:
             item, error = ready.get()
@@ -37,7 +41,7 @@ def prefetched(items: Iterator[T], ahead: int = 2) -> Generator[T, None, None]:
             yield item
     finally:
         over.set()
-        maker.join()
+        makers[0].join()
 
 
 def _fill(items: Iterator[Any], ready: queue.Queue[tuple[Any, BaseException | None]], over: threading.Event) -> None:

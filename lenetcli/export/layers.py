@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from lenetcli import nn
 from lenetcli._tensor import Tensor, from_numpy
 from lenetcli.autograd.modes import no_grad
+from lenetcli.autograd.silence import silence
 from lenetcli.export import activation, arrangement, convolution, normalization, padding, pooling
 from lenetcli.export.graph import FLOAT, LOWERINGS, Builder, Graph, NotExportable, Value
 from lenetcli.nn.module import Module
@@ -38,8 +38,7 @@ def lower(model: Module, sample: tuple[int, ...], kind: np.dtype[Any] = FLOAT) -
     was_training = [module for module in model.modules() if module.training]
     model.eval()
     try:
-        with no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of deprecated uses, which training has told already
+        with no_grad(), silence():  # deprecated uses: training has told of them already
             name, output = _walk(builder, "", model, graph.input.name, batch)
     finally:
         for module in was_training:

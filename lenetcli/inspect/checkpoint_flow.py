@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli.autograd.random import get_rng_state, set_rng_state
+from lenetcli.autograd.random import Generator, drawing_from
 from lenetcli.errors import DataError
 from lenetcli.nn.module import Module
 from lenetcli.serialization import load
@@ -106,13 +106,10 @@ def checkpoint_flow(directory: Path, model: Module, run: Run | None, group: list
 def _look(model: Module, run: Run | None, group: list[Batch]) -> dict[str, tuple[list[Array], float | None]]:
     """Of each layer its parameters, and the norm of its gradient."""
     if run is not None:
-        random = get_rng_state()  # each look drops out the same
-        try:
-            with np.errstate(all="ignore"):  # a model that has diverged gives NaN
-                model.train()
-                Step(run, strict=False).make(group, before="limit")
-        finally:
-            set_rng_state(random)
+        # each look drops out the same; a model that has diverged gives NaN
+        with drawing_from(Generator()), np.errstate(all="ignore"):
+            model.train()
+            Step(run, strict=False).make(group, before="limit")
     found: dict[str, tuple[list[Array], float | None]] = {}
     for path, module in model.named_modules():
         own = [p for _, p in module.named_parameters(recurse=False)]

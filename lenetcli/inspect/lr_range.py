@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli.autograd.random import get_rng_state, set_rng_state
+from lenetcli.autograd.random import draws_from, get_rng_state, set_rng_state
 from lenetcli.errors import DivergedError
 from lenetcli.train.events import Step
 from lenetcli.train.loop import train_epoch
@@ -56,6 +56,7 @@ class LrRange:
         return asdict(self)
 
 
+@draws_from(lambda run, *_, **__: run.random)
 def lr_range(run: Run, low: float, high: float, steps: int) -> LrRange:
     """Trains `steps` steps with rates from `low` to `high`, evenly spaced on a logarithmic scale.
 

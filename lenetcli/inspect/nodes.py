@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from lenetcli.autograd.modes import watch
-from lenetcli.autograd.node import AccumulateGrad, Node, module_scopes
+from lenetcli.autograd.modes import switches, watch
+from lenetcli.autograd.node import AccumulateGrad, Node
 from lenetcli.inspect.check import Check
 from lenetcli.inspect.figures import Figures, dead_units, figures
 
@@ -121,7 +121,7 @@ def forward_noted(notes: Notes, histogram: bool) -> Iterator[None]:
     def note(node: Any, operands: tuple[Any, ...], parameters: dict[str, Any], results: list[Any]) -> None:
         if not node.next_functions:
             return
-        notes.scopes[node] = tuple(module_scopes)
+        notes.scopes[node] = tuple(switches.scopes)
         arrays = [r.array for r in results if r.array.dtype.kind == "f"]
         if arrays:
             notes.values[node] = figures(arrays, histogram)

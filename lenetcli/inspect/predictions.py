@@ -6,7 +6,6 @@ import glob
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from lenetcli._tensor import from_numpy
 from lenetcli.autograd.modes import no_grad
+from lenetcli.background import mapped
 from lenetcli.data.inputs import Inputs
 from lenetcli.data.pictures import LARGEST, SUFFIXES, decode, read
 from lenetcli.errors import DataError
@@ -77,9 +77,9 @@ class Predictor:
         Files are decoded by several threads, as many at a time as make a batch.
         """
         files = list(_files(places, failed))
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
-            for start in range(0, len(files), BATCH):
-                yield from self._some(list(threads.map(self._read, files[start : start + BATCH])), failed)
+        for start in range(0, len(files), BATCH):
+            read = mapped(self._read, files[start : start + BATCH], min(8, os.cpu_count() or 1))
+            yield from self._some(read, failed)
 
     def of(self, found: Array, name: str = "images") -> list[Prediction]:
         """The predictions for images in memory, of the shapes and types that a .npy file may hold.

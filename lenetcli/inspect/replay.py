@@ -1,7 +1,7 @@
 """Two runs trained again side by side, step by step, up to the first one after which they are not the same.
 
-A run repeats from its configuration to the last bit, so what no checkpoint kept can be had again. Whether it was had is
-seen by the losses: each that is made again has to be the one that the run has written down.
+On one machine a run repeats from its configuration to the last bit, so what no checkpoint kept can be had again.
+Whether it was had is seen by the losses: each that is made again has to be the one that the run has written down.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lenetcli.autograd.random import get_rng_state, set_rng_state
 from lenetcli.config.own import blamed
 from lenetcli.errors import DataError, LenetError
 from lenetcli.inspect.bits import Array, BitDifference, bit_differences, flat
@@ -152,7 +151,7 @@ def _kept(run: Path, name: str) -> dict[str, Array]:
 
 
 class _Side:
-    """One of the two, and where its random numbers are while the other one draws."""
+    """One of the two."""
 
     def __init__(self, recorded: Recorded, begun: int) -> None:
         self.place, self.losses = recorded.place, recorded.losses
@@ -161,7 +160,6 @@ class _Side:
         if begun:
             Checkpoints(recorded.place).look(self.run, begun)
         self._events = fit(self.run)
-        self._random = get_rng_state()
 
     def advance(self, step: int) -> Step:
         """Makes the next step.
@@ -169,9 +167,7 @@ class _Side:
         Raises:
             LenetError: it is not as it was.
         """
-        set_rng_state(self._random)
         made = next((event for event in self._events if isinstance(event, Step)), None)
-        self._random = get_rng_state()
         wanted = self.losses.get(step)
         if made is None or made.step != step:
             raise LenetError(f"{self.place} ends before step {step} when it is trained again")
@@ -198,13 +194,18 @@ class _Side:
 def _other_place(run: Path) -> str:
     """In what the run was made elsewhere, as far as it has written that down."""
     try:
-        then, now = read_environment(run), environment()
+        then, now = _bits(read_environment(run)), _bits(environment())
     except DataError:
         return ""
-    found = [
-        f"{key} {_said(then.get(key))}, here {_said(now.get(key))}" for key in BITS if then.get(key) != now.get(key)
-    ]
+    found = [f"{key} {_said(then[key])}, here {_said(now[key])}" for key in then if then[key] != now[key]]
     return f" (it was made with {'; '.join(found)})" if found else ""
+
+
+def _bits(environment: dict[str, Any]) -> dict[str, Any]:
+    """What of an environment may change bits; threads do with NumPy's kernels."""
+    threads = environment.get("threads")
+    kept = {key: environment.get(key) for key in BITS}
+    return kept | {"threads": threads.get("lenet") if isinstance(threads, dict) else None}
 
 
 def _said(value: Any) -> str:

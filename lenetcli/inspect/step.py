@@ -13,9 +13,9 @@ import numpy as np
 
 from lenetcli._tensor import Tensor
 from lenetcli.autograd.engine import reduce_to_shape
-from lenetcli.autograd.modes import fusion, no_grad, watch
-from lenetcli.autograd.node import AccumulateGrad, Node, module_scopes
-from lenetcli.autograd.random import get_rng_state, set_rng_state
+from lenetcli.autograd.modes import fusion, no_grad, switches, watch
+from lenetcli.autograd.node import AccumulateGrad, Node
+from lenetcli.autograd.random import draws_from, get_rng_state, set_rng_state
 from lenetcli.inspect.by_hand import Index, Seen, largest
 from lenetcli.inspect.naming import Names
 from lenetcli.inspect.rules import code, mentioned, rule_of, source
@@ -37,6 +37,7 @@ def advance(run: Run, steps: int) -> None:
         made += isinstance(next(training), events.Step)
 
 
+@draws_from(lambda run, *_, **__: run.random)
 def record_step(run: Run, parameter: str | None = None, index: Index | None = None) -> Story:
     """Makes the run's next step and tells it.
 
@@ -130,7 +131,7 @@ class _Teller:
         notes = _settings(parameters, mentioned(title))
         if not node.next_functions:
             notes.append("not recorded: no operand requires a gradient, so backward has nothing to do here")
-        in_loss = bool(module_scopes) and module_scopes[0][1] is self.run.criterion
+        in_loss = bool(switches.scopes) and switches.scopes[0][1] is self.run.criterion
         self._add(
             "loss" if in_loss else "forward",
             title,
@@ -145,9 +146,9 @@ class _Teller:
         )
 
     def _module(self) -> str:
-        if not module_scopes:
+        if not switches.scopes:
             return ""
-        module = module_scopes[-1][1]
+        module = switches.scopes[-1][1]
         path = self.paths.get(id(module), "")
         return f"{path}: {type(module).__name__}" if path else type(module).__name__
 

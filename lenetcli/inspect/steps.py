@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lenetcli.autograd.random import draws_from
 from lenetcli.inspect.step import advance
 from lenetcli.inspect.trace import Trace, trace
 from lenetcli.train.run import Run
 
 
+@draws_from(lambda run, *_, **__: run.random)
 def traces(
     run: Run, shown: list[str], first: int = 0, count: int = 1, check: bool = False, histograms: bool = False
 ) -> Iterator[Trace]:

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from lenetcli._tensor import from_numpy
-from lenetcli.autograd.modes import fusion, watch
-from lenetcli.autograd.node import Node, module_scopes
+from lenetcli.autograd.modes import fusion, switches, watch
+from lenetcli.autograd.node import Node
+from lenetcli.autograd.random import draws_from
 from lenetcli.autograd.variable import Variable
 from lenetcli.errors import ConfigError
 from lenetcli.inspect.clock import clocked
@@ -145,6 +146,7 @@ class Timing:
         }
 
 
+@draws_from(lambda run, *_, **__: run.random)
 def time_step(run: Run, batch: int | None = None) -> Timing:
     """Measures training steps on the batches of one; the run's weights change, nothing is written.
 
@@ -269,7 +271,7 @@ class _Stepper:
 
     def _caller(self) -> int:
         """The module of the model that is being called; 0 where it is none."""
-        module = id(module_scopes[-1][1]) if module_scopes else 0
+        module = id(switches.scopes[-1][1]) if switches.scopes else 0
         return module if module in self.paths else 0
 
     def rows(self) -> list[LayerTime]:

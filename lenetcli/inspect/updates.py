@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli.autograd.random import get_rng_state, set_rng_state
+from lenetcli.autograd.random import draws_from, get_rng_state, set_rng_state
 from lenetcli.errors import DataError
 from lenetcli.inspect.figures import strict
 from lenetcli.serialization import load
@@ -58,6 +58,7 @@ class Updates:
         return found
 
 
+@draws_from(lambda directory, run: run.random)
 def updates(directory: Path, run: Run) -> Updates:
     """Looks at every whole checkpoint of a run directory.
 

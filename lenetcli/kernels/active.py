@@ -1,7 +1,8 @@
 """Which twin of each kernel runs, NumPy's or the native one, and how to force it.
 
 Callers use the names below as attributes of this module (`kernels.conv2d(...)`), so that the choice may change while
-the program runs. LENET_KERNELS=numpy or native decides from outside; without it, native twins run where they are built.
+the program runs. LENET_KERNELS decides from outside: numpy, native, or the native ones for one of the processor's
+instruction sets (v4, v3, v2); without it, native twins run where they are built, for the best of the sets.
 """
 
 from __future__ import annotations
@@ -121,8 +122,13 @@ def force(wanted: Twin) -> Iterator[None]:
 
 def _choice() -> Twin:
     wanted = os.environ.get("LENET_KERNELS", "")
+    sets = [] if native.absent is not None else native.targets()
+    if wanted in sets:
+        native.set_target(wanted)
+        return "native"
     if wanted not in ("", "numpy", "native"):
-        raise ImportError(f"LENET_KERNELS must be numpy or native, got {wanted!r}")
+        or_one = f" or one of this processor's instruction sets ({', '.join(sets)})" if sets else ""
+        raise ImportError(f"LENET_KERNELS must be numpy or native{or_one}, got {wanted!r}")
     if wanted:
         return wanted  # type: ignore[return-value]  # one of the two, as checked
     return "numpy" if native.absent is not None else "native"

@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from lenetcli.background import begun
+
 MOST = 1024
 _DEFAULT_MOST = 16  # more threads than that do not help images of this size
 
@@ -34,7 +36,7 @@ def _from_environment() -> int:
     value = source()[1]
     if value:
         return int(value)
-    return min(processors(), _DEFAULT_MOST)
+    return min(processors(), _DEFAULT_MOST) if begun(int) else 1
 
 
 def processors() -> int:
@@ -57,7 +59,10 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(count: int) -> None:
-    """Sets the number of threads that kernels use, NumPy's BLAS included. Results do not depend on it.
+    """Sets the number of threads that kernels use, NumPy's BLAS included.
+
+    What the native kernels compute does not depend on it, to the last bit. What BLAS computes may, by rounding: float64
+    and batched products, and all products where the kernels are NumPy's.
 
     Args:
         count: at least 1.
@@ -112,4 +117,4 @@ def _tell_blas() -> None:
     import numpy  # noqa: F401  # its BLAS must be here to be told
     from threadpoolctl import threadpool_limits  # only here: it looks through all loaded libraries
 
-    threadpool_limits(_count, user_api="blas")
+    threadpool_limits(_count if begun(int) else 1, user_api="blas")  # it would end the process where it can begin none

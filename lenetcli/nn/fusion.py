@@ -18,7 +18,6 @@ import numpy as np
 
 from lenetcli._tensor import Tensor
 from lenetcli.autograd.modes import switches
-from lenetcli.autograd.node import module_scopes
 from lenetcli.autograd.op import Op
 from lenetcli.kernels import active as kernels
 from lenetcli.kernels import device
@@ -214,13 +213,14 @@ def _affine(input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 def _inside(module: Module, apply: Callable[..., Tensor], *operands: Any, **parameters: Any) -> Tensor:
     """Applies an op as the module's own, so that its node knows where it comes from."""
-    if not module_scopes or not switches.grad:
+    scopes = switches.scopes
+    if not scopes or not switches.grad:
         return apply(*operands, **parameters)
-    module_scopes.append((module_scopes[0][0], module))
+    scopes.append((scopes[0][0], module))
     try:
         return apply(*operands, **parameters)
     finally:
-        module_scopes.pop()
+        scopes.pop()
 
 
 _STARTS: dict[type[Module], Callable[[Sequence[Module], int, Tensor], Found | None]] = {

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 
 from lenetcli._tensor import Tensor, wanted_of
-from lenetcli.autograd.modes import no_grad
-from lenetcli.autograd.node import RemovableHandle, module_scopes
+from lenetcli.autograd.modes import no_grad, switches
+from lenetcli.autograd.node import RemovableHandle
 from lenetcli.nn.hooks import watch_backward
 from lenetcli.nn.parameter import Parameter
 from lenetcli.nn.state import Stateful
@@ -189,13 +189,16 @@ class Module(Stateful):
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not module_scopes:
+        scopes = switches.scopes
+        if not scopes:
             with np.errstate(all="ignore"):  # infinities and NaN are values here, as in torch
-                return self._call_in_scope(self, args, kwargs)
-        return self._call_in_scope(module_scopes[0][0], args, kwargs)
+                return self._call_in_scope(scopes, self, args, kwargs)
+        return self._call_in_scope(scopes, scopes[0][0], args, kwargs)
 
-    def _call_in_scope(self, root: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        module_scopes.append((root, self))
+    def _call_in_scope(
+        self, scopes: list[tuple[Any, Any]], root: Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        scopes.append((root, self))
         try:
             hooks = self.__dict__
             if not (hooks["_forward_pre_hooks"] or hooks["_forward_hooks"] or hooks["_backward_hooks"]):
@@ -206,7 +209,7 @@ class Module(Stateful):
                 raise
             self._modules  # noqa: B018  # an AttributeError that says what is missing
         finally:
-            module_scopes.pop()
+            scopes.pop()
 
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         hooks = self.__dict__

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.inplace import assign
-from lenetcli.autograd.random import default_generator
+from lenetcli.autograd.random import numpy_generator
 from lenetcli.autograd.variable import like
 from lenetcli.kernels.device import beside
 from lenetcli.kernels.layout import Array, logical
@@ -23,7 +23,7 @@ _SATURATION = 1.7580993408473766  # -selu(-infinity), alpha times scale of selu
 
 def _draw(shape: tuple[int, ...], p: float) -> Array:
     """False with probability p, drawn in batch-last order whatever the order of the values."""
-    random = default_generator.numpy
+    random = numpy_generator(None)
     batch_last = (*shape[1:], *shape[:1])
     if (p * 256).is_integer():
         keep = np.frombuffer(random.bytes(math.prod(shape)), np.uint8) >= np.uint16(p * 256)

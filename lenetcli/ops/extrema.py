@@ -281,7 +281,7 @@ class MedianAll(Op):
 
 def _middle(x: Array, dim: int) -> Array:
     """Indices of the median along an axis (kept as 1): the lower of two middle ones, the first NaN if there is one."""
-    order = np.argsort(x, axis=dim, kind="stable")
+    order = np.argsort(x, axis=dim, kind="stable").astype(np.int64, copy=False)
     at = np.take(order, [(x.shape[dim] - 1) // 2], axis=dim)
     if x.dtype.kind != "f":
         return at

@@ -164,10 +164,10 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     wanted_tensors("nonzero", input)
     x = input.array
     if as_tuple:
-        return tuple(like(input, index) for index in np.atleast_1d(x).nonzero())
+        return tuple(like(input, index.astype(np.int64, copy=False)) for index in np.atleast_1d(x).nonzero())
     if not x.ndim:
         return like(input, np.zeros((int(bool(x)), 0), np.int64, like=x))
-    return like(input, np.stack(x.nonzero(), axis=1))
+    return like(input, np.stack(x.nonzero(), axis=1, dtype=np.int64))
 
 
 @method

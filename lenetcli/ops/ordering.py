@@ -50,8 +50,8 @@ def order(x: Array, dim: int, descending: bool = False) -> Array:
     if not x.ndim:
         return np.zeros((), np.int64, like=x)
     if not descending:
-        return np.argsort(x, axis=dim, kind="stable")
-    backwards = np.argsort(np.flip(x, dim), axis=dim, kind="stable")
+        return np.argsort(x, axis=dim, kind="stable").astype(np.int64, copy=False)
+    backwards = np.argsort(np.flip(x, dim), axis=dim, kind="stable").astype(np.int64, copy=False)
     return x.shape[dim] - 1 - np.flip(backwards, dim)
 
 

@@ -106,7 +106,7 @@ class Cummax(Op):
         if not x.ndim:
             return x.copy(), np.zeros((), np.int64, like=x)
         y = running(ctx.extreme, x, dim)
-        here = np.arange(x.shape[dim], like=x).reshape([-1 if d == dim else 1 for d in range(x.ndim)])
+        here = np.arange(x.shape[dim], dtype=np.int64, like=x).reshape([-1 if d == dim else 1 for d in range(x.ndim)])
         at = running(np.maximum, np.where((x == y) | (x != x), here, 0), dim)
         ctx.save(at)
         return y, at

@@ -216,7 +216,8 @@ def where(condition: Tensor, input: Tensor | float | None = None, other: Tensor 
     if not isinstance(condition, Variable):
         raise TypeError(f"where: condition must be a tensor, got {type(condition).__name__}")
     if input is None and other is None:
-        return tuple(like(condition, index) for index in np.atleast_1d(condition.array).nonzero())
+        places = np.atleast_1d(condition.array).nonzero()
+        return tuple(like(condition, at.astype(np.int64, copy=False)) for at in places)
     if input is None or other is None:
         raise TypeError("where: give both input and other, or neither")
     return Where.apply(condition, _choice(input), _choice(other))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lenetcli._tensor import Tensor, from_numpy
-from lenetcli.autograd.random import DROPOUT, default_generator, stream
+from lenetcli.autograd.random import DROPOUT, stream
 from lenetcli.nn.module import Module
 from lenetcli.nn.syncbatchnorm import SyncBatchNorm
 from lenetcli.parallel.team import Team
@@ -58,7 +58,7 @@ class Averaging:
         self._figures, self._given, *places = np.split(self._flat, ends[:-1])
         places = [place.reshape(part.array.shape) for place, part in zip(places, parts)]
         self._gradients, self._kept = places[: len(self._parameters)], places[len(self._parameters) :]
-        self._random = stream(run.train_loader.seed, DROPOUT, team.rank)
+        self._generator, self._random = run.random, stream(run.train_loader.seed, DROPOUT, team.rank)
         self._begin(run.progress.step)
 
     def average(self, run: Run, group: Sequence[Batch], tally: Tally, loss: float) -> tuple[float, int]:
@@ -124,7 +124,7 @@ class Averaging:
             state["state"]["counter"][:] = 0, 0, step, 0
             state["buffer_pos"], state["has_uint32"] = 4, 0  # nothing drawn yet
             self._random.state = state
-            default_generator.numpy = np.random.Generator(self._random)
+            self._generator.numpy = np.random.Generator(self._random)
 
 
 def _statistics(model: Module) -> Iterator[Tensor]:

@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
-    Progress,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
@@ -17,6 +16,7 @@ from rich.progress import (
 )
 
 from lenetcli.data.download import Progress as Step
+from lenetcli.report.bar import Bar
 
 
 class Downloads:
@@ -24,7 +24,7 @@ class Downloads:
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self.bar = Progress(
+        self.bar = Bar(
             TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
             TimeRemainingColumn(),
             console=self.console, disable=not sys.stderr.isatty(),

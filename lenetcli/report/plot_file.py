@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lenetcli.autograd.silence import silence
 from lenetcli.disk import write_atomically
 from lenetcli.errors import ConfigError
 from lenetcli.inspect.curves import By, Curve, Metric
@@ -37,8 +37,8 @@ def write(path: Path, found: Sequence[Curve], metric: Metric, by: By) -> None:
     except ImportError:
         raise ConfigError("a picture needs matplotlib: python -m pip install 'lenet[plot]'") from None
     vector = path.suffix.lower() == ".svg"
-    with rc_context({"svg.hashsalt": "lenet", "svg.fonttype": "path", "font.size": 10}), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a run's name may have letters that the font lacks
+    with rc_context({"svg.hashsalt": "lenet", "svg.fonttype": "path", "font.size": 10}), silence():
+        # without a word of letters in a run's name that the font lacks
         figure = Figure(figsize=(8, 4.5), layout="constrained")
         canvas = FigureCanvasSVG(figure) if vector else FigureCanvasAgg(figure)
         _draw(figure.add_subplot(), found, metric, by)

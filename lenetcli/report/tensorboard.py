@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli.background import begun
 from lenetcli.data import DataLoader, Subset
 from lenetcli.errors import ConfigError, LenetError
 from lenetcli.train.events import Evaluated, Event, Step
@@ -43,12 +44,16 @@ class TensorBoard:
         run: whose model is looked at; where it goes on from a checkpoint, what was written after that is taken back.
 
     Raises:
-        LenetError: the file cannot be written.
+        LenetError: the file cannot be written, or no thread can begin that would do it.
     """
 
     def __init__(self, run: Run, place: Path) -> None:
         from tensorboardX import SummaryWriter
 
+        if not begun(int):
+            raise LenetError(
+                "a thread of its own writes TensorBoard's files, and none can begin: leave out --tensorboard"
+            )
         self.run = run
         step = run.progress.step
         try:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from lenetcli.autograd.silence import silence
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.inspect.metrics import read_history
 from lenetcli.sweep.claim import claim
@@ -85,8 +85,7 @@ class Proposed:
     def _sampler(self, trials: int) -> Any:
         """A sampler of its own for each trial: workers that began with one seed would propose the same."""
         seed = (self.plan.seed * 1_000_003 + trials) % 2**32
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Optuna before 5 calls constant_liar experimental
+        with silence():  # Optuna before 5 calls constant_liar experimental
             return self._optuna.samplers.TPESampler(seed=seed, constant_liar=True)
 
     def _claimed(self, trial: Any) -> Trial | None:

@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli._tensor import Tensor, of_array
-from lenetcli.autograd.random import default_generator, get_rng_state
 from lenetcli.config.migration import up_to_date_data
 from lenetcli.disk import (
     check_inside,
@@ -312,7 +311,7 @@ def _streams(run: Run) -> dict[str, Any]:
     return {
         "init": run.init_random,
         "shuffle": {"seed": seed},
-        "dropout": get_rng_state(),
+        "dropout": run.random.get_state(),
         "augmentation": {"seed": seed},
     }
 
@@ -357,7 +356,7 @@ def _apply(run: Run, path: Path, state: dict[str, Any]) -> None:
     _try_step(run)
     if run.scheduler is not None:
         run.scheduler.load_state_dict(state["scheduler"])
-    default_generator.set_state(state["random"]["dropout"])
+    run.random.set_state(state["random"]["dropout"])
     run.train_loader.seed = seed
     run.optimizer._opt_called = True  # the steps before the checkpoint count, or schedulers would warn
     run.progress = type(run.progress)(**progress)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from lenetcli.autograd.random import draws_from
 from lenetcli.errors import DivergedError
 from lenetcli.optim.lr_scheduler import ReduceLROnPlateau
 from lenetcli.train import guard, memory
@@ -19,6 +20,7 @@ from lenetcli.train.step import Step
 from lenetcli.train.stopping import out_of_time, why_over
 
 
+@draws_from(lambda run: run.random)
 def fit(run: Run) -> Iterator[Event]:
     """Trains until all epochs are done, `run.stop` is set or an option ends it, from where `run.progress` stands.
 

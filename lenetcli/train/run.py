@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from lenetcli.autograd.random import Generator, default_generator
 from lenetcli.data.inputs import Inputs
 from lenetcli.data.loader import DataLoader
 from lenetcli.nn.module import Module
@@ -67,6 +68,7 @@ class Run:
         stop: set by a signal, or to "pruned" by a sweep: finish the step, save, end.
         save_now: set by a signal: finish the step, save, go on.
         config: the configuration as plain data, which checkpoints keep.
+        random: what the training draws from: dropout, and layers of the user's own.
         init_random: where the random stream of the initial weights ended.
         device: where model and batches are: "cpu" or "cuda:0".
         inputs: how other pictures are made into what the model takes; None where its data is no images.
@@ -96,6 +98,7 @@ class Run:
     log_gradients: Literal["epoch"] | int | None = None
     save_now: bool = False
     config: dict[str, Any] | None = None
+    random: Generator = field(default_factory=default_generator)
     init_random: dict[str, Any] | None = None
     inputs: Inputs | None = None
     device: str = "cpu"

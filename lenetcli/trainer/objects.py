@@ -10,6 +10,7 @@ import numpy as np
 
 from lenetcli._tensor import Tensor, from_numpy
 from lenetcli.autograd.modes import no_grad
+from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
 from lenetcli.data import DataLoader, TensorDataset
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.inspect.metrics import history_of
@@ -35,7 +36,7 @@ class ObjectTrainer(Trainer):
         train, test: a pair (inputs, targets) of tensors or arrays, a data set, or a DataLoader.
         scheduler: stepped after each epoch.
         classes: names of the outputs; without them a class is called by its number.
-        seed: decides the order of the samples.
+        seed: decides the order of the samples and what dropout drops.
 
     Example:
         >>> import lenetcli as lenet
@@ -52,6 +53,7 @@ class ObjectTrainer(Trainer):
     ) -> None:  # fmt: skip
         loaders = _loader(train, batch_size, seed, shuffle=True), _loader(test, BATCH, seed, shuffle=False)
         self._objects = Run(model, criterion, optimizer, *loaders, epochs, scheduler, tuple(classes))
+        self._seed, self._objects.random = seed, Generator().begin(seed, DROPOUT)
         self._events: list[Event] = []
         self.run_directory = None
 
@@ -90,7 +92,8 @@ class ObjectTrainer(Trainer):
         loaders = {"train": run.train_loader, "test": run.test_loader}
         if split not in loaders:
             raise ConfigError(f"evaluate: wanted train or test, got {split!r}")
-        return evaluate(run.model, loaders[split], run.criterion, len(run.classes))
+        with drawing_from(self._random):
+            return evaluate(run.model, loaders[split], run.criterion, len(run.classes))
 
     def predict(self, images: Any, top: int = 3) -> list[Prediction]:
         """What the model says of inputs as it takes them, (N, ...): the likeliest classes, or its numbers.
@@ -103,11 +106,12 @@ class ObjectTrainer(Trainer):
         if array.dtype.kind not in "fiub":
             raise DataError(f"predict: wanted inputs of the model, numbers, got {array.dtype}")
         found: list[Prediction] = []
+        random = self._random
         training = run.model.training
         run.model.eval()
         try:
             for start in range(0, len(array), BATCH):
-                with no_grad():
+                with no_grad(), drawing_from(random):
                     output = run.model(from_numpy(array[start : start + BATCH].astype(np.float32))).array
                 shares = probabilities(output, run.criterion) if output.ndim == 2 else output
                 names = run.classes or [str(i) for i in range(output.shape[-1])]
@@ -131,6 +135,11 @@ class ObjectTrainer(Trainer):
             kept(event)
         kept.close()
         return target
+
+    @property
+    def _random(self) -> Generator:
+        """What layers draw from that do so in use, too: the same numbers each time."""
+        return Generator().begin(self._seed, DROPOUT)
 
     @property
     def _title(self) -> str:

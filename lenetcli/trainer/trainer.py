@@ -12,6 +12,7 @@ import yaml
 
 from lenetcli import config as configuration
 from lenetcli._tensor import Tensor
+from lenetcli.autograd.random import drawing_from
 from lenetcli.build import build_run, device_of, load_config_of
 from lenetcli.config import Config
 from lenetcli.config.writing import text
@@ -162,7 +163,8 @@ class Trainer:
             raise ConfigError(f"evaluate: wanted {', '.join(SPLITS)}, got {split!r}")
         loaded = load_run(self._trained("evaluate"))
         batches = DataLoader(loaded.split(split), BATCH)
-        return evaluate(loaded.model, batches, loaded.criterion, len(loaded.source.classes))
+        with drawing_from(loaded.random):
+            return evaluate(loaded.model, batches, loaded.criterion, len(loaded.source.classes))
 
     def predict(self, images: Any, top: int = 3) -> list[Prediction]:
         """The likeliest classes of pictures.
@@ -181,10 +183,11 @@ class Trainer:
         predictor = Predictor(loaded.model, loaded.criterion, inputs_of(place, loaded), top)
         if isinstance(images, Tensor):
             images = images.numpy()
-        if isinstance(images, np.ndarray):
-            return predictor.of(images)
-        files = [images] if isinstance(images, (str, Path)) else images
-        return list(predictor([str(file) for file in files], _complain))
+        with drawing_from(loaded.random):
+            if isinstance(images, np.ndarray):
+                return predictor.of(images)
+            files = [images] if isinstance(images, (str, Path)) else images
+            return list(predictor([str(file) for file in files], _complain))
 
     def save(self, place: str | Path) -> Path:
         """Copies the run directory to a new place.

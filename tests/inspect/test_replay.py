@@ -127,3 +127,5 @@ def test_a_run_that_does_not_repeat_is_told_and_nothing_claimed(tmp_path: Path) 
     path.write_text(json.dumps({**json.loads(path.read_text()), "numpy": "1.26.4", "ranks": 3}))
     assert " (it was made with numpy 1.26.4, here " in again(tmp_path).problem
     assert again(tmp_path).problem.endswith("; ranks 3, here none)")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "threads": {"lenet": 1000}}))
+    assert "; threads 1000, here " in again(tmp_path).problem

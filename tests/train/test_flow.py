@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lenetcli import config as configuration
+from lenetcli.autograd.random import drawing_from
 from lenetcli.build import build_run
 from lenetcli.errors import DivergedError
 from lenetcli.train.events import Event, Step
@@ -58,7 +59,8 @@ def test_the_figures_are_those_of_the_gradient_and_the_step(tmp_path: Path) -> N
     parameters = dict(run.model.named_parameters())
     weights = {name: p.detach().numpy().astype(float) for name, p in parameters.items()}
     batch = next(run.train_loader.batches(0))
-    run.criterion(run.model(batch[0]), batch[1]).backward()
+    with drawing_from(run.random):  # what dropout drops in the first step
+        run.criterion(run.model(batch[0]), batch[1]).backward()
     raw = {name: p.grad.numpy().astype(float) for name, p in parameters.items()}
     total = np.sqrt(sum(float(np.square(g).sum()) for g in raw.values()))
     assert total > 0.01  # or nothing was limited

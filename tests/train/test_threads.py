@@ -1,4 +1,4 @@
-"""Whole trainings with one, two and three threads give the same bits; NumPy's BLAS gets the same number."""
+"""What docs/repeating.md says of trainings that differ in threads, kernels and instruction sets."""
 
 from __future__ import annotations
 
@@ -51,10 +51,77 @@ def test_a_training_has_the_same_bits_with_any_number_of_threads(name: str, chan
     assert one == two == three
 
 
+def losses_of(found: list[bytes]) -> np.ndarray:
+    return np.frombuffer(found[0])
+
+
+@pytest.mark.parametrize("twin", ["numpy", "native"])
+@pytest.mark.parametrize(
+    ("name", "changes"), [("lenet", ["train.limit_batches=6"]), ("mlp", ["train.limit_batches=20"])]
+)
+def test_a_training_repeats_to_the_last_bit_with_the_same_number_of_threads(
+    twin: active.Twin, name: str, changes: list[str]
+) -> None:
+    if twin == "native" and native.absent is not None:
+        pytest.skip("the native kernels are not built")
+    with active.force(twin):
+        runs = [[trained(count, name, *changes) for _ in range(2)] for count in (1, 2, 3)]
+    assert all(first == second for first, second in runs)
+    for one, _ in runs:  # NumPy's kernels round otherwise with another number
+        np.testing.assert_allclose(losses_of(one), losses_of(runs[0][0]), rtol=1e-5)
+
+
+def fingerprint(name: str) -> tuple[list[bytes], list[bytes], np.ndarray]:
+    """Initial weights, the first batches, and the losses of some steps."""
+    run = build_run(
+        configuration.load(str(ROOT / "configs" / f"{name}.yaml"), ["train.epochs=1", "train.limit_batches=4"])
+    )
+    weights = [p.array.tobytes() for p in run.model.parameters()]
+    batches = [y.array.tobytes() for _, (_, y) in zip(range(4), run.train_loader.batches(0))]
+    return weights, batches, np.array([event.loss for event in fit(run) if isinstance(event, Step)])
+
+
+@pytest.mark.skipif(native.absent is not None, reason="the native kernels are not built")
+@pytest.mark.parametrize("name", ["lenet", "mlp"])
+def test_other_kernels_and_instruction_sets_draw_the_same_and_differ_by_rounding(name: str) -> None:
+    before = native.target()
+    assert before is not None
+    with active.force("numpy"):
+        weights, batches, losses = fingerprint(name)
+    try:
+        for target in native.targets():
+            native.set_target(target)
+            with active.force("native"):
+                found = fingerprint(name)
+            assert found[:2] == (weights, batches)
+            np.testing.assert_allclose(found[2], losses, rtol=1e-5)
+    finally:
+        native.set_target(before)
+
+
 def test_blas_gets_the_same_number() -> None:
     for count in (1, 2):
         lenet.set_num_threads(count)
         assert {pool["num_threads"] for pool in threads.blas_pools()} <= {count}
+
+
+def test_the_environment_chooses_kernels_and_instruction_set() -> None:
+    for wanted in ("numpy", *([] if native.absent is not None else ["native", *native.targets()])):
+        kernels = described(LENET_KERNELS=wanted).stdout.split()
+        assert kernels == (["numpy"] if wanted == "numpy" else ["native", kernels[1]])
+        assert wanted in ("native", "numpy") or kernels[1] == wanted
+    done = described(LENET_KERNELS="v9")
+    assert done.returncode == 1
+    assert "LENET_KERNELS must be numpy or native" in done.stderr
+    assert "got 'v9'" in done.stderr
+
+
+def described(**environment: str) -> subprocess.CompletedProcess[str]:
+    code = "from lenetcli.kernels import active; print(active.description())"
+    command = [sys.executable, "-c", code]
+    return subprocess.run(
+        command, env={**os.environ, **environment}, capture_output=True, text=True, check=False, cwd=ROOT
+    )
 
 
 def told(**environment: str) -> subprocess.CompletedProcess[str]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from lenetcli._tensor import Tensor
 from lenetcli.autograd.modes import no_grad
+from lenetcli.autograd.random import Generator
 from lenetcli.data.dataset import gather
 from lenetcli.data.loader import DataLoader
 from lenetcli.errors import ConfigError
@@ -48,7 +49,14 @@ class Bench:
     """
 
     def __init__(self, make: Callable[[], Run]) -> None:
-        self.make = make
+        self._make = make
+        self.random = Generator()  # what lessons draw from
+
+    def make(self) -> Run:
+        """A fresh run; the random numbers begin anew with it."""
+        run = self._make()
+        self.random.set_state(run.random.get_state())
+        return run
 
     def train(self, run: Run, step: TrainingStep, steps: int) -> list[Taken]:
         """Makes steps with a training step of the lesson's, up to a loss that is no finite number."""

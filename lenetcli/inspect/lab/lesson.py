@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lenetcli.autograd.random import drawing_from
 from lenetcli.inspect.figures import strict
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Lesson:
         name: as the command line has it.
         mistake: what is done wrong, in a line.
         wrong, right: functions that do it; their text is shown.
-        compare: runs both.
+        ways: runs both.
         why: what happens, and why.
         remedy: what to do instead.
     """
@@ -48,9 +49,14 @@ class Lesson:
     mistake: str
     wrong: Callable[..., Any]
     right: Callable[..., Any]
-    compare: Callable[[Bench], Finding]
+    ways: Callable[[Bench], Finding]
     why: str
     remedy: str
+
+    def compare(self, bench: Bench) -> Finding:
+        """Runs both ways; they draw from the bench's random numbers, so that the program's stay where they are."""
+        with drawing_from(bench.random):
+            return self.ways(bench)
 
     def record(self, finding: Finding) -> dict[str, Any]:
         """As `lenet lab NAME --json` prints it."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from lenetcli._tensor import Tensor, from_numpy
+from lenetcli.autograd.silence import silence
 from lenetcli.errors import ConfigError
 from lenetcli.inspect.lab.bench import Bench, first_samples, output_of, paired, side, some
 from lenetcli.inspect.lab.lesson import Finding, Lesson
@@ -44,10 +44,9 @@ def compare(bench: Bench) -> Finding:
             run.optimizer.step()
             return loss
 
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with silence() as heard:
             found.append(bench.train(run, step, STEPS))
-        warned += [str(w.message) for w in caught][:1]
+        warned += heard[:1]
         run.model.eval()
         spreads.append(float(output_of(run.model, inputs)[:, 0].std()))
     a, b = found

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -48,6 +49,7 @@ struct Pool {
   std::mutex sleep;
   std::condition_variable wake;
   std::vector<std::thread> workers;
+  int asked = 1;  // threads, the caller counted; there are fewer where the system gives no more
   std::atomic<unsigned> call{0};   // number of the current call
   std::atomic<bool> open{false};   // workers may join the current call
   std::atomic<int> inside{0};      // workers that have joined
@@ -134,7 +136,11 @@ struct Pool {
     workers.clear();
     stop.store(false);
     shares.reset(new Share[threads]);
-    for (int slot = 1; slot < threads; slot++) workers.emplace_back(&Pool::work, this, slot, call.load());
+    asked = threads;
+    try {
+      for (int slot = 1; slot < threads; slot++) workers.emplace_back(&Pool::work, this, slot, call.load());
+    } catch (const std::system_error&) {  // no room for another thread: those that have begun do the work
+    }
   }
 };
 
@@ -143,7 +149,7 @@ Pool* pool = nullptr;  // never destroyed: workers may outlive static objects at
 
 // The pool with the wanted number of threads, for the holder of its lock.
 void start() {
-  if ((int)pool->workers.size() + 1 != wanted.load()) pool->resize(wanted.load());
+  if (pool->asked != wanted.load()) pool->resize(wanted.load());
 }
 
 // A forked child has none of the threads: it begins with a pool of its own.
