@@ -11,6 +11,7 @@ from lenetcli.errors import ShapeError
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.scan import running
 from lenetcli.kernels.scatter import add_at
+from lenetcli.kernels.sums import sum_over
 from lenetcli.ops.loss import check_reduction, reduced, scaled
 from lenetcli.ops.operands import quiet
 
@@ -34,7 +35,7 @@ class MultiMarginLoss(Op):
         ctx.save(short)
         ctx.index, ctx.share, ctx.p, ctx.reduction = (rows, target), share, p, reduction
         ctx.shape = x.shape
-        losses = (share * (short if p == 1 else short * short)).sum(axis=1)
+        losses = sum_over(share * (short if p == 1 else short * short), 1)
         return reduced(losses.reshape(shape), reduction)
 
     @staticmethod
@@ -42,7 +43,7 @@ class MultiMarginLoss(Op):
         (short,) = ctx.saved
         grad = scaled(grad, len(short), ctx.reduction)
         d_x = ctx.share * ((short > 0) if ctx.p == 1 else 2 * short) * grad.reshape(-1, 1)
-        d_x[ctx.index] = -d_x.sum(axis=1)
+        d_x[ctx.index] = -sum_over(d_x, 1)
         return d_x.reshape(ctx.shape)
 
 
@@ -148,7 +149,7 @@ class MultilabelMarginLoss(Op):
         missed = (short > 0) & counts[:, :, None] & wrong[:, None, :]
         ctx.save(missed)
         ctx.labels, ctx.reduction, ctx.shape = labels, reduction, x.shape
-        losses = np.where(missed, short, x.dtype.type(0)).sum(axis=(1, 2)) / scores.shape[1]
+        losses = sum_over(np.where(missed, short, x.dtype.type(0)), (1, 2)) / scores.shape[1]
         return reduced(losses if x.ndim > 1 else losses.reshape(()), reduction)
 
     @staticmethod
