@@ -19,6 +19,7 @@ from lenetcli.autograd.modes import switches
 from lenetcli.autograd.node import AccumulateGrad, Edge, Node
 from lenetcli.autograd.variable import Array, Variable, wrap
 from lenetcli.kernels.device import as_array, shares_elements
+from lenetcli.kernels.sums import sum_over
 
 _SEQUENCE = attrgetter("sequence")
 LONGEST_RUN = 3  # nodes that any `merge` looks at
@@ -221,10 +222,10 @@ def reduce_to_shape(grad: Array, shape: tuple[int, ...], node: Node) -> Array:
     """Sums over the dimensions that broadcasting added or stretched."""
     extra = grad.ndim - len(shape)
     if extra > 0 and grad.shape[extra:] == shape:
-        return as_array(grad.sum(axis=tuple(range(extra))))
+        return sum_over(grad, tuple(range(extra)))
     stretched = [i for i in range(grad.ndim) if i < extra or (shape[i - extra] == 1 and grad.shape[i] != 1)]
     if extra >= 0 and all(i < extra or i in stretched or grad.shape[i] == shape[i - extra] for i in range(grad.ndim)):
-        return as_array(grad.sum(axis=tuple(stretched), keepdims=True)).reshape(shape)
+        return sum_over(grad, tuple(stretched), keepdims=True).reshape(shape)
     raise RuntimeError(f"{node.name()} got a gradient of shape {list(grad.shape)}, its output has {list(shape)}")
 
 

@@ -135,7 +135,8 @@ class Augmenter:
         back = np.array(
             [down + chance.between(_SHIFT, changes.shift), right + chance.between(_SHIFT + 1, changes.shift)]
         )
-        return matrix, -np.einsum("ijn,jn->in", matrix, back)
+        # no einsum, which some processors round once for a product and a sum
+        return matrix, -(matrix[:, 0] * back[0] + matrix[:, 1] * back[1])
 
     def _kept(self, chance: Chance, h: int, w: int) -> Array:
         """(H, W, N): 0 in a square whose middle lies anywhere in the picture, 1 elsewhere."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from lenetcli.disk import read_within
 from lenetcli.errors import ConfigError, DataError
+from lenetcli.kernels.rescale import pixel_weights, rescaled
 
 Array = npt.NDArray[Any]
 
@@ -153,14 +154,6 @@ def shrink(images: Array, size: tuple[int, int]) -> Array:
     x = np.asarray(images)
     for axis, wanted in ((2, size[0]), (3, size[1])):
         if x.shape[axis] > wanted:
-            weights = _covering(x.shape[axis], wanted)
-            x = np.moveaxis(np.moveaxis(x.astype(np.float32, copy=False), axis, -1) @ weights.T, -1, axis)
+            old = x.shape[axis]
+            x = rescaled(x.astype(np.float32, copy=False), axis, *pixel_weights(old, wanted, old / wanted))
     return x
-
-
-def _covering(size: int, out: int) -> Array:
-    """(out, size): the weight of each old pixel in each new one, falling off from its centre over one new pixel."""
-    step = size / out
-    centre = (np.arange(out)[:, None] + 0.5) * step
-    weights = np.clip(1 - np.abs(np.arange(size) + 0.5 - centre) / step, 0, None)
-    return np.asarray(weights / weights.sum(1, keepdims=True), np.float32)

@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lenetcli.kernels.rescale import pixel_weights as pixel_weights
+from lenetcli.kernels.rescale import rescaled as rescaled
+
 Array = npt.NDArray[Any]
 Sizes = tuple[int, ...]
 
@@ -211,14 +214,3 @@ def part(x: Array, starts: Sizes, ends: Sizes, axes: Sizes) -> Array:
     for start, end, axis in zip(starts, ends, axes):
         found[axis] = slice(start, end)
     return x[tuple(found)]
-
-
-def resample(x: Array, axis: int, out: int, width: float) -> Array:
-    """One axis in another size: each new pixel a mean of the old ones up to `width` from its centre."""
-    size = x.shape[axis]
-    at = (np.arange(out) + 0.5) * (size / out) - 0.5
-    if width == 1:
-        at = np.clip(at, 0, size - 1)
-    weights = np.clip(1 - np.abs(np.arange(size) - at[:, None]) / width, 0, None)
-    weights = (weights / weights.sum(1, keepdims=True)).astype(np.float32)
-    return np.moveaxis(np.moveaxis(x, axis, -1) @ weights.T, -1, axis)

@@ -86,13 +86,16 @@ def prepare(images: Array) -> Array:
     images = np.asarray(images)
     x = images.astype(np.float32)
     for axis, size in zip((2, 3), HELD):
-        if x.shape[axis] != size:
-            x = resample(x, axis, size, max(x.shape[axis] / size, 1))
+        if x.shape[axis] > size:
+            x = rescaled(x, axis, *pixel_weights(x.shape[axis], size, x.shape[axis] / size))
+    for axis, size in zip((2, 3), HELD):
+        if x.shape[axis] < size:
+            x = rescaled(x, axis, *pixel_weights(x.shape[axis], size, 1))
     if images.dtype.kind in "iu":
         x = np.rint(x) * np.float32(PIXEL)
     for axis, size in zip((2, 3), SEEN):
         if x.shape[axis] != size:
-            x = resample(x, axis, size, 1)
+            x = rescaled(x, axis, *pixel_weights(x.shape[axis], size, 1))
     return (x - MEAN) / STD
 
 
@@ -173,7 +176,7 @@ def python_source(graph: Graph, inputs: Inputs | None, outputs: str, title: str 
     used = set(code.functions)
     constants, more = [], ""
     if inputs is not None:
-        used.add("resample")
+        used |= {"pixel_weights", "rescaled"}
         constants = _picture_constants(inputs)
         meaning, expression = "", "y"
         if inputs.classes:

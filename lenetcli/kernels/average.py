@@ -15,6 +15,7 @@ from lenetcli.kernels.conv import pad_image
 from lenetcli.kernels.device import as_array, beside
 from lenetcli.kernels.layout import Array, logical, stored
 from lenetcli.kernels.pool import maxima, overhang
+from lenetcli.kernels.sums import BLOCK, sum_over
 from lenetcli.kernels.window import Pair, spans
 
 Bounds = list[tuple[int, int]]  # first and last + 1 of each window along an axis
@@ -54,6 +55,9 @@ def window_counts(size: int, kernel: int, stride: int, padding: int, out: int, i
 
 
 def _total(parts: Sequence[Array]) -> Array:
+    if len(parts) > BLOCK:
+        half = len(parts) // 2
+        return _total(parts[:half]) + _total(parts[half:])
     total = parts[0].copy()
     for part in parts[1:]:
         total += part
@@ -82,7 +86,7 @@ def _means(x: Array, axis: int, bounds: Bounds) -> Array:
     y = np.empty_like(x, shape=(*x.shape[:axis], len(bounds), *x.shape[axis + 1 :]))
     source, target = np.moveaxis(x, axis, 0), np.moveaxis(y, axis, 0)
     for i, (start, end) in enumerate(bounds):
-        np.sum(source[start:end], axis=0, out=target[i])
+        target[i] = sum_over(source[start:end], 0)
         target[i] /= end - start
     return y
 

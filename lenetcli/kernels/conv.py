@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli.kernels.layout import Array, logical, stored
+from lenetcli.kernels.sums import sum_over
 from lenetcli.kernels.window import Pair, clipped_taps, extent, taps
 
 CACHE = 1 << 18  # bytes of columns in a block
@@ -43,7 +44,7 @@ def conv2d(
 
 def channel_sums(x: Array) -> Array:
     """x (N, C, H, W) -> the sum of each channel, (C,): the gradient of a bias."""
-    return x.sum(axis=(0, 2, 3))
+    return sum_over(x, (0, 2, 3))
 
 
 def conv2d_weight_grad(
@@ -54,7 +55,7 @@ def conv2d_weight_grad(
     cols = columns(stored(x), kernel, stride, padding, dilation, (p, q), groups)
     d_y = stored(grad).reshape(groups, o // groups, -1)  # (G, O/G, P Q N)
     blocks = _blocks(cols, p * q, least=16 * o // groups)  # each block has a sum of its own: few beside the columns
-    d_weight = np.matmul(_cut(d_y, blocks), _cut(cols, blocks).swapaxes(2, 3)).sum(axis=1)
+    d_weight = sum_over(np.matmul(_cut(d_y, blocks), _cut(cols, blocks).swapaxes(2, 3)), 1)
     return d_weight.reshape(o, x.shape[1] // groups, *kernel)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.sums import sum_over
 
 
 def nll_mean(log_p: Array, target: Array, ignore: int) -> tuple[Array, Array]:
@@ -19,7 +20,7 @@ def nll_mean(log_p: Array, target: Array, ignore: int) -> tuple[Array, Array]:
     picked = log_p[np.arange(len(target), like=target), np.where(sound, target, 0)]
     values = np.where(kept, np.where(sound, -picked, log_p.dtype.type(np.nan)), log_p.dtype.type(0))
     count = kept.sum().astype(log_p.dtype)
-    return values.sum() / count, count
+    return sum_over(values) / count, count
 
 
 def nll_mean_backward(grad: Array, log_p: Array, target: Array, ignore: int, count: Array) -> Array:

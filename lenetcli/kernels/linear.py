@@ -6,18 +6,32 @@ import numpy as np
 
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.selection import larger
+from lenetcli.kernels.sums import sum_over
+
+
+def dense(x: Array) -> Array:
+    """An operand in a memory order that BLAS takes; NumPy adds the products of others one by one."""
+    if x.strides[-1] == x.itemsize or (x.ndim > 1 and x.strides[-2] == x.itemsize):
+        return x
+    return np.ascontiguousarray(x, like=x)
+
+
+def matmul(a: Array, b: Array) -> Array:
+    """`np.matmul` of operands in any memory order."""
+    y: Array = np.matmul(dense(a), dense(b))
+    return y
 
 
 def product(a: Array, b: Array) -> Array:
     """a (N, K) @ b (K, M) in the memory order of `a`, so that a batch-last batch stays batch-last."""
     if a.flags.f_contiguous and not a.flags.c_contiguous:
-        return np.matmul(b.T, a.T).T
-    return np.matmul(a, b)
+        return matmul(b.T, a.T).T
+    return matmul(a, b)
 
 
 def rows_product(a: Array, b: Array) -> Array:
     """a (N, K) @ b (K, M) in row order, whatever the memory orders of the operands."""
-    return np.matmul(a, b)
+    return matmul(a, b)
 
 
 def linear(x: Array, weight: Array, bias: Array | None) -> Array:
@@ -36,7 +50,7 @@ def linear_relu(x: Array, weight: Array, bias: Array | None) -> Array:
 
 def linear_backward(grad: Array, x: Array, weight: Array, need_x: bool) -> tuple[Array | None, Array, Array]:
     """grad (N, O) -> gradients of x (None unless needed), weight and bias."""
-    return product(grad, weight) if need_x else None, rows_product(grad.T, x), grad.sum(axis=0)
+    return product(grad, weight) if need_x else None, rows_product(grad.T, x), sum_over(grad, 0)
 
 
 def linear_relu_backward(

@@ -19,6 +19,7 @@ from lenetcli.kernels.device import on_device
 from lenetcli.kernels.layout import Array, logical, stored
 
 _BLOCK = 1 << 16  # elements: 256 KiB of float32, a part of the second-level cache
+_PIECE = 1 << 10  # elements that a product of rows adds up in their own type
 
 
 class Moments(NamedTuple):
@@ -52,7 +53,22 @@ def batch_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -
         shift = -offset * scale if bias is None else bias[block] - offset * scale
         out *= scale.astype(x.dtype)[:, None]
         out += shift.astype(x.dtype)[:, None]
+    if not (on_device(x) or np.isfinite(moments.var).all()):
+        settle(x, bias, moments, result)
     return result, moments
+
+
+def settle(x: Array, bias: Array | None, moments: Moments, y: Array) -> None:
+    """Corrects, in place, the channels of finite values whose squares are too large for their type.
+
+    Their variance is infinite and y is the bias, as torch has it; differences of such values may overflow on the way.
+    """
+    for c in np.flatnonzero(~np.isfinite(moments.var)).tolist():
+        if np.isfinite(x[:, c]).all():
+            mean = x[:, c].mean(dtype=np.float64)
+            moments.centre[c] = mean
+            moments.offset[c], moments.var[c] = mean - moments.centre[c], np.inf
+            y[:, c] = 0 if bias is None else bias[c]
 
 
 def track(mean: Array, var: Array, moments: Moments, momentum: float, count: int) -> None:
@@ -155,11 +171,14 @@ def _dots(a: Array, b: Array) -> Array:
     if on_device(a):
         total: Array = (a * b).sum(axis=-1, dtype=np.float64)
         return total
-    pieces = math.gcd(a.shape[-1], 16)
-    if a.shape[-1] < 2048 or pieces == 1:
+    m = a.shape[-1]
+    pieces = m // _PIECE
+    if pieces < 2:
         return np.vecdot(a, b).astype(np.float64)
-    a, b = a.reshape(len(a), pieces, -1), b.reshape(*b.shape[:-1], pieces, -1)
-    return np.vecdot(a, b).sum(axis=1, dtype=np.float64)
+    whole = pieces * _PIECE
+    first, second = (v[..., :whole].reshape(*v.shape[:-1], pieces, _PIECE) for v in (a, b))
+    total = np.vecdot(first, second).sum(axis=-1, dtype=np.float64)
+    return total if whole == m else total + np.vecdot(a[..., whole:], b[..., whole:])
 
 
 def standardise(x: Array, axes: tuple[int, ...], eps: float, centred: bool = True) -> tuple[Array, Array, Array, Array]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.sums import sum_over
 
 
 def greatest(x: Array, axis: int | tuple[int, ...]) -> Array:
@@ -28,14 +29,14 @@ def softmax(x: Array, axis: int) -> Array:
         return softmax(x.astype(np.float32), axis).astype(np.float16)
     y = x - greatest(x, axis)
     np.exp(y, out=y)
-    y /= y.sum(axis=axis, keepdims=True)
+    y /= sum_over(y, axis, keepdims=True)
     return y
 
 
 def softmax_backward(grad: Array, y: Array, axis: int) -> Array:
     """y (grad - sum(grad y)) for y = softmax(x)."""
     d_x = grad * y
-    np.subtract(grad, d_x.sum(axis=axis, keepdims=True), out=d_x)
+    np.subtract(grad, sum_over(d_x, axis, keepdims=True), out=d_x)
     d_x *= y
     return d_x
 
@@ -45,7 +46,7 @@ def log_softmax(x: Array, axis: int) -> Array:
     if x.dtype == np.float16:
         return log_softmax(x.astype(np.float32), axis).astype(np.float16)
     y = x - greatest(x, axis)
-    total = np.exp(y).sum(axis=axis, keepdims=True)
+    total = sum_over(np.exp(y), axis, keepdims=True)
     y -= np.log(total, out=total)
     return y
 
@@ -53,5 +54,5 @@ def log_softmax(x: Array, axis: int) -> Array:
 def log_softmax_backward(grad: Array, y: Array, axis: int) -> Array:
     """grad - exp(y) sum(grad) for y = log_softmax(x)."""
     d_x = np.exp(y)
-    d_x *= grad.sum(axis=axis, keepdims=True)
+    d_x *= sum_over(grad, axis, keepdims=True)
     return np.subtract(grad, d_x, out=d_x)

@@ -22,6 +22,7 @@ from lenetcli.autograd.op import Op
 from lenetcli.kernels import active as kernels
 from lenetcli.kernels import device
 from lenetcli.kernels.layout import Array, outline
+from lenetcli.kernels.sums import sum_over
 from lenetcli.kernels.window import Pair
 from lenetcli.nn.activation import ReLU
 from lenetcli.nn.conv import Conv2d
@@ -82,7 +83,7 @@ class LinearRelu(Op):
         if not need_weight:
             grad = kernels.relu_backward(grad, y)
             d_x = kernels.product(grad, weight).reshape(shape) if need_x else None
-            return d_x, None, grad.sum(axis=0) if need_bias else None
+            return d_x, None, sum_over(grad, 0) if need_bias else None
         rows = x.reshape(len(x), -1)
         weight = weight if need_x else outline(filters, grad)
         d_rows, d_weight, d_bias = kernels.linear_relu_backward(grad, rows, weight, y, need_x)

@@ -12,6 +12,7 @@ from lenetcli.errors import ShapeError
 from lenetcli.kernels import active as kernels
 from lenetcli.kernels.device import as_array, beside, is_array, on_device
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.sums import sum_over
 from lenetcli.ops.loss import check_reduction
 from lenetcli.ops.operands import quiet
 from lenetcli.ops.selection import where
@@ -66,13 +67,13 @@ class NllLoss(Op):
             values = np.where(bad, log_p.dtype.type(np.nan), values)
         if reduction == "none":
             return values
-        total = as_array(values.sum())
+        total = sum_over(values)
         if reduction == "sum":
             return total
         if share is None:
             count: Any = values.size if kept is None else kept.sum()
         else:
-            count = share.sum() if kept is None else np.where(kept, share, share.dtype.type(0)).sum()
+            count = sum_over(share if kept is None else np.where(kept, share, share.dtype.type(0)))
         ctx.count = count.astype(log_p.dtype) if is_array(count) else log_p.dtype.type(count)
         return as_array(total / ctx.count)
 
@@ -308,5 +309,5 @@ def _smooth_loss(log_p: Tensor, target: Tensor, weight: Tensor | None, ignore_in
     if weight is None:
         count = kept.sum()
     else:
-        count = np.where(kept, weight.array[np.where(kept, classes, 0)], weight.array.dtype.type(0)).sum()
+        count = sum_over(np.where(kept, weight.array[np.where(kept, classes, 0)], weight.array.dtype.type(0)))
     return total / like(log_p, as_array(count).astype(log_p.array.dtype))

@@ -9,8 +9,8 @@ import numpy as np
 
 from lenetcli.autograd.op import Op
 from lenetcli.errors import ShapeError
-from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.sums import sum_over
 from lenetcli.ops.operands import axis, broadcast_shape, quiet, together
 from lenetcli.ops.pointwise import signs
 from lenetcli.ops.vector_norm import norm
@@ -58,12 +58,12 @@ class CosineSimilarity(Op):
         if a.dtype.kind != "f":
             raise RuntimeError(f"cosine_similarity: expected floating-point tensors, got {a.dtype}; call float() first")
         dim = axis(dim, a.ndim)
-        lengths = [np.sqrt((v * v).sum(axis=dim, keepdims=True)) if v.shape[dim] > 1 else np.abs(v) for v in (a, b)]
+        lengths = [np.sqrt(sum_over(v * v, dim, keepdims=True)) if v.shape[dim] > 1 else np.abs(v) for v in (a, b)]
         units = [v / np.maximum(length, v.dtype.type(eps)) for v, length in zip((a, b), lengths)]
         ctx.dim, ctx.eps = dim, eps
         need_a, need_b = ctx.needs_input_grad
         ctx.save(a if need_a else units[0], b if need_b else units[1], *lengths)  # of a constant its direction alone
-        return as_array((units[0] * units[1]).sum(axis=dim))
+        return sum_over(units[0] * units[1], dim)
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
@@ -72,7 +72,7 @@ class CosineSimilarity(Op):
         need_a, need_b = ctx.needs_input_grad
         a_unit = a / np.maximum(a_length, eps) if need_a else a
         b_unit = b / np.maximum(b_length, eps) if need_b else b
-        cosine = (a_unit * b_unit).sum(axis=ctx.dim, keepdims=True)
+        cosine = sum_over(a_unit * b_unit, ctx.dim, keepdims=True)
 
         def slope(x: Array, length: Array, other: Array) -> Array:
             along = np.where(length == 0, x.dtype.type(0), x / length)
@@ -137,15 +137,15 @@ class Cdist(Op):
     @quiet
     def forward(ctx: Any, a: Array, b: Array, *, p: float) -> Array:
         d = a[..., :, None, :] - b[..., None, :, :]  # (*, P, 1, M) - (*, 1, R, M)
-        size = np.abs(d)
+        size, last = np.abs(d), d.ndim - 1
         if p == 0:
             y = (d != 0).sum(axis=-1).astype(d.dtype)
         elif p == math.inf:
             y = size.max(axis=-1) if size.shape[-1] else size.sum(axis=-1)
         elif p == 2:
-            y = np.sqrt(np.square(size).sum(axis=-1))
+            y = np.sqrt(sum_over(np.square(size), last))
         else:
-            y = (size**p).sum(axis=-1) ** (1 / p)
+            y = sum_over(size**p, last) ** (1 / p)
         ctx.p, ctx.shapes = p, (a.shape, b.shape)
         ctx.save(d, y)
         return y
@@ -163,7 +163,7 @@ class Cdist(Op):
         else:
             slope = grad * signs(d) * size ** (p - 1) / y ** (p - 1)
             slope[(y == 0) | ((d == 0) & (p < 1))] = 0
-        return slope.sum(axis=-2), -slope.sum(axis=-3)
+        return sum_over(slope, slope.ndim - 2), -sum_over(slope, slope.ndim - 3)
 
 
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Tensor:

@@ -10,8 +10,9 @@ import numpy as np
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.variable import Variable, like
 from lenetcli.errors import ShapeError
-from lenetcli.kernels.device import as_array, beside
+from lenetcli.kernels.device import beside
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.sums import sum_over
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import axis, broadcast_shape, sizes, wanted_tensors
 from lenetcli.ops.shape import reshape
@@ -168,7 +169,7 @@ class Repeat(Op):
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         over = tuple(range(0, len(ctx.parts), 2))
-        return as_array(grad.reshape(ctx.parts).sum(axis=over)).reshape(ctx.shape)
+        return sum_over(grad.reshape(ctx.parts), over).reshape(ctx.shape)
 
 
 def _repeated(input: Tensor, repeats: tuple[int, ...]) -> Tensor:

@@ -12,6 +12,8 @@ from lenetcli.errors import ShapeError
 from lenetcli.kernels import active as kernels
 from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array, outline
+from lenetcli.kernels.linear import matmul
+from lenetcli.kernels.sums import sum_over
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import quiet, wanted_tensors
 
@@ -242,13 +244,13 @@ def gradients_of_batches(grad: Array, a: Array, b: Array, needs: Any) -> Any:
     """(B, N, M), or (N, M) for all of a batch -> (B, N, K) and (B, K, M)"""
     need_a, need_b = needs
     return (
-        np.matmul(grad, b.swapaxes(1, 2)) if need_a else None,
-        np.matmul(a.swapaxes(1, 2), grad) if need_b else None,
+        matmul(grad, b.swapaxes(1, 2)) if need_a else None,
+        matmul(a.swapaxes(1, 2), grad) if need_b else None,
     )
 
 
 class Bmm(Product):
-    multiply = staticmethod(np.matmul)
+    multiply = staticmethod(matmul)
     gradients = staticmethod(gradients_of_batches)
 
 
@@ -279,7 +281,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
 
 
 class Baddbmm(AddedProduct):
-    multiply = staticmethod(np.matmul)
+    multiply = staticmethod(matmul)
     gradients = staticmethod(gradients_of_batches)
 
 
@@ -312,7 +314,7 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, a
 
 
 class Addbmm(AddedProduct):
-    multiply = staticmethod(lambda a, b: np.matmul(a, b).sum(axis=0, dtype=a.dtype))
+    multiply = staticmethod(lambda a, b: sum_over(matmul(a, b), 0))
     gradients = staticmethod(gradients_of_batches)
 
 

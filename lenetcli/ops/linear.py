@@ -9,6 +9,7 @@ import numpy as np
 from lenetcli.autograd.op import Op
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.linear import matmul
 from lenetcli.ops.axis_order import t
 from lenetcli.ops.linalg import addmm, mm
 
@@ -66,7 +67,7 @@ class Trilinear(Op):
             x2 if need_x1 or need_weight else None,
         )
         half = np.tensordot(x1, weight, (1, 1))  # (N, O, J)
-        return np.matmul(half, x2[:, :, None])[:, :, 0]
+        return matmul(half, x2[:, :, None])[:, :, 0]
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
@@ -74,12 +75,12 @@ class Trilinear(Op):
         need_x1, need_weight, need_x2 = ctx.needs_input_grad
         d_x1 = d_weight = d_x2 = None
         if need_x1:
-            d_x1 = np.matmul(grad[:, None, :], np.tensordot(x2, weight, (1, 2)))[:, 0]  # (N, 1, O) @ (N, O, I)
+            d_x1 = matmul(grad[:, None, :], np.tensordot(x2, weight, (1, 2)))[:, 0]  # (N, 1, O) @ (N, O, I)
         if need_weight:
             through = grad[:, :, None] * x1[:, None, :]  # (N, O, I)
             d_weight = np.tensordot(through, x2, (0, 0))
         if need_x2:
-            d_x2 = np.matmul(grad[:, None, :], np.tensordot(x1, weight, (1, 1)))[:, 0]
+            d_x2 = matmul(grad[:, None, :], np.tensordot(x1, weight, (1, 1)))[:, 0]
         return d_x1, d_weight, d_x2
 
 

@@ -12,6 +12,7 @@ from lenetcli.autograd.variable import Variable
 from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.selection import select
+from lenetcli.kernels.sums import sum_over
 from lenetcli.ops.operands import broadcast_shape, number, quiet, together
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def reduced(values: Array, reduction: str) -> Array:
     """Losses of single elements, brought together (NaN as the mean of nothing)."""
     if reduction == "none":
         return values
-    total = as_array(values.sum())
+    total = sum_over(values)
     if reduction == "sum":
         return total
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -11,6 +11,7 @@ from lenetcli.errors import ShapeError
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.scan import running
 from lenetcli.kernels.scatter import add_at
+from lenetcli.kernels.sums import sum_over
 from lenetcli.ops.loss import check_reduction, reduced, scaled
 from lenetcli.ops.operands import number, quiet
 
@@ -35,7 +36,7 @@ class MultiMarginLoss(Op):
         ctx.save(short)
         ctx.index, ctx.share, ctx.p, ctx.reduction = (rows, target), share, p, reduction
         ctx.shape = x.shape
-        losses = (share * (short if p == 1 else short * short)).sum(axis=1)
+        losses = sum_over(share * (short if p == 1 else short * short), 1)
         return reduced(losses.reshape(shape), reduction)
 
     @staticmethod
@@ -45,7 +46,7 @@ class MultiMarginLoss(Op):
         d_x = ctx.share * grad.reshape(-1, 1) * ((short > 0) if ctx.p == 1 else short)
         if ctx.p == 2:
             d_x *= 2
-        d_x[ctx.index] = 0 - d_x.sum(axis=1)
+        d_x[ctx.index] = 0 - sum_over(d_x, 1)
         return d_x.reshape(ctx.shape)
 
 
@@ -151,7 +152,7 @@ class MultilabelMarginLoss(Op):
         missed = (short > 0) & counts[:, :, None] & wrong[:, None, :]
         ctx.save(missed)
         ctx.labels, ctx.reduction, ctx.shape = labels, reduction, x.shape
-        losses = np.where(missed, short, x.dtype.type(0)).sum(axis=(1, 2)) / scores.shape[1]
+        losses = sum_over(np.where(missed, short, x.dtype.type(0)), (1, 2)) / scores.shape[1]
         return reduced(losses if x.ndim > 1 else losses.reshape(()), reduction)
 
     @staticmethod

@@ -13,6 +13,7 @@ from lenetcli.autograd.op import Op
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import norm as kernels
 from lenetcli.kernels.layout import Array, logical, stored
+from lenetcli.kernels.sums import sum_over
 from lenetcli.ops.batch_norm import (
     Running,
     batch_norm,
@@ -81,9 +82,9 @@ class Standardised(Op):
             d_z, seen = d_z.reshape(ctx.shape), z.reshape(ctx.shape)
             d_x = kernels.standardise_backward(d_z, seen, ctx.inverse, ctx.over, ctx.centred).reshape(z.shape)
         if needs[1]:
-            d_weight = (grad * z).sum(axis=over).reshape(ctx.parameter)
+            d_weight = sum_over(grad * z, over).reshape(ctx.parameter)
         if len(needs) == 3 and needs[2]:
-            d_bias = grad.sum(axis=over).reshape(ctx.parameter)
+            d_bias = sum_over(grad, over).reshape(ctx.parameter)
         return (d_x, d_weight, d_bias)[: len(needs)]
 
 

@@ -14,6 +14,7 @@ from lenetcli.autograd.variable import Variable, like
 from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.softmax import greatest
+from lenetcli.kernels.sums import mean_over, running_product, sum_over
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import axes, axis, floating, quiet
 from lenetcli.ops.selection import Where
@@ -52,6 +53,8 @@ class Sum(Op):
     @quiet
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...], keepdim: bool, kind: Any) -> Array:
         ctx.shape, ctx.over, ctx.keepdim = x.shape, over, keepdim
+        if kind.kind == "f":
+            return sum_over(x.astype(kind, copy=False), over, keepdim)
         return as_array(np.sum(x, axis=over, keepdims=keepdim, dtype=kind))
 
     @staticmethod
@@ -98,7 +101,7 @@ class Mean(Op):
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...], keepdim: bool) -> Array:
         ctx.shape, ctx.over, ctx.keepdim = x.shape, over, keepdim
         ctx.count = count_over(x.shape, over)
-        return as_array(np.sum(x, axis=over, keepdims=keepdim) / x.dtype.type(ctx.count))
+        return mean_over(x, over, keepdim)
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
@@ -147,8 +150,8 @@ def products_of_others(x: Array, dim: int) -> Array:
     before, after = np.ones_like(x), np.ones_like(x)
     inner = (slice(None),) * dim
     head, tail = (*inner, slice(None, -1)), (*inner, slice(1, None))
-    before[tail] = np.cumprod(x[head], axis=dim)
-    after[head] = np.flip(np.cumprod(np.flip(x[tail], dim), axis=dim), dim)
+    before[tail] = running_product(x[head], dim)
+    after[head] = np.flip(running_product(np.flip(x[tail], dim), dim), dim)
     return before * after
 
 
@@ -209,7 +212,7 @@ class Logsumexp(Op):
         x = floating(x)
         top = greatest(x, over)
         top = np.where(np.isfinite(top), top, x.dtype.type(0))
-        y = np.log(np.exp(x - top).sum(axis=over, keepdims=True)) + top
+        y = np.log(sum_over(np.exp(x - top), over, keepdims=True)) + top
         ctx.over = over
         ctx.keepdim = keepdim
         ctx.save(x, y)

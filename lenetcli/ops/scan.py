@@ -11,6 +11,7 @@ from lenetcli.autograd.op import Op
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.scan import running
 from lenetcli.kernels.scatter import positions_along, scattered
+from lenetcli.kernels.sums import running_product, running_sum
 from lenetcli.ops.arithmetic import sub
 from lenetcli.ops.cast import clone
 from lenetcli.ops.indexing import index
@@ -33,13 +34,13 @@ class Cumsum(Op):
     @quiet
     def forward(ctx: Any, x: Array, *, dim: int, kind: Any) -> Array:
         ctx.dim = dim
-        return np.cumsum(x, axis=dim, dtype=kind).reshape(x.shape)
+        return running_sum(x.astype(kind, copy=False), dim).reshape(x.shape)
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         if not grad.ndim:
             return grad
-        return np.flip(np.cumsum(np.flip(grad, ctx.dim), axis=ctx.dim), ctx.dim)
+        return np.flip(running_sum(np.flip(grad, ctx.dim), ctx.dim), ctx.dim)
 
 
 @method(in_place=True)
@@ -62,7 +63,7 @@ class Cumprod(Op):
     def forward(ctx: Any, x: Array, *, dim: int, kind: Any) -> Array:
         ctx.dim = dim
         ctx.save(x)
-        return np.cumprod(x, axis=dim, dtype=kind).reshape(x.shape)
+        return running_product(x.astype(kind, copy=False), dim).reshape(x.shape)
 
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
@@ -70,14 +71,14 @@ class Cumprod(Op):
         (x,) = ctx.saved
         if not x.ndim:
             return grad
-        d_x = np.empty_like(x)
-        rows, x_rows, grad_rows = (np.moveaxis(a, ctx.dim, 0) for a in (d_x, x, grad))
+        d_x = np.empty_like(x, dtype=np.float64)
+        rows, x_rows, grad_rows = (np.moveaxis(a, ctx.dim, 0) for a in (d_x, x, grad.astype(np.float64)))
         s: Any = 0
         for k in reversed(range(len(rows))):
             s = grad_rows[k] + (x_rows[k + 1] * s if k + 1 < len(rows) else 0)
             rows[k] = s
-        rows[1:] *= np.cumprod(x_rows[:-1], axis=0)
-        return d_x
+        rows[1:] *= np.cumprod(x_rows[:-1], axis=0, dtype=np.float64)
+        return d_x.astype(x.dtype)
 
 
 @method(in_place=True)
@@ -158,7 +159,7 @@ class Logcumsumexp(Op):
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, dim: int) -> Array:
-        y = running(np.logaddexp, x, dim) if x.ndim else x.copy()
+        y = running(np.logaddexp, x.astype(np.float64), dim).astype(x.dtype) if x.ndim else x.copy()
         ctx.dim = dim
         ctx.save(x, y)
         return y
@@ -170,9 +171,11 @@ class Logcumsumexp(Op):
         if not x.ndim:
             return grad
         d_x = np.zeros_like(x)
+        wide, grad = x.astype(np.float64), grad.astype(np.float64)
         for sign in (1, -1):
             logs = np.where(sign * grad > 0, np.log(np.abs(grad)) - y, -np.inf)
-            d_x += sign * np.exp(np.flip(running(np.logaddexp, np.flip(logs, ctx.dim), ctx.dim), ctx.dim) + x)
+            sums = np.flip(running(np.logaddexp, np.flip(logs, ctx.dim), ctx.dim), ctx.dim)
+            d_x += (sign * np.exp(sums + wide)).astype(x.dtype)
         return d_x
 
 

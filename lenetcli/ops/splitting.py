@@ -12,6 +12,7 @@ from lenetcli.autograd.op import Op
 from lenetcli.autograd.variable import Variable
 from lenetcli.kernels.device import strided
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.sums import sum_over
 from lenetcli.ops.indexing import Select, Slice
 from lenetcli.ops.methods import METHODS, method
 from lenetcli.ops.operands import axis, sizes
@@ -352,7 +353,7 @@ class Unfold(Op):
     def backward(ctx: Any, grad: Array) -> Array:
         d_x = np.zeros(ctx.shape, grad.dtype, like=grad)
         if not d_x.ndim:
-            return d_x + grad.sum()
+            return d_x + sum_over(grad)
         before = whole(ctx.along)
         count = grad.shape[ctx.along]
         for k in range(ctx.size):

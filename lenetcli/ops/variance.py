@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.sums import mean_over, sum_over
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import axes, quiet
 from lenetcli.ops.reduction import Dims, count_over, kept
@@ -30,11 +32,13 @@ class Var(Op):
                 f"{ctx.name()[:-8].lower()}: wanted a floating-point tensor, got {x.dtype}; call float() first"
             )
         count = count_over(x.shape, over)
-        mean = np.sum(x, axis=over, keepdims=True) / x.dtype.type(count)
-        centred = x - mean
-        y = np.sum(centred * centred, axis=over, keepdims=True) / x.dtype.type(max(count - correction, 0))
+        centred = x.astype(np.float64)
+        mean = mean_over(centred, over, keepdims=True)
+        centred -= mean
+        y = sum_over(centred * centred, over, keepdims=True) / max(count - correction, 0)
         if ctx.root:
             y = np.sqrt(y)
+        centred, y, mean = (as_array(a).astype(x.dtype, copy=False) for a in (centred, y, mean))
         ctx.over, ctx.keepdim, ctx.count, ctx.degrees = over, keepdim, count, count - correction
         ctx.save(centred, y if ctx.root else None)
         results = [r if keepdim or not x.ndim else r.squeeze(over) for r in ((y, mean) if ctx.with_mean else (y,))]

@@ -11,6 +11,7 @@ from lenetcli.autograd.dtypes import dtype as Dtype
 from lenetcli.autograd.op import Op
 from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.sums import sum_over
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import axes, quiet
 from lenetcli.ops.pointwise import signs
@@ -29,17 +30,17 @@ class LinalgVectorNorm(Op):
         if order and all(x.shape[i] == 1 for i in over):
             y = size  # exact: no square that overflows or vanishes
         elif order == math.inf:
-            y = size.max(axis=over, keepdims=True) if x.size else size.sum(axis=over, keepdims=True)
+            y = size.max(axis=over, keepdims=True) if x.size else sum_over(size, over, keepdims=True)
         elif order == -math.inf:
             y = size.min(axis=over, keepdims=True)
         elif order == 0:
             y = (x != 0).sum(axis=over, keepdims=True).astype(x.dtype)
         elif order == 1:
-            y = size.sum(axis=over, keepdims=True)
+            y = sum_over(size, over, keepdims=True)
         elif order == 2:
-            y = np.sqrt((x * x).sum(axis=over, keepdims=True))
+            y = np.sqrt(sum_over(x * x, over, keepdims=True))
         else:
-            y = (size**order).sum(axis=over, keepdims=True) ** (1 / order)
+            y = sum_over(size**order, over, keepdims=True) ** (1 / order)
         y = as_array(y)
         ctx.order, ctx.over, ctx.keepdim = order, over, keepdim
         ctx.save(x, None if order in (0, 1) else y)

@@ -10,6 +10,7 @@ from lenetcli.autograd.dtypes import result_type
 from lenetcli.autograd.op import Op
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.linear import dense, matmul
 from lenetcli.ops.arithmetic import mul
 from lenetcli.ops.linalg import AddedProduct, Product, check_addend, check_types, factors
 from lenetcli.ops.methods import method
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Dot(Product):
-    multiply = staticmethod(np.dot)
+    multiply = staticmethod(lambda a, b: np.dot(dense(a), dense(b)))
     gradients = staticmethod(lambda grad, a, b, needs: (grad * b if needs[0] else None, grad * a if needs[1] else None))
 
 
@@ -75,11 +76,11 @@ def vdot(input: Tensor, other: Tensor) -> Tensor:
 def gradients_of_rows(grad: Array, a: Array, x: Array, needs: Any) -> Any:
     """(N,) -> (N, K) and (K,)"""
     need_a, need_x = needs
-    return np.outer(grad, x) if need_a else None, np.matmul(a.T, grad) if need_x else None
+    return np.outer(grad, x) if need_a else None, matmul(a.T, grad) if need_x else None
 
 
 class Mv(Product):
-    multiply = staticmethod(np.matmul)
+    multiply = staticmethod(matmul)
     gradients = staticmethod(gradients_of_rows)
 
 
@@ -115,7 +116,7 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
 
 
 class Addmv(AddedProduct):
-    multiply = staticmethod(np.matmul)
+    multiply = staticmethod(matmul)
     gradients = staticmethod(gradients_of_rows)
 
 
@@ -171,8 +172,8 @@ class Addr(Op):
         a, b = ctx.saved
         return (
             grad * ctx.beta,
-            None if b is None else np.matmul(grad, b) * ctx.alpha,
-            None if a is None else np.matmul(grad.T, a) * ctx.alpha,
+            None if b is None else matmul(grad, b) * ctx.alpha,
+            None if a is None else matmul(grad.T, a) * ctx.alpha,
         )
 
 

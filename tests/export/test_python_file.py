@@ -100,6 +100,19 @@ def test_pictures_are_prepared_as_predict_does_it(inputs: Inputs, size: tuple[in
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("size", [(5, 40), (40, 5), (7, 9), (30, 31)])
+def test_every_pixel_of_many_pictures_has_the_grey_level_that_predict_gives_it(size: tuple[int, int]) -> None:
+    """A rounded value that lies half-way goes up or down by the last bit: the sums must be the same, in one order."""
+    inputs = Inputs((1, 8, 8), 255.0, Preprocessing(), ())
+    scope: dict[str, object] = {"__name__": "exported"}
+    exec(
+        python_source(lower(settled(nn.Sequential(nn.Flatten(), nn.Linear(64, 2))), (1, 8, 8)), inputs, "numbers"),
+        scope,
+    )
+    images = np.random.default_rng(0).integers(0, 256, (2000, 1, *size)).astype(np.uint8)
+    np.testing.assert_array_equal(scope["prepare"](images), inputs(images))  # type: ignore[operator]
+
+
 @pytest.mark.parametrize(
     ("outputs", "last"), [("scores", nn.Identity()), ("logarithms", nn.LogSoftmax(1)), ("probabilities", nn.Softmax(1))]
 )

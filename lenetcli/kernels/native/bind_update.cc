@@ -121,8 +121,8 @@ nb::list adam(nb::list params, nb::list grads, Shared objective, std::tuple<doub
   const Objective o = made(objective);
   std::vector<Adam> rules;
   for (double t : steps)  // pow, not sqrt: as Python has it, to the bit
-    rules.push_back({(float)(1 - beta1), (float)beta2, eps, (float)(lr / (1 - std::pow(beta1, t))),
-                     (float)std::pow(1 - std::pow(beta2, t), 0.5)});
+    rules.push_back({(float)(1 - beta1), (float)beta2, (float)(1 - beta2), eps,
+                     (float)(lr / (1 - std::pow(beta1, t))), (float)std::pow(1 - std::pow(beta2, t), 0.5)});
   return update(lists, params.size(), 4,
                 [&](int i, float** at, size_t n) { kernels->adam(o, rules[i], at[0], at[1], at[2], at[3], n); });
 }

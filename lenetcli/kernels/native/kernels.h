@@ -64,7 +64,8 @@ struct Sgd {
 };
 
 struct Adam {
-  float share, beta2, eps, rate, root;  // share = 1 - beta1; rate and root hold the corrections of bias
+  // share = 1 - beta1 and rest = 1 - beta2, taken in double; rate and root hold the corrections of bias
+  float share, beta2, rest, eps, rate, root;
 };
 
 // Rows of a gradient (M, N) of any strides, to be copied to d (M, N) where y is above zero, and summed; see

@@ -25,19 +25,25 @@ void relu_backward(const float* grad, const float* y, float* d_x, size_t n) {
   for (; i < n; i++) d_x[i] = y[i] <= 0 ? 0 : grad[i];
 }
 
+constexpr int64_t PIECE = 32;  // terms that are added one by one in floats, before the sum goes on in double precision
+
 // Rows of `grad` where `y` (or null for all) is not <= 0, copied to d (unless null), and their sums.
 void masked_rows(const Rows& a, int from, int to) {
   for (int o = from; o < to; o++) {
     const float *grad = a.grad + o * a.grad_row, *y = a.y ? a.y + o * a.y_row : nullptr;
     float* d = a.d ? a.d + o * a.n : nullptr;
-    Vec total = {};
+    double total = 0;
     int64_t n = 0;
     if (a.grad_col == 1 && (!y || a.y_col == 1))
-      for (; n + L <= a.n; n += L) {
-        Vec g = load(grad + n);
-        if (y) g = choose(load(y + n) <= splat(0), splat(0), g);
-        if (d) store(d + n, g);
-        total += g;
+      while (n + L <= a.n) {
+        Vec piece = {};
+        for (int64_t end = n + PIECE * L; n + L <= a.n && n < end; n += L) {
+          Vec g = load(grad + n);
+          if (y) g = choose(load(y + n) <= splat(0), splat(0), g);
+          if (d) store(d + n, g);
+          piece += g;
+        }
+        total += sum(piece);
       }
     float rest = 0;
     for (; n < a.n; n++) {
@@ -45,8 +51,9 @@ void masked_rows(const Rows& a, int from, int to) {
       if (y && y[n * a.y_col] <= 0) g = 0;
       if (d) d[n] = g;
       rest += g;
+      if (n % PIECE == PIECE - 1) total += rest, rest = 0;
     }
-    if (a.sums) a.sums[o] = sum(total) + rest;
+    if (a.sums) a.sums[o] = total + rest;
   }
 }
 
@@ -74,6 +81,19 @@ INLINE Vec exponential(Vec x) {
   return choose(nan, x, y);
 }
 
+// The sum of term(c) over the classes, in about as many pieces as a piece has terms.
+template <class Term>
+INLINE Vec sum_of_classes(int classes, Term term) {
+  const int piece = classes > PIECE * PIECE ? (int)sqrtf(classes) : PIECE;
+  Vec total = {};
+  for (int c = 0; c < classes;) {
+    Vec some = {};
+    for (const int end = c + piece < classes ? c + piece : classes; c < end; c++) some += term(c);
+    total += some;
+  }
+  return total;
+}
+
 // y[c] = x[c] - max - log(sum of e^(x - max)), images `from` to `from + count`, classes `row` floats apart.
 void log_softmax(const Classes& a, int from, int count) {
   auto get = [&](int c) {
@@ -84,8 +104,7 @@ void log_softmax(const Classes& a, int from, int count) {
     Vec v = get(c);
     most = choose((v > most) | (v != v), v, most);
   }
-  Vec total = {};
-  for (int c = 0; c < a.classes; c++) total += exponential(get(c) - most);
+  const Vec total = sum_of_classes(a.classes, [&](int c) { return exponential(get(c) - most); });
   float lanes[L];
   store(lanes, total);
   for (int l = 0; l < count; l++) lanes[l] = logf(lanes[l]);
@@ -105,8 +124,7 @@ void log_softmax_backward(const Classes& a, int from, int count) {
   auto get = [&](const float* p, int c) {
     return count == L ? load(p + c * a.row + from) : load_some(p + c * a.row + from, 1, count);
   };
-  Vec total = {};
-  for (int c = 0; c < a.classes; c++) total += get(a.grad, c);
+  const Vec total = sum_of_classes(a.classes, [&](int c) { return get(a.grad, c); });
   for (int c = 0; c < a.classes; c++) {
     float* to = a.d_x + c * a.row + from;
     Vec v = get(a.grad, c) - exponential(get(a.y, c)) * total;

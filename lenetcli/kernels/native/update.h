@@ -43,7 +43,7 @@ void adam(const Objective& o, const Adam& s, float* __restrict p, const float* _
     float x = p[i] * o.shrink, g = sign * grad[i];
     if (decays) g += o.weight_decay * x;
     m[i] = near ? m[i] + s.share * (g - m[i]) : g - (1 - s.share) * (g - m[i]);
-    v[i] = s.beta2 * v[i] + (1 - s.beta2) * g * g;
+    v[i] = s.beta2 * v[i] + s.rest * g * g;
     p[i] = x - s.rate * m[i] / (sqrtf(v[i]) / s.root + s.eps);
   }
 }
