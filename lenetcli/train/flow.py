@@ -28,10 +28,17 @@ class GradientFlow:
         self._looks: dict[int, tuple[list[str], Any]] = {}  # names and figures, by step
         self._before: dict[str, tuple[list[Any], Any]] | None = None
 
-    def before(self, phase: str, batches: int) -> None:
-        """Before a phase of a step of so many batches: gradients are looked at before they are limited."""
-        if phase != "limit" or not self._due(batches):
-            return
+    def due(self, batches: int) -> bool:
+        """Whether to look at the coming step, which takes so many batches."""
+        run, p, every = self._run, self._run.progress, self._run.log_gradients
+        if every is None:
+            return False
+        if p.step == 0:
+            return True
+        return p.batch + batches >= run.batches if every == "epoch" else (p.step + 1) % every == 0
+
+    def before(self) -> None:
+        """Before gradients are limited and the step is made."""
         named = self._run.model.named_parameters()
         self._before = {
             name: (_sizes(p.grad.array), p.array.copy(order="K")) for name, p in named if p.grad is not None
@@ -61,14 +68,6 @@ class GradientFlow:
             update = _root(moved / before) if before else None
             found[name] = {"norm": _root(squares), "mean": _short(mean), "max": _short(most), "update": update}
         return replace(step, gradients=found)
-
-    def _due(self, batches: int) -> bool:
-        run, p, every = self._run, self._run.progress, self._run.log_gradients
-        if every is None:
-            return False
-        if p.step == 0:
-            return True
-        return p.batch + batches >= run.batches if every == "epoch" else (p.step + 1) % every == 0
 
 
 def _sizes(grad: Any) -> list[Any]:

@@ -60,9 +60,10 @@ def train_epoch(run: Run) -> Iterator[Event]:
     step, groups = Step(run, books), batches_of_steps(run)
     run.model.train()
     for group in groups:  # one batch a step, or as many as train.accumulate says
-        step_began, lr = time.perf_counter(), run.lr
+        step_began, lr, watched = time.perf_counter(), run.lr, flow.due(len(group))
         for phase in step.phases(group):
-            flow.before(phase.__name__, len(group))
+            if watched and phase.__name__ == "limit":
+                flow.before()
             phase()
         flow.after()
         yield from map(flow.told, books.step(number, lr, step.samples, step_began))
