@@ -115,7 +115,7 @@ class Variable:
 
     def gradient_edge(self) -> tuple[Node, int]:
         """The node (and its output number) that takes this variable's gradient."""
-        if self.base is not None:
+        if self.base is not None and self.is_stale:
             self.catch_up()
         node = self.grad_fn
         return (self.accumulator(), 0) if node is None else (node, self.output_nr)

@@ -227,6 +227,27 @@ def test_a_change_in_place_of_what_backward_needs_is_noticed() -> None:
         y.sum().backward()
 
 
+@pytest.mark.parametrize("constant", ["input", "weight"])
+def test_fused_linear_layers_let_go_of_what_only_a_constants_gradient_would_need(constant: str) -> None:
+    net = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
+    leaf = lenet.randn(2, 4).requires_grad_(constant != "input")
+    net[0].weight.requires_grad_(constant != "weight")
+    grads = []
+    for change in (False, True):
+        h = leaf * 1
+        y = net(h)
+        assert y.grad_fn.name() == "LinearReluBackward"
+        if change:
+            with lenet.no_grad():
+                (net[0].weight if constant == "input" else h).mul_(2)
+        leaf.grad = net[0].weight.grad = None
+        y.sum().backward()
+        grad = leaf.grad if constant == "weight" else net[0].weight.grad
+        assert grad is not None
+        grads.append(grad.numpy())
+    np.testing.assert_array_equal(*grads)
+
+
 def pooled(x: Any, conv: nn.Conv2d, case: str = "") -> Any:
     """max_pool(relu(conv(x))), op by op."""
     y = F.relu(conv(x), inplace=case == "inplace")
