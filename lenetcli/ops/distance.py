@@ -58,7 +58,8 @@ class CosineSimilarity(Op):
         if a.dtype.kind != "f":
             raise RuntimeError(f"cosine_similarity: expected floating-point tensors, got {a.dtype}; call float() first")
         dim = axis(dim, a.ndim)
-        lengths = [np.sqrt(sum_over(v * v, dim, keepdims=True)) if v.shape[dim] > 1 else np.abs(v) for v in (a, b)]
+        single = a.shape[dim : dim + 1] in ((), (1,))  # of one element the length is exact, without a square
+        lengths = [np.abs(v) if single else np.sqrt(sum_over(v * v, dim, keepdims=True)) for v in (a, b)]
         units = [v / np.maximum(length, v.dtype.type(eps)) for v, length in zip((a, b), lengths)]
         ctx.dim, ctx.eps = dim, eps
         need_a, need_b = ctx.needs_input_grad
