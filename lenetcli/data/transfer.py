@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lenetcli._tensor import Tensor
+from lenetcli._tensor import of_array
 from lenetcli.kernels.device import Uploads
 
 
@@ -18,7 +18,7 @@ def moved(batches: Iterable[tuple[Any, ...]], device: str) -> Iterator[tuple[Any
     for batch in batches:
         sent = uploads.send([tensor.array for tensor in batch])
         if ahead is not None:
-            yield tuple(map(Tensor, ahead.arrive()))
+            yield tuple(map(of_array, ahead.arrive()))
         ahead = sent
     if ahead is not None:
-        yield tuple(map(Tensor, ahead.arrive()))
+        yield tuple(map(of_array, ahead.arrive()))
