@@ -69,12 +69,42 @@ def same(shown: str, printed: str) -> bool:
     return re.fullmatch(".*".join(parts), _shape(printed)) is not None
 
 
+NUMBER = re.compile(r"[-−]?\d[\d,]*(?:\.\d+)?(?:e[-+−]?\d+)?")
+# What is measured: speed before the time left, times; and lines of source files.
+MEASURED = re.compile(r"(?:[\d,]+ +)?[\d.:]+ (?:m?s|min)\b|[\d,]+ images/s|\.py:\d+")
+WORST = re.compile(r"(largest relative error \S+ at)\s+\w+ \d+\s+\(module [^)]*\)")  # rounding chooses the node
+NOISE = 1e-6  # less than that is rounding itself
+
+
+def far_off(shown: str, printed: str) -> list[tuple[str, str]]:
+    """The numbers that differ by more than a thousandth, or two units of their last digit; not those measured.
+
+    Another instruction set rounds otherwise, see docs/repeating.md.
+    """
+    pairs = zip(*(NUMBER.findall(MEASURED.sub("", WORST.sub("", text))) for text in (shown, printed)), strict=True)
+    return [(a, b) for a, b in pairs if abs(_value(a) - _value(b)) > _allowed(a)]
+
+
+def _value(number: str) -> float:
+    return float(number.replace("−", "-").replace(",", ""))
+
+
+def _allowed(number: str) -> float:
+    """How far a number may be from the one shown; whole ones count something and are the same everywhere."""
+    digits, _, power = number.replace("−", "-").partition("e")
+    if "." not in digits:
+        return 0.0
+    unit: float = 10.0 ** (int(power or 0) - len(digits.partition(".")[2]))
+    return max(1e-3 * abs(_value(number)), 2.1 * unit, NOISE)
+
+
 def shown_parts(shown: str) -> list[str]:
     """What stands between the lines `...`."""
     return re.split(r"^\.\.\.\n", shown, flags=re.MULTILINE)
 
 
 def _shape(text: str) -> str:
+    text = re.sub(r"\b\d+(:\d\d)+\b", "0 s", WORST.sub(r"\1 (node)", text))  # a minute, on a busy machine
     text = re.sub(r"(^( +[-\d.e]* ?|[-\d.e]+ )[┤│].*\n)+", "(curve)\n", text, flags=re.MULTILINE)
     text = re.sub(r"[\[(]?\s*[-−]?\d[\d,.]*(e[-+−]?\d+)?", lambda m: m[0][0] + "#" if m[0][0] in "[(" else " #", text)
     return re.sub(r"[\s─━▁-▟]+", " ", text).strip()

@@ -215,6 +215,8 @@ def test_the_programs_random_stream_stays_where_it_was(name: str) -> None:
         "eval run",
         "report run",
         "export run --format npz --output net.npz",
+        "sweep noisy.yaml optimizer.lr=[0.1,0.01] --out tried",
+        "time noisy.yaml --json",
     ],
 )
 def test_a_command_in_the_process_leaves_it_too(
@@ -227,7 +229,9 @@ def test_a_command_in_the_process_leaves_it_too(
     monkeypatch.setattr(sys, "argv", ["lenet", *words.split()])
     with suppress(SystemExit):
         main()
-    assert "Traceback" not in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "Traceback" not in told
+    assert "error:" not in told
     assert lenet.get_rng_state() == before
 
 
