@@ -21,10 +21,12 @@ from lenetcli.data import DataLoader, Source, Subset, hold_back
 from lenetcli.data.inputs import Inputs
 from lenetcli.disk import check_inside
 from lenetcli.errors import ConfigError
+from lenetcli.kernels.device import to_host
 from lenetcli.kernels.layout import logical, stored
 from lenetcli.nn.module import Module
 from lenetcli.optim.lr_scheduler import OneCycleLR, SequentialLR
 from lenetcli.optim.swa_utils import AveragedModel, get_ema_avg_fn
+from lenetcli.train.answers import decisions, meaning
 from lenetcli.train.run import Run
 from lenetcli.train.stopping import EarlyStopping
 
@@ -237,7 +239,7 @@ def check(config: Config) -> tuple[nn.Sequential, list[LayerRow]]:
     model, rows = build_model(config)
     source, criterion = build_data(config), build_criterion(config)
     build_optimizer(config, model)
-    if source.classes:  # known without reading the data
+    if _are_numbered(source, criterion):
         check_output(config, model, criterion, source)
     return model, rows
 
@@ -280,7 +282,7 @@ def check_output(config: Config, model: nn.Sequential, criterion: Module, source
     """
     _check_classes(config, source)
     classes = len(source.classes)
-    target: Any = np.array([classes - 1]) if classes else np.zeros((1, *source.train.targets.shape[1:]), np.float32)
+    target: Any = np.array([classes - 1]) if _are_numbered(source, criterion) else source.train.targets[:1]
     model.eval()
     try:
         with no_grad(), warnings.catch_warnings():
@@ -288,16 +290,41 @@ def check_output(config: Config, model: nn.Sequential, criterion: Module, source
             output = model(from_numpy(logical(stored(np.zeros((1, *config.model.input), np.float32)))).to(device))
             value = criterion(output, from_numpy(target).to(device))
     except refusals(config.loss) as error:
-        shape, last = list(output.array.shape[1:]), dotted(config.model.layers[-1].path)
-        what = f"{classes} classes" if classes else f"targets of shape {list(target.shape[1:])}"
+        shape = list(output.array.shape[1:])
+        what = f"{classes} classes" if target.ndim == 1 and classes else f"targets of shape {list(target.shape[1:])}"
         message = f"{config.loss.type} cannot compare the model's output {shape} with the {what} of {config.data.type}"
-        wanted = [classes] if classes else list(target.shape[1:])
-        hint = f"{last} should give {wanted}" + (": is {type: Flatten} missing?" if len(shape) > len(wanted) else "")
+        hint = _would_fit(config, criterion, target, classes, shape)
         raise config.error(("loss",), f"{message}: {told(error)}", hint) from error
     finally:
         model.train()
     if value.array.ndim:
         raise config.error(("loss", "reduction"), "the loss of a batch has to be one number", "use mean or sum")
+    if decisions(output.array, to_host(target), criterion) is None:
+        _check_no_accuracy(config)
+
+
+def _are_numbered(source: Source, criterion: Module) -> bool:
+    """Whether targets are known to be class numbers, without looking: a source of the user's own may give yes and no
+    as floats to a loss that wants them."""
+    yes_or_no = meaning(criterion) in ("logits", "probabilities")
+    return bool(source.classes) and (not yes_or_no or type(source).__module__.startswith("lenetcli."))
+
+
+def _would_fit(config: Config, criterion: Module, target: Any, classes: int, shape: list[int]) -> str:
+    """What would fit a loss that refuses a target, and a model's output of such a shape."""
+    last = dotted(config.model.layers[-1].path)
+    if target.dtype.kind in "iu" and meaning(criterion) in ("logits", "probabilities"):
+        return f"it wants floats, 0.0 and 1.0; class numbers are for CrossEntropyLoss, {last} giving [{classes}]"
+    wanted = [classes] if classes else list(target.shape[1:])
+    return f"{last} should give {wanted}" + (": is {type: Flatten} missing?" if len(shape) > len(wanted) else "")
+
+
+def _check_no_accuracy(config: Config) -> None:
+    """Refuses options that want an accuracy where there is none."""
+    stopping = config.train.early_stopping
+    if stopping is not None and stopping.metric == "accuracy":
+        message = f"there is no accuracy: {config.data.type} has targets that are no classes"
+        raise config.error(("train", "early_stopping", "metric"), message, "use loss")
 
 
 def _check_classes(config: Config, source: Source) -> None:
@@ -308,9 +335,6 @@ def _check_classes(config: Config, source: Source) -> None:
         raise config.error(("train", "class_weights"), message)
     if classes == 0 and train.class_weights is not None:
         raise config.error(("train", "class_weights"), f"{config.data.type} has targets that are no classes")
-    if classes == 0 and train.early_stopping is not None and train.early_stopping.metric == "accuracy":
-        message = f"there is no accuracy: {config.data.type} has targets that are no classes"
-        raise config.error(("train", "early_stopping", "metric"), message, "use loss")
 
 
 def load_config_of(directory: Path) -> Path:

@@ -11,10 +11,8 @@ import numpy as np
 
 from lenetcli._tensor import Tensor
 from lenetcli.data.transfer import moved
-from lenetcli.nn.loss import CrossEntropyLoss, NLLLoss
-from lenetcli.nn.module import Module
 from lenetcli.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_
-from lenetcli.train.evaluate import adds_up
+from lenetcli.train.evaluate import adds_up, weight_of
 from lenetcli.train.run import Run
 
 Batch = tuple[Any, ...]
@@ -32,30 +30,27 @@ def batches_of_steps(run: Run) -> Generator[list[Batch], None, None]:
 def share(run: Run, batch: Batch, group: list[Batch]) -> float:
     """The weight of a batch's loss in the step, such that the batches together are as one batch of all samples.
 
-    Where several processes have parts of each batch, the weights of all come to about 1, and what they come to is
-    divided out when the gradients are summed.
+    0 where nothing in the batch counts: its loss is the mean of nothing. Where several processes have parts of each
+    batch, the weights of all come to about 1, and what they come to is divided out when the gradients are summed.
     """
-    if adds_up(run.criterion):
+    if adds_up(run.criterion) or (len(group) == 1 and run.device != "cpu"):  # to look would be to wait for the device
         return 1.0
+    own = float(weight_of(run.criterion, batch[1]))
     if run.others is not None:
-        return divisor(run.criterion, batch) / (run.train_loader.batch_size * len(group))
-    if len(group) == 1:
-        return 1.0
-    return divisor(run.criterion, batch) / sum(divisor(run.criterion, other) for other in group)
+        return own / (run.train_loader.batch_size * len(group))
+    if own == 0 or len(group) == 1:
+        return float(own != 0)
+    return own / sum(float(weight_of(run.criterion, targets)) for _, targets in group)
 
 
-def divisor(criterion: Module, batch: Batch) -> float:
-    """What the mean over a batch divides by: the samples or, where classes have weights, those of the targets."""
-    inputs, targets = batch
-    if not isinstance(criterion, (CrossEntropyLoss, NLLLoss)) or targets.array.dtype.kind == "f":
-        return len(inputs)
-    counted = targets.array[targets.array != criterion.ignore_index]
-    return counted.size if criterion.weight is None else float(criterion.weight.array[counted].sum())
+def backward(loss: Tensor, share: float, alone: bool = True) -> None:
+    """Adds the gradients of `share` times the loss: none where nothing counts, where they would be 0 / 0.
 
-
-def backward(loss: Tensor, share: float) -> None:
-    """Adds the gradients of `share` times the loss."""
-    loss.backward(None if share == 1.0 else Tensor(np.asarray(share, loss.array.dtype, like=loss.array)))
+    Args:
+        alone: no other process waits for what the model's layers exchange in backward.
+    """
+    if share or not alone:
+        loss.backward(None if share == 1.0 else Tensor(np.asarray(share, loss.array.dtype, like=loss.array)))
 
 
 def clip(run: Run) -> None:

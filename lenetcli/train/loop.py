@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from lenetcli.errors import DivergedError
 from lenetcli.optim.lr_scheduler import ReduceLROnPlateau
 from lenetcli.train import guard, memory
-from lenetcli.train.evaluate import Tally
 from lenetcli.train.events import Ended, Evaluated, Event, Saved
-from lenetcli.train.figures import figures_of
+from lenetcli.train.figures import begun, figures_of
 from lenetcli.train.final import best_figures, figures
 from lenetcli.train.flow import GradientFlow
 from lenetcli.train.gradients import backward, batches_of_steps, clip, share, warming_up
@@ -51,8 +50,7 @@ def fit(run: Run) -> Iterator[Event]:
 
 def train_epoch(run: Run) -> Iterator[Event]:
     """One epoch, or what is left of it."""
-    p, tally, began = run.progress, Tally(run.criterion), time.perf_counter()
-    tally.loss_sum, tally.count, tally.right = p.epoch_loss_sum, p.epoch_count, p.epoch_right
+    p, tally, began = run.progress, begun(run), time.perf_counter()
     before, number, books, flow = tally.count, p.epoch + 1, figures_of(run, tally), GradientFlow(run)
     run.model.train()
     steps = batches_of_steps(run)
@@ -65,7 +63,7 @@ def train_epoch(run: Run) -> Iterator[Event]:
             loss = run.criterion(output, targets)
             part = share(run, batch, group)
             books.batch(loss, part, output, targets)
-            backward(loss, part)
+            backward(loss, part, run.others is None)
             samples += len(inputs)
         if run.others is not None:
             books.loss, samples = run.others.average(run, group, tally, books.loss)
@@ -126,8 +124,7 @@ def _note(run: Run, evaluated: Evaluated) -> bool:
             run.scheduler.step()
         if run.early_stopping is not None:
             run.early_stopping.watch(p, evaluated)
-        p.epoch, p.batch = p.epoch + 1, 0
-        p.epoch_loss_sum, p.epoch_count, p.epoch_right = 0.0, 0, None
+        p.next_epoch()
     better = p.is_better(evaluated.loss, evaluated.accuracy)
     if better:
         p.best_epoch, p.best_loss, p.best_accuracy = evaluated.epoch, evaluated.loss, evaluated.accuracy

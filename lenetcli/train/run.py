@@ -32,11 +32,19 @@ class Progress:
     best_epoch: int | None = None
     best_loss: float | None = None
     best_accuracy: float | None = None
-    epoch_loss_sum: float = 0.0  # of the samples seen in the current epoch
+    epoch_loss_sum: float = 0.0  # of the samples seen in the current epoch, each with its weight
+    epoch_weight: float = 0.0  # of all of them: what the mean is divided by
     epoch_count: int = 0
     epoch_right: int | None = None
+    epoch_ignored: int = 0  # neither right nor wrong
     watched: float | None = None  # best value of the metric that early stopping watches
     stale: int = 0  # epochs in a row without improvement of it
+
+    def next_epoch(self) -> None:
+        """Moves on to the next epoch, of which no sample has been seen."""
+        self.epoch, self.batch = self.epoch + 1, 0
+        self.epoch_loss_sum, self.epoch_weight, self.epoch_count = 0.0, 0.0, 0
+        self.epoch_right, self.epoch_ignored = None, 0
 
     def is_better(self, loss: float, accuracy: float | None) -> bool:
         """Whether these figures beat the best so far: by accuracy where there is one, else by loss."""

@@ -11,6 +11,7 @@ import numpy as np
 from lenetcli._tensor import Tensor, from_numpy
 from lenetcli.autograd.modes import no_grad
 from lenetcli.data import DataLoader, TensorDataset
+from lenetcli.data.dataset import gather
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.inspect.metrics import history_of
 from lenetcli.inspect.predictions import BATCH, Prediction, ranked
@@ -19,7 +20,8 @@ from lenetcli.optim.optimizer import Optimizer
 from lenetcli.report.training import Mode, listener
 from lenetcli.serialization import save as save_weights
 from lenetcli.train import directory
-from lenetcli.train.evaluate import Evaluation, evaluate, probabilities
+from lenetcli.train.answers import answered, meaning
+from lenetcli.train.evaluate import Evaluation, evaluate
 from lenetcli.train.events import Event
 from lenetcli.train.loop import fit
 from lenetcli.train.run import Run
@@ -95,23 +97,28 @@ class ObjectTrainer(Trainer):
     def predict(self, images: Any, top: int = 3) -> list[Prediction]:
         """What the model says of inputs as it takes them, (N, ...): the likeliest classes, or its numbers.
 
+        Args:
+            images: of the type that the training data has, or of one that becomes it without loss of meaning.
+            top: classes of each.
+
         Raises:
-            DataError: they are no numbers.
+            DataError: they are no numbers, or fractions where the model takes whole ones.
         """
         run = self._objects
         array = images.numpy() if isinstance(images, Tensor) else np.asarray(images)
         if array.dtype.kind not in "fiub":
             raise DataError(f"predict: wanted inputs of the model, numbers, got {array.dtype}")
+        array = _like(array, gather(run.train_loader.dataset, np.zeros(1, np.int64))[0].dtype)
         found: list[Prediction] = []
         training = run.model.training
         run.model.eval()
         try:
             for start in range(0, len(array), BATCH):
                 with no_grad():
-                    output = run.model(from_numpy(array[start : start + BATCH].astype(np.float32))).array
-                shares = probabilities(output, run.criterion) if output.ndim == 2 else output
-                names = run.classes or [str(i) for i in range(output.shape[-1])]
-                found += [ranked("inputs", start + i, share, names, top) for i, share in enumerate(shares)]
+                    output = run.model(from_numpy(array[start : start + BATCH])).array
+                known = run.classes or ("0",) * (meaning(run.criterion) is None and output.ndim == 2)
+                rows, names = answered(output, run.criterion, known)
+                found += [ranked("inputs", start + i, row, names, top) for i, row in enumerate(rows)]
         finally:
             run.model.train(training)
         return found
@@ -135,6 +142,17 @@ class ObjectTrainer(Trainer):
     @property
     def _title(self) -> str:
         return type(self.model).__name__
+
+
+def _like(array: Any, kind: np.dtype[Any]) -> Any:
+    """Inputs in the type of those that the model was trained on.
+
+    Raises:
+        DataError: fractions, where those are whole numbers.
+    """
+    if array.dtype.kind == "f" and kind.kind in "iub" and not (array == np.floor(array)).all():
+        raise DataError(f"predict: the model was trained on {kind}, got fractions ({array.dtype})")
+    return array.astype(kind)
 
 
 def _loader(data: Any, batch_size: int, seed: int, shuffle: bool) -> DataLoader:

@@ -162,7 +162,7 @@ class Trainer:
             raise ConfigError(f"evaluate: wanted {', '.join(SPLITS)}, got {split!r}")
         loaded = load_run(self._trained("evaluate"))
         batches = DataLoader(loaded.split(split), BATCH)
-        return evaluate(loaded.model, batches, loaded.criterion, len(loaded.source.classes))
+        return evaluate(loaded.model, batches, loaded.criterion, len(loaded.classes))
 
     def predict(self, images: Any, top: int = 3) -> list[Prediction]:
         """The likeliest classes of pictures.
