@@ -14,8 +14,10 @@ from lenetcli._tensor import from_numpy
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import DROPOUT, default_generator, get_rng_state
 from lenetcli.build_model import LayerRow, build_model, filled, follow, layer_text, made, refusals, resolved
-from lenetcli.config import Component, Config, dotted
+from lenetcli.build_schedule import build_scheduler, with_lengths
+from lenetcli.config import Config, dotted
 from lenetcli.config.own import blamed, told
+from lenetcli.config.scheduling import unit_of, watched_by
 from lenetcli.config.writing import plain
 from lenetcli.data import DataLoader, Source, Subset, hold_back
 from lenetcli.data.inputs import Inputs
@@ -24,7 +26,6 @@ from lenetcli.errors import ConfigError
 from lenetcli.kernels.device import to_host
 from lenetcli.kernels.layout import logical, stored
 from lenetcli.nn.module import Module
-from lenetcli.optim.lr_scheduler import OneCycleLR, SequentialLR
 from lenetcli.optim.swa_utils import AveragedModel, get_ema_avg_fn
 from lenetcli.train.answers import decisions, meaning
 from lenetcli.train.run import Run
@@ -120,40 +121,18 @@ def balanced_weights(config: Config, source: Source) -> list[float]:
     return np.where(counts, weights, 1.0).tolist()
 
 
-def build_optimizer(config: Config, model: Module) -> tuple[optim.Optimizer, Any]:
+def build_optimizer(config: Config, model: Module, steps: int | None = None) -> tuple[optim.Optimizer, Any]:
     """The optimizer over the model's parameters, and the scheduler or None.
 
+    Args:
+        steps: optimizer steps of an epoch; None where the data has not been looked at: then lengths that the schedule
+            leaves out may be made up.
+
     Raises:
-        ConfigError: an argument is out of range, or the model has no parameters.
+        ConfigError: an argument is out of range, no parameters, or a schedule that does not fit the training.
     """
     optimizer: optim.Optimizer = made(config, config.optimizer, list(model.parameters()))
-    scheduler = None if config.scheduler is None else _scheduler(config, config.scheduler, optimizer)
-    return optimizer, scheduler
-
-
-def _scheduler(config: Config, spec: Component, optimizer: optim.Optimizer) -> Any:
-    """A scheduler, and first those it is made of (SequentialLR, ChainedScheduler)."""
-    nested = {
-        name: [_scheduler(config, part, optimizer) for part in value]
-        for name, value in spec.args.items()
-        if isinstance(value, (list, tuple)) and value and isinstance(value[0], Component)
-    }
-    if spec.type == "ChainedScheduler":
-        return made(config, replace(spec, args={**spec.args, **nested}))
-    return made(config, replace(spec, args={**spec.args, **nested}), optimizer)
-
-
-def _check_length(config: Config, spec: Component, scheduler: Any, epochs: int) -> None:
-    """Refuses a OneCycleLR, also one within another scheduler, that has fewer steps than there are epochs."""
-    if isinstance(scheduler, OneCycleLR) and scheduler.total_steps < epochs:
-        message = f"OneCycleLR is over after {scheduler.total_steps} epochs and would have to last for {epochs}"
-        raise config.error(spec.path, message, f"total_steps: {epochs} would fit")
-    parts = getattr(scheduler, "_schedulers", ())
-    begins, ends = [0] * len(parts), [epochs] * len(parts)
-    if isinstance(scheduler, SequentialLR):
-        begins, ends = [0, *scheduler._milestones], [*(m - 1 for m in scheduler._milestones), epochs]
-    for part, inner, begin, end in zip(spec.args.get("schedulers", ()), parts, begins, ends):
-        _check_length(config, part, inner, min(end, epochs) - begin)
+    return optimizer, build_scheduler(config, optimizer, steps)
 
 
 @blamed(lambda: "while the run was built")
@@ -171,9 +150,7 @@ def build_run(config: Config, device: str = "cpu") -> Run:
     shapes = follow(config)
     model, init_random = shapes.model.to(device), get_rng_state()
     source = build_data(config)
-    optimizer, scheduler = build_optimizer(config, model)
-    if config.scheduler is not None:
-        _check_length(config, config.scheduler, scheduler, config.train.epochs)
+    build_optimizer(config, model)  # refuses what is wrong before data is read
     check_samples(config, source)
     criterion = build_criterion(config, source).to(device)
     check_output(config, model, criterion, source, device)
@@ -191,6 +168,10 @@ def build_run(config: Config, device: str = "cpu") -> Run:
         message = f"with drop_last, {len(data)} samples make no batch of {train.batch_size}"
         raise config.error(("train", "batch_size"), message)
     stopping = train.early_stopping
+    batches = min(len(loader), train.limits.train or len(loader))
+    steps = -(-batches // train.accumulate)
+    config = with_lengths(config, steps)
+    optimizer, scheduler = build_optimizer(config, model, steps)
     run = Run(
         model,
         criterion,
@@ -200,6 +181,8 @@ def build_run(config: Config, device: str = "cpu") -> Run:
         train.epochs,
         scheduler,
         tuple(source.classes),
+        scheduler_step=None if config.scheduler is None else unit_of(config.scheduler),
+        scheduler_watch=None if config.scheduler is None else watched_by(config.scheduler),
         validation_loader=None if held_back is None else _evaluation_loader(config, held_back),
         accumulate=train.accumulate,
         clip_norm=train.clip_grad_norm,
@@ -322,9 +305,12 @@ def _would_fit(config: Config, criterion: Module, target: Any, classes: int, sha
 def _check_no_accuracy(config: Config) -> None:
     """Refuses options that want an accuracy where there is none."""
     stopping = config.train.early_stopping
+    message = f"there is no accuracy: {config.data.type} has targets that are no classes"
     if stopping is not None and stopping.metric == "accuracy":
-        message = f"there is no accuracy: {config.data.type} has targets that are no classes"
         raise config.error(("train", "early_stopping", "metric"), message, "use loss")
+    if config.scheduler is not None and watched_by(config.scheduler) == "accuracy":
+        key = "watch" if "watch" in config.scheduler.keys else "mode"
+        raise config.error((*config.scheduler.path, key), message, "write watch: loss, or mode: min")
 
 
 def _check_classes(config: Config, source: Source) -> None:

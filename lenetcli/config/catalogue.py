@@ -15,15 +15,16 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from lenetcli.config import own
-from lenetcli.config.derive import NotFromConfig, arguments
+from lenetcli.config.derive import Argument, NotFromConfig, arguments
 from lenetcli.config.explain import did_you_mean, quoted
 from lenetcli.config.own import NoSuchClass
+from lenetcli.config.scheduling import keys_of
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,23 @@ class Role:
         module: where the classes are exported.
         base_name: the class in `module` that all are subclasses of.
         section: the section's key.
+        nested: these are components within a component.
     """
 
     kind: str
     module: str
     base_name: str
     section: str
+    nested: bool = False
+
+    @cached_property
+    def within(self) -> Role:
+        """The role of components within one of this role."""
+        return replace(self, nested=True)
+
+    def keys(self, cls: Any) -> tuple[Argument, ...]:
+        """What a config may say of a class beside its constructor's arguments."""
+        return keys_of(cls) if self.kind == "scheduler" and not self.nested else ()
 
     @cached_property
     def base(self) -> type:

@@ -93,7 +93,8 @@ def offers() -> list[Offer]:
             shown = str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
             line = inspect.getsourcelines(cls)[1]
             doc, block = inspect.getdoc(cls) or "", role.kind == "layer" and takes_layers(cls)
-            found.append(Offer(section, name, arguments(cls, role.base), shown, line, doc, block))
+            known = (*arguments(cls, role.base), *role.keys(cls))
+            found.append(Offer(section, name, known, shown, line, doc, block))
     return found
 
 

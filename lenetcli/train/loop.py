@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 
 from lenetcli.errors import DivergedError
-from lenetcli.optim.lr_scheduler import ReduceLROnPlateau
 from lenetcli.train import guard, memory
 from lenetcli.train.events import Ended, Evaluated, Event, Saved
 from lenetcli.train.figures import begun, figures_of
@@ -14,6 +13,7 @@ from lenetcli.train.final import best_figures, figures
 from lenetcli.train.flow import GradientFlow
 from lenetcli.train.gradients import backward, batches_of_steps, clip, share, warming_up
 from lenetcli.train.run import Run
+from lenetcli.train.schedule import after_epoch, after_step
 from lenetcli.train.stopping import out_of_time, why_over
 
 
@@ -72,6 +72,7 @@ def train_epoch(run: Run) -> Iterator[Event]:
         clip(run)
         with warming_up(run):
             run.optimizer.step()
+        after_step(run)
         flow.after()
         if run.average is not None:
             run.average.update_parameters(run.model)
@@ -118,10 +119,7 @@ def _note(run: Run, evaluated: Evaluated) -> bool:
     """Notes an evaluation and, after a whole epoch, moves on to the next; True where the model is the best so far."""
     p = run.progress
     if p.batch >= run.batches:  # not where time ran out in the middle
-        if isinstance(run.scheduler, ReduceLROnPlateau):
-            run.scheduler.step(evaluated.loss)
-        elif run.scheduler is not None:
-            run.scheduler.step()
+        after_epoch(run, evaluated)
         if run.early_stopping is not None:
             run.early_stopping.watch(p, evaluated)
         p.next_epoch()

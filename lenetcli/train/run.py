@@ -78,6 +78,8 @@ class Run:
         init_random: where the random stream of the initial weights ended.
         device: where model and batches are: "cpu" or "cuda:0".
         inputs: how other pictures are made into what the model takes; None where its data is no images.
+        scheduler_step: what the scheduler steps after; None: what its class is meant for.
+        scheduler_watch: what a ReduceLROnPlateau looks at; None: what its mode means, the loss (min) or accuracy (max).
         others: the other processes that train this run, too; None where it has one only.
     """
 
@@ -108,6 +110,8 @@ class Run:
     inputs: Inputs | None = None
     device: str = "cpu"
     others: Others | None = None
+    scheduler_step: Literal["epoch", "batch"] | None = None
+    scheduler_watch: Literal["loss", "accuracy"] | None = None
     _began: float | None = None
 
     @property

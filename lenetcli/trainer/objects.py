@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from lenetcli.train.evaluate import Evaluation, evaluate
 from lenetcli.train.events import Event
 from lenetcli.train.loop import fit
 from lenetcli.train.run import Run
+from lenetcli.train.schedule import unit_of
 from lenetcli.train.signals import polite_stop
 from lenetcli.trainer.history import RunHistory
 from lenetcli.trainer.trainer import Trainer
@@ -35,7 +36,9 @@ class ObjectTrainer(Trainer):
 
     Args:
         train, test: a pair (inputs, targets) of tensors or arrays, a data set, or a DataLoader.
-        scheduler: stepped after each epoch.
+        scheduler: stepped after each epoch or, where its class is meant for that (OneCycleLR, CyclicLR), each batch.
+        scheduler_step: step it after each "epoch" or "batch" instead.
+        watch: what a ReduceLROnPlateau looks at, "loss" or "accuracy"; by default what its mode means.
         classes: names of the outputs; without them a class is called by its number.
         seed: decides the order of the samples.
 
@@ -51,9 +54,15 @@ class ObjectTrainer(Trainer):
     def __init__(
         self, model: Module, optimizer: Optimizer, criterion: Module, train: Any, test: Any, *, epochs: int = 1,
         batch_size: int = 64, scheduler: Any = None, classes: Sequence[str] = (), seed: int = 0,
+        scheduler_step: Literal["epoch", "batch"] | None = None, watch: Literal["loss", "accuracy"] | None = None,
     ) -> None:  # fmt: skip
         loaders = _loader(train, batch_size, seed, shuffle=True), _loader(test, BATCH, seed, shuffle=False)
-        self._objects = Run(model, criterion, optimizer, *loaders, epochs, scheduler, tuple(classes))
+        if scheduler is not None:
+            scheduler_step = scheduler_step or unit_of(scheduler)  # type: ignore[assignment]  # one of the two
+        self._objects = Run(
+            model, criterion, optimizer, *loaders, epochs, scheduler, tuple(classes),
+            scheduler_step=scheduler_step, scheduler_watch=watch,
+        )  # fmt: skip
         self._events: list[Event] = []
         self.run_directory = None
 
