@@ -8,7 +8,7 @@ import numpy as np
 
 from lenetcli._tensor import Tensor
 from lenetcli.nn import functional as F
-from lenetcli.nn.module import Module
+from lenetcli.nn.module import ForPython, Module
 from lenetcli.ops.loss import check_reduction
 
 Reduction = Literal["none", "mean", "sum"]
@@ -50,8 +50,10 @@ class Loss(Module):
         return len(target)
 
 
-class SeveralInputsLoss(Loss):
+class SeveralInputsLoss(Loss, ForPython):
     """Base of the losses that compare more than an output with a target: a chain of layers cannot feed them."""
+
+    takes = "two inputs and a target"
 
 
 class WeightedLoss(Loss):

@@ -126,6 +126,8 @@ class TripletMarginLoss(SeveralInputsLoss):
         tensor(4.0000)
     """
 
+    takes = "an anchor, a positive and a negative input"
+
     def __init__(
         self,
         margin: float = 1.0,
@@ -167,6 +169,8 @@ class TripletMarginWithDistanceLoss(SeveralInputsLoss):
         >>> loss(lenet.tensor([0.0]), lenet.tensor([3.0]), lenet.tensor([1.0]))
         tensor(3.)
     """
+
+    takes = "an anchor, a positive and a negative input"
 
     def __init__(
         self,

@@ -462,3 +462,12 @@ def _add_hook(hooks: dict[int, Any], hook: Callable[..., Any]) -> RemovableHandl
     handle = RemovableHandle(hooks)
     hooks[handle.id] = hook
     return handle
+
+
+class ForPython(Module):
+    """Base of what a config cannot use: a chain of layers has one input of floats to give, and this takes more.
+
+    `takes` says what, for the message.
+    """
+
+    takes: ClassVar[str]

@@ -181,6 +181,8 @@ class GaussianNLLLoss(SeveralInputsLoss):
         tensor(0.6591)
     """
 
+    takes = "an input, a target and variances"
+
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: Reduction = "mean") -> None:
         super().__init__(reduction=reduction)
         self.full, self.eps = full, eps
