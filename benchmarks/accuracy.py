@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli import build, config, nn
+from lenetcli.build_schedule import with_lengths
 from lenetcli.config import Config
 from lenetcli.data import DataLoader
 from lenetcli.train.events import Evaluated
@@ -37,6 +38,7 @@ def in_torch(torch: Any, settings: Config) -> float:
     criterion = getattr(torch.nn, settings.loss.type)(**settings.loss.args)
     optimizer = getattr(torch.optim, settings.optimizer.type)(model.parameters(), **settings.optimizer.args)
     scheduler = None
+    settings = with_lengths(settings)
     if settings.scheduler is not None:
         kind = getattr(torch.optim.lr_scheduler, settings.scheduler.type)
         scheduler = kind(optimizer, **settings.scheduler.args)

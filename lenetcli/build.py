@@ -14,17 +14,20 @@ from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
 from lenetcli.autograd.silence import silence
 from lenetcli.build_model import LayerRow, Shapes, build_model, filled, follow, layer_text, made, refusals, resolved
-from lenetcli.config import Component, Config, dotted
+from lenetcli.build_schedule import build_scheduler, with_lengths
+from lenetcli.config import Config, dotted
 from lenetcli.config.own import blamed, told
+from lenetcli.config.scheduling import unit_of, watched_by
 from lenetcli.config.writing import plain
 from lenetcli.data import DataLoader, Source, Subset, hold_back
 from lenetcli.data.inputs import Inputs
 from lenetcli.disk import check_inside
 from lenetcli.errors import ConfigError
+from lenetcli.kernels.device import to_host
 from lenetcli.kernels.layout import logical, stored
 from lenetcli.nn.module import Module
-from lenetcli.optim.lr_scheduler import OneCycleLR, SequentialLR
 from lenetcli.optim.swa_utils import AveragedModel, get_ema_avg_fn
+from lenetcli.train.answers import decisions, meaning
 from lenetcli.train.run import Run
 from lenetcli.train.stopping import EarlyStopping
 
@@ -118,40 +121,18 @@ def balanced_weights(config: Config, source: Source) -> list[float]:
     return np.where(counts, weights, 1.0).tolist()
 
 
-def build_optimizer(config: Config, model: Module) -> tuple[optim.Optimizer, Any]:
+def build_optimizer(config: Config, model: Module, steps: int | None = None) -> tuple[optim.Optimizer, Any]:
     """The optimizer over the model's parameters, and the scheduler or None.
 
+    Args:
+        steps: optimizer steps of an epoch; None where the data has not been looked at: then lengths that the schedule
+            leaves out may be made up.
+
     Raises:
-        ConfigError: an argument is out of range, or the model has no parameters.
+        ConfigError: an argument is out of range, no parameters, or a schedule that does not fit the training.
     """
     optimizer: optim.Optimizer = made(config, config.optimizer, list(model.parameters()))
-    scheduler = None if config.scheduler is None else _scheduler(config, config.scheduler, optimizer)
-    return optimizer, scheduler
-
-
-def _scheduler(config: Config, spec: Component, optimizer: optim.Optimizer) -> Any:
-    """A scheduler, and first those it is made of (SequentialLR, ChainedScheduler)."""
-    nested = {
-        name: [_scheduler(config, part, optimizer) for part in value]
-        for name, value in spec.args.items()
-        if isinstance(value, (list, tuple)) and value and isinstance(value[0], Component)
-    }
-    if spec.type == "ChainedScheduler":
-        return made(config, replace(spec, args={**spec.args, **nested}))
-    return made(config, replace(spec, args={**spec.args, **nested}), optimizer)
-
-
-def _check_length(config: Config, spec: Component, scheduler: Any, epochs: int) -> None:
-    """Refuses a OneCycleLR, also one within another scheduler, that has fewer steps than there are epochs."""
-    if isinstance(scheduler, OneCycleLR) and scheduler.total_steps < epochs:
-        message = f"OneCycleLR is over after {scheduler.total_steps} epochs and would have to last for {epochs}"
-        raise config.error(spec.path, message, f"total_steps: {epochs} would fit")
-    parts = getattr(scheduler, "_schedulers", ())
-    begins, ends = [0] * len(parts), [epochs] * len(parts)
-    if isinstance(scheduler, SequentialLR):
-        begins, ends = [0, *scheduler._milestones], [*(m - 1 for m in scheduler._milestones), epochs]
-    for part, inner, begin, end in zip(spec.args.get("schedulers", ()), parts, begins, ends):
-        _check_length(config, part, inner, min(end, epochs) - begin)
+    return optimizer, build_scheduler(config, optimizer, steps)
 
 
 @blamed(lambda: "while the run was built")
@@ -175,9 +156,7 @@ def _run(config: Config, shapes: Shapes, device: str) -> Run:
     """What `build_run` gives, around a model that has been made."""
     model, init_random = shapes.model.to(device), shapes.random.get_state()
     source = build_data(config)
-    optimizer, scheduler = build_optimizer(config, model)
-    if config.scheduler is not None:
-        _check_length(config, config.scheduler, scheduler, config.train.epochs)
+    build_optimizer(config, model)  # refuses what is wrong before data is read
     check_samples(config, source)
     criterion = build_criterion(config, source).to(device)
     check_output(config, model, criterion, source, device)
@@ -195,6 +174,10 @@ def _run(config: Config, shapes: Shapes, device: str) -> Run:
         message = f"with drop_last, {len(data)} samples make no batch of {train.batch_size}"
         raise config.error(("train", "batch_size"), message)
     stopping = train.early_stopping
+    batches = min(len(loader), train.limits.train or len(loader))
+    steps = -(-batches // train.accumulate)
+    config = with_lengths(config, steps)
+    optimizer, scheduler = build_optimizer(config, model, steps)
     run = Run(
         model,
         criterion,
@@ -204,6 +187,8 @@ def _run(config: Config, shapes: Shapes, device: str) -> Run:
         train.epochs,
         scheduler,
         tuple(source.classes),
+        scheduler_step=None if config.scheduler is None else unit_of(config.scheduler),
+        scheduler_watch=None if config.scheduler is None else watched_by(config.scheduler),
         validation_loader=None if held_back is None else _evaluation_loader(config, held_back),
         accumulate=train.accumulate,
         clip_norm=train.clip_grad_norm,
@@ -244,7 +229,7 @@ def check(config: Config) -> tuple[nn.Sequential, list[LayerRow]]:
     with drawing_from(shapes.random):
         source, criterion = build_data(config), build_criterion(config)
         build_optimizer(config, shapes.model)
-        if source.classes:  # known without reading the data
+        if _are_numbered(source, criterion):
             check_output(config, shapes.model, criterion, source)
     return shapes.model, shapes.rows
 
@@ -287,25 +272,53 @@ def check_output(config: Config, model: nn.Sequential, criterion: Module, source
     """
     _check_classes(config, source)
     classes = len(source.classes)
-    target: Any = np.array([classes - 1], np.int64)
-    if not classes:
-        target = np.zeros((1, *source.train.targets.shape[1:]), np.float32)
+    target: Any = source.train.targets[:1]
+    if _are_numbered(source, criterion):
+        target = np.array([classes - 1], np.int64)
     model.eval()
     try:
         with no_grad(), silence():
             output = model(from_numpy(logical(stored(np.zeros((1, *config.model.input), np.float32)))).to(device))
             value = criterion(output, from_numpy(target).to(device))
     except refusals(config.loss) as error:
-        shape, last = list(output.array.shape[1:]), dotted(config.model.layers[-1].path)
-        what = f"{classes} classes" if classes else f"targets of shape {list(target.shape[1:])}"
+        shape = list(output.array.shape[1:])
+        what = f"{classes} classes" if target.ndim == 1 and classes else f"targets of shape {list(target.shape[1:])}"
         message = f"{config.loss.type} cannot compare the model's output {shape} with the {what} of {config.data.type}"
-        wanted = [classes] if classes else list(target.shape[1:])
-        hint = f"{last} should give {wanted}" + (": is {type: Flatten} missing?" if len(shape) > len(wanted) else "")
+        hint = _would_fit(config, criterion, target, classes, shape)
         raise config.error(("loss",), f"{message}: {told(error)}", hint) from error
     finally:
         model.train()
     if value.array.ndim:
         raise config.error(("loss", "reduction"), "the loss of a batch has to be one number", "use mean or sum")
+    if decisions(output.array, to_host(target), criterion) is None:
+        _check_no_accuracy(config)
+
+
+def _are_numbered(source: Source, criterion: Module) -> bool:
+    """Whether targets are known to be class numbers, without looking: a source of the user's own may give yes and no
+    as floats to a loss that wants them."""
+    yes_or_no = meaning(criterion) in ("logits", "probabilities")
+    return bool(source.classes) and (not yes_or_no or type(source).__module__.startswith("lenetcli."))
+
+
+def _would_fit(config: Config, criterion: Module, target: Any, classes: int, shape: list[int]) -> str:
+    """What would fit a loss that refuses a target, and a model's output of such a shape."""
+    last = dotted(config.model.layers[-1].path)
+    if target.dtype.kind in "iu" and meaning(criterion) in ("logits", "probabilities"):
+        return f"it wants floats, 0.0 and 1.0; class numbers are for CrossEntropyLoss, {last} giving [{classes}]"
+    wanted = [classes] if classes else list(target.shape[1:])
+    return f"{last} should give {wanted}" + (": is {type: Flatten} missing?" if len(shape) > len(wanted) else "")
+
+
+def _check_no_accuracy(config: Config) -> None:
+    """Refuses options that want an accuracy where there is none."""
+    stopping = config.train.early_stopping
+    message = f"there is no accuracy: {config.data.type} has targets that are no classes"
+    if stopping is not None and stopping.metric == "accuracy":
+        raise config.error(("train", "early_stopping", "metric"), message, "use loss")
+    if config.scheduler is not None and watched_by(config.scheduler) == "accuracy":
+        key = "watch" if "watch" in config.scheduler.keys else "mode"
+        raise config.error((*config.scheduler.path, key), message, "write watch: loss, or mode: min")
 
 
 def _check_classes(config: Config, source: Source) -> None:
@@ -316,9 +329,6 @@ def _check_classes(config: Config, source: Source) -> None:
         raise config.error(("train", "class_weights"), message)
     if classes == 0 and train.class_weights is not None:
         raise config.error(("train", "class_weights"), f"{config.data.type} has targets that are no classes")
-    if classes == 0 and train.early_stopping is not None and train.early_stopping.metric == "accuracy":
-        message = f"there is no accuracy: {config.data.type} has targets that are no classes"
-        raise config.error(("train", "early_stopping", "metric"), message, "use loss")
 
 
 def load_config_of(directory: Path) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lenetcli import config as configuration
+from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
 from lenetcli.build import (
     build_criterion,
@@ -19,12 +20,14 @@ from lenetcli.build import (
 )
 from lenetcli.build_model import follow
 from lenetcli.config import Config
+from lenetcli.creation import zeros
 from lenetcli.data import Source
 from lenetcli.data.inputs import NAME, Inputs, read_inputs
 from lenetcli.disk import check_inside
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.nn.module import Module
 from lenetcli.serialization import load as load_weights
+from lenetcli.train.answers import class_names, is_binary
 from lenetcli.train.checkpoint import Checkpoints
 from lenetcli.train.run import Run
 
@@ -48,6 +51,23 @@ class Loaded:
     def random(self) -> Generator:
         """What the model draws from in use, where layers of the user's own draw there, too."""
         return Generator().begin(self.config.seed, DROPOUT)
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes that the model's outputs tell apart, or numbers where the data has no names for them.
+
+        Empty where its targets are no classes.
+        """
+        names, training = tuple(self.source.classes), self.model.training
+        self.model.eval()
+        try:
+            with no_grad():
+                output = self.model(zeros(1, *self.config.model.input)).array
+        finally:
+            self.model.train(training)
+        if is_binary(output, self.criterion):
+            return tuple(class_names(names, 2))
+        return tuple(class_names(names, max(len(names), output.shape[1]))) if names and output.ndim == 2 else names
 
     def split(self, name: str) -> Any:
         """The data set "train", "validation" or "test", as training uses them.

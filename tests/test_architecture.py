@@ -23,7 +23,7 @@ STOREYS = [
     ["config"],
     ["train", "inspect", "export"],
     ["parallel"],
-    ["build_model", "build"],
+    ["build_model", "build_schedule", "build"],
     ["training", "loaded"],
     ["sweep"],
     ["report"],

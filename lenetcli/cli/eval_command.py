@@ -32,7 +32,7 @@ def evaluate(
     loaded = load_run(run)
     with drawing_from(loaded.random):
         batches = DataLoader(loaded.split(split), 256)
-        found = measure(loaded.model, batches, loaded.criterion, len(loaded.source.classes))
+        found = measure(loaded.model, batches, loaded.criterion, len(loaded.classes))
     if as_json:
         confusion = None if found.confusion is None else found.confusion.tolist()
         record = {
@@ -40,11 +40,10 @@ def evaluate(
             "loss": found.loss,
             "accuracy": found.accuracy,
             "count": found.count,
+            "ignored": found.ignored,
             "confusion": confusion,
             "calibration_error": found.calibration_error,
-            "classes": [
-                {"class": name, **asdict(figures)} for name, figures in zip(loaded.source.classes, found.per_class)
-            ]
+            "classes": [{"class": name, **asdict(figures)} for name, figures in zip(loaded.classes, found.per_class)]
             if confusion is not None
             else None,
         }
@@ -56,8 +55,11 @@ def evaluate(
     console = results()
     accuracy = "" if found.accuracy is None else f", accuracy {found.accuracy:.4f}"
     calibration = "" if found.calibration_error is None else f", calibration error {found.calibration_error:.4f}"
-    console.print(f"{run}, {split} split, {found.count:,} samples: loss {found.loss:.4f}{accuracy}{calibration}")
+    ignored = f" ({found.ignored:,} ignored)" if found.ignored else ""
+    console.print(
+        f"{run}, {split} split, {found.count:,} samples{ignored}: loss {found.loss:.4f}{accuracy}{calibration}"
+    )
     if found.confusion is not None:
-        console.print("", class_table(found, loaded.source.classes), sep="\n")
+        console.print("", class_table(found, loaded.classes), sep="\n")
         console.print("\nconfusion: true class down, predicted class across\n")
-        console.print(confusion_table(found, loaded.source.classes, console.width))
+        console.print(confusion_table(found, loaded.classes, console.width))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -144,8 +145,9 @@ def _content(chosen: Format, what: Described, loaded: Loaded, record: dict[str, 
         return content
     from lenetcli.export import python_file
 
+    inputs = None if what.inputs is None else replace(what.inputs, classes=loaded.classes)
     source = python_file.python_source(
-        graph, what.inputs, _outputs(loaded, graph), f"{what.name}: a net that lenet trained."
+        graph, inputs, _outputs(loaded, graph), f"{what.name}: a net that lenet trained."
     )
     record["difference"] = _difference(python_file.runner(source), what, graph)
     return source.encode()
@@ -154,11 +156,13 @@ def _content(chosen: Format, what: Described, loaded: Loaded, record: dict[str, 
 def _outputs(loaded: Loaded, graph: Graph) -> str:
     """What the model's numbers are."""
     from lenetcli import nn
+    from lenetcli.train.answers import meaning
 
-    if isinstance(loaded.criterion, nn.NLLLoss):
-        return "logarithms"
+    kind = meaning(loaded.criterion) or "scores"
     ends_in_softmax = bool(graph.nodes) and graph.nodes[-1].op == "Softmax"
-    return "probabilities" if ends_in_softmax and not isinstance(loaded.criterion, nn.CrossEntropyLoss) else "scores"
+    if kind == "scores" and ends_in_softmax and not isinstance(loaded.criterion, nn.CrossEntropyLoss):
+        return "probabilities"
+    return kind
 
 
 def _difference(run: Callable[[npt.NDArray[Any]], npt.NDArray[Any]], what: Described, graph: Graph) -> float:

@@ -94,14 +94,17 @@ def _gather(run: Path, split: str, images: int, image: int) -> RunReport:
 
 def _look_at_data(found: RunReport, loaded: Loaded, split: str, images: int, image: int) -> None:
     """Evaluation, mistakes and feature maps: what needs data and weights."""
+    import numpy as np
+
     from lenetcli.inspect.layer_pictures import feature_maps
     from lenetcli.inspect.worst import judge, shown
+    from lenetcli.train.answers import answered
 
     data = found.attempt("maps", lambda: _split(loaded, split))
     if data is None:
         found.problems["judged"] = found.problems["maps"]
         return
-    found.classes = tuple(loaded.source.classes)
+    found.classes = loaded.classes
     steps = getattr(data, "preprocessing", getattr(loaded.source, "preprocessing", None))
     found.judged = found.attempt(
         "judged", lambda: judge(loaded.model, data, loaded.criterion, len(found.classes), split, images, steps)
@@ -111,12 +114,11 @@ def _look_at_data(found: RunReport, loaded: Loaded, split: str, images: int, ima
     inputs, target = data[image]
     found.maps, found.image = feature_maps(loaded.model, inputs.array), image
     found.picture = shown(inputs.array, steps)
-    output = found.maps.output
-    if found.classes and output.ndim == 1:
-        from lenetcli.train.evaluate import probabilities
-
-        found.target = int(target)
-        found.probabilities = probabilities(output[None], loaded.criterion)[0].tolist()
+    rows, names = answered(np.atleast_1d(found.maps.output)[None], loaded.criterion, found.classes)
+    if names:
+        found.probabilities = rows[0].tolist()
+    if found.classes and np.size(target) == 1:
+        found.target = int(float(np.asarray(target).reshape(())) + 0.5)
 
 
 def _follow_checkpoints(found: RunReport, loaded: Loaded, place: Path) -> None:

@@ -24,7 +24,8 @@ def show(
     """
     from lenetcli import config as configuration
     from lenetcli.build import resolved
+    from lenetcli.build_schedule import with_lengths
     from lenetcli.config.writing import plain
 
-    found = resolved(configuration.load(config, overrides or []))
+    found = with_lengths(resolved(configuration.load(config, overrides or [])))
     print(json.dumps(plain(found)) if as_json else configuration.dump(found), end="\n" if as_json else "")

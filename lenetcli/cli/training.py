@@ -9,6 +9,8 @@ from pathlib import Path
 
 from lenetcli import config as configuration
 from lenetcli.build import build_run, device_of, load_config_of
+from lenetcli.build_schedule import hints
+from lenetcli.config import Config
 from lenetcli.errors import ConfigError, LenetError
 from lenetcli.parallel.crew import Crew
 from lenetcli.report.tensorboard import TensorBoard, check_installed
@@ -49,6 +51,7 @@ def start_run(
             place = held.enter_context(_new(config.name, out)) if crew.leads else Path()
         place = Path(crew.leaders(str(place)))
         begin(config, run, place, crew)
+        _give_hints(config, run, mode, crew)
         return _follow(run, place, mode, debug_nan, also, tensorboard, crew)
 
 
@@ -91,7 +94,14 @@ def resume_run(
             crew.say(f"resuming {place} from checkpoint {found}")
         else:
             crew.say(f"{place} has no checkpoint yet: starting from its beginning")
+        _give_hints(configuration.load(str(load_config_of(place)), changes), run, mode, crew)
         return _follow(run, place, mode, debug_nan, also, tensorboard, crew)
+
+
+def _give_hints(config: Config, run: Run, mode: Mode, crew: Crew) -> None:
+    if mode not in ("json", "off"):
+        for hint in hints(config, run.steps):
+            crew.say(hint)
 
 
 def _follow(

@@ -22,6 +22,7 @@ def validate(
     """
     from lenetcli import config as configuration
     from lenetcli.build import check
+    from lenetcli.build_schedule import hints
 
     failed: ConfigError | None = None
     for path in configs:
@@ -32,6 +33,8 @@ def validate(
             print(error, file=sys.stderr)
             failed = error
             continue
+        for hint in hints(config):
+            print(f"{path}: {hint}", file=sys.stderr)
         count = sum(p.numel() for p in model.parameters())
         output = list(rows[-1].output or ())
         print(f"{path}: ok, {list(config.model.input)} -> {output}, {len(rows)} layers, {count:,} parameters")

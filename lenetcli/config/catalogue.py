@@ -1,8 +1,8 @@
 """Which classes each section of a config may name, and finding them by name.
 
     section     classes
-    layers      what lenetcli.nn exports: Modules that are no losses
-    loss        what lenetcli.nn exports from its files named loss
+    layers      what lenetcli.nn exports: Modules that are no losses, and take one input of floats
+    loss        what lenetcli.nn exports: Losses that compare an output with a target
     optimizer   what lenetcli.optim exports
     scheduler   what lenetcli.optim.lr_scheduler exports
     data        what lenetcli.data exports: Sources
@@ -15,15 +15,16 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from lenetcli.config import own
-from lenetcli.config.derive import NotFromConfig, arguments
+from lenetcli.config.derive import Argument, NotFromConfig, arguments
 from lenetcli.config.explain import did_you_mean, quoted
 from lenetcli.config.own import NoSuchClass
+from lenetcli.config.scheduling import keys_of
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,23 @@ class Role:
         module: where the classes are exported.
         base_name: the class in `module` that all are subclasses of.
         section: the section's key.
+        nested: these are components within a component.
     """
 
     kind: str
     module: str
     base_name: str
     section: str
+    nested: bool = False
+
+    @cached_property
+    def within(self) -> Role:
+        """The role of components within one of this role."""
+        return replace(self, nested=True)
+
+    def keys(self, cls: Any) -> tuple[Argument, ...]:
+        """What a config may say of a class beside its constructor's arguments."""
+        return keys_of(cls) if self.kind == "scheduler" and not self.nested else ()
 
     @cached_property
     def base(self) -> type:
@@ -63,9 +75,7 @@ class Role:
     def _offers(self, cls: Any) -> bool:
         if not issubclass(cls, self.base) or cls is self.base:
             return False
-        if ("loss" in cls.__module__.rpartition(".")[2]) != (self.kind == "loss") and self.base_name == "Module":
-            return False
-        if _is_container(cls) and not takes_layers(cls):
+        if self.base_name == "Module" and (_is_loss(cls) is not (self.kind == "loss") or for_python(cls)):
             return False
         try:
             arguments(cls, self.base)
@@ -96,6 +106,9 @@ class Role:
             return offered
         exported: Any = getattr(importlib.import_module(self.module), name, None) if name.isidentifier() else None
         if inspect.isclass(exported) and issubclass(exported, self.base) and exported is not self.base:
+            why = for_python(exported) if self.base_name == "Module" else None
+            if why is not None:
+                raise NotFromConfig(f"{name} is for Python only: {why}")
             arguments(exported, self.base)  # type: ignore[arg-type]  # a class is hashable
         for other in ROLES.values():
             if other is not self and name in other.classes:
@@ -118,8 +131,24 @@ def takes_layers(cls: type) -> bool:
     return "Sequential" in names and any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
 
 
-def _is_container(cls: type) -> bool:
-    return cls.__module__ in ("lenetcli.nn.container", "lenetcli.nn.parameter_container")
+def for_python(cls: Any) -> str | None:
+    """Why a config has no use for a module; None where it has."""
+    from lenetcli.nn.module import ForPython, Module
+
+    if cls.forward is Module.forward:
+        return "it holds other things and computes nothing; the blocks of a config are Sequential and Residual"
+    if not issubclass(cls, ForPython):
+        return None
+    given = "a chain of layers gives one input of floats"
+    if _is_loss(cls):
+        given = "a training gives a loss the model's output and a target"
+    return f"it takes {cls.takes}, and {given}"
+
+
+def _is_loss(cls: Any) -> bool:
+    from lenetcli.nn.loss import Loss
+
+    return issubclass(cls, Loss)
 
 
 ROLES = {

@@ -28,6 +28,7 @@ class Component:
             where it wants floats. A nested component is a Component.
         name: the layer's name in the model; None where the config gives none.
         layers: the layers of a block, such as Sequential.
+        keys: what the config says beside the class's arguments, such as when a scheduler steps.
         cls: the class.
         path: the place in the config: the keys that lead there.
         role: what it is in the config.
@@ -37,6 +38,7 @@ class Component:
     args: dict[str, Any]
     name: str | None = None
     layers: tuple[Component, ...] = ()
+    keys: dict[str, Any] = field(default_factory=dict)
     cls: Any = field(default=None, compare=False, repr=False)
     path: KeyPath = field(default=(), compare=False, repr=False)
     role: Role = field(default=ROLES["layers"], compare=False, repr=False)
@@ -79,7 +81,7 @@ class ComponentReader:
             )
         elif block:
             layers = self.read_list(node.mapping["layers"], (*path, "layers"), role)
-        known = arguments(cls, role.base)
+        known, keys = arguments(cls, role.base), role.keys(cls)
         values = {key: child.plain() for key, child in node.mapping.items() if key not in extra}
         for argument in known:
             child = node.mapping.get(argument.name)
@@ -87,12 +89,12 @@ class ComponentReader:
                 one = child.mapping is not None
                 inner = (*path, argument.name)
                 values[argument.name] = (
-                    self.read(child, inner, role) if one else list(self.read_list(child, inner, role))
+                    self.read(child, inner, role.within) if one else list(self.read_list(child, inner, role.within))
                 )
         try:
-            args = schema_of(cls, role.base).validate_python(values)
+            args = schema_of(cls, role.base, keys).validate_python(values)
         except ValidationError as error:
-            fields = {**{argument.name: argument.annotation for argument in known}, **extra}
+            fields = {**{argument.name: argument.annotation for argument in (*known, *keys)}, **extra}
             noun = f"argument of {cls.__name__}"
             self.problems += explained(details_of(error), node, path, fields, noun, cls.__name__, type_node.span)
         label = self._label(node, path) if "name" in extra else None
@@ -100,7 +102,8 @@ class ComponentReader:
             self._find_functions(known, args, node, path)
         if len(self.problems) > before:
             return None
-        return Component(name, args, label, layers, cls, path, role)
+        given = {key.name: args.pop(key.name) for key in keys if key.name in args}
+        return Component(name, args, label, layers, given, cls, path, role)
 
     def _find_functions(self, known: Sequence[Argument], args: dict[str, Any], node: Node, path: KeyPath) -> None:
         """Sees to it that functions which arguments name are there; their names become independent of the place."""

@@ -22,6 +22,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, Strict, TypeAdapter, create_model
 from typing_extensions import NotRequired, TypedDict
 
+from lenetcli.config.wording import Said
 from lenetcli.errors import ConfigError
 
 HIDDEN = frozenset(
@@ -33,6 +34,8 @@ Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Boolean = Annotated[bool, Strict()]
 String = Annotated[str, Strict()]
 Numbers = list[Number] | list[list[Number]]  # what a config writes where the constructor wants a tensor
+
+BEGINNING = Annotated[Literal[-1], Said("-1, since a training begins at the beginning")]  # of a scheduler: last_epoch
 
 _EXACT: dict[Any, Any] = {int: Integer, float: Number, bool: Boolean, str: String, type(None): None, object: Any}
 _SECTION_OF_DOC = re.compile(r"^Args:\n((?:[ ]+.*\n|\n)+)", re.MULTILINE)
@@ -49,7 +52,7 @@ class Argument:
         required: the config must give it.
         default: the constructor's default; `inspect.Parameter.empty` where there is none.
         description: its entry in the class's docstring.
-        inferred: build takes it from the layer before when the config does not give it.
+        inferred: build takes it from the layer before, or from the training's length, when the config does not give it.
         nested: it holds components of the same section (`SequentialLR.schedulers`).
         is_tensor: the constructor wants a tensor, the config gives lists of numbers.
         is_function: the constructor wants a function, the config names one of the user's: my_rates.py:halving.
@@ -93,7 +96,7 @@ def arguments(cls: Any, base: Any) -> tuple[Argument, ...]:
         hints = get_type_hints(cls.__init__, include_extras=True)
     except (NameError, TypeError, ValueError, AttributeError, SyntaxError) as error:
         raise NotFromConfig(f"the type annotations of {cls.__name__}.__init__ cannot be read: {error}") from None
-    inferred = getattr(cls, "from_input", {})
+    inferred = (*getattr(cls, "from_input", ()), *getattr(cls, "from_training", ()))
     texts = _described(cls)
     found = []
     for parameter in parameters[1:]:
@@ -102,7 +105,9 @@ def arguments(cls: Any, base: Any) -> tuple[Argument, ...]:
             continue
         has_default = parameter.default is not parameter.empty
         annotation = hints.get(name, Any)
-        expressed = _expressed(annotation, base)
+        expressed = (
+            BEGINNING if name == "last_epoch" and hasattr(base, "from_training") else _expressed(annotation, base)
+        )
         if expressed is _NO_TYPE or kind is parameter.POSITIONAL_ONLY:
             if not has_default:
                 raise NotFromConfig(f"{cls.__name__} cannot be used in a config: YAML cannot give its argument {name}")
@@ -135,17 +140,20 @@ def takes_anything(cls: type) -> bool:
 
 
 @cache
-def schema_of(cls: type, base: type) -> TypeAdapter[dict[str, Any]]:
+def schema_of(cls: type, base: type, keys: tuple[Argument, ...] = ()) -> TypeAdapter[dict[str, Any]]:
     """The pydantic model of a class's arguments; validating gives a dict of those that were given.
+
+    Args:
+        keys: further ones that the config may give.
 
     Example:
         >>> from lenetcli import nn
         >>> schema_of(nn.Linear, nn.Module).validate_python({"out_features": 10})
         {'out_features': 10}
     """
-    keys = {a.name: a.annotation if a.required else NotRequired[a.annotation] for a in arguments(cls, base)}
+    known = (*arguments(cls, base), *keys)
     make: Any = TypedDict  # at run time, not for mypy to follow
-    model = make(cls.__name__, keys)
+    model = make(cls.__name__, {a.name: a.annotation if a.required else NotRequired[a.annotation] for a in known})
     model.__pydantic_config__ = ConfigDict(extra="allow" if takes_anything(cls) else "forbid")
     return TypeAdapter(model)
 

@@ -79,7 +79,7 @@ def _class(role: Role, name: str, cls: Any) -> dict[str, Any]:
     properties: dict[str, Any] = {"type": {"const": name, "description": purpose}}
     if role.kind == "layer":
         properties["name"] = {"type": "string", "description": "The layer's name in the model."}
-    known = arguments(cls, role.base)
+    known = (*arguments(cls, role.base), *role.keys(cls))
     properties |= {argument.name: _argument(argument, role) for argument in known}
     required = [argument.name for argument in known if argument.required]
     if role.kind == "layer" and takes_layers(cls):

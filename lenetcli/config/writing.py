@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from lenetcli.config.components import Component
 from lenetcli.config.derive import schema_of
+from lenetcli.config.scheduling import unit_of, watched_by
 from lenetcli.config.sections import Config
 
 
@@ -44,7 +45,7 @@ def _component(component: Component) -> dict[str, Any]:
     found: dict[str, Any] = {"type": component.type}
     if component.name is not None:
         found["name"] = component.name
-    values = {a.name: a.default for a in component.known if _writable(a.default)} | component.args
+    values = {a.name: a.default for a in component.known if _writable(a.default) and not a.inferred} | component.args
     values = {
         a.name: values[a.name] for a in component.known if a.name in values
     } | component.args  # constructor's order
@@ -52,10 +53,18 @@ def _component(component: Component) -> dict[str, Any]:
         values
     )  # 0 becomes 0.0 where a float is due
     found |= {name: _value(value) for name, value in checked.items()}
+    found |= _keys(component)
     if component.layers:
         found["layers"] = [_component(layer) for layer in component.layers]
         return found
     return _FlowMap(found)
+
+
+def _keys(component: Component) -> dict[str, Any]:
+    """What a config says beside the constructor's arguments, or would have to say."""
+    resolved = {"step": unit_of, "watch": watched_by}
+    found = {key.name: resolved[key.name](component) for key in component.role.keys(component.cls)}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _writable(value: Any) -> bool:

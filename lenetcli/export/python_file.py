@@ -9,6 +9,7 @@ import re
 import textwrap
 import zlib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -47,6 +48,7 @@ EXPRESSIONS = {
     "Transpose": "{0}.transpose({perm})",
     "Where": "np.where({0}, {1}, {2})",
 }
+PROBABILITIES = {"scores": "softmax(y, axis=1)", "logits": "sigmoid(y)", "logarithms": "np.exp(y)"}
 RENAMED = {"Slice": "part"}  # operators whose function has another name than theirs
 
 HEAD = '''"""{title}
@@ -165,7 +167,7 @@ def python_source(graph: Graph, inputs: Inputs | None, outputs: str, title: str 
     Args:
         graph: the model.
         inputs: how pictures become its inputs; without it the file has no functions for pictures.
-        outputs: what the model's numbers are: "scores", "logarithms" or "probabilities" of classes, or "numbers".
+        outputs: what the model's numbers are, as `nn.loss.Outputs` says; "numbers" are no classes.
         title: the first line of its docstring.
 
     Raises:
@@ -175,14 +177,19 @@ def python_source(graph: Graph, inputs: Inputs | None, outputs: str, title: str 
     body = "\n".join(textwrap.indent(line, "    ") for line in code.lines())
     used = set(code.functions)
     constants, more = [], ""
+    if inputs is not None and outputs == "numbers":
+        inputs = replace(inputs, classes=())
     if inputs is not None:
         used |= {"pixel_weights", "rescaled"}
         constants = _picture_constants(inputs)
         meaning, expression = "", "y"
         if inputs.classes:
             meaning = ", as probabilities of its classes"
-            expression = {"scores": "softmax(y, axis=1)", "logarithms": "np.exp(y)"}.get(outputs, "y")
-            used |= {"softmax"} if "softmax" in expression else set()
+            used |= {"scores": {"softmax"}, "logits": {"sigmoid"}}.get(outputs, set())
+            expression = PROBABILITIES.get(outputs, "y")
+            if outputs in ("logits", "probabilities") and graph.output.shape[1:] in ((), (1,)):
+                yes = expression.replace("y", "y.reshape(-1, 1)")
+                expression = f"np.concatenate([1 - {yes}, {yes}], axis=1)"  # of class 0 and class 1
         more = PICTURES.format(
             channels=inputs.shape[0],
             white=inputs.white * inputs.preprocessing.scale,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from lenetcli.config.catalogue import ROLES, takes_layers
 from lenetcli.config.derive import Argument, arguments
 from lenetcli.config.explain import did_you_mean
+from lenetcli.config.own import NoSuchClass
 from lenetcli.config.wording import wanted
 from lenetcli.errors import ConfigError
 
@@ -93,7 +95,8 @@ def offers() -> list[Offer]:
             shown = str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
             line = inspect.getsourcelines(cls)[1]
             doc, block = inspect.getdoc(cls) or "", role.kind == "layer" and takes_layers(cls)
-            found.append(Offer(section, name, arguments(cls, role.base), shown, line, doc, block))
+            known = (*arguments(cls, role.base), *role.keys(cls))
+            found.append(Offer(section, name, known, shown, line, doc, block))
     return found
 
 
@@ -106,5 +109,8 @@ def offer(name: str) -> Offer:
     known = {found.name: found for found in offers()}
     if name in known:
         return known[name]
+    if name.isidentifier():
+        with suppress(NoSuchClass):
+            ROLES["layers"].find(name, Path())  # says why, of a class that is there and not for a config
     hints = did_you_mean(name, known) or ("`lenet layers` lists what there is",)
     raise ConfigError("\n   ".join([f"a configuration cannot name {name!r}", *hints]))

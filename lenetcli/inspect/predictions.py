@@ -21,7 +21,7 @@ from lenetcli.data.pictures import LARGEST, SUFFIXES, decode, read
 from lenetcli.errors import DataError
 from lenetcli.kernels.layout import logical, stored
 from lenetcli.nn.module import Module
-from lenetcli.train.evaluate import probabilities
+from lenetcli.train.answers import answered
 
 Array = npt.NDArray[Any]
 
@@ -90,7 +90,7 @@ class Predictor:
         ready = self._ready(found, name)
         results = self._outputs([ready])
         several = ready.shape[-1] > 1 or found.ndim == 4
-        return [self._prediction(name, i if several else None, next(results)) for i in range(ready.shape[-1])]
+        return [ranked(name, i if several else None, *next(results), self.top) for i in range(ready.shape[-1])]
 
     def _ready(self, found: Array, name: str) -> Array:
         """Images as the model takes them (C, H, W, N)."""
@@ -125,10 +125,10 @@ class Predictor:
                 failed(found)
                 continue
             for index in range(found.shape[-1]):
-                yield self._prediction(file, index if several else None, next(results))
+                yield ranked(file, index if several else None, *next(results), self.top)
 
-    def _outputs(self, ready: Sequence[Array]) -> Iterator[Array]:
-        """The model's output for each image (C, H, W, N)."""
+    def _outputs(self, ready: Sequence[Array]) -> Iterator[tuple[Array, list[str]]]:
+        """What the model says of each image (C, H, W, N), and the names of the classes where that is probabilities."""
         if not ready:
             return
         joined = np.concatenate(ready, -1) if len(ready) > 1 else ready[0]
@@ -136,21 +136,17 @@ class Predictor:
             batch = np.ascontiguousarray(joined[..., start : start + BATCH])
             with no_grad():
                 output = self.model(from_numpy(logical(batch))).array
-            if self.inputs.classes and output.ndim == 2:
-                output = probabilities(output, self.criterion)
-            yield from np.ascontiguousarray(output)
-
-    def _prediction(self, file: str, index: int | None, output: Array) -> Prediction:
-        return ranked(file, index, output, self.inputs.classes, self.top)
+            rows, names = answered(output, self.criterion, self.inputs.classes)
+            for row in np.ascontiguousarray(rows):
+                yield row, names
 
 
 def ranked(file: str, index: int | None, output: Array, classes: Sequence[str], top: int) -> Prediction:
-    """What an output says: its likeliest classes, or its numbers where it is no probabilities of classes."""
-    if not classes or output.ndim != 1:
+    """What an output says: its likeliest classes, or its numbers where it is no probabilities of classes (no names)."""
+    if not classes:
         return Prediction(file, (), index, output.tolist())
     order = np.argsort(-output, kind="stable")[:top]
-    names = [classes[i] if i < len(classes) else str(i) for i in order]
-    return Prediction(file, tuple((name, float(output[i])) for name, i in zip(names, order)), index)
+    return Prediction(file, tuple((classes[i], float(output[i])) for i in order), index)
 
 
 def _files(places: Sequence[str], failed: Callable[[DataError], None]) -> Iterator[str]:

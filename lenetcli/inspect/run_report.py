@@ -105,6 +105,7 @@ class RunReport:
             "loss": found.loss,
             "accuracy": found.accuracy,
             "count": found.count,
+            "ignored": found.ignored,
             "calibration_error": found.calibration_error,
             "confusion": None if confusion is None else confusion.tolist(),
             "classes": [{"class": name, **asdict(f)} for name, f in zip(self.classes, found.per_class)]

@@ -14,7 +14,8 @@ from lenetcli.data.dataset import gather
 from lenetcli.data.loader import DataLoader
 from lenetcli.data.transforms import Preprocessing
 from lenetcli.nn.module import Module
-from lenetcli.train.evaluate import Evaluation, evaluate, is_classification, probabilities
+from lenetcli.train.answers import class_name, decisions, probabilities
+from lenetcli.train.evaluate import Evaluation, evaluate
 
 BATCH = 256  # as `lenet eval` does it, so that the figures are the same to the last digit
 FEW = 4  # numbers of a target that are shown
@@ -45,8 +46,8 @@ class Mistake:
         """As `report --json` shows it."""
         if isinstance(self.target, int) and isinstance(self.output, int):
             return {
-                "index": self.index, "class": classes[self.target], "predicted": classes[self.output],
-                "confidence": self.wrongness,
+                "index": self.index, "class": class_name(classes, self.target),
+                "predicted": class_name(classes, self.output), "confidence": self.wrongness,
             }  # fmt: skip
         return {"index": self.index, "target": self.target, "output": self.output, "distance": self.wrongness}
 
@@ -117,11 +118,13 @@ class _Ranking:
             start += len(inputs)
 
     def _add(self, start: int, output: Tensor, targets: Tensor) -> None:
-        if is_classification(output, targets):
-            predicted = output.array.argmax(axis=1)
-            sure = probabilities(output.array, self.criterion)[np.arange(len(predicted)), predicted]
-            wrong = np.flatnonzero(predicted != targets.array)
-            new = [(float(sure[i]), start + int(i), int(targets.array[i]), int(predicted[i])) for i in wrong]
+        found = decisions(output.array, targets.array, self.criterion)
+        shares = None if found is None else probabilities(output.array, self.criterion)
+        if found is not None and shares is not None:
+            predicted, wanted, counted = found
+            sure = shares[np.arange(len(predicted)), predicted]
+            wrong = np.flatnonzero((predicted != wanted) if counted is None else (predicted != wanted) & counted)
+            new = [(float(sure[i]), start + int(i), int(wanted[i]), int(predicted[i])) for i in wrong]
         elif output.array.shape == targets.array.shape:
             flat, wanted = (np.reshape(a, (len(a), -1)) for a in (output.array, targets.array))
             distance = np.abs(flat.astype(np.float64) - wanted).mean(axis=1)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from lenetcli._tensor import Tensor
 from lenetcli.nn import functional as F
-from lenetcli.nn.module import Module
+from lenetcli.nn.module import ForPython
 
 
-class PairwiseDistance(Module):
+class PairwiseDistance(ForPython):
     """Distance between vectors, which lie along the last dimension: norm(x1 - x2 + eps) of order p.
 
     Args:
@@ -26,6 +26,8 @@ class PairwiseDistance(Module):
         tensor([5.0000])
     """
 
+    takes = "two inputs"
+
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
         super().__init__()
         self.norm, self.eps, self.keepdim = p, eps, keepdim
@@ -34,7 +36,7 @@ class PairwiseDistance(Module):
         return F.pairwise_distance(x1, x2, self.norm, self.eps, self.keepdim)
 
 
-class CosineSimilarity(Module):
+class CosineSimilarity(ForPython):
     """The cosine of the angle between vectors.
 
     Args:
@@ -51,6 +53,8 @@ class CosineSimilarity(Module):
         >>> lenet.nn.CosineSimilarity()(lenet.tensor([[3.0, 4.0]]), lenet.tensor([[1.0, 0.0]]))
         tensor([0.6000])
     """
+
+    takes = "two inputs"
 
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
         super().__init__()

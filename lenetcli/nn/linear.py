@@ -9,7 +9,7 @@ from lenetcli import creation
 from lenetcli._tensor import Tensor
 from lenetcli.nn import functional as F
 from lenetcli.nn import init
-from lenetcli.nn.module import Module
+from lenetcli.nn.module import ForPython, Module
 from lenetcli.nn.parameter import Parameter
 
 
@@ -86,7 +86,7 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
-class Bilinear(Module):
+class Bilinear(ForPython):
     """A weighted sum of all products of two inputs for each output.
 
     Formula:
@@ -113,6 +113,8 @@ class Bilinear(Module):
         >>> lenet.nn.Bilinear(20, 30, 40)(lenet.randn(128, 20), lenet.randn(128, 30)).shape
         torch.Size([128, 40])
     """
+
+    takes = "two inputs"
 
     weight: Parameter
     bias: Parameter | None

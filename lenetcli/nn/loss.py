@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, ClassVar, Literal
+
+import numpy as np
 
 from lenetcli._tensor import Tensor
 from lenetcli.nn import functional as F
-from lenetcli.nn.module import Module
+from lenetcli.nn.module import ForPython, Module
 from lenetcli.ops.loss import check_reduction
 
 Reduction = Literal["none", "mean", "sum"]
+Outputs = Literal["scores", "logits", "logarithms", "probabilities", "numbers"]
 
 
 class Loss(Module):
     """Base of the losses: what they have in common is how the losses of single elements are brought together.
+
+    A loss also says what it takes the model's outputs for, so that whoever shows them need not guess: scores (softmax
+    makes probabilities of them), logits (a sigmoid does), logarithms of probabilities, probabilities, or mere numbers.
 
     Args:
         size_average: deprecated in torch; must be None.
@@ -25,10 +31,29 @@ class Loss(Module):
         NotImplementedError: a deprecated argument is given.
     """
 
+    outputs: ClassVar[Outputs] = "numbers"
+
     def __init__(self, size_average: None = None, reduce: None = None, reduction: Reduction = "mean") -> None:
         super().__init__()
         check_reduction(reduction, size_average, reduce)
         self.reduction = reduction
+
+    def counted(self, target: Any) -> Any:
+        """Which targets of an array count: an array of truth values, or None where all do."""
+        return None
+
+    def divisor(self, target: Any) -> Any:
+        """What the mean over a batch with these targets (an array) is divided by, up to a factor that batches share.
+
+        The mean over several batches is their means, weighted by this. A number, or an array of one on a device.
+        """
+        return len(target)
+
+
+class SeveralInputsLoss(Loss, ForPython):
+    """Base of the losses that compare more than an output with a target: a chain of layers cannot feed them."""
+
+    takes = "two inputs and a target"
 
 
 class WeightedLoss(Loss):
@@ -54,7 +79,42 @@ class WeightedLoss(Loss):
         self.register_buffer("weight", weight)
 
 
-class CrossEntropyLoss(WeightedLoss):
+class ClassLoss(WeightedLoss):
+    """Base of the losses of class indices, some of which may count for nothing and each as much as its class weighs.
+
+    Args:
+        weight: of each class; 1 unless given.
+        size_average: deprecated in torch; must be None.
+        ignore_index: class indices of this value count for nothing.
+        reduce: deprecated in torch; must be None.
+        reduction: 'mean', 'sum' or 'none'.
+    """
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: None = None,
+        ignore_index: int = -100,
+        reduce: None = None,
+        reduction: Reduction = "mean",
+    ) -> None:
+        super().__init__(weight, size_average, reduce, reduction)
+        self.ignore_index = ignore_index
+
+    def counted(self, target: Any) -> Any:
+        return None if target.dtype.kind == "f" else target != self.ignore_index
+
+    def divisor(self, target: Any) -> Any:
+        counted = self.counted(target)
+        if counted is None:  # probabilities: the mean is over the samples, whatever classes weigh
+            return len(target)
+        if self.weight is None:
+            return counted.sum()
+        weights = self.weight.array[np.where(counted, target, 0)]
+        return np.where(counted, weights, 0).sum(dtype=np.float64)
+
+
+class CrossEntropyLoss(ClassLoss):
     """Cross entropy between logits and target classes; see `lenetcli.nn.functional.cross_entropy`.
 
     Args:
@@ -75,6 +135,8 @@ class CrossEntropyLoss(WeightedLoss):
         tensor(0.4100)
     """
 
+    outputs = "scores"
+
     def __init__(
         self,
         weight: Tensor | None = None,
@@ -84,8 +146,8 @@ class CrossEntropyLoss(WeightedLoss):
         reduction: Reduction = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(weight, size_average, reduce, reduction)
-        self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
+        super().__init__(weight, size_average, ignore_index, reduce, reduction)
+        self.label_smoothing = label_smoothing
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.cross_entropy(
@@ -98,7 +160,7 @@ class CrossEntropyLoss(WeightedLoss):
         )
 
 
-class NLLLoss(WeightedLoss):
+class NLLLoss(ClassLoss):
     """Negative log-likelihood of the target classes; see `lenetcli.nn.functional.nll_loss`.
 
     Args:
@@ -117,16 +179,7 @@ class NLLLoss(WeightedLoss):
         tensor(0.1643)
     """
 
-    def __init__(
-        self,
-        weight: Tensor | None = None,
-        size_average: None = None,
-        ignore_index: int = -100,
-        reduce: None = None,
-        reduction: Reduction = "mean",
-    ) -> None:
-        super().__init__(weight, size_average, reduce, reduction)
-        self.ignore_index = ignore_index
+    outputs = "logarithms"
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.nll_loss(input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)

@@ -8,7 +8,7 @@ from typing import Literal
 from lenetcli._tensor import Tensor
 from lenetcli.nn import functional as F
 from lenetcli.nn.distance import PairwiseDistance
-from lenetcli.nn.loss import Loss, Reduction, WeightedLoss
+from lenetcli.nn.loss import Loss, Reduction, SeveralInputsLoss, WeightedLoss
 
 
 class HingeEmbeddingLoss(Loss):
@@ -43,7 +43,7 @@ class HingeEmbeddingLoss(Loss):
         return F.hinge_embedding_loss(input, target, self.margin, reduction=self.reduction)
 
 
-class MarginRankingLoss(Loss):
+class MarginRankingLoss(SeveralInputsLoss):
     """Ranks the first input above the second by `margin` where the target is 1, below it where it is -1.
 
     Formula:
@@ -100,7 +100,7 @@ class CosineEmbeddingLoss(MarginRankingLoss):
         return F.cosine_embedding_loss(input1, input2, target, self.margin, reduction=self.reduction)
 
 
-class TripletMarginLoss(Loss):
+class TripletMarginLoss(SeveralInputsLoss):
     """Wants the anchor closer to the positive than to the negative, by `margin`.
 
     Formula:
@@ -126,6 +126,8 @@ class TripletMarginLoss(Loss):
         tensor(4.0000)
     """
 
+    takes = "an anchor, a positive and a negative input"
+
     def __init__(
         self,
         margin: float = 1.0,
@@ -147,7 +149,7 @@ class TripletMarginLoss(Loss):
         )
 
 
-class TripletMarginWithDistanceLoss(Loss):
+class TripletMarginWithDistanceLoss(SeveralInputsLoss):
     """`TripletMarginLoss` with a distance of your own.
 
     Args:
@@ -167,6 +169,8 @@ class TripletMarginWithDistanceLoss(Loss):
         >>> loss(lenet.tensor([0.0]), lenet.tensor([3.0]), lenet.tensor([1.0]))
         tensor(3.)
     """
+
+    takes = "an anchor, a positive and a negative input"
 
     def __init__(
         self,
@@ -213,6 +217,8 @@ class SoftMarginLoss(Loss):
         tensor(1.4100)
     """
 
+    outputs = "logits"
+
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.soft_margin_loss(input, target, reduction=self.reduction)
 
@@ -237,6 +243,8 @@ class MultiLabelSoftMarginLoss(WeightedLoss):
         >>> lenet.nn.MultiLabelSoftMarginLoss()(lenet.tensor([[0.0, 2.0]]), lenet.tensor([[1.0, 0.0]]))
         tensor(1.4100)
     """
+
+    outputs = "logits"
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.multilabel_soft_margin_loss(input, target, self.weight, reduction=self.reduction)
@@ -291,6 +299,8 @@ class MultiMarginLoss(WeightedLoss):
         >>> lenet.nn.MultiMarginLoss()(lenet.tensor([[0.1, 0.2, 0.4, 0.8]]), lenet.tensor([3]))
         tensor(0.3250)
     """
+
+    outputs = "scores"
 
     def __init__(
         self,

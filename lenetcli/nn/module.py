@@ -467,3 +467,12 @@ class Module(Stateful):
 
 def _mismatch(value: Any, what: str, name: str, wanted: str) -> str:
     return f"cannot assign '{type(value).__name__}' {what} '{name}' ({wanted})"
+
+
+class ForPython(Module):
+    """Base of what a config cannot use: a chain of layers has one input of floats to give, and this takes more.
+
+    `takes` says what, for the message.
+    """
+
+    takes: ClassVar[str]

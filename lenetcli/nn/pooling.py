@@ -6,7 +6,7 @@ from typing import Any
 
 from lenetcli._tensor import Tensor
 from lenetcli.nn import functional as F
-from lenetcli.nn.module import Module
+from lenetcli.nn.module import ForPython, Module
 from lenetcli.ops.geometry import per_dimension
 
 Sizes = int | tuple[int, ...]
@@ -121,7 +121,7 @@ class _Windowed(Module):
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
-class MaxUnpool1d(_Windowed):
+class MaxUnpool1d(_Windowed, ForPython):
     """Puts the maxima of MaxPool1d(..., return_indices=True) back where they were; zeros elsewhere.
 
     Source: torch.nn.MaxUnpool1d.
@@ -133,6 +133,8 @@ class MaxUnpool1d(_Windowed):
         tensor([[0., 3., 0., 4.]])
     """
 
+    takes = "an input and the indices of a pooling"
+
     def __init__(self, kernel_size: One, stride: One | None = None, padding: One = 0) -> None:
         super().__init__()
         self.kernel_size = per_dimension("kernel_size", kernel_size, 1, 1)
@@ -143,7 +145,7 @@ class MaxUnpool1d(_Windowed):
         return F.max_unpool1d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
 
 
-class MaxUnpool2d(_Windowed):
+class MaxUnpool2d(_Windowed, ForPython):
     """Puts the maxima of MaxPool2d(..., return_indices=True) back where they were; zeros elsewhere.
 
     Shape:
@@ -158,6 +160,8 @@ class MaxUnpool2d(_Windowed):
         tensor([[[0., 0.],
                  [0., 3.]]])
     """
+
+    takes = "an input and the indices of a pooling"
 
     def __init__(
         self,

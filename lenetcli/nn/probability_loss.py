@@ -6,9 +6,7 @@ from typing import Literal
 
 from lenetcli._tensor import Tensor
 from lenetcli.nn import functional as F
-from lenetcli.nn.loss import Loss, Reduction, WeightedLoss
-from lenetcli.nn.module import Module
-from lenetcli.ops.loss import check_reduction
+from lenetcli.nn.loss import Loss, Reduction, SeveralInputsLoss, WeightedLoss
 
 
 class BCELoss(WeightedLoss):
@@ -32,6 +30,8 @@ class BCELoss(WeightedLoss):
         >>> lenet.nn.BCELoss()(lenet.tensor([0.9, 0.2]), lenet.tensor([1.0, 0.0]))
         tensor(0.1643)
     """
+
+    outputs = "probabilities"
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
@@ -59,6 +59,7 @@ class BCEWithLogitsLoss(WeightedLoss):
         tensor(100.3466)
     """
 
+    outputs = "logits"
     pos_weight: Tensor | None
 
     def __init__(
@@ -78,7 +79,7 @@ class BCEWithLogitsLoss(WeightedLoss):
         )
 
 
-class KLDivLoss(Module):
+class KLDivLoss(Loss):
     """Kullback-Leibler divergence: what is lost where the input stands for the distribution `target`.
 
     Formula:
@@ -103,6 +104,9 @@ class KLDivLoss(Module):
         tensor(0.6931)
     """
 
+    outputs = "logarithms"
+    reduction: Literal["none", "mean", "sum", "batchmean"]  # type: ignore[assignment]  # one more than others have
+
     def __init__(
         self,
         size_average: None = None,
@@ -110,8 +114,7 @@ class KLDivLoss(Module):
         reduction: Literal["none", "mean", "sum", "batchmean"] = "mean",
         log_target: bool = False,
     ) -> None:
-        super().__init__()
-        check_reduction("sum" if reduction == "batchmean" else reduction, size_average, reduce)
+        super().__init__(size_average, reduce, "mean" if reduction == "batchmean" else reduction)
         self.reduction, self.log_target = reduction, log_target
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -155,7 +158,7 @@ class PoissonNLLLoss(Loss):
         return F.poisson_nll_loss(log_input, target, self.log_input, self.full, eps=self.eps, reduction=self.reduction)
 
 
-class GaussianNLLLoss(Loss):
+class GaussianNLLLoss(SeveralInputsLoss):
     """Negative log-likelihood of values under normal distributions.
 
     Formula:
@@ -177,6 +180,8 @@ class GaussianNLLLoss(Loss):
         >>> loss(lenet.tensor([0.0, 1.0]), lenet.tensor([1.0, 2.0]), lenet.tensor([1.0, 4.0]))
         tensor(0.6591)
     """
+
+    takes = "an input, a target and variances"
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: Reduction = "mean") -> None:
         super().__init__(reduction=reduction)

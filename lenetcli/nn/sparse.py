@@ -8,12 +8,12 @@ from lenetcli import creation
 from lenetcli._tensor import Tensor
 from lenetcli.nn import functional as F
 from lenetcli.nn import init
-from lenetcli.nn.module import Module
+from lenetcli.nn.module import ForPython
 from lenetcli.nn.parameter import Parameter
 from lenetcli.ops.embedding import row
 
 
-class Embedding(Module):
+class Embedding(ForPython):
     """A table of vectors looked up by index.
 
     Args:
@@ -42,6 +42,8 @@ class Embedding(Module):
         >>> lenet.nn.Embedding(10, 3)(lenet.tensor([[1, 2, 4, 5], [4, 3, 2, 9]])).shape
         torch.Size([2, 4, 3])
     """
+
+    takes = "indices, which are integers"
 
     weight: Parameter
 

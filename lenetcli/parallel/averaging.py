@@ -52,8 +52,9 @@ class Averaging:
         self._statistics = list(_statistics(run.model))
         parts: Sequence[Tensor] = [*self._parameters, *self._statistics]
         kind = np.result_type(np.float32, *(part.array.dtype for part in parts))
-        # loss, share, samples, right ones, time is up, save, a place for each signal; then what has a gradient
-        ends = np.cumsum([6 + len(SIGNALS), len(self._parameters), *(part.array.size for part in parts)])
+        # loss, share, samples, right ones, ignored ones, the mean's weight, time is up, save, a place for each signal;
+        # then what has a gradient
+        ends = np.cumsum([8 + len(SIGNALS), len(self._parameters), *(part.array.size for part in parts)])
         self._flat = np.zeros(ends[-1], kind)
         self._figures, self._given, *places = np.split(self._flat, ends[:-1])
         places = [place.reshape(part.array.shape) for place, part in zip(places, parts)]
@@ -65,18 +66,21 @@ class Averaging:
         p = run.progress
         weight = sum(share(run, batch, group) for batch in group)
         samples, right = tally.count - p.epoch_count, (tally.right or 0) - (p.epoch_right or 0)
+        ignored, counted = tally.ignored - p.epoch_ignored, tally.weight - p.epoch_weight
         late = self.team.leads and self._max_seconds is not None and run.elapsed >= self._max_seconds
         signals = (self.wishes.stop == name for name in SIGNALS)
-        self._figures[:] = loss, weight, samples, right, late, self.wishes.save_now, *signals
+        self._figures[:] = loss, weight, samples, right, ignored, counted, late, self.wishes.save_now, *signals
         self._fill(samples, nothing=weight == 0)
         self.team.sum(self._flat)
-        loss, weight, samples, right, late, saves, *stops = self._figures.tolist()
-        if adds_up(run.criterion):
+        loss, weight, samples, right, ignored, counted, late, saves, *stops = self._figures.tolist()
+        if adds_up(run.criterion) or weight == 0:  # nothing that counts: gradients of 0
             weight = 1.0
         loss /= weight
         self._empty(weight, samples)
-        tally.loss_sum = p.epoch_loss_sum + (loss if tally.summed else loss * samples)
+        tally.loss_sum = p.epoch_loss_sum + (loss if tally.summed else loss * counted)
+        tally.weight = p.epoch_weight + counted
         tally.count = p.epoch_count + round(samples)
+        tally.ignored = p.epoch_ignored + round(ignored)
         tally.right = None if tally.right is None else (p.epoch_right or 0) + round(right)
         run.stop = next((name for name, ranks in zip(SIGNALS, stops) if ranks), None)
         run.save_now = bool(saves)
@@ -89,11 +93,17 @@ class Averaging:
         return loss, round(samples)
 
     def total(self, found: Evaluation) -> Evaluation:
-        own = (found.loss * found.count, (found.accuracy or 0) * found.count) if found.count else (0, 0)
-        figures = np.array([*own, found.count, found.accuracy is not None], np.float64)
-        loss, right, count, judged = self.team.sum(figures).tolist()
-        accuracy = round(right) / count if judged else None
-        return replace(found, loss=loss / count, accuracy=accuracy, count=round(count))
+        loss = found.loss * found.weight if found.weight else 0.0
+        judged = found.count - found.ignored
+        right = (found.accuracy or 0.0) * judged if judged else 0.0
+        own = [loss, found.weight, right, found.count, found.ignored, found.accuracy is not None]
+        loss, weight, right, count, ignored, known = self.team.sum(np.array(own, np.float64)).tolist()
+        judged = round(count - ignored)
+        accuracy = (round(right) / judged if judged else math.nan) if known else None
+        return replace(
+            found, loss=loss / weight if weight else math.nan, accuracy=accuracy, count=round(count),
+            ignored=round(ignored), weight=weight,
+        )  # fmt: skip
 
     def _fill(self, samples: int, nothing: bool) -> None:
         """This rank's sums into the buffer."""

@@ -18,10 +18,12 @@ def tables(offers: list[Offer]) -> Iterator[RenderableType]:
     for section in dict.fromkeys(offer.section for offer in offers):
         place = "model.layers" if section == "layers" else section
         inside = [o for o in offers if o.section == section]
+        inferred = any(a.inferred for o in inside for a in o.arguments)
+        title = "arguments ([x] is inferred)" if inferred else "arguments"
         yield Text(place, style="bold")
         yield Columns([
             Column("type", [o.name for o in inside], fold=True),
-            Column("arguments ([x] is inferred)" if section == "layers" else "arguments", [o.call for o in inside],
+            Column(title, [o.call for o in inside],
                    fold=True),
             Column("source", [f"{o.file}:{o.line}" for o in inside], fold=True),
         ])  # fmt: skip

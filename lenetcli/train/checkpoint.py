@@ -41,7 +41,16 @@ from lenetcli.disk import (
 from lenetcli.errors import DataError, LenetError
 from lenetcli.serialization import load, to_bytes
 from lenetcli.train import changes
-from lenetcli.train.state import LARGEST, check_count, check_fields, check_kind, decode, encode, plain_state
+from lenetcli.train.state import (
+    LARGEST,
+    check_count,
+    check_fields,
+    check_kind,
+    decode,
+    encode,
+    plain_state,
+    up_to_date,
+)
 
 if TYPE_CHECKING:
     from lenetcli.nn.module import Module
@@ -318,7 +327,7 @@ def _streams(run: Run) -> dict[str, Any]:
 
 def _apply(run: Run, path: Path, state: dict[str, Any]) -> None:
     """Checks everything, then changes the run."""
-    progress = check_fields(type(run.progress), state["progress"])
+    progress = check_fields(type(run.progress), up_to_date(state["progress"]))
     model, optimizer, average = load(path / MODEL), load(path / OPTIMIZER), None
     _check_tensors(run.model.state_dict(), model)
     if (run.average is None) is (AVERAGE in state["files"]):

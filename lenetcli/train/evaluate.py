@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli import nn
 from lenetcli._tensor import Tensor
 from lenetcli.autograd.modes import no_grad
 from lenetcli.kernels.device import to_host
+from lenetcli.nn.loss import Loss
 from lenetcli.nn.module import Module
+from lenetcli.train.answers import decisions, probabilities
 
 BINS = 15  # of confidence, for the calibration error
 
@@ -33,12 +34,14 @@ class ClassFigures:
 class Evaluation:
     """What a pass over a data set found."""
 
-    loss: float  # mean over the samples
-    accuracy: float | None  # share of right classes; None where targets are no classes
+    loss: float  # mean over the samples, as the criterion weighs them
+    accuracy: float | None  # share of right classes, among samples that count; None where targets are no classes
     count: int
     confusion: npt.NDArray[np.int64] | None  # [true class, predicted class]
     seconds: float
     calibration_error: float | None = None  # expected calibration error; None where there is no confusion
+    ignored: int = 0  # samples whose target is the loss's ignore_index: counted, and neither right nor wrong
+    weight: float = 0.0  # what the loss was divided by
 
     @property
     def per_class(self) -> list[ClassFigures]:
@@ -88,45 +91,69 @@ class Calibration:
 
 
 class Tally:
-    """Sums up batches: mean loss, right answers; confusion and calibration where the number of classes is given."""
+    """Sums up batches: mean loss, right answers; confusion and calibration where the number of classes is given.
+
+    The mean over all samples does not depend on how they were cut into batches: each batch's loss weighs as much as
+    what the loss itself divided by, such as the weights of the batch's classes.
+    """
 
     def __init__(self, criterion: Module, classes: int = 0) -> None:
         self.summed = adds_up(criterion)
         self.loss_sum = 0.0
+        self.weight = 0.0
         self.count = 0
+        self.ignored = 0
         self.right: int | None = None
         self.confusion = np.zeros((classes, classes), np.int64) if classes else None
         self.calibration = Calibration()
         self._criterion = criterion
 
     def add(self, loss: float, output: Tensor, target: Tensor) -> None:
-        """Takes the criterion's value for one batch, its outputs (N, C) and its targets."""
-        if not is_classification(output, target):
-            self.count_in(loss, len(output.array))
+        """Takes the criterion's value for one batch, its outputs and its targets."""
+        weight = float(weight_of(self._criterion, target))
+        found = decisions(output.array, target.array, self._criterion)
+        if found is None:
+            self.count_in(loss, weight, len(output.array))
             return
-        scores, wanted = to_host(output.array), to_host(target.array)
-        predicted = scores.argmax(axis=1)
-        self.count_in(loss, len(scores), int(np.count_nonzero(predicted == wanted)))
+        scores, predicted, actual = map(to_host, (output.array, found.predicted, found.wanted))
+        count = len(actual)
+        if found.counted is not None:
+            counted = to_host(found.counted)
+            if not counted.all():
+                scores, predicted, actual = scores[counted], predicted[counted], actual[counted]
+        right = int(np.count_nonzero(predicted == actual))
+        self.count_in(loss, weight, count, right, count - len(actual))
         if self.confusion is not None:
-            np.add.at(self.confusion, (wanted, predicted), 1)
-            self.calibration.add(probabilities(scores, self._criterion), wanted)
+            most = max(int(found.max(initial=-1)) for found in (actual, predicted)) + 1
+            if most > len(self.confusion):  # the model has more outputs than the data has classes
+                self.confusion = np.pad(self.confusion, (0, most - len(self.confusion)))
+            np.add.at(self.confusion, (actual, predicted), 1)
+            shares = probabilities(scores, self._criterion)
+            if shares is not None:
+                self.calibration.add(shares, actual)
 
-    def count_in(self, loss: float, count: int, right: int | None = None) -> None:
+    def count_in(self, loss: float, weight: float, count: int, right: int | None = None, ignored: int = 0) -> None:
         """Takes a batch whose right answers have been counted (None where there are no classes)."""
-        self.loss_sum += loss if self.summed else loss * count
+        if weight:  # the mean of nothing is NaN, and counts for nothing
+            self.loss_sum += loss if self.summed else loss * weight
+        self.weight += weight
         self.count += count
+        self.ignored += ignored
         if right is not None:
             self.right = (self.right or 0) + right
 
     @property
     def loss(self) -> float:
         """Mean loss of the samples so far (NaN before the first)."""
-        return self.loss_sum / self.count if self.count else float("nan")
+        return self.loss_sum / self.weight if self.weight else float("nan")
 
     @property
     def accuracy(self) -> float | None:
-        """Share of right classes so far."""
-        return None if self.right is None else self.right / self.count
+        """Share of right classes so far, among the samples that count (NaN where none does)."""
+        if self.right is None:
+            return None
+        judged = self.count - self.ignored
+        return self.right / judged if judged else float("nan")
 
 
 def adds_up(criterion: Module) -> bool:
@@ -134,24 +161,14 @@ def adds_up(criterion: Module) -> bool:
     return getattr(criterion, "reduction", "mean") == "sum"
 
 
-def is_classification(output: Tensor, target: Tensor) -> bool:
-    """True where the outputs (N, C) are scores of classes and the targets (N,) are class numbers."""
-    return target.array.dtype.kind in "iu" and output.array.ndim == 2 and target.array.ndim == 1
+def weight_of(criterion: Module, target: Tensor) -> Any:
+    """What a batch's loss weighs in the mean over several batches: what the criterion divides by, else the samples.
 
-
-def probabilities(output: npt.NDArray[Any], criterion: Module) -> npt.NDArray[Any]:
-    """A model's outputs (N, C) as probabilities: what its loss takes them for.
-
-    The outputs are logarithms for NLLLoss; rows that are probabilities already stay; all others are scores for softmax.
+    A number, or an array of one on a device.
     """
-    if isinstance(criterion, nn.NLLLoss):
-        return np.exp(output)
-    if not isinstance(criterion, nn.CrossEntropyLoss) and (output >= 0).all():
-        sums = output.sum(axis=1)
-        if np.abs(sums - 1).max(initial=0) < 1e-4:
-            return output
-    shifted = np.exp(output - output.max(axis=1, keepdims=True))
-    return shifted / shifted.sum(axis=1, keepdims=True)
+    if isinstance(criterion, Loss) and not adds_up(criterion):
+        return criterion.divisor(target.array)
+    return len(target.array)
 
 
 def evaluate(model: Module, batches: Iterable[tuple[Any, Any]], criterion: Module, classes: int = 0) -> Evaluation:
@@ -172,6 +189,8 @@ def evaluate(model: Module, batches: Iterable[tuple[Any, Any]], criterion: Modul
     finally:
         model.train(training)
     confusion = tally.confusion if tally.accuracy is not None else None
-    calibration_error = None if confusion is None else tally.calibration.error
+    calibration_error = tally.calibration.error if confusion is not None and tally.calibration.count.any() else None
     seconds = time.perf_counter() - began
-    return Evaluation(tally.loss, tally.accuracy, tally.count, confusion, seconds, calibration_error)
+    return Evaluation(
+        tally.loss, tally.accuracy, tally.count, confusion, seconds, calibration_error, tally.ignored, tally.weight
+    )

@@ -15,11 +15,12 @@ import numpy as np
 
 from lenetcli._tensor import Tensor
 from lenetcli.errors import ConfigError
-from lenetcli.kernels.device import to_host
+from lenetcli.kernels.device import is_array, to_host
 from lenetcli.train import guard
-from lenetcli.train.evaluate import Tally, is_classification
+from lenetcli.train.answers import decisions
+from lenetcli.train.evaluate import Tally, weight_of
 from lenetcli.train.events import Step
-from lenetcli.train.run import Run
+from lenetcli.train.run import Progress, Run
 
 CADENCE = 32  # steps whose losses are fetched together
 
@@ -38,6 +39,20 @@ class Figures(Protocol):
 
     def rest(self) -> Iterator[Step]:
         """The steps that are left, once their figures are known."""
+
+
+def begun(run: Run) -> Tally:
+    """The tally of the current epoch, as far as it has come."""
+    p, tally = run.progress, Tally(run.criterion)
+    tally.loss_sum, tally.weight, tally.count = p.epoch_loss_sum, p.epoch_weight, p.epoch_count
+    tally.right, tally.ignored = p.epoch_right, p.epoch_ignored
+    return tally
+
+
+def note(p: Progress, tally: Tally) -> None:
+    """Keeps the tally in the progress, for a run that is taken up later."""
+    p.epoch_loss_sum, p.epoch_weight, p.epoch_count = tally.loss_sum, tally.weight, tally.count
+    p.epoch_right, p.epoch_ignored = tally.right, tally.ignored
 
 
 def figures_of(run: Run, tally: Tally) -> Figures:
@@ -61,8 +76,8 @@ class AtOnce:
         self.tally.add(value, output, targets)
 
     def step(self, epoch: int, lr: float, samples: int, began: float) -> Iterator[Step]:
-        p, tally = self.run.progress, self.tally
-        p.epoch_loss_sum, p.epoch_count, p.epoch_right = tally.loss_sum, tally.count, tally.right
+        p = self.run.progress
+        note(p, self.tally)
         yield Step(epoch, p.step, self.loss, lr, samples, samples / (time.perf_counter() - began))
 
     def rest(self) -> Iterator[Step]:
@@ -74,7 +89,9 @@ class Batch(NamedTuple):
 
     part: float
     samples: int
+    weight: float | None  # in the mean loss; None: an array of the device
     classes: bool  # whether right answers were counted
+    ignores: bool  # whether some samples may not count
 
 
 class Late:
@@ -82,18 +99,27 @@ class Late:
 
     def __init__(self, run: Run, tally: Tally) -> None:
         self.run, self.tally, self.loss = run, tally, 0.0
-        self.numbers: list[Any] = []  # loss and count of right answers of each batch, arrays of no dimensions
+        self.numbers: list[Any] = []  # of each batch loss, weight, right and ignored, where it has them: 0-d arrays
         self.batches: list[Batch] = []
         self.steps: list[tuple[int, int, float, int, int]] = []  # epoch, step, rate, samples, batches
         self.since = time.perf_counter()
 
     def batch(self, loss: Tensor, part: float, output: Tensor, targets: Tensor) -> None:
-        classes = is_classification(output, targets)
+        weight, kind = weight_of(self.run.criterion, targets), loss.array.dtype
+        found = decisions(output.array, targets.array, self.run.criterion)
         self.numbers.append(loss.array)
-        if classes:
-            right = (output.array.argmax(axis=1) == targets.array).sum(dtype=loss.array.dtype)
-            self.numbers.append(right)
-        self.batches.append(Batch(part, len(output.array), classes))
+        if is_array(weight):
+            self.numbers.append(weight.astype(kind))
+        if found is not None:
+            right = found.predicted == found.wanted
+            if found.counted is not None:
+                right &= found.counted
+            self.numbers.append(right.sum(dtype=kind))
+            if found.counted is not None:
+                self.numbers.append((~found.counted).sum(dtype=kind))
+        ignores = found is not None and found.counted is not None
+        fixed = None if is_array(weight) else float(weight)
+        self.batches.append(Batch(part, len(output.array), fixed, found is not None, ignores))
 
     def step(self, epoch: int, lr: float, samples: int, began: float) -> Iterator[Step]:
         made = sum(count for *_, count in self.steps)
@@ -111,14 +137,17 @@ class Late:
             loss = 0.0
             for batch in (next(batches) for _ in range(count)):
                 value = next(values)
+                weight = next(values) if batch.weight is None else batch.weight
+                value = value if weight else 0.0
                 guard.check_loss(self.run, value, self.run.progress.step + 1 - number)
-                self.tally.count_in(value, batch.samples, round(next(values)) if batch.classes else None)
+                right = round(next(values)) if batch.classes else None
+                ignored = round(next(values)) if batch.ignores else 0
+                self.tally.count_in(value, weight, batch.samples, right, ignored)
                 loss += batch.part * value
             found.append((epoch, number, loss, lr, samples))
         now = time.perf_counter()
         speed = sum(step[3] for step in self.steps) / (now - self.since)
         self.numbers, self.batches, self.steps, self.since = [], [], [], now
-        p, tally = self.run.progress, self.tally
-        p.epoch_loss_sum, p.epoch_count, p.epoch_right = tally.loss_sum, tally.count, tally.right
+        note(self.run.progress, self.tally)
         for figures in found:
             yield Step(*figures, speed)

@@ -8,9 +8,7 @@ from itertools import islice
 from typing import Any
 
 from lenetcli.data.transfer import moved
-from lenetcli.nn.loss import CrossEntropyLoss, NLLLoss
-from lenetcli.nn.module import Module
-from lenetcli.train.evaluate import adds_up
+from lenetcli.train.evaluate import adds_up, weight_of
 from lenetcli.train.run import Run
 
 Batch = tuple[Any, ...]
@@ -28,22 +26,14 @@ def batches_of_steps(run: Run) -> Generator[list[Batch], None, None]:
 def share(run: Run, batch: Batch, group: Sequence[Batch]) -> float:
     """The weight of a batch's loss in the step, such that the batches together are as one batch of all samples.
 
-    Where several processes have parts of each batch, the weights of all come to about 1, and what they come to is
-    divided out when the gradients are summed.
+    0 where nothing in the batch counts: its loss is the mean of nothing. Where several processes have parts of each
+    batch, the weights of all come to about 1, and what they come to is divided out when the gradients are summed.
     """
-    if adds_up(run.criterion):
+    if adds_up(run.criterion) or (len(group) == 1 and run.device != "cpu"):  # to look would be to wait for the device
         return 1.0
+    own = float(weight_of(run.criterion, batch[1]))
     if run.others is not None:
-        return divisor(run.criterion, batch) / (run.train_loader.batch_size * len(group))
-    if len(group) == 1:
-        return 1.0
-    return divisor(run.criterion, batch) / sum(divisor(run.criterion, other) for other in group)
-
-
-def divisor(criterion: Module, batch: Batch) -> float:
-    """What the mean over a batch divides by: the samples or, where classes have weights, those of the targets."""
-    inputs, targets = batch
-    if not isinstance(criterion, (CrossEntropyLoss, NLLLoss)) or targets.array.dtype.kind == "f":
-        return len(inputs)
-    counted = targets.array[targets.array != criterion.ignore_index]
-    return counted.size if criterion.weight is None else float(criterion.weight.array[counted].sum())
+        return own / (run.train_loader.batch_size * len(group))
+    if own == 0 or len(group) == 1:
+        return float(own != 0)
+    return own / sum(float(weight_of(run.criterion, targets)) for _, targets in group)

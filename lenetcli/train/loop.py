@@ -7,15 +7,14 @@ from collections.abc import Iterator
 
 from lenetcli.autograd.random import draws_from
 from lenetcli.errors import DivergedError
-from lenetcli.optim.lr_scheduler import ReduceLROnPlateau
 from lenetcli.train import guard, memory
-from lenetcli.train.evaluate import Tally
 from lenetcli.train.events import Ended, Evaluated, Event, Saved
-from lenetcli.train.figures import figures_of
+from lenetcli.train.figures import begun, figures_of
 from lenetcli.train.final import best_figures, figures
 from lenetcli.train.flow import GradientFlow
 from lenetcli.train.gradients import batches_of_steps
 from lenetcli.train.run import Run
+from lenetcli.train.schedule import after_epoch, after_step
 from lenetcli.train.step import Step
 from lenetcli.train.stopping import out_of_time, why_over
 
@@ -54,8 +53,7 @@ def fit(run: Run) -> Iterator[Event]:
 
 def train_epoch(run: Run) -> Iterator[Event]:
     """One epoch, or what is left of it."""
-    p, tally, began = run.progress, Tally(run.criterion), time.perf_counter()
-    tally.loss_sum, tally.count, tally.right = p.epoch_loss_sum, p.epoch_count, p.epoch_right
+    p, tally, began = run.progress, begun(run), time.perf_counter()
     before, number, books, flow = tally.count, p.epoch + 1, figures_of(run, tally), GradientFlow(run)
     step, groups = Step(run, books), batches_of_steps(run)
     run.model.train()
@@ -65,6 +63,7 @@ def train_epoch(run: Run) -> Iterator[Event]:
             if watched and phase.__name__ == "limit":
                 flow.before()
             phase()
+        after_step(run)
         flow.after()
         yield from map(flow.told, books.step(number, lr, step.samples, step_began))
         if run.stop is not None or out_of_time(run):
@@ -108,14 +107,10 @@ def _note(run: Run, evaluated: Evaluated) -> bool:
     """Notes an evaluation and, after a whole epoch, moves on to the next; True where the model is the best so far."""
     p = run.progress
     if p.batch >= run.batches:  # not where time ran out in the middle
-        if isinstance(run.scheduler, ReduceLROnPlateau):
-            run.scheduler.step(evaluated.loss)
-        elif run.scheduler is not None:
-            run.scheduler.step()
+        after_epoch(run, evaluated)
         if run.early_stopping is not None:
             run.early_stopping.watch(p, evaluated)
-        p.epoch, p.batch = p.epoch + 1, 0
-        p.epoch_loss_sum, p.epoch_count, p.epoch_right = 0.0, 0, None
+        p.next_epoch()
     better = p.is_better(evaluated.loss, evaluated.accuracy)
     if better:
         p.best_epoch, p.best_loss, p.best_accuracy = evaluated.epoch, evaluated.loss, evaluated.accuracy

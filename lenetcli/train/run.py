@@ -33,11 +33,19 @@ class Progress:
     best_epoch: int | None = None
     best_loss: float | None = None
     best_accuracy: float | None = None
-    epoch_loss_sum: float = 0.0  # of the samples seen in the current epoch
+    epoch_loss_sum: float = 0.0  # of the samples seen in the current epoch, each with its weight
+    epoch_weight: float = 0.0  # of all of them: what the mean is divided by
     epoch_count: int = 0
     epoch_right: int | None = None
+    epoch_ignored: int = 0  # neither right nor wrong
     watched: float | None = None  # best value of the metric that early stopping watches
     stale: int = 0  # epochs in a row without improvement of it
+
+    def next_epoch(self) -> None:
+        """Moves on to the next epoch, of which no sample has been seen."""
+        self.epoch, self.batch = self.epoch + 1, 0
+        self.epoch_loss_sum, self.epoch_weight, self.epoch_count = 0.0, 0.0, 0
+        self.epoch_right, self.epoch_ignored = None, 0
 
     def is_better(self, loss: float, accuracy: float | None) -> bool:
         """Whether these figures beat the best so far: by accuracy where there is one, else by loss."""
@@ -72,6 +80,8 @@ class Run:
         init_random: where the random stream of the initial weights ended.
         device: where model and batches are: "cpu" or "cuda:0".
         inputs: how other pictures are made into what the model takes; None where its data is no images.
+        scheduler_step: what the scheduler steps after; None: what its class is meant for.
+        scheduler_watch: what a ReduceLROnPlateau looks at; None: what its mode means, the loss (min) or accuracy (max).
         others: the other processes that train this run, too; None where it has one only.
     """
 
@@ -103,6 +113,8 @@ class Run:
     inputs: Inputs | None = None
     device: str = "cpu"
     others: Others | None = None
+    scheduler_step: Literal["epoch", "batch"] | None = None
+    scheduler_watch: Literal["loss", "accuracy"] | None = None
     _began: float | None = None
 
     @property

@@ -84,6 +84,13 @@ def check_fields(kind: type, values: Any) -> dict[str, Any]:
     return values
 
 
+def up_to_date(progress: Any) -> Any:
+    """A progress with the fields that earlier versions did not save: they weighed an epoch's losses by samples."""
+    if isinstance(progress, dict) and "epoch_weight" not in progress and isinstance(progress.get("epoch_count"), int):
+        return {**progress, "epoch_weight": float(progress["epoch_count"]), "epoch_ignored": 0}
+    return progress
+
+
 def check_count(value: Any, where: str) -> int:
     """The value, if it is a whole number from 0 on.
 

@@ -107,6 +107,8 @@ class Step:
                 raise
 
     def backward(self) -> None:
+        if self.share == 0 and self.run.others is None:
+            return  # nothing counts: it would be 0 / 0. Other processes may wait for what layers exchange in backward
         weight = None if self.share == 1.0 else np.asarray(self.share, self.loss.array.dtype, like=self.loss.array)
         self.loss.backward(None if weight is None else of_array(weight))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from lenetcli._tensor import Tensor, from_numpy
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
 from lenetcli.data import DataLoader, TensorDataset
+from lenetcli.data.dataset import gather
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.inspect.metrics import history_of
 from lenetcli.inspect.predictions import BATCH, Prediction, ranked
@@ -20,10 +21,12 @@ from lenetcli.optim.optimizer import Optimizer
 from lenetcli.report.training import Mode, listener
 from lenetcli.serialization import save as save_weights
 from lenetcli.train import directory
-from lenetcli.train.evaluate import Evaluation, evaluate, probabilities
+from lenetcli.train.answers import answered, meaning
+from lenetcli.train.evaluate import Evaluation, evaluate
 from lenetcli.train.events import Event
 from lenetcli.train.loop import fit
 from lenetcli.train.run import Run
+from lenetcli.train.schedule import unit_of
 from lenetcli.train.signals import polite_stop
 from lenetcli.trainer.history import RunHistory
 from lenetcli.trainer.trainer import Trainer
@@ -34,7 +37,9 @@ class ObjectTrainer(Trainer):
 
     Args:
         train, test: a pair (inputs, targets) of tensors or arrays, a data set, or a DataLoader.
-        scheduler: stepped after each epoch.
+        scheduler: stepped after each epoch or, where its class is meant for that (OneCycleLR, CyclicLR), each batch.
+        scheduler_step: step it after each "epoch" or "batch" instead.
+        watch: what a ReduceLROnPlateau looks at, "loss" or "accuracy"; by default what its mode means.
         classes: names of the outputs; without them a class is called by its number.
         seed: decides the order of the samples and what dropout drops.
 
@@ -50,9 +55,15 @@ class ObjectTrainer(Trainer):
     def __init__(
         self, model: Module, optimizer: Optimizer, criterion: Module, train: Any, test: Any, *, epochs: int = 1,
         batch_size: int = 64, scheduler: Any = None, classes: Sequence[str] = (), seed: int = 0,
+        scheduler_step: Literal["epoch", "batch"] | None = None, watch: Literal["loss", "accuracy"] | None = None,
     ) -> None:  # fmt: skip
         loaders = _loader(train, batch_size, seed, shuffle=True), _loader(test, BATCH, seed, shuffle=False)
-        self._objects = Run(model, criterion, optimizer, *loaders, epochs, scheduler, tuple(classes))
+        if scheduler is not None:
+            scheduler_step = scheduler_step or unit_of(scheduler)  # type: ignore[assignment]  # one of the two
+        self._objects = Run(
+            model, criterion, optimizer, *loaders, epochs, scheduler, tuple(classes),
+            scheduler_step=scheduler_step, scheduler_watch=watch,
+        )  # fmt: skip
         self._seed, self._objects.random = seed, Generator().begin(seed, DROPOUT)
         self._events: list[Event] = []
         self.run_directory = None
@@ -98,13 +109,18 @@ class ObjectTrainer(Trainer):
     def predict(self, images: Any, top: int = 3) -> list[Prediction]:
         """What the model says of inputs as it takes them, (N, ...): the likeliest classes, or its numbers.
 
+        Args:
+            images: of the type that the training data has, or of one that becomes it without loss of meaning.
+            top: classes of each.
+
         Raises:
-            DataError: they are no numbers.
+            DataError: they are no numbers, or fractions where the model takes whole ones.
         """
         run = self._objects
         array = images.numpy() if isinstance(images, Tensor) else np.asarray(images)
         if array.dtype.kind not in "fiub":
             raise DataError(f"predict: wanted inputs of the model, numbers, got {array.dtype}")
+        array = _like(array, gather(run.train_loader.dataset, np.zeros(1, np.int64))[0].dtype)
         found: list[Prediction] = []
         random = self._random
         training = run.model.training
@@ -112,10 +128,10 @@ class ObjectTrainer(Trainer):
         try:
             for start in range(0, len(array), BATCH):
                 with no_grad(), drawing_from(random):
-                    output = run.model(from_numpy(array[start : start + BATCH].astype(np.float32))).array
-                shares = probabilities(output, run.criterion) if output.ndim == 2 else output
-                names = run.classes or [str(i) for i in range(output.shape[-1])]
-                found += [ranked("inputs", start + i, share, names, top) for i, share in enumerate(shares)]
+                    output = run.model(from_numpy(array[start : start + BATCH])).array
+                known = run.classes or ("0",) * (meaning(run.criterion) is None and output.ndim == 2)
+                rows, names = answered(output, run.criterion, known)
+                found += [ranked("inputs", start + i, row, names, top) for i, row in enumerate(rows)]
         finally:
             run.model.train(training)
         return found
@@ -144,6 +160,17 @@ class ObjectTrainer(Trainer):
     @property
     def _title(self) -> str:
         return type(self.model).__name__
+
+
+def _like(array: Any, kind: np.dtype[Any]) -> Any:
+    """Inputs in the type of those that the model was trained on.
+
+    Raises:
+        DataError: fractions, where those are whole numbers.
+    """
+    if array.dtype.kind == "f" and kind.kind in "iub" and not (array == np.floor(array)).all():
+        raise DataError(f"predict: the model was trained on {kind}, got fractions ({array.dtype})")
+    return array.astype(kind)
 
 
 def _loader(data: Any, batch_size: int, seed: int, shuffle: bool) -> DataLoader:

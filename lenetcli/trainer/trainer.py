@@ -164,7 +164,7 @@ class Trainer:
         loaded = load_run(self._trained("evaluate"))
         batches = DataLoader(loaded.split(split), BATCH)
         with drawing_from(loaded.random):
-            return evaluate(loaded.model, batches, loaded.criterion, len(loaded.source.classes))
+            return evaluate(loaded.model, batches, loaded.criterion, len(loaded.classes))
 
     def predict(self, images: Any, top: int = 3) -> list[Prediction]:
         """The likeliest classes of pictures.

@@ -48,7 +48,7 @@ def test_a_run_has_the_figures_of_the_cpu(changes: tuple[str, ...], cuda: str) -
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_bits(cuda: str, tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    shorter = ("device=cuda", "train.limit_batches=4", "train.ema=0.9")
+    shorter = ("device=cuda", "train.limit_batches=4", "train.ema=0.9", "scheduler.T_max=30")
     lenet.Trainer(ROOT / "configs/lenet.yaml", *shorter, "train.epochs=2", out=whole).fit(progress="off")
     lenet.Trainer(ROOT / "configs/lenet.yaml", *shorter, "train.epochs=1", out=parts).fit(progress="off")
     lenet.Trainer.open(parts).fit("train.epochs=2", progress="off")

@@ -23,6 +23,10 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "averaged": ("train.ema=0.8", "train.validation=0.3", "train.warmup=3", "train.epochs=2"),
     "summed": ("loss.reduction=sum", "optimizer.lr=0.005", "train.shuffle=false"),
     "ignoring": ("loss.ignore_index=1", "train.drop_last=true"),
+    "weighing, ignoring": (
+        "loss={type: CrossEntropyLoss, weight: [1, 2, 3, 4], ignore_index: 1}",
+        "train.accumulate=2",
+    ),
 }
 RANDOM = CONFIG.replace("{type: Flatten}", "{type: Flatten}\n    - {type: Dropout}").replace("epochs: 1", "epochs: 2")
 OWN = ("train.sync_batchnorm=false", "train.drop_last=true")  # statistics of each rank's own part

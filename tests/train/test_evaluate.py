@@ -8,7 +8,8 @@ import pytest
 import lenetcli as lenet
 from lenetcli import nn
 from lenetcli.data import DataLoader, TensorDataset
-from lenetcli.train.evaluate import Calibration, evaluate, probabilities
+from lenetcli.train.answers import probabilities
+from lenetcli.train.evaluate import Calibration, evaluate
 
 
 class Fixed(nn.Module):

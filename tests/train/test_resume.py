@@ -37,7 +37,7 @@ SCHEDULERS = {
     "CosineAnnealingLR": "{type: CosineAnnealingLR, T_max: 2}",
     "CosineAnnealingWarmRestarts": "{type: CosineAnnealingWarmRestarts, T_0: 1, T_mult: 2}",
     "CyclicLR": "{type: CyclicLR, base_lr: 0.001, max_lr: 0.1, step_size_up: 2}",
-    "OneCycleLR": "{type: OneCycleLR, max_lr: 0.1, total_steps: 4}",
+    "OneCycleLR": "{type: OneCycleLR, max_lr: 0.1}",
     "ReduceLROnPlateau": "{type: ReduceLROnPlateau, patience: 0, factor: 0.5}",
     "SequentialLR": "{type: SequentialLR, milestones: [1], schedulers: [{type: ConstantLR, factor: 0.1},"
     " {type: CosineAnnealingLR, T_max: 2}]}",
@@ -200,13 +200,19 @@ ONE_CYCLE = "{type: OneCycleLR, max_lr: 0.1, total_steps: %d, cycle_momentum: fa
     ("scheduler", "place"),
     [
         (ONE_CYCLE % 2, "scheduler: "),
-        ("{type: ChainedScheduler, schedulers: [{type: ConstantLR}, %s]}" % (ONE_CYCLE % 2), r"schedulers\[1\]: "),
+        (ONE_CYCLE % 11, "scheduler: "),
         (
-            "{type: SequentialLR, milestones: [1], schedulers: [{type: ConstantLR}, %s]}" % (ONE_CYCLE % 1),
+            "{type: ChainedScheduler, step: epoch, schedulers: [{type: ConstantLR}, %s]}" % (ONE_CYCLE % 2),
             r"schedulers\[1\]: ",
         ),
         (
-            "{type: SequentialLR, milestones: [3], schedulers: [%s, {type: ConstantLR}]}" % (ONE_CYCLE % 1),
+            "{type: SequentialLR, step: epoch, milestones: [1], schedulers: [{type: ConstantLR}, %s]}"
+            % (ONE_CYCLE % 1),
+            r"schedulers\[1\]: ",
+        ),
+        (
+            "{type: SequentialLR, step: epoch, milestones: [3], schedulers: [%s, {type: ConstantLR}]}"
+            % (ONE_CYCLE % 1),
             r"schedulers\[0\]: ",
         ),
     ],
@@ -220,10 +226,10 @@ def test_a_schedule_that_ends_before_the_run_is_refused_at_once(
 
 
 def test_a_schedule_that_lasts_as_long_as_the_run_is_taken_and_no_longer(config: Path, tmp_path: Path) -> None:
-    last = "{type: SequentialLR, milestones: [1], schedulers: [{type: ConstantLR}, %s]}" % (ONE_CYCLE % 2)
-    for number, scheduler in enumerate((ONE_CYCLE % 3, last)):
+    last = "{type: SequentialLR, step: epoch, milestones: [1], schedulers: [{type: ConstantLR}, %s]}" % (ONE_CYCLE % 2)
+    for number, scheduler in enumerate((ONE_CYCLE % 12, last)):
         assert train(config, tmp_path / str(number), f"scheduler={scheduler}") == 0
-        with pytest.raises(ConfigError, match=r"OneCycleLR is over after .* epochs and would have to last for"):
+        with pytest.raises(ConfigError, match=r"OneCycleLR is over after .* (epochs|steps) and would have to last for"):
             resume(tmp_path / str(number), "train.epochs=4")
 
 

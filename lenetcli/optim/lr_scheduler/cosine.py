@@ -34,6 +34,8 @@ class CosineAnnealingLR(LRScheduler):
         [0.5]
     """
 
+    from_training = ("T_max",)
+
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer, last_epoch)

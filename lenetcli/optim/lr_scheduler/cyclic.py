@@ -96,6 +96,8 @@ class CyclicLR(_WithMomentum):
 
     _outside_state: ClassVar[tuple[str, ...]] = ("optimizer", "_scale_fn_custom")
 
+    unit = "batch"
+
     def __init__(
         self,
         optimizer: Optimizer,
@@ -207,6 +209,9 @@ class OneCycleLR(_WithMomentum):
         >>> [round(rate, 3) for rate in rates]
         [0.04, 0.812, 0.283, 0.0]
     """
+
+    unit = "batch"
+    from_training = ("total_steps",)
 
     def __init__(
         self,

@@ -383,6 +383,8 @@ class PolynomialLR(LRScheduler):
         [1.0, 0.75, 0.5, 0.25]
     """
 
+    from_training = ("total_iters",)
+
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
         self.total_iters, self.power = total_iters, power
         super().__init__(optimizer, last_epoch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from lenetcli._tensor import Tensor, of_array
 from lenetcli.optim.optimizer import Optimizer
@@ -52,6 +52,9 @@ class LRScheduler:
         >>> scheduler.get_last_lr()
         [0.5]
     """
+
+    unit: ClassVar[Literal["epoch", "batch"]] = "epoch"  # what it is meant to be stepped after
+    from_training: ClassVar[tuple[str, ...]] = ()  # arguments that a training's length gives: so many of its units
 
     _get_lr_called_within_step: bool = False
     _is_initial: bool = False
