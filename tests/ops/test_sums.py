@@ -171,6 +171,7 @@ LOOSE = {
     ("mv of strides", "equal"): 600,
     ("mv of strides", "random"): 200,
     ("addr", "equal"): 600,
+    ("einsum", "equal"): 600,
     # of the numbers themselves: each factor is rounded; d_weight and d_x are small differences of large sums
     ("prod", "random"): 300,
     **dict.fromkeys([(name, "random") for name in ("batch_norm", "instance_norm")], 200),
