@@ -272,9 +272,7 @@ def check_output(config: Config, model: nn.Sequential, criterion: Module, source
     """
     _check_classes(config, source)
     classes = len(source.classes)
-    target: Any = source.train.targets[:1]
-    if _are_numbered(source, criterion):
-        target = np.array([classes - 1], np.int64)
+    target: Any = np.array([classes - 1], np.int64) if _are_numbered(source, criterion) else source.train.targets[:1]
     model.eval()
     try:
         with no_grad(), silence():

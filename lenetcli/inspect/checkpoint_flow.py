@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli.autograd.random import Generator, drawing_from
+from lenetcli.autograd.random import drawing_from
 from lenetcli.errors import DataError
 from lenetcli.nn.module import Module
 from lenetcli.serialization import load
@@ -106,10 +106,13 @@ def checkpoint_flow(directory: Path, model: Module, run: Run | None, group: list
 def _look(model: Module, run: Run | None, group: list[Batch]) -> dict[str, tuple[list[Array], float | None]]:
     """Of each layer its parameters, and the norm of its gradient."""
     if run is not None:
-        # each look drops out the same; a model that has diverged gives NaN
-        with drawing_from(Generator()), np.errstate(all="ignore"):
-            model.train()
-            Step(run, strict=False).make(group, before="limit")
+        random = run.random.get_state()  # each look drops out the same
+        try:
+            with drawing_from(run.random), np.errstate(all="ignore"):  # a model that has diverged gives NaN
+                model.train()
+                Step(run, strict=False).make(group, before="limit")
+        finally:
+            run.random.set_state(random)
     found: dict[str, tuple[list[Array], float | None]] = {}
     for path, module in model.named_modules():
         own = [p for _, p in module.named_parameters(recurse=False)]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from lenetcli import config as configuration
+from lenetcli.autograd.random import drawing_from, draws_from
 from lenetcli.build import build_run
 from lenetcli.errors import DivergedError
 from lenetcli.inspect import timing
@@ -76,6 +77,7 @@ def weights(run: Run) -> dict[str, Any]:
     return {name: p.detach().numpy().copy() for name, p in run.model.named_parameters()}
 
 
+@draws_from(lambda run: run.random)
 def by_hand(run: Run) -> Made:
     """A run's first step from the meaning of its options alone: as one batch of all samples would make it."""
     run.model.train()
@@ -199,7 +201,8 @@ def of_find_lr(run: Run, _: Path) -> Made:
 def of_lab(run: Run, _: Path) -> Made:
     found = watched(run)
     run.model.train()
-    loss = plain_step(run, *next(run.train_loader.batches(0)))
+    with drawing_from(run.random):  # in a lesson, from the lesson's own
+        loss = plain_step(run, *next(run.train_loader.batches(0)))
     averaged(run, 1)
     return found | {"loss": loss.item()}
 

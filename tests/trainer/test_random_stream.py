@@ -36,6 +36,7 @@ from lenetcli.inspect.timing import time_step
 from lenetcli.inspect.updates import updates
 from lenetcli.kernels import active, native
 from lenetcli.loaded import load_config, load_run, load_training
+from lenetcli.train.gradients import batches_of_steps
 from lenetcli.train.loop import fit
 from lenetcli.trainer.trainer import SPLITS
 from tests.conftest import ROOT
@@ -123,9 +124,9 @@ def check_gradients() -> None:
 
 
 def follow_checkpoints() -> None:
-    run, batch = one_batch()
+    run = small_run()
     trained()
-    checkpoint_flow(Path("run"), run.model, nn.CrossEntropyLoss(), batch)
+    checkpoint_flow(Path("run"), run.model, run, next(batches_of_steps(run)))
 
 
 def replayed() -> None:
