@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli import build, config, nn
-from lenetcli.build_schedule import with_lengths
+from lenetcli import config, nn
+from lenetcli.build import parts
+from lenetcli.build.scheduler import with_lengths
 from lenetcli.config import Config
 from lenetcli.data import DataLoader
 from lenetcli.train.events import Evaluated
@@ -24,7 +25,7 @@ from lenetcli.train.loop import fit
 
 def here(settings: Config) -> float:
     """Accuracy on the test split after the last epoch."""
-    last = [e for e in fit(build.build_run(settings)) if isinstance(e, Evaluated) and e.split == "test"][-1]
+    last = [e for e in fit(parts.build_run(settings)) if isinstance(e, Evaluated) and e.split == "test"][-1]
     assert last.accuracy is not None, "a classification"
     return last.accuracy
 
@@ -32,9 +33,9 @@ def here(settings: Config) -> float:
 def in_torch(torch: Any, settings: Config) -> float:
     """The same recipe in torch."""
     torch.manual_seed(settings.seed)
-    source = build.build_data(settings)
+    source = parts.build_data(settings)
     (x, y), (x_test, y_test) = (whole(torch, split) for split in (source.train, source.test))
-    model = translated(torch, build.build_model(settings)[0])
+    model = translated(torch, parts.build_model(settings)[0])
     criterion = getattr(torch.nn, settings.loss.type)(**settings.loss.args)
     optimizer = getattr(torch.optim, settings.optimizer.type)(model.parameters(), **settings.optimizer.args)
     scheduler = None

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from work import Piece
 
-from lenetcli.kernels import active, threads
+from lenetcli.kernels import dispatch, threads
 
 SECONDS = 0.35  # that one round of one side takes about
 
@@ -95,7 +95,7 @@ def machine() -> str:
         f"{os.cpu_count()} cores of {_processor()}; {threads.get_num_threads()} threads here, "
         f"{torch.get_num_threads()} in torch;\n"
         f"Python {platform.python_version()}, NumPy {np.__version__}, torch {torch.__version__}; "
-        f"kernels: {active.twin}"
+        f"kernels: {dispatch.twin}"
     )
 
 

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli import config as configuration
-from lenetcli.build import build_run
+from lenetcli.build.parts import build_run
 from lenetcli.parallel.launch import joined
 from lenetcli.train.events import Step
 from lenetcli.train.loop import fit

@@ -18,7 +18,7 @@ import numpy as np
 from page import Page
 
 import lenetcli as lenet
-from lenetcli.kernels import active
+from lenetcli.kernels import dispatch
 from lenetcli.kernels.sums import sum_over
 
 ULP = 2.0**-23
@@ -89,7 +89,7 @@ def errors(name: str, size: int, torch: Any = None) -> list[float | None]:
         if "near" in name and x.min() == x.max():
             continue
         truth = of_tensor(lenet.from_numpy(x.astype(np.float64))).numpy()
-        with active.force("numpy"):
+        with dispatch.force("numpy"):
             found[0].append(error(of_tensor(lenet.from_numpy(x)).numpy(), truth))
         if torch is not None:
             found[1].append(error(of_tensor(torch.from_numpy(x)).numpy(), truth))

@@ -24,7 +24,7 @@ from rounds import Times, in_turn, machine
 from whole_process import installed_sizes, processes
 from work import Piece, Work, by_hand, cnn, inference, layers, mlp, sequential, small_ops, training
 
-from lenetcli.kernels import active
+from lenetcli.kernels import dispatch
 
 PAGE = Path(__file__).with_name("RESULTS.md")
 Arguments = argparse.Namespace
@@ -89,7 +89,7 @@ def with_numpy(piece: Piece) -> Piece:
     """The piece with the kernels' NumPy twins."""
 
     def run() -> None:
-        with active.force("numpy"):
+        with dispatch.force("numpy"):
             piece()
 
     return run

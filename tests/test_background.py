@@ -22,7 +22,7 @@ from lenetcli.data.encoded import Encoded
 from lenetcli.data.prefetch import prefetched
 from lenetcli.errors import LenetError
 from lenetcli.kernels import native
-from lenetcli.report.training import EpochTable
+from lenetcli.report.training.progress import EpochTable
 from lenetcli.train.events import Step
 from tests.train.small import CONFIG, write_config
 

@@ -9,8 +9,8 @@ import pytest
 
 import lenetcli
 from lenetcli import config as configuration
-from lenetcli.build import build_criterion
-from lenetcli.build_model import build_model
+from lenetcli.build.model import build_model
+from lenetcli.build.parts import build_criterion
 from tests.cli.conftest import Lenet, lenet, place
 from tests.conftest import ROOT
 from tests.data.test_sources import write_mnist

@@ -2,6 +2,7 @@
 
 from lenetcli.autograd.differentiate import backward, grad
 from lenetcli.autograd.function import Function
+from lenetcli.autograd.gradcheck import gradcheck
 from lenetcli.autograd.modes import (
     detect_anomaly,
     enable_grad,
@@ -11,8 +12,7 @@ from lenetcli.autograd.modes import (
     set_grad_enabled,
     watch,
 )
-from lenetcli.autograd.numeric import gradcheck
-from lenetcli.autograd.variable import Variable
+from lenetcli.autograd.tape import Variable
 
 __all__ = [
     "Function",

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli.autograd.modes import switches
-from lenetcli.autograd.node import Node
-from lenetcli.autograd.variable import Array, Variable
+from lenetcli.autograd.tape import Array, Node, Variable
 from lenetcli.errors import AnomalyError
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli.autograd.engine import run_backward
-from lenetcli.autograd.variable import Array, Variable, wrap
+from lenetcli.autograd.tape import Array, Variable, wrap
 
 ONCE = "create_graph=True is not supported: operations here are once differentiable"
 

@@ -16,8 +16,7 @@ import numpy as np
 from lenetcli.autograd.anomaly import check_backward
 from lenetcli.autograd.hooks import replacement, replacements
 from lenetcli.autograd.modes import switches
-from lenetcli.autograd.node import AccumulateGrad, Edge, Node
-from lenetcli.autograd.variable import Array, Variable, wrap
+from lenetcli.autograd.tape import AccumulateGrad, Array, Edge, Node, Variable, wrap
 from lenetcli.kernels.device import as_array, shares_elements
 from lenetcli.kernels.sums import sum_over
 

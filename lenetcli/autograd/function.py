@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lenetcli.autograd.modes import no_grad, switches
-from lenetcli.autograd.node import Node
-from lenetcli.autograd.variable import Array, Variable, wrap
+from lenetcli.autograd.tape import Array, Node, Variable, wrap
 
 
 class Function(Node):

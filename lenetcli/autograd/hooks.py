@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lenetcli.autograd.variable import Array, Variable
+from lenetcli.autograd.tape import Array, Variable
 
 Hook = Callable[..., Any]
 

@@ -10,7 +10,7 @@ import numpy as np
 from lenetcli.autograd.engine import reduce_to_shape
 from lenetcli.autograd.modes import enable_grad, switches
 from lenetcli.autograd.op import Op
-from lenetcli.autograd.variable import Array, Variable, like
+from lenetcli.autograd.tape import Array, Variable, like
 from lenetcli.kernels.device import address, as_array, beside, shares_elements
 from lenetcli.kernels.scatter import scattered
 
@@ -135,6 +135,9 @@ def retake_view(view: Variable) -> None:
     view.base_fn = base.grad_fn
     if taken.grad_fn is not None:
         take_place(view, taken)
+
+
+Variable.retake_view = staticmethod(retake_view)
 
 
 def places_of(part: Array, whole: Array) -> Array:

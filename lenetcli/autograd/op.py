@@ -26,8 +26,7 @@ import numpy as np
 
 from lenetcli.autograd.anomaly import check_forward
 from lenetcli.autograd.modes import switches
-from lenetcli.autograd.node import NO_EDGE, Edge, Node
-from lenetcli.autograd.variable import Array, Variable, wrap
+from lenetcli.autograd.tape import NO_EDGE, Array, Edge, Node, Variable, wrap
 from lenetcli.kernels import device
 
 

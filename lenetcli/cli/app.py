@@ -8,7 +8,7 @@ import sys
 import typer
 
 from lenetcli import __version__
-from lenetcli.cli.commands import Commands
+from lenetcli.cli.table import Commands
 from lenetcli.errors import LenetError, printable
 
 app = typer.Typer(

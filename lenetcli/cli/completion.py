@@ -78,6 +78,6 @@ def presets(incomplete: str) -> list[str]:
 
 def lessons(incomplete: str) -> list[str]:
     """Lessons of the mistake lab."""
-    from lenetcli.inspect.lab import LESSONS
+    from lenetcli.inspection.lab import LESSONS
 
     return [name for name in LESSONS if name.startswith(incomplete)]

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from lenetcli import config as configuration
-from lenetcli.build import build_run
+from lenetcli.build.parts import build_run
 from lenetcli.cli.training import resume_run, start_run
 from lenetcli.errors import ConfigError, DataError, DivergedError, LenetError
-from lenetcli.inspect.bits import bit_differences, flat
-from lenetcli.serialization import load
-from lenetcli.train.changes import differences
-from lenetcli.train.checkpoint import LATEST, MODEL, STATE, Checkpoints
+from lenetcli.inspection.compare.bits import bit_differences, flat
+from lenetcli.runs.checkpoint import LATEST, MODEL, STATE, Checkpoints
+from lenetcli.runs.resume_rules import differences
+from lenetcli.tensors.serialization import load
 from lenetcli.train.events import Event, Step
 
 _CHILD = "from lenetcli.cli.resume_check import train_to_death; train_to_death()"

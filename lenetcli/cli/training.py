@@ -8,20 +8,20 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from lenetcli import config as configuration
-from lenetcli.build import build_run, device_of, load_config_of
-from lenetcli.build_schedule import hints
+from lenetcli.build.parts import build_run, device_of, load_config_of
+from lenetcli.build.scheduler import hints
 from lenetcli.config import Config
 from lenetcli.errors import ConfigError, LenetError
-from lenetcli.parallel.crew import Crew
-from lenetcli.report.tensorboard import TensorBoard, check_installed
-from lenetcli.report.training import Mode, listener
-from lenetcli.train import directory
-from lenetcli.train.changes import MAY_CHANGE
+from lenetcli.report.training.progress import Mode, listener
+from lenetcli.report.training.tensorboard import TensorBoard, check_installed
+from lenetcli.runs import directory
+from lenetcli.runs.crew import Crew
+from lenetcli.runs.lock import locked
+from lenetcli.runs.resume_rules import MAY_CHANGE
+from lenetcli.runs.session import ALONE, Listener, begin, follow, go_on
 from lenetcli.train.events import Ended
-from lenetcli.train.lock import locked
 from lenetcli.train.run import Run
 from lenetcli.train.signals import EXIT_CODES
-from lenetcli.training import ALONE, Listener, begin, follow, go_on
 
 OVER_EARLY = {
     "stopped early": "stopped early after epoch {epoch}: no improvement for train.early_stopping.patience epochs",

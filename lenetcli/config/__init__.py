@@ -5,8 +5,8 @@ files -> text (a tree with places) -> overrides, document (sections of other fil
 """
 
 from lenetcli.config.components import Component
-from lenetcli.config.explain import InvalidConfig, Problem, dotted
 from lenetcli.config.loading import load
+from lenetcli.config.problems import InvalidConfig, Problem, dotted
 from lenetcli.config.sections import Config, Model, Train
 from lenetcli.config.writing import dump
 

@@ -20,11 +20,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lenetcli.config import own
-from lenetcli.config.derive import Argument, NotFromConfig, arguments
-from lenetcli.config.explain import did_you_mean, quoted
-from lenetcli.config.own import NoSuchClass
+from lenetcli.config import user_code
+from lenetcli.config.problems import did_you_mean, quoted
 from lenetcli.config.scheduling import keys_of
+from lenetcli.config.signature import Argument, NotFromConfig, arguments
+from lenetcli.config.user_code import NoSuchClass
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ class Role:
             NoSuchClass: there is no such class, or it is of another kind.
             NotFromConfig: a config cannot construct it.
         """
-        if own.is_own(name):
-            cls: Any = own.load(name, directory)
+        if user_code.is_own(name):
+            cls: Any = user_code.load(name, directory)
             if not issubclass(cls, self.base):
                 what = f"{self.module}.{self.base_name}"
                 raise NoSuchClass(f"{cls.__name__} is no subclass of {what}, so it cannot be a {self.kind}")

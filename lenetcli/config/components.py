@@ -10,12 +10,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lenetcli.config import own
+from lenetcli.config import user_code
 from lenetcli.config.catalogue import ROLES, Role, takes_layers
-from lenetcli.config.derive import Argument, NotFromConfig, String, arguments, schema_of
-from lenetcli.config.explain import KeyPath, Problem, did_you_mean
-from lenetcli.config.text import Node
-from lenetcli.config.wording import details_of, explained, got
+from lenetcli.config.messages import details_of, explained, got
+from lenetcli.config.problems import KeyPath, Problem, did_you_mean
+from lenetcli.config.signature import Argument, NotFromConfig, String, arguments, schema_of
+from lenetcli.config.yaml_tree import Node
 
 
 @dataclass(frozen=True)
@@ -112,11 +112,11 @@ class ComponentReader:
             names = args[name] if isinstance(args[name], list) else [args[name]]
             try:
                 for one in names:
-                    own.function(one, self.directory)
-            except own.NoSuchClass as error:
+                    user_code.function(one, self.directory)
+            except user_code.NoSuchClass as error:
                 self.problems.append(Problem(node.mapping[name].span, (*path, name), str(error), error.hints))
                 return
-            places = [own.absolute(one, self.directory) for one in names]
+            places = [user_code.absolute(one, self.directory) for one in names]
             args[name] = places if isinstance(args[name], list) else places[0]
 
     def read_list(self, node: Node, path: KeyPath, role: Role) -> tuple[Component, ...]:
@@ -160,11 +160,11 @@ class ComponentReader:
             return None
         try:
             cls = role.find(name, self.directory)
-        except (own.NoSuchClass, NotFromConfig) as error:
+        except (user_code.NoSuchClass, NotFromConfig) as error:
             hints = getattr(error, "hints", ())
             self.problems.append(Problem(type_node.span, (*path, "type"), str(error), hints))
             return None
-        return type_node, own.absolute(name, self.directory) if own.is_own(name) else name, cls
+        return type_node, user_code.absolute(name, self.directory) if user_code.is_own(name) else name, cls
 
     def _label(self, node: Node, path: KeyPath) -> str | None:
         """The `name` of a layer: it becomes an attribute of the model and part of its weights' names."""

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lenetcli.config import files
-from lenetcli.config.explain import InvalidConfig, KeyPath, Problem, Source, Span, quoted
 from lenetcli.config.migration import up_to_date
 from lenetcli.config.overrides import Override, apply
-from lenetcli.config.text import Node, compose
+from lenetcli.config.problems import InvalidConfig, KeyPath, Problem, Source, Span, quoted
+from lenetcli.config.yaml_tree import Node, compose
 
 SECTIONS = ("model", "data", "loss", "optimizer", "scheduler", "train")
 

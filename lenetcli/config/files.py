@@ -5,8 +5,8 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
-from lenetcli.config.explain import InvalidConfig, Problem, Source, did_you_mean
-from lenetcli.config.text import MAX_BYTES
+from lenetcli.config.problems import InvalidConfig, Problem, Source, did_you_mean
+from lenetcli.config.yaml_tree import MAX_BYTES
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 

@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from lenetcli.config.catalogue import ROLES, Role, takes_layers
-from lenetcli.config.derive import Argument, arguments
 from lenetcli.config.sections import Header, ModelKeys, Section, Train
+from lenetcli.config.signature import Argument, arguments
 
 
 def schema() -> dict[str, Any]:

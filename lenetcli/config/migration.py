@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lenetcli.config.explain import Source
-from lenetcli.config.text import Node
+from lenetcli.config.problems import Source
+from lenetcli.config.yaml_tree import Node
 
 VERSION = 1  # of the config's format
 STEPS: dict[int, Callable[[Node], Node]] = {}  # version: what makes a tree of it one of the next

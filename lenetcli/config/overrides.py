@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from lenetcli.config.explain import KeyPath, Problem, Source, Span, did_you_mean, dotted
-from lenetcli.config.text import Node, compose
+from lenetcli.config.problems import KeyPath, Problem, Source, Span, did_you_mean, dotted
+from lenetcli.config.yaml_tree import Node, compose
 
 _STEP = re.compile(r"\.?(?:([^.\[\]=\s]+)|\[(-?\d+)\])")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lenetcli.config.explain import did_you_mean
+from lenetcli.config.problems import did_you_mean
 from lenetcli.errors import ConfigError
 
 PLACE = Path(__file__).parent.parent / "presets"

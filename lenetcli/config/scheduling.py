@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
-from lenetcli.config.derive import Argument
+from lenetcli.config.signature import Argument
 
 if TYPE_CHECKING:
     from lenetcli.config.components import Component

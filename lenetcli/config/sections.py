@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from lenetcli.config.components import Component
-from lenetcli.config.derive import Boolean, Integer, Number, String
 from lenetcli.config.document import Document
-from lenetcli.config.explain import InvalidConfig, KeyPath, Problem
+from lenetcli.config.messages import Said
 from lenetcli.config.migration import VERSION
-from lenetcli.config.wording import Said
+from lenetcli.config.problems import InvalidConfig, KeyPath, Problem
+from lenetcli.config.signature import Boolean, Integer, Number, String
 
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 
@@ -178,7 +178,7 @@ class Model:
 class Config:
     """A checked config: every key is known, every value has its type, every class exists.
 
-    Whether the parts fit together (shapes, ranges) is for `lenetcli.build` to see.
+    Whether the parts fit together (shapes, ranges) is for `lenetcli.build.parts` to see.
     """
 
     name: str

@@ -8,9 +8,9 @@ import yaml
 from pydantic import BaseModel
 
 from lenetcli.config.components import Component
-from lenetcli.config.derive import schema_of
 from lenetcli.config.scheduling import unit_of, watched_by
 from lenetcli.config.sections import Config
+from lenetcli.config.signature import schema_of
 
 
 def dump(config: Config) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli.data.chance import Chance
+from lenetcli.data.sample_random import Chance
 from lenetcli.data.transforms import Preprocessing
 from lenetcli.errors import ConfigError
 from lenetcli.kernels.layout import logical, stored

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli._tensor import Tensor, from_numpy
 from lenetcli.autograd.random import Generator, numpy_generator
 from lenetcli.data.augment import Augmentation, Augmenter
-from lenetcli.data.kept import Kept
+from lenetcli.data.row_cache import Kept
 from lenetcli.data.transforms import Preprocessing
 from lenetcli.errors import DataError
+from lenetcli.tensors.tensor import Tensor, from_numpy
 
 Array = npt.NDArray[Any]
 

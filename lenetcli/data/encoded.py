@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lenetcli.background import mapped
-from lenetcli.data.kept import Kept
 from lenetcli.data.pictures import MODES, decode_picture, shrink
+from lenetcli.data.row_cache import Kept
 from lenetcli.data.transforms import resize
 from lenetcli.errors import ConfigError, DataError
 

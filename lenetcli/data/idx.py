@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli.data.bomb import check_unpacked
+from lenetcli.data.zip_limits import check_unpacked
 from lenetcli.disk import read_within
 from lenetcli.errors import DataError
 

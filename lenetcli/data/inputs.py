@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lenetcli.data.dataset import Source
-from lenetcli.data.kept import Kept
 from lenetcli.data.pictures import shrink
+from lenetcli.data.row_cache import Kept
 from lenetcli.data.transforms import Preprocessing, resize
 from lenetcli.disk import check_inside, read_within, write_atomically
 from lenetcli.errors import ConfigError, DataError

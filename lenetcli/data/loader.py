@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli._tensor import from_numpy
 from lenetcli.autograd.random import SAMPLES, SHUFFLE, Substream, drawing_from, stream
 from lenetcli.data.dataset import gather, is_slow
 from lenetcli.data.prefetch import prefetched
 from lenetcli.kernels.layout import logical, stored
+from lenetcli.tensors.tensor import from_numpy
 
 Augment = Callable[[npt.NDArray[Any], npt.NDArray[np.int64], int, int], npt.NDArray[Any]]
 

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lenetcli.data.augment import Augmentation
-from lenetcli.data.bomb import check_unpacked
 from lenetcli.data.dataset import ArrayDataset, Source
 from lenetcli.data.transforms import Numbers, Preprocessing
+from lenetcli.data.zip_limits import check_unpacked
 from lenetcli.disk import check_regular
 from lenetcli.errors import DataError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lenetcli._tensor import of_array
 from lenetcli.kernels.device import Uploads
+from lenetcli.tensors.tensor import of_array
 
 
 def moved(batches: Iterable[tuple[Any, ...]], device: str) -> Iterator[tuple[Any, ...]]:

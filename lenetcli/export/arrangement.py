@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from lenetcli import nn
-from lenetcli._tensor import from_numpy
 from lenetcli.export.graph import FLOAT, INDEX, Builder, Value, lowers
 from lenetcli.export.pooling import mixed
 from lenetcli.kernels.resize import Tap, cubic_taps, linear_taps, nearest_taps
 from lenetcli.nn import functional as F
-from lenetcli.ops.geometry import per_dimension
+from lenetcli.ops.nn.geometry import per_dimension
+from lenetcli.tensors.tensor import from_numpy
 
 
 @lowers(nn.Linear)

@@ -10,7 +10,7 @@ from lenetcli import nn
 from lenetcli.export.graph import FLOAT, Array, Builder, Value, lowers
 from lenetcli.export.padding import bordered
 from lenetcli.kernels.window import extent
-from lenetcli.ops.geometry import per_dimension
+from lenetcli.ops.nn.geometry import per_dimension
 
 
 @lowers(nn.Conv1d, nn.Conv2d)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli._tensor import Tensor
 from lenetcli.errors import DataError
 from lenetcli.nn.module import Module
+from lenetcli.tensors.tensor import Tensor
 
 SHOWN = 12  # differences in a message
 COUNTER = "num_batches_tracked"  # of batch norm; old files lack it, and nothing but training looks at it

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli._tensor import Tensor
 from lenetcli.errors import ConfigError
 from lenetcli.nn.module import Module
+from lenetcli.tensors.tensor import Tensor
 
 Array = npt.NDArray[Any]
 Lowering = Callable[[Any, "Builder", "Value"], str]

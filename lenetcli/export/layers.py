@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from lenetcli import nn
-from lenetcli._tensor import Tensor, from_numpy
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.silence import silence
 from lenetcli.export import activation, arrangement, convolution, normalization, padding, pooling
 from lenetcli.export.graph import FLOAT, LOWERINGS, Builder, Graph, NotExportable, Value
 from lenetcli.nn.module import Module
+from lenetcli.tensors.tensor import Tensor, from_numpy
 
 FAMILIES = (activation, arrangement, convolution, normalization, padding, pooling)  # each has filled LOWERINGS
 BATCH = 2

@@ -14,9 +14,9 @@ import numpy as np
 from lenetcli import nn
 from lenetcli.export.graph import FLOAT, Array, Builder, Value, lowers
 from lenetcli.export.padding import framed
-from lenetcli.kernels.average import adaptive_bounds, window_counts
+from lenetcli.kernels.avg_pool import adaptive_bounds, window_counts
 from lenetcli.kernels.window import extent
-from lenetcli.ops.geometry import per_dimension
+from lenetcli.ops.nn.geometry import per_dimension
 
 Sizes = tuple[int, ...]
 

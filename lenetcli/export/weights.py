@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli.nn.module import Module
-from lenetcli.serialization import to_bytes
+from lenetcli.tensors.serialization import to_bytes
 
 
 def safetensors_bytes(model: Module, metadata: Mapping[str, str] | None = None) -> bytes:

@@ -1,6 +1,6 @@
 """Activation functions over arrays, and their gradients: `f(x, ...)` beside `f_backward(grad, x, ...)`.
 
-Formulas and the choice at each kink are those of `lenetcli.ops.activation` and `lenetcli.ops.smooth_activation`.
+Formulas and the choice at each kink are those of `lenetcli.ops.pointwise.relu` and `lenetcli.ops.pointwise.gelu`.
 Arrays are floating-point and have at least one dimension. Sums of a positive and a negative part, max(x, 0) and
 min(x, 0), are exact: one of the two is always 0. Where x is NaN torch's gradient of a kinked function depends on the
 memory layout (its vector and scalar loops differ); here it is that of the formula as written, comparisons being false.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from lenetcli import creation
-from lenetcli._tensor import Tensor
 from lenetcli.nn import functional as F
 from lenetcli.nn import init as initial
 from lenetcli.nn.module import Module
 from lenetcli.nn.parameter import Parameter
+from lenetcli.tensors import creation
+from lenetcli.tensors.tensor import Tensor
 
 
 class InPlaceActivation(Module):

@@ -6,13 +6,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lenetcli import creation
-from lenetcli._tensor import Tensor, of_array
 from lenetcli.autograd.modes import no_grad
 from lenetcli.nn import functional as F
 from lenetcli.nn import init
 from lenetcli.nn.module import Module
 from lenetcli.nn.parameter import Parameter
+from lenetcli.tensors import creation
+from lenetcli.tensors.tensor import Tensor, of_array
 
 
 class ChannelNorm(Module):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lenetcli._tensor import Tensor
 from lenetcli.nn import functional as F
 from lenetcli.nn.module import Module
+from lenetcli.tensors.tensor import Tensor
 
 
 class ChannelShuffle(Module):

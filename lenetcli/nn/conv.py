@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
-from lenetcli import creation
-from lenetcli._tensor import Tensor
 from lenetcli.nn import functional as F
 from lenetcli.nn import init
 from lenetcli.nn.module import Module
 from lenetcli.nn.parameter import Parameter
-from lenetcli.ops.geometry import per_dimension
+from lenetcli.ops.nn.geometry import per_dimension
+from lenetcli.tensors import creation
+from lenetcli.tensors.tensor import Tensor
 
 Named = Literal["same", "valid"]
 PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lenetcli._tensor import Tensor
 from lenetcli.nn.module import Module
+from lenetcli.tensors.tensor import Tensor
 
 
 class Flatten(Module):

@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli._tensor import Tensor
 from lenetcli.autograd.modes import switches
 from lenetcli.autograd.op import Op
-from lenetcli.kernels import active as kernels
 from lenetcli.kernels import device
+from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.layout import Array, outline
 from lenetcli.kernels.sums import sum_over
 from lenetcli.kernels.window import Pair
@@ -30,9 +29,10 @@ from lenetcli.nn.flatten import Flatten
 from lenetcli.nn.linear import Linear
 from lenetcli.nn.module import Module
 from lenetcli.nn.pooling import MaxPool2d
-from lenetcli.ops.axis_order import T
-from lenetcli.ops.linalg import Addmm
-from lenetcli.ops.shape import View
+from lenetcli.ops.linalg.mm import Addmm
+from lenetcli.ops.shaping.permute import T
+from lenetcli.ops.shaping.reshape import View
+from lenetcli.tensors.tensor import Tensor
 
 FLOAT = np.dtype(np.float32)
 LARGEST = 7  # kernel size

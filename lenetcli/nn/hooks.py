@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lenetcli._tensor import Tensor
 from lenetcli.autograd.hooks import replacements
 from lenetcli.autograd.op import Op
-from lenetcli.autograd.variable import wrap
+from lenetcli.autograd.tape import wrap
+from lenetcli.tensors.tensor import Tensor
 
 
 class BackwardHook(Op):

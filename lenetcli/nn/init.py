@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli._tensor import Tensor
 from lenetcli.autograd.random import Generator, numpy_generator
 from lenetcli.kernels.device import write
 from lenetcli.kernels.layout import Array
+from lenetcli.tensors.tensor import Tensor
 
 
 def _fill(tensor: Tensor, values: Any) -> Tensor:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from lenetcli._tensor import Tensor
 from lenetcli.nn import functional as F
 from lenetcli.nn.batchnorm import ChannelNorm
+from lenetcli.tensors.tensor import Tensor
 
 
 class InstanceNorm(ChannelNorm):

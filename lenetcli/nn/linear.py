@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from lenetcli import creation
-from lenetcli._tensor import Tensor
 from lenetcli.nn import functional as F
 from lenetcli.nn import init
 from lenetcli.nn.module import ForPython, Module
 from lenetcli.nn.parameter import Parameter
+from lenetcli.tensors import creation
+from lenetcli.tensors.tensor import Tensor
 
 
 class Identity(Module):

@@ -6,10 +6,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from lenetcli._tensor import Tensor
 from lenetcli.nn import functional as F
 from lenetcli.nn.module import ForPython, Module
-from lenetcli.ops.loss import check_reduction
+from lenetcli.ops.nn.mse_loss import check_reduction
+from lenetcli.tensors.tensor import Tensor
 
 Reduction = Literal["none", "mean", "sum"]
 Outputs = Literal["scores", "logits", "logarithms", "probabilities", "numbers"]

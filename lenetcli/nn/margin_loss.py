@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from lenetcli._tensor import Tensor
 from lenetcli.nn import functional as F
 from lenetcli.nn.distance import PairwiseDistance
 from lenetcli.nn.loss import Loss, Reduction, SeveralInputsLoss, WeightedLoss
+from lenetcli.tensors.tensor import Tensor
 
 
 class HingeEmbeddingLoss(Loss):

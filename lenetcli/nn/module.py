@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
-from lenetcli._tensor import Tensor, wanted_of
 from lenetcli.autograd.modes import no_grad, switches
-from lenetcli.autograd.node import RemovableHandle
+from lenetcli.autograd.tape import RemovableHandle
 from lenetcli.nn.hooks import watch_backward
 from lenetcli.nn.parameter import Parameter
 from lenetcli.nn.state import Stateful
+from lenetcli.tensors.tensor import Tensor, wanted_of
 
 M = TypeVar("M", bound="Module")
 _NONE: Any = {}  # the tables of a module whose __init__ has not run

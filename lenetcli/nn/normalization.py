@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from lenetcli import creation
-from lenetcli._tensor import Tensor
 from lenetcli.nn import functional as F
 from lenetcli.nn import init
 from lenetcli.nn.module import Module
 from lenetcli.nn.parameter import Parameter
 from lenetcli.ops.operands import sizes
+from lenetcli.tensors import creation
+from lenetcli.tensors.tensor import Tensor
 
 
 class Affine(Module):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from lenetcli._tensor import Tensor
 from lenetcli.nn import functional as F
 from lenetcli.nn.module import Module
-from lenetcli.ops.geometry import per_dimension
+from lenetcli.ops.nn.geometry import per_dimension
+from lenetcli.tensors.tensor import Tensor
 
 Sides1d = int | tuple[int, int]
 Sides2d = int | tuple[int, int, int, int]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from lenetcli._tensor import Tensor, of_array
 from lenetcli.autograd.dtypes import get_default_dtype
-from lenetcli.autograd.variable import Variable
+from lenetcli.autograd.tape import Variable
+from lenetcli.tensors.tensor import Tensor, of_array
 
 
 class Parameter(Tensor):

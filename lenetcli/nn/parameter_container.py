@@ -6,10 +6,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, KeysView, Mapping
 from typing import Any
 
-from lenetcli._tensor import Tensor
 from lenetcli.nn.container import pairs, position
 from lenetcli.nn.module import Module
 from lenetcli.nn.parameter import Parameter
+from lenetcli.tensors.tensor import Tensor
 
 
 def _line(key: Any, value: Any, kind: str) -> str:

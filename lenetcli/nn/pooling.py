@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lenetcli._tensor import Tensor
 from lenetcli.nn import functional as F
 from lenetcli.nn.module import ForPython, Module
-from lenetcli.ops.geometry import per_dimension
+from lenetcli.ops.nn.geometry import per_dimension
+from lenetcli.tensors.tensor import Tensor
 
 Sizes = int | tuple[int, ...]
 One = int | tuple[int]

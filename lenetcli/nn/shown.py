@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lenetcli.display.module import Line, module_html
-from lenetcli.nn.module import Module
 
 
-def html(module: Module) -> str:
+def html(module: Any) -> str:
     """Every module inside with its parameters, as a table."""
     lines = []
     for path, inner in module.named_modules():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lenetcli._tensor import Tensor
 from lenetcli.nn import functional as F
 from lenetcli.nn.activation import InPlaceActivation
 from lenetcli.nn.module import Module
+from lenetcli.tensors.tensor import Tensor
 
 
 class Sigmoid(Module):

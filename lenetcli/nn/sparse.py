@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from lenetcli import creation
-from lenetcli._tensor import Tensor
 from lenetcli.nn import functional as F
 from lenetcli.nn import init
 from lenetcli.nn.module import ForPython
 from lenetcli.nn.parameter import Parameter
-from lenetcli.ops.embedding import row
+from lenetcli.ops.nn.embedding import row
+from lenetcli.tensors import creation
+from lenetcli.tensors.tensor import Tensor
 
 
 class Embedding(ForPython):

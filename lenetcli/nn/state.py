@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from lenetcli._tensor import Size, Tensor, of_array
-from lenetcli.autograd.node import RemovableHandle
+from lenetcli.autograd.tape import RemovableHandle
 from lenetcli.kernels.device import write
 from lenetcli.nn.parameter import Parameter
+from lenetcli.tensors.tensor import Size, Tensor, of_array
 
 if TYPE_CHECKING:
     from lenetcli.nn.module import Module

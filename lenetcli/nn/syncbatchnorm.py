@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lenetcli._tensor import Tensor
 from lenetcli.nn.batchnorm import BatchNorm
 from lenetcli.nn.module import Module
-from lenetcli.ops.sync_batch_norm import sync_batch_norm
+from lenetcli.ops.nn.sync_batch_norm import sync_batch_norm
+from lenetcli.tensors.tensor import Tensor
 
 
 class SyncBatchNorm(BatchNorm):

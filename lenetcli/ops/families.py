@@ -13,13 +13,13 @@ from lenetcli.ops.methods import METHODS
 
 # methods that are no functions at the top, or others than the functions of their names
 _METHODS_ONLY = {
-    "lenetcli.ops.cast": "clone float double half long int short char byte bool",
-    "lenetcli.ops.diagonal": "fill_diagonal_",
-    "lenetcli.ops.expanding": "expand expand_as repeat",
-    "lenetcli.ops.fill": "zero_ fill_ copy_ normal_ uniform_ exponential_ bernoulli_ random_",
-    "lenetcli.ops.indexing": "index __setitem__",
-    "lenetcli.ops.shape": "view view_as reshape_as contiguous",
-    "lenetcli.ops.splitting": "unfold",
+    "lenetcli.ops.pointwise.clone": "clone float double half long int short char byte bool",
+    "lenetcli.ops.shaping.diagonal": "fill_diagonal_",
+    "lenetcli.ops.shaping.expand": "expand expand_as repeat",
+    "lenetcli.ops.pointwise.fill_": "zero_ fill_ copy_ normal_ uniform_ exponential_ bernoulli_ random_",
+    "lenetcli.ops.indexing.getitem": "index __setitem__",
+    "lenetcli.ops.shaping.reshape": "view view_as reshape_as contiguous",
+    "lenetcli.ops.shaping.split": "unfold",
 }
 _TABLE = {family: names for family, names in lenetcli._MODULES.items() if family.startswith("lenetcli.ops.")}
 _FAMILIES = {name: f for table in (_TABLE, _METHODS_ONLY) for f, names in table.items() for name in names.split()}
@@ -47,6 +47,6 @@ def method(name: str) -> Callable[..., Any]:
 
 def all_methods() -> dict[str, Callable[..., Any]]:
     """Every method by name; imports all families."""
-    for family in pkgutil.iter_modules(ops.__path__, "lenetcli.ops."):
+    for family in pkgutil.walk_packages(ops.__path__, "lenetcli.ops."):
         import_module(family.name)
     return METHODS

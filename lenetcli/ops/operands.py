@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli.autograd.dtypes import get_default_dtype, result_type
-from lenetcli.autograd.variable import Array, Variable
+from lenetcli.autograd.tape import Array, Variable
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import device
 from lenetcli.kernels.device import is_array

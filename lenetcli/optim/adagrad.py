@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lenetcli._tensor import Tensor
 from lenetcli.kernels import update
 from lenetcli.optim.arguments import checked
 from lenetcli.optim.optimizer import Optimizer, filled
+from lenetcli.tensors.tensor import Tensor
 
 
 class Adagrad(Optimizer):

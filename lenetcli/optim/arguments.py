@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from lenetcli._tensor import Tensor
+from lenetcli.tensors.tensor import Tensor
 
 # option -> (torch's word for it, lower bound, upper bound)
 _RANGES = {

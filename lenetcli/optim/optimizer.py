@@ -12,13 +12,13 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from lenetcli._tensor import Tensor, of_array
 from lenetcli.autograd.dtypes import float64, get_default_dtype
 from lenetcli.autograd.modes import enable_grad
-from lenetcli.autograd.node import RemovableHandle
-from lenetcli.kernels import active as kernels
+from lenetcli.autograd.tape import RemovableHandle
+from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.device import beside, to_host, write
 from lenetcli.kernels.update import Objective, Rule
+from lenetcli.tensors.tensor import Tensor, of_array
 
 Hook = Callable[..., Any]
 F = TypeVar("F", bound=Callable[..., Any])

@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lenetcli._tensor import Tensor, of_array
 from lenetcli.autograd.modes import no_grad
 from lenetcli.nn.batchnorm import BatchNorm
 from lenetcli.nn.module import Module
 from lenetcli.optim.lr_scheduler.scheduler import LRScheduler, check_optimizer, for_each_group
 from lenetcli.optim.optimizer import Optimizer
+from lenetcli.tensors.tensor import Tensor, of_array
 
 __all__ = [
     "AveragedModel",

@@ -12,7 +12,7 @@ import numpy as np
 from lenetcli import __version__
 from lenetcli.errors import ConfigError
 from lenetcli.parallel.team import Team
-from lenetcli.train.changes import differences
+from lenetcli.runs.resume_rules import differences
 from lenetcli.train.run import Run
 
 

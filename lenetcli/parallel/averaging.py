@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli._tensor import Tensor, from_numpy
 from lenetcli.autograd.random import DROPOUT, stream
 from lenetcli.nn.module import Module
 from lenetcli.nn.syncbatchnorm import SyncBatchNorm
 from lenetcli.parallel.team import Team
-from lenetcli.train import guard
+from lenetcli.tensors.tensor import Tensor, from_numpy
+from lenetcli.train import divergence
+from lenetcli.train.accumulate import Batch, share
 from lenetcli.train.evaluate import Evaluation, Tally, adds_up
-from lenetcli.train.gradients import Batch, share
 from lenetcli.train.run import Run
 from lenetcli.train.signals import EXIT_CODES
 from lenetcli.train.stopping import out_of_time
@@ -89,7 +89,7 @@ class Averaging:
         self.wishes.save_now = False
         self._begin(p.step + 1)
         if not math.isfinite(loss):
-            raise guard.diverged(run, f"the loss became {loss}")
+            raise divergence.diverged(run, f"the loss became {loss}")
         return loss, round(samples)
 
     def total(self, found: Evaluation) -> Evaluation:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 from lenetcli.errors import ConfigError
-from lenetcli.parallel.crew import Crew
+from lenetcli.runs.crew import Crew
 
 Mode = Literal["auto", "mpi", "off"]
 

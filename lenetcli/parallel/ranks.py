@@ -14,10 +14,10 @@ from lenetcli.nn.module import Module
 from lenetcli.nn.syncbatchnorm import SyncBatchNorm
 from lenetcli.parallel import agreement
 from lenetcli.parallel.averaging import Averaging, Wishes
-from lenetcli.parallel.crew import Crew, T
 from lenetcli.parallel.team import Team
-from lenetcli.train.checkpoint import Checkpoints
-from lenetcli.train.run import Run
+from lenetcli.runs.checkpoint import Checkpoints
+from lenetcli.runs.crew import Crew, T
+from lenetcli.train.run import CheckpointStore, Run
 
 
 class Ranks(Crew):
@@ -114,7 +114,7 @@ def _blocks(loader: DataLoader, team: Team) -> DataLoader:
     return DataLoader(Subset(loader.dataset, range(first, min(end, len(loader.dataset)))), loader.batch_size)
 
 
-def _advice(checkpoints: Checkpoints) -> str:
+def _advice(checkpoints: CheckpointStore) -> str:
     names = checkpoints.names()
     if not names:
         return f"{checkpoints.directory} has no checkpoint yet"

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from rich.console import RenderableType
 from rich.text import Text
 
-from lenetcli.inspect.lab import Finding, Lesson
-from lenetcli.inspect.lab.lesson import Cell, body
+from lenetcli.inspection.lab import Finding, Lesson
+from lenetcli.inspection.lab.lesson import Cell, body
 from lenetcli.report.columns import Column, Columns
 
 BULLET = "  • "

@@ -15,9 +15,9 @@ from rich.text import Text
 from lenetcli.report.columns import Column, Columns, plain_text
 
 if TYPE_CHECKING:
-    from lenetcli.inspect.doctor import Finding
-    from lenetcli.inspect.parameters import ParameterRow
-    from lenetcli.inspect.predictions import Prediction
+    from lenetcli.inspection.data.predictions import Prediction
+    from lenetcli.inspection.doctor import Finding
+    from lenetcli.inspection.model.parameters import ParameterRow
     from lenetcli.train.evaluate import Evaluation
 
 

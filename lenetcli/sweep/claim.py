@@ -17,8 +17,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from lenetcli.errors import DataError
-from lenetcli.inspect.metrics import read_history
-from lenetcli.train.lock import NAME, Busy, locked
+from lenetcli.runs.history import read_history
+from lenetcli.runs.lock import NAME, Busy, locked
 
 LEASE = 60.0  # seconds after which a worker of another machine that has not touched its lock counts as dead
 TOUCH = 5.0  # seconds between two touches

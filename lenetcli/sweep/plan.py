@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lenetcli import config as configuration
-from lenetcli.build import resolved
+from lenetcli.build.parts import resolved
 from lenetcli.config import Config
 from lenetcli.config.writing import plain
 from lenetcli.disk import read_within, write_atomically

@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli.config.explain import InvalidConfig, Problem
 from lenetcli.config.overrides import Override
-from lenetcli.config.text import read_scalar
+from lenetcli.config.problems import InvalidConfig, Problem
+from lenetcli.config.yaml_tree import read_scalar
 from lenetcli.errors import ConfigError
 
 RANGES = ("uniform", "log", "int", "logint")

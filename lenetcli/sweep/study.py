@@ -16,7 +16,7 @@ from typing import Any
 
 from lenetcli.autograd.silence import silence
 from lenetcli.errors import ConfigError, DataError
-from lenetcli.inspect.metrics import read_history
+from lenetcli.runs.history import read_history
 from lenetcli.sweep.claim import claim
 from lenetcli.sweep.plan import Plan
 from lenetcli.sweep.space import Axis

@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lenetcli.build import build_run, device_of
+from lenetcli.build.parts import build_run, device_of
 from lenetcli.errors import ConfigError, DivergedError
-from lenetcli.inspect.runs import RunRow, find, ordered, read_run
+from lenetcli.runs.session import Listener, begin, follow, go_on
+from lenetcli.runs.table import RunRow, find, ordered, read_run
 from lenetcli.sweep.claim import Touch, ended
 from lenetcli.sweep.plan import Plan
 from lenetcli.sweep.trials import Trial, Trials
 from lenetcli.train.events import Evaluated, Event
 from lenetcli.train.run import Run
 from lenetcli.train.stopping import PRUNED
-from lenetcli.training import Listener, begin, follow, go_on
 
 PAUSE = 0.5  # seconds between two looks at what others do
 

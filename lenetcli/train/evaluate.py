@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli._tensor import Tensor
 from lenetcli.autograd.modes import no_grad
 from lenetcli.kernels.device import to_host
 from lenetcli.nn.loss import Loss
 from lenetcli.nn.module import Module
+from lenetcli.tensors.tensor import Tensor
 from lenetcli.train.answers import decisions, probabilities
 
 BINS = 15  # of confidence, for the calibration error

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from lenetcli.autograd.random import draws_from
 from lenetcli.errors import DivergedError
-from lenetcli.train import guard, memory
+from lenetcli.train import divergence, out_of_memory
+from lenetcli.train.accumulate import batches_of_steps
+from lenetcli.train.evaluate_best import best_figures, figures
 from lenetcli.train.events import Ended, Evaluated, Event, Saved
-from lenetcli.train.figures import begun, figures_of
-from lenetcli.train.final import best_figures, figures
-from lenetcli.train.flow import GradientFlow
-from lenetcli.train.gradients import batches_of_steps
+from lenetcli.train.gradient_log import GradientFlow
+from lenetcli.train.loss_readout import begun, figures_of
 from lenetcli.train.run import Run
 from lenetcli.train.schedule import after_epoch, after_step
 from lenetcli.train.step import Step
@@ -45,7 +45,7 @@ def fit(run: Run) -> Iterator[Event]:
         if run.device == "cpu":
             raise
     if reason is None:  # memory ran out: said here, when the failed step's arrays are gone
-        raise memory.too_large(run)
+        raise out_of_memory.too_large(run)
     loss, accuracy = best_figures(run)
     p = run.progress
     yield Ended(max(p.epoch, 1), p.step, reason, run.elapsed, p.best_epoch, loss, accuracy)
@@ -85,7 +85,7 @@ def judge(run: Run) -> Evaluated:
     if loader is None:
         split, loader = "test", run.test_loader
     found = figures(run, loader)
-    guard.check_evaluation(run, split, found.loss)
+    divergence.check_evaluation(run, split, found.loss)
     p = run.progress
     return Evaluated(
         p.epoch + 1, p.step, split, found.loss, found.accuracy, found.count, run.lr, found.seconds,
@@ -97,7 +97,7 @@ def save(run: Run, best: bool) -> Iterator[Event]:
     """A checkpoint of a model that is sound, where the run keeps any."""
     run.save_now = False
     if run.checkpoints is not None:
-        guard.check_weights(run)
+        divergence.check_weights(run)
         run.progress.seconds = run.elapsed
         path = run.checkpoints.save(run, best)
         yield Saved(max(run.progress.epoch, 1), run.progress.step, str(path), best)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from lenetcli.train.accumulate import Batch
     from lenetcli.train.evaluate import Evaluation, Tally
-    from lenetcli.train.gradients import Batch
     from lenetcli.train.run import Run
 
 

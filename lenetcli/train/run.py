@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 from lenetcli.autograd.random import Generator, default_generator
 from lenetcli.data.inputs import Inputs
@@ -12,7 +13,6 @@ from lenetcli.data.loader import DataLoader
 from lenetcli.nn.module import Module
 from lenetcli.optim.optimizer import Optimizer
 from lenetcli.optim.swa_utils import AveragedModel
-from lenetcli.train.checkpoint import Checkpoints
 from lenetcli.train.others import Others
 from lenetcli.train.stopping import EarlyStopping
 
@@ -56,6 +56,28 @@ class Progress:
         return loss < self.best_loss
 
 
+class CheckpointStore(Protocol):
+    """Where a run's checkpoints are kept: `lenetcli.runs.checkpoint`."""
+
+    directory: Path  # the run's
+    events: int  # bytes of metrics.jsonl that were there at the last save
+
+    def save(self, run: Run, best: bool) -> Path:
+        """Writes the run's state down."""
+
+    def restore(self, run: Run) -> str:
+        """Puts the run back to the newest one."""
+
+    def load_best(self, model: Module) -> None:
+        """Puts the best weights so far into the model."""
+
+    def exist(self) -> bool:
+        """Whether there is any."""
+
+    def names(self) -> list[str]:
+        """Their names, oldest first."""
+
+
 @dataclass
 class Run:
     """Model, data, loss, optimizer, schedule and options of one training.
@@ -93,7 +115,7 @@ class Run:
     epochs: int
     scheduler: Any = None
     classes: tuple[str, ...] = ()
-    checkpoints: Checkpoints | None = None
+    checkpoints: CheckpointStore | None = None
     progress: Progress = field(default_factory=Progress)
     stop: str | None = None
     validation_loader: DataLoader | None = None

@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from lenetcli._tensor import Tensor, of_array
 from lenetcli.errors import DivergedError
 from lenetcli.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_
-from lenetcli.train import guard
+from lenetcli.tensors.tensor import Tensor, of_array
+from lenetcli.train import divergence
+from lenetcli.train.accumulate import Batch, share
 from lenetcli.train.evaluate import Tally
-from lenetcli.train.figures import AtOnce, Figures
-from lenetcli.train.gradients import Batch, share
+from lenetcli.train.loss_readout import AtOnce, Figures
 from lenetcli.train.run import Run
 
 Phase = Callable[[], None]
@@ -119,7 +119,7 @@ class Step:
 
     def check(self) -> None:
         try:
-            guard.check_gradients(self.run)
+            divergence.check_gradients(self.run)
         except DivergedError:
             if self.strict:
                 raise

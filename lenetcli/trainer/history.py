@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lenetcli.inspect.metrics import History
-from lenetcli.report.notebook import run_html, summary
+from lenetcli.report.training.notebook import run_html, summary
+from lenetcli.runs.history import History
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,19 +8,19 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lenetcli._tensor import Tensor, from_numpy
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
 from lenetcli.data import DataLoader, TensorDataset
 from lenetcli.data.dataset import gather
 from lenetcli.errors import ConfigError, DataError
-from lenetcli.inspect.metrics import history_of
-from lenetcli.inspect.predictions import BATCH, Prediction, ranked
+from lenetcli.inspection.data.predictions import BATCH, Prediction, ranked
 from lenetcli.nn.module import Module
 from lenetcli.optim.optimizer import Optimizer
-from lenetcli.report.training import Mode, listener
-from lenetcli.serialization import save as save_weights
-from lenetcli.train import directory
+from lenetcli.report.training.progress import Mode, listener
+from lenetcli.runs import directory
+from lenetcli.runs.history import history_of
+from lenetcli.tensors.serialization import save as save_weights
+from lenetcli.tensors.tensor import Tensor, from_numpy
 from lenetcli.train.answers import answered, meaning
 from lenetcli.train.evaluate import Evaluation, evaluate
 from lenetcli.train.events import Event

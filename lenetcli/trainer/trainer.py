@@ -11,27 +11,27 @@ import numpy as np
 import yaml
 
 from lenetcli import config as configuration
-from lenetcli._tensor import Tensor
 from lenetcli.autograd.random import drawing_from
-from lenetcli.build import build_run, device_of, load_config_of
+from lenetcli.build.parts import build_run, device_of, load_config_of
 from lenetcli.config import Config
 from lenetcli.config.writing import text
 from lenetcli.data import DataLoader
 from lenetcli.errors import ConfigError, DataError
-from lenetcli.inspect.metrics import history_of, read_history
-from lenetcli.inspect.predictions import BATCH, Prediction, Predictor
-from lenetcli.loaded import inputs_of, load_run
+from lenetcli.inspection.data.predictions import BATCH, Prediction, Predictor
 from lenetcli.nn.module import Module
-from lenetcli.report.notebook import run_html, summary
-from lenetcli.report.tensorboard import TensorBoard, check_installed
-from lenetcli.report.training import Mode, listener
-from lenetcli.train import directory
+from lenetcli.report.training.notebook import run_html, summary
+from lenetcli.report.training.progress import Mode, listener
+from lenetcli.report.training.tensorboard import TensorBoard, check_installed
+from lenetcli.runs import directory
+from lenetcli.runs.history import history_of, read_history
+from lenetcli.runs.lock import NAME as LOCK
+from lenetcli.runs.lock import locked
+from lenetcli.runs.open import inputs_of, load_run
+from lenetcli.runs.session import begin, follow, go_on
+from lenetcli.tensors.tensor import Tensor
 from lenetcli.train.evaluate import Evaluation, evaluate
-from lenetcli.train.lock import NAME as LOCK
-from lenetcli.train.lock import locked
 from lenetcli.train.run import Run
 from lenetcli.trainer.history import RunHistory
-from lenetcli.training import begin, follow, go_on
 
 if TYPE_CHECKING:
     from lenetcli.trainer.objects import ObjectTrainer

@@ -12,7 +12,7 @@ import pytest
 from lenetcli.cli import completion
 from tests.cli.conftest import Lenet
 from tests.conftest import ROOT
-from tests.inspect.test_runs import make
+from tests.inspection.test_runs import make
 
 PROGRAM = "import sys; sys.argv[0] = 'lenet'; from lenetcli.cli.app import main; main()"
 

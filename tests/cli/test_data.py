@@ -132,8 +132,8 @@ def test_the_sheet_in_colours_has_two_pixels_a_character() -> None:
 
     from rich.console import Console
 
-    from lenetcli.inspect.contact_sheet import Sheet
-    from lenetcli.report.contact_sheet import ContactSheet
+    from lenetcli.inspection.data.contact_sheet import Sheet
+    from lenetcli.report.data.contact_sheet import ContactSheet
 
     pictures = np.zeros((1, 3, 2, 3), np.uint8)
     pictures[0, 0, 0], pictures[0, 1, 1], pictures[0, 2, 0] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -149,8 +149,8 @@ def test_the_sheet_in_colours_has_two_pixels_a_character() -> None:
 
 def test_names_in_the_png_file_lose_accents_that_its_font_has_not() -> None:
     pytest.importorskip("PIL")
-    from lenetcli.inspect.contact_sheet import Sheet
-    from lenetcli.report.contact_sheet import png_sheet
+    from lenetcli.inspection.data.contact_sheet import Sheet
+    from lenetcli.report.data.contact_sheet import png_sheet
 
     pictures = np.zeros((1, 8, 8, 3), np.uint8)
     assert png_sheet(Sheet(pictures, ("élan",))) == png_sheet(Sheet(pictures, ("elan",)))

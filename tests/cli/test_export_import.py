@@ -15,7 +15,7 @@ import pytest
 import lenetcli as lenet_library
 from lenetcli.cli.training import start_run
 from lenetcli.data import Digits
-from lenetcli.loaded import load_run
+from lenetcli.runs.open import load_run
 from tests.cli.conftest import Lenet
 from tests.conftest import ROOT
 

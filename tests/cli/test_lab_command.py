@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lenetcli.inspect.lab import LESSONS
+from lenetcli.inspection.lab import LESSONS
 from tests.cli.conftest import Lenet
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.conftest import Lenet
 from tests.conftest import ROOT
-from tests.inspect.test_metrics import evaluated, run_of, step
+from tests.inspection.test_metrics import evaluated, run_of, step
 
 
 @pytest.fixture

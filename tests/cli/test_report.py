@@ -66,8 +66,8 @@ def test_the_numbers_on_the_page_are_those_of_eval(lenet: Lenet, run: Path) -> N
 
 
 def test_the_mistakes_are_the_surest_wrong_predictions(lenet: Lenet, run: Path) -> None:
-    from lenetcli.loaded import load_run
     from lenetcli.nn import functional as F
+    from lenetcli.runs.open import load_run
 
     record = json.loads(lenet("report", "run", "--json", "--images", "5").out)
     loaded = load_run(run)
@@ -130,7 +130,7 @@ def test_the_gradients_are_those_of_torch(lenet: Lenet, run: Path) -> None:
     from safetensors.torch import load_file
 
     from lenetcli.data import DataLoader
-    from lenetcli.loaded import load_run
+    from lenetcli.runs.open import load_run
 
     (run / "config.yaml").write_text((run / "config.yaml").read_text().replace("p: 0.2", "p: 0.0"))
     flow = json.loads(lenet("report", "run", "--json").out)["flow"]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Lenet
-from tests.inspect.test_metrics import evaluated, step
-from tests.inspect.test_runs import ENDED, make
+from tests.inspection.test_metrics import evaluated, step
+from tests.inspection.test_runs import ENDED, make
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import lenetcli
-from lenetcli import build, config, save
+from lenetcli import config, save
+from lenetcli.build import parts
 from lenetcli.config.catalogue import ROLES
 from lenetcli.config.json_schema import schema
 from lenetcli.data import DataLoader
@@ -50,7 +51,7 @@ def test_values_can_be_seen(lenet: Lenet) -> None:
     shown = lenet("inspect-params", "configs/mlp.yaml", "--values").out
     assert "tensor([[" in shown
     values = json.loads(lenet("inspect-params", "configs/mlp.yaml", "--values", "--json").out)
-    model, _ = build.build_model(config.load("configs/mlp.yaml"))
+    model, _ = parts.build_model(config.load("configs/mlp.yaml"))
     assert values["parameters"][1]["values"] == model.get_parameter("fc1.bias").tolist()
 
 
@@ -78,11 +79,11 @@ def test_the_graph_equals_torchs(lenet: Lenet) -> None:
         nn.Flatten(), nn.Linear(576, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
     )  # fmt: skip
     made = config.load("configs/tutorial.yaml")
-    model, _ = build.build_model(made)
+    model, _ = parts.build_model(made)
     with torch.no_grad():
         for ours, theirs in zip(model.parameters(), net.parameters()):
             theirs.copy_(torch.tensor(ours.detach().numpy()))
-    batch = next(DataLoader(build.build_data(made).train, 1).batches(0))
+    batch = next(DataLoader(parts.build_data(made).train, 1).batches(0))
     image, target = (torch.tensor(tensor.numpy().copy()) for tensor in batch)
     loss = nn.functional.mse_loss(net(image), target)
     loss.backward()

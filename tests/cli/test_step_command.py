@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console
 
 from lenetcli import config as configuration
-from lenetcli.build import build_run
-from lenetcli.inspect.step import record_step
-from lenetcli.inspect.story import Story
-from lenetcli.report.walk import Walk
+from lenetcli.build.parts import build_run
+from lenetcli.inspection.step.record import record_step
+from lenetcli.inspection.step.story import Story
+from lenetcli.report.step.walk import Walk
 from tests.cli.conftest import Lenet
 from tests.conftest import ROOT
 

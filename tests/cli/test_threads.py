@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lenetcli import get_num_threads, set_num_threads
-from lenetcli.kernels import active
+from lenetcli.kernels import dispatch
 from tests.cli.conftest import Lenet
 
 
@@ -31,8 +31,8 @@ def test_threads_are_told_and_kept_and_no_matter_when_resuming(lenet: Lenet, pla
     for run, count in (("one", 1), ("two", 2)):  # where it began
         kept: dict[str, Any] = json.loads((place / run / "environment.json").read_text())
         assert kept["threads"]["lenet"] == count
-        assert kept["kernels"] == active.description()
-    if active.twin == "native":
+        assert kept["kernels"] == dispatch.description()
+    if dispatch.twin == "native":
         assert (place / "one" / "model.safetensors").read_bytes() == (place / "two" / "model.safetensors").read_bytes()
 
 

@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from lenetcli.inspect import timing
+from lenetcli.inspection.step import profile
 from tests.cli.conftest import Lenet
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timing, "SECONDS", 0.01)
-    monkeypatch.setattr(timing, "SIDE", 128)
+    monkeypatch.setattr(profile, "SECONDS", 0.01)
+    monkeypatch.setattr(profile, "SIDE", 128)
 
 
 @pytest.mark.parametrize("columns", [80, 200])

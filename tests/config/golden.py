@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lenetcli import config as configuration
-from lenetcli.build import build_criterion, build_data, build_model, build_optimizer, check_output, check_samples
+from lenetcli.build.parts import (
+    build_criterion,
+    build_data,
+    build_model,
+    build_optimizer,
+    check_output,
+    check_samples,
+)
 from lenetcli.errors import ConfigError
 
 PAGE = Path(__file__).parent / "bad.txt"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lenetcli import nn, optim
 from lenetcli.config.catalogue import ROLES
-from lenetcli.config.derive import arguments
+from lenetcli.config.signature import arguments
 from tests.config.golden import GOOD
 from tests.conftest import ROOT
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lenetcli import config as configuration
-from lenetcli.build import build_criterion, build_data, build_model, build_optimizer
+from lenetcli.build.parts import build_criterion, build_data, build_model, build_optimizer
 from lenetcli.errors import ConfigError
 from tests.config.mutations import GOOD, texts, trees, written
 

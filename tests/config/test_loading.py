@@ -10,11 +10,11 @@ import pytest
 from pydantic import ValidationError
 
 from lenetcli import config as configuration
-from lenetcli.build import build_model, build_optimizer, resolved
+from lenetcli.build.parts import build_model, build_optimizer, resolved
 from lenetcli.config import InvalidConfig
 from lenetcli.config.catalogue import ROLES
-from lenetcli.config.derive import arguments, schema_of
 from lenetcli.config.presets import first_comment, preset, presets
+from lenetcli.config.signature import arguments, schema_of
 from lenetcli.errors import ConfigError
 from tests.config.golden import GOOD
 from tests.conftest import ROOT

@@ -11,8 +11,8 @@ import pytest
 from lenetcli import config as configuration
 from lenetcli.config import InvalidConfig, loading, migration
 from lenetcli.config.migration import moved
-from lenetcli.config.text import Node
-from lenetcli.train.state import decode, encode
+from lenetcli.config.yaml_tree import Node
+from lenetcli.runs.state_json import decode, encode
 from tests.config.golden import GOOD
 from tests.train.small import at, difference, resume, train, write_config
 

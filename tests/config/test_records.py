@@ -9,10 +9,10 @@ import jsonschema
 import pytest
 import yaml
 
-from lenetcli import build
 from lenetcli import config as configuration
-from lenetcli.config.explain import InvalidConfig
+from lenetcli.build import parts
 from lenetcli.config.json_schema import schema
+from lenetcli.config.problems import InvalidConfig
 from lenetcli.config.writing import dump
 from lenetcli.data import Augmentation
 from tests.config.golden import GOOD
@@ -29,7 +29,7 @@ def written(place: Path, augment: str) -> Path:
 
 def test_the_constructor_gets_its_dataclass(tmp_path: Path) -> None:
     config = configuration.load(written(tmp_path, "{flip: true, rotate: 10}"))
-    augmenter = build.build_data(config).augmenter
+    augmenter = parts.build_data(config).augmenter
     assert augmenter is not None
     assert augmenter.changes == Augmentation(flip=True, rotate=10.0)
 
@@ -44,7 +44,7 @@ def test_defaults_are_written_out_and_load_as_the_same(tmp_path: Path) -> None:
 
 
 def test_null_is_none(tmp_path: Path) -> None:
-    assert build.build_data(configuration.load(written(tmp_path, "null"))).augmenter is None
+    assert parts.build_data(configuration.load(written(tmp_path, "null"))).augmenter is None
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_mistakes_are_placed(augment: str, message: str, tmp_path: Path) -> None
 def test_values_out_of_range_are_placed(tmp_path: Path) -> None:
     config = configuration.load(written(tmp_path, "{crop: -1}"))
     with pytest.raises(InvalidConfig, match=r"data.augment: .*crop: wanted 0 to 1024, got -1"):
-        build.build_data(config)
+        parts.build_data(config)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ import pytest
 
 import lenetcli as lenet
 from lenetcli import config as configuration
-from lenetcli.build import build_data, build_model
+from lenetcli.build.parts import build_data, build_model
 from lenetcli.config.catalogue import ROLES, takes_layers
-from lenetcli.config.derive import arguments
-from lenetcli.config.sizes import LIMITS, bounds, too_large
+from lenetcli.config.signature import arguments
+from lenetcli.config.size_limits import LIMITS, bounds, too_large
 from lenetcli.errors import ConfigError
 from tests.config.golden import GOOD
 

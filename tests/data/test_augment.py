@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lenetcli.data import Augmentation, DataLoader, Digits
 from lenetcli.data.augment import Augmenter
-from lenetcli.data.chance import Chance
+from lenetcli.data.sample_random import Chance
 from lenetcli.data.transforms import Preprocessing
 from lenetcli.errors import ConfigError
 

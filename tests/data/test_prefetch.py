@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from lenetcli.data import Augmentation, DataLoader, Digits
-from lenetcli.data.kept import Kept
 from lenetcli.data.prefetch import prefetched
+from lenetcli.data.row_cache import Kept
 
 
 def background() -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lenetcli.kernels import active, device, update
+from lenetcli.kernels import device, dispatch, update
 from lenetcli.kernels.cuda import conv, program
 from tests.device import emulator, standin
 from tests.device.conftest import GPU
@@ -49,8 +49,8 @@ def there(value: Any) -> Any:
 
 def both(name: str, *arguments: Any) -> list[tuple[Any, Any]]:
     """Results of a kernel on the device and on the CPU, side by side."""
-    with active.force("numpy"):
-        found, expected = getattr(active, name)(*there(list(arguments))), getattr(active, name)(*arguments)
+    with dispatch.force("numpy"):
+        found, expected = getattr(dispatch, name)(*there(list(arguments))), getattr(dispatch, name)(*arguments)
     pairs = zip(found, expected) if isinstance(expected, tuple) else [(found, expected)]
     return [(None if a is None else device.to_host(a), b) for a, b in pairs]
 
@@ -80,7 +80,7 @@ def test_convolution(window: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for room, x in ((conv.ROOM, FOURS), (4096, IMAGES)):  # all columns at once, and a few rows at a time
         monkeypatch.setattr(conv, "ROOM", room)
         check("conv2d", x, weight, bias, stride, padding, dilation, groups)
-        y = active.conv2d(x, weight, bias, stride, padding, dilation, groups)
+        y = dispatch.conv2d(x, weight, bias, stride, padding, dilation, groups)
         grad = batch_last(normal(*y.shape))
         check("conv2d_backward", grad, x, weight, (False, True, True), stride, padding, dilation, groups)
         check("conv2d_weight_grad", grad, x, kernel, stride, padding, dilation, groups)
@@ -95,10 +95,12 @@ def test_convolution_with_relu_and_pooling(channels: int, kernel: int, padding: 
     results = []
     for move in (lambda v: v, there):
         xs, ws, bs = move(x), move(weight), move(bias)
-        y, winner = active.conv_relu_pool(xs, ws, bs, padding)
+        y, winner = dispatch.conv_relu_pool(xs, ws, bs, padding)
         grad = move(batch_last(normal(*y.shape)))
-        results.append([device.to_host(g) for g in active.conv_relu_pool_backward(grad, xs, ws, winner, padding, True)])
-        assert active.conv_relu_pool_backward(grad, xs, ws, winner, padding, False)[0] is None
+        results.append(
+            [device.to_host(g) for g in dispatch.conv_relu_pool_backward(grad, xs, ws, winner, padding, True)]
+        )
+        assert dispatch.conv_relu_pool_backward(grad, xs, ws, winner, padding, False)[0] is None
     for expected, found in zip(*results):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
@@ -118,7 +120,7 @@ def test_max_pooling(window: Any) -> None:
     x[1, 1] = -np.inf
     x[2] = np.round(x[2])  # ties
     check("max_pool2d", x, *window)
-    y, winner = active.max_pool2d(x, *window)
+    y, winner = dispatch.max_pool2d(x, *window)
     check("max_pool2d_backward", batch_last(normal(*y.shape)), winner, (9, 8), *window[:4])
 
 
@@ -132,8 +134,8 @@ def test_batch_norm(affine: bool, shift: float) -> None:
     grad = batch_last(normal(*x.shape))
     results = []
     for move in (lambda v: v, there):
-        _, moments = active.batch_norm(move(x), move(weight), move(bias), 1e-5)
-        results.append(active.batch_norm_backward(move(grad), move(x), move(weight), moments, 1e-5))
+        _, moments = dispatch.batch_norm(move(x), move(weight), move(bias), 1e-5)
+        results.append(dispatch.batch_norm_backward(move(grad), move(x), move(weight), moments, 1e-5))
         results[-1] = [device.to_host(r) for r in (*results[-1], moments.mean, moments.var)]
     for expected, found in zip(*results):
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
@@ -148,7 +150,7 @@ def test_linear(rows: np.ndarray) -> None:
     check("linear", rows, weight, bias)
     check("linear_relu", rows, weight, bias)
     check("linear_relu", rows, weight, None)
-    y = active.linear_relu(rows, weight, bias)
+    y = dispatch.linear_relu(rows, weight, bias)
     check("linear_relu_backward", normal(*y.shape), rows, weight, y, True)
     check("linear_backward", normal(*y.shape), rows, weight, True)
     check("relu_backward", np.moveaxis(normal(7, 5), 0, 0), np.maximum(normal(7, 5), 0))
@@ -161,7 +163,7 @@ def test_logarithms_of_softmax_and_their_likelihood(order: str) -> None:
     x[2, 1] = np.nan
     check("log_softmax", x, 1)
     check("log_softmax", normal(2, 3, 4), 1)
-    y = active.log_softmax(np.nan_to_num(x), 1)
+    y = dispatch.log_softmax(np.nan_to_num(x), 1)
     check("log_softmax_backward", grad, y, 1)
     for target in ([0, 4, 2, 1, 1, 3, 0], [0, 4, -100, 1, 1, 3, -100], [0, 5, 2, 1, 1, 3, 0], [0, -1, 2, 1, 1, 3, 0]):
         check("nll_mean", y, np.array(target), -100)
@@ -173,7 +175,7 @@ def test_running_statistics() -> None:
     results = []
     for move in (lambda v: v, there):
         mean, var = move(normal(5)), move(np.abs(normal(5)))
-        active.track(mean, var, active.batch_norm(move(x), None, None, 1e-5)[1], 0.3, 42)
+        dispatch.track(mean, var, dispatch.batch_norm(move(x), None, None, 1e-5)[1], 0.3, 42)
         results.append([device.to_host(mean), device.to_host(var)])
     for expected, found in zip(*results):
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
@@ -206,9 +208,9 @@ def test_update_rules(flags: tuple[bool, bool]) -> None:
         ("adam", (lists[0], lists[1], decay, adam, [3.0] * count, *lists[2:], lists[1])),
     ):
         ours, theirs = copied(arguments), [there(a) for a in copied(arguments)]
-        with active.force("numpy"):
-            getattr(active, name)(*theirs)
-            getattr(active, name)(*ours)
+        with dispatch.force("numpy"):
+            getattr(dispatch, name)(*theirs)
+            getattr(dispatch, name)(*ours)
         for a, b in zip(ours, theirs):
             if type(a) is list and isinstance(a[0], np.ndarray):
                 for expected, found in zip(a, b):

@@ -11,9 +11,9 @@ import pytest
 
 import lenetcli as lenet
 from lenetcli import config as configuration
-from lenetcli.build import build_run, device_of
+from lenetcli.build.parts import build_run, device_of
 from lenetcli.errors import DeviceError
-from lenetcli.train import memory
+from lenetcli.train import out_of_memory
 from lenetcli.train.loop import fit
 from tests.conftest import ROOT
 from tests.device import standin
@@ -72,7 +72,7 @@ def test_steps_do_not_wait_for_the_device(cuda: str) -> None:
 def test_a_batch_that_does_not_fit_names_one_that_would(cuda: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run = run_of(cuda, "train.batch_size=640")
     monkeypatch.setattr(lenet.cuda, "get_device_name", lambda: "the GPU")
-    monkeypatch.setattr(memory, "peak", lambda run, samples: 2**30 + samples * 2**20)  # 1 GiB and 1 MiB a sample
+    monkeypatch.setattr(out_of_memory, "peak", lambda run, samples: 2**30 + samples * 2**20)  # 1 GiB and 1 MiB a sample
     monkeypatch.setattr(lenet.cuda, "mem_get_info", lambda: (0, int(1.25 * 2**30)))
 
     def fails(*_: Any) -> Any:

@@ -10,8 +10,8 @@ import pytest
 
 import lenetcli as lenet
 from lenetcli import nn
-from lenetcli.inspect.metrics import history_of
-from lenetcli.report.notebook import run_html, summary
+from lenetcli.report.training.notebook import run_html, summary
+from lenetcli.runs.history import history_of
 from lenetcli.train.events import Ended, Evaluated, Event, Step
 from tests.report.browser import Found, read
 

@@ -13,7 +13,7 @@ from lenetcli.data.inputs import Inputs, parse
 from lenetcli.data.transforms import Preprocessing
 from lenetcli.errors import ConfigError
 from lenetcli.export.folder import Described, Figures, model_card, write_folder
-from lenetcli.serialization import load, load_metadata
+from lenetcli.tensors.serialization import load, load_metadata
 
 INPUTS = Inputs((3, 8, 8), 255.0, Preprocessing(1 / 255, (4, 4), (0.5, [0.1, 0.2, 0.3])), ("cat", "dog"))
 FIGURES = Figures("test", 3, 0.25, 0.875, 40)

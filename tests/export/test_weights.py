@@ -13,7 +13,7 @@ from lenetcli import nn
 from lenetcli.errors import DataError
 from lenetcli.export.foreign import fitted
 from lenetcli.export.weights import npz_bytes, safetensors_bytes
-from lenetcli.serialization import load, load_metadata
+from lenetcli.tensors.serialization import load, load_metadata
 from tests.export.nets import expected, settled
 
 

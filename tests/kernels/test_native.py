@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lenetcli.kernels import active, conv, likelihood, linear, native, norm, relu, softmax, update
+from lenetcli.kernels import conv, dispatch, linear, native, nll, norm, relu, softmax, update
+from lenetcli.kernels.native.twins import twins
 from lenetcli.kernels.threads import get_num_threads, set_num_threads
 from tests.kernels.comparison import BATCHES, ORDERS, close, normal, ordered, rng, twin
 
@@ -98,7 +99,7 @@ def test_likelihood_equals_its_twin(n: int, classes: int, ignore: int, order: st
         if bad:
             target[-1] = classes
         with np.errstate(all="ignore"):  # none counts
-            y, count = likelihood.nll_mean(log_p, target, ignore)
+            y, count = nll.nll_mean(log_p, target, ignore)
         found, found_count = twin("nll_mean")(log_p, target, ignore)
         close(found, y)
         assert found_count == count
@@ -107,7 +108,7 @@ def test_likelihood_equals_its_twin(n: int, classes: int, ignore: int, order: st
         if count:
             close(
                 twin("nll_mean_backward")(grad, log_p, target, ignore, count),
-                likelihood.nll_mean_backward(grad, log_p, target, ignore, count),
+                nll.nll_mean_backward(grad, log_p, target, ignore, count),
             )
 
 
@@ -293,7 +294,7 @@ from lenetcli.kernels import native
 
 lenet.set_num_threads(3)
 a = np.random.default_rng(0).standard_normal((300, 200)).astype(np.float32)
-product = native.twins()["product"]
+product = twins()["product"]
 wanted = product(a, a.T)
 child = os.fork()
 if child == 0:
@@ -326,21 +327,21 @@ def test_python_threads_may_call_kernels_at_the_same_time() -> None:
 
 
 def test_twins_can_be_forced() -> None:
-    before = active.twin
-    with active.force("numpy"):
-        assert active.twin == "numpy"
-        assert active.conv2d is conv.conv2d
-        with active.force("native"):
-            assert active.conv2d is twin("conv2d")
-    assert active.twin == before
+    before = dispatch.twin
+    with dispatch.force("numpy"):
+        assert dispatch.twin == "numpy"
+        assert dispatch.conv2d is conv.conv2d
+        with dispatch.force("native"):
+            assert dispatch.conv2d is twin("conv2d")
+    assert dispatch.twin == before
     with pytest.raises(ValueError, match="numpy or native"):
-        active.use("gpu")  # type: ignore[arg-type]
+        dispatch.use("gpu")  # type: ignore[arg-type]
 
 
 def test_every_native_twin_has_a_reference_of_its_name() -> None:
-    with active.force("numpy"):
-        for name, function in native.twins().items():
-            reference = getattr(active, name)
+    with dispatch.force("numpy"):
+        for name, function in twins().items():
+            reference = getattr(dispatch, name)
             assert reference is not function
             taken, own = list(inspect.signature(function).parameters), inspect.unwrap(reference)
             wanted = list(inspect.signature(own).parameters)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lenetcli.kernels import active, native, selection
+from lenetcli.kernels import dispatch, native, selection
 
 pytestmark = pytest.mark.parametrize("twin", ["numpy", *(["native"] if native.absent is None else [])])
 SIZES = [1, 3, 17, 1024, 3001]
@@ -22,15 +22,15 @@ def same_bits(a: np.ndarray, b: np.ndarray) -> None:
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("size", SIZES)
-def test_relu_leaves_them(size: int, kind: type, twin: active.Twin) -> None:
+def test_relu_leaves_them(size: int, kind: type, twin: dispatch.Twin) -> None:
     x = zeros(size).astype(kind)
-    with active.force(twin):
-        same_bits(active.relu(x), np.where(x < 0, kind(0), x))
+    with dispatch.force(twin):
+        same_bits(dispatch.relu(x), np.where(x < 0, kind(0), x))
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_the_greater_and_the_smaller_of_equal_ones_is_the_second(
-    size: int, twin: active.Twin, monkeypatch: pytest.MonkeyPatch
+    size: int, twin: dispatch.Twin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a, b = np.abs(zeros(size)) * 0, zeros(size)
     b[b < 0] = -0.0
@@ -44,9 +44,9 @@ def test_the_greater_and_the_smaller_of_equal_ones_is_the_second(
 
 
 @pytest.mark.parametrize("batch", [1, 5, 16, 40])
-def test_a_windows_maximum_is_the_first_of_equal_ones(batch: int, twin: active.Twin) -> None:
+def test_a_windows_maximum_is_the_first_of_equal_ones(batch: int, twin: dispatch.Twin) -> None:
     x = np.moveaxis(np.copysign(np.float32(0), zeros(3, 8, 8, batch)), -1, 0)
-    with active.force(twin):
-        y, winner = active.max_pool2d(x, (2, 2), (2, 2), (0, 0), (1, 1), False)
+    with dispatch.force(twin):
+        y, winner = dispatch.max_pool2d(x, (2, 2), (2, 2), (0, 0), (1, 1), False)
     same_bits(np.ascontiguousarray(y), np.ascontiguousarray(x[:, :, ::2, ::2]))
     assert not winner.any()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lenetcli.kernels import average, conv, native, pool
-from lenetcli.kernels.average import window_counts
+from lenetcli.kernels import avg_pool, conv, native, pool
+from lenetcli.kernels.avg_pool import window_counts
 from lenetcli.kernels.threads import get_num_threads, set_num_threads
 from lenetcli.kernels.window import Pair, extent
 from tests.kernels.comparison import BATCHES, ORDERS, close, normal, ordered, rng, twin
@@ -77,12 +77,12 @@ def test_average_pooling_equals_its_twin(n: int, windows: Windows, padding_count
             counts = [window_counts(*sizes, padding_counts) for sizes in zip(size, kernel, stride, padding, out)]
             divisor = np.outer(*counts).astype(np.float32)
             x = ordered(normal(random, n, 3, *size), order)
-            y = average.avg_pool2d(x, divisor, kernel, stride, padding)
+            y = avg_pool.avg_pool2d(x, divisor, kernel, stride, padding)
             close(twin("avg_pool2d")(x, divisor, kernel, stride, padding), y, 1e-6)
             grad = ordered(normal(random, *y.shape), order)
             close(
                 twin("avg_pool2d_backward")(grad, divisor, size, kernel, stride, padding),
-                average.avg_pool2d_backward(grad, divisor, size, kernel, stride, padding),
+                avg_pool.avg_pool2d_backward(grad, divisor, size, kernel, stride, padding),
                 1e-6,
             )
 

@@ -12,9 +12,9 @@ import lenetcli as lenet
 import lenetcli.nn.functional as F
 from lenetcli import nn
 from lenetcli.autograd.modes import detect_anomaly, fusion
-from lenetcli.autograd.node import Node
 from lenetcli.autograd.op import Op
-from lenetcli.kernels import active, native
+from lenetcli.autograd.tape import Node
+from lenetcli.kernels import dispatch, native
 from lenetcli.kernels.layout import logical, stored
 
 pytestmark = pytest.mark.skipif(native.absent is not None, reason=str(native.absent))
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(native.absent is not None, reason=str(native.abs
 
 @pytest.fixture(autouse=True)
 def _native_kernels() -> Iterator[None]:
-    with active.force("native"):
+    with dispatch.force("native"):
         yield
 
 
@@ -203,7 +203,7 @@ def test_anomaly_mode_and_the_switch_show_every_op() -> None:
         assert "ConvolutionBackward" in names(net(x))
     with fusion(False):
         assert "ConvolutionBackward" in names(net(x))
-    with active.force("numpy"):
+    with dispatch.force("numpy"):
         assert "ConvolutionBackward" in names(net(x))
 
 
@@ -279,7 +279,7 @@ def test_merged_backward_equals_the_single_nodes(case: str, n: int, size: int) -
             (y * y).sum().backward()
         return [x.grad, *(p.grad for p in (*first.parameters(), *second.parameters()))]
 
-    with active.force("numpy" if case == "numpy" else "native"):
+    with dispatch.force("numpy" if case == "numpy" else "native"):
         for one, other in zip(gradients(True), gradients(False)):
             assert (one is None) == (other is None)
             if one is not None:

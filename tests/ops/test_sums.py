@@ -14,7 +14,7 @@ import pytest
 
 import lenetcli as lenet
 import lenetcli.nn.functional
-from lenetcli.kernels import active, native
+from lenetcli.kernels import dispatch, native
 
 N = 20_000
 HALF_ULP = 2.0**-24
@@ -186,7 +186,7 @@ def test_sums_of_many_numbers_are_right_in_every_memory_order(name: str) -> None
         arrays = numbers(kind, CASES[name][1])
         truth = computed(lenet, name, arrays, np.float64, "C")
         for twin in TWINS:
-            with active.force(twin):
+            with dispatch.force(twin):
                 for order in ("C", "batch-last", "strided"):
                     found = error(computed(lenet, name, arrays, np.float32, order), truth)
                     assert found <= LOOSE.get((name, kind), MOST), f"{kind}, {twin}, {order}: {found:.0f} half ulps"

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 
-from lenetcli.kernels import active, native
+from lenetcli.kernels import dispatch, native
 from tests.ops.tails import CASES, FILE, KINDS, arguments, run
 
 RUNS = [("numpy", "float32"), ("numpy", "float64"), *([("native", "float32")] if native.absent is None else [])]
@@ -59,10 +59,10 @@ def differences(code: str, name: str, found: list[np.ndarray], wanted: np.ndarra
 
 @pytest.mark.parametrize(("twin", "name"), RUNS)
 @pytest.mark.parametrize("code", CASES)
-def test_values_and_gradients_are_those_that_torch_gave(code: str, twin: active.Twin, name: str) -> None:
+def test_values_and_gradients_are_those_that_torch_gave(code: str, twin: dispatch.Twin, name: str) -> None:
     given = arguments(code, KINDS[name])
     times = -(-VECTOR // given[0].size)
-    with active.force(twin), warnings.catch_warnings():
+    with dispatch.force(twin), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # such as kl_div's advice
         tiled = run("lenetcli", code, [np.tile(a, times) for a in given])
     for part in (0, times - 1):  # in the midst of a vector, and at the end

@@ -11,7 +11,7 @@ import pytest
 
 import lenetcli as lenet
 from lenetcli import nn, optim
-from lenetcli.kernels import active, native
+from lenetcli.kernels import dispatch, native
 from tests.optim.sample import OPTIMIZERS
 
 NAMES = sorted({sample.name for sample in OPTIMIZERS})
@@ -119,7 +119,7 @@ def test_zeros_go_into_the_gradient_that_is_there() -> None:
 def test_a_group_changes_nothing_by_options_of_other_optimizers(name: str, kernels: Any) -> None:
     own = getattr(optim, name)([lenet.ones(1, requires_grad=True)]).defaults
     foreign = {"weight_decay": 0.5, "decoupled_weight_decay": True, "momentum": 0.5, "amsgrad": True, "nesterov": True}
-    with active.force(kernels):
+    with dispatch.force(kernels):
         found = []
         for extra in ({}, {option: value for option, value in foreign.items() if option not in own}):
             w = lenet.tensor([1.0, 2.0], requires_grad=True)
@@ -135,7 +135,7 @@ def test_a_group_changes_nothing_by_options_of_other_optimizers(name: str, kerne
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kernels", TWINS)
 def test_flags_may_be_any_truth(name: str, kernels: Any) -> None:
-    with active.force(kernels):
+    with dispatch.force(kernels):
         found = []
         for flag in (True, 1, np.True_):
             w, optimizer = stepped(name, maximize=flag)

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from lenetcli.inspect.curves import Curve
+from lenetcli.inspection.training.curves import Curve
 from lenetcli.report.axes import limits, short, ticks
-from lenetcli.report.plot import draw
-from lenetcli.report.run_page.chart import Line, chart
+from lenetcli.report.training.plot import draw
+from lenetcli.report.training.run_page.chart import Line, chart
 
 values = st.floats(-1e300, 1e300)
 

@@ -11,10 +11,10 @@ import pytest
 
 import lenetcli as lenet
 from lenetcli import nn
-from lenetcli.inspect.trace import Trace
-from lenetcli.report.diagram import boxes, dot, mermaid
-from lenetcli.report.svg import lanes, picture
-from tests.inspect.passes import trace
+from lenetcli.inspection.graph.trace import Trace
+from lenetcli.report.graph.diagram import boxes, dot, mermaid
+from lenetcli.report.graph.svg import lanes, picture
+from tests.inspection.passes import trace
 
 HOSTILE = '"]--> end; <b>&\\ #1 {{data}} </script>\x1b[31m\n`%%'
 SVG = "{http://www.w3.org/2000/svg}"

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from lenetcli.report.run_page.heatmap import heatmap
+from lenetcli.report.training.run_page.heatmap import heatmap
 from tests.report.browser import read
 
 

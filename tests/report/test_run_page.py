@@ -11,14 +11,14 @@ import pytest
 
 from lenetcli import nn
 from lenetcli.display.markup import element, text
-from lenetcli.inspect.checkpoint_flow import Flow, LayerFlow
-from lenetcli.inspect.layer_pictures import feature_maps, first_filters
-from lenetcli.inspect.metrics import read_history
-from lenetcli.inspect.run_report import LayerLine, RunReport
-from lenetcli.inspect.worst import Judged, Mistake
-from lenetcli.report.run_page.page import page
+from lenetcli.inspection.data.mistakes import Judged, Mistake
+from lenetcli.inspection.model.feature_maps import feature_maps, first_filters
+from lenetcli.inspection.training.checkpoint_history import Flow, LayerFlow
+from lenetcli.inspection.training.run_report import LayerLine, RunReport
+from lenetcli.report.training.run_page.page import page
+from lenetcli.runs.history import read_history
 from lenetcli.train.evaluate import Evaluation
-from tests.inspect.test_metrics import evaluated, run_of, step
+from tests.inspection.test_metrics import evaluated, run_of, step
 from tests.report.browser import browse, check
 
 HOSTILE = (

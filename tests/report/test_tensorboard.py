@@ -11,7 +11,7 @@ import pytest
 
 import lenetcli as lenet
 from lenetcli.cli.training import resume_run, start_run
-from lenetcli.inspect.metrics import read_history
+from lenetcli.runs.history import read_history
 from tests.train.small import at, difference, train, write_config
 
 BIG = "model={input: [1, 8, 8], layers: [{type: Conv2d, name: conv, out_channels: 2, kernel_size: 3}, {type: Flatten}, {type: Linear, out_features: 3}]}"  # noqa: E501

@@ -13,9 +13,9 @@ import pytest
 
 import lenetcli as lenet
 from lenetcli import nn, optim
-from lenetcli.inspect.trace import Trace
-from lenetcli.report.trace_page import page as page_of
-from tests.inspect.passes import trace
+from lenetcli.inspection.graph.trace import Trace
+from lenetcli.report.graph.trace_page import page as page_of
+from tests.inspection.passes import trace
 from tests.report.live_page import Page, browser, new_page
 
 pytestmark = pytest.mark.skipif(browser() is None, reason="no Chromium here")

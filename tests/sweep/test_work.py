@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 
 from lenetcli.errors import ConfigError, DataError, LenetError
-from lenetcli.inspect.metrics import read_history
-from lenetcli.inspect.runs import at, read_run
+from lenetcli.runs.history import read_history
+from lenetcli.runs.lock import is_locked, locked
+from lenetcli.runs.table import at, read_run
 from lenetcli.sweep import claim as claims
 from lenetcli.sweep.plan import NAME, Plan, Way
 from lenetcli.sweep.trials import Given, Trials
 from lenetcli.sweep.work import results, work
 from lenetcli.train.events import Event, Step
-from lenetcli.train.lock import is_locked, locked
 from tests.conftest import ROOT
 from tests.train.small import difference, write_config
 

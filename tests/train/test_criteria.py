@@ -250,8 +250,8 @@ def test_inputs_to_predict_take_the_type_that_the_model_was_trained_on() -> None
 
 
 def test_a_progress_of_an_earlier_version_goes_on() -> None:
+    from lenetcli.runs.state_json import check_fields, up_to_date
     from lenetcli.train.run import Progress
-    from lenetcli.train.state import check_fields, up_to_date
 
     old = dataclasses.asdict(Progress(epoch_loss_sum=3.0, epoch_count=6))
     del old["epoch_weight"], old["epoch_ignored"]

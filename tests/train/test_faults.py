@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from lenetcli.errors import DataError, LenetError
-from lenetcli.train.directory import MetricsFile
+from lenetcli.runs.directory import MetricsFile
 from lenetcli.train.events import Evaluated, Event, Saved, Step
 from tests.train.faults import BROKEN, NO_ROOM, boundaries, killed_at, refusing
 from tests.train.small import at, difference, resume, train, write_config

@@ -11,11 +11,11 @@ import pytest
 
 from lenetcli import config as configuration
 from lenetcli.autograd.random import drawing_from
-from lenetcli.build import build_run
+from lenetcli.build.parts import build_run
 from lenetcli.errors import DivergedError
+from lenetcli.runs.state_json import decode, encode
 from lenetcli.train.events import Event, Step
 from lenetcli.train.loop import fit
-from lenetcli.train.state import decode, encode
 from tests.conftest import ROOT
 from tests.train.small import at, difference, figures, resume, train, write_config
 

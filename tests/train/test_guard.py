@@ -13,11 +13,11 @@ from lenetcli import nn, optim
 from lenetcli.autograd.modes import switches
 from lenetcli.data import DataLoader, Digits
 from lenetcli.errors import DivergedError
-from lenetcli.train import guard
-from lenetcli.train.checkpoint import Checkpoints
+from lenetcli.runs.checkpoint import Checkpoints
+from lenetcli.train import divergence
 from lenetcli.train.events import Ended, Event, Step
 from lenetcli.train.loop import fit
-from lenetcli.train.nan_hunt import hunting
+from lenetcli.train.nan_search import hunting
 from lenetcli.train.run import Run
 
 
@@ -91,7 +91,7 @@ def test_very_large_gradients_are_numbers() -> None:
     run = run_of(lr=0.0)
     parameter = next(run.model.parameters())
     parameter.grad = lenet.full(tuple(parameter.shape), 3e38)
-    guard.check_gradients(run)
+    divergence.check_gradients(run)
 
 
 def test_the_guard_looks_at_any_memory_order() -> None:
@@ -101,7 +101,7 @@ def test_the_guard_looks_at_any_memory_order() -> None:
     array[3, 5] = np.nan
     parameter.grad = lenet.from_numpy(array)
     with pytest.raises(DivergedError, match=r"1\.weight .* \(1 of 640 values, first at index \(3, 5\)\)"):
-        guard.check_gradients(run)
+        divergence.check_gradients(run)
 
 
 def test_weights_that_are_no_numbers_are_never_saved(tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ import pytest
 
 import lenetcli as lenet
 from lenetcli.cli.app import main
-from lenetcli.config.own import blamed
+from lenetcli.config.user_code import blamed
 from lenetcli.errors import DataError, LenetError
-from lenetcli.train.checkpoint import MODEL, OPTIMIZER
-from lenetcli.train.state import LARGEST, decode, encode
+from lenetcli.runs.checkpoint import MODEL, OPTIMIZER
+from lenetcli.runs.state_json import LARGEST, decode, encode
 from tests.mutation import largest_memory, mutations
 from tests.train.small import at, resume, train, write_config
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from lenetcli.errors import ConfigError, LenetError
-from lenetcli.train.lock import locked
+from lenetcli.runs.lock import locked
 from tests.conftest import ROOT
 from tests.train.small import resume, train, write_config
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from lenetcli.train.lock import locked
+from lenetcli.runs.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -15,8 +15,8 @@ from lenetcli import nn, optim
 from lenetcli.data import DataLoader, Digits
 from lenetcli.errors import ConfigError, DataError, DivergedError
 from lenetcli.optim.lr_scheduler import CosineAnnealingLR
-from lenetcli.train import directory
-from lenetcli.train.checkpoint import Checkpoints
+from lenetcli.runs import directory
+from lenetcli.runs.checkpoint import Checkpoints
 from lenetcli.train.evaluate import evaluate
 from lenetcli.train.events import Ended, Evaluated, Saved, Step
 from lenetcli.train.loop import fit

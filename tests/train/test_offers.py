@@ -11,7 +11,7 @@ import pytest
 
 from lenetcli import config as configuration
 from lenetcli import nn
-from lenetcli.build import build_run
+from lenetcli.build.parts import build_run
 from lenetcli.config.catalogue import ROLES
 from lenetcli.errors import ConfigError
 from lenetcli.nn.loss import Loss

@@ -10,9 +10,9 @@ import pytest
 
 from lenetcli import config as configuration
 from lenetcli import load
-from lenetcli.build import build_criterion, build_data, build_run, split_data
+from lenetcli.build.parts import build_criterion, build_data, build_run, split_data
 from lenetcli.nn import CrossEntropyLoss
-from lenetcli.train.checkpoint import Checkpoints
+from lenetcli.runs.checkpoint import Checkpoints
 from lenetcli.train.evaluate import evaluate
 from lenetcli.train.events import Ended, Evaluated, Event, Saved, Step
 from lenetcli.train.loop import fit

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from lenetcli.kernels import active
+from lenetcli.kernels import dispatch
 from tests.train.small import difference, resume, train
 
 pytestmark = [
@@ -105,7 +105,7 @@ def test_random_kills_lose_nothing(wanted: int, tmp_path: Path, capsys: pytest.C
             saved += latest(run) != before
     with capsys.disabled():
         print(
-            f"\n{kills} random kills of {runs} runs ({active.twin} kernels, real fsync): "
+            f"\n{kills} random kills of {runs} runs ({dispatch.twin} kernels, real fsync): "
             f"{saved} after a new checkpoint; resumed after every one, all ended bit-identical"
         )
 

@@ -11,9 +11,9 @@ import pytest
 import lenetcli as lenet
 from lenetcli import config as configuration
 from lenetcli import nn, optim
-from lenetcli.build import build_optimizer, build_run
-from lenetcli.build_model import build_model
-from lenetcli.build_schedule import hints, with_lengths
+from lenetcli.build.model import build_model
+from lenetcli.build.parts import build_optimizer, build_run
+from lenetcli.build.scheduler import hints, with_lengths
 from lenetcli.config.catalogue import ROLES
 from lenetcli.errors import ConfigError
 from lenetcli.optim import lr_scheduler

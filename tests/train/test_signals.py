@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from lenetcli.data import loader
-from lenetcli.train import checkpoint, evaluate
+from lenetcli.runs import checkpoint
+from lenetcli.train import evaluate
 from lenetcli.train.events import Event, Saved, Step
 from lenetcli.train.signals import polite_stop
 from tests.train.small import difference, resume, train, write_config

@@ -13,18 +13,18 @@ import pytest
 
 from lenetcli import config as configuration
 from lenetcli.autograd.random import drawing_from, draws_from
-from lenetcli.build import build_run
+from lenetcli.build.parts import build_run
 from lenetcli.errors import DivergedError
-from lenetcli.inspect import timing
-from lenetcli.inspect.checkpoint_flow import checkpoint_flow
-from lenetcli.inspect.lab.bench import plain_step
-from lenetcli.inspect.lr_range import lr_range
-from lenetcli.inspect.step import record_step
-from lenetcli.inspect.steps import traces
-from lenetcli.inspect.timing import time_step
-from lenetcli.inspect.updates import updates
+from lenetcli.inspection.graph.step_traces import traces
+from lenetcli.inspection.lab.bench import plain_step
+from lenetcli.inspection.step import profile
+from lenetcli.inspection.step.profile import time_step
+from lenetcli.inspection.step.record import record_step
+from lenetcli.inspection.training.checkpoint_history import checkpoint_flow
+from lenetcli.inspection.training.lr_finder import lr_range
+from lenetcli.inspection.training.parameter_moves import updates
+from lenetcli.train.accumulate import batches_of_steps
 from lenetcli.train.events import Step as Stepped
-from lenetcli.train.gradients import batches_of_steps
 from lenetcli.train.loop import fit
 from lenetcli.train.run import Run
 from lenetcli.train.step import Step
@@ -52,8 +52,8 @@ Made = dict[str, Any]
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timing, "SECONDS", 0.001)
-    monkeypatch.setattr(timing, "SIDE", 32)
+    monkeypatch.setattr(profile, "SECONDS", 0.001)
+    monkeypatch.setattr(profile, "SIDE", 32)
 
 
 @pytest.fixture(scope="module")

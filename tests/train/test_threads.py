@@ -12,8 +12,8 @@ import pytest
 
 import lenetcli as lenet
 from lenetcli import config as configuration
-from lenetcli.build import build_run
-from lenetcli.kernels import active, native, threads
+from lenetcli.build.parts import build_run
+from lenetcli.kernels import dispatch, native, threads
 from lenetcli.train.events import Step
 from lenetcli.train.loop import fit
 from tests.conftest import ROOT
@@ -46,7 +46,7 @@ def trained(count: int, name: str, *changes: str) -> list[bytes]:
     ],
 )
 def test_a_training_has_the_same_bits_with_any_number_of_threads(name: str, changes: list[str]) -> None:
-    with active.force("native"):
+    with dispatch.force("native"):
         one, two, three = (trained(count, name, *changes) for count in (1, 2, 3))
     assert one == two == three
 
@@ -60,11 +60,11 @@ def losses_of(found: list[bytes]) -> np.ndarray:
     ("name", "changes"), [("lenet", ["train.limit_batches=6"]), ("mlp", ["train.limit_batches=20"])]
 )
 def test_a_training_repeats_to_the_last_bit_with_the_same_number_of_threads(
-    twin: active.Twin, name: str, changes: list[str]
+    twin: dispatch.Twin, name: str, changes: list[str]
 ) -> None:
     if twin == "native" and native.absent is not None:
         pytest.skip("the native kernels are not built")
-    with active.force(twin):
+    with dispatch.force(twin):
         runs = [[trained(count, name, *changes) for _ in range(2)] for count in (1, 2, 3)]
     assert all(first == second for first, second in runs)
     for one, _ in runs:  # NumPy's kernels round otherwise with another number
@@ -86,12 +86,12 @@ def fingerprint(name: str) -> tuple[list[bytes], list[bytes], np.ndarray]:
 def test_other_kernels_and_instruction_sets_draw_the_same_and_differ_by_rounding(name: str) -> None:
     before = native.target()
     assert before is not None
-    with active.force("numpy"):
+    with dispatch.force("numpy"):
         weights, batches, losses = fingerprint(name)
     try:
         for target in native.targets():
             native.set_target(target)
-            with active.force("native"):
+            with dispatch.force("native"):
                 found = fingerprint(name)
             assert found[:2] == (weights, batches)
             np.testing.assert_allclose(found[2], losses, rtol=1e-5)

@@ -20,23 +20,23 @@ import lenetcli as lenet
 from lenetcli import config as configuration
 from lenetcli import nn, optim
 from lenetcli.autograd.random import Generator, drawing_from
-from lenetcli.build import build_criterion, build_model, build_run, check, resolved
+from lenetcli.build.parts import build_criterion, build_model, build_run, check, resolved
 from lenetcli.cli.app import main
 from lenetcli.data import DataLoader
 from lenetcli.export.layers import lower
-from lenetcli.inspect import replay
-from lenetcli.inspect.checkpoint_flow import checkpoint_flow
-from lenetcli.inspect.lab import LESSONS, Bench
-from lenetcli.inspect.lr_range import lr_range
-from lenetcli.inspect.metrics import read_history
-from lenetcli.inspect.model_check import check_model
-from lenetcli.inspect.step import advance, record_step
-from lenetcli.inspect.steps import traces
-from lenetcli.inspect.timing import time_step
-from lenetcli.inspect.updates import updates
-from lenetcli.kernels import active, native
-from lenetcli.loaded import load_config, load_run, load_training
-from lenetcli.train.gradients import batches_of_steps
+from lenetcli.inspection.compare import replay
+from lenetcli.inspection.graph.step_traces import traces
+from lenetcli.inspection.lab import LESSONS, Bench
+from lenetcli.inspection.model.gradient_check import check_model
+from lenetcli.inspection.step.profile import time_step
+from lenetcli.inspection.step.record import advance, record_step
+from lenetcli.inspection.training.checkpoint_history import checkpoint_flow
+from lenetcli.inspection.training.lr_finder import lr_range
+from lenetcli.inspection.training.parameter_moves import updates
+from lenetcli.kernels import dispatch, native
+from lenetcli.runs.history import read_history
+from lenetcli.runs.open import load_config, load_run, load_training
+from lenetcli.train.accumulate import batches_of_steps
 from lenetcli.train.loop import fit
 from lenetcli.trainer.trainer import SPLITS
 from tests.conftest import ROOT
@@ -322,7 +322,7 @@ def ended(seed: int) -> list[Any]:
 def test_trainings_in_threads_have_the_same_bits_as_one_after_the_other(twin: Any) -> None:
     if twin == "native" and native.absent is not None:
         pytest.skip("the native kernels are not built")
-    with active.force(twin), warnings.catch_warnings():
+    with dispatch.force(twin), warnings.catch_warnings():
         warnings.simplefilter("error")
         filters, before = list(warnings.filters), lenet.get_rng_state()
         serial = [ended(seed) for seed in range(12)]

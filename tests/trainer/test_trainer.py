@@ -16,8 +16,8 @@ import lenetcli as lenet
 from lenetcli import nn, optim
 from lenetcli.data import DataLoader, TensorDataset
 from lenetcli.errors import ConfigError, DataError, DivergedError
-from lenetcli.inspect import metrics
-from lenetcli.report import training as shown
+from lenetcli.report.training import progress as shown
+from lenetcli.runs import history as metrics
 from lenetcli.train.events import Event, Step
 from tests.train.small import CONFIG, difference, train, write_config
 

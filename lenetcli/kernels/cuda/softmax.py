@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lenetcli.kernels import likelihood as likelihood_reference
+from lenetcli.kernels import nll as likelihood_reference
 from lenetcli.kernels import softmax as reference
 from lenetcli.kernels.cuda.linear import room_like
 from lenetcli.kernels.cuda.program import FLOAT, blocks, empty, launch
@@ -91,7 +91,7 @@ def log_softmax_backward(grad: Array, y: Array, axis: int) -> Array:
 
 
 def nll_mean(log_p: Array, target: Array, ignore: int) -> tuple[Array, Array]:
-    """As lenetcli.kernels.likelihood.nll_mean."""
+    """As lenetcli.kernels.nll.nll_mean."""
     if not _takes(log_p) or target.dtype != np.int64 or not target.flags.c_contiguous:
         return likelihood_reference.nll_mean(log_p, target, ignore)
     y, count = empty(()), empty(())
@@ -100,7 +100,7 @@ def nll_mean(log_p: Array, target: Array, ignore: int) -> tuple[Array, Array]:
 
 
 def nll_mean_backward(grad: Array, log_p: Array, target: Array, ignore: int, count: Array) -> Array:
-    """As lenetcli.kernels.likelihood.nll_mean_backward."""
+    """As lenetcli.kernels.nll.nll_mean_backward."""
     if not _takes(log_p) or target.dtype != np.int64 or not target.flags.c_contiguous or grad.dtype is not FLOAT:
         return likelihood_reference.nll_mean_backward(grad, log_p, target, ignore, count)
     d_log_p = room_like(log_p)

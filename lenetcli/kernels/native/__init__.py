@@ -11,9 +11,7 @@ NumPy, and `absent` says why.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
-from typing import Any
 
 absent: str | None = None  # why there is no native module
 
@@ -23,16 +21,6 @@ except ModuleNotFoundError:
     absent = "the native kernels are not built: install with a C++ compiler, or run tools/build_native.py in the source"
 except ImportError as error:
     absent = f"the native kernels cannot be loaded: {error}"
-
-
-def twins() -> dict[str, Callable[..., Any]]:
-    """The native twins by name; none where the module is absent."""
-    if absent is not None:
-        return {}
-    from lenetcli.kernels.native import conv, grouped, linear, norm, pointwise, pool, update
-
-    families = conv, grouped, linear, norm, pointwise, pool, update
-    return {name: getattr(family, name) for family in families for name in family.__all__}
 
 
 def target() -> str | None:

@@ -71,7 +71,7 @@ void log_softmax_backward(Dense<const float, 2> grad, Dense<const float, 2> y, D
 }
 
 // Minus the log-probabilities (N, C) of the targets, but those that are `ignore`: their sum, NaN where one is no class,
-// and how many they are. Few and scattered numbers: no vectors, no threads. Twin: lenetcli/kernels/likelihood.py.
+// and how many they are. Few and scattered numbers: no vectors, no threads. Twin: lenetcli/kernels/nll.py.
 std::pair<double, double> nll(Array<const float, 2> log_p, Dense<const int64_t, 1> target, int64_t ignore) {
   check(log_p.shape(0) == target.shape(0), "targets");
   double sum = 0, count = 0;

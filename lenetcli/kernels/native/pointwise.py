@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lenetcli.kernels import likelihood as likelihood_reference
+from lenetcli.kernels import nll as likelihood_reference
 from lenetcli.kernels import relu as relu_reference
 from lenetcli.kernels import softmax as softmax_reference
 from lenetcli.kernels.layout import Array
@@ -85,7 +85,7 @@ def _counts(log_p: Array, target: Array) -> bool:
 
 
 def nll_mean(log_p: Array, target: Array, ignore: int) -> tuple[Array, Array]:
-    """As lenetcli.kernels.likelihood.nll_mean."""
+    """As lenetcli.kernels.nll.nll_mean."""
     if not _counts(log_p, target):
         return likelihood_reference.nll_mean(log_p, target, ignore)
     total, count = _native.nll(log_p, target, ignore)
@@ -93,7 +93,7 @@ def nll_mean(log_p: Array, target: Array, ignore: int) -> tuple[Array, Array]:
 
 
 def nll_mean_backward(grad: Array, log_p: Array, target: Array, ignore: int, count: Array) -> Array:
-    """As lenetcli.kernels.likelihood.nll_mean_backward."""
+    """As lenetcli.kernels.nll.nll_mean_backward."""
     if not _counts(log_p, target):
         return likelihood_reference.nll_mean_backward(grad, log_p, target, ignore, count)
     d_log_p = np.empty_like(log_p)

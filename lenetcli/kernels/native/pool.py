@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lenetcli.kernels import average as average_reference
+from lenetcli.kernels import avg_pool as average_reference
 from lenetcli.kernels import pool as reference
 from lenetcli.kernels.layout import Array, logical, stored
 from lenetcli.kernels.native import _native
@@ -53,7 +53,7 @@ def max_pool2d_backward(
 
 
 def avg_pool2d(x: Array, divisor: Array, kernel: Pair, stride: Pair, padding: Pair) -> Array:
-    """As lenetcli.kernels.average.avg_pool2d."""
+    """As lenetcli.kernels.avg_pool.avg_pool2d."""
     if not _takes(x, kernel):
         return average_reference.avg_pool2d(x, divisor, kernel, stride, padding)
     y = room((x.shape[1], *divisor.shape, len(x)))
@@ -62,7 +62,7 @@ def avg_pool2d(x: Array, divisor: Array, kernel: Pair, stride: Pair, padding: Pa
 
 
 def avg_pool2d_backward(grad: Array, divisor: Array, image: Pair, kernel: Pair, stride: Pair, padding: Pair) -> Array:
-    """As lenetcli.kernels.average.avg_pool2d_backward."""
+    """As lenetcli.kernels.avg_pool.avg_pool2d_backward."""
     if not _takes(grad, kernel):
         return average_reference.avg_pool2d_backward(grad, divisor, image, kernel, stride, padding)
     d_x = room((grad.shape[1], *image, len(grad)))

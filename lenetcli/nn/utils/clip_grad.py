@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli._tensor import Tensor, of_array
 from lenetcli.kernels.device import on_device
 from lenetcli.ops.operands import quiet
-from lenetcli.ops.vector_norm import vector_norm
+from lenetcli.ops.reduction.norm import vector_norm
+from lenetcli.tensors.tensor import Tensor, of_array
 
 
 def _refuse_foreach(foreach: bool | None) -> None:

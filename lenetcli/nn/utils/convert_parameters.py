@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lenetcli._tensor import Tensor, of_array
 from lenetcli.errors import ShapeError
-from lenetcli.ops.joining import cat
+from lenetcli.ops.shaping.cat import cat
+from lenetcli.tensors.tensor import Tensor, of_array
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:

@@ -7,8 +7,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
 
-from lenetcli._tensor import Tensor, of_array
 from lenetcli.optim.optimizer import Optimizer
+from lenetcli.tensors.tensor import Tensor, of_array
 
 _ORDER = (
     "Detected call of `lr_scheduler.step()` before `optimizer.step()`. Call `optimizer.step()` first: otherwise the "

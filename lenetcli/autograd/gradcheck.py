@@ -1,0 +1,107 @@
+"""Gradients by central differences, to check the ones backward computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from lenetcli.autograd.differentiate import grad
+from lenetcli.autograd.modes import no_grad
+from lenetcli.autograd.tape import Array, Variable, wrap
+
+
+def gradcheck(
+    func: Callable[..., Any],
+    inputs: Variable | Sequence[Any],
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+) -> bool:
+    """Compares backward's gradients of `func` with numeric ones, entry by entry of the Jacobian.
+
+    Formula:
+        df_i/dx_j ~ (f_i(x + eps e_j) - f_i(x - eps e_j)) / (2 eps)
+
+    Args:
+        func: takes the inputs, returns a tensor or a tuple of tensors.
+        inputs: tensors; those of type float64 that require gradients are checked.
+        eps: step of the difference.
+        atol, rtol: absolute and relative tolerance.
+        raise_exception: raise on a difference instead of returning False.
+
+    Raises:
+        ValueError: no input is float64 and requires gradients.
+        RuntimeError: a gradient differs; the message names input, output and the worst entry.
+
+    Source: torch.autograd.gradcheck.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> x = lenet.tensor([0.3, -1.2], dtype=lenet.float64, requires_grad=True)
+        >>> lenet.autograd.gradcheck(lenet.exp, x)
+        True
+    """
+    args = (inputs,) if isinstance(inputs, Variable) else tuple(inputs)
+    checked = [
+        i for i, a in enumerate(args) if isinstance(a, Variable) and a.requires_grad and a.array.dtype == np.float64
+    ]
+    if not checked:
+        raise ValueError("gradcheck: at least one input must be float64 with requires_grad=True")
+    for number in range(len(_outputs(func, args))):
+        for i in checked:
+            analytic = _analytic(func, args, i, number)
+            numeric = _numeric(func, args, i, number, eps)
+            wrong = np.abs(analytic - numeric) > atol + rtol * np.abs(numeric)
+            if wrong.any():
+                if not raise_exception:
+                    return False
+                row, column = np.argwhere(wrong)[0]
+                raise RuntimeError(
+                    f"Jacobian mismatch for output {number} with respect to input {i}: "
+                    f"d output[{row}] / d input[{column}] is {analytic[row, column]:.6g} by backward, "
+                    f"{numeric[row, column]:.6g} by differences"
+                )
+    return True
+
+
+def _outputs(func: Callable[..., Any], args: Sequence[Any]) -> list[Variable]:
+    """The floating-point outputs of one call."""
+    out = func(*args)
+    outs = [out] if isinstance(out, Variable) else list(out)
+    return [o for o in outs if o.array.dtype.kind == "f"]
+
+
+def _analytic(func: Callable[..., Any], args: Sequence[Any], i: int, number: int) -> Array:
+    """(output size, input size), one backward per row."""
+    out = _outputs(func, args)[number]
+    rows = np.zeros((out.array.size, args[i].array.size))
+    if not out.requires_grad:
+        return rows
+    for row in range(out.array.size):
+        seed = np.zeros(out.array.shape)
+        seed.flat[row] = 1.0
+        (d_input,) = grad(out, args[i], wrap(out.result_class, seed), retain_graph=True, allow_unused=True)
+        if d_input is not None:
+            rows[row] = d_input.array.reshape(-1)
+    return rows
+
+
+def _numeric(func: Callable[..., Any], args: Sequence[Any], i: int, number: int, eps: float) -> Array:
+    """(output size, input size), two calls per column."""
+    x = args[i].array
+    columns = []
+    with no_grad():
+        for index in np.ndindex(x.shape):
+            kept = x[index]
+            x[index] = kept + eps
+            high = _outputs(func, args)[number].array.astype(np.float64)
+            x[index] = kept - eps
+            low = _outputs(func, args)[number].array.astype(np.float64)
+            x[index] = kept
+            columns.append((high - low).reshape(-1) / (2 * eps))
+    if not columns:
+        return np.zeros((_outputs(func, args)[number].array.size, 0))
+    return np.stack(columns, axis=1)

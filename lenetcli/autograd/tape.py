@@ -1,0 +1,304 @@
+"""The tape: variables, and the nodes of the graph behind them, which know each other.
+
+A variable is an array with a gradient and a place in the graph; `Tensor` adds operators and methods to it. A node is
+what `grad_fn` is: it knows where gradients go next and how to compute them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from lenetcli.autograd.modes import switches
+from lenetcli.kernels.device import as_array, on_device
+
+Array = npt.NDArray[Any]
+
+_sequence = itertools.count()
+_hook_ids = itertools.count()
+
+Edge = tuple["Node | None", int]
+NO_EDGE: Edge = (None, 0)  # no gradient flows there
+
+
+class RemovableHandle:
+    """What registering a hook returns; `remove()` takes the hook away again."""
+
+    def __init__(self, hooks: dict[int, Any]) -> None:
+        self._hooks = hooks
+        self.id = next(_hook_ids)
+
+    def remove(self) -> None:
+        """Takes the hook away; a second call does nothing."""
+        self._hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+
+class Variable:
+    """An array on the tape.
+
+    Attributes live on the class until they are set, so that making a result costs one allocation and two stores.
+
+    Args:
+        array: the values; kept, not copied.
+        requires_grad: record operations on this leaf.
+    """
+
+    result_class: ClassVar[type[Variable]]  # what operations on this class return (Parameter -> Tensor)
+    retake_view: ClassVar[Callable[[Variable], None]]  # set in inplace.py, which is made of operations
+
+    array: Array
+    _grad: Any = None
+    grad_fn: Node | None = None
+    _requires_grad: bool = False
+    output_nr: int = 0  # which output of grad_fn this is
+    hooks: dict[int, Any] | None = None
+    retains_grad: bool = False
+    base: Variable | None = None  # the variable whose memory a view shows
+    base_fn: Node | None = None  # the base's grad_fn when the view was taken
+    is_copy_of_view: bool = False  # a view that could not share memory: in-place change would go unnoticed
+    _counter: list[int] | None = None  # version counter, shared by a base and its views
+    _accumulate: weakref.ref[AccumulateGrad] | None = None
+
+    def __init__(self, array: Array, requires_grad: bool = False) -> None:
+        self.array = array if type(array) is np.ndarray else as_array(array)
+        if requires_grad:
+            self.requires_grad = True
+
+    def _set_grad(self, value: Variable | None) -> None:
+        if value is not None:
+            if not isinstance(value, Variable):
+                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {_kind(value)}")
+            if value is self:
+                raise RuntimeError("can't assign Variable as its own grad")
+            own, given = self.array, value.array
+            if given.dtype != own.dtype:
+                raise RuntimeError(
+                    f"attempting to assign a gradient with dtype '{given.dtype}' to a tensor with dtype '{own.dtype}'"
+                )
+            if given.shape != own.shape:
+                raise RuntimeError(
+                    f"attempting to assign a gradient of size '{list(given.shape)}' to a tensor of size "
+                    f"'{list(own.shape)}'. Please ensure that the gradient and the tensor are the same size"
+                )
+            if on_device(given) != on_device(own):
+                raise RuntimeError("attempting to assign a gradient that lives on another device than the tensor")
+        self._grad = value
+
+    def _set_requires_grad(self, value: bool) -> None:
+        if value is not True and value is not False:
+            raise RuntimeError(f"requires_grad must be a bool, got {_kind(value)}")
+        if value and self.array.dtype.kind != "f":
+            raise RuntimeError(
+                "only Tensors of floating point dtype can require gradients, and this one is of dtype "
+                f"{self.array.dtype}"
+            )
+        if not value and self.grad_fn is not None:
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in "
+                "a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+            )
+        self._requires_grad = value
+
+    def _forget_grad(self) -> None:
+        self._grad = None
+
+    # attrgetter: a function of Python would make every look twice as dear
+    grad = property(
+        attrgetter("_grad"), _set_grad, _forget_grad, "The gradient: a tensor of this one's shape, or None."
+    )
+    requires_grad = property(attrgetter("_requires_grad"), _set_requires_grad, None, "Whether operations are recorded.")
+
+    @property
+    def is_leaf(self) -> bool:
+        """True where gradients end: made by the user, not by a recorded operation."""
+        return self.grad_fn is None
+
+    @property
+    def is_stale(self) -> bool:
+        """True for a view whose base was changed in place, with a record, after it was taken."""
+        return self.base is not None and self.base.grad_fn is not self.base_fn
+
+    @property
+    def counter(self) -> list[int]:
+        """The version counter: one number that every in-place change raises."""
+        if self._counter is None:
+            self._counter = [0]
+        return self._counter
+
+    @property
+    def _version(self) -> int:
+        return 0 if self._counter is None else self._counter[0]
+
+    def gradient_edge(self) -> tuple[Node, int]:
+        """The node (and its output number) that takes this variable's gradient."""
+        if self.base is not None and self.is_stale:
+            self.catch_up()
+        node = self.grad_fn
+        return (self.accumulator(), 0) if node is None else (node, self.output_nr)
+
+    def catch_up(self) -> None:
+        """Gives a view whose base was changed since its place in the graph of now."""
+        if self.is_stale:
+            type(self).retake_view(self)
+
+    def watch(self) -> None:
+        """Lets the node that made this variable know that it has hooks or retains its gradient."""
+        node = self.grad_fn
+        if node is not None:
+            if node.variable_hooks is None:
+                node.variable_hooks = {}
+            watched = node.variable_hooks.setdefault(self.output_nr, [])
+            if not any(v is self for v in watched):
+                watched.append(self)
+
+    def accumulator(self) -> AccumulateGrad:
+        """The one AccumulateGrad node of a leaf, made on first use and shared while a graph holds it."""
+        known = self._accumulate
+        node = None if known is None else known()
+        if node is None:
+            node = AccumulateGrad(self)
+            self._accumulate = weakref.ref(node)
+        return node
+
+    def become_view_of(self, source: Variable) -> None:
+        """Ties a result that shows `source`'s memory to it; one that had to copy is marked."""
+        if np.may_share_memory(self.array, source.array) or self.array.size == 0:
+            base = source.base if source.base is not None else source
+            self.base = base
+            self.base_fn = base.grad_fn
+            self._counter = source.counter
+            self.is_copy_of_view = source.is_copy_of_view
+        else:
+            self.is_copy_of_view = True
+
+
+Variable.result_class = Variable
+
+
+def _kind(value: Any) -> str:
+    return type(value).__name__
+
+
+def wrap(result_class: type[Variable], array: Array) -> Any:
+    """A variable of the given class around an array; a NumPy scalar becomes an array of no dimension."""
+    result = object.__new__(result_class)
+    result.array = array if type(array) is np.ndarray else as_array(array)
+    return result
+
+
+def like(example: Variable, array: Array) -> Any:
+    """A new variable of the class that operations on `example` return, holding `array`."""
+    return wrap(example.result_class, array)
+
+
+class Node:
+    """One operation in the graph, as seen from the backward pass."""
+
+    next_functions: tuple[Edge, ...] = ()
+    sequence: int = 0  # creation order: a node's inputs were made before it
+    outputs: tuple[tuple[tuple[int, ...], np.dtype[Any]], ...] = ()  # shape and type of each output
+    result_class: type[Variable] = Variable
+    scope: tuple[Any, Any] | None = None
+    hooks: dict[int, Callable[..., Any]] | None = None
+    prehooks: dict[int, Callable[..., Any]] | None = None
+    # merge([node, nodes below it], *grads) runs backward of the first few at once and gives how many those are, and the
+    # gradients of the last one's inputs; None where it cannot.
+    merge: ClassVar[Callable[..., tuple[int, Sequence[Array | None]] | None] | None] = None
+    variable_hooks: dict[int, list[Variable]] | None = None  # results with hooks or retained gradient, by output number
+
+    def name(self) -> str:
+        """torch's name without the trailing digit, such as `AddmmBackward`."""
+        return type(self).__name__ + "Backward"
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {id(self):#x}>"
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """`{"module": path}` of the module that made this node; empty outside any module."""
+        if self.scope is None:
+            return {}
+        root, module = self.scope
+        return {"module": next((path for path, m in root.named_modules() if m is module), "")}
+
+    def run(self, grads: Sequence[Array | None]) -> Sequence[Array | None]:
+        """Gradients of the outputs in, gradients of the inputs out (one per edge)."""
+        raise NotImplementedError
+
+    def release(self) -> None:
+        """Frees what backward needed; running again then raises."""
+
+    def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls `hook(grad_inputs, grad_outputs)` after this node has run; a returned tuple replaces `grad_inputs`."""
+        if self.hooks is None:
+            self.hooks = {}
+        handle = RemovableHandle(self.hooks)
+        self.hooks[handle.id] = hook
+        return handle
+
+    def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls `hook(grad_outputs)` before this node runs; a returned tuple replaces them."""
+        if self.prehooks is None:
+            self.prehooks = {}
+        handle = RemovableHandle(self.prehooks)
+        self.prehooks[handle.id] = hook
+        return handle
+
+    def record(self, edges: list[Edge], results: Sequence[Variable]) -> None:
+        """Puts the node on the tape: its edges, what it made, when and inside which module."""
+        self.next_functions = tuple(edges)
+        self.sequence = next(_sequence)
+        scopes = switches.scopes
+        if scopes:
+            self.scope = scopes[-1]
+        outputs: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
+        for result in results:
+            array = result.array
+            kind = array.dtype
+            if kind.kind == "f":
+                result._requires_grad = True
+                result.grad_fn = self
+                if outputs:
+                    result.output_nr = len(outputs)
+            outputs.append((array.shape, kind))
+        self.outputs = tuple(outputs)
+
+
+class AccumulateGrad(Node):
+    """Where gradients arrive: adds them to the leaf's `.grad`."""
+
+    sequence = -1  # before every recorded operation
+
+    def __init__(self, variable: Variable) -> None:
+        self.variable = variable
+        self.outputs = ((variable.array.shape, variable.array.dtype),)
+        self.result_class = variable.result_class
+
+    def name(self) -> str:
+        return "AccumulateGrad"
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        return {}
+
+    def run(self, grads: Sequence[Array | None]) -> Sequence[Array | None]:
+        (grad,) = grads
+        variable = self.variable
+        if grad is not None:
+            if variable._grad is None:
+                variable._grad = wrap(variable.result_class, grad)
+            else:
+                variable._grad.array += grad  # in place, as torch does: whoever holds the gradient sees the sum
+        return ()

@@ -1,0 +1,1 @@
+"""Storey 5: the only place where configuration and objects meet."""

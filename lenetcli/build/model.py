@@ -1,0 +1,228 @@
+"""The model of a configuration: its layers are made one by one, and a sample follows them from shape to shape."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from lenetcli import nn
+from lenetcli.autograd.modes import no_grad
+from lenetcli.autograd.random import Generator, drawing_from
+from lenetcli.config import Component, Config, dotted
+from lenetcli.config.signature import Argument
+from lenetcli.config.size_limits import MOST_IN_SAMPLE, too_large
+from lenetcli.config.user_code import function, is_own, told
+from lenetcli.errors import ConfigError, LenetError
+from lenetcli.kernels.layout import logical, stored
+from lenetcli.nn.module import Module
+from lenetcli.tensors.creation import tensor
+from lenetcli.tensors.tensor import Tensor, from_numpy
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One line of the layer table: what a layer is, what goes in, what comes out (shapes of one sample)."""
+
+    path: str
+    kind: str
+    input: tuple[int, ...]
+    output: tuple[int, ...] | None  # None: the layer failed
+    parameters: int
+
+
+class Shapes:
+    """Follows one sample through the layers, to infer arguments and to find the layer that does not fit."""
+
+    def __init__(self, config: Config, batch: Tensor) -> None:
+        self.config, self.batch = config, batch
+        self.rows: list[LayerRow] = []
+        self.weights = 0  # of the layers made so far
+        self.model = nn.Sequential()
+        self.inferred: dict[Any, dict[str, Any]] = {}  # by the layer's path
+        self.random = Generator().manual_seed(config.seed)  # what initial weights are drawn from
+
+    @property
+    def sample(self) -> tuple[int, ...]:
+        return tuple(self.batch.array.shape[1:])
+
+    def build(self, layers: Sequence[Component], kind: type[nn.Sequential] = nn.Sequential) -> nn.Sequential:
+        """The layers as one container; `self.batch` becomes its output."""
+        modules: OrderedDict[str, Module] = OrderedDict()
+        for i, spec in enumerate(layers):
+            modules[spec.name or str(i)] = self._layer(spec)
+        return kind(modules)
+
+    def _layer(self, spec: Component) -> Module:
+        before = self.batch
+        if spec.layers:
+            module: Module = self.build(spec.layers, spec.cls)
+            if spec.cls is nn.Sequential:
+                return module
+            self.batch = before
+        else:
+            module = self._construct(spec)
+        module.eval()
+        try:
+            with no_grad():
+                output = module(before)
+        except refusals(spec) as error:
+            raise self._misfit(spec, module, error) from error
+        module.train()
+        if not isinstance(output, Tensor):
+            raise self.config.error(spec.path, f"{spec.type} gives {type(output).__name__}, wanted one tensor")
+        self.rows.append(self._row(spec, module, before, tuple(output.array.shape[1:])))
+        self.batch = output
+        return module
+
+    def _construct(self, spec: Component) -> Module:
+        inferred: dict[str, Any] = {}
+        for name, index in spec.cls.from_input.items():
+            if name in spec.args:
+                continue
+            try:
+                inferred[name] = self.sample[index]
+            except IndexError:
+                message = f"{spec.type} cannot infer {name} from an input of shape {list(self.sample)}"
+                raise self.config.error(spec.path, message, self._hint(spec)) from None
+        self._check_size(spec, inferred)
+        if inferred:
+            self.inferred[spec.path] = inferred
+        module: Module = made(self.config, spec, **inferred)
+        self.weights += sum(p.numel() for p in module.parameters())
+        return module
+
+    def _check_size(self, spec: Component, inferred: dict[str, Any]) -> None:
+        """Refuses a layer of an absurd size before it asks for memory; a user's own class may do as it likes."""
+        args = {**spec.args, **inferred}  # the first of equals is blamed: one that the config gives
+        found = too_large(spec.type, args, self.sample, self.weights) if not is_own(spec.type) else None
+        if found is not None:
+            path = spec.path if found.argument is None else (*spec.path, found.argument)
+            message = f"{spec.type} is too large: {found.count:,} {found.what}, at most {found.most:,}"
+            raise self.config.error(path, message)
+
+    def _row(self, spec: Component, module: Module, before: Tensor, out: tuple[int, ...] | None) -> LayerRow:
+        count = sum(p.numel() for p in module.parameters())
+        name = " ".join(filter(None, (dotted(spec.path), spec.name)))
+        return LayerRow(name, spec.type, tuple(before.array.shape[1:]), out, count)
+
+    def _misfit(self, spec: Component, module: Module, error: Exception) -> ConfigError:
+        """A layer that does not take its input: the error, the value that would fit, the table of layers so far."""
+        rows = [*self.rows, self._row(spec, module, self.batch, None)]
+        fits = {
+            name: self.sample[index]
+            for name, index in spec.cls.from_input.items()
+            if name in spec.args and isinstance(index, int) and -len(self.sample) <= index < len(self.sample)
+            and spec.args[name] != self.sample[index]
+        }  # fmt: skip
+        flatten = self._hint(spec)
+        hints = [flatten] if flatten else [f"{name}: {size} would fit" for name, size in fits.items()]
+        path = (*spec.path, next(iter(fits))) if fits and not flatten else spec.path
+        message = f"{spec.type} does not take an input of shape {list(self.sample)}: {told(error)}"
+        return self.config.error(path, message, *hints, more=layer_text(rows))
+
+    def _hint(self, spec: Component) -> str:
+        return "put {type: Flatten} before it" if len(self.sample) > 1 and spec.cls is nn.Linear else ""
+
+
+def layer_text(rows: Sequence[LayerRow]) -> str:
+    """The layer table as plain text, for error messages."""
+    cells = [("layer", "type", "input", "output", "parameters")]
+    cells += [
+        (
+            r.path,
+            r.kind,
+            str(list(r.input)),
+            "does not fit" if r.output is None else str(list(r.output)),
+            f"{r.parameters:,}",
+        )
+        for r in rows
+    ]
+    widths = [max(len(c[i]) for c in cells) for i in range(5)]
+    return "\n".join("  " + "  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip() for line in cells)
+
+
+def build_model(config: Config) -> tuple[nn.Sequential, list[LayerRow]]:
+    """The model with initial weights that follow from the config's seed, and its layer table.
+
+    Raises:
+        ConfigError: a layer cannot be made or does not take what the layer before gives.
+    """
+    shapes = follow(config)
+    return shapes.model, shapes.rows
+
+
+def follow(config: Config) -> Shapes:
+    """One sample's way through the model, which is made on the way."""
+    if math.prod(config.model.input) > MOST_IN_SAMPLE:
+        message = f"wanted at most {MOST_IN_SAMPLE:,} numbers in a sample, got {math.prod(config.model.input):,}"
+        raise config.error(("model", "input"), message)
+    sample = logical(stored(np.zeros((1, *config.model.input), np.float32)))
+    shapes = Shapes(config, from_numpy(sample))
+    with drawing_from(shapes.random):
+        shapes.model = shapes.build(config.model.layers)
+    return shapes
+
+
+def resolved(config: Config) -> Config:
+    """The config with every inferred argument written in.
+
+    Raises:
+        ConfigError: as build_model.
+    """
+    return filled(config, follow(config))
+
+
+def filled(config: Config, shapes: Shapes) -> Config:
+    """The config with the arguments written in that were inferred on the way."""
+
+    def fill(spec: Component) -> Component:
+        args = {**shapes.inferred.get(spec.path, {}), **spec.args}
+        return replace(spec, args=args, layers=tuple(map(fill, spec.layers)))
+
+    return replace(config, model=replace(config.model, layers=tuple(map(fill, config.model.layers))))
+
+
+def made(config: Config, spec: Component, *first: Any, **more: Any) -> Any:
+    """The component's object; what a config cannot hold is made of what it has: tensors of numbers, functions of names.
+
+    Raises:
+        ConfigError: the constructor refuses its arguments.
+    """
+    args = dict(spec.args)
+    for argument in spec.known:
+        if argument.is_tensor and args.get(argument.name) is not None:
+            args[argument.name] = tensor(args[argument.name])
+        if argument.is_function and args.get(argument.name):
+            names = args[argument.name]
+            functions = [function(name, Path()) for name in (names if isinstance(names, list) else [names])]
+            args[argument.name] = functions if isinstance(names, list) else functions[0]
+        if argument.record is not None and isinstance(args.get(argument.name), BaseModel):
+            args[argument.name] = _record(config, spec, argument)
+    try:
+        return spec.cls(*first, **more, **args)
+    except MemoryError:
+        raise config.error(spec.path, f"{spec.type}: not enough memory for arrays of this size") from None
+    except refusals(spec) as error:
+        raise config.error(spec.path, f"{spec.type}: {told(error)}") from error
+
+
+def refusals(spec: Component) -> tuple[type[Exception], ...]:
+    """What a component may raise where it is not as wanted: a user's own class anything, ours nothing unforeseen."""
+    foreseen = (LenetError, RuntimeError, ValueError, IndexError, TypeError, ZeroDivisionError)
+    return (Exception,) if is_own(spec.type) else foreseen
+
+
+def _record(config: Config, spec: Component, argument: Argument) -> Any:
+    """The dataclass that a constructor wants where the config has a mapping."""
+    assert argument.record is not None
+    try:
+        return argument.record(**spec.args[argument.name].model_dump())
+    except (ConfigError, ValueError, TypeError) as error:
+        raise config.error((*spec.path, argument.name), f"{spec.type}: {error}") from error

@@ -1,0 +1,1 @@
+"""The commands, one a file, all alike: parse, call the library, show, exit code."""

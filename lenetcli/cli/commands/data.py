@@ -1,0 +1,239 @@
+"""`lenet data list|get|check|show`: the data sets there are, getting them, checking them, looking at them."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lenetcli.cli.table import Group
+from lenetcli.errors import ConfigError, DataError
+
+app = typer.Typer(
+    cls=Group,
+    help="List, get, check and show data sets.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+Name = Annotated[str, typer.Argument(help="A data set that `lenet data list` names.", metavar="NAME")]
+What = Annotated[
+    str,
+    typer.Argument(help="A data set's name, a configuration, or a directory of pictures.", metavar="NAME|CONFIG"),
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Changes of the configuration, such as data.root=DIR.", metavar="[K=V ...]", show_default=False
+    ),
+]
+Root = Annotated[Path | None, typer.Option(help="The directory of the files.", show_default="data/<name>")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+class Split(str, Enum):
+    """Parts of a data set."""
+
+    train = "train"
+    test = "test"
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the data sets that have a name: what, how large, whether present, under which licence, where from.
+
+    Example: lenet data list
+    """
+    from lenetcli.data.catalogue import CATALOGUE, present
+
+    rows: list[dict[str, Any]] = [
+        {"name": "Digits", "about": "1,797 handwritten digits, 8x8 (E. Alpaydin, C. Kaynak)", "bytes": 0, "root": None,
+         "from": ["comes with lenet"], "licence": "CC BY 4.0", "present": True}
+    ]  # fmt: skip
+    rows += [
+        {"name": e.name, "about": e.about, "bytes": e.size, "root": e.root, "from": list(e.mirrors),
+         "licence": e.licence, "present": present(e.name)}
+        for e in CATALOGUE.values()
+    ]  # fmt: skip
+    if as_json:
+        print(json.dumps({"datasets": rows}))
+        return
+    from lenetcli.report.columns import Column, Columns
+    from lenetcli.report.console import results
+
+    columns = [
+        Column("name", [r["name"] for r in rows]),
+        Column("what", [r["about"] for r in rows], fold=True),
+        Column("MB", [f"{r['bytes'] / 1e6:.0f}" if r["bytes"] else "" for r in rows], right=True),
+        Column("present", ["yes" if r["present"] else "no" for r in rows]),
+        Column("licence", [r["licence"] for r in rows]),
+        Column("from", [r["from"][0] for r in rows], rank=1),
+    ]
+    results().print(Columns(columns))
+
+
+@app.command("get")
+def get(
+    name: Name,
+    root: Root = None,
+    mirror: Annotated[
+        list[str] | None, typer.Option(help="Addresses to try in place of the known ones.", show_default=False)
+    ] = None,
+) -> None:
+    """Download a data set, or what is missing of it: mirrors in turn, every file hashed, a broken download continued.
+
+    Example: lenet data get MNIST
+    """
+    from lenetcli.data import catalogue
+    from lenetcli.report.data.downloads import Downloads
+
+    found = catalogue.entry(name)
+    mirrors = tuple(address if address.endswith("/") else address + "/" for address in mirror or ())
+    with Downloads() as shown:
+        fetched = catalogue.get(found.name, root, mirrors or None, shown)
+    for path in fetched:
+        print(path)
+    place = catalogue.directory(found, root)
+    print(f"{found.name}: {len(found.md5)} files in {place}, {len(fetched)} of them new, all with the right hash")
+
+
+@app.command("check")
+def check(name: What, changes: Changes = None, root: Root = None, as_json: AsJson = False) -> None:
+    """Check a data set's files against their hashes, or read and decode every sample of a configuration's data.
+
+    Example: lenet data check MNIST
+    """
+    from lenetcli.data.catalogue import CATALOGUE
+
+    if name.lower() in map(str.lower, CATALOGUE) and not changes:
+        _check_files(name, root, as_json)
+    else:
+        _check_samples(name, changes or [], root, as_json)
+
+
+@app.command("show")
+def show(
+    name: What,
+    changes: Changes = None,
+    root: Root = None,
+    split: Annotated[Split, typer.Option(help="Which part.")] = Split.train,
+    count: Annotated[int, typer.Option(help="How many pictures.", min=1, max=1000)] = 20,
+    augmented: Annotated[
+        bool, typer.Option("--augmented", help="As the training sees them, with the configuration's augmentation.")
+    ] = False,
+    epoch: Annotated[int, typer.Option(help="The epoch whose augmentation to show, from 1.", min=1)] = 1,
+    png: Annotated[Path | None, typer.Option(help="Write the sheet to this PNG file.", show_default=False)] = None,
+) -> None:
+    """Show a contact sheet: the first pictures of every class, in the terminal or as a PNG file.
+
+    Example: lenet data show configs/lenet.yaml --count 10
+    """
+    from lenetcli.disk import write_atomically
+    from lenetcli.inspection.data.contact_sheet import contact_sheet
+    from lenetcli.report.data.contact_sheet import ContactSheet, png_sheet
+
+    source, seed = _source(name, changes or [], root)
+    if augmented and source.augmenter is None:
+        raise ConfigError(f"--augmented: {name} has no augmentation (data.augment)")
+    sheet = contact_sheet(source, split.value, count, seed, epoch - 1 if augmented else None)
+    if png is not None:
+        write_atomically(png, png_sheet(sheet))
+        print(png)
+        return
+    from lenetcli.report.console import results
+
+    results().print(ContactSheet(sheet))
+
+
+def _check_files(name: str, root: Path | None, as_json: bool) -> None:
+    """Every file's hash; files that are there unpacked are read."""
+    from lenetcli.data import catalogue
+
+    found = catalogue.entry(name)
+    place = catalogue.directory(found, root)
+    states = catalogue.check(found.name, root)
+    if "missing" in states.values() and catalogue.present(found.name, root):
+        _read_all(_named(found.name, root))
+        states = {file: "ok, unpacked" if state == "missing" else state for file, state in states.items()}
+    bad = [f"{place / file}: {state}" for file, state in states.items() if not state.startswith("ok")]
+    if as_json:
+        files = [{"file": file, "state": state} for file, state in states.items()]
+        print(json.dumps({"name": found.name, "root": str(place), "ok": not bad, "files": files}))
+    else:
+        for file, state in states.items():
+            if state.startswith("ok"):
+                print(f"{place / file}: {state}")
+    if bad:
+        bad.append(f"`lenet data get {found.name}` gets what is missing or damaged")
+        raise DataError("\n".join(bad))
+
+
+def _check_samples(name: str, changes: list[str], root: Path | None, as_json: bool) -> None:
+    """Every sample read and decoded."""
+    source = _source(name, changes, root)[0]
+    counts = _read_all(source)
+    shape = list(source.train.sample_shape)
+    if as_json:
+        record = {"name": name, "ok": True, "counts": counts, "shape": shape, "classes": list(source.classes)}
+        print(json.dumps(record))
+    else:
+        parts = ", ".join(f"{count:,} to {split}" for split, count in counts.items())
+        print(f"{name}: ok, {parts}, samples {shape}, {len(source.classes)} classes")
+
+
+def _read_all(source: Any) -> dict[str, int]:
+    """Reads every sample of both splits; gives their numbers.
+
+    Raises:
+        DataError: the first one that is not sound.
+    """
+    import numpy as np
+
+    counts = {}
+    for split, data in (("train", source.train), ("test", source.test)):
+        for start in range(0, len(data), 256):
+            data.gather(np.arange(start, min(start + 256, len(data))))
+        counts[split] = len(data)
+    return counts
+
+
+def _source(name: str, changes: list[str], root: Path | None) -> tuple[Any, int]:
+    """The data that a name, a configuration or a directory stands for, and the seed of its augmentation."""
+    if Path(name).is_dir() and not (Path(name) / "config.yaml").is_file():
+        from lenetcli.data import ImageFolder
+
+        _refuse(changes, f"{name} is a directory of pictures")
+        return ImageFolder(name, resize=(64, 64)), 0
+    if Path(name).exists():
+        from lenetcli import config as configuration
+        from lenetcli.build.parts import build_data, load_config_of
+
+        path = str(load_config_of(Path(name))) if Path(name).is_dir() else name
+        if root is not None:
+            raise ConfigError(f"--root: {name} says itself where its data is; write data.root={root}")
+        config = configuration.load(path, changes)
+        return build_data(config), config.seed
+    if name.endswith((".yaml", ".yml")):
+        raise ConfigError(f"{name}: no such file")
+    _refuse(changes, f"{name} is no configuration")
+    return _named(name, root), 0
+
+
+def _named(name: str, root: Path | None) -> Any:
+    """The source of a data set by its name, in any case."""
+    from lenetcli import data
+    from lenetcli.data.catalogue import entry
+
+    if name.lower() == "digits":
+        return data.Digits()
+    found = entry(name)
+    return getattr(data, found.name)(root=str(root or found.root))
+
+
+def _refuse(changes: list[str], why: str) -> None:
+    if changes:
+        raise ConfigError(f"{why}, so it takes no changes: {' '.join(changes)}")

@@ -1,0 +1,109 @@
+"""`lenet diff`: what two configurations or two runs differ in."""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lenetcli.cli import completion
+
+if TYPE_CHECKING:
+    from lenetcli.config import Config
+    from lenetcli.inspection.compare.replay import Recorded, Replay
+
+LONG = 3.0  # seconds of training that are told before
+
+
+def diff(
+    a: Annotated[
+        str, typer.Argument(help="A configuration or a run directory.", metavar="A", autocompletion=completion.either)
+    ],
+    b: Annotated[str, typer.Argument(help="Another one.", metavar="B", autocompletion=completion.either)],
+    replay: Annotated[
+        bool,
+        typer.Option(
+            "--replay/--no-replay", help="Train two runs again up to where they part, to name the step and the tensor."
+        ),
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare two configurations, defaults written in, key by key; of two runs also where they part.
+
+    For two runs: the first step at which their recorded losses part; by training both again from the newest checkpoints
+    that are the same, or from the start, the first step after which any tensor differs; and the best weights.
+
+    Example: lenet diff runs/lenet/001 runs/lenet/002
+    """
+    from lenetcli.config.writing import plain
+    from lenetcli.inspection.compare.config import config_differences
+    from lenetcli.report.compare.config import draw_config
+    from lenetcli.report.console import results
+
+    one, other = _config(a), _config(b)
+    configs = list(config_differences(plain(one), plain(other)))
+    if not as_json:
+        for part in draw_config(configs, a, b):
+            results().print(part)
+    record = {"config": [d.record() for d in configs], "first_step": None, "replay": None, "tensors": []}
+    if Path(a).is_dir() and Path(b).is_dir():
+        record |= _runs((Path(a), one), (Path(b), other), replay, not as_json)
+    if as_json:
+        print(json.dumps(record))
+
+
+def _runs(one: tuple[Path, Config], other: tuple[Path, Config], again: bool, draw: bool) -> dict[str, Any]:
+    """What else there is to say of two runs; drawn as soon as it is known."""
+    from lenetcli.build.parts import build_model, build_run
+    from lenetcli.inspection.compare.config import first_step, tensor_differences
+    from lenetcli.inspection.compare.replay import Recorded
+    from lenetcli.report.compare.config import draw_replay, draw_steps, draw_tensors
+    from lenetcli.report.console import results
+    from lenetcli.runs.history import read_history
+
+    console = results()
+    a, b = (Recorded(place, partial(build_run, config), read_history(place)) for place, config in (one, other))
+    names = str(a.place), str(b.place)
+    step = first_step(a.history, b.history)
+    if draw:
+        console.print(draw_steps(step))
+    replayed = _again(a, b, step.step if step else min(a.last, b.last)) if again else None
+    if draw and replayed is not None:
+        for line in draw_replay(replayed, names):
+            console.print(line)
+    weights = [run.place / "model.safetensors" for run in (a, b)]
+    without = [path.parent for path in weights if not path.is_file()]
+    tensors = [] if without else tensor_differences(weights[0], weights[1], build_model(one[1])[0].state_dict())
+    if draw and without:
+        console.print(f"\nbest weights: none yet in {without[0]}: it has not finished an epoch", markup=False)
+    elif draw:
+        for part in draw_tensors(tensors, names):
+            console.print(part)
+    return {
+        "first_step": step.record() if step else None,
+        "replay": replayed.record() if replayed else None,
+        "tensors": [t.record() for t in tensors],
+    }
+
+
+def _again(a: Recorded, b: Recorded, until: int) -> Replay:
+    from lenetcli.inspection.compare.replay import replay, same_checkpoint, seconds
+
+    begun = same_checkpoint(a.place, b.place)
+    expected = seconds((a, b), begun, until)
+    if expected > LONG:
+        what = f"training both again from step {begun} to {until} or so, in about {expected:.0f} s"
+        print(f"{what}; --no-replay leaves that out", file=sys.stderr)
+    return replay(a, b, begun)
+
+
+def _config(what: str) -> Config:
+    """A configuration, or that of a run, fully resolved."""
+    from lenetcli import config as configuration
+    from lenetcli.build.parts import load_config_of, resolved
+
+    return resolved(configuration.load(str(load_config_of(Path(what))) if Path(what).is_dir() else what))

@@ -1,0 +1,188 @@
+"""`lenet export`: a run's best model in a format that other tools read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lenetcli.cli import completion
+from lenetcli.errors import CheckFailed, ConfigError, DataError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from lenetcli.export.folder import Described, Figures
+    from lenetcli.export.graph import Graph
+    from lenetcli.runs.open import Loaded
+
+NEAR = 1e-4  # what an exported model's outputs may differ from the engine's, relative to the largest
+SAMPLES = 3  # random inputs that are tried
+
+
+class Format(str, Enum):
+    """What a model can become."""
+
+    onnx = "onnx"
+    safetensors = "safetensors"
+    npz = "npz"
+    huggingface = "huggingface"
+    python = "python"
+
+
+SUFFIXES = {".onnx": Format.onnx, ".safetensors": Format.safetensors, ".npz": Format.npz, ".py": Format.python}
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN", autocompletion=completion.runs)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file (huggingface: the new folder) to write.")],
+    format: Annotated[
+        Format | None, typer.Option("--format", help="What to write.", show_default="what the file's ending says")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Write a run's best model for other tools.
+
+    onnx: the model for any batch size, opset 18. safetensors: weights under torch's names. npz: weights for NumPy.
+    huggingface: a folder with config.json, model.safetensors and a model card. python: one file that needs NumPy only.
+    onnx and python are tried on random inputs first; nothing is written whose outputs differ from the engine's.
+
+    Example: lenet export runs/lenet/001 -o lenet.onnx
+    """
+    from lenetcli.runs.open import load_run
+
+    chosen = _format(format, output)
+    loaded = load_run(run)
+    what = _described(run, loaded)
+    record: dict[str, Any] = {"file": str(output), "format": chosen.value}
+    if chosen is Format.huggingface:
+        from lenetcli.export.folder import write_folder
+
+        write_folder(output, what)
+    else:
+        from lenetcli.disk import write_atomically
+
+        content = _content(chosen, what, loaded, record)
+        if output.is_dir():
+            raise ConfigError(f"{output}: is a directory; name a file with -o")
+        write_atomically(output, content)
+        record["bytes"] = len(content)
+    if as_json:
+        print(json.dumps(record))
+        return
+    size = "" if "bytes" not in record else f", {record['bytes']:,} bytes"
+    checked = "" if "difference" not in record else f"; outputs differ from the engine's by {record['difference']:.1g}"
+    print(f"wrote {output} ({chosen.value}{size}){checked}")
+
+
+def _format(given: Format | None, output: Path) -> Format:
+    """What to write; the file's ending must not say something else."""
+    said = SUFFIXES.get(output.suffix.lower())
+    if given is None and said is None:
+        raise ConfigError(
+            f"which format? Give --format {'|'.join(f.value for f in Format)}, or end the name of the file"
+        )
+    if given is not None and said is not None and given is not said:
+        raise ConfigError(f"{output}: its ending says {said.value}, --format says {given.value}")
+    found = given or said
+    assert found is not None
+    if found is Format.safetensors and said is None:
+        raise ConfigError(f"{output}: a safetensors file has to end in .safetensors")
+    return found
+
+
+def _described(run: Path, loaded: Loaded) -> Described:
+    from lenetcli.config.writing import dump, plain
+    from lenetcli.export.folder import Described
+    from lenetcli.runs.open import inputs_of
+
+    try:
+        inputs = inputs_of(run, loaded)
+    except (ConfigError, DataError):  # its samples are no pictures, or its data is no longer there
+        inputs = None
+    return Described(loaded.model, plain(loaded.config), dump(loaded.config), inputs, _figures(run))
+
+
+def _figures(run: Path) -> Figures | None:
+    """How the run's best epoch did."""
+    from lenetcli.export.folder import Figures
+    from lenetcli.runs.history import read_history
+
+    try:
+        history = read_history(run)
+    except DataError:
+        return None
+    best, ended = history.best, history.ended
+    if ended is not None and ended.best_epoch is not None and ended.loss is not None:
+        count = best.count if best is not None and best.split == "test" else None
+        return Figures("test", ended.best_epoch, ended.loss, ended.accuracy, count)
+    return None if best is None else Figures(best.split, best.epoch, best.loss, best.accuracy, best.count)
+
+
+def _content(chosen: Format, what: Described, loaded: Loaded, record: dict[str, Any]) -> bytes:
+    from lenetcli.export.weights import npz_bytes, safetensors_bytes
+
+    if chosen is Format.safetensors:
+        return safetensors_bytes(what.model, what.metadata)
+    if chosen is Format.npz:
+        return npz_bytes(what.model)
+    from lenetcli.export.layers import lower
+
+    graph = lower(what.model, tuple(loaded.config.model.input))
+    record["input"], record["output"] = (["N", *value.shape[1:]] for value in (graph.input, graph.output))
+    if chosen is Format.onnx:
+        from lenetcli.export.onnx_file import runner, to_bytes
+
+        content = to_bytes(graph, what.metadata)
+        run = runner(content, graph)
+        if run is not None:
+            record["difference"] = _difference(run, what, graph)
+        return content
+    from lenetcli.export import python_file
+
+    inputs = None if what.inputs is None else replace(what.inputs, classes=loaded.classes)
+    source = python_file.python_source(
+        graph, inputs, _outputs(loaded, graph), f"{what.name}: a net that lenet trained."
+    )
+    record["difference"] = _difference(python_file.runner(source), what, graph)
+    return source.encode()
+
+
+def _outputs(loaded: Loaded, graph: Graph) -> str:
+    """What the model's numbers are."""
+    from lenetcli import nn
+    from lenetcli.train.answers import meaning
+
+    kind = meaning(loaded.criterion) or "scores"
+    ends_in_softmax = bool(graph.nodes) and graph.nodes[-1].op == "Softmax"
+    if kind == "scores" and ends_in_softmax and not isinstance(loaded.criterion, nn.CrossEntropyLoss):
+        return "probabilities"
+    return kind
+
+
+def _difference(run: Callable[[npt.NDArray[Any]], npt.NDArray[Any]], what: Described, graph: Graph) -> float:
+    """The greatest difference between the exported model's outputs and the engine's, for random inputs.
+
+    Raises:
+        CheckFailed: it is more than rounding.
+    """
+    import numpy as np
+
+    from lenetcli import no_grad
+    from lenetcli.tensors.tensor import from_numpy
+
+    x = np.random.default_rng(0).standard_normal((SAMPLES, *graph.input.shape[1:])).astype(np.float32)
+    with no_grad():
+        expected = what.model(from_numpy(x.copy())).array
+    got = run(x)
+    if got.shape != expected.shape:
+        raise CheckFailed(f"the exported model gives {list(got.shape)}, the engine {list(expected.shape)}: not written")
+    difference = float(np.abs(got - expected).max(initial=0))
+    if not difference <= NEAR * max(1.0, float(np.abs(expected).max(initial=0))):
+        raise CheckFailed(f"the exported model's outputs differ from the engine's by {difference:g}: not written")
+    return difference

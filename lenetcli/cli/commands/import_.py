@@ -1,0 +1,110 @@
+"""`lenet import`: weights trained elsewhere, as a run directory."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lenetcli.errors import ConfigError, DataError, LenetError
+
+if TYPE_CHECKING:
+    from lenetcli.config import Config
+    from lenetcli.data import Source
+    from lenetcli.data.inputs import Inputs
+    from lenetcli.nn import Sequential
+
+
+def import_weights(
+    weights: Annotated[Path, typer.Argument(help="The weights.", metavar="WEIGHTS.safetensors")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(help="Changes, such as data.root=DIR.", metavar="[K=V ...]", show_default=False),
+    ] = None,
+    config: Annotated[str, typer.Option(help="The YAML file that describes the model.", show_default=False)] = "",
+    out: Annotated[
+        Path | None, typer.Option(help="The run directory, new or empty.", show_default="runs/<name>/<NNN>")
+    ] = None,
+) -> None:
+    """Make a run directory of weights that were trained elsewhere, by torch for example.
+
+    The names and shapes in the file must be those of the configuration's model, which are torch's for the same layers.
+    In torch: safetensors.torch.save_file(model.state_dict(), "weights.safetensors")
+
+    Example: lenet import weights.safetensors --config configs/lenet.yaml
+    """
+    from lenetcli import config as configuration
+    from lenetcli.build.parts import build_criterion, build_data, build_model
+    from lenetcli.export.foreign import fitted
+    from lenetcli.tensors.serialization import load, to_bytes
+
+    if not config:
+        raise ConfigError("which model? Give its configuration with --config")
+    checked = configuration.load(config, overrides or [])
+    model, _ = build_model(checked)
+    build_criterion(checked)  # refuses what is wrong with it now
+    found, notes = fitted(model, load(weights), str(weights))
+    model.load_state_dict(found)
+    source = build_data(checked)
+    try:
+        inputs = _checked_inputs(checked, model, source)
+    except DataError as error:
+        inputs = _stated_inputs(weights, checked)
+        notes.append(f"the data was not looked at: {error}")
+    place = _write(checked, out, to_bytes(model.state_dict()), inputs)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    print(f"{weights}: {len(found)} tensors, {sum(t.numel() for t in found.values()):,} numbers; run directory {place}")
+
+
+def _checked_inputs(config: Config, model: Sequential, source: Source) -> Inputs | None:
+    """How pictures become what the model takes, of data that fits the model.
+
+    Raises:
+        ConfigError: it does not.
+        DataError: it cannot be read.
+    """
+    from lenetcli.build.parts import build_criterion, check_output, check_samples
+    from lenetcli.data.inputs import Inputs
+
+    check_samples(config, source)
+    check_output(config, model, build_criterion(config, source), source)
+    return Inputs.of(source)
+
+
+def _stated_inputs(weights: Path, config: Config) -> Inputs | None:
+    """What the file itself says of its inputs, where `lenet export` has written it."""
+    from lenetcli.data.inputs import parse
+    from lenetcli.tensors.serialization import load_metadata
+
+    stated = load_metadata(weights).get("lenet.inputs")
+    if stated is None:
+        return None
+    try:
+        found = parse(json.loads(stated))
+    except (ValueError, KeyError, TypeError, RecursionError, LenetError) as error:
+        raise DataError(f"{weights}: damaged metadata 'lenet.inputs': {error}") from None
+    return found if (found.shape[0], *found.size) == tuple(config.model.input) else None
+
+
+def _write(config: Config, out: Path | None, weights: bytes, inputs: Inputs | None) -> Path:
+    """Makes the run directory; the weights come last."""
+    from lenetcli.build.parts import resolved
+    from lenetcli.config.writing import dump
+    from lenetcli.data.inputs import write_inputs
+    from lenetcli.disk import write_atomically
+    from lenetcli.runs import directory
+    from lenetcli.runs.lock import locked
+
+    text = dump(resolved(config))
+    place = directory.create(config.name, out)
+    with locked(place):
+        directory.check_new(place)
+        directory.write_config(place, text)
+        directory.write_environment(place)
+        write_inputs(place, inputs)
+        write_atomically(place / "model.safetensors", weights)
+    return place

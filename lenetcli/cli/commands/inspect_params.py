@@ -1,0 +1,247 @@
+"""`lenet inspect-params`: the parameters of a model, as a table and in other views."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lenetcli.cli import completion
+from lenetcli.errors import ConfigError, LenetError
+
+if TYPE_CHECKING:
+    from lenetcli.nn.module import Module
+
+MOST_SHOWN, MOST_IN_FILE = 64, 1024  # filters
+
+
+def inspect_params(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A configuration, a run directory or a weights file.",
+            metavar="CONFIG|RUN|FILE.safetensors",
+            autocompletion=completion.either,
+        ),
+    ],
+    picture: Annotated[
+        Path | None, typer.Argument(help="With --filters: write a picture.", metavar="[FILE.png]", show_default=False)
+    ] = None,
+    values: Annotated[bool, typer.Option("--values", help="Print the numbers too, as torch does.")] = False,
+    tree: Annotated[bool, typer.Option("--tree", help="By module, with counts.")] = False,
+    histogram: Annotated[bool, typer.Option("--histogram", help="A histogram of each tensor.")] = False,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Layers with shapes, parameters and multiply-adds.")
+    ] = False,
+    filters: Annotated[bool, typer.Option("--filters", help="The first layer's weights as pictures.")] = False,
+    other: Annotated[
+        str | None,
+        typer.Option("--diff", help="Compare with this configuration, run or weights file.", metavar="OTHER"),
+    ] = None,
+    updates: Annotated[
+        bool, typer.Option("--updates", help="How the parameters of a run move from checkpoint to checkpoint.")
+    ] = False,
+    gradients: Annotated[
+        bool, typer.Option("--gradients", help="The gradients and updates that a run has written down, over its steps.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show every parameter: name, shape, type, count, mean, standard deviation, extremes; and gradients if any.
+
+    Example: lenet inspect-params configs/lenet.yaml
+    """
+    views = {
+        "--tree": tree, "--histogram": histogram, "--summary": summary, "--filters": filters,
+        "--diff": other is not None, "--updates": updates, "--gradients": gradients, "--values": values,
+    }  # fmt: skip
+    chosen = [name for name, wanted in views.items() if wanted]
+    if len(chosen) > 1:
+        raise ConfigError(f"{' and '.join(chosen)} show different things; choose one")
+    if picture is not None and not filters:
+        raise ConfigError(f"{picture}: a second file goes with --filters only, as the picture to write")
+    if tree:
+        _tree(what, as_json)
+    elif histogram:
+        _histogram(what, as_json)
+    elif summary:
+        _summary(what, as_json)
+    elif filters:
+        _filters(what, picture, as_json)
+    elif other is not None:
+        _diff(what, other, as_json)
+    elif updates:
+        _updates(what, as_json)
+    elif gradients:
+        _gradients(what, as_json)
+    else:
+        _table(what, values, as_json)
+
+
+def _table(what: str, values: bool, as_json: bool) -> None:
+    from lenetcli.inspection.model.parameters import row, table
+
+    tensors = _tensors(what)
+    rows = [row(name, tensor) for name, tensor in tensors.items()]
+    if as_json:
+        record = table(rows)
+        if values:
+            for entry, tensor in zip(record["parameters"], tensors.values()):
+                entry["values"] = tensor.tolist()
+        print(json.dumps(record))
+        return
+    from lenetcli.report.console import results
+    from lenetcli.report.tables import parameter_table
+
+    for part in parameter_table(rows):
+        results().print(part)
+    if values:
+        for name, tensor in tensors.items():
+            print(f"{name}\n{tensor.detach()!r}\n")
+
+
+def _tree(what: str, as_json: bool) -> None:
+    from lenetcli.inspection.model.tree import tree_of_model, tree_of_names
+    from lenetcli.report.model.layers import draw_tree
+
+    of_file = what.endswith(".safetensors")
+    found = tree_of_names(_tensors(what)) if of_file else tree_of_model(_model(what)[0])
+    _show(found.record() if as_json else None, draw_tree(found, trained=not of_file))
+
+
+def _histogram(what: str, as_json: bool) -> None:
+    from lenetcli.inspection.statistics import figures, strict
+    from lenetcli.report.model.weights import draw_histograms
+
+    tensors = _tensors(what)
+    found = [figures([tensor.array], histogram=True) for tensor in tensors.values()]
+    rows = []
+    for name, f in zip(tensors, found):
+        bins = None if f.histogram is None else vars(f.histogram)
+        rows.append({"name": name, "histogram": bins, "mean": f.mean, "std": f.std, "zeros": f.zeros})
+    _show(strict({"parameters": rows}) if as_json else None, draw_histograms(tensors, found))
+
+
+def _summary(what: str, as_json: bool) -> None:
+    from lenetcli.inspection.model.summary import summary
+    from lenetcli.report.model.layers import draw_summary
+
+    found = summary(*_model(what, "--summary"))
+    _show(found.record() if as_json else None, draw_summary(found))
+
+
+def _filters(what: str, picture: Path | None, as_json: bool) -> None:
+    from lenetcli.display.png import png
+    from lenetcli.inspection.model.feature_maps import first_filters
+    from lenetcli.inspection.statistics import strict
+    from lenetcli.report.console import results
+    from lenetcli.report.data.contact_sheet import ContactSheet
+    from lenetcli.report.model.weights import filter_picture, sheet
+
+    most = MOST_SHOWN if picture is None and not as_json else MOST_IN_FILE
+    found = first_filters(*_model(what, "--filters"), most)
+    if found is None:
+        raise ConfigError(f"--filters: the first layer with weights of {what} sees no image")
+    if picture is not None:
+        if picture.suffix.lower() != ".png":
+            raise ConfigError(f"--filters {picture}: wanted a name that ends in .png")
+        try:
+            picture.write_bytes(png(filter_picture(found)))
+        except OSError as error:
+            raise LenetError(f"{picture}: cannot be written: {error.strerror or error}") from None
+    colours = results().color_system is not None
+    legend = "light is positive, dark negative"
+    if colours or picture is not None:
+        legend = "gray is 0" if found.pictures.shape[1] == 3 else "blue is positive, orange negative"
+    told = f"{found.layer} {found.kind} {found.shape}: {len(found.pictures)} of {found.total} pictures"
+    record = {"layer": found.layer, "shape": found.shape, "names": found.names, "filters": found.pictures.tolist()}
+    if picture is not None:
+        _show(strict(record) if as_json else None, [f"{told}; written to {picture}", legend])
+        return
+    _show(strict(record) if as_json else None, [told, legend, "", ContactSheet(sheet(found, colours))])
+
+
+def _diff(what: str, other: str, as_json: bool) -> None:
+    from lenetcli.inspection.compare.tensors import compare
+    from lenetcli.inspection.statistics import strict
+    from lenetcli.report.model.weights import draw_comparison
+
+    found = compare(_state(what), _state(other))
+    _show(strict(found.record()) if as_json else None, draw_comparison(found, (what, other)))
+
+
+def _updates(what: str, as_json: bool) -> None:
+    from lenetcli import config as configuration
+    from lenetcli.build.parts import build_run, load_config_of
+    from lenetcli.inspection.training.parameter_moves import updates
+    from lenetcli.report.model.weights import draw_updates
+
+    if not Path(what).is_dir():
+        raise ConfigError(f"--updates: wanted a run directory, got {what}")
+    found = updates(Path(what), build_run(configuration.load(str(load_config_of(Path(what))))))
+    _show(found.record() if as_json else None, draw_updates(found))
+
+
+def _gradients(what: str, as_json: bool) -> None:
+    from lenetcli.build.parts import load_config_of
+    from lenetcli.inspection.training.gradient_history import gradient_course
+    from lenetcli.report.model.weights import draw_gradients
+    from lenetcli.runs.history import read_history
+
+    if not Path(what).is_dir():
+        raise ConfigError(f"--gradients: wanted a run directory, got {what}")
+    load_config_of(Path(what))
+    found = gradient_course(read_history(Path(what)).gradients)
+    if found is None:
+        raise ConfigError(
+            f"--gradients: {what} has written down none; train.log_gradients: epoch or a number does that"
+        )
+    _show(found.record() if as_json else None, draw_gradients(found))
+
+
+def _show(record: Any, parts: Iterable[Any]) -> None:
+    """Prints JSON where there is a record, else the picture's parts."""
+    if record is not None:
+        print(json.dumps(record))
+        return
+    from lenetcli.report.console import results
+
+    console = results()
+    for part in parts:
+        console.print(part, crop=False, soft_wrap=isinstance(part, str))
+
+
+def _tensors(what: str) -> dict[str, Any]:
+    """Named parameters of a configuration or run, or all tensors of a weights file."""
+    if what.endswith(".safetensors"):
+        from lenetcli.tensors.serialization import load
+
+        return dict(load(Path(what)))
+    return dict(_model(what)[0].named_parameters())
+
+
+def _state(what: str) -> dict[str, Any]:
+    """Named parameters and buffers."""
+    return _tensors(what) if what.endswith(".safetensors") else dict(_model(what)[0].state_dict())
+
+
+def _model(what: str, option: str = "") -> tuple[Module, tuple[int, ...]]:
+    """The model of a configuration or run, and the shape of a sample.
+
+    Raises:
+        ConfigError: a weights file, of which an option cannot be answered.
+    """
+    if what.endswith(".safetensors"):
+        raise ConfigError(f"{option}: {what} holds weights without layers; give the configuration or the run")
+    if Path(what).is_dir():
+        from lenetcli.runs.open import load_run
+
+        loaded = load_run(Path(what))
+        return loaded.model, tuple(loaded.config.model.input)
+    from lenetcli import config as configuration
+    from lenetcli.build.model import build_model
+
+    config = configuration.load(what)
+    return build_model(config)[0], tuple(config.model.input)

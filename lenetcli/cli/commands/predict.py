@@ -1,0 +1,87 @@
+"""`lenet predict`: what a run's best model says of pictures."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lenetcli.cli import completion
+from lenetcli.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from lenetcli.inspection.data.predictions import Prediction
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN", autocompletion=completion.runs)],
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            help="PNG, JPEG or .npy files, directories of them, patterns such as '**/*.png', or - for stdin.",
+            metavar="FILE...",
+        ),
+    ],
+    top: Annotated[int, typer.Option(help="How many classes to show of each picture.", min=1)] = 3,
+    invert: Annotated[
+        bool, typer.Option("--invert", help="Swap black and white, as for dark ink on light paper.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+) -> None:
+    """Classify pictures with a run's best model.
+
+    A picture of any size and kind is brought into the form of the images that the run was trained on: gray or colours,
+    resized, scaled and normalised the same way. In .npy files, integers are pixels from 0 to 255 and floats are values
+    as after the data's own scaling, usually 0 to 1. What cannot be read is told on stderr, the rest is done, and the
+    exit code is 3.
+
+    Example: lenet predict runs/lenet/001 digit.png more/*.png
+    """
+    from lenetcli.autograd.random import drawing_from
+    from lenetcli.inspection.data.predictions import STDIN, Predictor
+    from lenetcli.runs.open import inputs_of, load_run
+
+    if as_json and as_csv:
+        raise ConfigError("--json or --csv, not both")
+    if files.count(STDIN) > 1:
+        raise ConfigError("stdin (-) can be read only once")
+    loaded = load_run(run)
+    predictor = Predictor(loaded.model, loaded.criterion, inputs_of(run, loaded), top, invert)
+    failures: list[DataError] = []
+
+    def failed(error: DataError) -> None:
+        failures.append(error)
+        print(f"error: {error}", file=sys.stderr)
+
+    with drawing_from(loaded.random):
+        found = list(predictor(files, failed))
+    if as_json:
+        print(json.dumps([prediction.record() for prediction in found]))
+    elif as_csv:
+        _write_csv(found, top)
+    elif found:
+        from lenetcli.report.console import results
+        from lenetcli.report.tables import prediction_table
+
+        results().print(prediction_table(found))
+    if failures:
+        raise typer.Exit(DataError.exit_code)
+
+
+def _write_csv(found: Sequence[Prediction], top: int) -> None:
+    """A line for each picture: file, index, then label and probability of each of the likeliest classes."""
+    lines = csv.writer(sys.stdout, lineterminator="\n")
+    ranked = bool(found) and bool(found[0].top)
+    count = max((len(p.top) for p in found), default=top)
+    numbered = [("", ""), *((f"_{i}", f"_{i}") for i in range(2, count + 1))]
+    heads = [f"{word}{end}" for pair in numbered for word, end in zip(("label", "probability"), pair)]
+    lines.writerow(["file", "index", *(heads if ranked or not found else ["output"])])
+    for prediction in found:
+        cells = [cell for pair in prediction.top for cell in pair] if ranked else [json.dumps(prediction.output)]
+        lines.writerow([prediction.file, "" if prediction.index is None else prediction.index, *cells])

@@ -1,0 +1,152 @@
+"""`lenet report`: everything about a run on one page."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lenetcli.cli import completion
+from lenetcli.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from lenetcli.inspection.training.run_report import RunReport
+    from lenetcli.runs.open import Loaded
+
+NAME = "report.html"
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN", autocompletion=completion.runs)],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FILE", help="The page.", show_default=f"RUN/{NAME}")
+    ] = None,
+    images: Annotated[int, typer.Option(min=0, metavar="N", help="How many of the worst mistakes to show.")] = 12,
+    image: Annotated[int, typer.Option(min=0, metavar="INDEX", help="The sample whose feature maps are shown.")] = 0,
+    split: Annotated[str, typer.Option(help="train, validation or test: what the model is judged on.")] = "test",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the figures as JSON; write a page only with -o.")
+    ] = False,
+) -> None:
+    """Write one HTML page about a run: curves, confusion, mistakes, filters, feature maps, configuration.
+
+    The page needs no network and runs no scripts. Where something cannot be had, such as data that is not there any
+    more, the page says so.
+
+    Example: lenet report runs/lenet/001
+    """
+    from lenetcli.disk import check_inside, write_atomically
+
+    if split not in ("train", "validation", "test"):
+        raise ConfigError(f"--split: wanted train, validation or test, got {split!r}")
+    if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
+        raise ConfigError(f"-o {out}: {'a directory' if out.is_dir() else 'its directory does not exist'}")
+    found = _gather(run, split, images, image)
+    if as_json:
+        print(json.dumps(found.record(), allow_nan=False))
+    if out is not None or not as_json:
+        from lenetcli.report.training.run_page.page import page
+
+        data = page(found).encode()
+        place = check_inside(run, run / NAME) if out is None else out
+        write_atomically(place, data)
+        print(f"{place}: {len(data) / 1000:,.0f} kB", file=sys.stderr if as_json else sys.stdout)
+
+
+def _gather(run: Path, split: str, images: int, image: int) -> RunReport:
+    from lenetcli.build.parts import build_model, load_config_of
+    from lenetcli.inspection.model.feature_maps import first_filters
+    from lenetcli.inspection.training.run_report import LayerLine, RunReport
+    from lenetcli.runs.directory import read_config_text, read_environment
+    from lenetcli.runs.history import read_history
+    from lenetcli.runs.open import load_config, load_run
+
+    path = load_config_of(run)
+    try:
+        loaded, problem = load_run(run), None
+    except DataError as error:
+        loaded, problem = load_config(str(path), []), str(error)
+    if split == "validation" and loaded.config.train.validation is None:
+        raise ConfigError("--split validation: this run holds nothing back for validation (train.validation)")
+    _, rows = build_model(loaded.config)
+    parameters = list(loaded.model.parameters())
+    found = RunReport(
+        loaded.config.name,
+        str(run),
+        read_config_text(run),
+        list(loaded.config.model.input),
+        [LayerLine(row.path.removeprefix("model."), row.kind, list(row.output or ()), row.parameters) for row in rows],
+        sum(p.numel() for p in parameters),
+        sum(p.numel() for p in parameters if p.requires_grad),
+    )
+    found.environment = found.attempt("environment", lambda: read_environment(run))
+    found.history = found.attempt("history", lambda: read_history(run))
+    if problem is not None:
+        found.problems["weights"] = problem
+    else:
+        found.filters = first_filters(loaded.model, tuple(loaded.config.model.input))
+        _look_at_data(found, loaded, split, images, image)
+    _follow_checkpoints(found, loaded, run)
+    return found
+
+
+def _look_at_data(found: RunReport, loaded: Loaded, split: str, images: int, image: int) -> None:
+    """Evaluation, mistakes and feature maps: what needs data and weights."""
+    import numpy as np
+
+    from lenetcli.inspection.data.mistakes import judge, shown
+    from lenetcli.inspection.model.feature_maps import feature_maps
+    from lenetcli.train.answers import answered
+
+    data = found.attempt("maps", lambda: _split(loaded, split))
+    if data is None:
+        found.problems["judged"] = found.problems["maps"]
+        return
+    found.classes = loaded.classes
+    steps = getattr(data, "preprocessing", getattr(loaded.source, "preprocessing", None))
+    found.judged = found.attempt(
+        "judged", lambda: judge(loaded.model, data, loaded.criterion, len(found.classes), split, images, steps)
+    )
+    if image >= len(data):
+        raise ConfigError(f"--image {image}: the {split} split has {len(data):,} samples, numbered from 0")
+    inputs, target = data[image]
+    found.maps, found.image = feature_maps(loaded.model, inputs.array), image
+    found.picture = shown(inputs.array, steps)
+    rows, names = answered(np.atleast_1d(found.maps.output)[None], loaded.criterion, found.classes)
+    if names:
+        found.probabilities = rows[0].tolist()
+    if found.classes and np.size(target) == 1:
+        found.target = int(float(np.asarray(target).reshape(())) + 0.5)
+
+
+def _follow_checkpoints(found: RunReport, loaded: Loaded, place: Path) -> None:
+    """Weights and gradients over time, from the initial weights on."""
+    from lenetcli.build.parts import build_model, build_run
+    from lenetcli.inspection.training.checkpoint_history import checkpoint_flow
+    from lenetcli.train.accumulate import Batch, batches_of_steps
+    from lenetcli.train.run import Run
+
+    def beginning() -> tuple[Run, list[Batch]]:
+        run = build_run(loaded.config)
+        return run, next(batches_of_steps(run))
+
+    run, group = found.attempt("gradients", beginning) or (None, [])
+    model = run.model if run is not None else build_model(loaded.config)[0]
+    found.flow = found.attempt("flow", lambda: checkpoint_flow(place, model, run, group))
+
+
+def _split(loaded: Loaded, name: str) -> Any:
+    """A split whose samples fit the model.
+
+    Raises:
+        ConfigError: they do not, or there is no such split.
+        DataError: the data cannot be read.
+    """
+    from lenetcli.runs.open import check_samples
+
+    data = loaded.split(name)
+    check_samples(loaded.config, loaded.source)
+    return data

@@ -1,0 +1,67 @@
+"""`lenet runs`: runs side by side."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lenetcli.errors import DataError, printable
+
+
+def runs(
+    directory: Annotated[
+        Path, typer.Argument(help="Where to look: a directory of runs, at any depth.", metavar="[DIR]")
+    ] = Path("runs"),
+    sort: Annotated[
+        str, typer.Option(help="A column or a key, such as accuracy or optimizer.lr.", metavar="KEY")
+    ] = "run",
+    reverse: Annotated[bool, typer.Option("--reverse", help="The other way round.")] = False,
+    conditions: Annotated[
+        list[str] | None,
+        typer.Option("--filter", help="Keep runs such as 'optimizer.lr<0.1'; several must all hold.", metavar="COND"),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw parallel coordinates, the best run marked.", metavar="FILE.png|.svg", show_default=False
+        ),
+    ] = None,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Read every run again, and make a new index.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List runs: what they differ in, their best epoch, how far they came, how long that took.
+
+    Columns to sort and filter by are run, status, epoch, epochs, accuracy, loss and seconds, beside every key of the
+    configurations. What has been read is kept in an index, .lenet-runs.sqlite in DIR, which may be deleted at any time.
+
+    Example: lenet runs --filter 'optimizer.lr<0.1' --sort accuracy
+    """
+    from lenetcli.cli.commands.plot import check_place
+    from lenetcli.report.training.runs import draw, record
+    from lenetcli.runs.index import list_runs
+    from lenetcli.runs.table import chosen, differences, ordered
+
+    check_place(plot, "--plot")
+
+    def failed(error: DataError) -> None:
+        print(printable(f"left out: {error}"), file=sys.stderr)
+
+    found = ordered(chosen(list_runs(directory, failed, rebuild), conditions or []), sort, reverse)
+    differing = differences(found)
+    if as_json:
+        print(json.dumps(record(found, differing)))
+    else:
+        from lenetcli.report.console import results
+
+        console = results()
+        for part in draw(found, differing, console):
+            console.print(part)
+    if plot is not None:
+        from lenetcli.report.training.parallel_coordinates import write
+
+        write(plot, found, differing, "loss" if all(row.accuracy is None for row in found) else "accuracy")
+        print(plot, file=sys.stderr if as_json else sys.stdout)

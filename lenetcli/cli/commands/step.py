@@ -1,0 +1,84 @@
+"""`lenet step`: one training step, phase by phase."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lenetcli.cli import completion
+from lenetcli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from lenetcli.train.run import Run
+
+
+def step(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A configuration or a run directory.", metavar="CONFIG|RUN", autocompletion=completion.either
+        ),
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(help="Changes, such as optimizer.lr=0.1.", metavar="[K=V ...]", show_default=False),
+    ] = None,
+    after: Annotated[int, typer.Option("--step", min=0, help="Train so many steps first.")] = 0,
+    param: Annotated[
+        str | None, typer.Option(help="The parameter to follow through the update.", show_default="the first")
+    ] = None,
+    index: Annotated[
+        str | None,
+        typer.Option(help="Which of its numbers, as in 0,0,2,1.", show_default="that with the largest gradient"),
+    ] = None,
+    script: Annotated[bool, typer.Option("--script", help="Print everything; so it is without a terminal.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Walk through one training step: zero_grad, forward, loss, backward, update, each with its rule and numbers.
+
+    Example: lenet step configs/tutorial.yaml
+    """
+    from lenetcli.inspection.step.record import advance, record_step
+    from lenetcli.runs.open import load_training
+
+    _, run = load_training(what, overrides or [])
+    followed = _followed(run, param, index)
+    advance(run, after)
+    story = record_step(run, *followed)
+    if as_json:
+        print(json.dumps(story.record()))
+        return
+    from lenetcli.report.console import results
+    from lenetcli.report.step.story import draw, opening
+    from lenetcli.report.step.walk import Walk
+
+    console = results()
+    if sys.stdin.isatty() and sys.stdout.isatty() and not script:
+        Walk(story, console).go()
+        return
+    for part in opening(story, console.width):
+        console.print(part)
+    for moment in story.moments:
+        for part in draw(story, moment, console.width):
+            console.print(part)
+
+
+def _followed(run: Run, param: str | None, index: str | None) -> tuple[str, tuple[int, ...] | None]:
+    """The parameter to follow and the place in it."""
+    known = dict(run.model.named_parameters())
+    if param is not None and param not in known:
+        raise ConfigError(f"--param: no parameter {param!r}; there are {', '.join(known)}")
+    name = param or next(iter(known))
+    if index is None:
+        return name, None
+    shape = list(known[name].shape)
+    words = [word.strip() for word in index.strip("[]").split(",") if word.strip()]
+    if not all(word.isdecimal() for word in words):
+        raise ConfigError(f"--index: wanted whole numbers with commas between, as in 0,2, got {index!r}")
+    place = tuple(map(int, words))
+    if len(place) != len(shape) or any(i >= size for i, size in zip(place, shape)):
+        raise ConfigError(f"--index: wanted {len(shape)} numbers below {shape}, the shape of {name}, got {index!r}")
+    return name, place

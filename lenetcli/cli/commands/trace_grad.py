@@ -1,0 +1,150 @@
+"""`lenet trace-grad`: one forward and one backward pass, seen node by node."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lenetcli.cli import completion
+from lenetcli.errors import CheckFailed, ConfigError, DivergedError
+
+
+def trace_grad(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A configuration or a run directory.", metavar="CONFIG|RUN", autocompletion=completion.either
+        ),
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(help="Changes, such as model.layers.0.out_channels=8.", metavar="[K=V ...]", show_default=False),
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(help="Show .grad of this parameter (may be repeated).", show_default="first bias"),
+    ] = None,
+    step: Annotated[int, typer.Option(min=0, help="Train this many steps first (of a run: more steps).")] = 0,
+    expand: Annotated[bool, typer.Option("--expand", help="Every node, even of a large graph.")] = False,
+    depth: Annotated[
+        int | None, typer.Option(min=1, help="Fold modules below this level.", show_default="as fits")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare each node's backward with differences; exit 5 if one is wrong.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write an interactive page.", show_default=False)
+    ] = None,
+    steps: Annotated[int, typer.Option(min=0, help="Training steps that the page's slider covers.")] = 10,
+    mermaid: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a Mermaid diagram.", show_default=False)
+    ] = None,
+    dot: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a Graphviz file.", show_default=False)] = None,
+    svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a picture.", show_default=False)] = None,
+) -> None:
+    """Run one forward and backward pass; show the forward chain, the grad_fn graph and gradients before and after.
+
+    Example: lenet trace-grad configs/tutorial.yaml
+    """
+    from lenetcli.inspection.graph.step_traces import traces
+    from lenetcli.runs.open import load_training
+
+    files = {"--html": html, "--mermaid": mermaid, "--dot": dot, "--svg": svg}
+    _refuse_places(files)
+    config, run = load_training(what, overrides or [])
+    shown = _shown(run.model, param)
+    found, diverged = [], None
+    try:
+        for trace in traces(run, shown, step, steps + 1 if html else 1, check, histograms=html is not None):
+            found.append(trace)
+    except DivergedError as error:
+        if not found:
+            raise
+        diverged = error  # what led there is worth a look
+    first = found[0]
+    for option, path in files.items():
+        if path is not None:
+            text = _drawers(config.name, found, expand, depth)[option]()
+            _write(option, path, text, sys.stderr if as_json else sys.stdout)
+    if as_json:
+        print(json.dumps(first.record(), allow_nan=False))
+    elif not any(files.values()):
+        _draw(first, expand, depth)
+    if diverged is not None:
+        raise diverged
+    if first.failed:
+        raise CheckFailed(_failures(first))
+
+
+def _drawers(name: str, found: list[Any], expand: bool, depth: int | None) -> dict[str, Callable[[], str]]:
+    """What makes the text of each kind of file."""
+    from lenetcli.report.graph import diagram
+    from lenetcli.report.graph.svg import picture
+    from lenetcli.report.graph.trace_page import page
+
+    first = found[0]
+    return {
+        "--html": lambda: page(name, found),
+        "--mermaid": lambda: diagram.mermaid(first, expand, depth),
+        "--dot": lambda: diagram.dot(first, expand, depth),
+        "--svg": lambda: picture(first, expand, depth),
+    }
+
+
+def _draw(trace: Any, expand: bool, depth: int | None) -> None:
+    from lenetcli.report.console import results
+    from lenetcli.report.graph.trace import draw
+
+    console = results()
+    for part in draw(trace, expand, depth):
+        console.print(part, crop=False)
+    console.file.flush()  # before an error message, where both go to one place
+
+
+def _failures(trace: Any) -> str:
+    """The message that names the nodes whose backward is wrong."""
+    from lenetcli.report.columns import plain_text
+
+    lines = [
+        plain_text(
+            f"{n.name} (id {n.id}, module {n.module or '-'}): along a random direction, "
+            f"backward gives {n.check.analytic:.6g}, differences {n.check.numeric:.6g}"
+        )
+        for n in trace.failed[:10]
+    ]
+    count = len(trace.failed)
+    more = [f"and {count - 10} more"] if count > 10 else []
+    return "\n   ".join([f"--check: the gradient of {count} node{'s' * (count > 1)} is wrong", *lines, *more])
+
+
+def _refuse_places(files: dict[str, Path | None]) -> None:
+    """Refuses a file that cannot be written before the work begins."""
+    for option, path in files.items():
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            reason = "a directory" if path.is_dir() else "its directory does not exist"
+            raise ConfigError(f"{option} {path}: {reason}")
+
+
+def _write(option: str, path: Path, text: str, stream: Any) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise ConfigError(f"{option} {path}: {error.strerror or error}") from None
+    print(f"{path}: {len(text.encode()) / 1000:,.0f} kB", file=stream)
+
+
+def _shown(model: Any, names: list[str] | None) -> list[str]:
+    """Names of the parameters to show: those asked for, or the first bias (else the first parameter)."""
+    known = [name for name, _ in model.named_parameters()]
+    if not known:
+        raise ConfigError("this model has no parameters, so there is no gradient to trace")
+    for name in names or []:
+        if name not in known:
+            raise ConfigError(f"--param: no parameter {name!r}; there are {', '.join(known)}")
+    return names or [next((n for n in known if n.rpartition(".")[2] == "bias"), known[0])]

@@ -1,0 +1,1 @@
+"""What two configurations, runs or sets of weights differ in, as plain data."""

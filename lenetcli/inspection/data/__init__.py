@@ -1,0 +1,1 @@
+"""Samples and what a model says of them, as plain data."""

@@ -1,0 +1,162 @@
+"""A model judged on a data set: the figures of `evaluate`, and the samples it is most wrong about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lenetcli.data.dataset import gather
+from lenetcli.data.loader import DataLoader
+from lenetcli.data.transforms import Preprocessing
+from lenetcli.nn.module import Module
+from lenetcli.tensors.tensor import Tensor
+from lenetcli.train.answers import class_name, decisions, probabilities
+from lenetcli.train.evaluate import Evaluation, evaluate
+
+BATCH = 256  # as `lenet eval` does it, so that the figures are the same to the last digit
+FEW = 4  # numbers of a target that are shown
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A sample that the model is wrong about.
+
+    Args:
+        index: its number in the split.
+        wrongness: how sure the model is of the wrong class, from 0 to 1; of targets that are no classes, the mean
+            distance of the output from the target.
+        target: number of the true class, or the first numbers of the target.
+        output: number of the predicted class, or the first numbers of the output.
+        image: (C, H, W), from 0 to 1, as it was before it was normalised.
+    """
+
+    index: int
+    wrongness: float
+    target: int | list[float]
+    output: int | list[float]
+    image: Array
+
+    def record(self, classes: tuple[str, ...]) -> dict[str, Any]:
+        """As `report --json` shows it."""
+        if isinstance(self.target, int) and isinstance(self.output, int):
+            return {
+                "index": self.index, "class": class_name(classes, self.target),
+                "predicted": class_name(classes, self.output), "confidence": self.wrongness,
+            }  # fmt: skip
+        return {"index": self.index, "target": self.target, "output": self.output, "distance": self.wrongness}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a pass over a split found."""
+
+    split: str
+    evaluation: Evaluation
+    mistakes: list[Mistake]
+
+    @property
+    def confused(self) -> list[tuple[int, int, int]]:
+        """Pairs of true class, predicted class and how often that happened, most often first."""
+        confusion = self.evaluation.confusion
+        if confusion is None:
+            return []
+        wrong = [(int(t), int(p), int(confusion[t, p])) for t, p in zip(*np.nonzero(confusion)) if t != p]
+        return sorted(wrong, key=lambda found: (-found[2], found[0], found[1]))
+
+
+def judge(
+    model: Module, dataset: Any, criterion: Module, classes: int, split: str, worst: int, steps: Preprocessing | None
+) -> Judged:
+    """Evaluates a model as `lenet eval` does, and keeps the samples with the surest wrong predictions.
+
+    Args:
+        classes: how many there are; 0 where targets are no classes.
+        worst: how many samples to keep at most.
+        steps: what the samples went through; None where nothing is known of it.
+    """
+    watched = _Watched(model)
+    ranking = _Ranking(worst, criterion)
+    with np.errstate(all="ignore"):  # a model that has diverged gives NaN
+        found = evaluate(watched, ranking.watching(DataLoader(dataset, BATCH), watched), criterion, classes)
+    return Judged(split, found, ranking.mistakes(dataset, steps))
+
+
+class _Watched(Module):
+    """The model, remembering its last output."""
+
+    def __init__(self, model: Module) -> None:
+        super().__init__()
+        self.model = model
+        self.training = model.training
+        self.last: Tensor | None = None
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.last = self.model(inputs)
+        return self.last
+
+
+class _Ranking:
+    """The worst samples so far, worst first: those that `wrongness` is largest for."""
+
+    def __init__(self, most: int, criterion: Module) -> None:
+        self.most, self.criterion = most, criterion
+        self.rows: list[tuple[float, int, Any, Any]] = []
+
+    def watching(self, loader: DataLoader, model: _Watched) -> Iterator[tuple[Any, Any]]:
+        """The batches; each is looked at once the model has answered, when the next one is asked for."""
+        start = 0
+        for inputs, targets in loader:
+            yield inputs, targets
+            if model.last is not None and self.most:
+                self._add(start, model.last, targets)
+            start += len(inputs)
+
+    def _add(self, start: int, output: Tensor, targets: Tensor) -> None:
+        found = decisions(output.array, targets.array, self.criterion)
+        shares = None if found is None else probabilities(output.array, self.criterion)
+        if found is not None and shares is not None:
+            predicted, wanted, counted = found
+            sure = shares[np.arange(len(predicted)), predicted]
+            wrong = np.flatnonzero((predicted != wanted) if counted is None else (predicted != wanted) & counted)
+            new = [(float(sure[i]), start + int(i), int(wanted[i]), int(predicted[i])) for i in wrong]
+        elif output.array.shape == targets.array.shape:
+            flat, wanted = (np.reshape(a, (len(a), -1)) for a in (output.array, targets.array))
+            distance = np.abs(flat.astype(np.float64) - wanted).mean(axis=1)
+            new = [
+                (float(d), start + i, wanted[i, :FEW].tolist(), flat[i, :FEW].tolist()) for i, d in enumerate(distance)
+            ]
+        else:
+            return
+        ranked = sorted(self.rows + new, key=lambda row: (-row[0] if row[0] == row[0] else np.inf, row[1]))
+        self.rows = ranked[: self.most]
+
+    def mistakes(self, dataset: Any, steps: Preprocessing | None) -> list[Mistake]:
+        """The samples with their pictures."""
+        if not self.rows:
+            return []
+        images = gather(dataset, np.array([row[1] for row in self.rows]))[0]
+        return [
+            Mistake(index, wrongness, target, output, shown(image, steps))
+            for (wrongness, index, target, output), image in zip(self.rows, images)
+        ]
+
+
+def shown(image: Array, steps: Preprocessing | None) -> Array:
+    """A sample (C, H, W) as a picture from 0 to 1, float64.
+
+    Normalisation is undone. Where the values are then no picture's, the lowest becomes 0 and the highest 1.
+    """
+    found = np.asarray(image, np.float64)
+    if steps is not None and steps.normalize is not None:
+        mean, std = (np.reshape(np.asarray(v, np.float64), (-1, 1, 1)) for v in steps.normalize)
+        found = found * std + mean
+    low, high = (float(found.min()), float(found.max())) if np.isfinite(found).all() else (0.0, 0.0)
+    if low >= -0.01 and high <= 1.01 and high > 0:
+        return found.clip(0, 1)
+    return (found - low) / (high - low) if high > low else np.zeros_like(found)

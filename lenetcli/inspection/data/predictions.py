@@ -1,0 +1,166 @@
+"""What a trained model says of pictures: read, brought into the form of its inputs, run in batches, ranked."""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lenetcli.autograd.modes import no_grad
+from lenetcli.background import mapped
+from lenetcli.data.inputs import Inputs
+from lenetcli.data.pictures import LARGEST, SUFFIXES, decode, read
+from lenetcli.errors import DataError
+from lenetcli.kernels.layout import logical, stored
+from lenetcli.nn.module import Module
+from lenetcli.tensors.tensor import from_numpy
+from lenetcli.train.answers import answered
+
+Array = npt.NDArray[Any]
+
+BATCH = 256
+STDIN = "-"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one picture.
+
+    Args:
+        file: where it came from; `index` is its place in a file that holds several.
+        top: the likeliest classes and their probabilities, likeliest first; empty where outputs are no classes.
+        output: the model's numbers, where they are no classes.
+    """
+
+    file: str
+    top: tuple[tuple[str, float], ...]
+    index: int | None = None
+    output: list[Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """The file, and the place in it where it holds several."""
+        return self.file if self.index is None else f"{self.file}[{self.index}]"
+
+    def record(self) -> dict[str, Any]:
+        """As `--json` shows it."""
+        label, probability = self.top[0] if self.top else (None, None)
+        found: dict[str, Any] = {"file": self.file, "label": label, "probability": probability}
+        found["top"] = [{"label": name, "probability": share} for name, share in self.top]
+        if self.index is not None:
+            found["index"] = self.index
+        if self.output is not None:
+            found["output"] = self.output
+        return found
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model in evaluation mode with what it takes and what its outputs mean."""
+
+    model: Module
+    criterion: Module
+    inputs: Inputs
+    top: int = 3
+    invert: bool = False
+
+    def __call__(self, places: Sequence[str], failed: Callable[[DataError], None]) -> Iterator[Prediction]:
+        """The predictions for files, directories, patterns and STDIN, in order; `failed` gets what cannot be read.
+
+        Files are decoded by several threads, as many at a time as make a batch.
+        """
+        files = list(_files(places, failed))
+        for start in range(0, len(files), BATCH):
+            read = mapped(self._read, files[start : start + BATCH], min(8, os.cpu_count() or 1))
+            yield from self._some(read, failed)
+
+    def of(self, found: Array, name: str = "images") -> list[Prediction]:
+        """The predictions for images in memory, of the shapes and types that a .npy file may hold.
+
+        Raises:
+            DataError: they are no images.
+        """
+        ready = self._ready(found, name)
+        results = self._outputs([ready])
+        several = ready.shape[-1] > 1 or found.ndim == 4
+        return [ranked(name, i if several else None, *next(results), self.top) for i in range(ready.shape[-1])]
+
+    def _ready(self, found: Array, name: str) -> Array:
+        """Images as the model takes them (C, H, W, N)."""
+        images = self.inputs.batch(found, name)
+        if self.invert:
+            images = self.inputs.inverted(images)
+        return np.concatenate([stored(self.inputs(images[i : i + BATCH])) for i in range(0, len(images), BATCH)], -1)
+
+    def _read(self, file: str) -> tuple[str, Array | DataError, bool]:
+        """A file's images, ready for the model (C, H, W, N), or what is wrong with it; and whether it holds a list."""
+        channels = self.inputs.shape[0]
+        try:
+            if file == STDIN:
+                data = sys.stdin.buffer.read(LARGEST + 1)
+                if len(data) > LARGEST:
+                    raise DataError(f"{STDIN}: more than {LARGEST:,} bytes")
+                found = decode(data, STDIN, channels)
+            else:
+                found = read(Path(file), channels)
+            ready = self._ready(found, file)
+            return file, ready, ready.shape[-1] > 1 or found.ndim == 4
+        except DataError as error:
+            return file, error, False
+
+    def _some(
+        self, read: Sequence[tuple[str, Array | DataError, bool]], failed: Callable[[DataError], None]
+    ) -> Iterator[Prediction]:
+        """The predictions for files that have been read, in batches over all of them."""
+        results = self._outputs([found for _, found, _ in read if not isinstance(found, DataError)])
+        for file, found, several in read:
+            if isinstance(found, DataError):
+                failed(found)
+                continue
+            for index in range(found.shape[-1]):
+                yield ranked(file, index if several else None, *next(results), self.top)
+
+    def _outputs(self, ready: Sequence[Array]) -> Iterator[tuple[Array, list[str]]]:
+        """What the model says of each image (C, H, W, N), and the names of the classes where that is probabilities."""
+        if not ready:
+            return
+        joined = np.concatenate(ready, -1) if len(ready) > 1 else ready[0]
+        for start in range(0, joined.shape[-1], BATCH):
+            batch = np.ascontiguousarray(joined[..., start : start + BATCH])
+            with no_grad():
+                output = self.model(from_numpy(logical(batch))).array
+            rows, names = answered(output, self.criterion, self.inputs.classes)
+            for row in np.ascontiguousarray(rows):
+                yield row, names
+
+
+def ranked(file: str, index: int | None, output: Array, classes: Sequence[str], top: int) -> Prediction:
+    """What an output says: its likeliest classes, or its numbers where it is no probabilities of classes (no names)."""
+    if not classes:
+        return Prediction(file, (), index, output.tolist())
+    order = np.argsort(-output, kind="stable")[:top]
+    return Prediction(file, tuple((classes[i], float(output[i])) for i in order), index)
+
+
+def _files(places: Sequence[str], failed: Callable[[DataError], None]) -> Iterator[str]:
+    """The files named, with those of directories (and directories in them) and of patterns in alphabetical order."""
+    for place in places:
+        if place != STDIN and Path(place).is_dir():
+            found = sorted(str(p) for p in Path(place).rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+            if not found:
+                failed(DataError(f"{place}: no pictures in this directory ({', '.join(SUFFIXES)})"))
+            yield from found
+        elif glob.has_magic(place) and not Path(place).exists():  # a pattern that no shell has filled in
+            found = sorted(p for p in glob.glob(place, recursive=True) if Path(p).is_file())
+            if not found:
+                failed(DataError(f"{place}: no file is so named"))
+            yield from found
+        else:
+            yield place

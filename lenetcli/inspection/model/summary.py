@@ -1,0 +1,190 @@
+"""The layers of a model as one sample passes them: shapes, parameters, multiply-adds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lenetcli.autograd.modes import fusion, no_grad, watch
+from lenetcli.autograd.tape import Variable
+from lenetcli.nn.module import Module
+from lenetcli.tensors.tensor import Tensor, from_numpy
+
+Array = npt.NDArray[Any]
+
+
+def _product(a: Array, b: Array, y: Array) -> int:
+    """Each number of y is a sum over the columns of a."""
+    return int(y.size * a.shape[-1])
+
+
+# multiplications of each operation's operands that are added up; those of elementwise work are not counted, as in
+# torch.utils.flop_counter, which counts each multiply-add as two
+MULTIPLY_ADDS: dict[str, Callable[..., int]] = {
+    "Mm": _product,
+    "Addmm": lambda c, a, b, y: _product(a, b, y),
+    "Bmm": _product,
+    "Baddbmm": lambda c, a, b, y: _product(a, b, y),
+    "Addbmm": lambda c, a, b, y: a.shape[0] * _product(a, b, y),
+    "Mv": _product,
+    "Addmv": lambda c, a, b, y: _product(a, b, y),
+    "Dot": lambda a, b, y: int(a.size),
+    "Trilinear": lambda x1, weight, x2, y: int(y.size * (x1.shape[1] + 1) * x2.shape[1]),
+    "Convolution": lambda x, weight, bias, y: int(y.size * np.prod(weight.shape[1:])),
+    "ConvolutionTransposed": lambda x, weight, bias, y: int(x.size * np.prod(weight.shape[1:])),
+}
+# which operands of these are multiplied: the gradient of each takes as many multiply-adds as the result
+FACTORS: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys(MULTIPLY_ADDS, (0, 1)),
+    **dict.fromkeys(("Addmm", "Baddbmm", "Addbmm", "Addmv"), (1, 2)),
+    "Trilinear": (0, 1, 2),
+}
+
+
+@dataclass
+class LayerSummary:
+    """One call of a module.
+
+    Args:
+        path: of the module; "" for the model itself.
+        kind: its class.
+        depth: how many modules it is in.
+        input, output: shapes of one sample; None where it is no tensor.
+        parameters: of its own, without those of the modules inside and without those that were counted before.
+        reused: some of its parameters were counted before: at another place, or at its first call.
+        multiply_adds: of its own operations, for one sample.
+        leaf: there are no modules inside.
+    """
+
+    path: str
+    kind: str
+    depth: int
+    input: list[int] | None
+    output: list[int] | None = None
+    parameters: int = 0
+    reused: bool = False
+    multiply_adds: int = 0
+    leaf: bool = True
+
+    def record(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {
+            "path": self.path, "type": self.kind, "depth": self.depth, "input": self.input, "output": self.output,
+            "parameters": self.parameters, "reused": self.reused, "multiply_adds": self.multiply_adds,
+        }  # fmt: skip
+
+
+@dataclass
+class Summary:
+    """A model's layers with their totals.
+
+    Args:
+        layers: in the order of their calls, a module before those inside it.
+        parameters, trainable: numbers, each tensor counted once.
+        bytes: of the parameters.
+        multiply_adds: for one sample.
+        activations: numbers that the layers without others inside give, for one sample.
+    """
+
+    layers: list[LayerSummary] = field(default_factory=list)
+    parameters: int = 0
+    trainable: int = 0
+    bytes: int = 0
+    multiply_adds: int = 0
+    activations: int = 0
+
+    def record(self) -> dict[str, Any]:
+        """As `inspect-params --summary --json` prints it."""
+        return {
+            "layers": [layer.record() for layer in self.layers],
+            "total": self.parameters,
+            "trainable": self.trainable,
+            "bytes": self.bytes,
+            "multiply_adds": self.multiply_adds,
+            "activations": self.activations,
+        }
+
+
+def summary(model: Module, sample: tuple[int, ...]) -> Summary:
+    """Passes one sample of zeros through the model, in evaluation mode, and notes every call.
+
+    Args:
+        sample: the shape of one sample, without N.
+
+    Example:
+        >>> from lenetcli import nn
+        >>> found = summary(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), (1, 8, 8))
+        >>> found.parameters, found.multiply_adds
+        (650, 640)
+    """
+    return _Watcher(model).run(sample)
+
+
+class _Watcher:
+    """Notes calls and operations."""
+
+    def __init__(self, model: Module) -> None:
+        self.model, self.found = model, Summary()
+        self.paths = {id(module): path for path, module in model.named_modules()}
+        self.open: list[LayerSummary] = []
+        self.counted: set[int] = set()
+
+    def run(self, sample: tuple[int, ...]) -> Summary:
+        handles = []
+        for module in self.model.modules():
+            handles += [module.register_forward_pre_hook(self._enter), module.register_forward_hook(self._leave)]
+        training = self.model.training
+        self.model.eval()
+        try:
+            with no_grad(), fusion(False), watch(self._observe):
+                self.model(from_numpy(np.zeros((1, *sample), np.float32)))
+        finally:
+            self.model.train(training)
+            for handle in handles:
+                handle.remove()
+        found = self.found
+        for parameter in self.model.parameters():
+            found.parameters += parameter.numel()
+            found.trainable += parameter.numel() if parameter.requires_grad else 0
+            found.bytes += parameter.array.nbytes
+        return found
+
+    def _enter(self, module: Module, args: tuple[Any, ...]) -> None:
+        layer = LayerSummary(
+            self.paths.get(id(module), ""), type(module).__name__, len(self.open), _shape(args[0]) if args else None
+        )
+        for _, parameter in module.named_parameters(recurse=False):
+            if id(parameter) in self.counted:
+                layer.reused = True
+            else:
+                self.counted.add(id(parameter))
+                layer.parameters += parameter.numel()
+        if self.open:
+            self.open[-1].leaf = False
+        self.open.append(layer)
+        self.found.layers.append(layer)
+
+    def _leave(self, module: Module, args: tuple[Any, ...], output: Any) -> None:
+        layer = self.open.pop()
+        layer.output = _shape(output)
+        if layer.leaf and layer.output is not None:
+            self.found.activations += int(np.prod(layer.output))
+
+    def _observe(self, node: Any, operands: tuple[Any, ...], parameters: dict[str, Any], results: list[Any]) -> None:
+        count = MULTIPLY_ADDS.get(type(node).__name__)
+        if count is None:
+            return
+        arrays = [o.array if isinstance(o, Variable) else o for o in operands]
+        made = count(*arrays, results[0].array)
+        self.found.multiply_adds += made
+        if self.open:
+            self.open[-1].multiply_adds += made
+
+
+def _shape(value: Any) -> list[int] | None:
+    """Of one sample; None for what is no tensor with a batch."""
+    return list(value.array.shape[1:]) if isinstance(value, Tensor) and value.array.ndim else None

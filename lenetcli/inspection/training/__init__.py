@@ -1,0 +1,1 @@
+"""The course of a training as plain data: curves, gradients, weights, learning rates."""

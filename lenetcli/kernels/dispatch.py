@@ -1,0 +1,141 @@
+"""Which twin of each kernel runs, NumPy's or the native one, and how to force it.
+
+Callers use the names below as attributes of this module (`kernels.conv2d(...)`), so that the choice may change while
+the program runs. LENET_KERNELS decides from outside: numpy, native, or the native ones for one of the processor's
+instruction sets (v4, v3, v2); without it, native twins run where they are built, for the best of the sets.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+
+from lenetcli.kernels import cuda, device, native
+from lenetcli.kernels import threads as _threads
+from lenetcli.kernels.avg_pool import avg_pool2d, avg_pool2d_backward
+from lenetcli.kernels.conv import channel_sums, conv2d, conv2d_backward, conv2d_input_grad, conv2d_weight_grad
+from lenetcli.kernels.fused import conv_relu_pool, conv_relu_pool_backward
+from lenetcli.kernels.linear import linear, linear_backward, linear_relu, linear_relu_backward, product, rows_product
+from lenetcli.kernels.memory import keep_freed_memory
+from lenetcli.kernels.native.twins import twins
+from lenetcli.kernels.nll import nll_mean, nll_mean_backward
+from lenetcli.kernels.norm import batch_norm, batch_norm_backward, channel_norm, channel_norm_backward, track
+from lenetcli.kernels.pool import max_pool2d, max_pool2d_backward
+from lenetcli.kernels.relu import relu, relu_backward
+from lenetcli.kernels.softmax import log_softmax, log_softmax_backward
+from lenetcli.kernels.update import adadelta, adagrad, adam, adamax, nadam, radam, rmsprop, rprop, sgd
+
+__all__ = [
+    "adadelta",
+    "adagrad",
+    "adam",
+    "adamax",
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "batch_norm",
+    "batch_norm_backward",
+    "channel_norm",
+    "channel_norm_backward",
+    "channel_sums",
+    "conv2d",
+    "conv2d_backward",
+    "conv2d_input_grad",
+    "conv2d_weight_grad",
+    "conv_relu_pool",
+    "conv_relu_pool_backward",
+    "linear",
+    "linear_backward",
+    "linear_relu",
+    "linear_relu_backward",
+    "log_softmax",
+    "log_softmax_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "nadam",
+    "nll_mean",
+    "nll_mean_backward",
+    "product",
+    "radam",
+    "relu",
+    "relu_backward",
+    "rmsprop",
+    "rows_product",
+    "rprop",
+    "sgd",
+    "track",
+]
+
+Twin = Literal["numpy", "native"]
+
+_references: dict[str, Callable[..., Any]] = {name: globals()[name] for name in __all__}
+_native = twins()
+twin: Twin = "numpy"  # which twins run; read it as `dispatch.twin`
+
+
+def use(wanted: Twin) -> None:
+    """Chooses the twins that run from now on.
+
+    Raises:
+        ValueError: neither numpy nor native.
+        ImportError: the native twins are not here; the message says why.
+    """
+    global twin
+    if wanted not in ("numpy", "native"):
+        raise ValueError(f"kernels are numpy or native, got {wanted!r}")
+    if wanted == "native" and native.absent is not None:
+        raise ImportError(native.absent)
+    twin = wanted
+    globals().update(_references | (_native if wanted == "native" else {}))
+    if device.library is not None:
+        on_device = _references | (cuda.twins() if hasattr(device.library, "RawModule") else {})
+        globals().update({name: _routed(globals()[name], on_device[name]) for name in __all__})
+
+
+def _routed(here: Callable[..., Any], there: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel that takes arrays of a device, too; made only once one is in use."""
+
+    def run(first: Any, *others: Any) -> Any:
+        x = first[0] if type(first) is list else first
+        return (here if type(x) is np.ndarray else there)(first, *others)
+
+    return run
+
+
+def description() -> str:
+    """The twins in use, native ones with their instruction set: "numpy", "native v4"."""
+    return twin if twin == "numpy" else f"{twin} {native.target()}"
+
+
+@contextmanager
+def force(wanted: Twin) -> Iterator[None]:
+    """Runs a block with the twins of one kind."""
+    before = twin
+    use(wanted)
+    try:
+        yield
+    finally:
+        use(before)
+
+
+def _choice() -> Twin:
+    wanted = os.environ.get("LENET_KERNELS", "")
+    sets = [] if native.absent is not None else native.targets()
+    if wanted in sets:
+        native.set_target(wanted)
+        return "native"
+    if wanted not in ("", "numpy", "native"):
+        or_one = f" or one of this processor's instruction sets ({', '.join(sets)})" if sets else ""
+        raise ImportError(f"LENET_KERNELS must be numpy or native{or_one}, got {wanted!r}")
+    if wanted:
+        return wanted  # type: ignore[return-value]  # one of the two, as checked
+    return "numpy" if native.absent is not None else "native"
+
+
+keep_freed_memory()
+_threads.begin()
+use(_choice())
+device.watchers.append(lambda: use(twin))

@@ -1,0 +1,1 @@
+"""Ops that read, write, order and find elements by index or mask."""

@@ -1,0 +1,346 @@
+"""Matrix products. A batch-last operand (columns contiguous) gives a batch-last result, at BLAS speed either way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from lenetcli.autograd.op import Op
+from lenetcli.autograd.tape import Variable
+from lenetcli.errors import ShapeError
+from lenetcli.kernels import dispatch as kernels
+from lenetcli.kernels.device import as_array
+from lenetcli.kernels.layout import Array, outline
+from lenetcli.kernels.linear import matmul
+from lenetcli.kernels.sums import sum_over
+from lenetcli.ops.methods import method
+from lenetcli.ops.operands import quiet, wanted_tensors
+
+if TYPE_CHECKING:
+    from lenetcli.tensors.tensor import Tensor
+
+
+def product(a: Array, b: Array) -> Array:
+    """a (N, K) @ b (K, M) in the memory order of `a`, so that a batch-last batch stays batch-last."""
+    return kernels.product(a, b)
+
+
+def check_types(name: str, *arrays: Array) -> None:
+    """Refuses operands of different types, and bool, for which products are not defined.
+
+    Raises:
+        RuntimeError: the types differ.
+        NotImplementedError: bool.
+    """
+    kind = arrays[0].dtype
+    for x in arrays:
+        if x.dtype != kind:
+            kinds = ", ".join(str(x.dtype) for x in arrays)
+            raise RuntimeError(f"{name}: expected all operands to have the same dtype, but got {kinds}")
+    if kind == np.bool_:
+        raise NotImplementedError(f"{name}: not implemented for bool; convert to a number type first")
+
+
+def check_product(name: str, a: Array, b: Array) -> None:
+    """Refuses two matrices that do not fit together."""
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]:
+        raise ShapeError(
+            f"{name}: mat1 and mat2 shapes cannot be multiplied ({'x'.join(map(str, a.shape))} and "
+            f"{'x'.join(map(str, b.shape))}); the columns of the first must match the rows of the second"
+        )
+
+
+def check_addend(op: Op, c: Array, y: Array) -> None:
+    """Refuses an input that does not broadcast to the product it is added to."""
+    extra = y.ndim - c.ndim
+    if extra < 0 or any(size not in (1, wanted) for size, wanted in zip(c.shape, y.shape[extra:])):
+        name = type(op).__name__.lower()
+        raise ShapeError(f"{name}: input of shape {list(c.shape)} cannot be expanded to the product's {list(y.shape)}")
+
+
+class Product(Op):
+    """y = multiply(a, b), where `gradients(grad, a, b, needs)` gives what flows to a and b.
+
+    An operand is None where the other one needs no gradient.
+    """
+
+    multiply: ClassVar[Any]
+    gradients: ClassVar[Any]
+
+    @staticmethod
+    @quiet
+    def forward(ctx: Any, a: Array, b: Array) -> Array:
+        need_a, need_b = ctx.needs_input_grad
+        ctx.save(a if need_b else None, b if need_a else None)
+        return as_array(ctx.multiply(a, b))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array) -> Any:
+        a, b = ctx.saved
+        return ctx.gradients(grad, a, b, ctx.needs_input_grad)
+
+
+class AddedProduct(Op):
+    """y = beta * c + alpha * multiply(a, b)."""
+
+    multiply: ClassVar[Any]
+    gradients: ClassVar[Any]
+
+    def keep_factors(self, a: Array, b: Array) -> None:
+        """Saves what the gradients need."""
+        _, need_a, need_b = self.needs_input_grad
+        self.save(a if need_b else None, b if need_a else None)
+
+    @staticmethod
+    @quiet
+    def forward(ctx: Any, c: Array, a: Array, b: Array, *, beta: float, alpha: float) -> Array:
+        ctx.keep_factors(a, b)
+        ctx.beta, ctx.alpha = beta, alpha
+        y = as_array(ctx.multiply(a, b))
+        check_addend(ctx, c, y)
+        if alpha != 1:
+            y *= alpha
+        if beta == 1:
+            y += c
+        elif beta != 0:
+            y += beta * c
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array) -> Any:
+        a, b = ctx.saved
+        need_c, *needs = ctx.needs_input_grad
+        d_c = (grad if ctx.beta == 1 else grad * ctx.beta) if need_c else None
+        scaled = grad if ctx.alpha == 1 else grad * ctx.alpha
+        return (d_c, *ctx.gradients(scaled, a, b, needs))
+
+
+def factors(name: str, kind: np.dtype[Any], *given: Any) -> list[Any]:
+    """alpha and beta as Python numbers that fit the type.
+
+    Raises:
+        TypeError: no number, or a fraction for an integer type.
+    """
+    found = []
+    for value in given:
+        number = value.array.item() if isinstance(value, Variable) and value.array.size == 1 else value
+        number = number.item() if isinstance(number, np.generic) else number
+        if not isinstance(number, (int, float)):
+            raise TypeError(f"{name}: alpha and beta must be numbers, got {type(number).__name__}: {number!r}")
+        if kind.kind != "f":
+            if number != int(number):
+                raise TypeError(f"{name}: for tensors of {kind}, alpha and beta must be integers, got {number!r}")
+            number = int(number)
+        found.append(number)
+    return found
+
+
+def multiply_matrices(a: Array, b: Array) -> Array:
+    """(N, K) and (K, M) -> (N, M)"""
+    return product(a, b)
+
+
+def gradients_of_matrices(grad: Array, a: Array, b: Array, needs: Any) -> Any:
+    """(N, M) -> (N, K) and (K, M)"""
+    need_a, need_b = needs
+    return product(grad, b.T) if need_a else None, kernels.rows_product(grad.T, a).T if need_b else None
+
+
+class Mm(Product):
+    multiply = staticmethod(multiply_matrices)
+    gradients = staticmethod(gradients_of_matrices)
+
+
+@method
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
+    """Product of two matrices, without broadcasting.
+
+    Shape:
+        (N, K) and (K, M) -> (N, M)
+
+    Raises:
+        ShapeError: the inner sizes differ or an operand is no matrix.
+        RuntimeError: the types differ.
+
+    Source: torch.mm.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.mm(lenet.ones(2, 3), lenet.ones(3, 1))
+        tensor([[3.],
+                [3.]])
+    """
+    wanted_tensors("mm", input, mat2)
+    check_product("mm", input.array, mat2.array)
+    check_types("mm", input.array, mat2.array)
+    return Mm.apply(input, mat2)
+
+
+class Addmm(AddedProduct):
+    multiply = staticmethod(multiply_matrices)
+    gradients = staticmethod(gradients_of_matrices)
+    linear = False  # one kernel forward, one for all gradients
+
+    @staticmethod
+    @quiet
+    def forward(ctx: Any, c: Array, a: Array, b: Array, *, beta: float, alpha: float) -> Array:
+        batch_last = a.flags.f_contiguous and (len(a) == 1 or not a.flags.c_contiguous)
+        if not (beta == alpha == 1 and batch_last and c.shape == b.shape[1:]):
+            return AddedProduct.forward(ctx, c, a, b, beta=beta, alpha=alpha)
+        ctx.keep_factors(a, b)
+        ctx.beta = ctx.alpha = 1
+        ctx.linear, ctx.weight_shape = True, b.shape[::-1]
+        return kernels.linear(a, b.T, c)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array) -> Any:
+        need_c, need_a, need_b = ctx.needs_input_grad
+        if not (ctx.linear and need_c and need_b):
+            return AddedProduct.backward(ctx, grad)
+        a, b = ctx.saved
+        weight = b.T if need_a else outline(ctx.weight_shape, grad)
+        d_a, d_weight, d_c = kernels.linear_backward(grad, a, weight, need_a)
+        return d_c, d_a, d_weight.T
+
+
+@method(in_place=True)
+def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """A matrix product with something added: what a Linear layer computes.
+
+    Formula:
+        beta * input + alpha * (mat1 @ mat2); with beta = 0, NaN in the input has no effect
+
+    Shape:
+        input broadcasts to (N, M); mat1 (N, K), mat2 (K, M) -> (N, M)
+
+    Raises:
+        ShapeError: the inner sizes differ, or the input does not broadcast.
+        RuntimeError: the types differ.
+
+    Source: torch.addmm.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.addmm(lenet.tensor([1.0]), lenet.ones(1, 3), lenet.ones(3, 1))
+        tensor([[4.]])
+    """
+    wanted_tensors("addmm", input, mat1, mat2)
+    check_product("addmm", mat1.array, mat2.array)
+    check_types("addmm", input.array, mat1.array, mat2.array)
+    beta, alpha = factors("addmm", mat1.array.dtype, beta, alpha)
+    return Addmm.apply(input, mat1, mat2, beta=beta, alpha=alpha)
+
+
+def check_batches(name: str, a: Array, b: Array) -> None:
+    """Refuses two batches of matrices that do not fit together."""
+    if a.ndim != 3 or b.ndim != 3 or a.shape[0] != b.shape[0] or a.shape[2] != b.shape[1]:
+        raise ShapeError(
+            f"{name}: wanted batches of shape (B, N, K) and (B, K, M), got {list(a.shape)} and {list(b.shape)}"
+        )
+
+
+def gradients_of_batches(grad: Array, a: Array, b: Array, needs: Any) -> Any:
+    """(B, N, M), or (N, M) for all of a batch -> (B, N, K) and (B, K, M)"""
+    need_a, need_b = needs
+    return (
+        matmul(grad, b.swapaxes(1, 2)) if need_a else None,
+        matmul(a.swapaxes(1, 2), grad) if need_b else None,
+    )
+
+
+class Bmm(Product):
+    multiply = staticmethod(matmul)
+    gradients = staticmethod(gradients_of_batches)
+
+
+@method
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """Products of matrices, one for each of a batch, without broadcasting.
+
+    Shape:
+        (B, N, K) and (B, K, M) -> (B, N, M)
+
+    Raises:
+        ShapeError: the sizes do not fit.
+        RuntimeError: the types differ.
+
+    Source: torch.bmm.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.bmm(lenet.ones(2, 1, 3), lenet.ones(2, 3, 1))
+        tensor([[[3.]],
+        <BLANKLINE>
+                [[3.]]])
+    """
+    wanted_tensors("bmm", input, mat2)
+    check_batches("bmm", input.array, mat2.array)
+    check_types("bmm", input.array, mat2.array)
+    return Bmm.apply(input, mat2)
+
+
+class Baddbmm(AddedProduct):
+    multiply = staticmethod(matmul)
+    gradients = staticmethod(gradients_of_batches)
+
+
+@method(in_place=True)
+def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """`bmm` with something added.
+
+    Formula:
+        beta * input + alpha * (batch1 @ batch2); with beta = 0, NaN in the input has no effect
+
+    Shape:
+        input broadcasts to (B, N, M); batch1 (B, N, K), batch2 (B, K, M) -> (B, N, M)
+
+    Raises:
+        ShapeError: the sizes do not fit, or the input does not broadcast.
+        RuntimeError: the types differ.
+
+    Source: torch.baddbmm.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.baddbmm(lenet.tensor([1.0]), lenet.ones(1, 1, 3), lenet.ones(1, 3, 1))
+        tensor([[[4.]]])
+    """
+    wanted_tensors("baddbmm", input, batch1, batch2)
+    check_batches("baddbmm", batch1.array, batch2.array)
+    check_types("baddbmm", input.array, batch1.array, batch2.array)
+    beta, alpha = factors("baddbmm", batch1.array.dtype, beta, alpha)
+    return Baddbmm.apply(input, batch1, batch2, beta=beta, alpha=alpha)
+
+
+class Addbmm(AddedProduct):
+    multiply = staticmethod(lambda a, b: sum_over(matmul(a, b), 0))
+    gradients = staticmethod(gradients_of_batches)
+
+
+@method(in_place=True)
+def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """The products of a batch of matrices summed up, with something added.
+
+    Formula:
+        beta * input + alpha * (sum over b of batch1[b] @ batch2[b]); with beta = 0, NaN in the input has no effect
+
+    Shape:
+        input broadcasts to (N, M); batch1 (B, N, K), batch2 (B, K, M) -> (N, M)
+
+    Raises:
+        ShapeError: the sizes do not fit, or the input does not broadcast.
+        RuntimeError: the types differ.
+
+    Source: torch.addbmm.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.addbmm(lenet.tensor([1.0]), lenet.ones(2, 1, 3), lenet.ones(2, 3, 1))
+        tensor([[7.]])
+    """
+    wanted_tensors("addbmm", input, batch1, batch2)
+    check_batches("addbmm", batch1.array, batch2.array)
+    check_types("addbmm", input.array, batch1.array, batch2.array)
+    beta, alpha = factors("addbmm", batch1.array.dtype, beta, alpha)
+    return Addbmm.apply(input, batch1, batch2, beta=beta, alpha=alpha)

@@ -1,0 +1,1 @@
+"""Ops of neural networks: what the layers are made of."""

@@ -1,0 +1,412 @@
+"""Convolutions of images and sequences. A sequence is an image of height 1."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from lenetcli.autograd.op import Op
+from lenetcli.errors import ShapeError
+from lenetcli.kernels import dispatch as kernels
+from lenetcli.kernels.layout import Array, outline
+from lenetcli.kernels.window import Pair
+from lenetcli.ops.nn.geometry import AXES, Sizes, batched, check_image, image_pair, per_dimension
+from lenetcli.ops.operands import quiet
+from lenetcli.ops.shaping.pad import pad
+
+if TYPE_CHECKING:
+    from lenetcli.tensors.tensor import Tensor
+
+
+class Convolution(Op):
+    geometry: tuple[Pair, Pair, Pair, int]  # stride, padding, dilation, groups
+    image: tuple[int, ...]  # x's shape
+
+    @staticmethod
+    @quiet
+    def forward(
+        ctx: Any,
+        x: Array,
+        weight: Array,
+        bias: Array | None,
+        *,
+        stride: Pair,
+        padding: Pair,
+        dilation: Pair,
+        groups: int,
+    ) -> Array:
+        _save(ctx, x, weight)
+        ctx.geometry = stride, padding, dilation, groups
+        return _in_dimensions(x.ndim, kernels.conv2d(_as_image(x), _as_image(weight), bias, *ctx.geometry))
+
+    @staticmethod
+    @quiet
+    def backward(ctx: Any, grad: Array) -> Any:
+        x, weight = _saved(ctx, grad)
+        d_x, d_weight, d_bias = kernels.conv2d_backward(
+            _as_image(grad), _as_image(x), _as_image(weight), ctx.needs_input_grad, *ctx.geometry
+        )
+        return _in_dimensions(x.ndim, d_x), _in_dimensions(x.ndim, d_weight), d_bias
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is one of images, with nothing but padding, whose filters learn."""
+        stride, _, dilation, groups = self.geometry
+        return stride == dilation == (1, 1) and groups == 1 and self.needs_input_grad[1] and len(self.image) == 4
+
+
+class ConvolutionTransposed(Op):
+    """The gradient of a convolution as an operation of its own: x is in the place of dy, y in that of dx."""
+
+    backward_name = "Convolution"
+
+    @staticmethod
+    @quiet
+    def forward(
+        ctx: Any,
+        x: Array,
+        weight: Array,
+        bias: Array | None,
+        *,
+        out: Pair,
+        stride: Pair,
+        padding: Pair,
+        dilation: Pair,
+        groups: int,
+    ) -> Array:
+        _save(ctx, x, weight)
+        ctx.geometry = stride, padding, dilation, groups
+        y = kernels.conv2d_input_grad(_as_image(x), _as_image(weight), out, *ctx.geometry)
+        if bias is not None:
+            y += bias[:, None, None]
+        return _in_dimensions(x.ndim, y)
+
+    @staticmethod
+    @quiet
+    def backward(ctx: Any, grad: Array) -> Any:
+        x, weight = _saved(ctx, grad)
+        need_x, need_weight, need_bias = ctx.needs_input_grad
+        d_y, image, kernel = _as_image(grad), _as_image(x), _as_image(weight)
+        d_x = None
+        if need_x:  # output_padding may have made room for one more position
+            d_x = kernels.conv2d(d_y, kernel, None, *ctx.geometry)[:, :, : image.shape[2], : image.shape[3]]
+        d_weight = kernels.conv2d_weight_grad(image, d_y, kernel.shape[2:], *ctx.geometry) if need_weight else None
+        return (
+            _in_dimensions(x.ndim, d_x),
+            _in_dimensions(x.ndim, d_weight),
+            kernels.channel_sums(d_y) if need_bias else None,
+        )
+
+
+def _save(ctx: Any, x: Array, weight: Array) -> None:
+    """Keeps the images where filters learn; the filters, which others hold anyway, always, as torch does."""
+    ctx.save(x if ctx.needs_input_grad[1] else None, weight)
+    ctx.image = x.shape
+
+
+def _saved(ctx: Any, grad: Array) -> tuple[Array, Array]:
+    """x, or what stands for it where no gradient needs it, and weight."""
+    x, weight = ctx.saved
+    return outline(ctx.image, grad) if x is None else x, weight
+
+
+def _as_image(x: Array) -> Array:
+    """(N, C, L) -> (N, C, 1, L); images stay."""
+    return x if x.ndim == 4 else x[:, :, None]
+
+
+def _in_dimensions(ndim: int, y: Any) -> Any:
+    """An image's result (or None) for an input of this many dimensions: sequences lose their height again."""
+    return y if y is None or ndim == 4 else y[:, :, 0]
+
+
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sizes = 1,
+    padding: Sizes | Literal["same", "valid"] = 0,
+    dilation: Sizes = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Cross-correlates sequences with a bank of filters; see `conv2d`.
+
+    Shape:
+        input (N, C, L) or (C, L), weight (O, C / groups, K), bias (O,) -> (N, O, Q), where
+        Q = floor((L + 2 padding - dilation (K - 1) - 1) / stride) + 1
+
+    Raises:
+        ShapeError: channels, groups or sizes do not fit.
+
+    Source: torch.nn.functional.conv1d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.conv1d(lenet.tensor([[1.0, 2.0, 4.0]]), lenet.tensor([[[-1.0, 1.0]]]))
+        tensor([[1., 2.]])
+    """
+    return _convolution("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sizes = 1,
+    padding: Sizes | Literal["same", "valid"] = 0,
+    dilation: Sizes = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Cross-correlates images with a bank of filters.
+
+    Formula:
+        y[n, o, p, q] = bias[o] + sum over c, k, l of
+            weight[o, c, k, l] * x[n, c, p stride + k dilation - padding, q stride + l dilation - padding]
+
+    Args:
+        input: images; a single unbatched image (C, H, W) is accepted, as in torch.
+        weight: filters.
+        bias: one number per out-channel.
+        stride, padding, dilation: in pixels, one number or (rows, columns). padding 'same' keeps the size (stride 1
+            only; an odd border has its greater half at the right and bottom), 'valid' is none.
+        groups: splits channels into groups that do not see each other.
+
+    Shape:
+        input (N, C, H, W), weight (O, C / groups, K, L), bias (O,) -> (N, O, P, Q), where
+        P = floor((H + 2 padding - dilation (K - 1) - 1) / stride) + 1
+
+    Raises:
+        ShapeError: channels, groups or sizes do not fit.
+
+    Source: torch.nn.functional.conv2d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.conv2d(lenet.ones(1, 1, 3, 3), lenet.ones(1, 1, 2, 2))
+        tensor([[[[4., 4.],
+                  [4., 4.]]]])
+    """
+    return _convolution("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
+
+
+def _convolution(
+    name: str,
+    dims: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sizes,
+    padding: Sizes | str,
+    dilation: Sizes,
+    groups: int,
+) -> Any:
+    check_image(name, input, dims)
+    if input.array.ndim == dims + 1:
+        return batched(input, lambda x: _convolution(name, dims, x, weight, bias, stride, padding, dilation, groups))
+    channels = _check_operands(name, dims, input, weight, bias, groups, transposed=False)
+    kernel = weight.array.shape[2:]
+    steps, spread = per_dimension("stride", stride, dims, 1), per_dimension("dilation", dilation, dims, 1)
+    if input.array.shape[1] != channels:
+        raise ShapeError(
+            f"{name}: given groups={groups}, weight of size {list(weight.shape)}, expected input"
+            f"{list(input.shape)} to have {channels} channels, but got {input.array.shape[1]} channels instead"
+        )
+    if isinstance(padding, str):
+        input, border = _named_padding(name, input, padding, kernel, steps, spread)
+    else:
+        border = per_dimension("padding", padding, dims, 0)
+    room = [s + 2 * b for s, b in zip(input.array.shape[2:], border)]
+    need = [d * (k - 1) + 1 for d, k in zip(spread, kernel)]
+    if any(r < n for r, n in zip(room, need)):
+        raise ShapeError(
+            f"{name}: calculated padded input size per channel: ({' x '.join(map(str, room))}). Kernel size: "
+            f"({' x '.join(map(str, need))}). Kernel size can't be greater than actual input size"
+        )
+    return Convolution.apply(
+        input,
+        weight,
+        bias,
+        stride=image_pair(steps, 1),
+        padding=image_pair(border, 0),
+        dilation=image_pair(spread, 1),
+        groups=groups,
+    )
+
+
+def _check_operands(
+    name: str, dims: int, input: Tensor, weight: Tensor, bias: Tensor | None, groups: int, transposed: bool
+) -> int:
+    """Refuses weights that cannot be; gives the number of in-channels they are for.
+
+    Raises:
+        ShapeError: the weight's or the bias's shape.
+        RuntimeError: groups below 1, or types that differ.
+        NotImplementedError: booleans.
+    """
+    w = weight.array
+    if w.ndim != dims + 2 or 0 in w.shape:
+        filters = "C, O / groups" if transposed else "O, C / groups"
+        axes = ", ".join("KL"[:dims])
+        raise ShapeError(f"{name}: expected weight ({filters}, {axes}), got {list(w.shape)}")
+    if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)):
+        raise TypeError(f"{name}: groups must be an integer, got {groups!r}")
+    if groups < 1:
+        raise RuntimeError(f"{name}: groups must be at least 1, got {groups}")
+    if w.shape[0] % groups:
+        raise ShapeError(f"{name}: groups={groups} do not divide the {w.shape[0]} filters of weight {list(w.shape)}")
+    if input.array.dtype != w.dtype:
+        raise RuntimeError(f"{name}: input type ({input.dtype}) and weight type ({weight.dtype}) should be the same")
+    if w.dtype == np.bool_:
+        raise NotImplementedError(f"{name}: not implemented for bool")
+    o = w.shape[1] * groups if transposed else w.shape[0]
+    if bias is not None and bias.array.shape != (o,):
+        raise ShapeError(f"{name}: expected bias of shape [{o}], got {list(bias.array.shape)}")
+    if bias is not None and bias.array.dtype != w.dtype:
+        raise RuntimeError(f"{name}: input type ({input.dtype}) and bias type ({bias.dtype}) should be the same")
+    return int(w.shape[0] if transposed else w.shape[1] * groups)
+
+
+def _named_padding(
+    name: str,
+    input: Tensor,
+    padding: str,
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> tuple[Tensor, tuple[int, ...]]:
+    """The border on each side that 'same' or 'valid' means; where it is odd, the input gets the one pixel more."""
+    if padding not in ("same", "valid"):
+        raise RuntimeError(f"{name}: padding must be 'same', 'valid' or numbers, got {padding!r}")
+    if padding == "valid":
+        return input, (0,) * len(kernel)
+    if any(s != 1 for s in stride):
+        raise RuntimeError(f"{name}: padding='same' is not supported for strided convolutions, got stride {stride}")
+    total = [d * (k - 1) for d, k in zip(dilation, kernel)]
+    if any(t % 2 for t in total):
+        input = pad(input, [side for t in reversed(total) for side in (0, t % 2)])
+    return input, tuple(t // 2 for t in total)
+
+
+def conv_transpose1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
+    groups: int = 1,
+    dilation: Sizes = 1,
+) -> Tensor:
+    """Spreads each step of a sequence over a filter's length; see `conv_transpose2d`.
+
+    Shape:
+        input (N, C, L) or (C, L), weight (C, O / groups, K), bias (O,) -> (N, O, Q), where
+        Q = (L - 1) stride - 2 padding + dilation (K - 1) + output_padding + 1
+
+    Raises:
+        ShapeError: channels, groups or sizes do not fit.
+
+    Source: torch.nn.functional.conv_transpose1d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.conv_transpose1d(lenet.tensor([[1.0, 2.0]]), lenet.tensor([[[1.0, 10.0]]]), stride=2)
+        tensor([[ 1., 10.,  2., 20.]])
+    """
+    return _transposed("conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
+    groups: int = 1,
+    dilation: Sizes = 1,
+) -> Tensor:
+    """Spreads each pixel over a filter's area: the gradient of `conv2d` with respect to its input.
+
+    Formula:
+        y[n, o, p stride + k dilation - padding, q stride + l dilation - padding] = bias[o] + sum over c, p, q, k, l of
+            weight[c, o, k, l] * x[n, c, p, q]
+
+    Args:
+        input: images; a single unbatched image (C, H, W) is accepted, as in torch.
+        stride, dilation: of the convolution whose gradient this is, one number or (rows, columns).
+        padding: how much of the result's border is cut off on each side.
+        output_padding: how much the result grows at the right and bottom; less than stride or dilation.
+        groups: splits channels into groups that do not see each other.
+
+    Shape:
+        input (N, C, H, W), weight (C, O / groups, K, L), bias (O,) -> (N, O, P, Q), where
+        P = (H - 1) stride - 2 padding + dilation (K - 1) + output_padding + 1
+
+    Raises:
+        ShapeError: channels, groups or sizes do not fit.
+
+    Source: torch.nn.functional.conv_transpose2d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.conv_transpose2d(lenet.tensor([[[1.0, 2.0]]]), lenet.ones(1, 1, 1, 2), stride=2)
+        tensor([[[1., 1., 2., 2.]]])
+    """
+    return _transposed("conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def _transposed(
+    name: str,
+    dims: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sizes,
+    padding: Sizes,
+    output_padding: Sizes,
+    groups: int,
+    dilation: Sizes,
+) -> Any:
+    check_image(name, input, dims)
+    if input.array.ndim == dims + 1:
+        return batched(
+            input,
+            lambda x: _transposed(name, dims, x, weight, bias, stride, padding, output_padding, groups, dilation),
+        )
+    channels = _check_operands(name, dims, input, weight, bias, groups, transposed=True)
+    steps, spread = per_dimension("stride", stride, dims, 1), per_dimension("dilation", dilation, dims, 1)
+    border, more = per_dimension("padding", padding, dims, 0), per_dimension("output_padding", output_padding, dims, 0)
+    shape, kernel = input.array.shape, weight.array.shape[2:]
+    if shape[1] != channels:
+        raise ShapeError(
+            f"{name}: given weight of size {list(weight.shape)}, expected input{list(shape)} to have {channels} "
+            f"channels, but got {shape[1]} channels instead"
+        )
+    if any(m >= max(s, d) for m, s, d in zip(more, steps, spread)):
+        raise RuntimeError(
+            f"{name}: output padding must be smaller than either stride or dilation, but got output_padding={more}, "
+            f"stride={steps}, dilation={spread}"
+        )
+    out = tuple(
+        (n - 1) * s - 2 * b + d * (k - 1) + m + 1
+        for n, s, b, d, k, m in zip(shape[2:], steps, border, spread, kernel, more)
+    )
+    if min(out) < 1:
+        axes = " x ".join(AXES[dims])
+        raise ShapeError(f"{name}: input {list(shape)} with these arguments gives an output {axes} of {list(out)}")
+    return ConvolutionTransposed.apply(
+        input,
+        weight,
+        bias,
+        out=image_pair(out, 1),
+        stride=image_pair(steps, 1),
+        padding=image_pair(border, 0),
+        dilation=image_pair(spread, 1),
+        groups=groups,
+    )

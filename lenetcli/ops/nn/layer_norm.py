@@ -1,0 +1,389 @@
+"""Normalisation within each sample: layer norm, group norm, instance norm, RMS norm, local response norm."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from operator import index
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from lenetcli.autograd.op import Op
+from lenetcli.errors import ShapeError
+from lenetcli.kernels import norm as kernels
+from lenetcli.kernels.layout import Array, logical, stored
+from lenetcli.kernels.sums import sum_over
+from lenetcli.ops.nn.batch_norm import (
+    Running,
+    batch_norm,
+    changed,
+    check_momentum,
+    check_types,
+    running_arrays,
+    track,
+    widened,
+)
+from lenetcli.ops.operands import number, quiet
+
+if TYPE_CHECKING:
+    from lenetcli.tensors.tensor import Tensor
+
+
+class Standardised(Op):
+    """y = z * weight + bias, z of mean 0 and variance 1 over some axes of a sample.
+
+    shape: how x is seen (group norm splits the channels); over: the axes of that; place: how weight and bias lie
+    along x.
+    """
+
+    centred: ClassVar[bool] = True
+    copies_weight: ClassVar[bool] = False  # keeps a copy, so that the weight may change before backward
+
+    @staticmethod
+    @quiet
+    def forward(
+        ctx: Any,
+        x: Array,
+        weight: Array | None,
+        bias: Array | None = None,
+        *,
+        shape: tuple[int, ...],
+        over: tuple[int, ...],
+        place: tuple[int, ...],
+        eps: float,
+        running: Running | None = None,
+        momentum: float = 0.0,
+    ) -> Array:
+        ctx.shape, ctx.over, ctx.place = shape, over, place
+        ctx.parameter = next((p.shape for p in (weight, bias) if p is not None), ())
+        z, ctx.inverse, mean, var = kernels.standardise(widened(x).reshape(shape), over, eps, ctx.centred)
+        z = z.reshape(x.shape)
+        if running is not None and x.size:
+            count = math.prod(shape[i] for i in over)
+            track(running, momentum, mean.mean(axis=0).ravel(), var.mean(axis=0).ravel() * count / (count - 1))
+        kept = weight if ctx.needs_input_grad[0] else None
+        ctx.save(z, kept.copy() if kept is not None and ctx.copies_weight else kept)
+        y = z.astype(x.dtype) if weight is None else z * weight.reshape(place)
+        if bias is not None:
+            y += bias.reshape(place)
+        return y.astype(x.dtype, copy=False)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array) -> Any:
+        z, weight = ctx.saved
+        grad = widened(grad)
+        extra = z.ndim - len(ctx.place)
+        over = tuple(i for i in range(z.ndim) if i < extra or ctx.place[i - extra] == 1)
+        needs = ctx.needs_input_grad
+        d_x = d_weight = d_bias = None
+        if needs[0]:
+            d_z = grad if weight is None else grad * weight.reshape(ctx.place)
+            d_z, seen = d_z.reshape(ctx.shape), z.reshape(ctx.shape)
+            d_x = kernels.standardise_backward(d_z, seen, ctx.inverse, ctx.over, ctx.centred).reshape(z.shape)
+        if needs[1]:
+            d_weight = sum_over(grad * z, over).reshape(ctx.parameter)
+        if len(needs) == 3 and needs[2]:
+            d_bias = sum_over(grad, over).reshape(ctx.parameter)
+        return (d_x, d_weight, d_bias)[: len(needs)]
+
+
+class NativeLayerNorm(Standardised):
+    pass
+
+
+class NativeGroupNorm(Standardised):
+    pass
+
+
+class InstanceNorm(Standardised):
+    backward_name = "NativeBatchNorm"  # torch runs it as a batch norm of N C channels, with copies of the weight
+    copies_weight = True
+
+
+class FusedRmsNorm(Standardised):
+    centred = False
+
+
+def _trailing(name: str, x: Array, normalized_shape: Sequence[int], *parameters: Tensor | None) -> tuple[int, ...]:
+    """The sizes to normalise over; refuses what does not end in them, and parameters of another shape."""
+    if isinstance(normalized_shape, int):
+        raise TypeError(f"{name}: normalized_shape must be a tuple of integers, got {normalized_shape}")
+    sizes = tuple(normalized_shape)
+    if not sizes:
+        raise RuntimeError(f"{name}: expected normalized_shape to be at least 1-dimensional, got {list(sizes)}")
+    if x.shape[-len(sizes) :] != sizes:
+        raise ShapeError(
+            f"{name}: given normalized_shape={list(sizes)}, expected input with shape "
+            f"[*, {', '.join(map(str, sizes))}], but got input of size {list(x.shape)}"
+        )
+    for what, tensor in zip(("weight", "bias"), parameters):
+        if tensor is not None and tensor.array.shape != sizes:
+            raise ShapeError(
+                f"{name}: expected {what} to be of same shape as normalized_shape, but got {what} of shape "
+                f"{list(tensor.array.shape)} and normalized_shape = {list(sizes)}"
+            )
+    return sizes
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Brings the last dimensions of each sample to mean 0 and variance 1, then scales and shifts each element.
+
+    Formula:
+        y = (x - mean) / sqrt(var + eps) * weight + bias, mean and (biased) variance over `normalized_shape`
+
+    Args:
+        input: ends in `normalized_shape`.
+        normalized_shape: sizes of the last dimensions.
+        weight, bias: of the shape `normalized_shape`.
+        eps: added to the variance.
+
+    Shape:
+        (*, normalized_shape) -> the same
+
+    Raises:
+        ShapeError: the input does not end in `normalized_shape`, or parameters of another shape.
+
+    Source: Ba, Kiros and Hinton, Layer normalization, 2016; torch.nn.functional.layer_norm.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.layer_norm(lenet.tensor([[1.0, 3.0], [5.0, 5.0]]), (2,))
+        tensor([[-1.0000,  1.0000],
+                [ 0.0000,  0.0000]])
+    """
+    x = input.array
+    sizes = _trailing("layer_norm", x, normalized_shape, weight, bias)
+    check_types("layer_norm", input, weight, bias)
+    over = tuple(range(x.ndim - len(sizes), x.ndim))
+    return NativeLayerNorm.apply(input, weight, bias, shape=x.shape, over=over, place=sizes, eps=eps)
+
+
+def rms_norm(
+    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
+    """Divides the last dimensions of each sample by their root mean square, then scales each element.
+
+    Formula:
+        y = x / sqrt(mean(x^2) + eps) * weight, mean over `normalized_shape`
+
+    Args:
+        input: ends in `normalized_shape`.
+        normalized_shape: sizes of the last dimensions.
+        weight: of the shape `normalized_shape`.
+        eps: None means the distance from 1 to the next number of the input's type.
+
+    Shape:
+        (*, normalized_shape) -> the same
+
+    Raises:
+        ShapeError: the input does not end in `normalized_shape`, or a weight of another shape.
+
+    Source: Zhang and Sennrich, Root mean square layer normalization, 2019; torch.nn.functional.rms_norm.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.rms_norm(lenet.tensor([[1.0, 7.0]]), (2,))
+        tensor([[0.2000, 1.4000]])
+    """
+    x = input.array
+    sizes = _trailing("rms_norm", x, normalized_shape, weight)
+    check_types("rms_norm", input, weight)
+    over = tuple(range(x.ndim - len(sizes), x.ndim))
+    small = float(np.finfo(x.dtype).eps) if eps is None else eps
+    return FusedRmsNorm.apply(input, weight, shape=x.shape, over=over, place=sizes, eps=small)
+
+
+def group_norm(
+    input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Tensor:
+    """Brings each group of channels of each sample to mean 0 and variance 1, then scales and shifts each channel.
+
+    Args:
+        input: samples with channels as second dimension.
+        num_groups: divides the channels.
+        weight, bias: one number per channel.
+        eps: added to the variance.
+
+    Shape:
+        input (N, C, *), weight and bias (C,) -> (N, C, *)
+
+    Raises:
+        ValueError: one value per group.
+        ShapeError: groups or parameters do not fit the channels.
+
+    Source: Wu and He, Group normalization, 2018; torch.nn.functional.group_norm.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.group_norm(lenet.tensor([[1.0, 3.0, 5.0, 9.0]]), 2)
+        tensor([[-1.0000,  1.0000, -1.0000,  1.0000]])
+    """
+    x = input.array
+    if x.ndim < 2:
+        raise ShapeError(f"group_norm: expected at least 2 dimensions for input tensor but received {x.ndim}")
+    n, c, *image = x.shape
+    if num_groups < 1 or c % num_groups:
+        raise ShapeError(
+            f"group_norm: expected number of channels in input to be divisible by num_groups, but got input of shape "
+            f"{list(x.shape)} and num_groups={num_groups}"
+        )
+    _one_number_per_channel("group_norm", c, weight, bias)
+    check_types("group_norm", input, weight, bias)
+    if n * (c // num_groups) * math.prod(image) == 1:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(x.shape)}")
+    return NativeGroupNorm.apply(
+        input,
+        weight,
+        bias,
+        shape=(n, num_groups, c // num_groups, *image),
+        over=tuple(range(2, 3 + len(image))),
+        place=(c, *(1,) * len(image)),
+        eps=eps,
+    )
+
+
+def _one_number_per_channel(name: str, channels: int, *parameters: Tensor | None) -> None:
+    for what, tensor in zip(("weight", "bias"), parameters):
+        if tensor is not None and tensor.array.shape != (channels,):
+            raise ShapeError(
+                f"{name}: expected {what} to be a vector of size equal to the number of channels in input, but got "
+                f"{what} of shape {list(tensor.array.shape)} and {channels} channels"
+            )
+
+
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Brings each channel of each sample to mean 0 and variance 1, then scales and shifts it.
+
+    Args:
+        input: samples with channels as second dimension.
+        running_mean, running_var: changed in place towards the mean over the batch of each sample's statistics; used
+            instead of them without `use_input_stats`.
+        weight, bias: one number per channel.
+        use_input_stats: use each sample's own mean and variance.
+        momentum: how far the running statistics move.
+        eps: added to the variance.
+
+    Shape:
+        input (N, C, *), the others (C,) -> (N, C, *)
+
+    Raises:
+        ValueError: images of one element.
+        ShapeError: statistics or parameters do not have one number per channel.
+
+    Source: Ulyanov, Vedaldi and Lempitsky, Instance normalization, 2016; torch.nn.functional.instance_norm.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.instance_norm(lenet.tensor([[[1.0, 3.0], [5.0, 9.0]]]))
+        tensor([[[-1.0000,  1.0000],
+                 [-1.0000,  1.0000]]])
+    """
+    x = input.array
+    if not use_input_stats:
+        if running_mean is None or running_var is None:
+            raise RuntimeError("instance_norm: running_mean and running_var must be defined without use_input_stats")
+        return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+    if math.prod(x.shape[2:]) == 1:
+        raise ValueError(f"Expected more than 1 spatial element when training, got input size {list(x.shape)}")
+    if x.ndim < 3:
+        raise ShapeError(f"instance_norm: expected an input (N, C, ...), got shape {list(x.shape)}")
+    check_momentum("instance_norm", momentum)
+    running = running_arrays("instance_norm", running_mean, running_var, False, x.shape[1], (weight, bias))
+    check_types("instance_norm", input, weight, bias, running_mean, running_var)
+    y: Tensor = InstanceNorm.apply(
+        input,
+        weight,
+        bias,
+        shape=x.shape,
+        over=tuple(range(2, x.ndim)),
+        place=(x.shape[1], *(1,) * (x.ndim - 2)),
+        eps=eps,
+        running=running,
+        momentum=momentum,
+    )
+    changed(running_mean, running_var)
+    return y
+
+
+class LocalResponseNorm(Op):
+    """y = x / d^beta, d = k + alpha / size times the sum of x^2 over `size` channels around."""
+
+    @staticmethod
+    @quiet
+    def forward(ctx: Any, x: Array, *, size: int, alpha: float, beta: float, k: float) -> Array:
+        channel = np.arange(x.shape[1], like=x)
+        apart = channel - channel[:, None]  # row: channel of the result, column: channel that it sees
+        window = ((apart >= -(size // 2)) & (apart <= (size - 1) // 2)).astype(x.dtype) / x.dtype.type(size)
+        rows = stored(x).reshape(x.shape[1], -1)
+        d = k + alpha * (window @ (rows * rows))
+        ctx.alpha, ctx.beta, ctx.window, ctx.shape = alpha, beta, window, x.shape
+        ctx.save(x, d)
+        return _unrows(rows * d**-beta, x.shape)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array) -> Array:
+        x, d = ctx.saved
+        d_y, rows = (stored(v).reshape(d.shape) for v in (grad, x))
+        through = ctx.window.T @ (d_y * rows * d ** (-ctx.beta - 1))
+        return _unrows(d_y * d**-ctx.beta - (2 * ctx.alpha * ctx.beta) * rows * through, x.shape)
+
+
+def _unrows(rows: Array, shape: tuple[int, ...]) -> Array:
+    """(C, M) -> (N, C, ...)."""
+    return logical(rows.reshape(*shape[1:], shape[0]))
+
+
+def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
+    """Divides each value by the activity of the channels around it, at the same place of the image.
+
+    Formula:
+        y[c] = x[c] (k + alpha / size sum of x[j]^2)^-beta, j from c - size // 2 to c + (size - 1) // 2
+
+    Args:
+        input: samples with channels as second dimension, three dimensions or more.
+        size: number of channels in a window; those that do not exist count as 0.
+        alpha, beta, k: of the formula.
+
+    Raises:
+        ValueError: fewer than three dimensions.
+
+    Source: Krizhevsky, Sutskever and Hinton, 2012, section 3.3; torch.nn.functional.local_response_norm.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.local_response_norm(lenet.full((1, 2, 1), 2.0), 2, alpha=2.0, beta=0.5)
+        tensor([[[0.8944],
+                 [0.6667]]])
+    """
+    if input.ndim < 3:
+        raise ValueError(
+            f"local_response_norm: expected 3D or higher dimensionality input (got {input.ndim} dimensions)"
+        )
+    size = index(size)
+    if size < 1:
+        raise RuntimeError(f"local_response_norm: size must be at least 1, got {size}")
+    check_types("local_response_norm", input)
+    if input.array.size == 0:
+        return input
+    return LocalResponseNorm.apply(input, size=size, alpha=number(alpha), beta=number(beta), k=number(k))

@@ -1,0 +1,123 @@
+"""Linear and bilinear maps of the last dimension, as in the layers of these names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lenetcli.autograd.op import Op
+from lenetcli.errors import ShapeError
+from lenetcli.kernels.layout import Array
+from lenetcli.kernels.linear import matmul
+from lenetcli.ops.linalg.mm import addmm, mm
+from lenetcli.ops.shaping.permute import t
+
+if TYPE_CHECKING:
+    from lenetcli.tensors.tensor import Tensor
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """A weighted sum of the last dimension for each output.
+
+    Formula:
+        y = x weight.T + bias
+
+    Shape:
+        input (*, I), weight (O, I) or (I,), bias (O,) or () -> (*, O) or (*)
+
+    Raises:
+        ShapeError: the last size of the input is not I.
+
+    Source: torch.nn.functional.linear.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.linear(lenet.ones(1, 3), lenet.ones(2, 3), lenet.tensor([0.0, 1.0]))
+        tensor([[3., 4.]])
+    """
+    x, w = input.array, weight.array
+    if not x.ndim or not w.ndim or x.shape[-1] != w.shape[-1]:
+        raise ShapeError(
+            f"linear: mat1 and mat2 shapes cannot be multiplied: input {list(x.shape)} ends in "
+            f"{x.shape[-1] if x.ndim else 'nothing'}, weight {list(w.shape)} takes "
+            f"{w.shape[-1] if w.ndim else 'nothing'} features"
+        )
+    if x.ndim == 2 and w.ndim == 2:
+        return mm(input, t(weight)) if bias is None else addmm(bias, input, t(weight))
+    if w.ndim == 1:
+        y = input.matmul(weight)
+        return y if bias is None else y + bias
+    if bias is None:
+        return input.matmul(t(weight))
+    rows = input.reshape(-1, x.shape[-1])
+    return linear(rows, weight, bias).reshape(*x.shape[:-1], w.shape[0])
+
+
+class Trilinear(Op):
+    """Rows x1 (N, I) and x2 (N, J), weight (O, I, J) -> (N, O)."""
+
+    @staticmethod
+    def forward(ctx: Any, x1: Array, weight: Array, x2: Array) -> Array:
+        need_x1, need_weight, need_x2 = ctx.needs_input_grad
+        ctx.save(
+            x1 if need_weight or need_x2 else None,
+            weight if need_x1 or need_x2 else None,
+            x2 if need_x1 or need_weight else None,
+        )
+        half = np.tensordot(x1, weight, (1, 1))  # (N, O, J)
+        return matmul(half, x2[:, :, None])[:, :, 0]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array) -> Any:
+        x1, weight, x2 = ctx.saved
+        need_x1, need_weight, need_x2 = ctx.needs_input_grad
+        d_x1 = d_weight = d_x2 = None
+        if need_x1:
+            d_x1 = matmul(grad[:, None, :], np.tensordot(x2, weight, (1, 2)))[:, 0]  # (N, 1, O) @ (N, O, I)
+        if need_weight:
+            through = grad[:, :, None] * x1[:, None, :]  # (N, O, I)
+            d_weight = np.tensordot(through, x2, (0, 0))
+        if need_x2:
+            d_x2 = matmul(grad[:, None, :], np.tensordot(x1, weight, (1, 1)))[:, 0]
+        return d_x1, d_weight, d_x2
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """A weighted sum of all products of two inputs for each output.
+
+    Formula:
+        y[o] = x1.T weight[o] x2 + bias[o]
+
+    Shape:
+        input1 (*, I), input2 (*, J), weight (O, I, J), bias (O,) -> (*, O)
+
+    Raises:
+        ShapeError: sizes do not fit.
+
+    Source: torch.nn.functional.bilinear.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.bilinear(lenet.tensor([[1.0, 2.0]]), lenet.tensor([[3.0]]), lenet.ones(1, 2, 1))
+        tensor([[9.]])
+    """
+    a, b, w = input1.array, input2.array, weight.array
+    fits = a.ndim and b.ndim and w.ndim == 3 and a.shape[:-1] == b.shape[:-1]
+    if not fits or w.shape[1:] != (a.shape[-1], b.shape[-1]):
+        raise ShapeError(
+            f"bilinear: wanted inputs (*, I) and (*, J) and weight (O, I, J), got {list(a.shape)}, {list(b.shape)} and "
+            f"{list(w.shape)}"
+        )
+    if bias is not None and bias.array.shape != w.shape[:1]:
+        raise ShapeError(f"bilinear: expected bias of shape {[w.shape[0]]}, got {list(bias.array.shape)}")
+    if not a.dtype == b.dtype == w.dtype:
+        raise RuntimeError(
+            f"bilinear: all inputs must have the same dtype, got {input1.dtype}, {input2.dtype} and {weight.dtype}"
+        )
+    rows = a.shape[:-1]
+    y = Trilinear.apply(input1.reshape(-1, a.shape[-1]), weight, input2.reshape(-1, b.shape[-1]))
+    y = y.reshape(*rows, w.shape[0])
+    return y if bias is None else y + bias

@@ -1,0 +1,300 @@
+"""Max pooling of images and sequences, and its undoing. A sequence is an image of height 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lenetcli.autograd.op import Op
+from lenetcli.autograd.tape import Edge, Variable
+from lenetcli.errors import ShapeError
+from lenetcli.kernels import dispatch as kernels
+from lenetcli.kernels.layout import Array, stored
+from lenetcli.kernels.pool import put, take, winner_index
+from lenetcli.kernels.window import Pair
+from lenetcli.ops.nn.conv2d import Convolution
+from lenetcli.ops.nn.geometry import Sizes, as_images, batched, check_image, left_out, per_dimension, pool_windows
+from lenetcli.ops.pointwise.relu import Relu
+
+if TYPE_CHECKING:
+    from lenetcli.tensors.tensor import Tensor
+
+
+HALVES = [(2, 2), (2, 2), (0, 0), (1, 1)]  # kernel, stride, padding, dilation
+
+
+class MaxPool2DWithIndices(Op):
+    pooled: tuple[Array, list[int], int] | None = None  # the result, its version counter and version, for `merge`
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Array, *, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool, indices: bool
+    ) -> Any:
+        y, winner = kernels.max_pool2d(x, kernel, stride, padding, dilation, ceil_mode)
+        ctx.save(winner)
+        ctx.geometry = x.shape[2:], kernel, stride, padding, dilation
+        return (y, winner_index(winner, *ctx.geometry)) if indices else y
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array, _: Any = None) -> Array:
+        (winner,) = ctx.saved
+        return kernels.max_pool2d_backward(grad, winner, *ctx.geometry)
+
+    def record(self, edges: list[Edge], results: Sequence[Variable]) -> None:
+        super().record(edges, results)
+        self.pooled = results[0].array, results[0].counter, results[0]._version
+
+    def release(self) -> None:
+        super().release()
+        self.pooled = None
+
+    @staticmethod
+    def merge(run: Sequence[Any], grad: Array, _: Any = None) -> tuple[int, Sequence[Array | None]] | None:
+        """Backward of max_pool(relu(x)), and of max_pool(relu(conv(x))) with windows of 2x2, without images between.
+
+        A maximum is above zero exactly where its winner is: relu's gradient is that of the pooled values.
+        """
+        pool, relu, *rest = run
+        if type(relu) is not Relu or pool.pooled is None:
+            return None
+        y, counter, version = pool.pooled
+        if counter[0] != version:  # changed in place since
+            return None
+        relu.check_saved()
+        (winner,) = pool.saved
+        image, *windows = pool.geometry
+        grad = kernels.relu_backward(grad, y)
+        halved = windows == HALVES and y.shape[2:] == (image[0] // 2, image[1] // 2)
+        if not (halved and rest and type(rest[0]) is Convolution and rest[0].is_plain):
+            return 2, (kernels.max_pool2d_backward(grad, winner, image, *windows),)
+        conv: Any = rest[0]
+        conv.check_saved()
+        x, weight = conv.saved
+        return 3, kernels.conv_relu_pool_backward(
+            grad, x, weight, stored(winner)[None], conv.geometry[1], conv.needs_input_grad[0]
+        )
+
+
+def max_pool1d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """The largest value in each window of a sequence; see `max_pool2d`.
+
+    Shape:
+        (N, C, L) or (C, L) -> (N, C, Q), with Q as for conv1d.
+
+    Raises:
+        ShapeError: the window does not fit.
+
+    Source: torch.nn.functional.max_pool1d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.max_pool1d(lenet.tensor([[1.0, 3.0, 2.0, 4.0]]), 2, return_indices=True)
+        (tensor([[3., 4.]]), tensor([[1, 3]]))
+    """
+    check_image("max_pool1d", input, 1)
+    if input.array.dtype.kind != "f":
+        raise NotImplementedError(f"max_pool1d: not implemented for {input.dtype}")
+    if input.array.ndim == 2:
+        return batched(
+            input, lambda x: max_pool1d(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+        )
+    windows = pool_windows("max_pool1d", input, 1, kernel_size, stride, padding, dilation, ceil_mode)
+    return as_images(
+        input, lambda x: MaxPool2DWithIndices.apply(x, **windows, ceil_mode=ceil_mode, indices=return_indices)
+    )
+
+
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """The largest value in each window.
+
+    Args:
+        input: images; a single unbatched image (C, H, W) is accepted, as in torch.
+        kernel_size: window in pixels, one number or (rows, columns).
+        stride: step between windows; the window's size unless given.
+        padding: border of minus infinity, at most half the window.
+        dilation: step between the window's pixels.
+        ceil_mode: keep a last, partial window.
+        return_indices: also return where each maximum lies in its flattened image.
+
+    Shape:
+        (N, C, H, W) -> (N, C, P, Q), with P as for conv2d.
+
+    Gradient:
+        Goes to the first of equal values, in row order; where there is NaN, to the last NaN.
+
+    Raises:
+        ShapeError: the window does not fit.
+
+    Source: torch.nn.functional.max_pool2d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.max_pool2d(lenet.arange(16.0).view(1, 1, 4, 4), 2)
+        tensor([[[[ 5.,  7.],
+                  [13., 15.]]]])
+    """
+    check_image("max_pool2d", input, 2)
+    if input.array.dtype == np.bool_:
+        raise NotImplementedError("max_pool2d: not implemented for bool")
+    if input.array.ndim == 3:
+        return batched(
+            input, lambda x: max_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+        )
+    windows = pool_windows("max_pool2d", input, 2, kernel_size, stride, padding, dilation, ceil_mode)
+    return MaxPool2DWithIndices.apply(input, **windows, ceil_mode=ceil_mode, indices=return_indices)
+
+
+class MaxUnpool2D(Op):
+    @staticmethod
+    def forward(ctx: Any, x: Array, index: Array, *, image: Pair) -> Array:
+        ctx.save(index)
+        return put(x, index, image)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array) -> Any:
+        (index,) = ctx.saved
+        return take(grad, index), None
+
+
+def max_unpool1d(
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    output_size: Sequence[int] | None = None,
+) -> Tensor:
+    """Puts maxima of a sequence back where they were; see `max_unpool2d`.
+
+    Shape:
+        (N, C, Q) or (C, Q) -> (N, C, L), L = (Q - 1) stride - 2 padding + kernel_size unless `output_size` says it.
+
+    Raises:
+        ShapeError: indices of another shape, or outside of the result.
+
+    Source: torch.nn.functional.max_unpool1d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.max_unpool1d(lenet.tensor([[3.0, 4.0]]), lenet.tensor([[1, 3]]), 2)
+        tensor([[0., 3., 0., 4.]])
+    """
+    return _unpooled("max_unpool1d", 1, input, indices, kernel_size, stride, padding, output_size)
+
+
+def max_unpool2d(
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    output_size: Sequence[int] | None = None,
+) -> Tensor:
+    """Puts maxima back where they were, with zeros around them: the opposite of `max_pool2d(..., return_indices=True)`.
+
+    Args:
+        indices: where in its flattened result each value goes.
+        kernel_size, stride, padding: of the pool.
+        output_size: size of the result, where several sizes would have pooled to this one.
+
+    Shape:
+        (N, C, P, Q) or (C, P, Q) -> (N, C, H, W), H = (P - 1) stride - 2 padding + kernel_size
+
+    Raises:
+        ShapeError: indices of another shape, or outside of the result.
+        ValueError: an output_size that the pool could not have had.
+
+    Source: torch.nn.functional.max_unpool2d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.max_unpool2d(*F.max_pool2d(lenet.arange(4.0).view(1, 2, 2), 2, return_indices=True), 2)
+        tensor([[[0., 0.],
+                 [0., 3.]]])
+    """
+    return _unpooled("max_unpool2d", 2, input, indices, kernel_size, stride, padding, output_size)
+
+
+def _unpooled(
+    name: str,
+    dims: int,
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None,
+    padding: Sizes,
+    output_size: Sequence[int] | None,
+) -> Any:
+    check_image(name, input, dims)
+    if input.array.dtype.kind != "f":
+        raise NotImplementedError(f"{name}: not implemented for {input.dtype}")
+    if indices.array.dtype != np.int64:
+        raise RuntimeError(f"{name}: elements in indices should be type int64 but got {indices.dtype}")
+    if indices.array.shape != input.array.shape:
+        raise ShapeError(
+            f"{name}: expected indices of the input's shape {list(input.shape)}, got {list(indices.shape)}"
+        )
+    image = _unpooled_size(name, dims, input, kernel_size, stride, padding, output_size)
+    count = image[0] * image[-1] if dims == 2 else image[0]
+    if indices.array.size and not 0 <= indices.array.min() <= indices.array.max() < count:
+        outside = int(indices.array.max() if indices.array.max() >= count else indices.array.min())
+        raise ShapeError(f"{name}: index {outside} is outside of a result of {' x '.join(map(str, image))}")
+    if input.array.ndim == dims + 1:
+        return _unpooled(
+            name, dims, input.unsqueeze(0), indices.unsqueeze(0), kernel_size, stride, padding, image
+        ).squeeze(0)
+    if dims == 2:
+        return MaxUnpool2D.apply(input, indices, image=image)
+    return as_images(input, lambda x: MaxUnpool2D.apply(x, indices.unsqueeze(-2), image=(1, *image)))
+
+
+def _unpooled_size(
+    name: str,
+    dims: int,
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None,
+    padding: Sizes,
+    output_size: Sequence[int] | None,
+) -> tuple[int, ...]:
+    kernel = per_dimension("kernel_size", kernel_size, dims, 1)
+    step = kernel if left_out(stride) else per_dimension("stride", stride, dims, 1)
+    border = per_dimension("padding", padding, dims, 0)
+    default = [(size - 1) * s + k - 2 * b for size, s, k, b in zip(input.array.shape[-dims:], step, kernel, border)]
+    if output_size is None:
+        size = tuple(default)
+        if min(size) < 1:
+            raise ShapeError(f"{name}: input {list(input.shape)} with these arguments gives a result of {default}")
+        return size
+    size = tuple(int(s) for s in output_size)
+    size = size[-dims:] if len(size) == input.array.ndim else size
+    if len(size) != dims:
+        raise ValueError(f"{name}: output_size should have {dims} or {input.array.ndim} elements, got {output_size}")
+    for i, (wanted, usual, s) in enumerate(zip(size, default, step)):
+        if not usual - s < wanted < usual + s:
+            raise ValueError(
+                f'{name}: invalid output_size "{size}" (dim {i} must be between {usual - s} and {usual + s})'
+            )
+    return size

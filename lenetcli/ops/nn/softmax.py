@@ -1,0 +1,143 @@
+"""Softmax, softmin and log-softmax: numbers along a dimension as probabilities."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from lenetcli.autograd.dtypes import dtype as Dtype
+from lenetcli.autograd.dtypes import to_numpy_dtype
+from lenetcli.autograd.op import Op
+from lenetcli.kernels import dispatch
+from lenetcli.kernels import softmax as kernels
+from lenetcli.kernels.layout import Array
+from lenetcli.ops.methods import method
+from lenetcli.ops.operands import axis, quiet
+from lenetcli.ops.pointwise.clone import cast
+
+if TYPE_CHECKING:
+    from lenetcli.tensors.tensor import Tensor
+
+
+class Softmax(Op):
+    kernel: ClassVar[Any] = staticmethod(kernels.softmax)
+    kernel_backward: ClassVar[Any] = staticmethod(kernels.softmax_backward)
+
+    @staticmethod
+    @quiet
+    def forward(ctx: Any, x: Array, *, dim: int) -> Array:
+        y = ctx.kernel(np.atleast_1d(x), dim)
+        ctx.dim, ctx.shape = dim, x.shape
+        result = y.reshape(x.shape)
+        ctx.save(result)
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array) -> Array:
+        (y,) = ctx.saved
+        return ctx.kernel_backward(np.atleast_1d(grad), np.atleast_1d(y), ctx.dim).reshape(ctx.shape)
+
+
+class LogSoftmax(Softmax):
+    @staticmethod
+    def kernel(x: Array, axis: int) -> Array:
+        return dispatch.log_softmax(x, axis)
+
+    @staticmethod
+    def kernel_backward(grad: Array, y: Array, axis: int) -> Array:
+        return dispatch.log_softmax_backward(grad, y, axis)
+
+
+def _run(op: type[Softmax], name: str, input: Tensor, dim: int | None, dtype: Dtype | None) -> Tensor:
+    ndim = input.array.ndim
+    if dim is None:
+        dim = 0 if ndim in (0, 1, 3) else 1
+        warnings.warn(
+            f"Implicit dimension choice for {name} has been deprecated. "
+            f"Change the call to include dim=X as an argument; {dim} was taken.",
+            UserWarning,
+            stacklevel=3,
+        )
+    along = axis(dim, ndim)
+    if dtype is not None:
+        input = cast(input, to_numpy_dtype(dtype))
+    if input.array.dtype.kind != "f":
+        raise NotImplementedError(
+            f"{name}: not implemented for {input.array.dtype}; give dtype=, or call float() first"
+        )
+    return op.apply(input, dim=along)
+
+
+@method
+def softmax(input: Tensor, dim: int | None = None, dtype: Dtype | None = None) -> Tensor:
+    """Positive numbers that sum to 1 along a dimension.
+
+    Formula:
+        exp(x_i) / sum_j exp(x_j)
+
+    Args:
+        dim: the dimension whose entries sum to 1; to leave it out is deprecated, as in torch.
+        dtype: convert to this type first.
+
+    Raises:
+        IndexError: `dim` is out of range.
+        NotImplementedError: integers, without a floating-point `dtype`.
+
+    Source: torch.nn.functional.softmax.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.softmax(lenet.tensor([0.0, 0.0, 1.0]), dim=0)
+        tensor([0.2119, 0.2119, 0.5761])
+    """
+    return _run(Softmax, "softmax", input, dim, dtype)
+
+
+@method
+def log_softmax(input: Tensor, dim: int | None = None, dtype: Dtype | None = None) -> Tensor:
+    """The logarithm of `softmax`, finite where that rounds to 0.
+
+    Formula:
+        x_i - log sum_j exp(x_j)
+
+    Args:
+        dim, dtype: as in `softmax`.
+
+    Raises:
+        IndexError: `dim` is out of range.
+        NotImplementedError: integers, without a floating-point `dtype`.
+
+    Source: torch.nn.functional.log_softmax.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.log_softmax(lenet.tensor([0.0, 0.0, 1.0]), dim=0)
+        tensor([-1.5514, -1.5514, -0.5514])
+    """
+    return _run(LogSoftmax, "log_softmax", input, dim, dtype)
+
+
+def softmin(input: Tensor, dim: int | None = None, dtype: Dtype | None = None) -> Tensor:
+    """Softmax of the negated numbers: the smallest gets most.
+
+    Formula:
+        exp(-x_i) / sum_j exp(-x_j)
+
+    Args:
+        dim, dtype: as in `softmax`.
+
+    Raises:
+        IndexError: `dim` is out of range.
+        NotImplementedError: integers, without a floating-point `dtype`.
+
+    Source: torch.nn.functional.softmin.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.softmin(lenet.tensor([0.0, 0.0, 1.0]), dim=0)
+        tensor([0.4223, 0.4223, 0.1554])
+    """
+    return _run(Softmax, "softmin", -input, dim, dtype)

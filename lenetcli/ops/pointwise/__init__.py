@@ -1,0 +1,1 @@
+"""Ops that make each element from the elements at its place."""

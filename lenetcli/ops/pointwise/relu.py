@@ -1,0 +1,402 @@
+"""Activation functions made of straight lines: relu and its relatives, hard versions of smooth ones, thresholds.
+
+Where a function has `inplace`, True writes the result into the input and returns it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from lenetcli.autograd.inplace import assign
+from lenetcli.autograd.op import Op
+from lenetcli.autograd.random import numpy_generator
+from lenetcli.errors import ShapeError
+from lenetcli.kernels import activation as kernels
+from lenetcli.kernels import dispatch
+from lenetcli.kernels.device import as_array, beside
+from lenetcli.kernels.layout import Array
+from lenetcli.kernels.selection import select, zeroed
+from lenetcli.ops.methods import method
+from lenetcli.ops.operands import quiet
+
+if TYPE_CHECKING:
+    from lenetcli.tensors.tensor import Tensor
+
+
+class Activation(Op):
+    """y = curve(x, *constants), element by element; `slope(grad, x, *constants)` is the gradient of x.
+
+    Half precision is computed in float32 and rounded once.
+    """
+
+    curve: ClassVar[Any]
+    slope: ClassVar[Any]
+
+    @staticmethod
+    @quiet
+    def forward(ctx: Any, x: Array, *, constants: tuple[float, ...] = ()) -> Array:
+        if x.dtype.kind != "f":
+            raise NotImplementedError(f"{type(ctx).__name__}: not implemented for {x.dtype}; convert to float first")
+        ctx.save(x)
+        # beside a NumPy scalar, arrays change their type
+        ctx.constants = constants = tuple(c.item() if isinstance(c, np.generic) else c for c in constants)
+        return ctx.curve(_wide(x), *constants).astype(x.dtype, copy=False).reshape(x.shape)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array) -> Array:
+        (x,) = ctx.saved
+        return ctx.slope(_wide(grad), _wide(x), *ctx.constants).reshape(x.shape)
+
+
+def _wide(x: Array) -> Array:
+    """At least one dimension, at least single precision."""
+    x = np.atleast_1d(x)
+    return x.astype(np.float32) if x.dtype == np.float16 else x
+
+
+class Relu(Op):
+    @staticmethod
+    def forward(ctx: Any, x: Array) -> Array:
+        if x.dtype == np.bool_:
+            raise RuntimeError("Boolean inputs not supported for relu")
+        y = dispatch.relu(x)
+        ctx.save(y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array) -> Array:
+        (y,) = ctx.saved
+        return dispatch.relu_backward(grad, y)
+
+
+@method(in_place=True)
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """Keeps what is positive.
+
+    Formula:
+        max(x, 0)
+
+    Gradient:
+        1 where x > 0, else 0; at 0 it is 0.
+
+    Source: torch.nn.functional.relu.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.relu(lenet.tensor([-1.0, 0.0, 2.0]))
+        tensor([0., 0., 2.])
+    """
+    return assign(input, relu) if inplace else Relu.apply(input)
+
+
+class Hardtanh(Activation):
+    curve, slope = staticmethod(kernels.hardtanh), staticmethod(kernels.hardtanh_backward)
+
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+    """Limits values to [min_val, max_val].
+
+    Gradient:
+        1 between the limits, 0 on and outside of them.
+
+    Raises:
+        ValueError: min_val is greater than max_val.
+
+    Source: torch.nn.functional.hardtanh.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.hardtanh(lenet.tensor([-2.0, 0.5, 3.0]))
+        tensor([-1.0000,  0.5000,  1.0000])
+    """
+    if min_val > max_val:
+        raise ValueError(f"min_val cannot be greater than max_val, got {min_val} and {max_val}")
+    if inplace:
+        return assign(input, hardtanh, min_val, max_val)
+    return Hardtanh.apply(input, constants=(min_val, max_val))
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """Limits values to [0, 6].
+
+    Gradient:
+        1 between the limits, 0 on and outside of them.
+
+    Source: torch.nn.functional.relu6.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.relu6(lenet.tensor([-2.0, 5.0, 8.0]))
+        tensor([0., 5., 6.])
+    """
+    return hardtanh(input, 0, 6, inplace)
+
+
+class LeakyRelu(Activation):
+    curve, slope = staticmethod(kernels.leaky_relu), staticmethod(kernels.leaky_relu_backward)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """Keeps what is positive and weakens what is negative.
+
+    Formula:
+        max(x, 0) + negative_slope min(x, 0)
+
+    Gradient:
+        1 where x > 0, else negative_slope; also at 0.
+
+    Source: torch.nn.functional.leaky_relu.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.leaky_relu(lenet.tensor([-1.0, 2.0]), 0.1)
+        tensor([-0.1000,  2.0000])
+    """
+    if inplace:
+        return assign(input, leaky_relu, negative_slope)
+    return LeakyRelu.apply(input, constants=(negative_slope,))
+
+
+class PreluKernel(Op):
+    @staticmethod
+    @quiet
+    def forward(ctx: Any, x: Array, weight: Array) -> Array:
+        ctx.save(x, weight if ctx.needs_input_grad[0] else None)
+        return select(x > 0, x, as_array(weight * x))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array) -> Any:
+        x, weight = ctx.saved
+        need_x, need_weight = ctx.needs_input_grad
+        return (
+            select(x > 0, grad, as_array(weight * grad)) if need_x else None,
+            zeroed(as_array(x * grad), x > 0) if need_weight else None,
+        )
+
+
+@method
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """A leaky relu whose slope is learned.
+
+    Formula:
+        max(x, 0) + weight min(x, 0)
+
+    Args:
+        weight: one slope for everything, or one for each channel.
+
+    Shape:
+        input (N, C, ...), weight (1,), () or (C,)
+
+    Gradient:
+        At 0: weight to the input, 0 to the weight.
+
+    Raises:
+        RuntimeError: the number of slopes is neither 1 nor that of the channels, or their type is another.
+
+    Source: torch.nn.functional.prelu; He et al. 2015, "Delving Deep into Rectifiers", equation 1.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.prelu(lenet.tensor([[-1.0, -2.0]]), lenet.tensor([0.5, 0.1]))
+        tensor([[-0.5000, -0.2000]])
+    """
+    x, w = input.array, weight.array
+    if w.ndim > 1:
+        raise ShapeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {w.ndim}")
+    if x.dtype != w.dtype:
+        raise RuntimeError(f"prelu: Type promoting not supported. Got {x.dtype} and {w.dtype}")
+    if x.dtype.kind != "f":
+        raise NotImplementedError(f"prelu: not implemented for {x.dtype}; convert to float first")
+    if w.size != 1:
+        channels = x.shape[1] if x.ndim > 1 else 1
+        if not x.ndim or w.size != channels:
+            raise ShapeError(
+                "prelu: Mismatch of parameter numbers and input channel size. Found parameter numbers = "
+                f"{w.size} and channel size = {channels} (input {list(x.shape)})"
+            )
+    if w.ndim and x.ndim != 1:
+        weight = weight.reshape(1, -1, *[1] * (x.ndim - 2)) if x.ndim else weight.reshape(())
+    return PreluKernel.apply(input, weight)
+
+
+class RreluWithNoise(Op):
+    """Slopes drawn for what is not positive."""
+
+    @staticmethod
+    @quiet
+    def forward(ctx: Any, x: Array, *, lower: float, upper: float) -> Array:
+        if x.dtype.kind != "f":
+            raise NotImplementedError(f"rrelu: not implemented for {x.dtype}; convert to float first")
+        drawn = beside(x, numpy_generator(None).uniform(lower, upper, x.shape))
+        ctx.slopes = np.where(x <= 0, drawn, 1).astype(x.dtype)
+        return x * ctx.slopes
+
+    @staticmethod
+    def backward(ctx: Any, grad: Array) -> Array:
+        return grad * ctx.slopes
+
+
+class RreluEvaluated(LeakyRelu):
+    backward_name = "RreluWithNoise"
+
+
+def rrelu(
+    input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
+) -> Tensor:
+    """A leaky relu with random slopes.
+
+    Formula:
+        max(x, 0) + a min(x, 0), with a from U(lower, upper) for each element in training, else (lower + upper) / 2
+
+    Gradient:
+        At 0: that of the negative side.
+
+    Raises:
+        RuntimeError: lower is greater than upper.
+
+    Source: torch.nn.functional.rrelu; Xu et al. 2015, "Empirical Evaluation of Rectified Activations".
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.rrelu(lenet.tensor([-1.0, 2.0]), 0.1, 0.3)
+        tensor([-0.2000,  2.0000])
+    """
+    if lower > upper:
+        raise RuntimeError(f"Lower bound should be less than or equal to the upper bound, got {lower} and {upper}")
+    if inplace:
+        return assign(input, rrelu, lower, upper, training)
+    if training:
+        return RreluWithNoise.apply(input, lower=lower, upper=upper)
+    return RreluEvaluated.apply(input, constants=((lower + upper) / 2,))
+
+
+class Threshold(Activation):
+    curve, slope = staticmethod(kernels.threshold), staticmethod(kernels.threshold_backward)
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """Keeps what is greater than `threshold`; everything else becomes `value`.
+
+    Gradient:
+        1 where x > threshold, else 0.
+
+    Source: torch.nn.functional.threshold.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.threshold(lenet.tensor([0.1, 2.0]), 1.0, -5.0)
+        tensor([-5.,  2.])
+    """
+    if inplace:
+        return assign(input, _threshold, threshold, value)
+    return _threshold(input, threshold, value)
+
+
+def _threshold(input: Tensor, limit: float, value: float) -> Tensor:
+    return Threshold.apply(input, constants=(limit, value))
+
+
+class Hardsigmoid(Activation):
+    curve, slope = staticmethod(kernels.hardsigmoid), staticmethod(kernels.hardsigmoid_backward)
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """A sigmoid made of three lines.
+
+    Formula:
+        min(max(x + 3, 0), 6) / 6
+
+    Gradient:
+        1/6 for -3 < x < 3, else 0.
+
+    Source: torch.nn.functional.hardsigmoid.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.hardsigmoid(lenet.tensor([-4.0, 0.0, 1.5]))
+        tensor([0.0000, 0.5000, 0.7500])
+    """
+    return assign(input, hardsigmoid) if inplace else Hardsigmoid.apply(input)
+
+
+class Hardswish(Activation):
+    curve, slope = staticmethod(kernels.hardswish), staticmethod(kernels.hardswish_backward)
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """`silu` with a `hardsigmoid`.
+
+    Formula:
+        x min(max(x + 3, 0), 6) / 6
+
+    Gradient:
+        0 up to -3, x/3 + 1/2 for -3 < x < 3, then 1.
+
+    Source: torch.nn.functional.hardswish; Howard et al. 2019, "Searching for MobileNetV3", section 5.2.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.hardswish(lenet.tensor([1.5, 4.0]))
+        tensor([1.1250, 4.0000])
+    """
+    return assign(input, hardswish) if inplace else Hardswish.apply(input)
+
+
+class Hardshrink(Activation):
+    curve, slope = staticmethod(kernels.hardshrink), staticmethod(kernels.shrink_backward)
+
+
+@method
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """0 for what lies in [-lambd, lambd].
+
+    Gradient:
+        0 in [-lambd, lambd], else 1.
+
+    Source: torch.nn.functional.hardshrink.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.hardshrink(lenet.tensor([-2.0, 0.3, 0.7]))
+        tensor([-2.0000,  0.0000,  0.7000])
+    """
+    return Hardshrink.apply(input, constants=(lambd,))
+
+
+class Softshrink(Activation):
+    curve, slope = staticmethod(kernels.softshrink), staticmethod(kernels.shrink_backward)
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """Moves everything towards 0 by `lambd`.
+
+    Formula:
+        max(x - lambd, 0) + min(x + lambd, 0)
+
+    Gradient:
+        0 in [-lambd, lambd], else 1.
+
+    Raises:
+        RuntimeError: lambd is negative.
+
+    Source: torch.nn.functional.softshrink.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.softshrink(lenet.tensor([-2.0, 0.3, 0.7]))
+        tensor([-1.5000,  0.0000,  0.2000])
+    """
+    if not lambd >= 0:
+        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}")
+    return Softshrink.apply(input, constants=(lambd,))

@@ -1,0 +1,1 @@
+"""Ops that put the same values into other shapes, orders and places."""

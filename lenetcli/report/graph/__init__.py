@@ -1,0 +1,1 @@
+"""The gradient graph, drawn: text, pictures, a page."""

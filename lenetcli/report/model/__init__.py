@@ -1,0 +1,1 @@
+"""A model, drawn: layers, parameters, weights."""

@@ -1,0 +1,170 @@
+"""Curves in the terminal: braille dots where the output can show them, plain characters elsewhere.
+
+Each curve has a letter that stands on it here and there, so that curves can be told apart without colour.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from lenetcli.inspection.training.curves import By, Curve, Metric, thinned
+from lenetcli.report.axes import limits, short, ticks
+from lenetcli.report.columns import Column, Columns, plain_text
+from lenetcli.report.training.curve import BLANK, DOTS
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+STYLES = ("cyan", "yellow", "green", "magenta", "blue", "red")
+WIDEST = 100  # characters; wider ones are no easier to read
+HEIGHT = 16
+MARKS = 5  # letters on a curve
+UNITS: dict[By, str] = {"step": "step", "epoch": "epoch", "time": "seconds"}
+NAMES: dict[Metric, str] = {"loss": "loss", "accuracy": "accuracy", "lr": "learning rate"}
+
+Cell = tuple[str, int | None]  # a character, and the number of the curve it belongs to
+
+
+def draw(found: Sequence[Curve], metric: Metric, by: By, console: Console) -> Iterator[RenderableType]:
+    """The parts of the picture, top to bottom.
+
+    Args:
+        console: where it goes: its width and what it can show decide how it is drawn.
+    """
+    plain = not console.encoding.lower().replace("-", "").startswith("utf")
+    yield Text(f"{NAMES[metric]} over {UNITS[by] if by != 'time' else 'time'}", style="bold")
+    yield Text("")
+    xs, ys = _room(found, metric)
+    labels = {tick: short(tick) for tick in ticks(*ys, 6)}
+    margin = max(map(len, labels.values()))
+    width = min(console.width, WIDEST) - margin - 3
+    grid = _plain_grid(found, xs, ys, width) if plain else _braille_grid(found, xs, ys, width)
+    rows = {_row(tick, ys, HEIGHT): text for tick, text in labels.items()}
+    upright, notch, corner = ("|", "+", "+") if plain else ("│", "┤", "└")
+    for i, line in enumerate(grid):
+        text = Text(f"{rows.get(i, ''):>{margin}} {notch if i in rows else upright}")
+        for character, owner in line:
+            text.append(character, style=None if owner is None else STYLES[owner % len(STYLES)])
+        text.rstrip()
+        yield text
+    for below, beside in zip(_x_axis(xs, width, UNITS[by], plain), (corner, " ", " ")):
+        yield Text(" " * (margin + 1) + beside + below)
+    yield Text("")
+    yield legend(found, by, console.encoding)
+
+
+def _room(found: Sequence[Curve], metric: Metric) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The limits of both axes."""
+    x = limits([(float(c.x[0]), float(c.x[-1])) for c in found])
+    return x, limits([(float(c.y.min()), float(c.y.max())) for c in found], 0.0 if metric != "accuracy" else None)
+
+
+def _place(value: float, room: tuple[float, float], count: int) -> int:
+    """Which of `count` places in a row a value has."""
+    low, high = room
+    return min(count - 1, max(0, round((value / 2 - low / 2) / (high / 2 - low / 2) * (count - 1))))
+
+
+def _row(value: float, room: tuple[float, float], count: int) -> int:
+    """Which of `count` lines a value stands in, from the top."""
+    return count - 1 - _place(value, room, count)
+
+
+def _braille_grid(
+    found: Sequence[Curve], xs: tuple[float, float], ys: tuple[float, float], width: int
+) -> list[list[Cell]]:
+    dots = [[BLANK] * width for _ in range(HEIGHT)]
+    owners: list[list[int | None]] = [[None] * width for _ in range(HEIGHT)]
+    marks: dict[tuple[int, int], int] = {}
+    for number, curve in enumerate(found):
+        path = list(_path(curve, xs, ys, 2 * width, 4 * HEIGHT))
+        for column, row in path:
+            dots[row // 4][column // 2] |= DOTS[column % 2][row % 4]
+            owners[row // 4][column // 2] = number
+        marks |= _marks(path, number, len(found), (2, 4))
+    grid: list[list[Cell]] = [[(" " if d == BLANK else chr(d), o) for d, o in zip(*rows)] for rows in zip(dots, owners)]
+    for (column, row), number in marks.items():
+        grid[row][column] = (LETTERS[number % 26], number)
+    return grid
+
+
+def _plain_grid(
+    found: Sequence[Curve], xs: tuple[float, float], ys: tuple[float, float], width: int
+) -> list[list[Cell]]:
+    grid: list[list[Cell]] = [[(" ", None)] * width for _ in range(HEIGHT)]
+    marks: dict[tuple[int, int], int] = {}
+    for number, curve in enumerate(found):
+        path = list(_path(curve, xs, ys, width, HEIGHT))
+        for column, row in path:
+            grid[row][column] = (".:*'~^"[number % 6], number)
+        marks |= _marks(path, number, len(found), (1, 1))
+    for (column, row), number in marks.items():
+        grid[row][column] = (LETTERS[number % 26], number)
+    return grid
+
+
+def _path(
+    curve: Curve, xs: tuple[float, float], ys: tuple[float, float], columns: int, rows: int
+) -> Iterator[tuple[int, int]]:
+    """The dots of a curve, point by point and straight between them."""
+    curve = thinned(curve, 8 * columns)
+    points = [(_place(x, xs, columns), _row(y, ys, rows)) for x, y in zip(curve.x.tolist(), curve.y.tolist())]
+    yield points[0]
+    for (x, y), (to_x, to_y) in itertools.pairwise(points):
+        steps = max(abs(to_x - x), abs(to_y - y))
+        for i in range(1, steps + 1):
+            yield round(x + (to_x - x) * i / steps), round(y + (to_y - y) * i / steps)
+
+
+def _marks(
+    path: Sequence[tuple[int, int]], number: int, curves: int, cell: tuple[int, int]
+) -> dict[tuple[int, int], int]:
+    """The cells in which a curve's letter stands: evenly across its width, each curve's a bit further on."""
+    if curves == 1:
+        return {}
+    columns = {column // cell[0]: row // cell[1] for column, row in path}
+    first, last = min(columns), max(columns)
+    wanted = [first + (last - first) * (i + (number + 0.5) / curves) / MARKS for i in range(MARKS)]
+    chosen = {min(columns, key=lambda c: abs(c - place)) for place in wanted}
+    return {(column, columns[column]): number for column in chosen}
+
+
+def _x_axis(room: tuple[float, float], width: int, unit: str, plain: bool) -> Iterator[str]:
+    """The line below the curves, its numbers, its unit."""
+    found = [t for t in ticks(*room, max(2, width // 10)) if unit == "seconds" or t == math.floor(t)]
+    rule = ["-" if plain else "─"] * width
+    numbers = [" "] * width
+    end = -1
+    for tick in found:
+        column, label = _place(tick, room, width), short(tick)
+        start = max(0, min(width - len(label), column - len(label) // 2))
+        if start > end:
+            numbers[start : start + len(label)] = label
+            rule[column] = "+" if plain else "┬"
+            end = start + len(label)
+    yield "".join(rule)
+    yield "".join(numbers).rstrip() or " "
+    yield unit.rjust((width + len(unit)) // 2)
+
+
+def legend(found: Sequence[Curve], by: By, encoding: str) -> Columns:
+    """What each letter stands for, with the curve's last, lowest and highest value."""
+
+    def at(curve: Curve, i: int) -> str:
+        where = f"{curve.x[i]:.3g} s" if by == "time" else f"{by} {curve.x[i]:.9g}"
+        return f"{curve.y[i]:.4g} ({where})"
+
+    runs = [plain_text(c.run).encode(encoding, "backslashreplace").decode(encoding) for c in found]
+    lettered = [LETTERS[i % 26] for i in range(len(found))] if len(found) > 1 else [""]
+    columns = [
+        Column("", lettered),
+        Column("curve", [c.split for c in found]),
+        Column("run", runs, fold=True),
+        Column("last", [f"{c.y[-1]:.4g}" for c in found], right=True),
+        Column("lowest", [at(c, int(c.y.argmin())) for c in found], rank=1, right=True),
+        Column("highest", [at(c, int(c.y.argmax())) for c in found], rank=2, right=True),
+    ]
+    return Columns([c for c in columns if any(c.cells)], [STYLES[i % len(STYLES)] for i in range(len(found))])

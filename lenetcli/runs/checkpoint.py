@@ -1,0 +1,401 @@
+"""Checkpoints: one directory each, whole or not there, verified when loaded.
+
+checkpoints/000450/model.safetensors       weights and buffers
+                   average.safetensors     the moving average of them, where the run keeps one
+                   optimizer.safetensors   the optimizer's state_dict
+                   state.json              everything else, and the sha256 of these files; see state.py
+checkpoints/latest                         the name of the newest directory
+model.safetensors                          the best weights so far
+
+A checkpoint is written under a temporary name, made durable file by file, and renamed; `latest` follows. A kill leaves
+at any moment every earlier checkpoint whole, and names that begin with a dot, which the next save takes away.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import re
+import secrets
+import shutil
+from contextlib import suppress
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lenetcli.config.migration import up_to_date_data
+from lenetcli.disk import (
+    check_inside,
+    is_temporary,
+    read_within,
+    sha256_within,
+    sync_directory,
+    sync_file,
+    write_atomically,
+    write_new,
+)
+from lenetcli.errors import DataError, LenetError
+from lenetcli.runs import resume_rules
+from lenetcli.runs.state_json import (
+    LARGEST,
+    check_count,
+    check_fields,
+    check_kind,
+    decode,
+    encode,
+    plain_state,
+    up_to_date,
+)
+from lenetcli.tensors.serialization import load, to_bytes
+from lenetcli.tensors.tensor import Tensor, of_array
+
+if TYPE_CHECKING:
+    from lenetcli.nn.module import Module
+    from lenetcli.train.run import Run
+
+MODEL, AVERAGE, OPTIMIZER = "model.safetensors", "average.safetensors", "optimizer.safetensors"
+STATE, LATEST, METRICS = "state.json", "latest", "metrics.jsonl"
+_HEADER = 1 << 24  # bytes of a file beside its tensors
+
+
+class Checkpoints:
+    """The checkpoints of a run directory.
+
+    Args:
+        directory: the run directory; `checkpoints/` and `model.safetensors` are written below it.
+        keep: how many of the newest stay; the one with the best weights stays as well.
+    """
+
+    def __init__(self, directory: Path, keep: int = 3) -> None:
+        self.directory = directory
+        self.root = directory / "checkpoints"
+        self.keep = keep
+        self.best: dict[str, str] | None = None  # the checkpoint that holds the best weights, and their hash
+        self.events = 0  # bytes of metrics.jsonl that were there at the last save
+
+    # Saving
+
+    def save(self, run: Run, best: bool) -> Path:
+        """Writes the run's state; then the best weights, where these are the best; then drops what is old.
+
+        Raises:
+            LenetError: no space, no permission; earlier checkpoints are whole.
+            DataError: a link leads out of the run directory.
+        """
+        name = f"{run.progress.step:06d}"
+        check_inside(self.directory, self.root)
+        check_inside(self.directory, self.directory / MODEL)
+        try:
+            if not self.root.exists():
+                os.mkdir(self.root)
+                sync_directory(self.directory)
+            metrics = self.directory / METRICS
+            self.events = sync_file(metrics) if metrics.exists() else 0
+            shown = self._write(run, name, best)
+            write_atomically(self.root / LATEST, name.encode())
+            if best:
+                write_atomically(self.directory / MODEL, shown)
+        except (OSError, LenetError) as error:
+            raise LenetError(self._failure(name, error)) from None
+        self._tidy()
+        return self.root / name
+
+    def _write(self, run: Run, name: str, best: bool) -> bytes:
+        """The checkpoint's directory; gives the content of the file with the weights that are shown."""
+        files = {MODEL: to_bytes(run.model.state_dict()), OPTIMIZER: to_bytes(run.optimizer.state_dict())}
+        if run.average is not None:
+            files[AVERAGE] = to_bytes(run.average.module.state_dict())
+        hashes = {file: hashlib.sha256(data).hexdigest() for file, data in files.items()}
+        shown = AVERAGE if AVERAGE in files else MODEL
+        if best:
+            self.best = {"checkpoint": name, "sha256": hashes[shown]}
+        state = {
+            "files": {file: {"bytes": len(data), "sha256": hashes[file]} for file, data in files.items()},
+            "config": run.config,
+            "samples": len(run.train_loader.dataset),
+            "progress": dataclasses.asdict(run.progress),
+            "averaged": None if run.average is None else int(run.average.n_averaged),
+            "scheduler": None if run.scheduler is None else run.scheduler.state_dict(),
+            "random": _streams(run),
+            "best": self.best,
+            "events": self.events,
+        }
+        temporary = self.root / f".writing-{name}-{secrets.token_hex(4)}"
+        try:
+            os.mkdir(temporary)
+            for file, data in {**files, STATE: encode(state)}.items():
+                write_new(temporary / file, data)
+            sync_directory(temporary)
+            self._put(temporary, name)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        return files[shown]
+
+    def _put(self, temporary: Path, name: str) -> None:
+        """Gives the directory its name. One that has it, of the same step, stays whole until the new one is there."""
+        final, old = self.root / name, self.root / f"{name}.old"
+        if final.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            os.rename(final, old)
+        os.rename(temporary, final)  # on disk when `latest` is, which lies in the same directory
+
+    def _failure(self, name: str, error: Exception) -> str:
+        whole = self._found()
+        older = f"checkpoint {whole[-1].removesuffix('.old')} is whole" if whole else "there is no checkpoint yet"
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return (
+            f"cannot save checkpoint {name} in {self.directory}: {reason}; {older}. "
+            f"When that is mended, continue with: lenet train --resume {self.directory}"
+        )
+
+    def exist(self) -> bool:
+        """Whether there is any, whole or damaged."""
+        return bool(self._found())
+
+    def names(self) -> list[str]:
+        """Names of the checkpoints, oldest first."""
+        return [name for name in self._found() if name.isdigit()]
+
+    def _found(self) -> list[str]:
+        """Names of directories that may be whole checkpoints, oldest first: 000030.old stands in for 000030."""
+        try:
+            found = [name for name in os.listdir(self.root) if re.fullmatch(r"[0-9]{1,18}(\.old)?", name)]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise DataError(f"{self.root}: cannot be read: {error.strerror}") from None
+        return sorted(found, key=lambda name: (int(name.removesuffix(".old")), name.isdigit()))
+
+    def _tidy(self) -> None:
+        """Drops checkpoints that are neither new nor the best, and what killed processes left."""
+        names = self.names()
+        kept = {*names[-self.keep :], *((self.best["checkpoint"],) if self.best else ())}
+        for name in names:
+            if name not in kept:
+                with suppress(OSError):  # it stays until the next time
+                    os.rename(self.root / name, self.root / f".dropped-{name}-{secrets.token_hex(4)}")
+        with suppress(OSError):
+            for left in os.listdir(self.root):
+                if re.fullmatch(r"\.(writing|dropped)-.*|[0-9]+\.old", left):
+                    shutil.rmtree(self.root / left, ignore_errors=True)
+            for place in (self.root, self.directory):
+                for left in filter(is_temporary, os.listdir(place)):
+                    os.unlink(place / left)
+
+    # Restoring
+
+    def load_best(self, model: Module) -> None:
+        """Puts the best weights so far into the model."""
+        model.load_state_dict(load(self.directory / MODEL))
+
+    def restore(self, run: Run) -> str:
+        """Puts the run back to its newest whole checkpoint; damaged newer ones are set aside as `NAME.damaged`.
+
+        Returns:
+            The checkpoint's name, followed by what was wrong with newer ones, if any was.
+
+        Raises:
+            DataError: there is no whole checkpoint.
+            ConfigError: the run's configuration is another than the checkpoint's.
+        """
+        check_inside(self.directory, self.root)
+        problems: list[str] = []
+        damaged: list[str] = []
+        for name in reversed(self._found()):
+            try:
+                state = self._restore(run, self.root / name)
+            except DataError as error:
+                problems.append(f"skipped: {error}")
+                damaged.append(name)
+                continue
+            try:
+                name = self._settle(name, damaged, state)
+            except OSError as error:
+                raise LenetError(f"cannot write to {self.directory}: {error.strerror or error}") from None
+            return "; ".join([name, *problems])
+        raise DataError("; ".join([f"{self.directory}: no whole checkpoint to resume from", *problems]))
+
+    def look(self, run: Run, step: int | None = None) -> str:
+        """Puts the run to its newest whole checkpoint without changing anything on disk; gives the checkpoint's name.
+
+        Args:
+            step: to the checkpoint of this step instead.
+
+        Raises:
+            DataError: there is no whole checkpoint.
+            ConfigError: the run's configuration is another than the checkpoint's.
+        """
+        problems = []
+        for name in reversed(self._found()):
+            if step is not None and int(name.removesuffix(".old")) != step:
+                continue
+            try:
+                self._restore(run, self.root / name)
+            except DataError as error:
+                problems.append(str(error))
+                continue
+            return name
+        raise DataError("; ".join([f"{self.directory}: no whole checkpoint", *problems]))
+
+    def _restore(self, run: Run, path: Path) -> dict[str, Any]:
+        weights = sum(tensor.array.nbytes for tensor in run.model.state_dict().values())
+        most = {MODEL: weights, AVERAGE: weights, OPTIMIZER: 8 * weights}
+        state = self.read_state(path, {file: size + _HEADER for file, size in most.items()})
+        if isinstance(state.get("config"), dict):
+            state["config"] = up_to_date_data(state["config"])
+        resume_rules.check(state.get("config"), run.config)
+        try:
+            _apply(run, path, state)
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise DataError(f"{path}: does not fit this configuration: {_line(error)}") from None
+        return state
+
+    def read_state(self, path: Path, most: dict[str, int] | None = None) -> dict[str, Any]:
+        """A checkpoint's state, after verifying the files that it vouches for.
+
+        Args:
+            path: the checkpoint's directory.
+            most: greatest size of each file; others are refused.
+
+        Raises:
+            DataError: a file is missing, damaged, too large or out of the run directory.
+        """
+        try:
+            state = decode(read_within(check_inside(self.directory, path / STATE), LARGEST))
+            files = state["files"]
+            if not {MODEL, OPTIMIZER} <= set(files) <= {MODEL, OPTIMIZER, AVERAGE}:
+                raise ValueError(f"files: wanted {MODEL} and {OPTIMIZER}")
+            for file, stated in files.items():
+                size, wanted = stated["bytes"], stated["sha256"]
+                if check_count(size, f"files.{file}") > (size if most is None else most[file]):
+                    raise ValueError(f"files.{file}: absurd size")
+                found = sha256_within(check_inside(self.directory, path / file), size)
+                if found != wanted:
+                    raise DataError(f"{path / file}: damaged, its sha256 is not the one in {STATE}")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{path / STATE}: {_line(error)}") from None
+        return state
+
+    def _settle(self, name: str, damaged: list[str], state: dict[str, Any]) -> str:
+        """Makes the directory what it was when this checkpoint was the newest."""
+        for other in damaged:
+            aside = self.root / f"{other.removesuffix('.old')}.damaged"
+            shutil.rmtree(aside, ignore_errors=True)
+            os.rename(self.root / other, aside)
+        plain = name.removesuffix(".old")
+        if plain != name:
+            os.rename(self.root / name, self.root / plain)
+        write_atomically(self.root / LATEST, plain.encode())
+        self.best, self.events = state["best"], state["events"]
+        if self.best is not None:
+            self._mend_best(self.best)
+        self._tidy()
+        return plain
+
+    def _mend_best(self, best: dict[str, str]) -> None:
+        """Writes model.safetensors anew from the best checkpoint, where it is not what that checkpoint holds."""
+        target, folder = check_inside(self.directory, self.directory / MODEL), self.root / best["checkpoint"]
+        try:
+            if sha256_within(target, target.stat().st_size) == best["sha256"]:
+                return
+        except (OSError, DataError):
+            pass  # not there, or not readable: it is written below
+        source = folder / AVERAGE if (folder / AVERAGE).exists() else folder / MODEL
+        try:
+            data = read_within(check_inside(self.directory, source), source.stat().st_size)
+        except (OSError, DataError):
+            return  # the best epoch comes again, or another one after it
+        if hashlib.sha256(data).hexdigest() == best["sha256"]:
+            write_atomically(target, data)
+
+
+def _streams(run: Run) -> dict[str, Any]:
+    """The run's random streams. Shuffling and augmentation begin anew each epoch from the seed and its number, so that
+    the seed is all of their state; the epoch and the place in it are in the progress."""
+    seed = run.train_loader.seed
+    return {
+        "init": run.init_random,
+        "shuffle": {"seed": seed},
+        "dropout": run.random.get_state(),
+        "augmentation": {"seed": seed},
+    }
+
+
+def _apply(run: Run, path: Path, state: dict[str, Any]) -> None:
+    """Checks everything, then changes the run."""
+    progress = check_fields(type(run.progress), up_to_date(state["progress"]))
+    model, optimizer, average = load(path / MODEL), load(path / OPTIMIZER), None
+    _check_tensors(run.model.state_dict(), model)
+    if (run.average is None) is (AVERAGE in state["files"]):
+        raise ValueError(f"{AVERAGE}: the run and the checkpoint do not both have averaged weights")
+    if run.average is not None:
+        average = load(path / AVERAGE)
+        _check_tensors(run.average.module.state_dict(), average)
+        check_count(state["averaged"], "averaged")
+    if set(optimizer) != {"state", "param_groups"} or not isinstance(optimizer["state"], dict):
+        raise ValueError("optimizer: no state of one")
+    own = run.optimizer.state_dict()["param_groups"]
+    check_kind(own, optimizer["param_groups"], "optimizer")
+    if [group["params"] for group in own] != [group["params"] for group in optimizer["param_groups"]]:
+        raise ValueError("optimizer: other parameters")
+    scheduler = None if run.scheduler is None else plain_state(run.scheduler.state_dict())
+    check_kind(scheduler, state["scheduler"], "scheduler")
+    seed = state["random"]["shuffle"]["seed"]
+    if type(seed) is not int or not -(2**64) < seed < 2**64:
+        raise ValueError("random.shuffle.seed: wanted an integer of 64 bits")
+    check_count(state["events"], "events")
+    samples = len(run.train_loader.dataset)
+    if check_count(state["samples"], "samples") != samples:
+        raise ValueError(
+            f"the data has changed: it had {state['samples']:,} samples to train on, now it has {samples:,}"
+        )
+    if progress["batch"] > run.batches:
+        raise ValueError(f"progress.batch: {progress['batch']} of {run.batches} batches")
+    _check_best(state["best"])
+
+    run.model.load_state_dict(model)
+    if run.average is not None and average is not None:
+        run.average.module.load_state_dict(average)
+        run.average.n_averaged.array[...] = state["averaged"]
+    run.optimizer.load_state_dict(optimizer)
+    _try_step(run)
+    if run.scheduler is not None:
+        run.scheduler.load_state_dict(state["scheduler"])
+    run.random.set_state(state["random"]["dropout"])
+    run.train_loader.seed = seed
+    run.optimizer._opt_called = True  # the steps before the checkpoint count, or schedulers would warn
+    run.progress = type(run.progress)(**progress)
+    resume_rules.follow_lr(run, state["config"])
+
+
+def _check_best(best: Any) -> None:
+    if best is not None:
+        words = (best["checkpoint"], best["sha256"])
+        if not all(map(re.fullmatch, ("[0-9]{1,18}", "[0-9a-f]{64}"), words)):
+            raise ValueError("best: wanted a checkpoint and a hash")
+
+
+def _check_tensors(own: dict[str, Tensor], new: dict[str, Any]) -> None:
+    if set(own) != set(new):
+        raise ValueError(f"other tensors: {', '.join(sorted(map(str, set(own) ^ set(new))))[:200]}")
+    for name, tensor in own.items():
+        kind, found = (tensor.array.dtype, tensor.array.shape), (new[name].array.dtype, new[name].array.shape)
+        if kind != found:
+            raise ValueError(f"{name}: wanted {kind[0]} {list(kind[1])}, got {found[0]} {list(found[1])}")
+
+
+def _try_step(run: Run) -> None:
+    """A step of a copy of the optimizer, so that state it cannot work with is found here and not in the training."""
+    trial = deepcopy(run.optimizer)
+    for group in trial.param_groups:
+        for p in group["params"]:
+            p.grad = of_array(np.zeros_like(p.array))
+    trial.step()
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

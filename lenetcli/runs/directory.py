@@ -1,0 +1,244 @@
+"""The run directory: made once, never overwritten.
+
+config.yaml        the configuration, fully resolved: training from it repeats the run
+environment.json   versions, processor, threads, commit
+inputs.json        how pictures are made into what the model takes
+metrics.jsonl      one event a line
+model.safetensors  the best weights so far
+checkpoints/       see checkpoint.py
+lock               while a training runs; see lock.py
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+import numpy as np
+
+from lenetcli import __version__
+from lenetcli.disk import check_inside, check_regular, is_temporary, read_within, sync_directory, write_atomically
+from lenetcli.errors import ConfigError, DataError, LenetError
+from lenetcli.kernels import device, dispatch, threads
+from lenetcli.nn.module import Module
+from lenetcli.runs import lock
+from lenetcli.runs.checkpoint import METRICS
+from lenetcli.train.events import LONGEST_LINE, Event
+
+LARGEST = 1 << 24  # bytes of config.yaml or environment.json
+
+OF_THREADS = ("LENET_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def create(name: str, out: Path | None = None) -> Path:
+    """Makes a new, empty run directory: `out`, or the next free runs/<name>/<NNN>.
+
+    Raises:
+        ConfigError: `out` exists and is not an empty directory.
+        LenetError: it cannot be made or written to.
+    """
+    try:
+        if out is not None:
+            if out.exists():
+                check_new(out)
+            out.mkdir(parents=True, exist_ok=True)
+            sync_directory(out.absolute().parent)
+            return out
+        parent = Path("runs") / name
+        parent.mkdir(parents=True, exist_ok=True)
+        number = max((int(p.name) for p in parent.iterdir() if p.name.isdigit()), default=0)
+        while True:
+            number += 1
+            try:
+                (parent / f"{number:03d}").mkdir()
+            except FileExistsError:
+                continue  # another training was faster
+            sync_directory(parent)
+            return parent / f"{number:03d}"
+    except OSError as error:
+        place = f" {error.filename}" if error.filename else ""
+        reason = error.strerror or str(error)
+        raise LenetError(f"cannot make the run directory{place}: {reason}; choose another with --out DIR") from None
+
+
+def check_new(directory: Path) -> None:
+    """Refuses a directory that holds more than what a training leaves that was killed before it began.
+
+    Raises:
+        ConfigError: it holds files, or is no directory.
+    """
+    if not directory.is_dir() or any(p.name != lock.NAME and not is_temporary(p.name) for p in directory.iterdir()):
+        raise ConfigError(
+            f"{directory}: exists and is not an empty directory; name another with --out, or continue it with "
+            f"--resume {directory}"
+        )
+
+
+def check_space(directory: Path, model: Module, keep: int) -> None:
+    """Refuses to begin where the disk cannot hold the run's checkpoints.
+
+    Args:
+        directory: where they go.
+        model: whose size decides; an optimizer keeps up to twice as much beside it.
+        keep: checkpoints that stay: beside these there are the best one and the one that is being written.
+
+    Raises:
+        LenetError: there is less room than that.
+    """
+    weights = sum(tensor.array.nbytes for tensor in model.state_dict().values())
+    needed = (keep + 2) * 3 * weights
+    free = shutil.disk_usage(directory).free
+    if free < needed:
+        raise LenetError(
+            f"{directory}: {free / 1e6:,.1f} MB free, but {keep + 2} checkpoints of this model may take "
+            f"{needed / 1e6:,.1f} MB; make room, choose another place with --out DIR, or lower train.keep_checkpoints"
+        )
+
+
+def environment(ranks: int = 1) -> dict[str, Any]:
+    """What a repeat of the run would need to know about this machine and these versions.
+
+    Args:
+        ranks: processes that train the run together.
+    """
+    return {
+        "lenet": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cpus": os.cpu_count(),
+        **({"gpu": device.description()} if device.library is not None else {}),
+        "kernels": dispatch.description(),
+        **({"ranks": ranks} if ranks > 1 else {}),
+        "threads": {"lenet": threads.get_num_threads(), **{k: v for k, v in os.environ.items() if k in OF_THREADS}},
+        "git_commit": _commit(),
+        "command": sys.argv,
+    }
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _commit() -> str | None:
+    try:
+        found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip() or None
+
+
+def write_config(directory: Path, config_text: str) -> None:
+    """Writes config.yaml, with which a directory is a run that can be resumed.
+
+    Raises:
+        LenetError: it cannot be written.
+        DataError: it is a link that leads out of the run directory.
+    """
+    write_atomically(check_inside(directory, directory / "config.yaml"), config_text.encode())
+
+
+def write_environment(directory: Path, ranks: int = 1) -> None:
+    """Writes environment.json, unless it is there: it describes where the run began.
+
+    Raises:
+        LenetError: it cannot be written.
+        DataError: it is a link that leads out of the run directory.
+    """
+    path = check_inside(directory, directory / "environment.json")
+    if not path.exists():
+        write_atomically(path, (json.dumps(environment(ranks), indent=1) + "\n").encode())
+
+
+class MetricsFile:
+    """Listens to a run and appends each event to metrics.jsonl, line by line, so that a kill loses none.
+
+    Args:
+        keep: where a run is resumed, how many bytes of events the checkpoint knows of; what comes after them, but for
+            the checkpoint's own `saved` event, will happen again.
+
+    Raises:
+        LenetError: the file cannot be written.
+        DataError: it is no ordinary file, or a link that leads out of the run directory.
+    """
+
+    def __init__(self, directory: Path, keep: int = 0) -> None:
+        self._path = check_inside(directory, directory / METRICS)
+        try:
+            if self._path.exists():
+                size = check_regular(self._path, 1 << 40)
+                with self._path.open("r+b") as file:
+                    file.truncate(_end(file, min(keep, size)))
+            self._file: TextIO = self._path.open("a", encoding="utf-8", buffering=1)
+        except OSError as error:
+            raise self._failure(error) from None
+
+    def __call__(self, event: Event) -> None:
+        try:
+            self._file.write(json.dumps(event.record()) + "\n")
+        except OSError as error:
+            raise self._failure(error) from None
+
+    def close(self) -> None:
+        """Closes the file."""
+        with contextlib.suppress(OSError):  # of a line that could not be written, and was complained about
+            self._file.close()
+
+    def _failure(self, error: OSError) -> LenetError:
+        return LenetError(
+            f"cannot write {self._path}: {error.strerror or error}. "
+            f"When that is mended, continue with: lenet train --resume {self._path.parent}"
+        )
+
+
+def _end(file: BinaryIO, keep: int) -> int:
+    """Where the lines end that a resumed run keeps, of the first `keep` bytes and a `saved` event behind them."""
+    back = min(keep, LONGEST_LINE)
+    file.seek(keep - back)
+    end = keep - back + file.read(back).rfind(b"\n") + 1
+    file.seek(end)
+    line = file.readline(LONGEST_LINE)
+    return end + len(line) if line.startswith(b'{"event": "saved"') and line.endswith(b"\n") else end
+
+
+def read_config_text(run: Path) -> str:
+    """The text of config.yaml.
+
+    Raises:
+        DataError: it cannot be read, or is no text.
+    """
+    path = check_inside(run, run / "config.yaml")
+    try:
+        return read_within(path, LARGEST).decode()
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not UTF-8 text") from None
+
+
+def read_environment(run: Path) -> dict[str, Any]:
+    """What environment.json says.
+
+    Raises:
+        DataError: it cannot be read, or is no JSON object.
+    """
+    path = check_inside(run, run / "environment.json")
+    try:
+        found = json.loads(read_within(path, LARGEST))
+    except (ValueError, RecursionError):
+        raise DataError(f"{path}: not JSON") from None
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: wanted a JSON object, got {type(found).__name__}")
+    return found

@@ -1,0 +1,1 @@
+"""Storey 1: the Tensor, how it prints, how it is made, saved and loaded."""

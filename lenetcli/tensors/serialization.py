@@ -1,0 +1,248 @@
+"""Saving and loading tensors as `.safetensors`: a JSON header and raw bytes, so that reading a file never runs code.
+
+A flat dictionary of tensors becomes a plain safetensors file that every other tool reads. Anything else that state
+dicts hold (nested dictionaries, lists, numbers, text) goes as JSON into the file's metadata, under `lenet.structure`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from lenetcli.autograd.dtypes import from_numpy_dtype
+from lenetcli.autograd.tape import Array
+from lenetcli.disk import check_regular, write_atomically
+from lenetcli.errors import ConfigError, DataError
+from lenetcli.kernels.device import to_host
+from lenetcli.tensors.tensor import Tensor, of_array
+
+SUFFIX = ".safetensors"
+_STRUCTURE = "lenet.structure"
+_LARGEST = 1 << 40  # bytes of a file
+_LARGEST_HEADER = 1 << 24  # bytes, for some 100,000 tensors; the format's own limit of 100 MB takes gigabytes to parse
+_KNOWN_TYPES = ("BOOL", "U8", "I8", "I16", "I32", "I64", "F16", "F32", "F64")
+
+
+def save(obj: Mapping[Any, Any], f: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
+    """Writes tensors, such as `model.state_dict()` or `optimizer.state_dict()`, to a `.safetensors` file.
+
+    The file is written beside its place and moved there when it is complete, so that a crash leaves the old one.
+
+    Args:
+        obj: a dictionary of tensors (or NumPy arrays); may be nested, with lists, numbers, text and None in it.
+        f: path that ends in `.safetensors`.
+        metadata: text to keep beside the tensors; `load_metadata` reads it.
+
+    Raises:
+        ConfigError: another suffix.
+        TypeError: a value that cannot be saved; the message says where it stands.
+        LenetError: the file cannot be written (no space, no permission).
+
+    Source: torch.save, but safetensors.
+
+    Example:
+        >>> import lenetcli as lenet, tempfile, os
+        >>> path = os.path.join(tempfile.mkdtemp(), "w.safetensors")
+        >>> lenet.save({"w": lenet.ones(2)}, path)
+        >>> lenet.load(path)["w"].tolist()
+        [1.0, 1.0]
+    """
+    path = Path(os.fspath(f))
+    if path.suffix != SUFFIX:
+        raise ConfigError(f"save: {path}: only {SUFFIX} files are written; use {path.with_suffix(SUFFIX).name!r}")
+    write_atomically(path, to_bytes(obj, metadata))
+
+
+def to_bytes(obj: Mapping[Any, Any], metadata: Mapping[str, str] | None = None) -> bytes:
+    """What `save` writes, as bytes.
+
+    Raises:
+        TypeError: as `save`.
+    """
+    if not isinstance(obj, Mapping):
+        raise TypeError(f"save: wanted a dictionary of tensors, got {type(obj).__name__}; save its state_dict()")
+    notes = dict(metadata or {})
+    for key, text in notes.items():
+        if not isinstance(key, str) or not isinstance(text, str) or key == _STRUCTURE:
+            raise TypeError(f"save: metadata must be text, got {key!r}: {text!r}")
+    tensors: dict[str, Array] = {}
+    structure = _encode(obj, "", tensors)
+    flat = all(isinstance(value, (Tensor, np.ndarray)) for value in obj.values())
+    if not flat or list(tensors) != list(obj):
+        notes[_STRUCTURE] = json.dumps(structure, separators=(",", ":"))
+    return safetensors.numpy.save(tensors, notes or None)
+
+
+def load(f: str | os.PathLike[str]) -> dict[Any, Any]:
+    """Reads what `save` wrote, or any other `.safetensors` file, with all tensors on the CPU.
+
+    Args:
+        f: path that ends in `.safetensors`.
+
+    Raises:
+        DataError: another suffix, no such file, or a damaged, truncated or hostile one.
+
+    Source: torch.load, but safetensors.
+
+    Example:
+        >>> import lenetcli as lenet, os, tempfile
+        >>> path = os.path.join(tempfile.mkdtemp(), "w.safetensors")
+        >>> lenet.save({"weight": lenet.ones(2)}, path)
+        >>> lenet.load(path)
+        {'weight': tensor([1., 1.])}
+    """
+    path, header = _open(f, "load")
+    try:
+        arrays = safetensors.numpy.load_file(path)
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise DataError(f"{path}: damaged safetensors file: {_line(error)}") from None
+    for name, array in arrays.items():
+        if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
+            raise DataError(f"{path}: damaged safetensors file: {name} is BOOL but has bytes other than 0 and 1")
+    tensors = {name: of_array(np.require(arrays[name], requirements="W")) for name in header if name in arrays}
+    notes = header.get("__metadata__") or {}
+    if _STRUCTURE not in notes:
+        return tensors
+    try:
+        restored = _decode(json.loads(notes[_STRUCTURE]), tensors)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DataError(f"{path}: damaged metadata {_STRUCTURE!r}: {_line(error)}") from None
+    if not isinstance(restored, dict):
+        raise DataError(f"{path}: damaged metadata {_STRUCTURE!r}: not a dictionary")
+    return restored
+
+
+def load_metadata(f: str | os.PathLike[str]) -> dict[str, str]:
+    """The text kept beside the tensors of a `.safetensors` file; the tensors are not read.
+
+    Raises:
+        DataError: as `load`.
+    """
+    notes = _open(f, "load_metadata")[1].get("__metadata__") or {}
+    return {key: text for key, text in notes.items() if key != _STRUCTURE}
+
+
+# Untrusted files
+
+
+def _open(f: str | os.PathLike[str], call: str) -> tuple[Path, dict[str, Any]]:
+    """The path and its checked header. What the library checks well (offsets, sizes) is left to it."""
+    path = Path(os.fspath(f))
+    if path.suffix != SUFFIX:
+        raise DataError(
+            f"{call}: {path}: only {SUFFIX} files are read, since a pickle can run code while it is read. Convert it "
+            f"where it comes from: safetensors.torch.save_file(state_dict, {path.with_suffix(SUFFIX).name!r})"
+        )
+    size = check_regular(path, _LARGEST)
+    try:
+        with open(path, "rb") as file:
+            start = file.read(8)
+            length = int.from_bytes(start, "little")
+            if len(start) < 8 or size < 10:
+                raise DataError(f"{path}: not a safetensors file: it has only {size} bytes")
+            if length > min(size - 8, _LARGEST_HEADER):
+                raise DataError(
+                    f"{path}: not a safetensors file, or a truncated one: its header would have {length} bytes, "
+                    f"the file has {size}"
+                )
+            text = file.read(length)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    try:
+        with safetensors.safe_open(path, framework="np"):
+            pass
+        header = json.loads(text, object_pairs_hook=_unique)
+        if not isinstance(header, dict):
+            raise ValueError("it is no JSON object")
+    except (ValueError, RecursionError, safetensors.SafetensorError, OSError) as error:
+        raise DataError(f"{path}: not a safetensors file, or a damaged one: {_line(error)}") from None
+    for name, entry in header.items():
+        if name != "__metadata__" and entry["dtype"] not in _KNOWN_TYPES:
+            known = ", ".join(_KNOWN_TYPES)
+            raise DataError(
+                f"{path}: {name} is of type {entry['dtype']}, which has no counterpart here (there are {known})"
+            )
+    return path, header
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} appears twice in its header")
+    return found
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+# Nested state as JSON: tensors by name, everything else as it is
+
+
+def _encode(value: Any, where: str, tensors: dict[str, Array]) -> Any:
+    if isinstance(value, (Tensor, np.ndarray)):
+        array = value.array if isinstance(value, Tensor) else value
+        name = where
+        while name in tensors or name == "__metadata__":  # {"a.b": t, "a": {"b": u}}; the format's own entry
+            name += "'"
+        tensors[name] = _plain(array, where)
+        return {"tensor": name}
+    if isinstance(value, Mapping):
+        return {"dict": [[_key(k, where), _encode(v, _below(where, k), tensors)] for k, v in value.items()]}
+    if isinstance(value, (list, tuple)):
+        kind = "tuple" if isinstance(value, tuple) else "list"
+        return {kind: [_encode(v, _below(where, i), tensors) for i, v in enumerate(value)]}
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"save: {where}: cannot save {type(value).__name__}; wanted tensors, numbers, text, lists, dicts")
+
+
+def _plain(array: Array, where: str) -> Array:
+    try:
+        kind = from_numpy_dtype(array.dtype).numpy
+    except TypeError as error:
+        raise TypeError(f"save: {where}: {error}") from None
+    return np.asarray(to_host(array), kind, order="C")  # the library wants memory in C order
+
+
+def _key(key: Any, where: str) -> Any:
+    if not isinstance(key, (str, int)) or isinstance(key, bool):
+        raise TypeError(f"save: {where or 'the dictionary'}: keys must be text or integers, got {key!r}")
+    return key
+
+
+def _below(where: str, key: Any) -> str:
+    return f"{where}.{key}" if where else str(key)
+
+
+def _decode(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+    if not isinstance(value, dict):
+        if isinstance(value, list):
+            raise ValueError("a bare list")
+        return value
+    ((kind, body),) = value.items()
+    if kind == "tensor":
+        return tensors[body]
+    if kind == "dict":
+        return dict(_decoded_pairs(body, tensors))
+    if kind in ("list", "tuple"):
+        items = [_decode(v, tensors) for v in body]
+        return items if kind == "list" else tuple(items)
+    raise ValueError(f"unknown kind {kind!r}")
+
+
+def _decoded_pairs(body: Any, tensors: Mapping[str, Tensor]) -> Iterator[tuple[Any, Any]]:
+    for key, item in body:
+        if not isinstance(key, (str, int)):
+            raise ValueError(f"unknown key {key!r}")
+        yield key, _decode(item, tensors)

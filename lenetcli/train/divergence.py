@@ -1,0 +1,90 @@
+"""The divergence guard: a loss, a gradient or a weight that is no finite number ends the run before it is kept.
+
+The checks cost next to nothing: the loss is a number that the loop has anyway, a gradient is judged by its sum of
+squares, which is one pass of BLAS, and weights are looked at only before they are saved.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from lenetcli.autograd.anomaly import describe
+from lenetcli.autograd.tape import Array
+from lenetcli.errors import DivergedError
+from lenetcli.train.run import Run
+
+
+def check_loss(run: Run, value: float, ago: int = 0) -> None:
+    """Raises DivergedError where the loss of the coming step, or of one some steps ago, is no finite number.
+
+    Of several processes that train one run, none ends alone: all do when they have added up their losses.
+    """
+    if not math.isfinite(value) and run.others is None:
+        raise diverged(run, f"the loss became {value}", ago=ago)
+
+
+def check_gradients(run: Run) -> None:
+    """Raises DivergedError where a gradient of the coming step is not finite, and names the parameter.
+
+    Not on a device, which it would have to wait for: there a loss that is not finite tells, some steps later.
+    """
+    if run.device != "cpu":
+        return
+    arrays = [p.grad.array for group in run.optimizer.param_groups for p in group["params"] if p.grad is not None]
+    if _suspicious(arrays):
+        for name, parameter in run.model.named_parameters():
+            found = describe(parameter.grad.array) if parameter.grad is not None else None
+            if found is not None:
+                raise diverged(run, f"the gradient of {name} became NaN or infinite ({found})")
+
+
+def check_weights(run: Run) -> None:
+    """Raises DivergedError where a weight or a buffer is not finite: such a model is not worth keeping."""
+    state = run.model.state_dict()
+    if _suspicious(tensor.array for tensor in state.values() if tensor.array.dtype.kind == "f"):
+        for name, tensor in state.items():
+            found = describe(tensor.array)
+            if found is not None:
+                raise diverged(run, f"{name} became NaN or infinite ({found})", after=True)
+
+
+def check_evaluation(run: Run, split: str, value: float) -> None:
+    """Raises DivergedError where the loss on a split is no finite number."""
+    if not math.isfinite(value):
+        raise diverged(run, f"the loss on the {split} split became {value}", after=True)
+
+
+def diverged(run: Run, what: str, after: bool = False, ago: int = 0) -> DivergedError:
+    """The error that says what happened where, and what to try.
+
+    Args:
+        what: the beginning of the message.
+        after: it was seen after the last step; else in the one to come.
+        ago: or in the one so many steps before that.
+    """
+    where = f"after step {run.progress.step} with lr {run.lr:g}" if after else place(run, ago)
+    kept = "; the last checkpoint is kept" if run.checkpoints is not None and run.checkpoints.exist() else ""
+    return DivergedError(
+        f"{what} {where}{kept}. "
+        "Try a smaller optimizer.lr or train.clip_grad_norm; --debug-nan names the first operation that went wrong"
+    )
+
+
+def place(run: Run, ago: int = 0) -> str:
+    """Where the coming step is, or one some steps ago: "at step 12 (epoch 1, batch 12) with lr 0.1"."""
+    p = run.progress
+    batch = p.batch + 1 - ago * run.accumulate
+    return f"at step {p.step + 1 - ago} (epoch {p.epoch + 1}, batch {batch}) with lr {run.lr:g}"
+
+
+def _suspicious(arrays: Iterable[Array]) -> bool:
+    """Whether some array may hold NaN or infinity: the squares of very large finite numbers add up to infinity, too."""
+    total = 0.0
+    with np.errstate(all="ignore"):
+        for array in arrays:
+            flat = array.ravel("K")
+            total += float(flat.dot(flat))
+    return not math.isfinite(total)

@@ -1,0 +1,153 @@
+"""When a step's loss is read: at once on the CPU, some steps later on a device.
+
+Reading a number of a device waits until the device has come to it. So a run there keeps its losses and counts as arrays
+of the device, and fetches them together every `CADENCE` steps; events of the steps come then, in order. What was seen
+and kept is the same: only the divergence guard speaks up to `CADENCE` steps later, and gradients are not looked at.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from lenetcli.errors import ConfigError
+from lenetcli.kernels.device import is_array, to_host
+from lenetcli.tensors.tensor import Tensor
+from lenetcli.train import divergence
+from lenetcli.train.answers import decisions
+from lenetcli.train.evaluate import Tally, weight_of
+from lenetcli.train.events import Step
+from lenetcli.train.run import Progress, Run
+
+CADENCE = 32  # steps whose losses are fetched together
+
+
+class Figures(Protocol):
+    """What is told of each batch and step."""
+
+    tally: Tally  # of the epoch
+    loss: float  # of the step, as far as its batches are known
+
+    def batch(self, loss: Tensor, part: float, output: Tensor, targets: Tensor) -> None:
+        """Takes a batch's loss, its part of the step, and what came out beside what should."""
+
+    def step(self, epoch: int, lr: float, samples: int, began: float) -> Iterator[Step]:
+        """Closes a step that has been made; gives the steps whose figures are known by now."""
+
+    def rest(self) -> Iterator[Step]:
+        """The steps that are left, once their figures are known."""
+
+
+def begun(run: Run) -> Tally:
+    """The tally of the current epoch, as far as it has come."""
+    p, tally = run.progress, Tally(run.criterion)
+    tally.loss_sum, tally.weight, tally.count = p.epoch_loss_sum, p.epoch_weight, p.epoch_count
+    tally.right, tally.ignored = p.epoch_right, p.epoch_ignored
+    return tally
+
+
+def note(p: Progress, tally: Tally) -> None:
+    """Keeps the tally in the progress, for a run that is taken up later."""
+    p.epoch_loss_sum, p.epoch_weight, p.epoch_count = tally.loss_sum, tally.weight, tally.count
+    p.epoch_right, p.epoch_ignored = tally.right, tally.ignored
+
+
+def figures_of(run: Run, tally: Tally) -> Figures:
+    """The way that suits the run's device."""
+    if run.device != "cpu" and run.others is not None:
+        raise ConfigError("several processes train on the CPU only: device: cpu")
+    return AtOnce(run, tally) if run.device == "cpu" else Late(run, tally)
+
+
+class AtOnce:
+    """Every number as soon as it is there."""
+
+    def __init__(self, run: Run, tally: Tally) -> None:
+        self.run, self.tally = run, tally
+        self.loss = 0.0
+
+    def batch(self, loss: Tensor, part: float, output: Tensor, targets: Tensor) -> None:
+        value = loss.item() if part else 0.0  # a process's part of a last batch may be empty
+        self.loss += part * value
+        divergence.check_loss(self.run, value)
+        self.tally.add(value, output, targets)
+
+    def step(self, epoch: int, lr: float, samples: int, began: float) -> Iterator[Step]:
+        p = self.run.progress
+        note(p, self.tally)
+        yield Step(epoch, p.step, self.loss, lr, samples, samples / (time.perf_counter() - began))
+
+    def rest(self) -> Iterator[Step]:
+        yield from ()
+
+
+class Batch(NamedTuple):
+    """A batch that waits for its figures."""
+
+    part: float
+    samples: int
+    weight: float | None  # in the mean loss; None: an array of the device
+    classes: bool  # whether right answers were counted
+    ignores: bool  # whether some samples may not count
+
+
+class Late:
+    """Numbers of the device, fetched together."""
+
+    def __init__(self, run: Run, tally: Tally) -> None:
+        self.run, self.tally, self.loss = run, tally, 0.0
+        self.numbers: list[Any] = []  # of each batch loss, weight, right and ignored, where it has them: 0-d arrays
+        self.batches: list[Batch] = []
+        self.steps: list[tuple[int, int, float, int, int]] = []  # epoch, step, rate, samples, batches
+        self.since = time.perf_counter()
+
+    def batch(self, loss: Tensor, part: float, output: Tensor, targets: Tensor) -> None:
+        weight, kind = weight_of(self.run.criterion, targets), loss.array.dtype
+        found = decisions(output.array, targets.array, self.run.criterion)
+        self.numbers.append(loss.array)
+        if is_array(weight):
+            self.numbers.append(weight.astype(kind))
+        if found is not None:
+            right = found.predicted == found.wanted
+            if found.counted is not None:
+                right &= found.counted
+            self.numbers.append(right.sum(dtype=kind))
+            if found.counted is not None:
+                self.numbers.append((~found.counted).sum(dtype=kind))
+        ignores = found is not None and found.counted is not None
+        fixed = None if is_array(weight) else float(weight)
+        self.batches.append(Batch(part, len(output.array), fixed, found is not None, ignores))
+
+    def step(self, epoch: int, lr: float, samples: int, began: float) -> Iterator[Step]:
+        made = sum(count for *_, count in self.steps)
+        self.steps.append((epoch, self.run.progress.step, lr, samples, len(self.batches) - made))
+        if len(self.steps) >= CADENCE:
+            yield from self.rest()
+
+    def rest(self) -> Iterator[Step]:
+        if not self.steps:
+            return
+        values = iter(to_host(np.stack(self.numbers)).tolist())
+        batches = iter(self.batches)
+        found = []
+        for epoch, number, lr, samples, count in self.steps:
+            loss = 0.0
+            for batch in (next(batches) for _ in range(count)):
+                value = next(values)
+                weight = next(values) if batch.weight is None else batch.weight
+                value = value if weight else 0.0
+                divergence.check_loss(self.run, value, self.run.progress.step + 1 - number)
+                right = round(next(values)) if batch.classes else None
+                ignored = round(next(values)) if batch.ignores else 0
+                self.tally.count_in(value, weight, batch.samples, right, ignored)
+                loss += batch.part * value
+            found.append((epoch, number, loss, lr, samples))
+        now = time.perf_counter()
+        speed = sum(step[3] for step in self.steps) / (now - self.since)
+        self.numbers, self.batches, self.steps, self.since = [], [], [], now
+        note(self.run.progress, self.tally)
+        for figures in found:
+            yield Step(*figures, speed)
