@@ -41,10 +41,10 @@ _UNSURE = "e" if _ON_X86 else "efd"  # types of which NumPy may take the first o
 def larger(a: Any, b: Array, out: Array | None = None) -> Array:
     """The greater of two, of equal ones `b`; NaN where one is NaN."""
     y = np.maximum(a, b, out=out)
-    return y if type(b) is np.ndarray and b.dtype.char not in _UNSURE else as_array(np.where(a == b, b, y))
+    return y if type(b) is np.ndarray and b.dtype.char not in _UNSURE else as_array(np.where(b == a, b, y))
 
 
 def smaller(a: Any, b: Array, out: Array | None = None) -> Array:
     """The smaller of two, of equal ones `b`; NaN where one is NaN."""
     y = np.minimum(a, b, out=out)
-    return y if type(b) is np.ndarray and b.dtype.char not in _UNSURE else as_array(np.where(a == b, b, y))
+    return y if type(b) is np.ndarray and b.dtype.char not in _UNSURE else as_array(np.where(b == a, b, y))

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli.kernels import native
 from lenetcli.kernels.layout import logical, stored
+from lenetcli.kernels.native.twins import twins
 
 ORDERS = ["rows", "batch_last", "strided"]
 BATCHES = [1, 15, 16, 17, 64]
@@ -45,4 +45,4 @@ def normal(random: np.random.Generator, *shape: int) -> np.ndarray:
 
 
 def twin(name: str) -> Any:
-    return native.twins()[name]
+    return twins()[name]

@@ -14,9 +14,9 @@ STEPS = """
 import resource, sys
 import lenetcli as lenet
 from lenetcli import nn
-from lenetcli.kernels import active
+from lenetcli.kernels import dispatch
 
-active.use(sys.argv[1])
+dispatch.use(sys.argv[1])
 lenet.manual_seed(0)
 model = nn.Sequential(
     nn.Conv2d(3, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 16, 3), nn.ReLU(),

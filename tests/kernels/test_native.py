@@ -290,7 +290,7 @@ def test_a_forked_process_has_threads_of_its_own() -> None:
 import os
 import numpy as np
 import lenetcli as lenet
-from lenetcli.kernels import native
+from lenetcli.kernels.native.twins import twins
 
 lenet.set_num_threads(3)
 a = np.random.default_rng(0).standard_normal((300, 200)).astype(np.float32)

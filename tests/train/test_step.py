@@ -294,11 +294,11 @@ def test_warm_up_leaves_the_scheduled_rate_even_after_an_error(trained: Path) ->
 
 OWN = {  # files that may call backward, zero_grad or an optimizer's step themselves
     "train/step.py": "the step",
-    "train/checkpoint.py": "tries a copy of the optimizer with zeros",
-    "train/memory.py": "drops the gradients of a trial",
-    "report/tensorboard.py": "drops the gradients of a trace",
-    "inspect/lr_range.py": "drops the gradients of the test",
-    "inspect/model_check.py": "differentiates the loss in float64; there is no step",
+    "runs/checkpoint.py": "tries a copy of the optimizer with zeros",
+    "train/out_of_memory.py": "drops the gradients of a trial",
+    "report/training/tensorboard.py": "drops the gradients of a trace",
+    "inspection/training/lr_finder.py": "drops the gradients of the test",
+    "inspection/model/gradient_check.py": "differentiates the loss in float64; there is no step",
 }
 LESSONS = ("backward_twice", "cut_graph", "forget_zero_grad", "wrong_loss_targets")  # their code is what they show
 
@@ -306,11 +306,11 @@ LESSONS = ("backward_twice", "cut_graph", "forget_zero_grad", "wrong_loss_target
 def test_nobody_writes_a_step_of_their_own() -> None:
     package = ROOT / "lenetcli"
     found = set()
-    for room in ("train", "inspect", "report", "cli", "trainer", "sweep", "parallel", "export"):
+    for room in ("train", "runs", "inspection", "report", "cli", "trainer", "sweep", "parallel", "export"):
         for path in (package / room).rglob("*.py"):
             if any(_is_part_of_step(call) for call in _calls(path)):
                 found.add(path.relative_to(package).as_posix())
-    assert found == {*OWN, *(f"inspect/lab/{lesson}.py" for lesson in LESSONS)}
+    assert found == {*OWN, *(f"inspection/lab/{lesson}.py" for lesson in LESSONS)}
 
 
 def _calls(path: Path) -> Iterator[ast.Attribute]:

@@ -117,7 +117,7 @@ def test_the_environment_chooses_kernels_and_instruction_set() -> None:
 
 
 def described(**environment: str) -> subprocess.CompletedProcess[str]:
-    code = "from lenetcli.kernels import active; print(active.description())"
+    code = "from lenetcli.kernels import dispatch; print(dispatch.description())"
     command = [sys.executable, "-c", code]
     return subprocess.run(
         command, env={**os.environ, **environment}, capture_output=True, text=True, check=False, cwd=ROOT
@@ -127,7 +127,7 @@ def described(**environment: str) -> subprocess.CompletedProcess[str]:
 def told(**environment: str) -> subprocess.CompletedProcess[str]:
     """What a fresh process finds."""
     code = (
-        "from lenetcli.kernels import active, threads; "
+        "from lenetcli.kernels import dispatch, threads; "
         "print(threads.get_num_threads(), *{pool['num_threads'] for pool in threads.blas_pools()})"
     )
     clean = {k: v for k, v in os.environ.items() if not k.endswith("_THREADS")}

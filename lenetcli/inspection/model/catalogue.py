@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import lenetcli
 from lenetcli.config.catalogue import ROLES, takes_layers
 from lenetcli.config.messages import wanted
 from lenetcli.config.problems import did_you_mean
@@ -87,7 +88,7 @@ def plain(value: Any) -> str:
 
 def offers() -> list[Offer]:
     """Everything, section by section, in order of name."""
-    root = Path(__file__).parent.parent.parent
+    root = Path(lenetcli.__file__).parent.parent
     found = []
     for section, role in ROLES.items():
         for name, cls in sorted(role.classes.items()):

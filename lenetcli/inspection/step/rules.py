@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+import lenetcli
 from lenetcli.autograd.tape import Node
 
 
@@ -273,7 +274,7 @@ def _written(cls: type) -> str:
         file, line = Path(inspect.getsourcefile(cls) or ""), inspect.getsourcelines(cls)[1]
     except (OSError, TypeError):
         return cls.__name__  # made in an interpreter's session
-    root = Path(__file__).parent.parent.parent
+    root = Path(lenetcli.__file__).parent.parent
     return f"{file.relative_to(root) if file.is_relative_to(root) else file}:{line}"
 
 
