@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli.autograd.differentiate import grad
+from lenetcli.autograd.gradcheck import central_difference
 from lenetcli.autograd.modes import fusion, watch
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.random import get_rng_state, set_rng_state
@@ -112,25 +113,12 @@ def _check_near(call: Call, seed: int, distance: float, step: float) -> Check | 
             return None
         gradients = grad(total, inputs, allow_unused=True)
         analytic = sum(float((g.array * d).sum()) for g, d in zip(gradients, directions) if g is not None)
-        numeric = _difference(value, inputs, directions, step)
+        numeric = central_difference(lambda: float(value().array), [p.array for p in inputs], directions, step)
     finally:
         set_rng_state(state)
     size = max(abs(numeric), abs(analytic))
     error = 0.0 if size < TINY else abs(numeric - analytic) / size
     return Check(numeric, analytic, error, error <= TOLERANCE)
-
-
-def _difference(value: Callable[[], Any], inputs: list[Tensor], directions: list[Any], step: float) -> float:
-    """The central difference along the directions; the inputs are put back."""
-    ends = []
-    starts = [p.array.copy() for p in inputs]
-    for sign in (1, -1):
-        for point, start, direction in zip(inputs, starts, directions):
-            point.array[...] = start + sign * step * direction
-        ends.append(float(value().array))
-    for point, start in zip(inputs, starts):
-        point.array[...] = start
-    return (ends[0] - ends[1]) / (2 * step)
 
 
 def _wide(operand: Any) -> Any:
