@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +89,29 @@ def _histogram(values: npt.NDArray[np.float64]) -> Histogram | None:
     shares = (values / 2 - low / 2) / half if half else np.zeros(values.size)
     bins = np.minimum((BINS * shares).astype(np.intp), BINS - 1)
     return Histogram(low, high, np.bincount(bins, minlength=BINS).tolist())
+
+
+def norm(arrays: Iterable[Array]) -> float:
+    """The Euclidean norm of the values of all arrays together, in float64.
+
+    Example:
+        >>> norm([np.array([3.0]), np.array([[0.0, 4.0]])])
+        5.0
+    """
+    with np.errstate(all="ignore"):
+        return math.sqrt(sum(float(np.square(a, dtype=np.float64).sum()) for a in arrays))
+
+
+def relative_change(before: Sequence[Array], after: Sequence[Array]) -> float | None:
+    """|after - before| / |before|, norms of all arrays together; None where there is nothing to compare with.
+
+    Example:
+        >>> relative_change([np.array([3.0, 4.0])], [np.array([3.0, 4.5])])
+        0.1
+    """
+    size = norm(before)
+    with np.errstate(all="ignore"):
+        return norm(np.subtract(b, a, dtype=np.float64) for a, b in zip(before, after)) / size if size else None
 
 
 def dead_units(output: Array) -> tuple[int, int] | None:

@@ -175,7 +175,7 @@ def _diff(what: str, other: str, as_json: bool) -> None:
 def _updates(what: str, as_json: bool) -> None:
     from lenetcli import config as configuration
     from lenetcli.build.parts import build_run, load_config_of
-    from lenetcli.inspection.training.parameter_moves import updates
+    from lenetcli.inspection.training.checkpoint_history import updates
     from lenetcli.report.model.weights import draw_updates
 
     if not Path(what).is_dir():

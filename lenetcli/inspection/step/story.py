@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli.inspection.statistics import figures, strict
+from lenetcli.inspection.statistics import figures, relative_change, strict
 from lenetcli.inspection.step.written_out import ByHand, Index
 
 Array = npt.NDArray[Any]
@@ -69,11 +69,7 @@ class Change:
     @property
     def relative(self) -> float | None:
         """Norm of the change by the norm of what was there before."""
-        if self.before is None or self.after is None:
-            return None
-        before = float(np.linalg.norm(self.before.astype(np.float64)))
-        change = float(np.linalg.norm(self.after.astype(np.float64) - self.before))
-        return change / before if before else None
+        return None if self.before is None or self.after is None else relative_change([self.before], [self.after])
 
     def record(self) -> dict[str, Any]:
         """Name, shape and mean sizes."""
