@@ -59,8 +59,9 @@ def diff(
 def _runs(one: tuple[Path, Config], other: tuple[Path, Config], again: bool, draw: bool) -> dict[str, Any]:
     """What else there is to say of two runs; drawn as soon as it is known."""
     from lenetcli.build.parts import build_model, build_run
-    from lenetcli.inspection.compare.config import first_step, tensor_differences
+    from lenetcli.inspection.compare.config import first_step
     from lenetcli.inspection.compare.replay import Recorded
+    from lenetcli.inspection.compare.tensors import tensor_differences
     from lenetcli.report.compare.config import draw_replay, draw_steps, draw_tensors
     from lenetcli.report.console import results
     from lenetcli.runs.history import read_history

@@ -14,8 +14,8 @@ from typing import Any
 
 from lenetcli.config.user_code import blamed
 from lenetcli.errors import DataError, LenetError
-from lenetcli.inspection.compare.bits import Array, BitDifference, bit_differences, flat
-from lenetcli.inspection.statistics import strict
+from lenetcli.inspection.compare.tensors import BitDifference, bit_differences, flat
+from lenetcli.inspection.statistics import Array, strict
 from lenetcli.runs.checkpoint import AVERAGE, MODEL, OPTIMIZER, Checkpoints
 from lenetcli.runs.directory import environment, read_environment
 from lenetcli.runs.history import History
