@@ -123,19 +123,3 @@ def dead_units(output: Array) -> tuple[int, int] | None:
         return None
     alive = output.any(axis=tuple(i for i in range(output.ndim) if i != 1))
     return int(alive.size - np.count_nonzero(alive)), int(alive.size)
-
-
-def strict(value: Any) -> Any:
-    """Plain data as JSON can hold it: NaN and infinities, for which JSON has no number, become None.
-
-    Example:
-        >>> strict({"loss": float("nan"), "norms": [1.0, float("inf")]})
-        {'loss': None, 'norms': [1.0, None]}
-    """
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: strict(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [strict(inner) for inner in value]
-    return value

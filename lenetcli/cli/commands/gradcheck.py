@@ -32,7 +32,7 @@ def gradcheck(
     """
     from lenetcli.autograd.random import drawing_from
     from lenetcli.inspection.model.gradient_check import check_model
-    from lenetcli.inspection.statistics import strict
+    from lenetcli.inspection.record import strict
     from lenetcli.report.columns import plain_text
     from lenetcli.runs.open import load_training
 

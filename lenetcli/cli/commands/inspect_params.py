@@ -112,7 +112,8 @@ def _tree(what: str, as_json: bool) -> None:
 
 
 def _histogram(what: str, as_json: bool) -> None:
-    from lenetcli.inspection.statistics import figures, strict
+    from lenetcli.inspection.record import strict
+    from lenetcli.inspection.statistics import figures
     from lenetcli.report.model.weights import draw_histograms
 
     tensors = _tensors(what)
@@ -135,7 +136,7 @@ def _summary(what: str, as_json: bool) -> None:
 def _filters(what: str, picture: Path | None, as_json: bool) -> None:
     from lenetcli.display.png import png
     from lenetcli.inspection.model.feature_maps import first_filters
-    from lenetcli.inspection.statistics import strict
+    from lenetcli.inspection.record import strict
     from lenetcli.report.console import results
     from lenetcli.report.data.contact_sheet import ContactSheet
     from lenetcli.report.model.weights import filter_picture, sheet
@@ -165,7 +166,7 @@ def _filters(what: str, picture: Path | None, as_json: bool) -> None:
 
 def _diff(what: str, other: str, as_json: bool) -> None:
     from lenetcli.inspection.compare.tensors import compare
-    from lenetcli.inspection.statistics import strict
+    from lenetcli.inspection.record import strict
     from lenetcli.report.model.weights import draw_comparison
 
     found = compare(_state(what), _state(other))

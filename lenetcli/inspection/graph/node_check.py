@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from lenetcli.autograd.modes import fusion, watch
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.random import get_rng_state, set_rng_state
 from lenetcli.autograd.tape import Node
+from lenetcli.inspection.record import Record
 from lenetcli.tensors.tensor import Tensor, from_numpy
 
 # (how far beside the values the op ran with, step of the differences). At float64 the first step leaves an error of
@@ -27,7 +28,7 @@ TINY = 1e-8  # below this both derivatives count as zero
 
 
 @dataclass(frozen=True)
-class Check:
+class Check(Record):
     """One node's directional derivative.
 
     Args:
@@ -43,10 +44,6 @@ class Check:
     error: float
     ok: bool
     kink: bool = False
-
-    def record(self) -> dict[str, Any]:
-        """The check as JSON holds it."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ Tensors have names that hold from one moment to the next: "input", "target", "co
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli.inspection.statistics import figures, relative_change, strict
+from lenetcli.inspection.record import Record, strict
+from lenetcli.inspection.statistics import figures, relative_change
 from lenetcli.inspection.step.written_out import ByHand, Index
 
 Array = npt.NDArray[Any]
@@ -85,7 +86,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Moment:
+class Moment(Record):
     """One thing that happened.
 
     Args:
@@ -102,6 +103,7 @@ class Moment:
         code: the operation's text.
     """
 
+    KEYS: ClassVar = {"shown": "tensors", "code": None}
     number: int
     phase: str
     title: str
@@ -113,21 +115,6 @@ class Moment:
     notes: tuple[str, ...] = ()
     source: str = ""
     code: str = ""
-
-    def record(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        return {
-            "number": self.number,
-            "phase": self.phase,
-            "title": self.title,
-            "module": self.module,
-            "rules": list(self.rules),
-            "tensors": [s.record() for s in self.shown],
-            "by_hand": [b.record() for b in self.by_hand],
-            "changes": [c.record() for c in self.changes],
-            "notes": list(self.notes),
-            "source": self.source,
-        }
 
 
 @dataclass(frozen=True)
@@ -169,7 +156,7 @@ class Story:
                 "loss": self.loss,
                 "loss_after": self.loss_after,
                 "followed": {"parameter": self.parameter, "index": list(self.index)},
-                "moments": [moment.record() for moment in self.moments],
+                "moments": self.moments,
             }
         )
         return found

@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from lenetcli.autograd.random import drawing_from
 from lenetcli.errors import DataError
-from lenetcli.inspection.statistics import Array, norm, relative_change, strict
+from lenetcli.inspection.record import Record
+from lenetcli.inspection.statistics import Array, norm, relative_change
 from lenetcli.nn.module import Module
 from lenetcli.nn.parameter import Parameter
 from lenetcli.runs.checkpoint import AVERAGE, MODEL, OPTIMIZER, Checkpoints
@@ -48,7 +48,7 @@ class Moves:
 
 
 @dataclass(frozen=True)
-class Updates:
+class Updates(Record):
     """All parameters.
 
     Args:
@@ -59,11 +59,6 @@ class Updates:
     steps: list[int]
     tensors: list[Moves]
     skipped: list[str]
-
-    def record(self) -> dict[str, Any]:
-        """As `inspect-params RUN --updates --json` prints it."""
-        found: dict[str, Any] = strict(asdict(self))
-        return found
 
 
 @dataclass(frozen=True)
@@ -83,7 +78,7 @@ class LayerFlow:
 
 
 @dataclass(frozen=True)
-class Flow:
+class Flow(Record):
     """The looks: at the initial weights (step 0) and at each checkpoint that is left.
 
     Args:
@@ -100,10 +95,6 @@ class Flow:
     def has_gradients(self) -> bool:
         """Whether there was a batch to compute gradients on."""
         return any(gradient is not None for layer in self.layers for gradient in layer.gradients)
-
-    def record(self) -> dict[str, Any]:
-        """As `report --json` shows it."""
-        return asdict(self)
 
 
 def updates(directory: Path, run: Run) -> Updates:
