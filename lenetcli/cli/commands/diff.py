@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lenetcli.cli import completion
+from lenetcli.cli.options import Json
 
 if TYPE_CHECKING:
     from lenetcli.config import Config
@@ -30,7 +31,7 @@ def diff(
             "--replay/--no-replay", help="Train two runs again up to where they part, to name the step and the tensor."
         ),
     ] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Compare two configurations, defaults written in, key by key; of two runs also where they part.
 
