@@ -92,16 +92,41 @@ def _analytic(func: Callable[..., Any], args: Sequence[Any], i: int, number: int
 def _numeric(func: Callable[..., Any], args: Sequence[Any], i: int, number: int, eps: float) -> Array:
     """(output size, input size), two calls per column."""
     x = args[i].array
-    columns = []
+
+    def value() -> Array:
+        return _outputs(func, args)[number].array.astype(np.float64).reshape(-1)
+
     with no_grad():
-        for index in np.ndindex(x.shape):
-            kept = x[index]
-            x[index] = kept + eps
-            high = _outputs(func, args)[number].array.astype(np.float64)
-            x[index] = kept - eps
-            low = _outputs(func, args)[number].array.astype(np.float64)
-            x[index] = kept
-            columns.append((high - low).reshape(-1) / (2 * eps))
-    if not columns:
-        return np.zeros((_outputs(func, args)[number].array.size, 0))
-    return np.stack(columns, axis=1)
+        if not x.size:
+            return np.zeros((value().size, 0))
+        entries = (x[(*(slice(at, at + 1) for at in index), ...)] for index in np.ndindex(x.shape))  # views
+        return np.stack([central_difference(value, [entry], [1.0], eps) for entry in entries], axis=1)
+
+
+def central_difference(value: Callable[[], Any], arrays: Sequence[Array], directions: Sequence[Any], eps: float) -> Any:
+    """The derivative of a value along a direction; the arrays that it depends on are moved in place and put back.
+
+    Formula:
+        (f(x + eps v) - f(x - eps v)) / (2 eps)
+
+    Args:
+        value: f, of the arrays as they are.
+        arrays: x.
+        directions: v, for each array.
+
+    Example:
+        >>> x = np.array([1.0, 3.0])
+        >>> round(central_difference(lambda: float(x @ x), [x], [np.array([0.0, 1.0])], 1e-6), 6), x.tolist()
+        (6.0, [1.0, 3.0])
+    """
+    starts = [array.copy() for array in arrays]
+    ends = []
+    try:
+        for step in (eps, -eps):
+            for array, start, direction in zip(arrays, starts, directions):
+                array[...] = start + step * direction
+            ends.append(value())
+    finally:
+        for array, start in zip(arrays, starts):
+            array[...] = start
+    return (ends[0] - ends[1]) / (2 * eps)

@@ -18,7 +18,7 @@ from lenetcli import config as configuration
 from lenetcli.build.parts import build_run
 from lenetcli.cli.training import resume_run, start_run
 from lenetcli.errors import ConfigError, DataError, DivergedError, LenetError
-from lenetcli.inspection.compare.bits import bit_differences, flat
+from lenetcli.inspection.compare.tensors import bit_differences, flat
 from lenetcli.runs.checkpoint import LATEST, MODEL, STATE, Checkpoints
 from lenetcli.runs.resume_rules import differences
 from lenetcli.tensors.serialization import load

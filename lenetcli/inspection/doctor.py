@@ -6,18 +6,18 @@ import importlib.metadata
 import os
 import platform
 import sys
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from lenetcli import __version__
 from lenetcli.errors import DeviceError
+from lenetcli.inspection.record import Record
 from lenetcli.kernels import device, dispatch, native, threads
 
 REQUIRED = ("numpy", "typer", "rich", "pydantic", "PyYAML", "safetensors", "threadpoolctl")
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(Record):
     """One line of the report.
 
     Args:
@@ -31,10 +31,6 @@ class Finding:
     found: str
     ok: bool = True
     hint: str = ""
-
-    def record(self) -> dict[str, Any]:
-        """The line as JSON holds it."""
-        return asdict(self)
 
 
 def findings() -> list[Finding]:

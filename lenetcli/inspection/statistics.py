@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +91,29 @@ def _histogram(values: npt.NDArray[np.float64]) -> Histogram | None:
     return Histogram(low, high, np.bincount(bins, minlength=BINS).tolist())
 
 
+def norm(arrays: Iterable[Array]) -> float:
+    """The Euclidean norm of the values of all arrays together, in float64.
+
+    Example:
+        >>> norm([np.array([3.0]), np.array([[0.0, 4.0]])])
+        5.0
+    """
+    with np.errstate(all="ignore"):
+        return math.sqrt(sum(float(np.square(a, dtype=np.float64).sum()) for a in arrays))
+
+
+def relative_change(before: Sequence[Array], after: Sequence[Array]) -> float | None:
+    """|after - before| / |before|, norms of all arrays together; None where there is nothing to compare with.
+
+    Example:
+        >>> relative_change([np.array([3.0, 4.0])], [np.array([3.0, 4.5])])
+        0.1
+    """
+    size = norm(before)
+    with np.errstate(all="ignore"):
+        return norm(np.subtract(b, a, dtype=np.float64) for a, b in zip(before, after)) / size if size else None
+
+
 def dead_units(output: Array) -> tuple[int, int] | None:
     """How many units of an activation are zero for the whole batch, and how many units there are.
 
@@ -100,19 +123,3 @@ def dead_units(output: Array) -> tuple[int, int] | None:
         return None
     alive = output.any(axis=tuple(i for i in range(output.ndim) if i != 1))
     return int(alive.size - np.count_nonzero(alive)), int(alive.size)
-
-
-def strict(value: Any) -> Any:
-    """Plain data as JSON can hold it: NaN and infinities, for which JSON has no number, become None.
-
-    Example:
-        >>> strict({"loss": float("nan"), "norms": [1.0, float("inf")]})
-        {'loss': None, 'norms': [1.0, None]}
-    """
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: strict(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [strict(inner) for inner in value]
-    return value

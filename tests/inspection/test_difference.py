@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 import lenetcli as lenet
-from lenetcli.inspection.compare.config import config_differences, first_step, tensor_differences
+from lenetcli.inspection.compare.config import config_differences, first_step
+from lenetcli.inspection.compare.tensors import tensor_differences
 from lenetcli.runs.history import History, read_history
 from tests.inspection.test_metrics import run_of, step
 

@@ -16,7 +16,7 @@ from lenetcli.build.parts import build_run
 from lenetcli.errors import DataError
 from lenetcli.inspection.compare.tensors import compare
 from lenetcli.inspection.model.tree import tree_of_model, tree_of_names
-from lenetcli.inspection.training.parameter_moves import updates
+from lenetcli.inspection.training.checkpoint_history import updates
 from lenetcli.runs.checkpoint import Checkpoints
 from lenetcli.tensors.serialization import load
 from lenetcli.train.loop import fit

@@ -20,9 +20,8 @@ from lenetcli.inspection.lab.bench import plain_step
 from lenetcli.inspection.step import profile
 from lenetcli.inspection.step.profile import time_step
 from lenetcli.inspection.step.record import record_step
-from lenetcli.inspection.training.checkpoint_history import checkpoint_flow
+from lenetcli.inspection.training.checkpoint_history import checkpoint_flow, updates
 from lenetcli.inspection.training.lr_finder import lr_range
-from lenetcli.inspection.training.parameter_moves import updates
 from lenetcli.train.accumulate import batches_of_steps
 from lenetcli.train.events import Step as Stepped
 from lenetcli.train.loop import fit

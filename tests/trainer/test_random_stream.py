@@ -30,9 +30,8 @@ from lenetcli.inspection.lab import LESSONS, Bench
 from lenetcli.inspection.model.gradient_check import check_model
 from lenetcli.inspection.step.profile import time_step
 from lenetcli.inspection.step.record import advance, record_step
-from lenetcli.inspection.training.checkpoint_history import checkpoint_flow
+from lenetcli.inspection.training.checkpoint_history import checkpoint_flow, updates
 from lenetcli.inspection.training.lr_finder import lr_range
-from lenetcli.inspection.training.parameter_moves import updates
 from lenetcli.kernels import dispatch, native
 from lenetcli.runs.history import read_history
 from lenetcli.runs.open import load_config, load_run, load_training

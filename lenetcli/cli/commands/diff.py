@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lenetcli.cli import completion
+from lenetcli.cli.options import Json
 
 if TYPE_CHECKING:
     from lenetcli.config import Config
@@ -30,7 +31,7 @@ def diff(
             "--replay/--no-replay", help="Train two runs again up to where they part, to name the step and the tensor."
         ),
     ] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Compare two configurations, defaults written in, key by key; of two runs also where they part.
 
@@ -59,8 +60,9 @@ def diff(
 def _runs(one: tuple[Path, Config], other: tuple[Path, Config], again: bool, draw: bool) -> dict[str, Any]:
     """What else there is to say of two runs; drawn as soon as it is known."""
     from lenetcli.build.parts import build_model, build_run
-    from lenetcli.inspection.compare.config import first_step, tensor_differences
+    from lenetcli.inspection.compare.config import first_step
     from lenetcli.inspection.compare.replay import Recorded
+    from lenetcli.inspection.compare.tensors import tensor_differences
     from lenetcli.report.compare.config import draw_replay, draw_steps, draw_tensors
     from lenetcli.report.console import results
     from lenetcli.runs.history import read_history

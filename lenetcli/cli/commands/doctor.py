@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated
-
-import typer
+from lenetcli.cli.options import Json, show
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def doctor(as_json: Json = False) -> None:
     """Show versions, which kernels run and why, threads and optional libraries.
 
     Example: lenet doctor
     """
     from lenetcli.inspection.doctor import findings
-
-    found = findings()
-    if as_json:
-        print(json.dumps([line.record() for line in found]))
-        return
-    from lenetcli.report.console import results
     from lenetcli.report.tables import finding_table
 
-    results().print(finding_table(found))
+    found = findings()
+    show([line.record() for line in found], lambda _: [finding_table(found)], as_json)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lenetcli.cli import completion
+from lenetcli.cli.options import Json, RunDir
 from lenetcli.errors import ConfigError
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN", autocompletion=completion.runs)],
+    run: RunDir,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Evaluate a run's best model: loss, accuracy, calibration error, per-class table, confusion matrix.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lenetcli.cli import completion
+from lenetcli.cli.options import Json, RunDir
 from lenetcli.errors import CheckFailed, ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ SUFFIXES = {".onnx": Format.onnx, ".safetensors": Format.safetensors, ".npz": Fo
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN", autocompletion=completion.runs)],
+    run: RunDir,
     output: Annotated[Path, typer.Option("--output", "-o", help="The file (huggingface: the new folder) to write.")],
     format: Annotated[
         Format | None, typer.Option("--format", help="What to write.", show_default="what the file's ending says")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write a run's best model for other tools.
 

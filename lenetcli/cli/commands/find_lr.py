@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
-from lenetcli.cli import completion
+from lenetcli.cli.options import Config, Json, changes, show
 from lenetcli.errors import ConfigError
 
 
 def find_lr(
-    config: Annotated[str, typer.Argument(help="The YAML file.", metavar="CONFIG", autocompletion=completion.configs)],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(help="Changes, such as train.batch_size=32.", metavar="[K=V ...]", show_default=False),
-    ] = None,
+    config: Config,
+    overrides: Annotated[list[str] | None, changes("train.batch_size=32")] = None,
     low: Annotated[float, typer.Option("--from", help="Learning rate of the first step.")] = 1e-6,
     high: Annotated[float, typer.Option("--to", help="Learning rate of the last step.")] = 1.0,
     steps: Annotated[int, typer.Option("--steps", help="Steps to train.")] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Train a few steps with a rising learning rate; show the loss over it and suggest one. Writes nothing.
 
@@ -29,18 +25,11 @@ def find_lr(
     from lenetcli import config as configuration
     from lenetcli.build.parts import build_run
     from lenetcli.inspection.training.lr_finder import lr_range
+    from lenetcli.report.training.lr_finder import draw
 
     run = build_run(configuration.load(config, overrides or []))
     try:
         found = lr_range(run, low, high, steps)
     except ValueError as error:
         raise ConfigError(f"--from, --to, --steps: {error}") from None
-    if as_json:
-        print(json.dumps(found.record()))
-        return
-    from lenetcli.report.console import results
-    from lenetcli.report.training.lr_finder import draw
-
-    console = results()
-    for part in draw(found, console.width):
-        console.print(part)
+    show(found.record(), lambda console: draw(found, console.width), as_json)

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
-from lenetcli.cli import completion
+from lenetcli.cli.options import ConfigOrRun, Json, LayerOverrides, show
 from lenetcli.errors import CheckFailed, ConfigError
 
 
 def gradcheck(
-    what: Annotated[
-        str,
-        typer.Argument(
-            help="A configuration or a run directory.", metavar="CONFIG|RUN", autocompletion=completion.either
-        ),
-    ],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(help="Changes, such as model.layers.0.out_channels=8.", metavar="[K=V ...]", show_default=False),
-    ] = None,
+    what: ConfigOrRun,
+    overrides: LayerOverrides = None,
     samples: Annotated[int, typer.Option(min=1, help="Samples of the first batch to use.")] = 8,
     directions: Annotated[int, typer.Option(min=1, help="Random directions for each parameter.")] = 2,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Compare the gradient of each parameter with differences of the loss, in float64; exit 5 if one is wrong.
 
@@ -32,8 +23,9 @@ def gradcheck(
     """
     from lenetcli.autograd.random import drawing_from
     from lenetcli.inspection.model.gradient_check import check_model
-    from lenetcli.inspection.statistics import strict
+    from lenetcli.inspection.record import strict
     from lenetcli.report.columns import plain_text
+    from lenetcli.report.model.gradient_check import check_table
     from lenetcli.runs.open import load_training
 
     _, run = load_training(what, overrides or [])
@@ -44,16 +36,9 @@ def gradcheck(
     with drawing_from(run.random):
         found = check_model(run.model, run.criterion, inputs[:samples], targets[:samples], directions)
     wrong = [p for p in found if not p.worst.ok]
-    if as_json:
-        record = {"ok": not wrong, "samples": len(inputs[:samples]), "parameters": [p.record() for p in found]}
-        print(json.dumps(strict(record), allow_nan=False))
-    else:
-        from lenetcli.report.console import results
-        from lenetcli.report.model.gradient_check import check_table
-
-        console = results()
-        console.print(check_table(found), crop=False)
-        console.print(f"\nchecked {len(found):,} parameters along {directions} directions each, {len(wrong)} wrong")
+    record = {"ok": not wrong, "samples": len(inputs[:samples]), "parameters": found}
+    told = f"\nchecked {len(found):,} parameters along {directions} directions each, {len(wrong)} wrong"
+    show(strict(record), lambda _: [check_table(found), told], as_json, crop=False)
     if wrong:
         names = plain_text(", ".join(p.name for p in wrong[:10])) + (", ..." if len(wrong) > 10 else "")
         raise CheckFailed(f"wrong gradient of {names}; `lenet trace-grad {what} --check` names the operation")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lenetcli.cli.options import changes
 from lenetcli.errors import ConfigError, DataError, LenetError
 
 if TYPE_CHECKING:
@@ -20,10 +21,7 @@ if TYPE_CHECKING:
 
 def import_weights(
     weights: Annotated[Path, typer.Argument(help="The weights.", metavar="WEIGHTS.safetensors")],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(help="Changes, such as data.root=DIR.", metavar="[K=V ...]", show_default=False),
-    ] = None,
+    overrides: Annotated[list[str] | None, changes("data.root=DIR")] = None,
     config: Annotated[str, typer.Option(help="The YAML file that describes the model.", show_default=False)] = "",
     out: Annotated[
         Path | None, typer.Option(help="The run directory, new or empty.", show_default="runs/<name>/<NNN>")

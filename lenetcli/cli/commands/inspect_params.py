@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lenetcli.cli import completion
+from lenetcli.cli.options import Json, show
 from lenetcli.errors import ConfigError, LenetError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def inspect_params(
     gradients: Annotated[
         bool, typer.Option("--gradients", help="The gradients and updates that a run has written down, over its steps.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show every parameter: name, shape, type, count, mean, standard deviation, extremes; and gradients if any.
 
@@ -108,11 +108,12 @@ def _tree(what: str, as_json: bool) -> None:
 
     of_file = what.endswith(".safetensors")
     found = tree_of_names(_tensors(what)) if of_file else tree_of_model(_model(what)[0])
-    _show(found.record() if as_json else None, draw_tree(found, trained=not of_file))
+    show(found.record(), lambda _: draw_tree(found, trained=not of_file), as_json, crop=False)
 
 
 def _histogram(what: str, as_json: bool) -> None:
-    from lenetcli.inspection.statistics import figures, strict
+    from lenetcli.inspection.record import strict
+    from lenetcli.inspection.statistics import figures
     from lenetcli.report.model.weights import draw_histograms
 
     tensors = _tensors(what)
@@ -121,7 +122,7 @@ def _histogram(what: str, as_json: bool) -> None:
     for name, f in zip(tensors, found):
         bins = None if f.histogram is None else vars(f.histogram)
         rows.append({"name": name, "histogram": bins, "mean": f.mean, "std": f.std, "zeros": f.zeros})
-    _show(strict({"parameters": rows}) if as_json else None, draw_histograms(tensors, found))
+    show(strict({"parameters": rows}), lambda _: draw_histograms(tensors, found), as_json, crop=False)
 
 
 def _summary(what: str, as_json: bool) -> None:
@@ -129,13 +130,13 @@ def _summary(what: str, as_json: bool) -> None:
     from lenetcli.report.model.layers import draw_summary
 
     found = summary(*_model(what, "--summary"))
-    _show(found.record() if as_json else None, draw_summary(found))
+    show(found.record(), lambda _: draw_summary(found), as_json, crop=False)
 
 
 def _filters(what: str, picture: Path | None, as_json: bool) -> None:
     from lenetcli.display.png import png
     from lenetcli.inspection.model.feature_maps import first_filters
-    from lenetcli.inspection.statistics import strict
+    from lenetcli.inspection.record import strict
     from lenetcli.report.console import results
     from lenetcli.report.data.contact_sheet import ContactSheet
     from lenetcli.report.model.weights import filter_picture, sheet
@@ -157,31 +158,31 @@ def _filters(what: str, picture: Path | None, as_json: bool) -> None:
         legend = "gray is 0" if found.pictures.shape[1] == 3 else "blue is positive, orange negative"
     told = f"{found.layer} {found.kind} {found.shape}: {len(found.pictures)} of {found.total} pictures"
     record = {"layer": found.layer, "shape": found.shape, "names": found.names, "filters": found.pictures.tolist()}
+    parts: list[Any] = [told, legend, "", ContactSheet(sheet(found, colours))]
     if picture is not None:
-        _show(strict(record) if as_json else None, [f"{told}; written to {picture}", legend])
-        return
-    _show(strict(record) if as_json else None, [told, legend, "", ContactSheet(sheet(found, colours))])
+        parts = [f"{told}; written to {picture}", legend]
+    show(strict(record), lambda _: parts, as_json, soft_wrap=True)
 
 
 def _diff(what: str, other: str, as_json: bool) -> None:
     from lenetcli.inspection.compare.tensors import compare
-    from lenetcli.inspection.statistics import strict
+    from lenetcli.inspection.record import strict
     from lenetcli.report.model.weights import draw_comparison
 
     found = compare(_state(what), _state(other))
-    _show(strict(found.record()) if as_json else None, draw_comparison(found, (what, other)))
+    show(strict(found), lambda _: draw_comparison(found, (what, other)), as_json, crop=False)
 
 
 def _updates(what: str, as_json: bool) -> None:
     from lenetcli import config as configuration
     from lenetcli.build.parts import build_run, load_config_of
-    from lenetcli.inspection.training.parameter_moves import updates
+    from lenetcli.inspection.training.checkpoint_history import updates
     from lenetcli.report.model.weights import draw_updates
 
     if not Path(what).is_dir():
         raise ConfigError(f"--updates: wanted a run directory, got {what}")
     found = updates(Path(what), build_run(configuration.load(str(load_config_of(Path(what))))))
-    _show(found.record() if as_json else None, draw_updates(found))
+    show(found.record(), lambda _: draw_updates(found), as_json, crop=False)
 
 
 def _gradients(what: str, as_json: bool) -> None:
@@ -198,19 +199,7 @@ def _gradients(what: str, as_json: bool) -> None:
         raise ConfigError(
             f"--gradients: {what} has written down none; train.log_gradients: epoch or a number does that"
         )
-    _show(found.record() if as_json else None, draw_gradients(found))
-
-
-def _show(record: Any, parts: Iterable[Any]) -> None:
-    """Prints JSON where there is a record, else the picture's parts."""
-    if record is not None:
-        print(json.dumps(record))
-        return
-    from lenetcli.report.console import results
-
-    console = results()
-    for part in parts:
-        console.print(part, crop=False, soft_wrap=isinstance(part, str))
+    show(found.record(), lambda _: draw_gradients(found), as_json, crop=False)
 
 
 def _tensors(what: str) -> dict[str, Any]:

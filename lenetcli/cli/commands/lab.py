@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
 from lenetcli.cli import completion
+from lenetcli.cli.options import Json, Overrides, show
 from lenetcli.errors import ConfigError
 
 
@@ -22,11 +22,8 @@ def lab(
             help="The YAML file.", metavar="[CONFIG]", show_default="the mlp preset", autocompletion=completion.configs
         ),
     ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(help="Changes, such as optimizer.lr=0.1.", metavar="[K=V ...]", show_default=False),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    overrides: Overrides = None,
+    as_json: Json = False,
 ) -> None:
     """Make a common mistake on your configuration, beside the right way, and see what gives it away.
 
@@ -39,17 +36,11 @@ def lab(
     from lenetcli.config.presets import presets
     from lenetcli.config.problems import did_you_mean
     from lenetcli.inspection.lab import LESSONS, Bench
-    from lenetcli.report.console import results
+    from lenetcli.report.lab import draw, listing
 
     if name is None:
-        if as_json:
-            print(json.dumps([{"name": lesson.name, "mistake": lesson.mistake} for lesson in LESSONS.values()]))
-            return
-        from lenetcli.report.lab import listing
-
-        console = results()
-        for part in listing(LESSONS.values()):
-            console.print(part, crop=False)
+        record = [{"name": lesson.name, "mistake": lesson.mistake} for lesson in LESSONS.values()]
+        show(record, lambda _: listing(LESSONS.values()), as_json, crop=False)
         return
     if name not in LESSONS:
         hints = did_you_mean(name, LESSONS) or ("`lenet lab` lists them",)
@@ -59,11 +50,5 @@ def lab(
         path, changes = str(presets()["mlp"]), [config, *changes]
     loaded = configuration.load(path, changes)
     finding = LESSONS[name].compare(Bench(lambda: build_run(loaded)))
-    if as_json:
-        print(json.dumps(LESSONS[name].record(finding)))
-        return
-    from lenetcli.report.lab import draw
-
-    console = results()
-    for part in draw(LESSONS[name], finding, console.width):
-        console.print(part, crop=False)
+    lesson = LESSONS[name]
+    show(lesson.record(finding), lambda console: draw(lesson, finding, console.width), as_json, crop=False)

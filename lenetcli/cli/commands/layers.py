@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
 from lenetcli.cli import completion
+from lenetcli.cli.options import Json, show
 
 
 def layers(
     name: Annotated[
         str | None, typer.Argument(help="Show this one in full.", show_default=False, autocompletion=completion.layers)
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List every layer, loss, optimizer, scheduler and data source with its arguments and its place in the source.
 
     Example: lenet layers Conv2d
     """
     from lenetcli.inspection.model.catalogue import offer, offers
-
-    if as_json:
-        found = [offer(name)] if name else offers()
-        print(json.dumps([one.record() for one in found]))
-        return
-    from lenetcli.report.console import results
     from lenetcli.report.model.catalogue import described, tables
 
-    console = results()
-    for part in described(offer(name)) if name else tables(offers()):
-        console.print(part)
+    found = [offer(name)] if name else offers()
+    show([one.record() for one in found], lambda _: described(found[0]) if name else tables(found), as_json)
 
 
 def describe(
@@ -41,7 +34,7 @@ def describe(
             help="A layer, loss, optimizer, scheduler or data source.", metavar="NAME", autocompletion=completion.layers
         ),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Describe what a configuration may name: formula, arguments, shapes, example; as `lenet layers NAME` does.
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from lenetcli.cli import completion
+from lenetcli.cli.options import Json
 from lenetcli.errors import ConfigError
 
 SUFFIXES = (".png", ".svg")
@@ -31,7 +32,7 @@ def plot(
     smooth: Annotated[
         float, typer.Option(metavar="SHARE", help="Smooth the training curve: 0 is not at all, 0.9 much.")
     ] = 0.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Draw the loss, accuracy or learning rate of runs, to compare them.
 

@@ -6,12 +6,11 @@ import csv
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lenetcli.cli import completion
+from lenetcli.cli.options import Json, RunDir
 from lenetcli.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN", autocompletion=completion.runs)],
+    run: RunDir,
     files: Annotated[
         list[str],
         typer.Argument(
@@ -31,7 +30,7 @@ def predict(
     invert: Annotated[
         bool, typer.Option("--invert", help="Swap black and white, as for dark ink on light paper.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
     """Classify pictures with a run's best model.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lenetcli.cli import completion
+from lenetcli.cli.options import RunDir
 from lenetcli.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ NAME = "report.html"
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN", autocompletion=completion.runs)],
+    run: RunDir,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="The page.", show_default=f"RUN/{NAME}")
     ] = None,

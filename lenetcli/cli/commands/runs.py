@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lenetcli.cli.options import Json, show
 from lenetcli.errors import DataError, printable
 
 
@@ -31,7 +31,7 @@ def runs(
         ),
     ] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Read every run again, and make a new index.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List runs: what they differ in, their best epoch, how far they came, how long that took.
 
@@ -52,14 +52,7 @@ def runs(
 
     found = ordered(chosen(list_runs(directory, failed, rebuild), conditions or []), sort, reverse)
     differing = differences(found)
-    if as_json:
-        print(json.dumps(record(found, differing)))
-    else:
-        from lenetcli.report.console import results
-
-        console = results()
-        for part in draw(found, differing, console):
-            console.print(part)
+    show(record(found, differing) if as_json else None, lambda console: draw(found, differing, console), as_json)
     if plot is not None:
         from lenetcli.report.training.parallel_coordinates import write
 

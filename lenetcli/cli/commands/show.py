@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
 
-import typer
-
-from lenetcli.cli import completion
+from lenetcli.cli.options import Config, Json, Overrides
 
 
 def show(
-    config: Annotated[str, typer.Argument(help="The YAML file.", metavar="CONFIG", autocompletion=completion.configs)],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(help="Changes, such as optimizer.lr=0.1.", metavar="[K=V ...]", show_default=False),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    config: Config,
+    overrides: Overrides = None,
+    as_json: Json = False,
 ) -> None:
     """Print a configuration fully resolved: section files, changes, inferred arguments and defaults written in.
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lenetcli.cli import completion
+from lenetcli.cli.options import ConfigOrRun, Json, Overrides, show
 from lenetcli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,16 +15,8 @@ if TYPE_CHECKING:
 
 
 def step(
-    what: Annotated[
-        str,
-        typer.Argument(
-            help="A configuration or a run directory.", metavar="CONFIG|RUN", autocompletion=completion.either
-        ),
-    ],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(help="Changes, such as optimizer.lr=0.1.", metavar="[K=V ...]", show_default=False),
-    ] = None,
+    what: ConfigOrRun,
+    overrides: Overrides = None,
     after: Annotated[int, typer.Option("--step", min=0, help="Train so many steps first.")] = 0,
     param: Annotated[
         str | None, typer.Option(help="The parameter to follow through the update.", show_default="the first")
@@ -35,35 +26,27 @@ def step(
         typer.Option(help="Which of its numbers, as in 0,0,2,1.", show_default="that with the largest gradient"),
     ] = None,
     script: Annotated[bool, typer.Option("--script", help="Print everything; so it is without a terminal.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Walk through one training step: zero_grad, forward, loss, backward, update, each with its rule and numbers.
 
     Example: lenet step configs/tutorial.yaml
     """
     from lenetcli.inspection.step.record import advance, record_step
+    from lenetcli.report.step.story import draw_all
     from lenetcli.runs.open import load_training
 
     _, run = load_training(what, overrides or [])
     followed = _followed(run, param, index)
     advance(run, after)
     story = record_step(run, *followed)
-    if as_json:
-        print(json.dumps(story.record()))
-        return
-    from lenetcli.report.console import results
-    from lenetcli.report.step.story import draw, opening
-    from lenetcli.report.step.walk import Walk
+    if sys.stdin.isatty() and sys.stdout.isatty() and not script and not as_json:
+        from lenetcli.report.console import results
+        from lenetcli.report.step.walk import Walk
 
-    console = results()
-    if sys.stdin.isatty() and sys.stdout.isatty() and not script:
-        Walk(story, console).go()
+        Walk(story, results()).go()
         return
-    for part in opening(story, console.width):
-        console.print(part)
-    for moment in story.moments:
-        for part in draw(story, moment, console.width):
-            console.print(part)
+    show(story.record() if as_json else None, lambda console: draw_all(story, console.width), as_json)
 
 
 def _followed(run: Run, param: str | None, index: str | None) -> tuple[str, tuple[int, ...] | None]:

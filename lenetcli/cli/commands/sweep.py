@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lenetcli.cli import completion
+from lenetcli.cli.options import Config, Json, show
 from lenetcli.errors import ConfigError, printable
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    config: Annotated[str, typer.Argument(help="The YAML file.", metavar="CONFIG", autocompletion=completion.configs)],
+    config: Config,
     values: Annotated[
         list[str],
         typer.Argument(help="What varies, such as 'optimizer.lr=[0.01,0.1]'; other changes.", metavar="K=[...] [K=V]"),
@@ -48,7 +47,7 @@ def sweep(
         Path | None,
         typer.Option(help="Draw parallel coordinates.", metavar="FILE.png|.svg", show_default=False),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Train CONFIG with every combination of values, or with some of them, and show the best.
 
@@ -125,13 +124,8 @@ def _varied(plan: Plan, rows: list[RunRow]) -> Differences:
 
 
 def _show(plan: Plan, place: Path, rows: list[RunRow], as_json: bool) -> None:
-    from lenetcli.report.console import results
     from lenetcli.report.training.runs import draw, record
 
     varied = _varied(plan, rows)
-    if as_json:
-        print(json.dumps({"directory": str(place), "way": plan.way, "metric": plan.metric, **record(rows, varied)}))
-        return
-    console = results()
-    for part in draw(rows, varied, console):
-        console.print(part)
+    found = {"directory": str(place), "way": plan.way, "metric": plan.metric, **record(rows, varied)}
+    show(found, lambda console: draw(rows, varied, console), as_json)

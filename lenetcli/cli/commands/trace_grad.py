@@ -10,21 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from lenetcli.cli import completion
+from lenetcli.cli.options import ConfigOrRun, Json, LayerOverrides
 from lenetcli.errors import CheckFailed, ConfigError, DivergedError
 
 
 def trace_grad(
-    what: Annotated[
-        str,
-        typer.Argument(
-            help="A configuration or a run directory.", metavar="CONFIG|RUN", autocompletion=completion.either
-        ),
-    ],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(help="Changes, such as model.layers.0.out_channels=8.", metavar="[K=V ...]", show_default=False),
-    ] = None,
+    what: ConfigOrRun,
+    overrides: LayerOverrides = None,
     param: Annotated[
         list[str] | None,
         typer.Option(help="Show .grad of this parameter (may be repeated).", show_default="first bias"),
@@ -37,7 +29,7 @@ def trace_grad(
     check: Annotated[
         bool, typer.Option("--check", help="Compare each node's backward with differences; exit 5 if one is wrong.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write an interactive page.", show_default=False)
     ] = None,

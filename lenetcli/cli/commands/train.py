@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from lenetcli.cli import completion
+from lenetcli.cli.options import Overrides
 from lenetcli.errors import ConfigError
 
 
@@ -35,10 +36,7 @@ def train(
         str | None,
         typer.Argument(help="The YAML file.", metavar="CONFIG", show_default=False, autocompletion=completion.configs),
     ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(help="Changes, such as optimizer.lr=0.1.", metavar="[K=V ...]", show_default=False),
-    ] = None,
+    overrides: Overrides = None,
     out: Annotated[
         Path | None, typer.Option(help="The run directory, new or empty.", show_default="runs/<name>/<NNN>")
     ] = None,

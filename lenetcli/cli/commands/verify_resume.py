@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lenetcli.cli import completion
+from lenetcli.cli.options import Config, Json, changes
 from lenetcli.errors import CheckFailed
 
 if TYPE_CHECKING:
@@ -15,14 +15,11 @@ if TYPE_CHECKING:
 
 
 def verify_resume(
-    config: Annotated[str, typer.Argument(help="The YAML file.", metavar="CONFIG", autocompletion=completion.configs)],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(help="Changes, such as train.epochs=2.", metavar="[K=V ...]", show_default=False),
-    ] = None,
+    config: Config,
+    overrides: Annotated[list[str] | None, changes("train.epochs=2")] = None,
     kills: Annotated[int, typer.Option(help="How often to kill the training.", min=1, max=1000)] = 1,
     seed: Annotated[int | None, typer.Option(help="Decides when to kill.", show_default="random")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Train twice, once in peace and once killed at random steps and resumed; compare weights and optimizer bit by bit.
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lenetcli.config.user_code import blamed
 from lenetcli.errors import DataError, LenetError
-from lenetcli.inspection.compare.bits import Array, BitDifference, bit_differences, flat
-from lenetcli.inspection.statistics import strict
+from lenetcli.inspection.compare.tensors import BitDifference, bit_differences, flat
+from lenetcli.inspection.record import Record
+from lenetcli.inspection.statistics import Array
 from lenetcli.runs.checkpoint import AVERAGE, MODEL, OPTIMIZER, Checkpoints
 from lenetcli.runs.directory import environment, read_environment
 from lenetcli.runs.history import History
@@ -50,7 +51,7 @@ class Parting:
 
 
 @dataclass(frozen=True)
-class Replay:
+class Replay(Record):
     """What training again has shown.
 
     Args:
@@ -64,11 +65,6 @@ class Replay:
     compared: int
     parting: Parting | None = None
     problem: str = ""
-
-    def record(self) -> dict[str, Any]:
-        """As `diff --json` shows it."""
-        found: dict[str, Any] = strict(asdict(self))
-        return found
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from lenetcli.autograd.differentiate import grad
+from lenetcli.autograd.gradcheck import central_difference
 from lenetcli.autograd.modes import fusion, watch
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.random import get_rng_state, set_rng_state
 from lenetcli.autograd.tape import Node
+from lenetcli.inspection.record import Record
 from lenetcli.tensors.tensor import Tensor, from_numpy
 
 # (how far beside the values the op ran with, step of the differences). At float64 the first step leaves an error of
@@ -26,7 +28,7 @@ TINY = 1e-8  # below this both derivatives count as zero
 
 
 @dataclass(frozen=True)
-class Check:
+class Check(Record):
     """One node's directional derivative.
 
     Args:
@@ -42,10 +44,6 @@ class Check:
     error: float
     ok: bool
     kink: bool = False
-
-    def record(self) -> dict[str, Any]:
-        """The check as JSON holds it."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -112,25 +110,12 @@ def _check_near(call: Call, seed: int, distance: float, step: float) -> Check | 
             return None
         gradients = grad(total, inputs, allow_unused=True)
         analytic = sum(float((g.array * d).sum()) for g, d in zip(gradients, directions) if g is not None)
-        numeric = _difference(value, inputs, directions, step)
+        numeric = central_difference(lambda: float(value().array), [p.array for p in inputs], directions, step)
     finally:
         set_rng_state(state)
     size = max(abs(numeric), abs(analytic))
     error = 0.0 if size < TINY else abs(numeric - analytic) / size
     return Check(numeric, analytic, error, error <= TOLERANCE)
-
-
-def _difference(value: Callable[[], Any], inputs: list[Tensor], directions: list[Any], step: float) -> float:
-    """The central difference along the directions; the inputs are put back."""
-    ends = []
-    starts = [p.array.copy() for p in inputs]
-    for sign in (1, -1):
-        for point, start, direction in zip(inputs, starts, directions):
-            point.array[...] = start + sign * step * direction
-        ends.append(float(value().array))
-    for point, start in zip(inputs, starts):
-        point.array[...] = start
-    return (ends[0] - ends[1]) / (2 * step)
 
 
 def _wide(operand: Any) -> Any:

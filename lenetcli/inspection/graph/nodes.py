@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from lenetcli.autograd.modes import switches, watch
 from lenetcli.autograd.tape import AccumulateGrad, Node
 from lenetcli.inspection.graph.node_check import Check
+from lenetcli.inspection.record import Record
 from lenetcli.inspection.statistics import Figures, dead_units, figures
 
 # activations that give zero for a whole range of inputs, so that a unit can be dead
@@ -18,7 +19,7 @@ CAN_DIE = {"ReluBackward", "HardtanhBackward", "ThresholdBackward", "HardswishBa
 
 
 @dataclass
-class ModuleCall:
+class ModuleCall(Record):
     """One call of a module during the forward pass; a module that is used twice has two.
 
     Args:
@@ -29,15 +30,12 @@ class ModuleCall:
         turns: how often the module was called.
     """
 
+    KEYS: ClassVar = {"path": "module"}
     path: str
     kind: str
     outer: int | None
     turn: int = 1
     turns: int = 1
-
-    def record(self) -> dict[str, Any]:
-        """The call as JSON holds it."""
-        return {"module": self.path, "kind": self.kind, "outer": self.outer, "turn": self.turn, "turns": self.turns}
 
 
 @dataclass

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from lenetcli.autograd.modes import fusion
 from lenetcli.autograd.random import get_rng_state, set_rng_state
 from lenetcli.autograd.tape import AccumulateGrad, Node
 from lenetcli.inspection.graph.node_check import Call, calls_noted, check_call
 from lenetcli.inspection.graph.nodes import ModuleCall, Notes, TracedNode, described, forward_noted, gradients_noted
-from lenetcli.inspection.statistics import strict
+from lenetcli.inspection.record import Record, strict
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor
 from lenetcli.train.accumulate import Batch, batches_of_steps
@@ -35,16 +35,13 @@ CHECKED = 8  # samples
 
 
 @dataclass
-class TracedParameter:
+class TracedParameter(Record):
     """A parameter's gradient before and after backward."""
 
+    KEYS: ClassVar = {"before": "grad_before", "after": "grad_after"}
     name: str
     before: Any  # nested lists, or None
     after: Any
-
-    def record(self) -> dict[str, Any]:
-        """The parameter as JSON holds it."""
-        return {"name": self.name, "grad_before": self.before, "grad_after": self.after}
 
 
 @dataclass
@@ -83,9 +80,9 @@ class Trace:
                 "loss": self.loss,
                 "forward": self.forward,
                 "first_steps": self.first_steps,
-                "nodes": [n.record() for n in self.nodes],
-                "calls": [c.record() for c in self.calls],
-                "parameters": [p.record() for p in self.parameters],
+                "nodes": self.nodes,
+                "calls": self.calls,
+                "parameters": self.parameters,
             }
         )
         return found

@@ -15,6 +15,7 @@ from lenetcli.autograd.random import Generator
 from lenetcli.data.dataset import gather
 from lenetcli.data.loader import DataLoader
 from lenetcli.errors import ConfigError
+from lenetcli.inspection.statistics import norm, relative_change
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor
 from lenetcli.train.evaluate import Evaluation, evaluate
@@ -65,7 +66,8 @@ class Bench:
         for inputs, targets in batches(run, steps):
             before = weights(run)
             loss = float(step(run, inputs, targets).item())
-            taken.append(Taken(loss, gradient_norm(run.model), _change(before, weights(run))))
+            change = relative_change(before, weights(run))
+            taken.append(Taken(loss, gradient_norm(run.model), math.nan if change is None else change))
             if not math.isfinite(loss):
                 break
         return taken
@@ -123,21 +125,12 @@ def output_of(model: Module, inputs: Tensor) -> Any:
 
 def gradient_norm(model: Module) -> float:
     """The norm of all gradients together."""
-    grads = [p.grad.array for p in model.parameters() if p.grad is not None]
-    with np.errstate(all="ignore"):
-        return float(np.sqrt(sum(float(np.square(g, dtype=np.float64).sum()) for g in grads)))
+    return norm(p.grad.array for p in model.parameters() if p.grad is not None)
 
 
 def weights(run: Run) -> list[Any]:
     """A copy of every parameter."""
     return [p.array.copy() for p in run.model.parameters()]
-
-
-def _change(before: list[Any], after: list[Any]) -> float:
-    with np.errstate(all="ignore"):
-        change = sum(float(np.square(b.astype(np.float64) - a).sum()) for a, b in zip(before, after))
-        size = sum(float(np.square(a, dtype=np.float64).sum()) for a in before)
-        return float(np.sqrt(change / size)) if size else math.nan
 
 
 def paired(wrong: list[Taken], right: list[Taken]) -> Iterator[tuple[int, Taken | None, Taken | None]]:

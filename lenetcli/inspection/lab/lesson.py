@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lenetcli.autograd.random import drawing_from
-from lenetcli.inspection.statistics import strict
+from lenetcli.inspection.record import strict
 
 if TYPE_CHECKING:
     from lenetcli.inspection.lab.bench import Bench

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lenetcli.autograd.gradcheck import central_difference
 from lenetcli.autograd.modes import fusion, no_grad
 from lenetcli.autograd.random import get_rng_state, set_rng_state
 from lenetcli.inspection.graph.node_check import TOLERANCE, Check
@@ -16,8 +17,8 @@ from lenetcli.nn.module import Module
 from lenetcli.nn.parameter import Parameter
 from lenetcli.tensors.tensor import Tensor, of_array
 
-# (how far beside the parameters' values, as a share of their spread; step of the differences); see check.TRIES. A step
-# moves thousands of activations, and what crosses a corner on the way spoils the difference.
+# (how far beside the parameters' values, as a share of their spread; step of the differences); see
+# node_check.TRIES. A step moves thousands of activations, and what crosses a corner on the way spoils the difference.
 TRIES = ((0.0, 1e-6), (0.0, 1e-7), (1e-3, 1e-7), (1e-1, 1e-7))
 NOISE = 3e-15  # rounding of the loss, relative
 
@@ -76,6 +77,7 @@ class _ModelCheck:
         self.model, self.criterion, self.inputs, self.targets = model, criterion, inputs, targets
         self.random = get_rng_state()  # dropout drops the same each time
         self.gradients: dict[Parameter, Any] = {}
+        self.value = 0.0
 
     def loss(self) -> Tensor:
         set_rng_state(self.random)
@@ -84,9 +86,11 @@ class _ModelCheck:
         return loss
 
     def derive(self) -> None:
-        """Notes the gradients at the parameters' present values."""
+        """Notes the loss and its gradients at the parameters' present values."""
         self.model.zero_grad()
-        self.loss().backward()
+        loss = self.loss()
+        loss.backward()
+        self.value = loss.item()
         self.gradients = {p: None if p.grad is None else p.grad.array.copy() for p in self.model.parameters()}
 
     def along(self, parameter: Parameter, seed: tuple[int, ...]) -> Check:
@@ -116,17 +120,12 @@ class _ModelCheck:
         return kept
 
     def _compare(self, parameter: Parameter, direction: Any, step: float) -> Check:
-        start, ends = parameter.array.copy(), []
         with no_grad():
-            for sign in (1, -1):
-                parameter.array[...] = start + sign * step * direction
-                ends.append(self.loss().item())
-        parameter.array[...] = start
-        numeric = (ends[0] - ends[1]) / (2 * step)
+            numeric = central_difference(lambda: self.loss().item(), [parameter.array], [direction], step)
         gradient = self.gradients[parameter]
         analytic = 0.0 if gradient is None else float((gradient * direction).sum())
         difference, size = abs(numeric - analytic), max(abs(numeric), abs(analytic))
-        noise = NOISE * max(1.0, abs(ends[0])) / step
+        noise = NOISE * max(1.0, abs(self.value)) / step
         if not math.isfinite(difference):
             return Check(numeric, analytic, math.inf, False)
         return Check(numeric, analytic, difference / size if size else 0.0, difference <= TOLERANCE * size + noise)

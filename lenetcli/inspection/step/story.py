@@ -7,12 +7,13 @@ Tensors have names that hold from one moment to the next: "input", "target", "co
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli.inspection.statistics import figures, strict
+from lenetcli.inspection.record import Record, strict
+from lenetcli.inspection.statistics import figures, relative_change
 from lenetcli.inspection.step.written_out import ByHand, Index
 
 Array = npt.NDArray[Any]
@@ -69,11 +70,7 @@ class Change:
     @property
     def relative(self) -> float | None:
         """Norm of the change by the norm of what was there before."""
-        if self.before is None or self.after is None:
-            return None
-        before = float(np.linalg.norm(self.before.astype(np.float64)))
-        change = float(np.linalg.norm(self.after.astype(np.float64) - self.before))
-        return change / before if before else None
+        return None if self.before is None or self.after is None else relative_change([self.before], [self.after])
 
     def record(self) -> dict[str, Any]:
         """Name, shape and mean sizes."""
@@ -89,7 +86,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Moment:
+class Moment(Record):
     """One thing that happened.
 
     Args:
@@ -106,6 +103,7 @@ class Moment:
         code: the operation's text.
     """
 
+    KEYS: ClassVar = {"shown": "tensors", "code": None}
     number: int
     phase: str
     title: str
@@ -117,21 +115,6 @@ class Moment:
     notes: tuple[str, ...] = ()
     source: str = ""
     code: str = ""
-
-    def record(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        return {
-            "number": self.number,
-            "phase": self.phase,
-            "title": self.title,
-            "module": self.module,
-            "rules": list(self.rules),
-            "tensors": [s.record() for s in self.shown],
-            "by_hand": [b.record() for b in self.by_hand],
-            "changes": [c.record() for c in self.changes],
-            "notes": list(self.notes),
-            "source": self.source,
-        }
 
 
 @dataclass(frozen=True)
@@ -173,7 +156,7 @@ class Story:
                 "loss": self.loss,
                 "loss_after": self.loss_after,
                 "followed": {"parameter": self.parameter, "index": list(self.index)},
-                "moments": [moment.record() for moment in self.moments],
+                "moments": self.moments,
             }
         )
         return found

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lenetcli.inspection.statistics import norm
 from lenetcli.inspection.step.optimizer_examples import update_by_hand
 from lenetcli.inspection.step.rules import code, source
 from lenetcli.inspection.step.story import Array, Change, Moment
@@ -31,7 +32,7 @@ def limit_moment(run: Run, limit: Phase, number: int) -> Iterator[Moment]:
         limit()
         return
     before = gradients(run)
-    norm = np.sqrt(sum(float(np.square(g, dtype=np.float64).sum()) for g in before.values() if g is not None))
+    together = norm(g for g in before.values() if g is not None)
     limit()
     after = gradients(run)
     rules = []
@@ -40,7 +41,7 @@ def limit_moment(run: Run, limit: Phase, number: int) -> Iterator[Moment]:
     if run.clip_norm is not None:
         rules.append(f"p.grad ← p.grad · min(1, {run.clip_norm:g} / norm of all gradients together)")
     changes = tuple(Change(f"{name}.grad", before[name], after[name]) for name in before)
-    note = f"the norm of all gradients together was {norm:.4g}"
+    note = f"the norm of all gradients together was {together:.4g}"
     yield Moment(number, "clip", "gradients are limited", rules=tuple(rules), changes=changes, notes=(note,))
 
 

@@ -1,28 +1,64 @@
-"""How weights and gradients flowed in the course of a run, as far as its checkpoints tell: layer by layer."""
+"""How weights and gradients moved in the course of a run: looks at its initial weights and at each of its checkpoints.
+
+`updates` tells it parameter by parameter, with the step that would follow; `checkpoint_flow` layer by layer.
+"""
 
 from __future__ import annotations
 
-import itertools
-import math
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from lenetcli.autograd.random import drawing_from
 from lenetcli.errors import DataError
+from lenetcli.inspection.record import Record
+from lenetcli.inspection.statistics import Array, norm, relative_change
 from lenetcli.nn.module import Module
+from lenetcli.nn.parameter import Parameter
 from lenetcli.runs.checkpoint import AVERAGE, MODEL, OPTIMIZER, Checkpoints
 from lenetcli.tensors.serialization import load
-from lenetcli.train.accumulate import Batch
+from lenetcli.train.accumulate import Batch, batches_of_steps
 from lenetcli.train.run import Run
 from lenetcli.train.step import Step
 
 HEADER = 1 << 24  # bytes of a weights file beside its numbers
 
-Array = npt.NDArray[Any]
+Parts = dict[str, list[Parameter]]  # what is looked at, by name
+
+
+@dataclass(frozen=True)
+class Moves:
+    """One parameter; lists have a number for each look, `changes` one fewer.
+
+    Args:
+        changes: |w' - w| / |w| from each look to the next, norms; None where |w| is 0.
+        gradient_mean, gradient_std: of the size of its gradient before it is limited, by the batches of the first
+            step, the same at each look.
+        updates: |step| / |w| of the step that follows from that gradient, limits and warm-up and all.
+    """
+
+    name: str
+    shape: list[int]
+    changes: list[float | None]
+    gradient_mean: list[float | None]
+    gradient_std: list[float | None]
+    updates: list[float | None]
+
+
+@dataclass(frozen=True)
+class Updates(Record):
+    """All parameters.
+
+    Args:
+        steps: when the looks were: 0 for the initial weights.
+        skipped: what is wrong with checkpoints that were left out.
+    """
+
+    steps: list[int]
+    tensors: list[Moves]
+    skipped: list[str]
 
 
 @dataclass(frozen=True)
@@ -42,7 +78,7 @@ class LayerFlow:
 
 
 @dataclass(frozen=True)
-class Flow:
+class Flow(Record):
     """The looks: at the initial weights (step 0) and at each checkpoint that is left.
 
     Args:
@@ -60,10 +96,26 @@ class Flow:
         """Whether there was a batch to compute gradients on."""
         return any(gradient is not None for layer in self.layers for gradient in layer.gradients)
 
-    def record(self) -> dict[str, Any]:
-        """As `report --json` shows it."""
-        layers = [{"layer": f.layer, "changes": f.changes, "gradients": f.gradients} for f in self.layers]
-        return {"steps": self.steps, "layers": layers, "skipped": self.skipped}
+
+def updates(directory: Path, run: Run) -> Updates:
+    """Looks at every whole checkpoint of a run directory.
+
+    Args:
+        run: of that directory's configuration, at its beginning; it is changed.
+
+    Raises:
+        DataError: there is no whole checkpoint.
+    """
+    parts = {name: [p] for name, p in run.model.named_parameters()}
+    steps, looks, skipped = _looks(directory, parts, run.model, run, next(batches_of_steps(run)), update=True)
+    if len(steps) == 1:
+        raise DataError("; ".join([f"{directory}: no whole checkpoint to look at", *skipped]))
+    tensors = []
+    for name, (parameter,) in parts.items():
+        own = [look[name] for look in looks]
+        means, stds, moves = ([getattr(look, key) for look in own] for key in ("mean", "std", "update"))
+        tensors.append(Moves(name, list(parameter.shape), _changes(own), means, stds, moves))
+    return Updates(steps, tensors, skipped)
 
 
 def checkpoint_flow(directory: Path, model: Module, run: Run | None, group: list[Batch]) -> Flow | None:
@@ -75,59 +127,89 @@ def checkpoint_flow(directory: Path, model: Module, run: Run | None, group: list
         run: trains this model; None leaves gradients out.
         group: the batches of its first step.
     """
+    parts = {path: [p for _, p in module.named_parameters(recurse=False)] for path, module in model.named_modules()}
+    parts = {path: own for path, own in parts.items() if own}
+    steps, looks, skipped = _looks(directory, parts, model, run, group, update=False)
+    if len(steps) == 1 and not skipped:
+        return None
+    found = {path: [look[path] for look in looks] for path in parts}
+    layers = [LayerFlow(path, _changes(own), [look.norm for look in own]) for path, own in found.items()]
+    return Flow(steps, layers, skipped)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A part at one time: its weights, its gradient's norm, mean and spread of sizes, the step that follows."""
+
+    weights: list[Array]
+    norm: float | None = None
+    mean: float | None = None
+    std: float | None = None
+    update: float | None = None
+
+
+def _changes(looks: list[_Look]) -> list[float | None]:
+    return [relative_change(before.weights, after.weights) for before, after in pairwise(looks)]
+
+
+def _looks(
+    directory: Path, parts: Parts, model: Module, run: Run | None, group: list[Batch], update: bool
+) -> tuple[list[int], list[dict[str, _Look]], list[str]]:
+    """When the looks were, what they saw, and what is wrong with checkpoints that were left out.
+
+    Args:
+        update: make the step that follows, too; it needs what the optimizer kept.
+    """
     checkpoints = Checkpoints(directory)
     weights = sum(tensor.array.nbytes for tensor in model.state_dict().values())
     most = {MODEL: weights + HEADER, AVERAGE: weights + HEADER, OPTIMIZER: 8 * weights + HEADER}
-    looks = [_look(model, run, group)]
-    steps, skipped = [0], []
+    steps, looks, skipped = [0], [_look(parts, run, group, update)], []
     for name in checkpoints.names():
         path = checkpoints.root / name
         try:
             checkpoints.read_state(path, most)
             model.load_state_dict(load(path / MODEL))
-        except (DataError, RuntimeError) as error:
+            if run is not None and update:
+                run.optimizer.load_state_dict(load(path / OPTIMIZER))
+        except (DataError, RuntimeError, ValueError, KeyError) as error:
             skipped.append(" ".join(str(error).split())[:300])
             continue
         steps.append(int(name))
-        looks.append(_look(model, run, group))
-    if len(steps) == 1 and not skipped:
-        return None
-    layers = [
-        LayerFlow(
-            layer,
-            [_change(a[layer][0], b[layer][0]) for a, b in itertools.pairwise(looks)],
-            [look[layer][1] for look in looks],
-        )
-        for layer in looks[0]
-    ]
-    return Flow(steps, layers, skipped)
+        if run is not None:
+            run.progress.step = steps[-1]
+        looks.append(_look(parts, run, group, update))
+    return steps, looks, skipped
 
 
-def _look(model: Module, run: Run | None, group: list[Batch]) -> dict[str, tuple[list[Array], float | None]]:
-    """Of each layer its parameters, and the norm of its gradient."""
+def _look(parts: Parts, run: Run | None, group: list[Batch], update: bool) -> dict[str, _Look]:
+    """Every part as it is, its gradient before it is limited, and the step that it would make."""
+    weights = {name: [p.array.astype(np.float64) for p in own] for name, own in parts.items()}
+    sizes: dict[str, Array] = {}
     if run is not None:
         random = run.random.get_state()  # each look drops out the same
         try:
             with drawing_from(run.random), np.errstate(all="ignore"):  # a model that has diverged gives NaN
-                model.train()
-                Step(run, strict=False).make(group, before="limit")
+                run.model.train()
+                for phase in Step(run, strict=False).phases(group):
+                    if phase.__name__ == "limit":
+                        sizes = _gradient_sizes(parts)
+                        if not update:
+                            break
+                    phase()
         finally:
             run.random.set_state(random)
-    found: dict[str, tuple[list[Array], float | None]] = {}
-    for path, module in model.named_modules():
-        own = [p for _, p in module.named_parameters(recurse=False)]
-        if own:
-            gradients = [p.grad.array for p in own if p.grad is not None]
-            found[path] = [p.array.copy() for p in own], _norm(gradients) if gradients else None
+    found = {}
+    for name, before in weights.items():
+        if name not in sizes:
+            found[name] = _Look(before)
+            continue
+        size = sizes[name]
+        moved = relative_change(before, [p.array for p in parts[name]]) if update else None
+        found[name] = _Look(before, norm([size]), float(size.mean()), float(size.std()), moved)
     return found
 
 
-def _norm(arrays: list[Array]) -> float:
-    with np.errstate(all="ignore"):
-        return math.sqrt(sum(float(np.square(a.astype(np.float64)).sum()) for a in arrays))
-
-
-def _change(before: list[Array], after: list[Array]) -> float | None:
-    size = _norm(before)
-    with np.errstate(all="ignore"):
-        return _norm([b.astype(np.float64) - a for a, b in zip(before, after)]) / size if size else None
+def _gradient_sizes(parts: Parts) -> dict[str, Array]:
+    """Of each part that has a gradient, the sizes of its numbers."""
+    grads = {name: [p.grad.array.ravel("K") for p in own if p.grad is not None] for name, own in parts.items()}
+    return {name: np.abs(np.concatenate(own, dtype=np.float64)) for name, own in grads.items() if own}

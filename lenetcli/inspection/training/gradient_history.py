@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
-from lenetcli.inspection.statistics import strict
+from lenetcli.inspection.record import Record
 from lenetcli.train.events import FIGURES, Step
 
 
@@ -28,7 +27,7 @@ class Course:
 
 
 @dataclass(frozen=True)
-class GradientCourse:
+class GradientCourse(Record):
     """All parameters, in the order of the model.
 
     Args:
@@ -37,11 +36,6 @@ class GradientCourse:
 
     steps: list[int]
     parameters: list[Course]
-
-    def record(self) -> dict[str, Any]:
-        """As `inspect-params RUN --gradients --json` prints it."""
-        found: dict[str, Any] = strict(asdict(self))
-        return found
 
 
 def gradient_course(events: Iterable[Step]) -> GradientCourse | None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.inspection.data.mistakes import Judged
 from lenetcli.inspection.model.feature_maps import FeatureMaps, Filters
-from lenetcli.inspection.statistics import strict
+from lenetcli.inspection.record import strict
 from lenetcli.inspection.training.checkpoint_history import Flow
 from lenetcli.inspection.training.gradient_history import gradient_course
 from lenetcli.runs.history import History
@@ -78,14 +78,14 @@ class RunReport:
             "name": self.name,
             "run": self.place,
             "parameters": {"total": self.parameters, "trainable": self.trainable},
-            "layers": [asdict(line) for line in self.layers],
-            "best": None if best is None else best.record(),
-            "ended": None if ended is None else ended.record(),
+            "layers": self.layers,
+            "best": best,
+            "ended": ended,
             "seconds": None if self.history is None else self.history.seconds,
             "evaluation": None if self.judged is None else self._evaluation(self.judged),
             "mistakes": [] if self.judged is None else [m.record(self.classes) for m in self.judged.mistakes],
-            "gradients": None if course is None else course.record(),
-            "flow": None if self.flow is None else self.flow.record(),
+            "gradients": course,
+            "flow": self.flow,
             "environment": self.environment,
             "problems": self.problems,
         }

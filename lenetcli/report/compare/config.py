@@ -11,9 +11,9 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from lenetcli.inspection.compare.bits import BitDifference
-from lenetcli.inspection.compare.config import Difference, FirstStep, TensorDifference
+from lenetcli.inspection.compare.config import Difference, FirstStep
 from lenetcli.inspection.compare.replay import Parting, Replay
+from lenetcli.inspection.compare.tensors import BitDifference, TensorDifference
 from lenetcli.report.columns import Column, Columns, plain_text
 from lenetcli.report.tables import figure
 

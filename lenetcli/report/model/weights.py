@@ -16,8 +16,8 @@ from lenetcli.inspection.compare.tensors import Comparison
 from lenetcli.inspection.data.contact_sheet import Sheet
 from lenetcli.inspection.model.feature_maps import Filters
 from lenetcli.inspection.statistics import Figures
+from lenetcli.inspection.training.checkpoint_history import Updates
 from lenetcli.inspection.training.gradient_history import GradientCourse, spread
-from lenetcli.inspection.training.parameter_moves import Updates
 from lenetcli.report.columns import Column, Columns, plain_text
 from lenetcli.report.histogram import blocks, heights
 from lenetcli.report.tables import figure

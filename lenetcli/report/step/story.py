@@ -32,6 +32,13 @@ def opening(story: Story, width: int) -> Iterator[RenderableType]:
     yield Text(_wrapped(told, width, 0))
 
 
+def draw_all(story: Story, width: int) -> Iterator[RenderableType]:
+    """The opening and every moment."""
+    yield from opening(story, width)
+    for moment in story.moments:
+        yield from draw(story, moment, width)
+
+
 def draw(story: Story, moment: Moment, width: int) -> Iterator[RenderableType]:
     """The parts of one moment, top to bottom."""
     title = Text(f"{moment.number}/{len(story.moments)}  {moment.phase}  ", style="bold")

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from lenetcli.inspection.statistics import strict
+from lenetcli.inspection.record import strict
 from lenetcli.report.columns import Column, Columns, plain_text
 from lenetcli.report.training.progress import duration
 from lenetcli.runs.table import RunRow

@@ -12,7 +12,8 @@ import numpy as np
 from lenetcli.inspection.graph.nodes import TracedNode
 from lenetcli.inspection.graph.outline import in_order, is_side
 from lenetcli.inspection.graph.trace import Trace
-from lenetcli.inspection.statistics import Figures, Histogram, strict
+from lenetcli.inspection.record import strict
+from lenetcli.inspection.statistics import Figures, Histogram
 from lenetcli.tensors.tensor import of_array
 
 PLACE = Path(__file__).parent

@@ -1,0 +1,47 @@
+"""What several commands take, and how each of them shows what it found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lenetcli.cli import completion
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def changes(example: str) -> Any:
+    """The argument for changes of a configuration, such as the example."""
+    return typer.Argument(help=f"Changes, such as {example}.", metavar="[K=V ...]", show_default=False)
+
+
+Config = Annotated[str, typer.Argument(help="The YAML file.", metavar="CONFIG", autocompletion=completion.configs)]
+ConfigOrRun = Annotated[
+    str,
+    typer.Argument(help="A configuration or a run directory.", metavar="CONFIG|RUN", autocompletion=completion.either),
+]
+RunDir = Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN", autocompletion=completion.runs)]
+Overrides = Annotated[list[str] | None, changes("optimizer.lr=0.1")]
+LayerOverrides = Annotated[list[str] | None, changes("model.layers.0.out_channels=8")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def show(record: Any, drawing: Callable[[Console], Iterable[Any]], as_json: bool, **how: Any) -> None:
+    """Prints a record as JSON, else its drawing, part by part.
+
+    Args:
+        how: options of printing a part.
+    """
+    if as_json:
+        print(json.dumps(record))
+        return
+    from lenetcli.report.console import results
+
+    console = results()
+    for part in drawing(console):
+        console.print(part, **how)
