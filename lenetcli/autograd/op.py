@@ -15,6 +15,14 @@ An op is a class with two static methods over arrays:
 Positional arguments of `apply` are operands (tensors, numbers, None) and each has an edge in the graph; keyword
 arguments are parameters. `ctx` is the node itself: attributes set in forward are there in backward. The tape, not the
 op, sums gradients over broadcast dimensions and casts them to their input's type.
+
+What is shown of an op are members of it, too, beginning with its rule:
+
+        formula = "y = a + {alpha:g} b"                  # operands as forward names them, parameters in braces
+        gradient = ("d_a = grad", "d_b = {alpha:g} grad")  # a line for each operand that can take one
+
+Then `multiply_adds` and `factors`, for ops that add up products, `can_die`, and worked examples. Nothing of this is
+looked at before it is shown.
 """
 
 from __future__ import annotations
@@ -35,6 +43,22 @@ class Op(Node):
 
     is_view: ClassVar[bool] = False  # the result shows its first operand's memory
     backward_name: ClassVar[str | None] = None  # where torch's node has another name than the class
+
+    # None: as "Formula:" and "Gradient:" in the docstring of the public function say, which speaks of x and of dy/dx
+    formula: ClassVar[str | None] = None
+    gradient: ClassVar[tuple[str, ...] | None] = None  # `*arrays` share the line of d_arrays
+
+    # multiply_adds(y, *operands) -> int: products of operands that are added up to the result, from arrays; those of
+    # elementwise work are not counted, as in torch.utils.flop_counter, which counts each multiply-add as two
+    multiply_adds: ClassVar[Any] = staticmethod(lambda y, *operands: 0)
+    factors: ClassVar[tuple[int, ...]] = ()  # the operands multiplied: the gradient of each takes as many again
+
+    can_die: ClassVar[bool] = False  # gives zero for a whole range of inputs, so that a unit can be dead
+
+    # example(seen, at) -> a formula for y[at], the same with numbers in it, and its value in float64; None where the
+    # arguments are unusual. `example_d_x(seen, at)` does so for an element of the gradient of operand x. `seen` has
+    # operands by name (seen["x"]), parameters, y and grad, and writes numbers and sums in few digits
+    example: ClassVar[Any] = staticmethod(lambda seen, at: None)
 
     saved: tuple[Any, ...] | None = ()
     versions: tuple[tuple[list[int], int], ...] = ()  # counters of the saved operands and results, with their values

@@ -65,8 +65,17 @@ class Product(Op):
     An operand is None where the other one needs no gradient.
     """
 
+    formula = "y = a b, a matrix product"
+    gradient = ("d_a = grad bᵀ", "d_b = aᵀ grad")
+
+    factors = (0, 1)
+
     multiply: ClassVar[Any]
     gradients: ClassVar[Any]
+
+    @staticmethod
+    def multiply_adds(y: Array, a: Array, b: Array) -> int:
+        return y.size * a.shape[-1]
 
     @staticmethod
     @quiet
@@ -84,8 +93,17 @@ class Product(Op):
 class AddedProduct(Op):
     """y = beta * c + alpha * multiply(a, b)."""
 
+    formula = "y = {beta:g} c + {alpha:g} a b, a matrix product"
+    gradient = ("d_c = {beta:g} grad", "d_a = {alpha:g} grad bᵀ", "d_b = {alpha:g} aᵀ grad")
+
+    factors = (1, 2)
+
     multiply: ClassVar[Any]
     gradients: ClassVar[Any]
+
+    @staticmethod
+    def multiply_adds(y: Array, c: Array, a: Array, b: Array) -> int:
+        return y.size * a.shape[-1]
 
     def keep_factors(self, a: Array, b: Array) -> None:
         """Saves what the gradients need."""
@@ -148,8 +166,27 @@ def gradients_of_matrices(grad: Array, a: Array, b: Array, needs: Any) -> Any:
 
 
 class Mm(Product):
+    formula = "y[n,o] = Σ_i a[n,i] · b[i,o]"
     multiply = staticmethod(multiply_matrices)
     gradients = staticmethod(gradients_of_matrices)
+
+    @staticmethod
+    def example(seen: Any, at: tuple[int, ...]) -> Any:
+        row, column = at
+        numbers, value = seen.products(seen["a"][row], seen["b"][:, column])
+        return f"{seen.element('y', at)} = Σ_i a[{row},i]·b[i,{column}]", numbers, value
+
+    @staticmethod
+    def example_d_a(seen: Any, at: tuple[int, ...]) -> Any:
+        row, i = at
+        numbers, value = seen.products(seen.grad[row], seen["b"][i])
+        return f"{seen.element('d_a', at)} = Σ_o grad[{row},o]·b[{i},o]", numbers, value
+
+    @staticmethod
+    def example_d_b(seen: Any, at: tuple[int, ...]) -> Any:
+        i, column = at
+        numbers, value = seen.products(seen["a"][:, i], seen.grad[:, column])
+        return f"{seen.element('d_b', at)} = Σ_n a[n,{i}]·grad[n,{column}]", numbers, value
 
 
 @method
@@ -178,6 +215,8 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
 
 
 class Addmm(AddedProduct):
+    formula = "y[n,o] = {beta:g} c[o] + {alpha:g} Σ_i a[n,i] · b[i,o]"
+    gradient = ("d_c = {beta:g} Σ_n grad[n,·]", "d_a = {alpha:g} grad bᵀ", "d_b = {alpha:g} aᵀ grad")
     multiply = staticmethod(multiply_matrices)
     gradients = staticmethod(gradients_of_matrices)
     linear = False  # one kernel forward, one for all gradients
@@ -202,6 +241,29 @@ class Addmm(AddedProduct):
         weight = b.T if need_a else outline(ctx.weight_shape, grad)
         d_a, d_weight, d_c = kernels.linear_backward(grad, a, weight, need_a)
         return d_c, d_a, d_weight.T
+
+    @staticmethod
+    def example(seen: Any, at: tuple[int, ...]) -> Any:
+        if seen.parameters["alpha"] != 1 or seen.parameters["beta"] != 1 or seen["c"].shape != seen.y.shape[1:]:
+            return None
+        row, column = at
+        numbers, value = seen.products(seen["a"][row], seen["b"][:, column], float(seen["c"][column]))
+        return f"{seen.element('y', at)} = c[{column}] + Σ_i a[{row},i]·b[i,{column}]", numbers, value
+
+    @staticmethod
+    def example_d_c(seen: Any, at: tuple[int, ...]) -> Any:
+        if seen["c"].shape != seen.y.shape[1:] or seen.parameters["beta"] != 1:
+            return None
+        numbers, value = seen.sum(seen.grad[:, at[0]])
+        return f"{seen.element('d_c', at)} = Σ_n grad[n,{at[0]}]", numbers, value
+
+    @staticmethod
+    def example_d_a(seen: Any, at: tuple[int, ...]) -> Any:
+        return Mm.example_d_a(seen, at) if seen.parameters["alpha"] == 1 else None
+
+    @staticmethod
+    def example_d_b(seen: Any, at: tuple[int, ...]) -> Any:
+        return Mm.example_d_b(seen, at) if seen.parameters["alpha"] == 1 else None
 
 
 @method(in_place=True)
@@ -250,6 +312,7 @@ def gradients_of_batches(grad: Array, a: Array, b: Array, needs: Any) -> Any:
 
 
 class Bmm(Product):
+    formula = "y[b] = a[b] b[b], a matrix product for each b"
     multiply = staticmethod(matmul)
     gradients = staticmethod(gradients_of_batches)
 
@@ -281,6 +344,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
 
 
 class Baddbmm(AddedProduct):
+    formula = "y[b] = {beta:g} c[b] + {alpha:g} a[b] b[b], a matrix product for each b"
     multiply = staticmethod(matmul)
     gradients = staticmethod(gradients_of_batches)
 
@@ -314,8 +378,14 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, a
 
 
 class Addbmm(AddedProduct):
+    formula = "y = {beta:g} c + {alpha:g} Σ_n a[n] b[n], matrix products"
+    gradient = ("d_c = {beta:g} grad", "d_a[n] = {alpha:g} grad b[n]ᵀ", "d_b[n] = {alpha:g} a[n]ᵀ grad")
     multiply = staticmethod(lambda a, b: sum_over(matmul(a, b), 0))
     gradients = staticmethod(gradients_of_batches)
+
+    @staticmethod
+    def multiply_adds(y: Array, c: Array, a: Array, b: Array) -> int:
+        return len(a) * y.size * a.shape[-1]
 
 
 @method(in_place=True)

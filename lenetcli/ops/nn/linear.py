@@ -58,6 +58,19 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 class Trilinear(Op):
     """Rows x1 (N, I) and x2 (N, J), weight (O, I, J) -> (N, O)."""
 
+    formula = "y[n,o] = Σ_ij x1[n,i] · weight[o,i,j] · x2[n,j]"
+    gradient = (
+        "d_x1[n,i] = Σ_oj grad[n,o] · weight[o,i,j] · x2[n,j]",
+        "d_weight[o,i,j] = Σ_n grad[n,o] · x1[n,i] · x2[n,j]",
+        "d_x2[n,j] = Σ_oi grad[n,o] · x1[n,i] · weight[o,i,j]",
+    )
+
+    factors = (0, 1, 2)
+
+    @staticmethod
+    def multiply_adds(y: Array, x1: Array, weight: Array, x2: Array) -> int:
+        return y.size * (x1.shape[1] + 1) * x2.shape[1]
+
     @staticmethod
     def forward(ctx: Any, x1: Array, weight: Array, x2: Array) -> Array:
         need_x1, need_weight, need_x2 = ctx.needs_input_grad

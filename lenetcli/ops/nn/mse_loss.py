@@ -105,8 +105,32 @@ class DistanceLoss(Op):
 
 
 class MseLoss(DistanceLoss):
+    formula = "y = {reduction} of d², d = x − target"
+    gradient = ("d_x = grad · 2 d{share}", "d_target = −d_x")
     value = staticmethod(lambda d: d * d)
     slope = staticmethod(lambda d: 2 * d)
+
+    @staticmethod
+    def example(seen: Any, at: tuple[int, ...]) -> Any:
+        x, target, reduction = seen["x"], seen["target"], seen.parameters["reduction"]
+        if x.shape != target.shape or reduction == "none":
+            return None
+        d = (x.astype(np.float64) - target).reshape(-1)
+        numbers, value = seen.terms((f"{seen.number(v)}²" for v in d), d.size), float(d.dot(d))
+        if reduction == "sum":
+            return "y = Σ (x − target)²", numbers, value
+        return "y = mean of (x − target)²", f"({numbers}) / {d.size}", value / d.size
+
+    @staticmethod
+    def example_d_x(seen: Any, at: tuple[int, ...]) -> Any:
+        x, target, reduction, n = seen["x"], seen["target"], seen.parameters["reduction"], seen.number
+        if x.shape != target.shape or reduction == "none":
+            return None
+        grad, (left, right) = float(seen.grad), (float(x[at]), float(target[at]))
+        numbers, value = f"{n(grad)}·2·({n(left)} − {n(right)})", grad * 2 * (left - right)
+        if reduction == "sum":
+            return f"{seen.element('d_x', at)} = grad·2 (x − target)", numbers, value
+        return f"{seen.element('d_x', at)} = grad·2 (x − target) / count", f"{numbers} / {x.size}", value / x.size
 
 
 def mse_loss(
@@ -204,6 +228,9 @@ def l1_loss(
 
 
 class SmoothL1Loss(DistanceLoss):
+    formula = "y = {reduction} of d²/(2β) where |d| < β, else |d| − β/2, d = x − target"
+    gradient = ("d_x = grad · d/β, limited to [−1, 1]{share}", "d_target = −d_x")
+
     @staticmethod
     def value(d: Array, beta: float) -> Array:
         z = np.abs(d)
@@ -256,6 +283,9 @@ def smooth_l1_loss(
 
 
 class HuberLoss(DistanceLoss):
+    formula = "y = {reduction} of d²/2 where |d| ≤ {constants[0]:g}, else a straight line, d = x − target"
+    gradient = ("d_x = grad · d, limited{share}", "d_target = −d_x")
+
     @staticmethod
     def value(d: Array, delta: float) -> Array:
         z = np.abs(d)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -47,6 +48,8 @@ def signs(x: Array) -> Array:
 
 
 class Abs(Op):
+    formula = "y = |x|"
+
     @staticmethod
     def forward(ctx: Any, x: Array) -> Array:
         if x.dtype == np.bool_:
@@ -78,6 +81,8 @@ def abs(input: Tensor) -> Tensor:
 
 
 class Sign(Op):
+    formula = "y = sign(x)"
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array) -> Array:
@@ -101,6 +106,7 @@ def sign(input: Tensor) -> Tensor:
 
 
 class Exp(Curve):
+    formula = "y = e^x"
     keeps_result = True
     curve = staticmethod(np.exp)
     slope = staticmethod(lambda grad, y: grad * y)
@@ -119,6 +125,7 @@ def exp(input: Tensor) -> Tensor:
 
 
 class Expm1(Curve):
+    formula = "y = e^x − 1"
     keeps_result = True
     curve = staticmethod(np.expm1)
     slope = staticmethod(lambda grad, y: grad * (y + 1))
@@ -137,6 +144,7 @@ def expm1(input: Tensor) -> Tensor:
 
 
 class Exp2(Curve):
+    formula = "y = 2^x"
     keeps_result = True
     curve = staticmethod(np.exp2)
     slope = staticmethod(lambda grad, y: grad * y * float(np.log(2)))
@@ -155,6 +163,7 @@ def exp2(input: Tensor) -> Tensor:
 
 
 class Log(Curve):
+    formula = "y = log x"
     curve = staticmethod(np.log)
     slope = staticmethod(lambda grad, x: grad / x)
 
@@ -172,6 +181,7 @@ def log(input: Tensor) -> Tensor:
 
 
 class Log1p(Curve):
+    formula = "y = log(1 + x)"
     curve = staticmethod(np.log1p)
     slope = staticmethod(lambda grad, x: grad / (x + 1))
 
@@ -189,6 +199,7 @@ def log1p(input: Tensor) -> Tensor:
 
 
 class Log2(Curve):
+    formula = "y = log₂ x"
     curve = staticmethod(np.log2)
     slope = staticmethod(lambda grad, x: grad / (x * float(np.log(2))))
 
@@ -206,6 +217,7 @@ def log2(input: Tensor) -> Tensor:
 
 
 class Log10(Curve):
+    formula = "y = log₁₀ x"
     curve = staticmethod(np.log10)
     slope = staticmethod(lambda grad, x: grad / (x * float(np.log(10))))
 
@@ -223,9 +235,21 @@ def log10(input: Tensor) -> Tensor:
 
 
 class Sigmoid(Curve):
+    gradient = ("d_x = grad · y (1 − y)",)
     keeps_result = True
     curve = staticmethod(lambda x: 1 / (1 + np.exp(-x)))
     slope = staticmethod(lambda grad, y: grad * (1 - y) * y)
+
+    @staticmethod
+    def example(seen: Any, at: tuple[int, ...]) -> Any:
+        x = float(seen["x"][at])
+        value = 0.5 * (1 + math.tanh(x / 2))
+        return f"{seen.element('y', at)} = 1 / (1 + e^−x)", f"1 / (1 + e^−{seen.number(x)})", value
+
+    @staticmethod
+    def example_d_x(seen: Any, at: tuple[int, ...]) -> Any:
+        y, grad, n = float(seen.y[at]), float(seen.grad[at]), seen.number
+        return f"{seen.element('d_x', at)} = grad·y (1 − y)", f"{n(grad)}·{n(y)}·(1 − {n(y)})", grad * y * (1 - y)
 
 
 @method(in_place=True)
@@ -246,6 +270,8 @@ def sigmoid(input: Tensor) -> Tensor:
 
 
 class Logit(Op):
+    formula = "y = log(x / (1 − x))"
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, eps: float | None) -> Array:
@@ -286,6 +312,7 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
 
 
 class Erf(Curve):
+    gradient = ("d_x = grad · 2/√π e^(−x²)",)
     curve = staticmethod(error_function.erf)
     slope = staticmethod(lambda grad, x: grad * (float(2 / np.sqrt(np.pi)) * np.exp(-(x * x))))
 
@@ -308,6 +335,8 @@ def erf(input: Tensor) -> Tensor:
 
 
 class Erfc(Curve):
+    formula = "y = 1 − erf(x)"
+    gradient = ("d_x = grad · (−2/√π e^(−x²))",)
     curve = staticmethod(error_function.erfc)
     slope = staticmethod(lambda grad, x: grad * (float(-2 / np.sqrt(np.pi)) * np.exp(-(x * x))))
 
@@ -325,6 +354,9 @@ def erfc(input: Tensor) -> Tensor:
 
 
 class Xlogy(Op):
+    formula = "y = x log y₂"
+    gradient = ("d_x = grad · log y₂", "d_y₂ = grad · x / y₂")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Any, y: Any) -> Array:

@@ -57,6 +57,8 @@ def _wide(x: Array) -> Array:
 
 
 class Relu(Op):
+    can_die = True
+
     @staticmethod
     def forward(ctx: Any, x: Array) -> Array:
         if x.dtype == np.bool_:
@@ -69,6 +71,17 @@ class Relu(Op):
     def backward(ctx: Any, grad: Array) -> Array:
         (y,) = ctx.saved
         return dispatch.relu_backward(grad, y)
+
+    @staticmethod
+    def example(seen: Any, at: tuple[int, ...]) -> Any:
+        x = float(seen["x"][at])
+        return f"{seen.element('y', at)} = max(x, 0)", f"max({seen.number(x)}, 0)", max(x, 0.0)
+
+    @staticmethod
+    def example_d_x(seen: Any, at: tuple[int, ...]) -> Any:
+        x, grad = float(seen["x"][at]), float(seen.grad[at])
+        numbers = f"{seen.number(grad)}·{int(x > 0)}, for x = {seen.number(x)} {'>' if x > 0 else '≤'} 0"
+        return f"{seen.element('d_x', at)} = grad·(1 where x > 0, else 0)", numbers, grad * (x > 0)
 
 
 @method(in_place=True)
@@ -92,6 +105,9 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 class Hardtanh(Activation):
+    can_die = True
+    formula = "y = x limited to [{constants[0]:g}, {constants[1]:g}]"
+    gradient = ("d_x = grad · (1 inside ({constants[0]:g}, {constants[1]:g}), else 0)",)
     curve, slope = staticmethod(kernels.hardtanh), staticmethod(kernels.hardtanh_backward)
 
 
@@ -137,6 +153,8 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 class LeakyRelu(Activation):
+    formula = "y = x where x > 0, else {constants[0]:g} x"
+    gradient = ("d_x = grad · (1 where x > 0, else {constants[0]:g})",)
     curve, slope = staticmethod(kernels.leaky_relu), staticmethod(kernels.leaky_relu_backward)
 
 
@@ -163,6 +181,9 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 
 class PreluKernel(Op):
+    formula = "y = x where x > 0, else weight · x"
+    gradient = ("d_x = grad · (1 where x > 0, else weight)", "d_weight = Σ of grad · x where x ≤ 0")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, weight: Array) -> Array:
@@ -227,6 +248,9 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 class RreluWithNoise(Op):
     """Slopes drawn for what is not positive."""
 
+    formula = "y = x where x > 0, else a · x with random a"
+    gradient = ("d_x = grad · (1 where x > 0, else a)",)
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, lower: float, upper: float) -> Array:
@@ -277,6 +301,9 @@ def rrelu(
 
 
 class Threshold(Activation):
+    can_die = True
+    formula = "y = x where x > {constants[0]:g}, else {constants[1]:g}"
+    gradient = ("d_x = grad · (1 where x > {constants[0]:g}, else 0)",)
     curve, slope = staticmethod(kernels.threshold), staticmethod(kernels.threshold_backward)
 
 
@@ -304,6 +331,7 @@ def _threshold(input: Tensor, limit: float, value: float) -> Tensor:
 
 
 class Hardsigmoid(Activation):
+    can_die = True
     curve, slope = staticmethod(kernels.hardsigmoid), staticmethod(kernels.hardsigmoid_backward)
 
 
@@ -328,6 +356,7 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 class Hardswish(Activation):
+    can_die = True
     curve, slope = staticmethod(kernels.hardswish), staticmethod(kernels.hardswish_backward)
 
 
@@ -352,6 +381,9 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 class Hardshrink(Activation):
+    can_die = True
+    formula = "y = x where |x| > {constants[0]:g}, else 0"
+    gradient = ("d_x = grad · (1 where |x| > {constants[0]:g}, else 0)",)
     curve, slope = staticmethod(kernels.hardshrink), staticmethod(kernels.shrink_backward)
 
 
@@ -374,6 +406,9 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 
 class Softshrink(Activation):
+    can_die = True
+    formula = "y = x moved towards 0 by {constants[0]:g}"
+    gradient = ("d_x = grad · (1 where |x| > {constants[0]:g}, else 0)",)
     curve, slope = staticmethod(kernels.softshrink), staticmethod(kernels.shrink_backward)
 
 

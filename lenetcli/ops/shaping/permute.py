@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 
 class Permute(Op):
+    formula = "y = x with its dimensions in another order"
+    gradient = ("d_x = grad with them back in order",)
     is_view = True
 
     @staticmethod
@@ -54,7 +56,8 @@ def permute(input: Tensor, *order: Any, dims: Sequence[int] | None = None) -> Te
 
 
 class Transpose(Permute):
-    pass
+    formula = "y = x with two dimensions exchanged"
+    gradient = ("d_x = grad with them exchanged back",)
 
 
 @method(rearranges=True)
@@ -121,6 +124,8 @@ def adjoint(input: Tensor) -> Tensor:
 
 
 class T(Op):
+    formula = "y = xᵀ: y[i,j] = x[j,i], the same memory"
+    gradient = ("d_x = gradᵀ",)
     is_view = True
 
     @staticmethod
@@ -130,6 +135,16 @@ class T(Op):
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return grad.T
+
+    @staticmethod
+    def example(seen: Any, at: tuple[int, ...]) -> Any:
+        value = float(seen["x"][at[::-1]])
+        return f"{seen.element('y', at)} = {seen.element('x', at[::-1])}", seen.number(value), value
+
+    @staticmethod
+    def example_d_x(seen: Any, at: tuple[int, ...]) -> Any:
+        value = float(seen.grad[at[::-1]])
+        return f"{seen.element('d_x', at)} = {seen.element('grad', at[::-1])}", seen.number(value), value
 
 
 @method(rearranges=True)
