@@ -141,10 +141,12 @@ def result_type(*operands: Any) -> np.dtype[Any]:
     when it brings a higher category (bool < integer < float).
 
     Args:
-        operands: arrays and Python bools, ints or floats.
+        operands: arrays and Python bools, ints or floats; a number of NumPy counts as Python's.
     """
     best: list[dtype | None] = [None, None, None]  # Python scalars, 0-d arrays, arrays
     for x in operands:
+        if isinstance(x, np.generic):
+            x = x.item()
         if hasattr(x, "dtype"):
             level, d = (2 if x.ndim else 1), from_numpy_dtype(x.dtype)
         elif isinstance(x, bool):
@@ -165,3 +167,27 @@ def result_type(*operands: Any) -> np.dtype[Any]:
             result = found
     assert result is not None, "result_type needs an operand"
     return result.numpy
+
+
+def number_as(value: Any, kind: np.dtype[Any]) -> Any:
+    """A number in an array's type, to be written into one; floats lose their fraction in integer types.
+
+    Raises:
+        TypeError: not a real number.
+        RuntimeError: the type cannot hold it (negative numbers wrap around in unsigned types, as in torch).
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if not isinstance(value, (int, float)):
+        raise TypeError(f"wanted a number or a tensor, got {type(value).__name__}: {value!r}")
+    if kind.kind == "b":
+        return kind.type(bool(value))
+    if kind.kind == "f":
+        if float(np.finfo(kind).max) < abs(value) != float("inf"):
+            raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {value}")
+        return kind.type(value)
+    limits = np.iinfo(kind)
+    lowest = -limits.max if kind.kind == "u" else limits.min
+    if not lowest <= value <= limits.max:
+        raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {value}")
+    return np.asarray(int(value), np.int64).astype(kind)[()]

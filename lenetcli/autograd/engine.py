@@ -250,4 +250,6 @@ def _call_variable_hooks(node: Node, grads: list[Array | None], watched: dict[in
                     grads[number] = replacement(hook, grad, returned)
             grad = grads[number]
             if variable.retains_grad and grad is not None and not isinstance(node, AccumulateGrad):
-                variable.grad = wrap(node.result_class, grad.copy(order="K"))
+                before = variable._grad
+                total = grad.copy(order="K") if before is None else before.array + grad
+                variable.grad = wrap(node.result_class, total)

@@ -35,8 +35,8 @@ def assign(target: Variable, compute: Callable[..., Any], *args: Any, **kwargs: 
         )
         if tracked:
             _refuse(target)
-            if target.base is not None and target.hooks:
-                retake_view(target)  # the change is the base's: it does not pass the view as the hooks know it
+            if target.base is not None and _is_watched(target):
+                retake_view(target)  # the change is the base's: it does not pass the views as the hooks know them
             source = like(target, target.array.copy(order="K"))
             source.grad_fn, source.output_nr = target.grad_fn, target.output_nr
             source.requires_grad = target.requires_grad
@@ -66,6 +66,16 @@ def take_place(variable: Variable, result: Variable) -> None:
     variable.grad_fn, variable.output_nr, variable.requires_grad = result.grad_fn, result.output_nr, True
     if variable.retains_grad:
         variable.watch()
+
+
+def _is_watched(view: Variable) -> bool:
+    """Whether a view, or one between it and its base, has hooks or retains its gradient."""
+    node = view.grad_fn
+    while node is not None and node is not view.base_fn:
+        if node.variable_hooks:
+            return True
+        node = node.next_functions[0][0]
+    return False
 
 
 def _leave_hooks(variable: Variable) -> None:
@@ -131,9 +141,19 @@ def change_base(view: Variable, result: Variable) -> None:
 
 
 def retake_view(view: Variable) -> None:
-    """Gives a view its place in the graph after a recorded change of its base."""
+    """Gives a view its place in the graph after a recorded change of its base.
+
+    Raises:
+        RuntimeError: the view was taken in no_grad mode, the base changed outside.
+    """
     base = view.base
     assert base is not None, "a view has a base"
+    if view.taken_unrecorded:
+        raise RuntimeError(
+            "A view was created in no_grad mode and its base or another view of its base has been modified inplace "
+            "with grad mode enabled. Whether its gradient should flow to the base is not clear. "
+            "Take the view and change the base both inside no_grad, or both outside."
+        )
     part = view.array
     once = part[(*[slice(None) if stride else slice(1) for stride in part.strides], ...)]
     with enable_grad():
@@ -212,10 +232,12 @@ def rearrange(target: Variable, compute: Callable[..., Any], *args: Any, **kwarg
         source = like(target, target.array)
         source.grad_fn, source.output_nr, source.requires_grad = target.grad_fn, target.output_nr, True
     result = compute(source, *args, **kwargs)
-    target.array = result.array
     target.counter[0] += 1
+    if result.array.shape == target.array.shape and result.array.strides == target.array.strides:
+        return target
+    target.array = result.array
     if result.grad_fn is not None:
-        target.grad_fn, target.output_nr = result.grad_fn, result.output_nr
+        take_place(target, result)
     return target
 
 

@@ -67,6 +67,7 @@ class Variable:
     retains_grad: bool = False
     base: Variable | None = None  # the variable whose memory a view shows
     base_fn: Node | None = None  # the base's grad_fn when the view was taken
+    taken_unrecorded: bool = False  # a view made in no_grad mode: how it came from its base is not in the graph
     is_copy_of_view: bool = False  # a view that could not share memory: in-place change would go unnoticed
     _counter: list[int] | None = None  # version counter, shared by a base and its views
     _accumulate: weakref.ref[AccumulateGrad] | None = None
@@ -178,6 +179,8 @@ class Variable:
             base = source.base if source.base is not None else source
             self.base = base
             self.base_fn = base.grad_fn
+            if not switches.grad:
+                self.taken_unrecorded = True
             self._counter = source.counter
             self.is_copy_of_view = source.is_copy_of_view
         else:

@@ -49,10 +49,10 @@ def all_together(*arrays: Any) -> tuple[Any, ...]:
 
 def both_floating(a: Any, b: Any) -> tuple[Any, Any]:
     """`together`, then integers and booleans as the default floating-point type."""
-    a, b = together(a, b)
-    if a.dtype.kind == "f":
-        return a, b
-    kind = get_default_dtype().numpy
+    x, y = together(a, b)
+    if x.dtype.kind == "f":
+        return x, y
+    kind = get_default_dtype().numpy  # at once: between, a negative number would wrap around in an unsigned type
     return _as(a, kind), _as(b, kind)
 
 
@@ -88,30 +88,6 @@ def number(value: Any) -> Any:
 def floating(x: Array) -> Array:
     """The array itself, or integers and booleans as the default floating-point type (for sqrt, exp, mean ...)."""
     return x if x.dtype.kind == "f" else x.astype(get_default_dtype().numpy)
-
-
-def number_as(value: Any, kind: np.dtype[Any]) -> Any:
-    """A number in an array's type, for ops that write it into one; floats lose their fraction in integer types.
-
-    Raises:
-        TypeError: not a real number.
-        RuntimeError: the type cannot hold it (negative numbers wrap around in unsigned types, as in torch).
-    """
-    if isinstance(value, np.generic):
-        value = value.item()
-    if not isinstance(value, (int, float)):
-        raise TypeError(f"wanted a number or a tensor, got {type(value).__name__}: {value!r}")
-    if kind.kind == "b":
-        return kind.type(bool(value))
-    if kind.kind == "f":
-        if float(np.finfo(kind).max) < abs(value) != float("inf"):
-            raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {value}")
-        return kind.type(value)
-    limits = np.iinfo(kind)
-    lowest = -limits.max if kind.kind == "u" else limits.min
-    if not lowest <= value <= limits.max:
-        raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {value}")
-    return np.asarray(int(value), np.int64).astype(kind)[()]
 
 
 def axis(dim: int, ndim: int) -> int:

@@ -9,7 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli.autograd.dtypes import bool_, from_numpy_dtype, get_default_dtype, int64, promote_types, to_numpy_dtype
+from lenetcli.autograd.dtypes import (
+    bool_,
+    from_numpy_dtype,
+    get_default_dtype,
+    int64,
+    number_as,
+    promote_types,
+    to_numpy_dtype,
+)
 from lenetcli.autograd.dtypes import dtype as Dtype
 from lenetcli.autograd.tape import Variable, like
 from lenetcli.kernels.layout import Array
@@ -154,8 +162,8 @@ def full(
         tensor([7, 7])
     """
     value = _number(fill_value)
-    kind = to_numpy_dtype(type(value)) if isinstance(value, (bool, int)) else None
-    return _made(np.full(shape_of((size,)), value), dtype, device, requires_grad, kind)
+    kind = to_numpy_dtype(dtype, to_numpy_dtype(type(value)) if isinstance(value, (bool, int)) else None)
+    return _made(np.full(shape_of((size,)), number_as(value, kind)), dtype, device, requires_grad, kind)
 
 
 def zeros(*size: Any, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -208,7 +216,7 @@ def full_like(
         tensor([7., 7.])
     """
     kind = to_numpy_dtype(dtype, input.array.dtype)
-    value = _number(fill_value)
+    value = number_as(_number(fill_value), kind)
     return _made_like(input, np.full_like(input.array, value, kind), device, requires_grad)
 
 

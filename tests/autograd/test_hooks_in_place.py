@@ -137,3 +137,58 @@ def test_a_change_of_a_view_is_its_bases_and_passes_hooks_of_the_view_by() -> No
     assert story(lenet) == (expected, [21, 3])
     torch = pytest.importorskip("torch")
     assert story(torch) == (expected, [21, 3])
+
+
+def test_a_retained_gradient_adds_up_over_several_backward_passes() -> None:
+    _, y = pair()
+    y.retain_grad()
+    (y * 3).sum().backward(retain_graph=True)
+    first = y.grad
+    (y * 4).sum().backward()
+    assert y.grad.tolist() == [7, 7]
+    assert first.tolist() == [3, 3]
+
+
+def test_a_change_of_a_view_of_a_view_does_not_pass_the_hooks_between() -> None:
+    x, y = pair()
+    seen: list[Any] = []
+    v = y.view(2)
+    v.register_hook(seen.append)
+    u = v[1:]
+    u.mul_(2)
+    ((v * 3).sum() + (y * 5).sum()).backward()
+    assert seen == []
+    assert x.grad.tolist() == [8, 16]
+
+
+@pytest.mark.parametrize("view", [lambda y: y, lambda y: y.view(2, 1)], ids=["itself", "a view"])
+@pytest.mark.parametrize("change", ["unsqueeze_", "t_", "squeeze_", "transpose_"])
+def test_a_change_of_shape_leaves_hooks_before_it_and_takes_the_retained_gradient_along(
+    view: Callable[[Any], Any], change: str
+) -> None:
+    x = lenet.ones(2, 1, requires_grad=True)
+    y = view(x * 1)
+    y.retain_grad()
+    seen: list[Any] = []
+    y.register_hook(lambda grad: seen.append(list(grad.shape)))
+    getattr(y, change)(*{"unsqueeze_": (0,), "transpose_": (0, 1)}.get(change, ()))
+    (y * 2).sum().backward()
+    assert seen == [[2, 1]]
+    assert y.grad.shape == y.shape
+    assert y.grad.flatten().tolist() == [2, 2]
+    assert x.grad.flatten().tolist() == [2, 2]
+
+
+def test_a_view_taken_in_no_grad_mode_of_what_is_changed_outside_is_refused() -> None:
+    x, y = pair()
+    with lenet.no_grad():
+        v = y[:1]
+        w = v.view(1)
+    y.mul_(2)
+    for view in (v, w):
+        with pytest.raises(RuntimeError, match="view was created in no_grad mode"):
+            view * 2
+    with lenet.no_grad():
+        assert (v * 2).tolist() == [4.0]
+    y.sum().backward()
+    assert x.grad.tolist() == [2, 2]

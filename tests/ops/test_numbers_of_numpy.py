@@ -116,3 +116,66 @@ CALLS: dict[str, Call] = {
 def test_a_call_takes_them_as_pythons(name: str, kind: type) -> None:
     ours, expected = CALLS[name](kind), CALLS[name](int)
     assert (ours.tolist(), ours.dtype) == (expected.tolist(), expected.dtype)
+
+
+NUMBERS = [np.float32(1.5), np.float64(2.5), np.int64(2), np.int32(3), np.uint8(2)]
+BINARY = ["add", "mul", "div", "pow", "xlogy", "float_power", "where", "clamp_min", "clamp_max", "eq"]
+
+
+@pytest.mark.parametrize("kind", ["bool", "uint8", "int8", "int64", "float32", "float64"])
+@pytest.mark.parametrize("name", BINARY)
+def test_a_number_of_numpy_is_a_number_of_python_to_functions_and_methods_too(name: str, kind: str) -> None:
+    def give(number: Any) -> Any:
+        x = lenet.tensor([3, 0]).to(getattr(lenet, kind))
+        if name == "where":
+            return lenet.where(lenet.tensor([True, False]), x, number)
+        return getattr(x, name)(number)
+
+    for number in NUMBERS:
+        of_numpy, of_python = give(number), give(number.item())
+        assert of_numpy.dtype is of_python.dtype
+        if name not in ("eq", "float_power") and kind.startswith("float"):
+            assert of_python.dtype is getattr(lenet, kind)
+        np.testing.assert_array_equal(of_numpy.numpy(), of_python.numpy())
+
+
+@pytest.mark.parametrize("divide", [lambda x, n: x / n, lambda x, n: x.div(n), lambda x, n: x.true_divide(n)])
+def test_bytes_are_divided_by_a_negative_number_as_it_is(divide: Any) -> None:
+    x = lenet.tensor([3, 6], dtype=lenet.uint8)
+    assert divide(x, -3).tolist() == [-1.0, -2.0]
+    assert divide(x, lenet.tensor(-3)).tolist() == [-1.0, -2.0]
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int8", "int16", "int32", "int64"])
+def test_a_number_that_the_type_cannot_hold_is_refused_a_negative_byte_wraps_around(kind: str) -> None:
+    dtype = getattr(lenet, kind)
+    x = lenet.zeros(2, dtype=dtype)
+    fills = [lambda v: lenet.full((2,), v, dtype=dtype), lambda v: lenet.full_like(x, v), lambda v: x.clone().fill_(v)]
+    for fill in fills:
+        assert fill(-3).tolist() == [253 if kind == "uint8" else -3] * 2
+        for value in (float("inf"), 1e30, 2**70):
+            with pytest.raises(RuntimeError, match="without overflow"):
+                fill(value)
+
+
+def test_booleans_are_shifted_by_integers_and_integers_by_booleans() -> None:
+    yes = lenet.tensor([True, False])
+    assert (yes << 2).tolist() == [4, 0]
+    assert (yes << lenet.tensor([3, 1], dtype=lenet.uint8)).dtype is lenet.uint8
+    assert (lenet.tensor([4, 4]) >> yes).tolist() == [2, 4]
+    with pytest.raises(NotImplementedError, match="booleans"):
+        yes << yes
+
+
+def test_the_median_of_no_integers_is_a_number_of_their_type() -> None:
+    for name in ("median", "nanmedian"):
+        assert getattr(lenet.zeros(0, dtype=lenet.int32), name)().tolist() == -(2**31)
+        assert getattr(lenet.zeros(0, dtype=lenet.uint8), name)().tolist() == 0
+
+
+def test_no_edge_is_as_great_as_a_nan() -> None:
+    edges = lenet.tensor([[1.0, 2.0, float("nan")]] * 2)
+    values = lenet.tensor([[float("nan"), 2.0]] * 2)
+    for right in (False, True):
+        assert lenet.searchsorted(edges, values, right=right)[:, 0].tolist() == [3, 3]
+        assert lenet.bucketize(values[0], edges[0], right=right).tolist() == [3, 2 if right else 1]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli.autograd.dtypes import number_as
 from lenetcli.autograd.inplace import assign, check_view, refuse_shared_elements
 from lenetcli.autograd.modes import switches
 from lenetcli.autograd.op import Op
@@ -17,7 +18,7 @@ from lenetcli.kernels.layout import Array
 from lenetcli.kernels.scatter import add_at, scattered
 from lenetcli.ops.indexing.subscript import SELECT, SLICE, UNSQUEEZE, Subscript, read_subscript
 from lenetcli.ops.methods import METHODS, method
-from lenetcli.ops.operands import broadcast_shape, number_as
+from lenetcli.ops.operands import broadcast_shape
 from lenetcli.ops.pointwise.fill_ import Copy
 from lenetcli.ops.shaping.reshape import reshape
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli.autograd.dtypes import number_as
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.tape import Variable
 from lenetcli.errors import ShapeError
@@ -14,7 +15,7 @@ from lenetcli.kernels.layout import Array
 from lenetcli.kernels.scatter import add_at, positions_along, scattered
 from lenetcli.ops.indexing.scatter import Gather, ScatterReduce, check_type, checked_index
 from lenetcli.ops.methods import method
-from lenetcli.ops.operands import axis, number_as, quiet, wanted_tensors
+from lenetcli.ops.operands import axis, quiet, wanted_tensors
 
 if TYPE_CHECKING:
     from lenetcli.tensors.tensor import Tensor

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli.autograd.dtypes import number_as
 from lenetcli.autograd.modes import switches
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.tape import Variable, like
@@ -14,7 +15,7 @@ from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.scatter import REDUCTIONS, add_at, positions_along, reduce_at, scattered
 from lenetcli.ops.methods import method
-from lenetcli.ops.operands import axis, broadcast_shape, number_as, quiet, wanted_tensors
+from lenetcli.ops.operands import axis, broadcast_shape, quiet, wanted_tensors
 from lenetcli.ops.shaping.reshape import reshape
 
 if TYPE_CHECKING:

@@ -362,7 +362,7 @@ class Xlogy(Op):
     def forward(ctx: Any, x: Any, y: Any) -> Array:
         x, y = both_floating(x, y)
         ctx.save(x, y)
-        product = np.where(x == 0, x.dtype.type(0), x * np.log(y))
+        product = np.where(x == 0, x.dtype.type(0), x * np.log(y, dtype=x.dtype))  # y may be a number
         return np.where(np.isnan(y), x.dtype.type(np.nan), product)
 
     @staticmethod

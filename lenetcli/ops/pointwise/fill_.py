@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli.autograd.dtypes import number_as
 from lenetcli.autograd.inplace import assign
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.random import Generator, numpy_generator
 from lenetcli.autograd.tape import Variable
-from lenetcli.kernels.device import beside
+from lenetcli.kernels.device import beside, is_array
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import METHODS
 from lenetcli.ops.operands import broadcast_shape, quiet
@@ -43,6 +44,10 @@ class Copy(Op):
 class Fill(Copy):
     formula = "y = one value everywhere"
     gradient = ("d_x = 0: its values are gone", "d_values = Σ grad")
+
+    @staticmethod
+    def forward(ctx: Any, x: Array, values: Any) -> Array:
+        return Copy.forward(ctx, x, values if is_array(values) else number_as(values, x.dtype))
 
 
 def zero_(self: Tensor) -> Tensor:

@@ -121,7 +121,7 @@ def bitwise_xor(input: Tensor | int, other: Tensor | int) -> Tensor:
 
 def _shifted(function: Any, input: Any, other: Any) -> Any:
     result = _of_bits(function, input, other)
-    if any(x is True or x is False or (isinstance(x, Variable) and x.array.dtype == np.bool_) for x in (input, other)):
+    if all(isinstance(x, bool) or (isinstance(x, Variable) and x.array.dtype == np.bool_) for x in (input, other)):
         raise NotImplementedError(f"bitwise_{function.__name__}: wanted integers, got booleans; convert them first")
     return result
 

@@ -69,10 +69,13 @@ def searchsorted(
 
 def _search(edges: Array, values: Array, side: Any) -> Array:
     if edges.ndim == 1:
-        return as_array(np.searchsorted(edges, values, side))
+        found = as_array(np.searchsorted(edges, values, side))
+        if side == "left" and values.dtype.kind == "f":  # to torch no element is as great as a NaN, not even another
+            found = np.where(np.isnan(values), len(edges), found)
+        return found
     found = np.empty(values.shape, np.int64, like=values)
     for row in np.ndindex(edges.shape[:-1]):
-        found[row] = np.searchsorted(edges[row], values[row], side)
+        found[row] = _search(edges[row], values[row], side)
     return found
 
 

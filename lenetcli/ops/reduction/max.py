@@ -278,7 +278,7 @@ class MedianAll(Op):
 
     @staticmethod
     def forward(ctx: Any, x: Array) -> Array:
-        y = as_array(x.reshape(-1)[_middle(x.reshape(-1), 0)[0]]) if x.size else np.asarray(np.nan, x.dtype, like=x)
+        y = as_array(x.reshape(-1)[_middle(x.reshape(-1), 0)[0]]) if x.size else median_of_nothing(x)
         ctx.save(x, y)
         return y
 
@@ -286,6 +286,12 @@ class MedianAll(Op):
     def backward(ctx: Any, grad: Array) -> Array:
         x, y = ctx.saved
         return evenly(grad, x, y, tuple(range(x.ndim)))
+
+
+@quiet
+def median_of_nothing(x: Array) -> Array:
+    """NaN, or what a NaN becomes in a type of integers."""
+    return as_array(np.asarray(np.nan, like=x).astype(x.dtype))
 
 
 def _middle(x: Array, dim: int) -> Array:

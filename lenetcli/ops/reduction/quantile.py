@@ -15,7 +15,7 @@ from lenetcli.ops.indexing.sort import order, sort
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import axis, wanted_tensors
 from lenetcli.ops.pointwise.add import lerp, mul, sub
-from lenetcli.ops.reduction.max import MedianAll, Pick, refuse_empty
+from lenetcli.ops.reduction.max import MedianAll, Pick, median_of_nothing, refuse_empty
 from lenetcli.ops.return_types import values_and_indices
 from lenetcli.ops.shaping.permute import movedim
 from lenetcli.ops.shaping.reshape import reshape
@@ -39,7 +39,7 @@ class NanmedianAll(MedianAll):
     @staticmethod
     def forward(ctx: Any, x: Array) -> Array:
         flat = x.reshape(-1)
-        y = as_array(flat[_middle_number(flat, 0)[0]]) if x.size else np.asarray(np.nan, x.dtype, like=x)
+        y = as_array(flat[_middle_number(flat, 0)[0]]) if x.size else median_of_nothing(x)
         ctx.save(x, y)
         return y
 

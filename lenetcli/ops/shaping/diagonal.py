@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli.autograd.dtypes import number_as
 from lenetcli.autograd.inplace import assign
 from lenetcli.autograd.op import Op
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import METHODS, method
-from lenetcli.ops.operands import axis, number_as, quiet
+from lenetcli.ops.operands import axis, quiet
 from lenetcli.ops.reduction.sum import sum_type
 from lenetcli.ops.shaping.reshape import reshape
 
