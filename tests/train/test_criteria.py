@@ -138,6 +138,12 @@ def test_a_step_in_which_nothing_counts_changes_nothing() -> None:
         assert np.isfinite(told.loss)
 
 
+def test_a_split_in_which_nothing_counts_is_said_to_be_one() -> None:
+    criterion = nn.CrossEntropyLoss(ignore_index=1)
+    with pytest.raises(lenet.errors.DataError, match=r"nothing counts in the test split \(10 samples\)"):
+        trained(criterion, SCORES, np.ones(COUNT, np.int64), COUNT, 1)
+
+
 def test_ignored_samples_are_neither_right_nor_wrong() -> None:
     criterion = nn.CrossEntropyLoss(ignore_index=1)
     data = TensorDataset(lenet.from_numpy(SCORES), lenet.from_numpy(LABELS))
