@@ -21,7 +21,7 @@ from lenetcli.config.writing import plain
 from lenetcli.data import DataLoader, Source, Subset, hold_back
 from lenetcli.data.inputs import Inputs
 from lenetcli.disk import check_inside
-from lenetcli.errors import ConfigError
+from lenetcli.errors import ConfigError, ShapeError
 from lenetcli.kernels.device import to_host
 from lenetcli.kernels.layout import logical, stored
 from lenetcli.nn.module import Module
@@ -278,6 +278,7 @@ def check_output(config: Config, model: nn.Sequential, criterion: Module, source
         with no_grad(), silence():
             output = model(from_numpy(logical(stored(np.zeros((1, *config.model.input), np.float32)))).to(device))
             value = criterion(output, from_numpy(target).to(device))
+        _check_pairs(criterion, output.array, target)
     except refusals(config.loss) as error:
         shape = list(output.array.shape[1:])
         what = f"{classes} classes" if target.ndim == 1 and classes else f"targets of shape {list(target.shape[1:])}"
@@ -292,6 +293,18 @@ def check_output(config: Config, model: nn.Sequential, criterion: Module, source
         _check_no_accuracy(config)
 
 
+def _check_pairs(criterion: Module, output: Any, target: Any) -> None:
+    """Refuses targets that a loss of single numbers would spread over a batch, (N, 1) and (N,) to (N, N).
+
+    Raises:
+        ShapeError: the shapes differ.
+    """
+    if isinstance(criterion, PER_CLASS) or not type(criterion).__module__.startswith("lenetcli."):
+        return
+    if output.shape != target.shape:
+        raise ShapeError(f"target size {list(target.shape)} must be the same as input size {list(output.shape)}")
+
+
 def _are_numbered(source: Source, criterion: Module) -> bool:
     """Whether targets are known to be class numbers, without looking: a source of the user's own may give yes and no
     as floats to a loss that wants them."""
@@ -302,9 +315,16 @@ def _are_numbered(source: Source, criterion: Module) -> bool:
 def _would_fit(config: Config, criterion: Module, target: Any, classes: int, shape: list[int]) -> str:
     """What would fit a loss that refuses a target, and a model's output of such a shape."""
     last = dotted(config.model.layers[-1].path)
-    if target.dtype.kind in "iu" and meaning(criterion) in ("logits", "probabilities"):
-        return f"it wants floats, 0.0 and 1.0; class numbers are for CrossEntropyLoss, {last} giving [{classes}]"
+    if target.dtype.kind in "iu" and target.ndim == 1 and not isinstance(criterion, PER_CLASS):
+        kind = (
+            "floats, 0.0 and 1.0" if meaning(criterion) in ("logits", "probabilities") else "a target for each output"
+        )
+        return f"it wants {kind}; class numbers are for CrossEntropyLoss, {last} giving [{classes}]"
     wanted = [classes] if classes else list(target.shape[1:])
+    if wanted == shape:
+        return ""  # the loss's own arguments do not fit
+    if shape == [1] and not wanted:
+        return "targets of shape [1] would fit"
     return f"{last} should give {wanted}" + (": is {type: Flatten} missing?" if len(shape) > len(wanted) else "")
 
 
@@ -325,6 +345,8 @@ def _check_classes(config: Config, source: Source) -> None:
     if isinstance(train.class_weights, list) and len(train.class_weights) != classes:
         message = f"wanted a weight for each of the {classes} classes, got {len(train.class_weights)}"
         raise config.error(("train", "class_weights"), message)
+    if isinstance(train.class_weights, list) and not any(train.class_weights):
+        raise config.error(("train", "class_weights"), "wanted a weight above 0, got 0 for every class")
     if classes == 0 and train.class_weights is not None:
         raise config.error(("train", "class_weights"), f"{config.data.type} has targets that are no classes")
 

@@ -23,6 +23,11 @@ from lenetcli.optim.lr_scheduler import (
 )
 from lenetcli.tensors.creation import zeros
 
+LEAST = {
+    **dict.fromkeys(("T_max", "T_0", "T_mult", "step_size", "step_size_up", "step_size_down"), 1),
+    **dict.fromkeys(("total_steps", "epochs", "steps_per_epoch"), 1),
+    **dict.fromkeys(("total_iters", "patience", "cooldown"), 0),
+}
 SOME_STEPS = 1000  # of an epoch, where nobody has looked how many there are
 
 
@@ -51,6 +56,7 @@ def build_scheduler(config: Config, optimizer: optim.Optimizer, steps: int | Non
     if spec is None:
         return None
     _check_unit(config, spec)
+    _check_sizes(config, spec)
     spec = with_lengths(config, steps).scheduler
     assert spec is not None
     known = _total(config, steps)
@@ -182,6 +188,22 @@ def _check_unit(config: Config, spec: Component) -> None:
         raise config.error((*spec.path, "step"), message, "write step: epoch, or leave it out")
     if spec.keys.get("watch") == "accuracy" and spec.args.get("mode", "min") == "min":
         raise config.error((*spec.path, "watch"), "accuracy should rise, and mode: min wants a fall", "write mode: max")
+
+
+def _check_sizes(config: Config, spec: Component) -> None:
+    """Refuses lengths that are none. A scheduler would take many of them, and give rates that nobody means."""
+    if not spec.cls.__module__.startswith("lenetcli."):
+        return
+    for name, least in LEAST.items():
+        given = spec.args.get(name)
+        if given is not None and given < least:
+            raise config.error((*spec.path, name), f"wanted at least {least}, got {given}")
+    marks = list(spec.args.get("milestones", ()))
+    if issubclass(spec.cls, SequentialLR) and any(b <= a for a, b in zip([0, *marks], marks)):
+        message = f"wanted rising numbers from 1, where the next scheduler begins, got {marks}"
+        raise config.error((*spec.path, "milestones"), message)
+    for part in parts_of(spec):
+        _check_sizes(config, part)
 
 
 def _check_length(config: Config, spec: Component, need: int) -> None:

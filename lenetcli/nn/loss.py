@@ -49,6 +49,13 @@ class Loss(Module):
         """
         return len(target)
 
+    def remainder(self, input: Tensor, target: Tensor) -> Tensor | None:
+        """What a batch adds to the sum of losses though its divisor is 0, which its mean, x / 0, cannot say.
+
+        None where that is nothing, as for all losses but a cross entropy that smooths labels of classes of weight 0.
+        """
+        return None
+
 
 class SeveralInputsLoss(Loss, ForPython):
     """Base of the losses that compare more than an output with a target: a chain of layers cannot feed them."""
@@ -157,6 +164,14 @@ class CrossEntropyLoss(ClassLoss):
             ignore_index=self.ignore_index,
             reduction=self.reduction,
             label_smoothing=self.label_smoothing,
+        )
+
+    def remainder(self, input: Tensor, target: Tensor) -> Tensor | None:
+        if self.weight is None or not self.label_smoothing or self.divisor(target.array):
+            return None
+        ignored, smoothed = self.ignore_index, self.label_smoothing
+        return F.cross_entropy(
+            input, target, self.weight, ignore_index=ignored, reduction="sum", label_smoothing=smoothed
         )
 
 

@@ -70,12 +70,12 @@ class Averaging:
         late = self.team.leads and self._max_seconds is not None and run.elapsed >= self._max_seconds
         signals = (self.wishes.stop == name for name in SIGNALS)
         self._figures[:] = loss, weight, samples, right, ignored, counted, late, self.wishes.save_now, *signals
-        self._fill(samples, nothing=weight == 0)
+        self._fill(samples)
         self.team.sum(self._flat)
         loss, weight, samples, right, ignored, counted, late, saves, *stops = self._figures.tolist()
-        if adds_up(run.criterion) or weight == 0:  # nothing that counts: gradients of 0
+        if adds_up(run.criterion):
             weight = 1.0
-        loss /= weight
+        loss = loss / weight if weight else 0.0
         self._empty(weight, samples)
         tally.loss_sum = p.epoch_loss_sum + (loss if tally.summed else loss * counted)
         tally.weight = p.epoch_weight + counted
@@ -105,18 +105,21 @@ class Averaging:
             ignored=round(ignored), weight=weight,
         )  # fmt: skip
 
-    def _fill(self, samples: int, nothing: bool) -> None:
+    def _fill(self, samples: int) -> None:
         """This rank's sums into the buffer."""
         for i, (parameter, place) in enumerate(zip(self._parameters, self._gradients)):
-            grad = None if nothing else parameter.grad
+            grad = parameter.grad
             self._given[i] = grad is not None
             place[...] = 0 if grad is None else grad.array
         for buffer, place in zip(self._statistics, self._kept):
             np.multiply(buffer.array, samples, out=place)
 
     def _empty(self, weight: float, samples: float) -> None:
-        """All ranks' means out of the buffer."""
+        """All ranks' means out of the buffer; no gradient where nothing counts, as in one process."""
         for parameter, place, given in zip(self._parameters, self._gradients, self._given.tolist()):
+            if weight == 0:
+                parameter.grad = None
+                continue
             if weight != 1:
                 place /= weight
             if given and parameter.grad is None:

@@ -32,8 +32,18 @@ def share(run: Run, batch: Batch, group: Sequence[Batch]) -> float:
     if adds_up(run.criterion) or (len(group) == 1 and run.device != "cpu"):  # to look would be to wait for the device
         return 1.0
     own = float(weight_of(run.criterion, batch[1]))
-    if run.others is not None:
-        return own / (run.train_loader.batch_size * len(group))
-    if own == 0 or len(group) == 1:
+    if own == 0 or (len(group) == 1 and run.others is None):
         return float(own != 0)
-    return own / sum(float(weight_of(run.criterion, targets)) for _, targets in group)
+    return own / _whole(run, group)
+
+
+def share_of_rest(run: Run, group: Sequence[Batch]) -> float:
+    """The weight, beside `share`, of a sum that a batch of no weight adds; 0 where the step's batches have none."""
+    whole = _whole(run, group)
+    return 1 / whole if whole else 0.0
+
+
+def _whole(run: Run, group: Sequence[Batch]) -> float:
+    if run.others is not None:
+        return run.train_loader.batch_size * len(group)
+    return sum(float(weight_of(run.criterion, targets)) for _, targets in group)

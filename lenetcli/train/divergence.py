@@ -13,7 +13,8 @@ import numpy as np
 
 from lenetcli.autograd.anomaly import describe
 from lenetcli.autograd.tape import Array
-from lenetcli.errors import DivergedError
+from lenetcli.errors import DataError, DivergedError
+from lenetcli.train.evaluate import Evaluation
 from lenetcli.train.run import Run
 
 
@@ -51,10 +52,13 @@ def check_weights(run: Run) -> None:
                 raise diverged(run, f"{name} became NaN or infinite ({found})", after=True)
 
 
-def check_evaluation(run: Run, split: str, value: float) -> None:
-    """Raises DivergedError where the loss on a split is no finite number."""
-    if not math.isfinite(value):
-        raise diverged(run, f"the loss on the {split} split became {value}", after=True)
+def check_evaluation(run: Run, split: str, found: Evaluation) -> None:
+    """Raises DivergedError where the loss on a split is no finite number, DataError where it is the mean of nothing."""
+    if found.count and not found.weight:
+        why = "its samples are of classes that loss.ignore_index names or that weigh 0"
+        raise DataError(f"nothing counts in the {split} split ({found.count} samples): {why}")
+    if not math.isfinite(found.loss):
+        raise diverged(run, f"the loss on the {split} split became {found.loss}", after=True)
 
 
 def diverged(run: Run, what: str, after: bool = False, ago: int = 0) -> DivergedError:

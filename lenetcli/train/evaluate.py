@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -134,8 +135,10 @@ class Tally:
 
     def count_in(self, loss: float, weight: float, count: int, right: int | None = None, ignored: int = 0) -> None:
         """Takes a batch whose right answers have been counted (None where there are no classes)."""
-        if weight:  # the mean of nothing is NaN, and counts for nothing
+        if weight:
             self.loss_sum += loss if self.summed else loss * weight
+        elif math.isfinite(loss):  # what is left of it; the mean of nothing is NaN, and counts for nothing
+            self.loss_sum += loss
         self.weight += weight
         self.count += count
         self.ignored += ignored
@@ -171,6 +174,13 @@ def weight_of(criterion: Module, target: Tensor) -> Any:
     return len(target.array)
 
 
+def remainder_of(criterion: Module, output: Tensor, target: Tensor) -> Tensor | None:
+    """What a batch that weighs nothing still adds to the sum of losses; None for every other batch, and if nothing."""
+    if isinstance(criterion, Loss) and not adds_up(criterion):
+        return criterion.remainder(output, target)
+    return None
+
+
 def evaluate(model: Module, batches: Iterable[tuple[Any, Any]], criterion: Module, classes: int = 0) -> Evaluation:
     """Runs the model in evaluation mode, without gradients, over all batches; its mode is restored after.
 
@@ -185,7 +195,9 @@ def evaluate(model: Module, batches: Iterable[tuple[Any, Any]], criterion: Modul
         with no_grad():
             for inputs, targets in batches:
                 output = model(inputs)
-                tally.add(criterion(output, targets).item(), output, targets)
+                rest = remainder_of(criterion, output, targets)
+                loss = criterion(output, targets) if rest is None else rest
+                tally.add(loss.item(), output, targets)
     finally:
         model.train(training)
     confusion = tally.confusion if tally.accuracy is not None else None

@@ -85,7 +85,7 @@ def judge(run: Run) -> Evaluated:
     if loader is None:
         split, loader = "test", run.test_loader
     found = figures(run, loader)
-    divergence.check_evaluation(run, split, found.loss)
+    divergence.check_evaluation(run, split, found)
     p = run.progress
     return Evaluated(
         p.epoch + 1, p.step, split, found.loss, found.accuracy, found.count, run.lr, found.seconds,

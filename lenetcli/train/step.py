@@ -19,10 +19,11 @@ import numpy as np
 
 from lenetcli.errors import DivergedError
 from lenetcli.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_
+from lenetcli.tensors.creation import zeros_like
 from lenetcli.tensors.tensor import Tensor, of_array
 from lenetcli.train import divergence
-from lenetcli.train.accumulate import Batch, share
-from lenetcli.train.evaluate import Tally
+from lenetcli.train.accumulate import Batch, share, share_of_rest
+from lenetcli.train.evaluate import Tally, remainder_of
 from lenetcli.train.loss_readout import AtOnce, Figures
 from lenetcli.train.run import Run
 
@@ -95,8 +96,12 @@ class Step:
     def forward(self) -> None:
         inputs, targets = self.batch
         self.output = self.run.model(inputs)
-        self.loss = self.run.criterion(self.output, targets)
         self.share = share(self.run, self.batch, self.group)
+        rest = remainder_of(self.run.criterion, self.output, targets) if self.share == 0 else None
+        if rest is None:
+            self.loss = self.run.criterion(self.output, targets)
+        else:
+            self.loss, self.share = rest, share_of_rest(self.run, self.group)
         self.samples += len(inputs)
 
     def read(self) -> None:
@@ -107,8 +112,10 @@ class Step:
                 raise
 
     def backward(self) -> None:
-        if self.share == 0 and self.run.others is None:
-            return  # nothing counts: it would be 0 / 0. Other processes may wait for what layers exchange in backward
+        if self.share == 0:  # nothing counts: it would be 0 / 0
+            if self.run.others is not None:  # they may wait for what layers exchange in backward
+                self.output.backward(zeros_like(self.output))
+            return
         weight = None if self.share == 1.0 else np.asarray(self.share, self.loss.array.dtype, like=self.loss.array)
         self.loss.backward(None if weight is None else of_array(weight))
 

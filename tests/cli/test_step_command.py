@@ -126,3 +126,14 @@ def test_tensors_can_be_looked_at(story: Story) -> None:
     text = walked(story, f"j {last}", "t fc3.bias")
     assert "fc3.bias before" in text
     assert "fc3.bias after" in text
+
+
+def test_a_step_in_which_nothing_counts_says_so(lenet: Lenet) -> None:
+    nothing = "loss.weight=[0, 0, 0, 0, 0, 0, 0, 0, 0, 0]"
+    done = lenet("step", "configs/mlp.yaml", nothing)
+    assert done.code == 0
+    assert "its backward is left out" in done.out
+    assert "nothing in the step counts for the loss" in done.out
+    assert "the gradients have arrived" not in done.out
+    done = lenet("gradcheck", "configs/mlp.yaml", nothing)
+    assert (done.code, "nothing counts in the first 8 samples" in done.err) == (3, True)

@@ -27,6 +27,13 @@ OPTIONS: dict[str, tuple[str, ...]] = {
         "loss={type: CrossEntropyLoss, weight: [1, 2, 3, 4], ignore_index: 1}",
         "train.accumulate=2",
     ),
+    "nothing counts in some batches": ("loss.ignore_index=1", "train.batch_size=2", "optimizer=adam.yaml"),
+    "of weight 0, smoothed": (
+        "loss={type: CrossEntropyLoss, weight: [0, 0, 1, 0], label_smoothing: 0.3}",
+        "train.batch_size=3",
+        "train.accumulate=2",
+    ),
+    "of weight 0": ("loss={type: CrossEntropyLoss, weight: [0, 0, 1, 0]}", "train.batch_size=2", "optimizer=adam.yaml"),
 }
 RANDOM = CONFIG.replace("{type: Flatten}", "{type: Flatten}\n    - {type: Dropout}").replace("epochs: 1", "epochs: 2")
 OWN = ("train.sync_batchnorm=false", "train.drop_last=true")  # statistics of each rank's own part

@@ -31,13 +31,12 @@ PLACES = _random.integers(0, CLASSES, (COUNT, 3))
 IMAGE = _random.standard_normal((COUNT, CLASSES, 3)).astype(np.float32)
 FEWER = np.array([[3, 1, -1, 0]] * COUNT)
 WEIGHT = {"weight": lenet.tensor([0.5, 3.0, 0.0, 1.5])}
-POSITIVE = {"weight": lenet.tensor([0.5, 3.0, 0.2, 1.5])}  # smoothed, a class that weighs nothing divides by 0
 
 # Of each loss: its arguments, the model's outputs, the targets
 CASES: dict[str, list[tuple[dict[str, Any], Any, Any]]] = {
     "CrossEntropyLoss": [
         *((dict(o), SCORES, LABELS) for o in ({}, WEIGHT, {"ignore_index": 1}, {**WEIGHT, "ignore_index": 1})),
-        *(({**o, "label_smoothing": 0.2}, SCORES, LABELS) for o in ({}, POSITIVE, {**POSITIVE, "ignore_index": 3})),
+        *(({**o, "label_smoothing": 0.2}, SCORES, LABELS) for o in ({}, WEIGHT, {**WEIGHT, "ignore_index": 3})),
         *((dict(o), SCORES, SHARES) for o in ({}, WEIGHT, {"label_smoothing": 0.2})),
         *((dict(o), IMAGE, PLACES) for o in ({}, WEIGHT, {**WEIGHT, "ignore_index": 2})),
     ],
@@ -137,6 +136,12 @@ def test_a_step_in_which_nothing_counts_changes_nothing() -> None:
         assert np.isfinite(same).all()
         assert losses[0] == 0.0
         assert np.isfinite(told.loss)
+
+
+def test_a_split_in_which_nothing_counts_is_said_to_be_one() -> None:
+    criterion = nn.CrossEntropyLoss(ignore_index=1)
+    with pytest.raises(lenet.errors.DataError, match=r"nothing counts in the test split \(10 samples\)"):
+        trained(criterion, SCORES, np.ones(COUNT, np.int64), COUNT, 1)
 
 
 def test_ignored_samples_are_neither_right_nor_wrong() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from lenetcli import config as configuration
 from lenetcli import nn
-from lenetcli.build.parts import build_run
+from lenetcli.build.parts import PER_CLASS, build_run, check
 from lenetcli.config.catalogue import ROLES
 from lenetcli.errors import ConfigError
 from lenetcli.nn.loss import Loss
@@ -127,6 +127,21 @@ def test_every_loss_offered_can_be_trained_from_a_configuration(name: str, reduc
     text = text.replace("CrossEntropyLoss", f"{name}, reduction: {reduction}")
     text = text.replace("{type: Random, shape: [1, 2, 2], classes: 3, train: 4, test: 4}", "{type: 'own.py:Given'}")
     assert len(train(tmp_path / "loss.yaml", text)) == 2
+
+
+@pytest.mark.parametrize("name", sorted({*ROLES["loss"].classes} - {cls.__name__ for cls in PER_CLASS}))
+def test_targets_that_a_loss_would_spread_over_the_batch_are_refused(name: str, tmp_path: Path) -> None:
+    text = CONFIG.replace("LAYERS\n", "").replace("CrossEntropyLoss", name)
+    (tmp_path / "x.yaml").write_text(text.replace("OUT", "3"))
+    loaded = configuration.load(tmp_path / "x.yaml")
+    for refuse in (check, build_run):
+        with pytest.raises(ConfigError, match=f"{name} cannot compare(.|\n)*class numbers are for CrossEntropyLoss"):
+            refuse(loaded)
+    (tmp_path / "own.py").write_text(OWN_DATA.replace("TARGETS", "[0, 1, 1, 0], np.float32"))
+    text = text.replace("{type: Random, shape: [1, 2, 2], classes: 3, train: 4, test: 4}", "{type: 'own.py:Given'}")
+    (tmp_path / "x.yaml").write_text(text.replace("OUT", "1"))
+    with pytest.raises(ConfigError, match=f"{name} cannot compare the model's output"):
+        build_run(configuration.load(tmp_path / "x.yaml"))
 
 
 @pytest.mark.parametrize("name", sorted(ROLES["optimizer"].classes))

@@ -182,8 +182,23 @@ def test_a_length_that_is_not_the_trainings_is_said(text: str, said: str | None,
         ("{type: OneCycleLR, max_lr: 0.1, total_steps: 11}", "over after 11 steps and would have to last for 12"),
         ("{type: OneCycleLR, max_lr: 0.1, epochs: 2}", "over after 8 steps and would have to last for 12"),
         ("{type: OneCycleLR, max_lr: 0.1, last_epoch: 3}", "last_epoch: wanted -1"),
-        ("{type: StepLR, step_size: 0}", "its first step fails"),
-        ("{type: CosineAnnealingLR, T_max: 0}", "CosineAnnealingLR"),
+        ("{type: StepLR, step_size: 0}", "scheduler.step_size: wanted at least 1, got 0"),
+        ("{type: CosineAnnealingLR, T_max: -3}", "scheduler.T_max: wanted at least 1, got -3"),
+        ("{type: CyclicLR, base_lr: 0.1, max_lr: 0.2, step_size_down: 0}", "scheduler.step_size_down: wanted at least"),
+        ("{type: LinearLR, total_iters: -1}", "scheduler.total_iters: wanted at least 0"),
+        ("{type: ReduceLROnPlateau, patience: -1}", "scheduler.patience: wanted at least 0"),
+        (
+            "{type: ChainedScheduler, schedulers: [{type: ConstantLR}, {type: StepLR, step_size: -2}]}",
+            r"schedulers\[1\]\.step_size: wanted at least 1, got -2",
+        ),
+        *(
+            (
+                f"{{type: SequentialLR, milestones: {marks}, schedulers: [{', '.join(3 * ['{type: ConstantLR}'])}]}}",
+                said,
+            )
+            for marks in ("[2, 1]", "[0, 1]", "[1, 1]", "[-1, 1]")
+            for said in ("scheduler.milestones: wanted rising numbers from 1",)
+        ),
         ("{type: ReduceLROnPlateau, step: batch}", "scheduler.step: ReduceLROnPlateau looks at an evaluation"),
         ("{type: ReduceLROnPlateau, watch: accuracy}", "scheduler.watch: accuracy should rise"),
         ("{type: ReduceLROnPlateau, watch: acuracy}", "did you mean accuracy"),

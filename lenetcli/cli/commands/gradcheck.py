@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lenetcli.cli.options import ConfigOrRun, Json, LayerOverrides, show
-from lenetcli.errors import CheckFailed, ConfigError
+from lenetcli.errors import CheckFailed, ConfigError, DataError
 
 
 def gradcheck(
@@ -27,11 +27,14 @@ def gradcheck(
     from lenetcli.report.columns import plain_text
     from lenetcli.report.model.gradient_check import check_table
     from lenetcli.runs.open import load_training
+    from lenetcli.train.evaluate import weight_of
 
     _, run = load_training(what, overrides or [])
     if not any(p.requires_grad for p in run.model.parameters()):
         raise ConfigError("this model has no parameters, so there is no gradient to check")
     inputs, targets = next(run.train_loader.batches(run.progress.epoch, 0))
+    if not weight_of(run.criterion, targets[:samples]):
+        raise DataError(f"nothing counts in the first {len(inputs[:samples])} samples, so that their loss is 0 / 0")
     run.model.train()
     with drawing_from(run.random):
         found = check_model(run.model, run.criterion, inputs[:samples], targets[:samples], directions)

@@ -27,6 +27,8 @@ from lenetcli.train.loop import fit
 from lenetcli.train.run import Run
 from lenetcli.train.step import Phase, Step
 
+NOTHING = "no sample of the batch counts for the loss, whose mean is 0 / 0: its backward is left out"
+
 
 def advance(run: Run, steps: int) -> None:
     """Trains so many steps, as `fit` does, and what comes before the next one; nothing is saved, nothing ends it."""
@@ -65,6 +67,7 @@ class _Teller:
         self.nodes: dict[Node, tuple[int, dict[str, Any], Seen]] = {}  # moment, operands by role, what it saw
         self.paths = {id(module): path for path, module in run.model.named_modules()}
         self.step = Step(run)
+        self.counts = False  # whether anything in the step does, for the loss
 
     def tell(self) -> Story:
         """Makes the step."""
@@ -83,6 +86,8 @@ class _Teller:
                 tell(phase)
         loss, after = self.step.figures.loss, self._loss_after(group, random, buffers)
         told = f"the loss on the same samples: {loss:.6g} before the step, {after:.6g} after it"
+        if not self.counts:
+            told = "nothing in the step counts for the loss: there is none, and the step changes nothing"
         self._add("update", "after the step", notes=(told,))
         assert self.index is not None, "it was chosen before the update"
         return Story(*place, lr, loss, after, self.parameter, self.index, self.moments, self.tensors)
@@ -167,6 +172,7 @@ class _Teller:
 
     def _backward(self, phase: Phase) -> None:
         handles = [node.register_hook(self._hook(node)) for node in self.nodes if node.next_functions]
+        self.counts |= self.step.share != 0
         leaves = {t: None for node in self.nodes for t, _ in node.next_functions if isinstance(t, AccumulateGrad)}
         before = gradients(self.run)
         try:
@@ -185,7 +191,7 @@ class _Teller:
             f"AccumulateGrad × {len(changes)}",
             rules=("p.grad ← d_p where p.grad is None, else p.grad + d_p",),
             changes=tuple(changes),
-            notes=("the gradients have arrived at the parameters",),
+            notes=("the gradients have arrived at the parameters" if self.step.share else NOTHING,),
         )
         self.nodes.clear()
 
