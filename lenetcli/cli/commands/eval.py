@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lenetcli.cli.options import Json, RunDir
-from lenetcli.errors import ConfigError
+from lenetcli.cli.options import Json, RunDir, check_split
 
 
 def evaluate(
@@ -26,8 +25,7 @@ def evaluate(
     from lenetcli.runs.open import load_run
     from lenetcli.train.evaluate import evaluate as measure
 
-    if split not in ("train", "validation", "test"):
-        raise ConfigError(f"--split: wanted train, validation or test, got {split!r}")
+    check_split(split)
     loaded = load_run(run)
     with drawing_from(loaded.random):
         batches = DataLoader(loaded.split(split), 256)
