@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from lenetcli.cli import completion
-from lenetcli.cli.options import PICTURES, Json, check_place
+from lenetcli.cli.options import PICTURES, Json, check_place, show
 from lenetcli.errors import ConfigError
 
 
@@ -78,16 +78,10 @@ def plot(
         write(out, together, metric, by)
         print(out, file=sys.stderr if as_json else sys.stdout)
     elif not as_json:
-        _draw(together, metric, by)
+        from lenetcli.report.training.plot import draw
 
-
-def _draw(found: list[Any], metric: Any, by: Any) -> None:
-    from lenetcli.report.console import results
-    from lenetcli.report.training.plot import draw
-
-    console = results()
-    for part in draw(found, metric, by, console):
-        console.print(part, crop=False, no_wrap=True, overflow="ignore")
+        whole: dict[str, Any] = {"crop": False, "no_wrap": True, "overflow": "ignore"}
+        show(None, lambda console: draw(together, metric, by, console), False, **whole)
 
 
 def _name(run: Path) -> str:
