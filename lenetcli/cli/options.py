@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lenetcli.cli import completion
+from lenetcli.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+PICTURES = (".png", ".svg")
 
 
 def changes(example: str) -> Any:
@@ -29,6 +32,30 @@ RunDir = Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN", 
 Overrides = Annotated[list[str] | None, changes("optimizer.lr=0.1")]
 LayerOverrides = Annotated[list[str] | None, changes("model.layers.0.out_channels=8")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def check_place(path: Path | None, option: str, *suffixes: str) -> None:
+    """Refuses a file that cannot be written before the work begins.
+
+    Raises:
+        ConfigError: it is a directory, in none, or its name ends otherwise.
+    """
+    if path is None:
+        return
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise ConfigError(f"{option} {path}: wanted a name that ends in {' or '.join(suffixes)}")
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise ConfigError(f"{option} {path}: {'a directory' if path.is_dir() else 'its directory does not exist'}")
+
+
+def check_split(split: str) -> None:
+    """Refuses a split that there is not.
+
+    Raises:
+        ConfigError: it is another word.
+    """
+    if split not in ("train", "validation", "test"):
+        raise ConfigError(f"--split: wanted train, validation or test, got {split!r}")
 
 
 def show(record: Any, drawing: Callable[[Console], Iterable[Any]], as_json: bool, **how: Any) -> None:

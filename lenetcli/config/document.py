@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lenetcli.config import files
-from lenetcli.config.migration import up_to_date
 from lenetcli.config.overrides import Override, apply
 from lenetcli.config.problems import InvalidConfig, KeyPath, Problem, Source, Span, quoted
 from lenetcli.config.yaml_tree import Node, compose
@@ -39,7 +38,6 @@ class Document:
             self.root = None
             return
         self._expand()
-        self.root = up_to_date(self.root)
         for number, text in enumerate(overrides):
             override = Override.parse(text, 1000 + number, self.problems)
             if override is not None:

@@ -13,9 +13,8 @@ from lenetcli.config.catalogue import ROLES
 from lenetcli.config.components import Component, ComponentReader
 from lenetcli.config.document import SECTIONS, Document
 from lenetcli.config.messages import details_of, explained, got
-from lenetcli.config.migration import VERSION
 from lenetcli.config.problems import InvalidConfig, Problem
-from lenetcli.config.sections import Config, Header, Model, ModelKeys, Section, Train
+from lenetcli.config.sections import VERSION, Config, Header, Model, ModelKeys, Section, Train
 from lenetcli.config.yaml_tree import Node
 
 S = TypeVar("S", bound=Section)

@@ -11,10 +11,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from lenetcli.config.components import Component
 from lenetcli.config.document import Document
 from lenetcli.config.messages import Said
-from lenetcli.config.migration import VERSION
 from lenetcli.config.problems import InvalidConfig, KeyPath, Problem
 from lenetcli.config.signature import Boolean, Integer, Number, String
 
+VERSION = 1  # of the config's format; the first
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 
 

@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lenetcli.config.migration import up_to_date_data
 from lenetcli.disk import (
     check_inside,
     is_temporary,
@@ -245,8 +244,6 @@ class Checkpoints:
         weights = sum(tensor.array.nbytes for tensor in run.model.state_dict().values())
         most = {MODEL: weights, AVERAGE: weights, OPTIMIZER: 8 * weights}
         state = self.read_state(path, {file: size + _HEADER for file, size in most.items()})
-        if isinstance(state.get("config"), dict):
-            state["config"] = up_to_date_data(state["config"])
         resume_rules.check(state.get("config"), run.config)
         try:
             _apply(run, path, state)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lenetcli.cli.options import Json, RunDir
-from lenetcli.errors import ConfigError
+from lenetcli.cli.options import Json, RunDir, check_split, show
+
+if TYPE_CHECKING:
+    from lenetcli.train.evaluate import Evaluation
 
 
 def evaluate(
@@ -26,39 +28,30 @@ def evaluate(
     from lenetcli.runs.open import load_run
     from lenetcli.train.evaluate import evaluate as measure
 
-    if split not in ("train", "validation", "test"):
-        raise ConfigError(f"--split: wanted train, validation or test, got {split!r}")
+    check_split(split)
     loaded = load_run(run)
     with drawing_from(loaded.random):
         batches = DataLoader(loaded.split(split), 256)
         found = measure(loaded.model, batches, loaded.criterion, len(loaded.classes))
-    if as_json:
-        confusion = None if found.confusion is None else found.confusion.tolist()
-        record = {
-            "split": split,
-            "loss": found.loss,
-            "accuracy": found.accuracy,
-            "count": found.count,
-            "ignored": found.ignored,
-            "confusion": confusion,
-            "calibration_error": found.calibration_error,
-            "classes": [{"class": name, **asdict(figures)} for name, figures in zip(loaded.classes, found.per_class)]
-            if confusion is not None
-            else None,
-        }
-        print(json.dumps(record))
-        return
-    from lenetcli.report.console import results
+    confusion = None if found.confusion is None else found.confusion.tolist()
+    classes = [{"class": name, **asdict(figures)} for name, figures in zip(loaded.classes, found.per_class)]
+    record = {
+        "split": split, "loss": found.loss, "accuracy": found.accuracy, "count": found.count, "ignored": found.ignored,
+        "confusion": confusion, "calibration_error": found.calibration_error,
+        "classes": None if confusion is None else classes,
+    }  # fmt: skip
+    show(record, lambda console: _drawing(f"{run}, {split} split", found, loaded.classes, console.width), as_json)
+
+
+def _drawing(what: str, found: Evaluation, classes: Sequence[str], width: int) -> Iterator[Any]:
     from lenetcli.report.tables import class_table, confusion_table
 
-    console = results()
     accuracy = "" if found.accuracy is None else f", accuracy {found.accuracy:.4f}"
     calibration = "" if found.calibration_error is None else f", calibration error {found.calibration_error:.4f}"
     ignored = f" ({found.ignored:,} ignored)" if found.ignored else ""
-    console.print(
-        f"{run}, {split} split, {found.count:,} samples{ignored}: loss {found.loss:.4f}{accuracy}{calibration}"
-    )
+    yield f"{what}, {found.count:,} samples{ignored}: loss {found.loss:.4f}{accuracy}{calibration}"
     if found.confusion is not None:
-        console.print("", class_table(found, loaded.classes), sep="\n")
-        console.print("\nconfusion: true class down, predicted class across\n")
-        console.print(confusion_table(found, loaded.classes, console.width))
+        yield ""
+        yield class_table(found, classes)
+        yield "\nconfusion: true class down, predicted class across\n"
+        yield confusion_table(found, classes, width)

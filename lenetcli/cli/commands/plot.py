@@ -10,10 +10,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from lenetcli.cli import completion
-from lenetcli.cli.options import Json
+from lenetcli.cli.options import PICTURES, Json, check_place, show
 from lenetcli.errors import ConfigError
-
-SUFFIXES = (".png", ".svg")
 
 
 def plot(
@@ -45,7 +43,7 @@ def plot(
         raise ConfigError(f"--smooth: wanted a share from 0 to below 1, got {smooth:g}")
     if smooth and metric == "lr":
         raise ConfigError("--smooth: a learning rate has no noise to smooth")
-    check_place(out)
+    check_place(out, "-o", *PICTURES)
     for run in runs:
         if not (run / "metrics.jsonl").exists():
             raise ConfigError(f"{run}: not a run directory (no metrics.jsonl in it)")
@@ -80,16 +78,10 @@ def plot(
         write(out, together, metric, by)
         print(out, file=sys.stderr if as_json else sys.stdout)
     elif not as_json:
-        _draw(together, metric, by)
+        from lenetcli.report.training.plot import draw
 
-
-def _draw(found: list[Any], metric: Any, by: Any) -> None:
-    from lenetcli.report.console import results
-    from lenetcli.report.training.plot import draw
-
-    console = results()
-    for part in draw(found, metric, by, console):
-        console.print(part, crop=False, no_wrap=True, overflow="ignore")
+        whole: dict[str, Any] = {"crop": False, "no_wrap": True, "overflow": "ignore"}
+        show(None, lambda console: draw(together, metric, by, console), False, **whole)
 
 
 def _name(run: Path) -> str:
@@ -99,14 +91,3 @@ def _name(run: Path) -> str:
 
 def _lines(count: int) -> str:
     return "1 line" if count == 1 else f"{count:,} lines"
-
-
-def check_place(out: Path | None, option: str = "-o") -> None:
-    """Refuses a file that cannot be written before the work begins."""
-    if out is None:
-        return
-    if out.suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"{option} {out}: wanted a name that ends in {' or '.join(SUFFIXES)}")
-    if out.is_dir() or not out.absolute().parent.is_dir():
-        reason = "a directory" if out.is_dir() else "its directory does not exist"
-        raise ConfigError(f"{option} {out}: {reason}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lenetcli.cli.options import Json, RunDir
+from lenetcli.cli.options import Json, RunDir, show
 from lenetcli.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -60,15 +60,12 @@ def predict(
 
     with drawing_from(loaded.random):
         found = list(predictor(files, failed))
-    if as_json:
-        print(json.dumps([prediction.record() for prediction in found]))
-    elif as_csv:
+    if as_csv:
         _write_csv(found, top)
-    elif found:
-        from lenetcli.report.console import results
+    elif found or as_json:
         from lenetcli.report.tables import prediction_table
 
-        results().print(prediction_table(found))
+        show([prediction.record() for prediction in found], lambda _: [prediction_table(found)], as_json)
     if failures:
         raise typer.Exit(DataError.exit_code)
 

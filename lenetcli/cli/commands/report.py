@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lenetcli.cli.options import RunDir
+from lenetcli.cli.options import RunDir, check_place, check_split
 from lenetcli.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -40,10 +40,8 @@ def report(
     """
     from lenetcli.disk import check_inside, write_atomically
 
-    if split not in ("train", "validation", "test"):
-        raise ConfigError(f"--split: wanted train, validation or test, got {split!r}")
-    if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
-        raise ConfigError(f"-o {out}: {'a directory' if out.is_dir() else 'its directory does not exist'}")
+    check_split(split)
+    check_place(out, "-o")
     found = _gather(run, split, images, image)
     if as_json:
         print(json.dumps(found.record(), allow_nan=False))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lenetcli.cli.options import Json, show
+from lenetcli.cli.options import PICTURES, Json, check_place, show
 from lenetcli.errors import DataError, printable
 
 
@@ -40,12 +40,11 @@ def runs(
 
     Example: lenet runs --filter 'optimizer.lr<0.1' --sort accuracy
     """
-    from lenetcli.cli.commands.plot import check_place
     from lenetcli.report.training.runs import draw, record
     from lenetcli.runs.index import list_runs
     from lenetcli.runs.table import chosen, differences, ordered
 
-    check_place(plot, "--plot")
+    check_place(plot, "--plot", *PICTURES)
 
     def failed(error: DataError) -> None:
         print(printable(f"left out: {error}"), file=sys.stderr)

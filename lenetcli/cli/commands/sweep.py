@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lenetcli.cli.options import Config, Json, show
+from lenetcli.cli.options import PICTURES, Config, Json, check_place, show
 from lenetcli.errors import ConfigError, printable
 
 if TYPE_CHECKING:
@@ -59,7 +59,6 @@ def sweep(
     Example: lenet sweep configs/lenet.yaml 'optimizer.lr=[0.01,0.1]' 'model.layers.0.out_channels=[4,8]'
     """
     from lenetcli.build.parts import build_run
-    from lenetcli.cli.commands.plot import check_place
     from lenetcli.report.training.runs import shown
     from lenetcli.runs.table import read_run
     from lenetcli.sweep.plan import Plan
@@ -70,7 +69,7 @@ def sweep(
         raise ConfigError("--random or --optuna, not both")
     if prune and optuna is None:
         raise ConfigError("--prune: only with --optuna N")
-    check_place(plot, "--plot")
+    check_place(plot, "--plot", *PICTURES)
     way: Way = "random" if random is not None else "optuna" if optuna is not None else "grid"
     plan = Plan.of(config, values, way, random or optuna, seed, metric or "accuracy", prune)
     if not build_run(plan.config()).classes:  # or says what is wrong with the configuration or its data

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lenetcli.cli.options import ConfigOrRun, Json, LayerOverrides
+from lenetcli.cli.options import ConfigOrRun, Json, LayerOverrides, check_place, show
 from lenetcli.errors import CheckFailed, ConfigError, DivergedError
 
 
@@ -45,10 +45,12 @@ def trace_grad(
     Example: lenet trace-grad configs/tutorial.yaml
     """
     from lenetcli.inspection.graph.step_traces import traces
+    from lenetcli.report.graph.trace import draw
     from lenetcli.runs.open import load_training
 
     files = {"--html": html, "--mermaid": mermaid, "--dot": dot, "--svg": svg}
-    _refuse_places(files)
+    for option, path in files.items():
+        check_place(path, option)
     config, run = load_training(what, overrides or [])
     shown = _shown(run.model, param)
     found, diverged = [], None
@@ -67,7 +69,8 @@ def trace_grad(
     if as_json:
         print(json.dumps(first.record(), allow_nan=False))
     elif not any(files.values()):
-        _draw(first, expand, depth)
+        show(None, lambda _: draw(first, expand, depth), False, crop=False)
+        sys.stdout.flush()  # before an error message, where both go to one place
     if diverged is not None:
         raise diverged
     if first.failed:
@@ -89,16 +92,6 @@ def _drawers(name: str, found: list[Any], expand: bool, depth: int | None) -> di
     }
 
 
-def _draw(trace: Any, expand: bool, depth: int | None) -> None:
-    from lenetcli.report.console import results
-    from lenetcli.report.graph.trace import draw
-
-    console = results()
-    for part in draw(trace, expand, depth):
-        console.print(part, crop=False)
-    console.file.flush()  # before an error message, where both go to one place
-
-
 def _failures(trace: Any) -> str:
     """The message that names the nodes whose backward is wrong."""
     from lenetcli.report.columns import plain_text
@@ -113,14 +106,6 @@ def _failures(trace: Any) -> str:
     count = len(trace.failed)
     more = [f"and {count - 10} more"] if count > 10 else []
     return "\n   ".join([f"--check: the gradient of {count} node{'s' * (count > 1)} is wrong", *lines, *more])
-
-
-def _refuse_places(files: dict[str, Path | None]) -> None:
-    """Refuses a file that cannot be written before the work begins."""
-    for option, path in files.items():
-        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-            reason = "a directory" if path.is_dir() else "its directory does not exist"
-            raise ConfigError(f"{option} {path}: {reason}")
 
 
 def _write(option: str, path: Path, text: str, stream: Any) -> None:

@@ -128,7 +128,7 @@ def mermaid(trace: Trace, expand: bool = False, depth: int | None = None) -> str
     """The diagram in Mermaid's language, which many pages and editors draw."""
     shown = boxes(trace, expand, depth)
     lines = ["flowchart TB"]
-    for box, opened, closed in _framed(shown):
+    for box, opened, closed in framed(shown):
         lines += ["end"] * closed
         lines += [f'subgraph m{call}["{_entities(name)}"]' for call, name in opened]
         left, right = ("([", "])") if box.side else ("[", "]")
@@ -142,7 +142,7 @@ def dot(trace: Trace, expand: bool = False, depth: int | None = None) -> str:
     """The diagram in Graphviz's language."""
     shown = boxes(trace, expand, depth)
     lines = ["digraph gradients {", *LOOK]
-    for box, opened, closed in _framed(shown):
+    for box, opened, closed in framed(shown):
         lines += ["}"] * closed
         lines += [f'subgraph cluster_{call} {{ label="{_quoted(name)}"' for call, name in opened]
         look = ', shape=ellipse, style=filled, fillcolor="#f4f4f4"' if box.side else ""
@@ -153,7 +153,7 @@ def dot(trace: Trace, expand: bool = False, depth: int | None = None) -> str:
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _framed(shown: list[Box]) -> list[tuple[Box, tuple[tuple[int, str], ...], int]]:
+def framed(shown: list[Box]) -> list[tuple[Box, tuple[tuple[int, str], ...], int]]:
     """Each box with the frames that begin before it, and how many end there."""
     found = []
     before: tuple[tuple[int, str], ...] = ()

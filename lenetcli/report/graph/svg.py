@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.sax.saxutils import escape
 
 from lenetcli.inspection.graph.trace import Trace
-from lenetcli.report.graph.diagram import Box, boxes, last_part
+from lenetcli.report.graph.diagram import Box, boxes, framed, last_part
 from lenetcli.report.graph.trace import bars, sizes
 from lenetcli.report.tables import figure
 
@@ -86,15 +86,10 @@ class _Picture:
     def _tops(self) -> list[float]:
         """Where each box begins; frames want room for their names."""
         tops, y = [], float(MARGIN + TOP)
-        before: tuple[tuple[int, str], ...] = ()
-        for box, pills in zip(self.main, self.pills):
-            common = 0
-            while common < min(len(before), len(box.frames)) and before[common] == box.frames[common]:
-                common += 1
-            y += FRAME * (len(before) - common) + (FRAME + 16) * (len(box.frames) - common)  # of ends and beginnings
+        for (_, opened, closed), pills in zip(framed(self.main), self.pills):
+            y += FRAME * closed + (FRAME + 16) * len(opened)
             tops.append(y)
             y += max(HEIGHT, len(pills) * (PILL + 4) - 4) + GAP
-            before = box.frames
         return tops
 
     def _bottom(self, row: int) -> float:

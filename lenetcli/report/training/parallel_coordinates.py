@@ -5,7 +5,6 @@ There is an upright line for each key and one for how well a run did, and a way 
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli.disk import write_atomically
 from lenetcli.errors import ConfigError
 from lenetcli.report.axes import limits, short, ticks
+from lenetcli.report.training.plot_file import write_picture
 from lenetcli.report.training.runs import Differences, short_keys, shown
 from lenetcli.runs.table import RunRow, ordered
 
@@ -89,7 +88,7 @@ def _powers(low: float, high: float) -> list[float]:
 
 
 def write(path: Path, rows: Sequence[RunRow], differing: Differences, metric: str) -> None:
-    """Writes the picture; its suffix, .png or .svg, says which kind. The better a run, the brighter and nearer it is.
+    """Writes the picture. The better a run, the brighter and nearer it is.
 
     Args:
         differing: the keys, with the value of each run.
@@ -99,13 +98,6 @@ def write(path: Path, rows: Sequence[RunRow], differing: Differences, metric: st
         ConfigError: matplotlib is not installed, or no run has that figure.
         LenetError: the file cannot be written.
     """
-    try:
-        from matplotlib import rc_context
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.backends.backend_svg import FigureCanvasSVG
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ConfigError("a picture needs matplotlib: python -m pip install 'lenet[plot]'") from None
     figures = [row.value(metric) for row in rows]
     if not any(figure is not None for figure in figures):
         raise ConfigError(f"{path}: no run has a {metric} to draw")
@@ -114,16 +106,8 @@ def write(path: Path, rows: Sequence[RunRow], differing: Differences, metric: st
     lines.append(upright(metric, figures))
     best_last = ordered(rows, metric)[::-1]
     order = [next(i for i, row in enumerate(rows) if row is wanted) for wanted in best_last]
-    with rc_context({"svg.hashsalt": "lenet", "svg.fonttype": "path", "font.size": 10}):
-        figure = Figure(figsize=(max(6.0, 1.8 * len(lines)), 4.5), layout="constrained")
-        canvas = FigureCanvasSVG(figure) if path.suffix.lower() == ".svg" else FigureCanvasAgg(figure)
-        _draw(figure.add_subplot(), lines, [i for i in order if figures[i] is not None])
-        file = io.BytesIO()
-        if path.suffix.lower() == ".svg":
-            canvas.print_figure(file, format="svg", metadata={"Date": None})
-        else:
-            canvas.print_figure(file, format="png", dpi=150)
-    write_atomically(path, file.getvalue())
+    known = [i for i in order if figures[i] is not None]
+    write_picture(path, max(6.0, 1.8 * len(lines)), lambda axes: _draw(axes, lines, known))
 
 
 def _draw(axes: Any, lines: Sequence[Upright], order: Sequence[int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,20 @@ MARKED = 60  # curves of more points carry a mark here and there only
 
 
 def write(path: Path, found: Sequence[Curve], metric: Metric, by: By) -> None:
-    """Writes the picture; its suffix, .png or .svg, says which kind. A run has a colour, a split a kind of line.
+    """Writes the picture: a run has a colour, a split a kind of line.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+        LenetError: the file cannot be written.
+    """
+    write_picture(path, 8.0, lambda axes: _draw(axes, found, metric, by))
+
+
+def write_picture(path: Path, width: float, draw: Callable[[Any], None]) -> None:
+    """Writes what is drawn on axes of matplotlib; the suffix, .png or .svg, says which kind of picture it is.
+
+    Args:
+        width: in inches.
 
     Raises:
         ConfigError: matplotlib is not installed.
@@ -36,17 +49,14 @@ def write(path: Path, found: Sequence[Curve], metric: Metric, by: By) -> None:
         from matplotlib.figure import Figure
     except ImportError:
         raise ConfigError("a picture needs matplotlib: python -m pip install 'lenet[plot]'") from None
-    vector = path.suffix.lower() == ".svg"
     with rc_context({"svg.hashsalt": "lenet", "svg.fonttype": "path", "font.size": 10}), silence():
         # without a word of letters in a run's name that the font lacks
-        figure = Figure(figsize=(8, 4.5), layout="constrained")
+        figure, file = Figure(figsize=(width, 4.5), layout="constrained"), io.BytesIO()
+        vector = path.suffix.lower() == ".svg"
         canvas = FigureCanvasSVG(figure) if vector else FigureCanvasAgg(figure)
-        _draw(figure.add_subplot(), found, metric, by)
-        file = io.BytesIO()
-        if vector:
-            canvas.print_figure(file, format="svg", metadata={"Date": None})
-        else:
-            canvas.print_figure(file, format="png", dpi=150)
+        draw(figure.add_subplot())
+        how: dict[str, Any] = {"format": "svg", "metadata": {"Date": None}} if vector else {"format": "png", "dpi": 150}
+        canvas.print_figure(file, **how)
     write_atomically(path, file.getvalue())
 
 
