@@ -85,6 +85,9 @@ def _leave_hooks(variable: Variable) -> None:
 class CopySlices(Op):
     """A base after a recorded change of one of its views: the part comes from the change, the rest from before."""
 
+    formula = "y = base, whose part was changed in place"
+    gradient = ("d_base = grad, 0 where the part lies", "d_part = grad where the part lies")
+
     @staticmethod
     def forward(ctx: Any, base: Array, part: Array, *, places: Array) -> Array:
         ctx.places = places
@@ -103,6 +106,9 @@ class CopySlices(Op):
 
 class AsStrided(Op):
     """A view of a base, known by where it lies in memory; a place stands for all elements that expanding made of it."""
+
+    formula = "y = part of base, the same memory"
+    gradient = ("d_base = grad where the part lies, else 0",)
 
     @staticmethod
     def forward(ctx: Any, base: Array, *, part: Array, places: Array) -> Array:

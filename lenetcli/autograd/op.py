@@ -15,6 +15,11 @@ An op is a class with two static methods over arrays:
 Positional arguments of `apply` are operands (tensors, numbers, None) and each has an edge in the graph; keyword
 arguments are parameters. `ctx` is the node itself: attributes set in forward are there in backward. The tape, not the
 op, sums gradients over broadcast dimensions and casts them to their input's type.
+
+What is shown of an op are members of it, too, beginning with its rule:
+
+        formula = "y = a + {alpha:g} b"                  # operands as forward names them, parameters in braces
+        gradient = ("d_a = grad", "d_b = {alpha:g} grad")  # a line for each operand that can take one
 """
 
 from __future__ import annotations
@@ -35,6 +40,10 @@ class Op(Node):
 
     is_view: ClassVar[bool] = False  # the result shows its first operand's memory
     backward_name: ClassVar[str | None] = None  # where torch's node has another name than the class
+
+    # None: as "Formula:" and "Gradient:" in the docstring of the public function say, which speaks of x and of dy/dx
+    formula: ClassVar[str | None] = None
+    gradient: ClassVar[tuple[str, ...] | None] = None  # `*arrays` share the line of d_arrays
 
     saved: tuple[Any, ...] | None = ()
     versions: tuple[tuple[list[int], int], ...] = ()  # counters of the saved operands and results, with their values

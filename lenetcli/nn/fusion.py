@@ -51,6 +51,13 @@ Found = tuple[Tensor, int]  # the result and how many layers it stands for
 class ConvReluPool(Op):
     """max_pool2d(relu(conv2d(x, weight, bias, padding=padding)), 2)."""
 
+    formula = "y = the largest of max(conv(x, weight) + bias, 0) in each 2 × 2 window"
+    gradient = (
+        "d_x = Σ weight · g, g = grad at the largest of each window where it is > 0",
+        "d_weight = Σ x · g, g = grad at the largest of each window where it is > 0",
+        "d_bias = Σ g, g = grad at the largest of each window where it is > 0",
+    )
+
     @staticmethod
     def forward(ctx: Any, x: Array, weight: Array, bias: Array | None, *, padding: Pair) -> Array:
         y, winner = kernels.conv_relu_pool(x, weight, bias, padding)
@@ -66,6 +73,13 @@ class ConvReluPool(Op):
 
 class LinearRelu(Op):
     """relu(linear(x, weight, bias)) of rows; the dimensions after the first make a row."""
+
+    formula = "y = max(x weightᵀ + bias, 0)"
+    gradient = (
+        "d_x = g weight, g = grad where y > 0, else 0",
+        "d_weight = gᵀ x, g = grad where y > 0, else 0",
+        "d_bias = Σ_n g, g = grad where y > 0, else 0",
+    )
 
     @staticmethod
     def forward(ctx: Any, x: Array, weight: Array, bias: Array | None) -> Array:
@@ -92,6 +106,9 @@ class LinearRelu(Op):
 
 class Unrecorded(Op):
     """linear(x, weight, bias) in inference, where nobody will ask for the graph."""
+
+    formula = "y = x weightᵀ + bias"
+    gradient = ()
 
     @staticmethod
     def forward(ctx: Any, x: Array, weight: Array, bias: Array | None) -> Array:

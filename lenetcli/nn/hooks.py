@@ -14,6 +14,9 @@ from lenetcli.tensors.tensor import Tensor
 class BackwardHook(Op):
     """Hands tensors through; `seen` is called with their gradients and may replace them."""
 
+    formula = "y = the tensors as they are"
+    gradient = ("d_arrays = grad, or what the hooks make of it",)
+
     @staticmethod
     def forward(ctx: Any, *arrays: Any, seen: Callable[[tuple[Any, ...]], tuple[Any, ...]]) -> Any:
         ctx.seen = seen

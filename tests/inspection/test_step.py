@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,13 @@ import pytest
 import lenetcli as lenet
 from lenetcli import config as configuration
 from lenetcli import nn
-from lenetcli.autograd import watch
 from lenetcli.build.parts import build_run
 from lenetcli.inspection.step.record import advance, record_step
-from lenetcli.inspection.step.rules import RULES, rule_of
+from lenetcli.inspection.step.rules import rule_of
 from lenetcli.inspection.step.story import PHASES, Moment, Story
 from lenetcli.train.loop import fit, train_epoch
 from lenetcli.train.run import Run
 from tests.conftest import ROOT
-from tests.nn.sample import collected, leaves
 
 TUTORIAL, MLP = (str(ROOT / "configs" / f"{name}.yaml") for name in ("tutorial", "mlp"))
 LAYERS = (
@@ -231,22 +228,6 @@ def test_training_before_the_step_goes_over_the_end_of_an_epoch() -> None:
     assert (run.progress.epoch, run.progress.batch) == (1, 0)
     assert run.lr == pytest.approx(2e-4)
     assert record_step(run).epoch == 2
-
-
-def test_every_operation_of_a_layer_has_a_rule() -> None:
-    missing: dict[str, str] = {}
-    here = ""
-
-    def note(node: Any, operands: Any, parameters: Any, results: Any) -> None:
-        if type(node).__name__ not in RULES:
-            missing[type(node).__name__] = here
-
-    for sample in collected("SAMPLES"):
-        here = str(sample)
-        with watch(note), lenet.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # deprecated uses, which have tests of their own
-            sample.make(lenet.nn, lenet.from_numpy)(*leaves(sample, lenet.from_numpy))
-    assert not missing, f"no formula in lenetcli/inspection/step/rules.py: {missing}"
 
 
 def test_an_operation_without_a_formula_points_to_its_source() -> None:

@@ -128,7 +128,7 @@ class _Teller:
             shown.append(Shown(f"y.{i}" if i else "y", name, self.tensors[name]))
         self.nodes[node] = (number, roles, seen)
         worked = forward_by_hand(title, seen, largest(y)) if y.size and y.dtype.kind == "f" else None
-        notes = _settings(parameters, mentioned(title))
+        notes = _settings(parameters, mentioned(type(node)))
         if not node.next_functions:
             notes.append("not recorded: no operand requires a gradient, so backward has nothing to do here")
         in_loss = bool(switches.scopes) and switches.scopes[0][1] is self.run.criterion

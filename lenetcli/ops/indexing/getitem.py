@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 class Part(Op):
     """A view of some of the elements, named by one NumPy key without repetition."""
 
+    formula = "y = x[{key}], the same memory"
+    gradient = ("d_x = grad at the places taken, else 0",)
+
     is_view = True
 
     @staticmethod
@@ -68,6 +71,9 @@ STEPS = {SELECT: Select, SLICE: Slice, UNSQUEEZE: NewDimension}
 
 
 class Index(Op):
+    formula = "y = the elements of x that the subscript names"
+    gradient = ("d_x = Σ of grad over the places an element was taken to, else 0",)
+
     @staticmethod
     def forward(ctx: Any, x: Array, *, at: Subscript) -> Array:
         ctx.at, ctx.shape = at, x.shape
@@ -122,6 +128,9 @@ def index(input: Tensor, at: Any) -> Tensor:
 
 class IndexPut(Op):
     """Other values (or sums with them) at an index, in a copy."""
+
+    formula = "y = x with values written (or added) where the subscript names"
+    gradient = ("d_x = grad, 0 where a value was written", "d_values = grad where they were written")
 
     @staticmethod
     def forward(ctx: Any, x: Array, values: Any, *, at: Subscript, accumulate: bool = False) -> Array:

@@ -48,6 +48,9 @@ def _key(x: Array, index: Array, dim: int) -> Any:
 
 
 class IndexSelect(Op):
+    formula = "y = the slices of x that index names, along dimension {dim}"
+    gradient = ("d_x = Σ of grad over the places a slice was taken to, else 0",)
+
     @staticmethod
     def forward(ctx: Any, x: Array, *, index: Array, dim: int) -> Array:
         ctx.shape, ctx.index, ctx.dim = x.shape, index, dim
@@ -86,6 +89,9 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
 
 
 class IndexAdd(Op):
+    formula = "y = x, with {alpha} · source added at the slices that index names"
+    gradient = ("d_x = grad", "d_source = {alpha} · grad at the slices that index names")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, source: Array, *, index: Array, dim: int, alpha: Any) -> Array:
@@ -139,6 +145,9 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
 
 class IndexCopy(Op):
     """Other slices at an index, in a copy."""
+
+    formula = "y = x, with source at the slices that index names"
+    gradient = ("d_x = grad, 0 where a slice was replaced", "d_source = grad at the slices that index names")
 
     @staticmethod
     def forward(ctx: Any, x: Array, source: Any, *, index: Array, dim: int) -> Array:
@@ -295,6 +304,9 @@ def _flat_places(name: str, input: Tensor, index: Tensor) -> Array:
 
 
 class Put(Op):
+    formula = "y = x, with source written (or added) at places of the flattened x"
+    gradient = ("d_x = grad, 0 where an element was replaced", "d_source = grad at the places it was written to")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, source: Array, *, places: Array, accumulate: bool) -> Array:

@@ -33,6 +33,9 @@ def _mask(name: str, input: Tensor, mask: Tensor) -> tuple[Array, tuple[int, ...
 
 
 class MaskedFill(Op):
+    formula = "y = value where mask, else x"
+    gradient = ("d_x = grad where not mask, else 0", "d_value = Σ grad where mask")
+
     @staticmethod
     def forward(ctx: Any, x: Array, value: Any, *, mask: Array, shape: tuple[int, ...]) -> Array:
         ctx.mask = mask
@@ -77,6 +80,9 @@ def masked_fill(input: Tensor, mask: Tensor, value: float | Tensor) -> Tensor:
 
 
 class MaskedSelect(Op):
+    formula = "y = the elements of x where mask, one after the other"
+    gradient = ("d_x = grad at the places they were taken from, else 0",)
+
     @staticmethod
     def forward(ctx: Any, x: Array, *, mask: Array, shape: tuple[int, ...]) -> Array:
         ctx.mask = np.broadcast_to(mask, shape)
@@ -106,6 +112,12 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
 
 
 class MaskedScatter(Op):
+    formula = "y = the elements of source in order where mask, else x"
+    gradient = (
+        "d_x = grad where not mask, else 0",
+        "d_source = grad at the places they were put to, 0 for those not used",
+    )
+
     @staticmethod
     def forward(ctx: Any, x: Array, source: Array, *, mask: Array, shape: tuple[int, ...]) -> Array:
         ctx.mask, ctx.shape = np.broadcast_to(mask, shape), source.shape

@@ -84,6 +84,9 @@ def _uncropped(x: Array, shape: tuple[int, ...]) -> Array:
 
 
 class Gather(Op):
+    formula = "y = the elements of x at the places of index"
+    gradient = ("d_x = Σ of grad over the places an element was taken to, else 0",)
+
     @staticmethod
     def forward(ctx: Any, x: Array, *, places: Array) -> Array:
         ctx.places, ctx.shape = places, x.shape
@@ -165,6 +168,9 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
 
 class Scatter(Op):
     """Other values at places, in a copy."""
+
+    formula = "y = x, with src at the places of index"
+    gradient = ("d_x = grad, 0 where an element was replaced", "d_src = grad at the places of index")
 
     @staticmethod
     def forward(ctx: Any, x: Array, src: Any, *, places: Array) -> Array:
@@ -250,6 +256,9 @@ def check_type(name: str, input: Tensor, src: Tensor) -> None:
 
 
 class ScatterAdd(Op):
+    formula = "y = x, with src added at the places of index"
+    gradient = ("d_x = grad", "d_src = grad at the places of index")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, src: Array, *, places: Array) -> Array:
@@ -286,6 +295,12 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 
 
 class ScatterReduce(Op):
+    formula = "y = the {reduce} of x and of the src that index sends to each place"
+    gradient = (
+        "d_x = grad · ∂y/∂x: of prod y / x, of amax and amin shared by those that tie, of mean 1 / count",
+        "d_src = grad · ∂y/∂src at the place it was sent to, as for x",
+    )
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, src: Array, *, places: Array, reduce: str, include: bool) -> Array:

@@ -30,19 +30,23 @@ ModeResult = values_and_indices("mode")
 
 
 class Sort(Pick):
-    pass
+    formula = "y = the elements of x in order along dimension {dim}"
+    gradient = ("d_x = grad back at the place each element came from",)
 
 
 class Topk(Pick):
-    pass
+    formula = "y = the elements at one end of the order of x along dimension {dim}"
+    gradient = ("d_x = grad at the elements taken, else 0",)
 
 
 class Kthvalue(Pick):
-    pass
+    formula = "y = the element of x at its place in order along dimension {dim}"
+    gradient = ("d_x = grad at that element, else 0",)
 
 
 class Mode(Pick):
-    pass
+    formula = "y = the most frequent value of x along dimension {dim}"
+    gradient = ("d_x = grad at the element whose index was given, else 0",)
 
 
 def order(x: Array, dim: int, descending: bool = False) -> Array:

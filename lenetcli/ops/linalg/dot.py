@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 class Dot(Product):
+    formula = "y = Σ_i a[i] · b[i]"
+    gradient = ("d_a = grad · b", "d_b = grad · a")
     multiply = staticmethod(lambda a, b: np.dot(dense(a), dense(b)))
     gradients = staticmethod(lambda grad, a, b, needs: (grad * b if needs[0] else None, grad * a if needs[1] else None))
 
@@ -80,6 +82,8 @@ def gradients_of_rows(grad: Array, a: Array, x: Array, needs: Any) -> Any:
 
 
 class Mv(Product):
+    formula = "y[n] = Σ_i a[n,i] · b[i]"
+    gradient = ("d_a[n,i] = grad[n] · b[i]", "d_b = aᵀ grad")
     multiply = staticmethod(matmul)
     gradients = staticmethod(gradients_of_rows)
 
@@ -116,6 +120,8 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
 
 
 class Addmv(AddedProduct):
+    formula = "y[n] = {beta:g} c[n] + {alpha:g} Σ_i a[n,i] · b[i]"
+    gradient = ("d_c = {beta:g} grad", "d_a[n,i] = {alpha:g} grad[n] · b[i]", "d_b = {alpha:g} aᵀ grad")
     multiply = staticmethod(matmul)
     gradients = staticmethod(gradients_of_rows)
 
@@ -149,6 +155,9 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: fl
 
 
 class Addr(Op):
+    formula = "y[i,j] = {beta:g} c[i,j] + {alpha:g} a[i] · b[j]"
+    gradient = ("d_c = {beta:g} grad", "d_a = {alpha:g} grad b", "d_b = {alpha:g} gradᵀ a")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, c: Array, a: Array, b: Array, *, beta: float, alpha: float) -> Array:
@@ -267,6 +276,9 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
 
 
 class LinalgCross(Op):
+    formula = "y = a × b, the cross product along dimension {dim}"
+    gradient = ("d_a = b × grad", "d_b = grad × a")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, a: Array, b: Array, *, dim: int) -> Array:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 class SqueezeOwn(Squeeze):
     """Drops the row that a vector was made into for a product that nobody else sees."""
 
+    formula = "y = x in the shape {shape}"
+
     is_view = False
     backward_name = "Squeeze"
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 class LinalgSvd(Op):
     """Singular values alone."""
 
+    formula = "y = the singular values of x"
+    gradient = ("d_x = U diag(grad) Vᵀ, x = U diag(y) Vᵀ",)
+
     @staticmethod
     def forward(ctx: Any, x: Array) -> Array:
         u, s, vh = np.linalg.svd(x, full_matrices=False)

@@ -65,6 +65,9 @@ class Product(Op):
     An operand is None where the other one needs no gradient.
     """
 
+    formula = "y = a b, a matrix product"
+    gradient = ("d_a = grad bᵀ", "d_b = aᵀ grad")
+
     multiply: ClassVar[Any]
     gradients: ClassVar[Any]
 
@@ -83,6 +86,9 @@ class Product(Op):
 
 class AddedProduct(Op):
     """y = beta * c + alpha * multiply(a, b)."""
+
+    formula = "y = {beta:g} c + {alpha:g} a b, a matrix product"
+    gradient = ("d_c = {beta:g} grad", "d_a = {alpha:g} grad bᵀ", "d_b = {alpha:g} aᵀ grad")
 
     multiply: ClassVar[Any]
     gradients: ClassVar[Any]
@@ -148,6 +154,7 @@ def gradients_of_matrices(grad: Array, a: Array, b: Array, needs: Any) -> Any:
 
 
 class Mm(Product):
+    formula = "y[n,o] = Σ_i a[n,i] · b[i,o]"
     multiply = staticmethod(multiply_matrices)
     gradients = staticmethod(gradients_of_matrices)
 
@@ -178,6 +185,8 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
 
 
 class Addmm(AddedProduct):
+    formula = "y[n,o] = c[o] + Σ_i a[n,i] · b[i,o]"
+    gradient = ("d_c = Σ_n grad[n,·]", "d_a = grad bᵀ", "d_b = aᵀ grad")
     multiply = staticmethod(multiply_matrices)
     gradients = staticmethod(gradients_of_matrices)
     linear = False  # one kernel forward, one for all gradients
@@ -250,6 +259,7 @@ def gradients_of_batches(grad: Array, a: Array, b: Array, needs: Any) -> Any:
 
 
 class Bmm(Product):
+    formula = "y[b] = a[b] b[b], a matrix product for each b"
     multiply = staticmethod(matmul)
     gradients = staticmethod(gradients_of_batches)
 
@@ -281,6 +291,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
 
 
 class Baddbmm(AddedProduct):
+    formula = "y[b] = {beta:g} c[b] + {alpha:g} a[b] b[b], a matrix product for each b"
     multiply = staticmethod(matmul)
     gradients = staticmethod(gradients_of_batches)
 
@@ -314,6 +325,8 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, a
 
 
 class Addbmm(AddedProduct):
+    formula = "y = {beta:g} c + {alpha:g} Σ_n a[n] b[n], matrix products"
+    gradient = ("d_c = {beta:g} grad", "d_a[n] = {alpha:g} grad b[n]ᵀ", "d_b[n] = {alpha:g} a[n]ᵀ grad")
     multiply = staticmethod(lambda a, b: sum_over(matmul(a, b), 0))
     gradients = staticmethod(gradients_of_batches)
 

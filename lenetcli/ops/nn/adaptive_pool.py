@@ -23,6 +23,9 @@ OutputSize = int | Sequence[int | None] | None  # None keeps the input's size
 
 
 class AdaptiveAvgPool2D(Op):
+    formula = "y = the mean of x over each of {out} windows"
+    gradient = ("d_x = grad / window size, all over the window",)
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, out: Pair) -> Array:
@@ -36,6 +39,9 @@ class AdaptiveAvgPool2D(Op):
 
 
 class AdaptiveMaxPool2D(Op):
+    formula = "y = the largest x in each of {out} windows"
+    gradient = ("d_x = grad at the largest of each window, else 0",)
+
     @staticmethod
     def forward(ctx: Any, x: Array, *, out: Pair, indices: bool) -> Any:
         y, index = avg_pool.adaptive_max_pool2d(x, out)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 
 class AvgPool2D(Op):
+    formula = "y = the mean of x over each {kernel} window"
+    gradient = ("d_x = grad / window size, at each place of the window",)
+
     @staticmethod
     @quiet
     def forward(

@@ -26,6 +26,9 @@ _LEAST = float(np.float32(1e-12))  # the divisor of torch's gradient, in float64
 
 
 class BinaryCrossEntropy(Op):
+    formula = "y = {reduction} of −(target log x + (1 − target) log(1 − x))"
+    gradient = ("d_x = grad · (x − target) / (x (1 − x)){share}", "d_target = grad · (log(1 − x) − log x){share}")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, target: Array, *, weight: Array | None, reduction: str) -> Array:
@@ -118,6 +121,9 @@ def _constant(name: str, which: str, weight: Tensor | None, input: Tensor) -> Ar
 
 
 class BinaryCrossEntropyWithLogits(Op):
+    formula = "y = {reduction} of log(1 + e^x) − target · x"
+    gradient = ("d_x = grad · (1/(1 + e^−x) − target){share}", "d_target = −grad · x{share}")
+
     @staticmethod
     @quiet
     def forward(

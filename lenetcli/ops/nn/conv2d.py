@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 
 class Convolution(Op):
+    formula = "y[n,o,{places}] = {plus_bias}Σ_c,{offsets} weight[o,c,{offsets}] · x[n,c,{window}]"
+    gradient = (
+        "d_x[n,c,{window}] = Σ over all windows and o of weight[o,c,{offsets}] · grad[n,o,{places}]",
+        "d_weight[o,c,{offsets}] = Σ_n,{places} grad[n,o,{places}] · x[n,c,{window}]",
+        "d_bias[o] = Σ_n,{places} grad[n,o,{places}]",
+    )
     geometry: tuple[Pair, Pair, Pair, int]  # stride, padding, dilation, groups
     image: tuple[int, ...]  # x's shape
 
@@ -58,6 +64,13 @@ class Convolution(Op):
 
 class ConvolutionTransposed(Op):
     """The gradient of a convolution as an operation of its own: x is in the place of dy, y in that of dx."""
+
+    formula = "y[n,o,{window}] = {plus_bias}Σ over all windows and c of weight[c,o,{offsets}] · x[n,c,{places}]"
+    gradient = (
+        "d_x[n,c,{places}] = Σ_o,{offsets} weight[c,o,{offsets}] · grad[n,o,{window}]",
+        "d_weight[c,o,{offsets}] = Σ_n,{places} x[n,c,{places}] · grad[n,o,{window}]",
+        "d_bias[o] = Σ of grad[n,o]",
+    )
 
     backward_name = "Convolution"
 

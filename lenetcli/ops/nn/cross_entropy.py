@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 class NllLoss(Op):
     """Picks the log-probability of each target class: log_p (N, C, ...) and target (N, ...), or (C,) and ()."""
 
+    formula = "y = {reduction} of −log_p[n, target[n]]"
+    gradient = ("d_log_p[n, target[n]] = −grad{share}, else 0",)
+
     @staticmethod
     @quiet
     def forward(
@@ -96,6 +99,9 @@ class NllLoss(Op):
 
 class NllLoss2D(NllLoss):
     """The same of images and sequences, under torch's name."""
+
+    formula = "y = {reduction} of −log_p[n, target[n], ·]"
+    gradient = ("d_log_p[n, target[n], ·] = −grad{share}, else 0",)
 
 
 def _places(target: Array) -> tuple[Array, ...]:

@@ -49,6 +49,8 @@ def normalize(
 
 
 class CosineSimilarity(Op):
+    formula = "y = a·b / (|a| |b|)"
+    gradient = ("d_a = grad · (b/|b| − y a/|a|) / |a|", "d_b = grad · (a/|a| − y b/|b|) / |b|")
     backward_name = "Sum"  # torch: (x1 / length1 * x2 / length2).sum(dim)
 
     @staticmethod
@@ -134,6 +136,12 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
 
 
 class Cdist(Op):
+    formula = "y[i,j] = the {p:g}-norm of a[i] − b[j]"
+    gradient = (
+        "d_a[i] = Σ_j grad[i,j] · sign(d) (|d| / y[i,j])^({p:g} − 1), d = a[i] − b[j]",
+        "d_b[j] = −Σ_i grad[i,j] · sign(d) (|d| / y[i,j])^({p:g} − 1), d = a[i] − b[j]",
+    )
+
     @staticmethod
     @quiet
     def forward(ctx: Any, a: Array, b: Array, *, p: float) -> Array:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 
 class Embedding(Op):
+    formula = "y = weight[index]"
+    gradient = ("d_weight[i] = Σ of grad where index = i",)
+
     @staticmethod
     def forward(ctx: Any, weight: Array, *, index: Array, padding: int | None, by_frequency: bool) -> Array:
         ctx.index, ctx.shape, ctx.padding, ctx.by_frequency = index, weight.shape, padding, by_frequency

@@ -23,6 +23,9 @@ Mode = Literal["nearest", "linear", "bilinear", "bicubic", "area", "nearest-exac
 class UpsampleNearest1D(Op):
     """Resamples the dimensions behind (N, C), the last one first; `taps` are those of each dimension."""
 
+    formula = "y = the nearest x"
+    gradient = ("d_x = Σ of grad over the places that took x",)
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, taps: list[list[Tap]]) -> Array:
@@ -54,15 +57,18 @@ class UpsampleNearestExact2D(UpsampleNearest1D):
 
 
 class UpsampleLinear1D(UpsampleNearest1D):
-    pass
+    formula = "y = a weighted mean of the nearest x"
+    gradient = ("d_x = Σ of grad with the same weights",)
 
 
 class UpsampleBilinear2D(UpsampleNearest1D):
-    pass
+    formula = "y = a weighted mean of the nearest x"
+    gradient = ("d_x = Σ of grad with the same weights",)
 
 
 class UpsampleBicubic2D(UpsampleNearest1D):
-    pass
+    formula = "y = a weighted mean of the 4 × 4 nearest x"
+    gradient = ("d_x = Σ of grad with the same weights",)
 
 
 _MODES: dict[tuple[str, int], tuple[type[Op], Callable[..., list[Tap]]]] = {

@@ -89,19 +89,37 @@ class Standardised(Op):
 
 
 class NativeLayerNorm(Standardised):
-    pass
+    formula = "y = weight · x̂ + bias, x̂ = (x − mean) / √(var + {eps:g}) for each sample"
+    gradient = (
+        "d_x = weight / σ · (grad − mean(grad) − x̂ · mean(grad · x̂))",
+        "d_weight = Σ grad · x̂",
+        "d_bias = Σ grad",
+    )
 
 
 class NativeGroupNorm(Standardised):
-    pass
+    formula = "y = weight · x̂ + bias, x̂ = (x − mean) / √(var + {eps:g}) for each group"
+    gradient = (
+        "d_x = weight / σ · (grad − mean(grad) − x̂ · mean(grad · x̂))",
+        "d_weight = Σ grad · x̂",
+        "d_bias = Σ grad",
+    )
 
 
 class InstanceNorm(Standardised):
+    formula = "y = weight · x̂ + bias, x̂ = (x − mean) / √(var + {eps:g}) for each channel"
+    gradient = (
+        "d_x = weight / σ · (grad − mean(grad) − x̂ · mean(grad · x̂))",
+        "d_weight = Σ grad · x̂",
+        "d_bias = Σ grad",
+    )
     backward_name = "NativeBatchNorm"  # torch runs it as a batch norm of N C channels, with copies of the weight
     copies_weight = True
 
 
 class FusedRmsNorm(Standardised):
+    formula = "y = weight · x / √(mean(x²) + {eps:g})"
+    gradient = ("d_x = (weight · grad − x̂ · mean(weight · grad · x̂)) / rms", "d_weight = Σ grad · x̂")
     centred = False
 
 
@@ -327,6 +345,11 @@ def instance_norm(
 
 class LocalResponseNorm(Op):
     """y = x / d^beta, d = k + alpha / size times the sum of x^2 over `size` channels around."""
+
+    formula = "y = x / ({k:g} + {alpha:g} · mean of x² over {size} channels)^{beta:g}"
+    gradient = (
+        "d_x = grad · s^−{beta:g} − 2 · {alpha:g} · {beta:g} / {size} · x · Σ grad · y / s over its windows, s = (…)",
+    )
 
     @staticmethod
     @quiet

@@ -58,6 +58,13 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 class Trilinear(Op):
     """Rows x1 (N, I) and x2 (N, J), weight (O, I, J) -> (N, O)."""
 
+    formula = "y[n,o] = Σ_ij x1[n,i] · weight[o,i,j] · x2[n,j]"
+    gradient = (
+        "d_x1[n,i] = Σ_oj grad[n,o] · weight[o,i,j] · x2[n,j]",
+        "d_weight[o,i,j] = Σ_n grad[n,o] · x1[n,i] · x2[n,j]",
+        "d_x2[n,j] = Σ_oi grad[n,o] · x1[n,i] · weight[o,i,j]",
+    )
+
     @staticmethod
     def forward(ctx: Any, x1: Array, weight: Array, x2: Array) -> Array:
         need_x1, need_weight, need_x2 = ctx.needs_input_grad

@@ -249,6 +249,9 @@ def triplet_margin_with_distance_loss(
 
 
 class SoftMarginLoss(Op):
+    formula = "y = {reduction} of log(1 + e^(−target · x))"
+    gradient = ("d_x = −grad · target / (1 + e^(target · x)){share}",)
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, target: Array, reduction: str) -> Array:

@@ -26,6 +26,8 @@ HALVES = [(2, 2), (2, 2), (0, 0), (1, 1)]  # kernel, stride, padding, dilation
 
 
 class MaxPool2DWithIndices(Op):
+    formula = "y = the largest x in each {kernel} window"
+    gradient = ("d_x = grad at the largest of each window, else 0",)
     pooled: tuple[Array, list[int], int] | None = None  # the result, its version counter and version, for `merge`
 
     @staticmethod
@@ -165,6 +167,9 @@ def max_pool2d(
 
 
 class MaxUnpool2D(Op):
+    formula = "y = x at the places of index, else 0"
+    gradient = ("d_x = grad at the places of index",)
+
     @staticmethod
     def forward(ctx: Any, x: Array, index: Array, *, image: Pair) -> Array:
         ctx.save(index)

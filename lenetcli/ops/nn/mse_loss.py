@@ -105,6 +105,8 @@ class DistanceLoss(Op):
 
 
 class MseLoss(DistanceLoss):
+    formula = "y = {reduction} of d², d = x − target"
+    gradient = ("d_x = grad · 2 d{share}", "d_target = −d_x")
     value = staticmethod(lambda d: d * d)
     slope = staticmethod(lambda d: 2 * d)
 
@@ -204,6 +206,9 @@ def l1_loss(
 
 
 class SmoothL1Loss(DistanceLoss):
+    formula = "y = {reduction} of d²/(2β) where |d| < β, else |d| − β/2, d = x − target"
+    gradient = ("d_x = grad · d/β, limited to [−1, 1]{share}", "d_target = −d_x")
+
     @staticmethod
     def value(d: Array, beta: float) -> Array:
         z = np.abs(d)
@@ -256,6 +261,9 @@ def smooth_l1_loss(
 
 
 class HuberLoss(DistanceLoss):
+    formula = "y = {reduction} of d²/2 where |d| ≤ {constants[0]:g}, else a straight line, d = x − target"
+    gradient = ("d_x = grad · d, limited{share}", "d_target = −d_x")
+
     @staticmethod
     def value(d: Array, delta: float) -> Array:
         z = np.abs(d)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 
 class MultiMarginLoss(Op):
+    formula = "y = {reduction} of Σ_c max(0, {margin:g} − x[n,t] + x[n,c])^{p} / classes, t = target[n]"
+    gradient = ("d_x = ±grad where the margin is not kept",)
+
     @staticmethod
     @quiet
     def forward(
@@ -139,6 +142,9 @@ def _check_indices(name: str, classes: Array, least: int, count: int) -> None:
 
 
 class MultilabelMarginLoss(Op):
+    formula = "y = {reduction} of Σ max(0, 1 − x[n,t] + x[n,c]) / classes"
+    gradient = ("d_x = ±grad where the margin is not kept",)
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, target: Array, reduction: str) -> Array:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 
 class Softmax(Op):
+    formula = "y = e^x / Σ e^x along dimension {dim}"
+    gradient = ("d_x = y · (grad − Σ grad · y)",)
     kernel: ClassVar[Any] = staticmethod(kernels.softmax)
     kernel_backward: ClassVar[Any] = staticmethod(kernels.softmax_backward)
 
@@ -41,6 +43,9 @@ class Softmax(Op):
 
 
 class LogSoftmax(Softmax):
+    formula = "y = x − log Σ e^x along dimension {dim}"
+    gradient = ("d_x = grad − e^y · Σ grad",)
+
     @staticmethod
     def kernel(x: Array, axis: int) -> Array:
         return dispatch.log_softmax(x, axis)

@@ -21,6 +21,12 @@ Total = Callable[[Array], Array]  # a float64 array of each process -> the sum o
 
 
 class SyncBatchNorm(Op):
+    gradient = (
+        "d_x = weight / σ · (grad − mean(grad) − x̂ · mean(grad · x̂)), means over all parts",
+        "d_weight = Σ grad · x̂ of this part",
+        "d_bias = Σ grad of this part",
+    )
+
     @staticmethod
     @quiet
     def forward(

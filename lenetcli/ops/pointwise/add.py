@@ -28,6 +28,9 @@ def checked_factor(name: str, alpha: Any, kind: np.dtype[Any]) -> Any:
 
 
 class Add(Op):
+    formula = "y = a + {alpha:g} b"
+    gradient = ("d_a = grad", "d_b = {alpha:g} grad")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, a: Any, b: Any, *, alpha: float) -> Any:
@@ -63,6 +66,9 @@ def add(input: Tensor, other: Tensor | float, *, alpha: float = 1) -> Tensor:
 
 
 class Sub(Op):
+    formula = "y = a − {alpha:g} b"
+    gradient = ("d_a = grad", "d_b = −{alpha:g} grad")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, a: Any, b: Any, *, alpha: float) -> Any:
@@ -96,6 +102,9 @@ def sub(input: Tensor, other: Tensor | float, *, alpha: float = 1) -> Tensor:
 
 
 class Mul(Op):
+    formula = "y = a · b"
+    gradient = ("d_a = grad · b", "d_b = grad · a")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, a: Any, b: Any) -> Any:
@@ -125,6 +134,9 @@ def mul(input: Tensor, other: Tensor | float) -> Tensor:
 
 
 class Neg(Op):
+    formula = "y = −x"
+    gradient = ("d_x = grad · (−1)",)
+
     @staticmethod
     def forward(ctx: Any, x: Any) -> Any:
         if x.dtype == np.bool_:
@@ -163,6 +175,9 @@ def positive(input: Tensor) -> Tensor:
 
 
 class Addcmul(Op):
+    formula = "y = x + {value:g} · a · b"
+    gradient = ("d_x = grad", "d_a = {value:g} · grad · b", "d_b = {value:g} · grad · a")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Any, a: Any, b: Any, *, value: float) -> Any:
@@ -192,6 +207,9 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
 
 
 class Addcdiv(Op):
+    formula = "y = x + {value:g} · a / b"
+    gradient = ("d_x = grad", "d_a = {value:g} · grad / b", "d_b = −{value:g} · grad · a / b²")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Any, a: Any, b: Any, *, value: float) -> Any:
@@ -227,6 +245,9 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
 
 
 class Lerp(Op):
+    formula = "y = start + weight · (end − start)"
+    gradient = ("d_start = grad · (1 − weight)", "d_end = grad · weight", "d_weight = grad · (end − start)")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, start: Any, end: Any, weight: Any) -> Any:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 
 class Maximum(Op):
+    formula = "y = max(a, b)"
+    gradient = ("d_a = grad where a is more", "d_b = grad where b is more")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, a: Array, b: Array) -> Array:
@@ -64,6 +67,9 @@ def _wanted_tensor(name: str, x: Any) -> Any:
 
 
 class Minimum(Op):
+    formula = "y = min(a, b)"
+    gradient = ("d_a = grad where a is less", "d_b = grad where b is less")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, a: Array, b: Array) -> Array:
@@ -95,6 +101,13 @@ def minimum(input: Tensor, other: Tensor) -> Tensor:
 
 
 class Clamp(Op):
+    formula = "y = x limited to [low, high]"
+    gradient = (
+        "d_x = grad · (1 inside the limits, else 0)",
+        "d_low = Σ grad where x is below low",
+        "d_high = Σ grad where x is above high",
+    )
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, low: Any, high: Any) -> Array:
@@ -168,6 +181,9 @@ def clamp_max(input: Tensor, max: Tensor | float) -> Tensor:
 
 
 class Where(Op):
+    formula = "y = a where condition, else b"
+    gradient = ("d_a = grad where condition", "d_b = grad where not condition")
+
     @staticmethod
     def forward(ctx: Any, condition: Array, a: Any, b: Any) -> Array:
         if condition.dtype == np.uint8:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 
 class ToCopy(Op):
+    formula = "y = x in another type"
+    gradient = ("d_x = grad in the type of x",)
+
     @staticmethod
     def forward(ctx: Any, x: Array, *, kind: np.dtype[Any]) -> Array:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -33,6 +36,8 @@ def cast(input: Tensor, kind: np.dtype[Any]) -> Tensor:
 
 
 class ToDevice(Op):
+    formula = "y = x on the device {kind}"
+    gradient = ("d_x = grad on the device of x",)
     backward_name = "ToCopy"
 
     @staticmethod
@@ -53,6 +58,9 @@ def move(input: Tensor, kind: str, index: int | None = None) -> Tensor:
 
 
 class Clone(Op):
+    formula = "y = a copy of x"
+    gradient = ("d_x = grad",)
+
     @staticmethod
     def forward(ctx: Any, x: Array) -> Array:
         return x.copy(order="K")

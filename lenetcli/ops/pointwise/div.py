@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 
 class Div(Op):
+    formula = "y = a / b"
+    gradient = ("d_a = grad / b", "d_b = −grad · a / b²")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, a: Any, b: Any) -> Any:
@@ -58,6 +61,8 @@ def truncated_quotient(a: Any, b: Any) -> Any:
 
 
 class RoundedDiv(Op):
+    formula = "y = a / b, rounded to a whole number"
+    gradient = ("d_a = 0", "d_b = 0")
     backward_name = "Div"
 
     @staticmethod
@@ -113,6 +118,12 @@ def true_divide(input: Tensor, other: Tensor | float) -> Tensor:
 
 
 class FloorDivide(Op):
+    formula = "y = a / b, rounded down"
+    gradient = (
+        "d_a = none: backward through it raises, as in torch",
+        "d_b = none: backward through it raises, as in torch",
+    )
+
     @staticmethod
     @quiet
     def forward(ctx: Any, a: Any, b: Any) -> Any:
@@ -143,6 +154,9 @@ def floor_divide(input: Tensor, other: Tensor | float) -> Tensor:
 
 
 class Remainder(Op):
+    formula = "y = a − floor(a / b) · b"
+    gradient = ("d_a = grad", "d_b = −grad · floor(a / b)")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, a: Any, b: Any) -> Any:
@@ -182,6 +196,9 @@ def remainder(input: Tensor, other: Tensor | float) -> Tensor:
 
 
 class Fmod(Op):
+    formula = "y = a − trunc(a / b) · b"
+    gradient = ("d_a = grad", "d_b = −grad · trunc(a / b)")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, a: Any, b: Any) -> Any:

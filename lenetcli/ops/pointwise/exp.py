@@ -47,6 +47,8 @@ def signs(x: Array) -> Array:
 
 
 class Abs(Op):
+    formula = "y = |x|"
+
     @staticmethod
     def forward(ctx: Any, x: Array) -> Array:
         if x.dtype == np.bool_:
@@ -78,6 +80,8 @@ def abs(input: Tensor) -> Tensor:
 
 
 class Sign(Op):
+    formula = "y = sign(x)"
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array) -> Array:
@@ -101,6 +105,7 @@ def sign(input: Tensor) -> Tensor:
 
 
 class Exp(Curve):
+    formula = "y = e^x"
     keeps_result = True
     curve = staticmethod(np.exp)
     slope = staticmethod(lambda grad, y: grad * y)
@@ -119,6 +124,7 @@ def exp(input: Tensor) -> Tensor:
 
 
 class Expm1(Curve):
+    formula = "y = e^x − 1"
     keeps_result = True
     curve = staticmethod(np.expm1)
     slope = staticmethod(lambda grad, y: grad * (y + 1))
@@ -137,6 +143,7 @@ def expm1(input: Tensor) -> Tensor:
 
 
 class Exp2(Curve):
+    formula = "y = 2^x"
     keeps_result = True
     curve = staticmethod(np.exp2)
     slope = staticmethod(lambda grad, y: grad * y * float(np.log(2)))
@@ -155,6 +162,7 @@ def exp2(input: Tensor) -> Tensor:
 
 
 class Log(Curve):
+    formula = "y = log x"
     curve = staticmethod(np.log)
     slope = staticmethod(lambda grad, x: grad / x)
 
@@ -172,6 +180,7 @@ def log(input: Tensor) -> Tensor:
 
 
 class Log1p(Curve):
+    formula = "y = log(1 + x)"
     curve = staticmethod(np.log1p)
     slope = staticmethod(lambda grad, x: grad / (x + 1))
 
@@ -189,6 +198,7 @@ def log1p(input: Tensor) -> Tensor:
 
 
 class Log2(Curve):
+    formula = "y = log₂ x"
     curve = staticmethod(np.log2)
     slope = staticmethod(lambda grad, x: grad / (x * float(np.log(2))))
 
@@ -206,6 +216,7 @@ def log2(input: Tensor) -> Tensor:
 
 
 class Log10(Curve):
+    formula = "y = log₁₀ x"
     curve = staticmethod(np.log10)
     slope = staticmethod(lambda grad, x: grad / (x * float(np.log(10))))
 
@@ -223,6 +234,7 @@ def log10(input: Tensor) -> Tensor:
 
 
 class Sigmoid(Curve):
+    gradient = ("d_x = grad · y (1 − y)",)
     keeps_result = True
     curve = staticmethod(lambda x: 1 / (1 + np.exp(-x)))
     slope = staticmethod(lambda grad, y: grad * (1 - y) * y)
@@ -246,6 +258,8 @@ def sigmoid(input: Tensor) -> Tensor:
 
 
 class Logit(Op):
+    formula = "y = log(x / (1 − x))"
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, eps: float | None) -> Array:
@@ -286,6 +300,7 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
 
 
 class Erf(Curve):
+    gradient = ("d_x = grad · 2/√π e^(−x²)",)
     curve = staticmethod(error_function.erf)
     slope = staticmethod(lambda grad, x: grad * (float(2 / np.sqrt(np.pi)) * np.exp(-(x * x))))
 
@@ -308,6 +323,8 @@ def erf(input: Tensor) -> Tensor:
 
 
 class Erfc(Curve):
+    formula = "y = 1 − erf(x)"
+    gradient = ("d_x = grad · (−2/√π e^(−x²))",)
     curve = staticmethod(error_function.erfc)
     slope = staticmethod(lambda grad, x: grad * (float(-2 / np.sqrt(np.pi)) * np.exp(-(x * x))))
 
@@ -325,6 +342,9 @@ def erfc(input: Tensor) -> Tensor:
 
 
 class Xlogy(Op):
+    formula = "y = x log y₂"
+    gradient = ("d_x = grad · log y₂", "d_y₂ = grad · x / y₂")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Any, y: Any) -> Array:

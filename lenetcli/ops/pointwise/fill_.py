@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 class Copy(Op):
     """Other values in place of the tensor's own, in its shape and type."""
 
+    formula = "y = the values of another tensor"
+    gradient = ("d_x = 0: its values are gone", "d_values = grad")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, values: Any) -> Array:
@@ -38,7 +41,8 @@ class Copy(Op):
 
 
 class Fill(Copy):
-    pass
+    formula = "y = one value everywhere"
+    gradient = ("d_x = 0: its values are gone", "d_values = Σ grad")
 
 
 def zero_(self: Tensor) -> Tensor:

@@ -69,6 +69,8 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 class Celu(Activation):
+    gradient = ("d_x = grad · (1 where x > 0, else e^(x/α))",)
+
     @staticmethod
     def curve(x: Array, alpha: float) -> Array:
         return kernels.elu(x, alpha, 1.0, 1 / alpha)
@@ -100,10 +102,14 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 
 class Gelu(Activation):
+    formula = "y = x Φ(x), Φ the normal distribution"
+    gradient = ("d_x = grad · (Φ(x) + x φ(x))",)
     curve, slope = staticmethod(kernels.gelu), staticmethod(kernels.gelu_backward)
 
 
 class GeluTanh(Activation):
+    formula = "y = x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))"
+    gradient = ("d_x = grad · ((1 + t) / 2 + x/2 (1 − t²) √(2/π) (1 + 0.134145 x²)), t the tanh",)
     backward_name = "Gelu"
     curve, slope = staticmethod(kernels.gelu_tanh), staticmethod(kernels.gelu_tanh_backward)
 
@@ -135,6 +141,7 @@ def gelu(input: Tensor, approximate: Literal["none", "tanh"] = "none") -> Tensor
 
 
 class Silu(Activation):
+    gradient = ("d_x = grad · σ(x) (1 + x (1 − σ(x))), σ(x) = 1 / (1 + e^−x)",)
     curve, slope = staticmethod(kernels.silu), staticmethod(kernels.silu_backward)
 
 
@@ -156,6 +163,7 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 class Mish(Activation):
+    gradient = ("d_x = grad · (t + x (1 − t²) / (1 + e^−x)), t = tanh(log(1 + e^x))",)
     curve, slope = staticmethod(kernels.mish), staticmethod(kernels.mish_backward)
 
 
@@ -177,6 +185,7 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 class Softplus(Activation):
+    gradient = ("d_x = grad · (1 / (1 + e^(−beta x)); 1 where beta x > threshold)",)
     curve, slope = staticmethod(kernels.softplus), staticmethod(kernels.softplus_backward)
 
 
@@ -198,6 +207,8 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
 
 class LogSigmoid(Activation):
+    formula = "y = −log(1 + e^−x)"
+    gradient = ("d_x = grad · 1 / (1 + e^x)",)
     curve, slope = staticmethod(kernels.log_sigmoid), staticmethod(kernels.log_sigmoid_backward)
 
 
@@ -243,6 +254,9 @@ def tanhshrink(input: Tensor) -> Tensor:
 
 
 class Glu(Op):
+    formula = "y = a σ(b), a and b the halves of x"
+    gradient = ("d_x = grad · (σ(b), a σ(b) (1 − σ(b)))",)
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, dim: int) -> Array:

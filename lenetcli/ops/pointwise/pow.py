@@ -41,6 +41,9 @@ def raised(base: Array, exponent: Any) -> Array:
 
 
 class Pow(Op):
+    formula = "y = base^exponent"
+    gradient = ("d_base = grad · exponent · base^(exponent − 1)", "d_exponent = grad · y · log(base)")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, base: Any, exponent: Any) -> Array:
@@ -119,6 +122,7 @@ def square(input: Tensor) -> Tensor:
 
 
 class Sqrt(Curve):
+    formula = "y = √x"
     keeps_result = True
     curve = staticmethod(np.sqrt)
     slope = staticmethod(lambda grad, y: grad / (2 * y))
@@ -142,6 +146,7 @@ def sqrt(input: Tensor) -> Tensor:
 
 
 class Rsqrt(Curve):
+    formula = "y = 1 / √x"
     keeps_result = True
     curve = staticmethod(lambda x: 1 / np.sqrt(x))
     slope = staticmethod(lambda grad, y: -0.5 * grad * (y * y * y))
@@ -160,6 +165,7 @@ def rsqrt(input: Tensor) -> Tensor:
 
 
 class Reciprocal(Curve):
+    formula = "y = 1 / x"
     keeps_result = True
     curve = staticmethod(lambda x: 1 / x)
     slope = staticmethod(lambda grad, y: -grad * (y * y))
@@ -178,6 +184,9 @@ def reciprocal(input: Tensor) -> Tensor:
 
 
 class Hypot(Op):
+    formula = "y = √(a² + b²)"
+    gradient = ("d_a = grad · a / y", "d_b = grad · b / y")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, a: Array, b: Array) -> Array:

@@ -92,6 +92,8 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 class Hardtanh(Activation):
+    formula = "y = x limited to [{constants[0]:g}, {constants[1]:g}]"
+    gradient = ("d_x = grad · (1 inside ({constants[0]:g}, {constants[1]:g}), else 0)",)
     curve, slope = staticmethod(kernels.hardtanh), staticmethod(kernels.hardtanh_backward)
 
 
@@ -137,6 +139,8 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 class LeakyRelu(Activation):
+    formula = "y = x where x > 0, else {constants[0]:g} x"
+    gradient = ("d_x = grad · (1 where x > 0, else {constants[0]:g})",)
     curve, slope = staticmethod(kernels.leaky_relu), staticmethod(kernels.leaky_relu_backward)
 
 
@@ -163,6 +167,9 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 
 class PreluKernel(Op):
+    formula = "y = x where x > 0, else weight · x"
+    gradient = ("d_x = grad · (1 where x > 0, else weight)", "d_weight = Σ of grad · x where x ≤ 0")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, weight: Array) -> Array:
@@ -227,6 +234,9 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 class RreluWithNoise(Op):
     """Slopes drawn for what is not positive."""
 
+    formula = "y = x where x > 0, else a · x with random a"
+    gradient = ("d_x = grad · (1 where x > 0, else a)",)
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, lower: float, upper: float) -> Array:
@@ -277,6 +287,8 @@ def rrelu(
 
 
 class Threshold(Activation):
+    formula = "y = x where x > {constants[0]:g}, else {constants[1]:g}"
+    gradient = ("d_x = grad · (1 where x > {constants[0]:g}, else 0)",)
     curve, slope = staticmethod(kernels.threshold), staticmethod(kernels.threshold_backward)
 
 
@@ -352,6 +364,8 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 class Hardshrink(Activation):
+    formula = "y = x where |x| > {constants[0]:g}, else 0"
+    gradient = ("d_x = grad · (1 where |x| > {constants[0]:g}, else 0)",)
     curve, slope = staticmethod(kernels.hardshrink), staticmethod(kernels.shrink_backward)
 
 
@@ -374,6 +388,8 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 
 class Softshrink(Activation):
+    formula = "y = x moved towards 0 by {constants[0]:g}"
+    gradient = ("d_x = grad · (1 where |x| > {constants[0]:g}, else 0)",)
     curve, slope = staticmethod(kernels.softshrink), staticmethod(kernels.shrink_backward)
 
 

@@ -35,6 +35,7 @@ class Rounding(Op):
 
 
 class Floor(Rounding):
+    formula = "y = the whole number at or below x"
     rounded = staticmethod(np.floor)
 
 
@@ -51,6 +52,7 @@ def floor(input: Tensor) -> Tensor:
 
 
 class Ceil(Rounding):
+    formula = "y = the whole number at or above x"
     rounded = staticmethod(np.ceil)
 
 
@@ -67,6 +69,7 @@ def ceil(input: Tensor) -> Tensor:
 
 
 class Trunc(Rounding):
+    formula = "y = the whole number of x towards 0"
     rounded = staticmethod(np.trunc)
 
 
@@ -83,10 +86,13 @@ def trunc(input: Tensor) -> Tensor:
 
 
 class Round(Rounding):
+    formula = "y = the whole number nearest to x"
     rounded = staticmethod(np.rint)
 
 
 class RoundDecimals(Op):
+    formula = "y = x rounded to {decimals} decimals"
+    gradient = ("d_x = grad · 0",)
     backward_name = "Round"
 
     @staticmethod
@@ -117,6 +123,8 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
 
 
 class Frac(Op):
+    formula = "y = x − trunc(x)"
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array) -> Array:

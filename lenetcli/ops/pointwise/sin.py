@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 class Sin(Curve):
+    formula = "y = sin(x)"
     curve = staticmethod(np.sin)
     slope = staticmethod(lambda grad, x: grad * np.cos(x))
 
@@ -34,6 +35,7 @@ def sin(input: Tensor) -> Tensor:
 
 
 class Cos(Curve):
+    formula = "y = cos(x)"
     curve = staticmethod(np.cos)
     slope = staticmethod(lambda grad, x: -grad * np.sin(x))
 
@@ -51,6 +53,7 @@ def cos(input: Tensor) -> Tensor:
 
 
 class Tan(Curve):
+    formula = "y = tan(x)"
     keeps_result = True
     curve = staticmethod(np.tan)
     slope = staticmethod(lambda grad, y: grad * (1 + y * y))
@@ -69,6 +72,7 @@ def tan(input: Tensor) -> Tensor:
 
 
 class Asin(Curve):
+    formula = "y = asin(x)"
     curve = staticmethod(np.arcsin)
     slope = staticmethod(lambda grad, x: grad / np.sqrt(1 - x * x))
 
@@ -86,6 +90,7 @@ def asin(input: Tensor) -> Tensor:
 
 
 class Acos(Curve):
+    formula = "y = acos(x)"
     curve = staticmethod(np.arccos)
     slope = staticmethod(lambda grad, x: -grad / np.sqrt(1 - x * x))
 
@@ -103,6 +108,7 @@ def acos(input: Tensor) -> Tensor:
 
 
 class Atan(Curve):
+    formula = "y = atan(x)"
     curve = staticmethod(np.arctan)
     slope = staticmethod(lambda grad, x: grad / (x * x + 1))
 
@@ -120,6 +126,7 @@ def atan(input: Tensor) -> Tensor:
 
 
 class Sinh(Curve):
+    formula = "y = sinh(x)"
     curve = staticmethod(np.sinh)
     slope = staticmethod(lambda grad, x: grad * np.cosh(x))
 
@@ -137,6 +144,7 @@ def sinh(input: Tensor) -> Tensor:
 
 
 class Cosh(Curve):
+    formula = "y = cosh(x)"
     curve = staticmethod(np.cosh)
     slope = staticmethod(lambda grad, x: grad * np.sinh(x))
 
@@ -154,6 +162,7 @@ def cosh(input: Tensor) -> Tensor:
 
 
 class Tanh(Curve):
+    formula = "y = tanh(x)"
     keeps_result = True
     curve = staticmethod(np.tanh)
     slope = staticmethod(lambda grad, y: grad * (1 - y * y))
@@ -172,6 +181,7 @@ def tanh(input: Tensor) -> Tensor:
 
 
 class Asinh(Curve):
+    formula = "y = asinh(x)"
     curve = staticmethod(np.arcsinh)
     slope = staticmethod(lambda grad, x: grad / np.sqrt(x * x + 1))
 
@@ -189,6 +199,7 @@ def asinh(input: Tensor) -> Tensor:
 
 
 class Acosh(Curve):
+    formula = "y = acosh(x)"
     curve = staticmethod(np.arccosh)
     slope = staticmethod(lambda grad, x: grad / np.sqrt(x * x - 1))
 
@@ -206,6 +217,7 @@ def acosh(input: Tensor) -> Tensor:
 
 
 class Atanh(Curve):
+    formula = "y = atanh(x)"
     curve = staticmethod(np.arctanh)
     slope = staticmethod(lambda grad, x: grad / (1 - x * x))
 
@@ -223,6 +235,9 @@ def atanh(input: Tensor) -> Tensor:
 
 
 class Atan2(Op):
+    formula = "y = the angle of the point (x, y₂)"
+    gradient = ("d_y₂ = grad · x / (x² + y₂²)", "d_x = −grad · y₂ / (x² + y₂²)")
+
     @staticmethod
     @quiet
     def forward(ctx: Any, y: Array, x: Array) -> Array:

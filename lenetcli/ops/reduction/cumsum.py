@@ -30,6 +30,9 @@ CumminResult = values_and_indices("cummin")
 
 
 class Cumsum(Op):
+    formula = "y = Σ of the x up to each place along dimension {dim}"
+    gradient = ("d_x = Σ of grad from each place on",)
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, dim: int, kind: Any) -> Array:
@@ -58,6 +61,9 @@ def cumsum(input: Tensor, dim: int, *, dtype: Dtype | None = None) -> Tensor:
 
 
 class Cumprod(Op):
+    formula = "y = the product of the x up to each place along dimension {dim}"
+    gradient = ("d_x = Σ of grad · y / x from each place on",)
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, dim: int, kind: Any) -> Array:
@@ -98,6 +104,9 @@ def cumprod(input: Tensor, dim: int, *, dtype: Dtype | None = None) -> Tensor:
 class Cummax(Op):
     """Extremes so far and the index of each, the last one of several that are equal; NaN stays."""
 
+    formula = "y = the largest x up to each place along dimension {dim}"
+    gradient = ("d_x = Σ of grad over the places where it is the largest",)
+
     extreme: Any = np.maximum
 
     @staticmethod
@@ -121,6 +130,8 @@ class Cummax(Op):
 
 
 class Cummin(Cummax):
+    formula = "y = the smallest x up to each place along dimension {dim}"
+    gradient = ("d_x = Σ of grad over the places where it is the smallest",)
     extreme = np.minimum
 
 
@@ -156,6 +167,9 @@ def cummin(input: Tensor, dim: int) -> Any:
 
 
 class Logcumsumexp(Op):
+    formula = "y = log Σ e^x up to each place along dimension {dim}"
+    gradient = ("d_x = Σ of grad · e^(x − y) from each place on",)
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, dim: int) -> Array:

@@ -72,10 +72,14 @@ def _divided(grad: Array, hit: Array, over: tuple[int, ...]) -> Array:
 
 
 class Amax(Extreme):
+    formula = "y = the largest x over dimensions {over}"
+    gradient = ("d_x = grad at the largest, shared by those that tie, else 0",)
     reduce, share = staticmethod(np.max), staticmethod(among_numbers)
 
 
 class Amin(Extreme):
+    formula = "y = the smallest x over dimensions {over}"
+    gradient = ("d_x = grad at the smallest, shared by those that tie, else 0",)
     reduce, share = staticmethod(np.min), staticmethod(among_numbers)
 
 
@@ -149,15 +153,18 @@ class Pick(Op):
 
 
 class Max(Pick):
-    pass
+    formula = "y = the largest x along dimension {dim}"
+    gradient = ("d_x = grad at the element whose index was given, else 0",)
 
 
 class Min(Pick):
-    pass
+    formula = "y = the smallest x along dimension {dim}"
+    gradient = ("d_x = grad at the element whose index was given, else 0",)
 
 
 class Median(Pick):
-    pass
+    formula = "y = the middle x along dimension {dim}"
+    gradient = ("d_x = grad at the element whose index was given, else 0",)
 
 
 @method
@@ -265,6 +272,8 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
 
 
 class MedianAll(Op):
+    formula = "y = the middle x"
+    gradient = ("d_x = grad at the middle, shared by those that tie, else 0",)
     backward_name = "Median"
 
     @staticmethod
@@ -313,6 +322,9 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
 
 
 class Aminmax(Op):
+    formula = "y = the smallest and the largest x over dimensions {over}"
+    gradient = ("d_x = grad of each at its elements, shared by those that tie, else 0",)
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...], keepdim: bool) -> tuple[Array, Array]:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 
 class LinalgVectorNorm(Op):
+    formula = "y = the {order:g}-norm of x along {over}"
+    gradient = ("d_x = grad · sign(x) (|x| / y)^({order:g} − 1)",)
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, order: float, over: tuple[int, ...], keepdim: bool) -> Array:

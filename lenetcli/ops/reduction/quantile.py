@@ -28,10 +28,12 @@ INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
 class Nanmedian(Pick):
-    pass
+    formula = "y = the middle x along dimension {dim}, NaN left out"
+    gradient = ("d_x = grad at the element whose index was given, else 0",)
 
 
 class NanmedianAll(MedianAll):
+    formula = "y = the middle x, NaN left out"
     backward_name = "Nanmedian"
 
     @staticmethod

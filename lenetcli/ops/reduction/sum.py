@@ -49,6 +49,9 @@ def sum_type(x: Array, dtype: Dtype | None) -> np.dtype[Any]:
 
 
 class Sum(Op):
+    formula = "y = Σ x over dimensions {over}"
+    gradient = ("d_x = grad at every place that was summed",)
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...], keepdim: bool, kind: Any) -> Array:
@@ -96,6 +99,9 @@ def _without_nan(input: Tensor) -> Tensor:
 
 
 class Mean(Op):
+    formula = "y = mean of x over dimensions {over}"
+    gradient = ("d_x = grad / count at every place that was averaged",)
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...], keepdim: bool) -> Array:
@@ -130,6 +136,9 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Dtype
 
 
 class Prod(Op):
+    formula = "y = the product of x along dimension {dim}, of all where it is None"
+    gradient = ("d_x = grad · the product of the other elements",)
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, dim: int | None, keepdim: bool, kind: Any) -> Array:
@@ -206,6 +215,9 @@ def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
 
 class Logsumexp(Op):
+    formula = "y = log Σ e^x over dimensions {over}"
+    gradient = ("d_x = grad · e^(x − y)",)
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...], keepdim: bool) -> Array:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 class Var(Op):
     """Variance over axes; `root` for its square root, `with_mean` for the mean as second result."""
 
+    gradient = ("d_x = grad · 2 (x − mean) / (count − {correction:g})",)
+
     root = False
     with_mean = False
 
@@ -59,14 +61,20 @@ class Var(Op):
 
 
 class Std(Var):
+    formula = "y = √(Σ (x − mean)² / (count − {correction:g}))"
+    gradient = ("d_x = grad · (x − mean) / (y (count − {correction:g}))",)
     root = True
 
 
 class VarMean(Var):
+    formula = "y = (Σ (x − mean)² / (count − {correction:g}), mean)"
+    gradient = ("d_x = grad_var · 2 (x − mean) / (count − {correction:g}) + grad_mean / count",)
     with_mean = True
 
 
 class StdMean(Var):
+    formula = "y = (√(Σ (x − mean)² / (count − {correction:g})), mean)"
+    gradient = ("d_x = grad_std · (x − mean) / (std (count − {correction:g})) + grad_mean / count",)
     root = True
     with_mean = True
 

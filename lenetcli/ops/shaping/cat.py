@@ -41,6 +41,9 @@ def in_one_type(arrays: Sequence[Array]) -> list[Array]:
 class Cat(Op):
     """np.concatenate keeps the memory order of its operands, so batch-last images stay batch-last."""
 
+    formula = "y = the tensors, one after the other along dimension {dim}"
+    gradient = ("d_arrays = its part of grad",)
+
     @staticmethod
     def forward(ctx: Any, *arrays: Array, dim: int) -> Array:
         arrays = tuple(in_one_type(arrays))
@@ -135,6 +138,9 @@ def concatenate(tensors: Tensors, axis: int = 0, *, dim: int | None = None) -> T
 
 
 class Stack(Op):
+    formula = "y = the tensors, side by side along a new dimension {dim}"
+    gradient = ("d_arrays = its slice of grad",)
+
     @staticmethod
     def forward(ctx: Any, *arrays: Array, dim: int) -> Array:
         ctx.dim = dim
@@ -253,6 +259,9 @@ def column_stack(tensors: Tensors) -> Tensor:
 
 
 class BlockDiag(Op):
+    formula = "y = the matrices along the diagonal, else 0"
+    gradient = ("d_arrays = its block of grad",)
+
     @staticmethod
     def forward(ctx: Any, *arrays: Array) -> Array:
         ctx.shapes = [x.shape for x in arrays]

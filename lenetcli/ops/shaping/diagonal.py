@@ -29,6 +29,8 @@ def on_diagonal(x: Array, offset: int, dim1: int, dim2: int) -> Array:
 
 
 class Diagonal(Op):
+    formula = "y = the diagonal of x in dimensions {dims}, the same memory"
+    gradient = ("d_x = grad on the diagonal, else 0",)
     is_view = True
 
     @staticmethod
@@ -90,6 +92,8 @@ def linalg_diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -
 class DiagonalCopy(Diagonal):
     """A diagonal in new memory."""
 
+    formula = "y = the diagonal of x in dimensions {dims}"
+
     is_view = False
 
     @staticmethod
@@ -101,6 +105,9 @@ class DiagonalCopy(Diagonal):
 
 
 class DiagEmbed(Op):
+    formula = "y = x on the diagonal of matrices, else 0"
+    gradient = ("d_x = the diagonal of grad",)
+
     @staticmethod
     def forward(ctx: Any, x: Array, *, offset: int, dims: tuple[int, int]) -> Array:
         ctx.offset, ctx.dims = offset, dims
@@ -183,6 +190,9 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
 
 
 class Trace(Op):
+    formula = "y = Σ_i x[i,i]"
+    gradient = ("d_x = grad on the diagonal, else 0",)
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array) -> Array:
@@ -218,6 +228,8 @@ def trace(input: Tensor) -> Tensor:
 
 
 class Tril(Op):
+    formula = "y = x on and below diagonal {diagonal}, else 0"
+    gradient = ("d_x = grad on and below the diagonal, else 0",)
     keep: Any = staticmethod(np.tril)
 
     @staticmethod
@@ -231,6 +243,8 @@ class Tril(Op):
 
 
 class Triu(Tril):
+    formula = "y = x on and above diagonal {diagonal}, else 0"
+    gradient = ("d_x = grad on and above the diagonal, else 0",)
     keep = staticmethod(np.triu)
 
 
@@ -284,6 +298,9 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
 
 
 class FillDiagonal(Op):
+    formula = "y = x with {value} on the diagonal"
+    gradient = ("d_x = grad, 0 on the diagonal",)
+
     @staticmethod
     def forward(ctx: Any, x: Array, *, value: Any, wrap: bool) -> Array:
         ctx.wrap = wrap

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 
 class Expand(Op):
+    formula = "y = x repeated along new or stretched dimensions"
+    gradient = ("d_x = Σ grad over the repetitions",)
     is_view = True
 
     @staticmethod
@@ -155,6 +157,9 @@ def broadcast_shapes(*shapes: int | Sequence[int]) -> tuple[int, ...]:
 
 
 class Repeat(Op):
+    formula = "y = x laid side by side, {repeats} times along its dimensions"
+    gradient = ("d_x = Σ grad over the repetitions",)
+
     @staticmethod
     def forward(ctx: Any, x: Array, *, repeats: tuple[int, ...]) -> Array:
         ctx.shape = x.shape
@@ -227,6 +232,9 @@ def tile(input: Tensor, *counts: Any, dims: Sequence[int] | None = None) -> Tens
 
 class RepeatEach(Op):
     """Each slice along an axis as often as its own count says."""
+
+    formula = "y = each slice of x, repeated"
+    gradient = ("d_x = Σ grad over the repetitions",)
 
     backward_name = "IndexSelect"
 

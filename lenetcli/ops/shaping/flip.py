@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 
 class Flip(Op):
+    formula = "y = x reversed along dimensions {over}"
+    gradient = ("d_x = grad reversed back",)
+
     @staticmethod
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...]) -> Array:
         ctx.over = over
@@ -82,6 +85,9 @@ def flipud(input: Tensor) -> Tensor:
 
 
 class Roll(Op):
+    formula = "y = x shifted by {shifts}, what is pushed out coming in again"
+    gradient = ("d_x = grad shifted back",)
+
     @staticmethod
     def forward(ctx: Any, x: Array, *, shifts: tuple[int, ...], dims: tuple[int, ...] | None) -> Array:
         ctx.shifts, ctx.dims = shifts, dims
@@ -124,6 +130,9 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
 
 
 class Rot90(Op):
+    formula = "y = x rotated by {k} times 90 degrees in dimensions {dims}"
+    gradient = ("d_x = grad rotated back",)
+
     @staticmethod
     def forward(ctx: Any, x: Array, *, k: int, dims: tuple[int, int]) -> Array:
         ctx.k, ctx.dims = k, dims

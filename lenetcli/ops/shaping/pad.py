@@ -20,6 +20,9 @@ Borders = list[tuple[int, int]]  # (before, after) of each dimension, first dime
 
 
 class ConstantPadNd(Op):
+    formula = "y = x with a border of {value:g}"
+    gradient = ("d_x = grad without the border",)
+
     @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, borders: Borders, value: float) -> Array:
@@ -63,6 +66,8 @@ class _EdgePad(Op):
 
 
 class ReflectionPad1D(_EdgePad):
+    formula = "y = x with a mirrored border"
+    gradient = ("d_x = grad, the border's added to where it came from",)
     mode = "reflect"
 
 
@@ -75,6 +80,8 @@ class ReflectionPad3D(ReflectionPad1D):
 
 
 class ReplicationPad1D(_EdgePad):
+    formula = "y = x with its edge repeated"
+    gradient = ("d_x = grad, the border's added to the edge",)
     mode = "replicate"
 
 
@@ -87,6 +94,8 @@ class ReplicationPad3D(ReplicationPad1D):
 
 
 class CircularPad(_EdgePad):
+    formula = "y = x continued at its other end"
+    gradient = ("d_x = grad, the border's added to where it came from",)
     mode = "circular"
 
 

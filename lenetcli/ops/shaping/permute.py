@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 
 class Permute(Op):
+    formula = "y = x with its dimensions in another order"
+    gradient = ("d_x = grad with them back in order",)
     is_view = True
 
     @staticmethod
@@ -54,7 +56,8 @@ def permute(input: Tensor, *order: Any, dims: Sequence[int] | None = None) -> Te
 
 
 class Transpose(Permute):
-    pass
+    formula = "y = x with two dimensions exchanged"
+    gradient = ("d_x = grad with them exchanged back",)
 
 
 @method(rearranges=True)
@@ -121,6 +124,8 @@ def adjoint(input: Tensor) -> Tensor:
 
 
 class T(Op):
+    formula = "y = xᵀ: y[i,j] = x[j,i], the same memory"
+    gradient = ("d_x = gradᵀ",)
     is_view = True
 
     @staticmethod

@@ -33,6 +33,9 @@ def _to_channels(x: Array, factor: int) -> Array:
 
 
 class PixelShuffle(Op):
+    formula = "y = channels as {factor} × {factor} pixels"
+    gradient = ("d_x = grad's pixels as channels",)
+
     @staticmethod
     def forward(ctx: Any, x: Array, *, factor: int) -> Array:
         ctx.factor = factor
@@ -44,6 +47,9 @@ class PixelShuffle(Op):
 
 
 class PixelUnshuffle(Op):
+    formula = "y = {factor} × {factor} pixels as channels"
+    gradient = ("d_x = grad's channels as pixels",)
+
     @staticmethod
     def forward(ctx: Any, x: Array, *, factor: int) -> Array:
         ctx.factor = factor
@@ -120,6 +126,9 @@ def _check(op: str, name: str, input: Tensor, factor: int) -> None:
 
 
 class ChannelShuffle(Op):
+    formula = "y = channels of {groups} groups, interleaved"
+    gradient = ("d_x = grad's channels back in order",)
+
     @staticmethod
     def forward(ctx: Any, x: Array, *, groups: int) -> Array:
         ctx.groups = groups

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 
 class View(Op):
+    formula = "y = x in the shape {shape}, the same memory"
+    gradient = ("d_x = grad in the shape of x",)
     is_view = True
 
     @staticmethod
@@ -39,6 +41,8 @@ class View(Op):
 class ViewOwn(View):
     """Another shape for memory that nobody else sees, so that the result is no view of anything."""
 
+    formula = "y = x in the shape {shape}"
+
     is_view = False
     backward_name = "View"
 
@@ -49,6 +53,9 @@ class UnsafeView(ViewOwn):
 
 class Contiguous(Op):
     """A copy in row order, which may have been made already."""
+
+    formula = "y = x in row-major memory"
+    gradient = ("d_x = grad",)
 
     backward_name = "Clone"
 

@@ -44,6 +44,8 @@ def own_axis(name: str, x: Array, dim: int) -> int:
 
 
 class SplitWithSizes(Op):
+    formula = "y = the parts of x of the sizes {lengths}"
+    gradient = ("d_x = grad of the parts, one after the other",)
     is_view = True
 
     @staticmethod
@@ -195,6 +197,8 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
 
 
 class Unbind(Op):
+    formula = "y = the slices of x along dimension {along}"
+    gradient = ("d_x = grad of the slices, side by side",)
     is_view = True
 
     @staticmethod
@@ -337,6 +341,8 @@ def dsplit(input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Ten
 
 
 class Unfold(Op):
+    formula = "y = the windows of {size} along dimension {along}, {step} apart, the same memory"
+    gradient = ("d_x = Σ of grad over the windows that hold it",)
     is_view = True
 
     @staticmethod

@@ -33,6 +33,9 @@ def _image_of(cols: Array, image: Pair, out: Pair, kernel: Pair, stride: Pair, p
 
 
 class Im2Col(Op):
+    formula = "y = each window of x as a column"
+    gradient = ("d_x = Σ grad of the columns that hold the place",)
+
     @staticmethod
     def forward(ctx: Any, x: Array, *, out: Pair, windows: Windows) -> Array:
         ctx.image, ctx.out, ctx.windows = x.shape[2:], out, windows
@@ -44,6 +47,9 @@ class Im2Col(Op):
 
 
 class Col2Im(Op):
+    formula = "y = Σ of the columns that hold the place"
+    gradient = ("d_x = grad's windows as columns",)
+
     @staticmethod
     def forward(ctx: Any, x: Array, *, image: Pair, out: Pair, windows: Windows) -> Array:
         ctx.out, ctx.windows = out, windows

@@ -1,0 +1,108 @@
+"""What is shown of an op, for every op that has samples and every layer: its rule, whole and in its own names."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lenetcli as lenet
+from lenetcli.autograd.modes import fusion, watch
+from lenetcli.autograd.op import Op
+from lenetcli.inspection.step.record import _roles
+from lenetcli.inspection.step.rules import Rule, rule_of, stated
+from tests.nn.sample import collected, leaves
+from tests.ops.sample import all_samples
+from tests.ops.test_sweep import call
+
+Called = tuple[Op, dict[str, Any], dict[str, Any], list[Any]]  # node, operands and parameters by name, results
+
+
+def of_samples() -> list[Called]:
+    """Every op that the samples of ops and of layers run."""
+    found: list[Called] = []
+
+    def note(node: Any, operands: Any, parameters: Any, results: Any) -> None:
+        found.append((node, _roles(node, operands), parameters, results))
+
+    with fusion(False), watch(note), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecated uses and 0-size draws, which have tests of their own
+        for sample in all_samples():
+            call(sample)
+        for layer in collected("SAMPLES"):
+            inputs = [x.clone() if isinstance(x, lenet.Tensor) else x for x in leaves(layer, lenet.from_numpy)]
+            layer.make(lenet.nn, lenet.from_numpy)(*inputs)
+    return found
+
+
+@pytest.fixture(scope="module")
+def called() -> list[Called]:
+    return of_samples()
+
+
+def rule(node: Op, operands: dict[str, Any], parameters: dict[str, Any]) -> Rule:
+    values = {role: v.array if isinstance(v, lenet.Tensor) else v for role, v in operands.items()}
+    return rule_of(node, parameters, values)
+
+
+def test_every_op_has_a_formula_and_the_gradient_of_each_operand_that_can_take_one(called: list[Called]) -> None:
+    wrong = set()
+    for node, operands, parameters, _ in called:
+        found = rule(node, operands, parameters)
+        texts = [found.forward, *found.backward.values()]
+        if any("see lenetcli" in text or "computed in" in text or "{" in text for text in texts):
+            wrong.add((type(node).__name__, *texts))
+        for (role, _), (target, _) in zip(operands.items(), node.next_functions):
+            if target is not None and role not in found.backward:
+                wrong.add((type(node).__name__, f"no gradient of {role}"))
+    assert len({type(node) for node, *_ in called}) > 200
+    assert not wrong
+
+
+def test_an_op_that_no_sample_runs_has_a_formula_too() -> None:
+    def below(cls: type[Op]) -> list[type[Op]]:
+        return [*cls.__subclasses__(), *(deeper for sub in cls.__subclasses__() for deeper in below(sub))]
+
+    importlib.import_module("lenetcli.nn.fusion")
+    ours = [cls for cls in below(Op) if cls.__module__.startswith("lenetcli.") and not cls.__subclasses__()]
+    assert len(ours) > 200
+    assert not [cls for cls in ours if cls.formula is None and not stated(cls, "Formula")]
+    assert not [cls for cls in ours if cls.gradient is None and not stated(cls, "Gradient")]
+
+
+def test_lines_of_a_gradient_belong_to_operands(called: list[Called]) -> None:
+    for node, operands, _, _ in called:
+        for line in type(node).gradient or ():
+            role = line.removeprefix("d_").replace("₂", "").split(" ")[0].split("[")[0]
+            assert role in operands or role == "arrays", (type(node).__name__, line)
+
+
+def test_nothing_is_said_twice(called: list[Called]) -> None:
+    """No member repeats what the docstring of the op's public function says."""
+    for cls in {type(node) for node, *_ in called}:
+        if cls.formula is not None:
+            assert cls.formula.removeprefix("y = ") != stated(cls, "Formula"), cls
+        for line in cls.gradient or ():
+            assert line.partition("grad · ")[2].strip("()") != (stated(cls, "Gradient") or None), cls
+
+
+@pytest.mark.parametrize("alpha", [1, 2, 0.1, 11])
+def test_a_factor_is_written_out_unless_it_is_one(alpha: float) -> None:
+    y = lenet.add(lenet.ones(2, requires_grad=True), lenet.ones(2, requires_grad=True), alpha=alpha)
+    assert isinstance(y.grad_fn, Op)
+    found = rule_of(y.grad_fn, {"alpha": alpha}, {"a": np.ones(2), "b": np.ones(2)})
+    factor = "" if alpha == 1 else f"{alpha:g} "
+    assert found == Rule(f"y = a + {factor}b", {"a": "d_a = grad", "b": f"d_b = {factor}grad"})
+
+
+def test_a_rule_is_read_from_the_docstring_of_the_public_function() -> None:
+    x = lenet.ones(2, requires_grad=True)
+    relu, sin = x.relu().grad_fn, x.sin().grad_fn
+    assert type(relu).formula is None
+    assert rule(relu, {"x": x}, {}) == Rule(
+        "y = max(x, 0)", {"x": "d_x = grad · (1 where x > 0, else 0; at 0 it is 0)"}
+    )
+    assert rule(sin, {"x": x}, {}).backward["x"] == "d_x = grad · cos(x)"
