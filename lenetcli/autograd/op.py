@@ -20,6 +20,8 @@ What is shown of an op are members of it, too, beginning with its rule:
 
         formula = "y = a + {alpha:g} b"                  # operands as forward names them, parameters in braces
         gradient = ("d_a = grad", "d_b = {alpha:g} grad")  # a line for each operand that can take one
+
+Then `multiply_adds` and `factors`, for ops that add up products. Nothing of this is looked at before it is shown.
 """
 
 from __future__ import annotations
@@ -44,6 +46,11 @@ class Op(Node):
     # None: as "Formula:" and "Gradient:" in the docstring of the public function say, which speaks of x and of dy/dx
     formula: ClassVar[str | None] = None
     gradient: ClassVar[tuple[str, ...] | None] = None  # `*arrays` share the line of d_arrays
+
+    # multiply_adds(y, *operands) -> int: products of operands that are added up to the result, from arrays; those of
+    # elementwise work are not counted, as in torch.utils.flop_counter, which counts each multiply-add as two
+    multiply_adds: ClassVar[Any] = staticmethod(lambda y, *operands: 0)
+    factors: ClassVar[tuple[int, ...]] = ()  # the operands multiplied: the gradient of each takes as many again
 
     saved: tuple[Any, ...] | None = ()
     versions: tuple[tuple[list[int], int], ...] = ()  # counters of the saved operands and results, with their values

@@ -12,6 +12,7 @@ import pytest
 import lenetcli as lenet
 from lenetcli.autograd.modes import fusion, watch
 from lenetcli.autograd.op import Op
+from lenetcli.inspection.model.summary import multiply_adds
 from lenetcli.inspection.step.record import _roles
 from lenetcli.inspection.step.rules import Rule, rule_of, stated
 from tests.nn.sample import collected, leaves
@@ -87,6 +88,38 @@ def test_nothing_is_said_twice(called: list[Called]) -> None:
             assert cls.formula.removeprefix("y = ") != stated(cls, "Formula"), cls
         for line in cls.gradient or ():
             assert line.partition("grad · ")[2].strip("()") != (stated(cls, "Gradient") or None), cls
+
+
+def test_every_op_counts_its_multiply_adds_and_names_the_factors(called: list[Called]) -> None:
+    products = set()
+    for node, operands, _, results in called:
+        made = multiply_adds(node, tuple(operands.values()), results)
+        assert type(made) is int
+        assert made >= 0
+        assert all(isinstance(list(operands.values())[i], lenet.Tensor) for i in node.factors)
+        if made:
+            assert node.factors
+            products.add(type(node).__name__)
+    matrices = {"Addbmm", "Addmm", "Addmv", "Baddbmm", "Bmm", "Dot", "Mm", "Mv", "Trilinear", "Vdot"}
+    assert products == matrices | {"Convolution", "ConvolutionTransposed"}
+
+
+@pytest.mark.parametrize(
+    ("equation", "shapes", "count"),
+    [
+        ("i,i->", ((5,), (5,)), 5),
+        ("ni,i->n", ((3, 5), (5,)), 15),
+        ("ni,io->no", ((3, 5), (5, 2)), 30),
+        ("bni,bio->bno", ((4, 3, 5), (4, 5, 2)), 120),
+    ],
+)
+def test_a_product_has_a_multiply_add_for_each_combination_of_its_letters(
+    equation: str, shapes: tuple[tuple[int, ...], ...], count: int
+) -> None:
+    made = []
+    with watch(lambda node, operands, parameters, results: made.append(multiply_adds(node, operands, results))):
+        lenet.einsum(equation, *(lenet.ones(*shape) for shape in shapes))
+    assert sum(made) == count
 
 
 @pytest.mark.parametrize("alpha", [1, 2, 0.1, 11])

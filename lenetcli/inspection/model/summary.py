@@ -2,47 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from lenetcli.autograd.modes import fusion, no_grad, watch
+from lenetcli.autograd.op import Op
 from lenetcli.autograd.tape import Variable
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor, from_numpy
-
-Array = npt.NDArray[Any]
-
-
-def _product(a: Array, b: Array, y: Array) -> int:
-    """Each number of y is a sum over the columns of a."""
-    return int(y.size * a.shape[-1])
-
-
-# multiplications of each operation's operands that are added up; those of elementwise work are not counted, as in
-# torch.utils.flop_counter, which counts each multiply-add as two
-MULTIPLY_ADDS: dict[str, Callable[..., int]] = {
-    "Mm": _product,
-    "Addmm": lambda c, a, b, y: _product(a, b, y),
-    "Bmm": _product,
-    "Baddbmm": lambda c, a, b, y: _product(a, b, y),
-    "Addbmm": lambda c, a, b, y: a.shape[0] * _product(a, b, y),
-    "Mv": _product,
-    "Addmv": lambda c, a, b, y: _product(a, b, y),
-    "Dot": lambda a, b, y: int(a.size),
-    "Trilinear": lambda x1, weight, x2, y: int(y.size * (x1.shape[1] + 1) * x2.shape[1]),
-    "Convolution": lambda x, weight, bias, y: int(y.size * np.prod(weight.shape[1:])),
-    "ConvolutionTransposed": lambda x, weight, bias, y: int(x.size * np.prod(weight.shape[1:])),
-}
-# which operands of these are multiplied: the gradient of each takes as many multiply-adds as the result
-FACTORS: dict[str, tuple[int, ...]] = {
-    **dict.fromkeys(MULTIPLY_ADDS, (0, 1)),
-    **dict.fromkeys(("Addmm", "Baddbmm", "Addbmm", "Addmv"), (1, 2)),
-    "Trilinear": (0, 1, 2),
-}
 
 
 @dataclass
@@ -124,6 +93,14 @@ def summary(model: Module, sample: tuple[int, ...]) -> Summary:
     return _Watcher(model).run(sample)
 
 
+def multiply_adds(node: Any, operands: tuple[Any, ...], results: list[Any]) -> int:
+    """Those of an operation's forward; a Function of one's own has none that are known."""
+    if not isinstance(node, Op):
+        return 0
+    made: int = node.multiply_adds(results[0].array, *(o.array if isinstance(o, Variable) else o for o in operands))
+    return made
+
+
 class _Watcher:
     """Notes calls and operations."""
 
@@ -175,11 +152,7 @@ class _Watcher:
             self.found.activations += int(np.prod(layer.output))
 
     def _observe(self, node: Any, operands: tuple[Any, ...], parameters: dict[str, Any], results: list[Any]) -> None:
-        count = MULTIPLY_ADDS.get(type(node).__name__)
-        if count is None:
-            return
-        arrays = [o.array if isinstance(o, Variable) else o for o in operands]
-        made = count(*arrays, results[0].array)
+        made = multiply_adds(node, operands, results)
         self.found.multiply_adds += made
         if self.open:
             self.open[-1].multiply_adds += made

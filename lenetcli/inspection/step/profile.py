@@ -17,9 +17,9 @@ import numpy as np
 
 from lenetcli.autograd.modes import fusion, switches, watch
 from lenetcli.autograd.random import draws_from
-from lenetcli.autograd.tape import Node, Variable
+from lenetcli.autograd.tape import Node
 from lenetcli.errors import ConfigError
-from lenetcli.inspection.model.summary import FACTORS, MULTIPLY_ADDS
+from lenetcli.inspection.model.summary import multiply_adds
 from lenetcli.inspection.step.clock import clocked
 from lenetcli.kernels import dispatch, threads
 from lenetcli.kernels.layout import logical, stored
@@ -281,15 +281,16 @@ class _Stepper:
         counted: dict[int, LayerTime] = {}
         modules = {id(m): m for m in self.run.model.modules()}
 
-        def observe(node: Node, operands: tuple[Any, ...], parameters: Any, results: list[Any]) -> None:
+        def observe(node: Any, operands: tuple[Any, ...], parameters: Any, results: list[Any]) -> None:
             caller = self._caller()
             row = counted.get(caller)
             if row is None:
                 kind = modules[caller] if caller else self.run.criterion
                 row = counted[caller] = LayerTime([self.paths.get(caller, "loss")], [type(kind).__name__])
-            made, passed_back = _multiply_adds(node, operands, results)
+            made = multiply_adds(node, operands, results)
             row.forward_multiply_adds += made
-            row.backward_multiply_adds += passed_back
+            if made:  # backward as many again for each factor whose gradient is wanted
+                row.backward_multiply_adds += made * sum(node.needs_input_grad[i] for i in node.factors)
 
         with fusion(False), watch(observe):
             self.whole()
@@ -316,14 +317,3 @@ class _Stepper:
         for caller, row in self.row_of.items():
             row.forward, row.backward = (median(spent[caller, way] for spent in self.times) for way in (True, False))
             row.ops = list(self.ops[caller])
-
-
-def _multiply_adds(node: Node, operands: tuple[Any, ...], results: list[Any]) -> tuple[int, int]:
-    """Of an op: forward, and backward as many again for each factor whose gradient is wanted."""
-    name = type(node).__name__
-    count = MULTIPLY_ADDS.get(name)
-    if count is None:
-        return 0, 0
-    made = count(*(o.array if isinstance(o, Variable) else o for o in operands), results[0].array)
-    wanted = getattr(node, "needs_input_grad", ())
-    return made, made * sum(wanted[i] for i in FACTORS[name])

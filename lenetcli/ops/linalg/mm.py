@@ -68,8 +68,14 @@ class Product(Op):
     formula = "y = a b, a matrix product"
     gradient = ("d_a = grad bᵀ", "d_b = aᵀ grad")
 
+    factors = (0, 1)
+
     multiply: ClassVar[Any]
     gradients: ClassVar[Any]
+
+    @staticmethod
+    def multiply_adds(y: Array, a: Array, b: Array) -> int:
+        return y.size * a.shape[-1]
 
     @staticmethod
     @quiet
@@ -90,8 +96,14 @@ class AddedProduct(Op):
     formula = "y = {beta:g} c + {alpha:g} a b, a matrix product"
     gradient = ("d_c = {beta:g} grad", "d_a = {alpha:g} grad bᵀ", "d_b = {alpha:g} aᵀ grad")
 
+    factors = (1, 2)
+
     multiply: ClassVar[Any]
     gradients: ClassVar[Any]
+
+    @staticmethod
+    def multiply_adds(y: Array, c: Array, a: Array, b: Array) -> int:
+        return y.size * a.shape[-1]
 
     def keep_factors(self, a: Array, b: Array) -> None:
         """Saves what the gradients need."""
@@ -329,6 +341,10 @@ class Addbmm(AddedProduct):
     gradient = ("d_c = {beta:g} grad", "d_a[n] = {alpha:g} grad b[n]ᵀ", "d_b[n] = {alpha:g} a[n]ᵀ grad")
     multiply = staticmethod(lambda a, b: sum_over(matmul(a, b), 0))
     gradients = staticmethod(gradients_of_batches)
+
+    @staticmethod
+    def multiply_adds(y: Array, c: Array, a: Array, b: Array) -> int:
+        return len(a) * y.size * a.shape[-1]
 
 
 @method(in_place=True)

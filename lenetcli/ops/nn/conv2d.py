@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -26,8 +27,14 @@ class Convolution(Op):
         "d_weight[o,c,{offsets}] = Σ_n,{places} grad[n,o,{places}] · x[n,c,{window}]",
         "d_bias[o] = Σ_n,{places} grad[n,o,{places}]",
     )
+    factors = (0, 1)
+
     geometry: tuple[Pair, Pair, Pair, int]  # stride, padding, dilation, groups
     image: tuple[int, ...]  # x's shape
+
+    @staticmethod
+    def multiply_adds(y: Array, x: Array, weight: Array, bias: Array | None) -> int:
+        return y.size * math.prod(weight.shape[1:])
 
     @staticmethod
     @quiet
@@ -71,8 +78,12 @@ class ConvolutionTransposed(Op):
         "d_weight[c,o,{offsets}] = Σ_n,{places} x[n,c,{places}] · grad[n,o,{window}]",
         "d_bias[o] = Σ of grad[n,o]",
     )
-
+    factors = (0, 1)
     backward_name = "Convolution"
+
+    @staticmethod
+    def multiply_adds(y: Array, x: Array, weight: Array, bias: Array | None) -> int:
+        return x.size * math.prod(weight.shape[1:])
 
     @staticmethod
     @quiet

@@ -65,6 +65,12 @@ class Trilinear(Op):
         "d_x2[n,j] = Σ_oi grad[n,o] · x1[n,i] · weight[o,i,j]",
     )
 
+    factors = (0, 1, 2)
+
+    @staticmethod
+    def multiply_adds(y: Array, x1: Array, weight: Array, x2: Array) -> int:
+        return y.size * (x1.shape[1] + 1) * x2.shape[1]
+
     @staticmethod
     def forward(ctx: Any, x1: Array, weight: Array, x2: Array) -> Array:
         need_x1, need_weight, need_x2 = ctx.needs_input_grad
