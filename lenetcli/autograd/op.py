@@ -21,7 +21,8 @@ What is shown of an op are members of it, too, beginning with its rule:
         formula = "y = a + {alpha:g} b"                  # operands as forward names them, parameters in braces
         gradient = ("d_a = grad", "d_b = {alpha:g} grad")  # a line for each operand that can take one
 
-Then `multiply_adds` and `factors`, for ops that add up products. Nothing of this is looked at before it is shown.
+Then `multiply_adds` and `factors`, for ops that add up products, and `can_die`. Nothing of this is looked at before it
+is shown.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class Op(Node):
     # elementwise work are not counted, as in torch.utils.flop_counter, which counts each multiply-add as two
     multiply_adds: ClassVar[Any] = staticmethod(lambda y, *operands: 0)
     factors: ClassVar[tuple[int, ...]] = ()  # the operands multiplied: the gradient of each takes as many again
+
+    can_die: ClassVar[bool] = False  # gives zero for a whole range of inputs, so that a unit can be dead
 
     saved: tuple[Any, ...] | None = ()
     versions: tuple[tuple[list[int], int], ...] = ()  # counters of the saved operands and results, with their values

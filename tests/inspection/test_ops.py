@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,11 @@ from lenetcli.inspection.model.summary import multiply_adds
 from lenetcli.inspection.step.record import _roles
 from lenetcli.inspection.step.rules import Rule, rule_of, stated
 from tests.nn.sample import collected, leaves
-from tests.ops.sample import all_samples
+from tests.ops.sample import Sample, all_samples
+from tests.ops.samples import activation
 from tests.ops.test_sweep import call
 
+ACTIVATIONS = {sample.name for sample in activation.SAMPLES} - {"nn.functional.glu", "nn.functional.prelu", "prelu"}
 Called = tuple[Op, dict[str, Any], dict[str, Any], list[Any]]  # node, operands and parameters by name, results
 
 
@@ -120,6 +123,23 @@ def test_a_product_has_a_multiply_add_for_each_combination_of_its_letters(
     with watch(lambda node, operands, parameters, results: made.append(multiply_adds(node, operands, results))):
         lenet.einsum(equation, *(lenet.ones(*shape) for shape in shapes))
     assert sum(made) == count
+
+
+def test_an_activation_can_die_where_it_is_zero_over_a_range() -> None:
+    grid = np.linspace(-5, 5, 4001)
+    flat: dict[type[Op], bool] = {}
+
+    def note(node: Any, operands: Any, parameters: Any, results: Any) -> None:
+        y = results[0].array
+        if y.shape == grid.shape:
+            flat[type(node)] = flat.get(type(node), False) or np.count_nonzero(y == 0) > 20
+
+    activations = [s for s in activation.SAMPLES if s.name in ACTIVATIONS]
+    with watch(note):
+        for sample in [*activations, Sample("nn.functional.threshold", (grid, 0, 0))]:
+            call(replace(sample, args=(grid, *sample.args[1:])), np.float64)
+    assert len(flat) >= 18
+    assert {cls: cls.can_die for cls in flat} == flat
 
 
 @pytest.mark.parametrize("alpha", [1, 2, 0.1, 11])

@@ -12,10 +12,6 @@ from lenetcli.autograd.tape import AccumulateGrad, Node
 from lenetcli.inspection.graph.node_check import Check
 from lenetcli.inspection.statistics import Figures, dead_units, figures
 
-# activations that give zero for a whole range of inputs, so that a unit can be dead
-CAN_DIE = {"ReluBackward", "HardtanhBackward", "ThresholdBackward", "HardswishBackward", "HardsigmoidBackward",
-           "HardshrinkBackward", "SoftshrinkBackward"}  # fmt: skip
-
 
 @dataclass
 class ModuleCall:
@@ -125,7 +121,7 @@ def forward_noted(notes: Notes, histogram: bool) -> Iterator[None]:
         arrays = [r.array for r in results if r.array.dtype.kind == "f"]
         if arrays:
             notes.values[node] = figures(arrays, histogram)
-            if node.name() in CAN_DIE and (units := dead_units(arrays[0])) is not None:
+            if getattr(node, "can_die", False) and (units := dead_units(arrays[0])) is not None:
                 notes.dead[node] = units
 
     with watch(note):

@@ -57,6 +57,8 @@ def _wide(x: Array) -> Array:
 
 
 class Relu(Op):
+    can_die = True
+
     @staticmethod
     def forward(ctx: Any, x: Array) -> Array:
         if x.dtype == np.bool_:
@@ -92,6 +94,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 class Hardtanh(Activation):
+    can_die = True
     formula = "y = x limited to [{constants[0]:g}, {constants[1]:g}]"
     gradient = ("d_x = grad · (1 inside ({constants[0]:g}, {constants[1]:g}), else 0)",)
     curve, slope = staticmethod(kernels.hardtanh), staticmethod(kernels.hardtanh_backward)
@@ -287,6 +290,7 @@ def rrelu(
 
 
 class Threshold(Activation):
+    can_die = True
     formula = "y = x where x > {constants[0]:g}, else {constants[1]:g}"
     gradient = ("d_x = grad · (1 where x > {constants[0]:g}, else 0)",)
     curve, slope = staticmethod(kernels.threshold), staticmethod(kernels.threshold_backward)
@@ -316,6 +320,7 @@ def _threshold(input: Tensor, limit: float, value: float) -> Tensor:
 
 
 class Hardsigmoid(Activation):
+    can_die = True
     curve, slope = staticmethod(kernels.hardsigmoid), staticmethod(kernels.hardsigmoid_backward)
 
 
@@ -340,6 +345,7 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 class Hardswish(Activation):
+    can_die = True
     curve, slope = staticmethod(kernels.hardswish), staticmethod(kernels.hardswish_backward)
 
 
@@ -364,6 +370,7 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 class Hardshrink(Activation):
+    can_die = True
     formula = "y = x where |x| > {constants[0]:g}, else 0"
     gradient = ("d_x = grad · (1 where |x| > {constants[0]:g}, else 0)",)
     curve, slope = staticmethod(kernels.hardshrink), staticmethod(kernels.shrink_backward)
@@ -388,6 +395,7 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 
 class Softshrink(Activation):
+    can_die = True
     formula = "y = x moved towards 0 by {constants[0]:g}"
     gradient = ("d_x = grad · (1 where |x| > {constants[0]:g}, else 0)",)
     curve, slope = staticmethod(kernels.softshrink), staticmethod(kernels.shrink_backward)
