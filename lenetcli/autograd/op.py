@@ -21,8 +21,8 @@ What is shown of an op are members of it, too, beginning with its rule:
         formula = "y = a + {alpha:g} b"                  # operands as forward names them, parameters in braces
         gradient = ("d_a = grad", "d_b = {alpha:g} grad")  # a line for each operand that can take one
 
-Then `multiply_adds` and `factors`, for ops that add up products, and `can_die`. Nothing of this is looked at before it
-is shown.
+Then `multiply_adds` and `factors`, for ops that add up products, `can_die`, and worked examples. Nothing of this is
+looked at before it is shown.
 """
 
 from __future__ import annotations
@@ -54,6 +54,11 @@ class Op(Node):
     factors: ClassVar[tuple[int, ...]] = ()  # the operands multiplied: the gradient of each takes as many again
 
     can_die: ClassVar[bool] = False  # gives zero for a whole range of inputs, so that a unit can be dead
+
+    # example(seen, at) -> a formula for y[at], the same with numbers in it, and its value in float64; None where the
+    # arguments are unusual. `example_d_x(seen, at)` does so for an element of the gradient of operand x. `seen` has
+    # operands by name (seen["x"]), parameters, y and grad, and writes numbers and sums in few digits
+    example: ClassVar[Any] = staticmethod(lambda seen, at: None)
 
     saved: tuple[Any, ...] | None = ()
     versions: tuple[tuple[list[int], int], ...] = ()  # counters of the saved operands and results, with their values

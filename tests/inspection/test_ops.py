@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 import lenetcli as lenet
+from lenetcli.autograd.engine import reduce_to_shape
 from lenetcli.autograd.modes import fusion, watch
 from lenetcli.autograd.op import Op
 from lenetcli.inspection.model.summary import multiply_adds
 from lenetcli.inspection.step.record import _roles
 from lenetcli.inspection.step.rules import Rule, rule_of, stated
+from lenetcli.inspection.step.written_out import ByHand, Seen, backward_by_hand, forward_by_hand, largest
 from tests.nn.sample import collected, leaves
 from tests.ops.sample import Sample, all_samples
 from tests.ops.samples import activation
@@ -47,6 +49,10 @@ def called() -> list[Called]:
     return of_samples()
 
 
+def below(cls: type[Op]) -> list[type[Op]]:
+    return [*cls.__subclasses__(), *(deeper for sub in cls.__subclasses__() for deeper in below(sub))]
+
+
 def rule(node: Op, operands: dict[str, Any], parameters: dict[str, Any]) -> Rule:
     values = {role: v.array if isinstance(v, lenet.Tensor) else v for role, v in operands.items()}
     return rule_of(node, parameters, values)
@@ -67,9 +73,6 @@ def test_every_op_has_a_formula_and_the_gradient_of_each_operand_that_can_take_o
 
 
 def test_an_op_that_no_sample_runs_has_a_formula_too() -> None:
-    def below(cls: type[Op]) -> list[type[Op]]:
-        return [*cls.__subclasses__(), *(deeper for sub in cls.__subclasses__() for deeper in below(sub))]
-
     importlib.import_module("lenetcli.nn.fusion")
     ours = [cls for cls in below(Op) if cls.__module__.startswith("lenetcli.") and not cls.__subclasses__()]
     assert len(ours) > 200
@@ -159,3 +162,50 @@ def test_a_rule_is_read_from_the_docstring_of_the_public_function() -> None:
         "y = max(x, 0)", {"x": "d_x = grad · (1 where x > 0, else 0; at 0 it is 0)"}
     )
     assert rule(sin, {"x": x}, {}).backward["x"] == "d_x = grad · cos(x)"
+
+
+def test_a_worked_example_gives_the_number_that_the_op_gave() -> None:
+    """Every op with an example, in every sample, at several elements of its result and of each gradient."""
+    counts: dict[str, int] = {}
+    wrong: list[tuple[str, str, ByHand]] = []
+    random = np.random.default_rng(0)
+
+    def elements(array: Any) -> set[tuple[int, ...]]:
+        ends = (tuple(int(i) for i in np.unravel_index(i, array.shape)) for i in (0, array.size // 2, array.size - 1))
+        return {largest(array), *ends}
+
+    def compare(name: str, found: ByHand | None) -> None:
+        if found is not None:
+            if found.value != pytest.approx(found.actual, rel=1e-9, abs=1e-9):
+                wrong.append((str(sample), name, found))
+            counts[name] = counts.get(name, 0) + 1
+
+    def note(node: Any, operands: Any, parameters: Any, results: Any) -> None:
+        roles, y = _roles(node, operands), results[0].array
+        if y.dtype.kind != "f" or not y.size or not isinstance(node, Op):
+            return
+        values = {role: v.array.copy() if isinstance(v, lenet.Tensor) else v for role, v in roles.items()}
+        grads = [random.standard_normal(r.array.shape) for r in results]
+        seen = Seen(values, parameters, y, grads[0])
+        for at in elements(y):
+            compare(type(node).__name__, forward_by_hand(type(node), seen, at))
+        if not any(hasattr(type(node), f"example_d_{role}") for role in roles) or not node.next_functions:
+            return
+        for (role, value), d in zip(values.items(), node.run(grads[:1])):
+            if d is not None and isinstance(value, np.ndarray):
+                d = reduce_to_shape(d, value.shape, node)
+                for at in elements(d) if d.size else ():
+                    compare(f"{type(node).__name__}.d_{role}", backward_by_hand(type(node), role, seen, at, d[at]))
+
+    with fusion(False), watch(note), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for sample in (s for s in all_samples() if s.grad):
+            call(sample, np.float64)
+    examples = {
+        f"{cls.__name__}{name.removeprefix('example').replace('_d_', '.d_', 1)}"
+        for cls in below(Op)
+        for name in vars(cls)
+        if name.startswith("example")
+    }
+    assert not wrong
+    assert counts.keys() == examples

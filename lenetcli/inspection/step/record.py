@@ -16,11 +16,10 @@ from lenetcli.autograd.modes import fusion, no_grad, switches, watch
 from lenetcli.autograd.random import draws_from, get_rng_state, set_rng_state
 from lenetcli.autograd.tape import AccumulateGrad, Node
 from lenetcli.inspection.step.names import Names
-from lenetcli.inspection.step.op_examples import backward_by_hand, forward_by_hand
 from lenetcli.inspection.step.rules import code, mentioned, rule_of, source
 from lenetcli.inspection.step.story import Array, Change, Moment, Shown, Story
 from lenetcli.inspection.step.update_record import gradients, limit_moment, update_moments
-from lenetcli.inspection.step.written_out import Index, Seen, largest
+from lenetcli.inspection.step.written_out import Index, Seen, backward_by_hand, forward_by_hand, largest
 from lenetcli.tensors.tensor import Tensor
 from lenetcli.train import events
 from lenetcli.train.accumulate import Batch, batches_of_steps
@@ -127,7 +126,7 @@ class _Teller:
             self.tensors[name] = result.array.copy(order="K") if i else y
             shown.append(Shown(f"y.{i}" if i else "y", name, self.tensors[name]))
         self.nodes[node] = (number, roles, seen)
-        worked = forward_by_hand(title, seen, largest(y)) if y.size and y.dtype.kind == "f" else None
+        worked = forward_by_hand(type(node), seen, largest(y)) if y.size and y.dtype.kind == "f" else None
         notes = _settings(parameters, mentioned(type(node)))
         if not node.next_functions:
             notes.append("not recorded: no operand requires a gradient, so backward has nothing to do here")
@@ -217,7 +216,7 @@ class _Teller:
             self.tensors[name] = d
             shown.append(Shown(f"d_{role}", name, d))
             at = self._element(target, d) if d.size else ()
-            by_hand = backward_by_hand(type(node).__name__, role, seen, at, float(d[at])) if d.size else None
+            by_hand = backward_by_hand(type(node), role, seen, at, float(d[at])) if d.size else None
             worked += [by_hand] if by_hand is not None else []
         stopped = [r for r, (target, _) in zip(roles, node.next_functions) if target is None and r in rule.backward]
         if stopped:

@@ -85,7 +85,7 @@ def _operand(line: str) -> str:
 
 def _filled(text: str, words: Mapping[str, Any]) -> str:
     """With the parameters in place of their names; a factor of 1 is left out."""
-    return re.sub(r"(?<![\w.])1 (?:· )?(?=(?:grad|a|b|c|Σ|source)\b)", "", text.format_map(words))
+    return re.sub(r"(?<![\w.])1 (?:· )?(?=(?:grad|[abcΣ])(?![a-z]))", "", text.format_map(words))
 
 
 def _words(parameters: Mapping[str, Any], operands: Mapping[str, Any]) -> dict[str, Any]:

@@ -170,6 +170,24 @@ class Mm(Product):
     multiply = staticmethod(multiply_matrices)
     gradients = staticmethod(gradients_of_matrices)
 
+    @staticmethod
+    def example(seen: Any, at: tuple[int, ...]) -> Any:
+        row, column = at
+        numbers, value = seen.products(seen["a"][row], seen["b"][:, column])
+        return f"{seen.element('y', at)} = Σ_i a[{row},i]·b[i,{column}]", numbers, value
+
+    @staticmethod
+    def example_d_a(seen: Any, at: tuple[int, ...]) -> Any:
+        row, i = at
+        numbers, value = seen.products(seen.grad[row], seen["b"][i])
+        return f"{seen.element('d_a', at)} = Σ_o grad[{row},o]·b[{i},o]", numbers, value
+
+    @staticmethod
+    def example_d_b(seen: Any, at: tuple[int, ...]) -> Any:
+        i, column = at
+        numbers, value = seen.products(seen["a"][:, i], seen.grad[:, column])
+        return f"{seen.element('d_b', at)} = Σ_n a[n,{i}]·grad[n,{column}]", numbers, value
+
 
 @method
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
@@ -197,8 +215,8 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
 
 
 class Addmm(AddedProduct):
-    formula = "y[n,o] = c[o] + Σ_i a[n,i] · b[i,o]"
-    gradient = ("d_c = Σ_n grad[n,·]", "d_a = grad bᵀ", "d_b = aᵀ grad")
+    formula = "y[n,o] = {beta:g} c[o] + {alpha:g} Σ_i a[n,i] · b[i,o]"
+    gradient = ("d_c = {beta:g} Σ_n grad[n,·]", "d_a = {alpha:g} grad bᵀ", "d_b = {alpha:g} aᵀ grad")
     multiply = staticmethod(multiply_matrices)
     gradients = staticmethod(gradients_of_matrices)
     linear = False  # one kernel forward, one for all gradients
@@ -223,6 +241,29 @@ class Addmm(AddedProduct):
         weight = b.T if need_a else outline(ctx.weight_shape, grad)
         d_a, d_weight, d_c = kernels.linear_backward(grad, a, weight, need_a)
         return d_c, d_a, d_weight.T
+
+    @staticmethod
+    def example(seen: Any, at: tuple[int, ...]) -> Any:
+        if seen.parameters["alpha"] != 1 or seen.parameters["beta"] != 1 or seen["c"].shape != seen.y.shape[1:]:
+            return None
+        row, column = at
+        numbers, value = seen.products(seen["a"][row], seen["b"][:, column], float(seen["c"][column]))
+        return f"{seen.element('y', at)} = c[{column}] + Σ_i a[{row},i]·b[i,{column}]", numbers, value
+
+    @staticmethod
+    def example_d_c(seen: Any, at: tuple[int, ...]) -> Any:
+        if seen["c"].shape != seen.y.shape[1:] or seen.parameters["beta"] != 1:
+            return None
+        numbers, value = seen.sum(seen.grad[:, at[0]])
+        return f"{seen.element('d_c', at)} = Σ_n grad[n,{at[0]}]", numbers, value
+
+    @staticmethod
+    def example_d_a(seen: Any, at: tuple[int, ...]) -> Any:
+        return Mm.example_d_a(seen, at) if seen.parameters["alpha"] == 1 else None
+
+    @staticmethod
+    def example_d_b(seen: Any, at: tuple[int, ...]) -> Any:
+        return Mm.example_d_b(seen, at) if seen.parameters["alpha"] == 1 else None
 
 
 @method(in_place=True)

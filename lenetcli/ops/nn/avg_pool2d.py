@@ -11,7 +11,7 @@ from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.avg_pool import window_counts
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.window import Pair, extent
-from lenetcli.ops.nn.geometry import Sizes, as_images, batched, check_image, per_dimension, pool_windows
+from lenetcli.ops.nn.geometry import Sizes, as_images, batched, check_image, per_dimension, pool_windows, window_at
 from lenetcli.ops.operands import number, quiet
 
 if TYPE_CHECKING:
@@ -46,6 +46,14 @@ class AvgPool2D(Op):
     @quiet
     def backward(ctx: Any, grad: Array) -> Array:
         return kernels.avg_pool2d_backward(grad, ctx.divisor, ctx.image, *ctx.geometry)
+
+    @staticmethod
+    def example(seen: Any, at: tuple[int, ...]) -> Any:
+        window = window_at(seen, at)
+        if window is None:
+            return None
+        numbers, value = seen.sum(window)
+        return f"{seen.element('y', at)} = mean of its window", f"({numbers}) / {window.size}", value / window.size
 
 
 def _divisor(

@@ -63,6 +63,28 @@ class NativeBatchNorm(Op):
         mean, var = ctx.moments
         return kernels.channel_norm_backward(grad, x, mean, var, weight, ctx.eps)
 
+    @staticmethod
+    def example(seen: Any, at: tuple[int, ...]) -> Any:
+        if not seen.parameters["training"]:
+            return None  # the running statistics may have moved since
+        channel, n = at[1], seen.number
+        x, values = float(seen["x"][at]), seen["x"][:, at[1]].astype(np.float64)
+        mean, deviation = float(values.mean()), math.sqrt(float(values.var()) + seen.parameters["eps"])
+        numbers, value = f"({n(x)} − {n(mean)}) / {n(deviation)}", (x - mean) / deviation
+        weight, bias = seen["weight"], seen["bias"]
+        formula = "(x − mean) / σ"
+        if weight is not None:
+            formula, numbers = f"weight[{channel}] · {formula}", f"{n(weight[channel])} · {numbers}"
+            value *= float(weight[channel])
+        if bias is not None:
+            formula, numbers = f"{formula} + bias[{channel}]", f"{numbers} + {n(bias[channel])}"
+            value += float(bias[channel])
+        return f"{seen.element('y', at)} = {formula}", numbers, value
+
+    @staticmethod
+    def example_d_bias(seen: Any, at: tuple[int, ...]) -> Any:
+        return seen.sum_of_channel("d_bias", at)
+
 
 def widened(x: Array) -> Array:
     """float16 as float32, in which statistics are computed; other types as they are."""

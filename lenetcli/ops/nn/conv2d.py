@@ -68,6 +68,64 @@ class Convolution(Op):
         stride, _, dilation, groups = self.geometry
         return stride == dilation == (1, 1) and groups == 1 and self.needs_input_grad[1] and len(self.image) == 4
 
+    @staticmethod
+    def example(seen: Any, at: tuple[int, ...]) -> Any:
+        if seen.y.ndim != 4:
+            return None
+        stride, padding, dilation, groups = (seen.parameters[k] for k in ("stride", "padding", "dilation", "groups"))
+        weight, bias = seen["weight"], seen["bias"]
+        image, o, *place = at
+        channels, *kernel = weight.shape[1:]
+        first = o // (weight.shape[0] // groups) * channels
+        bordered = np.pad(seen["x"][image, first : first + channels], ((0, 0), *((p, p) for p in padding)))
+        rows, columns = (
+            slice(p * s, p * s + d * (k - 1) + 1, d) for p, s, d, k in zip(place, stride, dilation, kernel)
+        )
+        numbers, value = seen.products(weight[o], bordered[:, rows, columns], None if bias is None else float(bias[o]))
+        start = "" if bias is None else f"bias[{o}] + "
+        return f"{seen.element('y', at)} = {start}Σ weight[{o}]·(the window of x)", numbers, value
+
+    @staticmethod
+    def example_d_x(seen: Any, at: tuple[int, ...]) -> Any:
+        if seen.y.ndim != 4:
+            return None
+        stride, padding, dilation, groups = (seen.parameters[k] for k in ("stride", "padding", "dilation", "groups"))
+        weight, grad = seen["weight"], seen.grad
+        image, channel, *place = at
+        per_group = weight.shape[0] // groups
+        group, c = divmod(channel, weight.shape[1])
+        filters = slice(group * per_group, (group + 1) * per_group)
+        factors = []
+        for offset in np.ndindex(*weight.shape[2:]):
+            steps = [i + p - d * k for i, p, d, k in zip(place, padding, dilation, offset)]
+            spots = [t // s for t, s in zip(steps, stride)]
+            fits = all(t % s == 0 for t, s in zip(steps, stride))
+            if fits and all(0 <= spot < size for spot, size in zip(spots, grad.shape[2:])):
+                factors.append((weight[(filters, c, *offset)], grad[(image, filters, *spots)]))
+        if not factors:
+            return None
+        numbers, value = seen.products(*(np.concatenate(parts) for parts in zip(*factors)))
+        return f"{seen.element('d_x', at)} = Σ weight·grad over the windows that hold it", numbers, value
+
+    @staticmethod
+    def example_d_weight(seen: Any, at: tuple[int, ...]) -> Any:
+        if seen.y.ndim != 4:
+            return None
+        stride, padding, dilation, groups = (seen.parameters[k] for k in ("stride", "padding", "dilation", "groups"))
+        o, c, *offset = at
+        channel = o // (seen["weight"].shape[0] // groups) * seen["weight"].shape[1] + c
+        bordered = np.pad(seen["x"][:, channel], ((0, 0), *((p, p) for p in padding)))
+        grad = seen.grad[:, o]
+        rows, columns = (
+            slice(k * d, k * d + s * (n - 1) + 1, s) for k, d, s, n in zip(offset, dilation, stride, grad.shape[1:])
+        )
+        numbers, value = seen.products(grad, bordered[:, rows, columns])
+        return f"{seen.element('d_weight', at)} = Σ_n,p,q grad[n,{o},p,q]·x[n,{channel},(its place)]", numbers, value
+
+    @staticmethod
+    def example_d_bias(seen: Any, at: tuple[int, ...]) -> Any:
+        return seen.sum_of_channel("d_bias", at)
+
 
 class ConvolutionTransposed(Op):
     """The gradient of a convolution as an operation of its own: x is in the place of dy, y in that of dx."""

@@ -96,6 +96,35 @@ class NllLoss(Op):
         d_log_p[ctx.index] = d_picked
         return d_log_p
 
+    @staticmethod
+    def is_plain(seen: Any) -> bool:
+        """Whether the loss is that of unweighted rows, all of them counting."""
+        p, target = seen.parameters, seen.parameters["target"]
+        plain = p["weight"] is None and p["reduction"] in ("mean", "sum") and seen["log_p"].ndim == 2 and target.size
+        return bool(plain and (target != p["ignore_index"]).all())
+
+    @staticmethod
+    def example(seen: Any, at: tuple[int, ...]) -> Any:
+        if not NllLoss.is_plain(seen):
+            return None
+        target = seen.parameters["target"]
+        numbers, value = seen.sum(seen["log_p"][np.arange(len(target)), target])
+        if seen.parameters["reduction"] == "sum":
+            return "y = −Σ_n log_p[n, target[n]]", f"−({numbers})", -value
+        return "y = −mean of log_p[n, target[n]]", f"−({numbers}) / {len(target)}", -value / len(target)
+
+    @staticmethod
+    def example_d_log_p(seen: Any, at: tuple[int, ...]) -> Any:
+        if not NllLoss.is_plain(seen):
+            return None
+        target, grad, n = seen.parameters["target"], float(seen.grad), seen.number
+        formula, count = seen.element("d_log_p", at), len(target)
+        if target[at[0]] != at[1]:
+            return f"{formula}: not the target, {int(target[at[0]])}", "0", 0.0
+        if seen.parameters["reduction"] == "sum":
+            return f"{formula} = −grad", f"−{n(grad)}", -grad
+        return f"{formula} = −grad / count", f"−{n(grad)} / {count}", -grad / count
+
 
 class NllLoss2D(NllLoss):
     """The same of images and sequences, under torch's name."""

@@ -39,6 +39,17 @@ def left_out(stride: Sizes | None) -> bool:
     return stride is None or (isinstance(stride, Sequence) and not stride)
 
 
+def window_at(seen: Any, at: tuple[int, ...]) -> Any:
+    """The values of x in the window of y[at], for a pool's worked example; None where windows are not plain."""
+    p = seen.parameters
+    if seen["x"].ndim != 4 or p["ceil_mode"] or any(p["padding"]) or p.get("divisor") is not None:
+        return None
+    if any(d != 1 for d in p.get("dilation", (1, 1))):
+        return None
+    rows, columns = (slice(i * s, i * s + k) for i, s, k in zip(at[2:], p["stride"], p["kernel"]))
+    return seen["x"][at[0], at[1], rows, columns]
+
+
 def batched(input: Tensor, function: Callable[..., Any], *args: Any) -> Any:
     """The function on a batch of this one image: each result without its batch dimension."""
     result = function(input.unsqueeze(0), *args)

@@ -15,7 +15,16 @@ from lenetcli.kernels.layout import Array, stored
 from lenetcli.kernels.pool import put, take, winner_index
 from lenetcli.kernels.window import Pair
 from lenetcli.ops.nn.conv2d import Convolution
-from lenetcli.ops.nn.geometry import Sizes, as_images, batched, check_image, left_out, per_dimension, pool_windows
+from lenetcli.ops.nn.geometry import (
+    Sizes,
+    as_images,
+    batched,
+    check_image,
+    left_out,
+    per_dimension,
+    pool_windows,
+    window_at,
+)
 from lenetcli.ops.pointwise.relu import Relu
 
 if TYPE_CHECKING:
@@ -77,6 +86,31 @@ class MaxPool2DWithIndices(Op):
         return 3, kernels.conv_relu_pool_backward(
             grad, x, weight, stored(winner)[None], conv.geometry[1], conv.needs_input_grad[0]
         )
+
+    @staticmethod
+    def example(seen: Any, at: tuple[int, ...]) -> Any:
+        window = window_at(seen, at)
+        if window is None or window.size > 9:
+            return None
+        values = ", ".join(f"{float(v):.4g}".replace("-", "−") for v in window.reshape(-1))
+        return f"{seen.element('y', at)} = the largest of its window", f"max({values})", float(window.max())
+
+    @staticmethod
+    def example_d_x(seen: Any, at: tuple[int, ...]) -> Any:
+        arriving = []
+        for place in np.ndindex(*seen.y.shape[2:]) if seen.y.ndim == 4 and seen.y[0, 0].size <= 4096 else ():
+            spot = (*at[:2], *place)
+            window = window_at(seen, spot)
+            if window is None or not window.size:
+                return None
+            offset = [i - p * s for i, p, s in zip(at[2:], place, seen.parameters["stride"])]
+            inside = all(0 <= o < size for o, size in zip(offset, window.shape))
+            if inside and int(window.argmax()) == offset[0] * window.shape[1] + offset[1]:
+                arriving.append(float(seen.grad[spot]))
+        if not arriving:
+            return None
+        numbers, value = seen.sum(np.array(arriving))
+        return f"{seen.element('d_x', at)} = grad of the windows whose largest it is", numbers, value
 
 
 def max_pool1d(

@@ -110,6 +110,28 @@ class MseLoss(DistanceLoss):
     value = staticmethod(lambda d: d * d)
     slope = staticmethod(lambda d: 2 * d)
 
+    @staticmethod
+    def example(seen: Any, at: tuple[int, ...]) -> Any:
+        x, target, reduction = seen["x"], seen["target"], seen.parameters["reduction"]
+        if x.shape != target.shape or reduction == "none":
+            return None
+        d = (x.astype(np.float64) - target).reshape(-1)
+        numbers, value = seen.terms((f"{seen.number(v)}²" for v in d), d.size), float(d.dot(d))
+        if reduction == "sum":
+            return "y = Σ (x − target)²", numbers, value
+        return "y = mean of (x − target)²", f"({numbers}) / {d.size}", value / d.size
+
+    @staticmethod
+    def example_d_x(seen: Any, at: tuple[int, ...]) -> Any:
+        x, target, reduction, n = seen["x"], seen["target"], seen.parameters["reduction"], seen.number
+        if x.shape != target.shape or reduction == "none":
+            return None
+        grad, (left, right) = float(seen.grad), (float(x[at]), float(target[at]))
+        numbers, value = f"{n(grad)}·2·({n(left)} − {n(right)})", grad * 2 * (left - right)
+        if reduction == "sum":
+            return f"{seen.element('d_x', at)} = grad·2 (x − target)", numbers, value
+        return f"{seen.element('d_x', at)} = grad·2 (x − target) / count", f"{numbers} / {x.size}", value / x.size
+
 
 def mse_loss(
     input: Tensor,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -53,6 +54,22 @@ class LogSoftmax(Softmax):
     @staticmethod
     def kernel_backward(grad: Array, y: Array, axis: int) -> Array:
         return dispatch.log_softmax_backward(grad, y, axis)
+
+    @staticmethod
+    def example(seen: Any, at: tuple[int, ...]) -> Any:
+        x, n = seen["x"].astype(np.float64), seen.number
+        row = seen.row(x, at)
+        total = float(np.log(np.exp(row - row.max()).sum()) + row.max())
+        powers = seen.terms((f"e^{n(v)}" for v in row), row.size)
+        numbers = f"{n(x[at])} − log({powers}) = {n(x[at])} − {n(total)}"
+        return f"{seen.element('y', at)} = x − log Σ e^x", numbers, float(x[at]) - total
+
+    @staticmethod
+    def example_d_x(seen: Any, at: tuple[int, ...]) -> Any:
+        y, grad, n = seen.y.astype(np.float64), seen.grad.astype(np.float64), seen.number
+        total, share = float(seen.row(grad, at).sum()), math.exp(float(y[at]))
+        numbers = f"{n(grad[at])} − {n(share)}·{n(total)}"
+        return f"{seen.element('d_x', at)} = grad − e^y·Σ grad", numbers, float(grad[at]) - share * total
 
 
 def _run(op: type[Softmax], name: str, input: Tensor, dim: int | None, dtype: Dtype | None) -> Tensor:

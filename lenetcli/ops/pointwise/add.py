@@ -119,6 +119,23 @@ class Mul(Op):
         need_a, need_b = ctx.needs_input_grad
         return grad * b if need_a else None, grad * a if need_b else None
 
+    @staticmethod
+    def example(seen: Any, at: tuple[int, ...]) -> Any:
+        a, b = seen["a"], seen["b"]
+        if not all(isinstance(v, np.ndarray) and v.shape == seen.y.shape for v in (a, b)):
+            return None
+        numbers = f"{seen.number(a[at])}·{seen.number(b[at])}"
+        return f"{seen.element('y', at)} = a·b", numbers, float(a[at]) * float(b[at])
+
+    @staticmethod
+    def example_d_a(seen: Any, at: tuple[int, ...]) -> Any:
+        b = seen["b"]
+        if not isinstance(b, np.ndarray) or b.shape != seen.y.shape or seen["a"].shape != seen.y.shape:
+            return None
+        grad = seen.grad[at]
+        text = f"{seen.number(grad)}·{seen.number(b[at])}"
+        return f"{seen.element('d_a', at)} = grad·b", text, float(grad) * float(b[at])
+
 
 @method(in_place=True, aliases=("multiply",))
 def mul(input: Tensor, other: Tensor | float) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -238,6 +239,17 @@ class Sigmoid(Curve):
     keeps_result = True
     curve = staticmethod(lambda x: 1 / (1 + np.exp(-x)))
     slope = staticmethod(lambda grad, y: grad * (1 - y) * y)
+
+    @staticmethod
+    def example(seen: Any, at: tuple[int, ...]) -> Any:
+        x = float(seen["x"][at])
+        value = 0.5 * (1 + math.tanh(x / 2))
+        return f"{seen.element('y', at)} = 1 / (1 + e^−x)", f"1 / (1 + e^−{seen.number(x)})", value
+
+    @staticmethod
+    def example_d_x(seen: Any, at: tuple[int, ...]) -> Any:
+        y, grad, n = float(seen.y[at]), float(seen.grad[at]), seen.number
+        return f"{seen.element('d_x', at)} = grad·y (1 − y)", f"{n(grad)}·{n(y)}·(1 − {n(y)})", grad * y * (1 - y)
 
 
 @method(in_place=True)

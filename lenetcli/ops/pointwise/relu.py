@@ -72,6 +72,17 @@ class Relu(Op):
         (y,) = ctx.saved
         return dispatch.relu_backward(grad, y)
 
+    @staticmethod
+    def example(seen: Any, at: tuple[int, ...]) -> Any:
+        x = float(seen["x"][at])
+        return f"{seen.element('y', at)} = max(x, 0)", f"max({seen.number(x)}, 0)", max(x, 0.0)
+
+    @staticmethod
+    def example_d_x(seen: Any, at: tuple[int, ...]) -> Any:
+        x, grad = float(seen["x"][at]), float(seen.grad[at])
+        numbers = f"{seen.number(grad)}·{int(x > 0)}, for x = {seen.number(x)} {'>' if x > 0 else '≤'} 0"
+        return f"{seen.element('d_x', at)} = grad·(1 where x > 0, else 0)", numbers, grad * (x > 0)
+
 
 @method(in_place=True)
 def relu(input: Tensor, inplace: bool = False) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -166,6 +167,16 @@ class Tanh(Curve):
     keeps_result = True
     curve = staticmethod(np.tanh)
     slope = staticmethod(lambda grad, y: grad * (1 - y * y))
+
+    @staticmethod
+    def example(seen: Any, at: tuple[int, ...]) -> Any:
+        x = float(seen["x"][at])
+        return f"{seen.element('y', at)} = tanh(x)", f"tanh({seen.number(x)})", math.tanh(x)
+
+    @staticmethod
+    def example_d_x(seen: Any, at: tuple[int, ...]) -> Any:
+        y, grad, n = float(seen.y[at]), float(seen.grad[at]), seen.number
+        return f"{seen.element('d_x', at)} = grad·(1 − y²)", f"{n(grad)}·(1 − {n(y)}²)", grad * (1 - y * y)
 
 
 @method(in_place=True)

@@ -136,6 +136,16 @@ class T(Op):
     def backward(ctx: Any, grad: Array) -> Array:
         return grad.T
 
+    @staticmethod
+    def example(seen: Any, at: tuple[int, ...]) -> Any:
+        value = float(seen["x"][at[::-1]])
+        return f"{seen.element('y', at)} = {seen.element('x', at[::-1])}", seen.number(value), value
+
+    @staticmethod
+    def example_d_x(seen: Any, at: tuple[int, ...]) -> Any:
+        value = float(seen.grad[at[::-1]])
+        return f"{seen.element('d_x', at)} = {seen.element('grad', at[::-1])}", seen.number(value), value
+
 
 @method(rearranges=True)
 def t(input: Tensor) -> Tensor:
