@@ -15,8 +15,8 @@ from lenetcli.autograd.engine import reduce_to_shape
 from lenetcli.autograd.modes import fusion, watch
 from lenetcli.autograd.op import Op
 from lenetcli.inspection.model.summary import multiply_adds
-from lenetcli.inspection.step.record import _roles
-from lenetcli.inspection.step.rules import Rule, rule_of, stated
+from lenetcli.inspection.step.record import _roles, _settings
+from lenetcli.inspection.step.rules import Rule, mentioned, rule_of, stated
 from lenetcli.inspection.step.written_out import ByHand, Seen, backward_by_hand, forward_by_hand, largest
 from tests.nn.sample import collected, leaves
 from tests.ops.sample import Sample, all_samples
@@ -78,6 +78,23 @@ def test_an_op_that_no_sample_runs_has_a_formula_too() -> None:
     assert len(ours) > 200
     assert not [cls for cls in ours if cls.formula is None and not stated(cls, "Formula")]
     assert not [cls for cls in ours if cls.gradient is None and not stated(cls, "Gradient")]
+
+
+def test_notes_say_numbers_and_words(called: list[Called]) -> None:
+    for node, _, parameters, _ in called:
+        for text in _settings(parameters, mentioned(type(node))):
+            assert "array(" not in text, (type(node), text)
+            assert "object at" not in text, (type(node), text)
+            assert len(text) < 120, (type(node), text)
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [((1, Ellipsis), "1, ..."), ((slice(None), None), ":, None"), ((slice(1, 3, 1),), "1:3"), (2, "2")],
+)
+def test_a_subscript_reads_as_it_is_written(key: Any, text: str) -> None:
+    x = lenet.ones(4, 3, requires_grad=True)
+    assert rule_of(x[key].grad_fn, {"key": key}, {"x": x.array}).forward == f"y = x[{text}], the same memory"
 
 
 def test_lines_of_a_gradient_belong_to_operands(called: list[Called]) -> None:
@@ -145,7 +162,7 @@ def test_an_activation_can_die_where_it_is_zero_over_a_range() -> None:
     assert {cls: cls.can_die for cls in flat} == flat
 
 
-@pytest.mark.parametrize("alpha", [1, 2, 0.1, 11])
+@pytest.mark.parametrize("alpha", [1, 2, 0.1, 11, -1])
 def test_a_factor_is_written_out_unless_it_is_one(alpha: float) -> None:
     y = lenet.add(lenet.ones(2, requires_grad=True), lenet.ones(2, requires_grad=True), alpha=alpha)
     assert isinstance(y.grad_fn, Op)
