@@ -97,6 +97,29 @@ def test_a_subscript_reads_as_it_is_written(key: Any, text: str) -> None:
     assert rule_of(x[key].grad_fn, {"key": key}, {"x": x.array}).forward == f"y = x[{text}], the same memory"
 
 
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("training", [True, False])
+def test_the_rule_of_a_norm_names_what_took_part(affine: bool, training: bool) -> None:
+    x = np.ones((2, 3))
+    operands = {"x": x, "weight": x[0] if affine else None, "bias": x[0] if affine else None}
+    layer = lenet.nn.BatchNorm1d(3, affine=affine).train(training)
+    node = layer(lenet.ones(2, 3, requires_grad=True)).grad_fn
+    found = rule_of(node, {"training": training, "eps": 1e-5}, operands)
+    assert ("weight" in found.forward) == ("bias" in found.forward) == ("weight" in found.backward["x"]) == affine
+    assert ("mean(grad)" in found.backward["x"]) == training
+
+
+def test_the_gradient_of_a_layer_norm_is_its_text() -> None:
+    random = np.random.default_rng(0)
+    x, weight, grad = (random.standard_normal(shape) for shape in ((4, 5), (5,), (4, 5)))
+    leaf = lenet.from_numpy(x).requires_grad_()
+    lenet.nn.functional.layer_norm(leaf, [5], lenet.from_numpy(weight)).backward(lenet.from_numpy(grad))
+    deviation = np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+    z, g = (x - x.mean(-1, keepdims=True)) / deviation, weight * grad  # the member's words, one by one
+    wanted = (g - g.mean(-1, keepdims=True) - z * (g * z).mean(-1, keepdims=True)) / deviation
+    np.testing.assert_allclose(leaf.grad.numpy(), wanted, rtol=1e-9)
+
+
 def test_lines_of_a_gradient_belong_to_operands(called: list[Called]) -> None:
     for node, operands, _, _ in called:
         for line in type(node).gradient or ():

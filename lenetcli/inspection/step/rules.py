@@ -95,6 +95,9 @@ def _words(parameters: Mapping[str, Any], operands: Mapping[str, Any]) -> dict[s
     words["share"] = " / count" if reduction == "mean" else ""
     words["reduction"] = "the values" if reduction == "none" else reduction
     words["of_whom"] = "of the batch" if words.get("training") else "as tracked in training"
+    words["weight_times"] = "" if operands.get("weight") is None else "weight · "
+    words["and_bias"] = "" if operands.get("bias") is None else " + bias"
+    words["arriving"] = "(grad − mean(grad) − x̂ · mean(grad · x̂))" if words.get("training") else "grad"
     if "key" in words:
         words["key"] = ", ".join(map(_place, words["key"] if isinstance(words["key"], tuple) else (words["key"],)))
     if "dim" in words and words["dim"] is None:
