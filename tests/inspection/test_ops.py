@@ -15,8 +15,8 @@ from lenetcli.autograd.engine import reduce_to_shape
 from lenetcli.autograd.modes import fusion, watch
 from lenetcli.autograd.op import Op
 from lenetcli.inspection.model.summary import multiply_adds
-from lenetcli.inspection.step.record import _roles
-from lenetcli.inspection.step.rules import Rule, rule_of, stated
+from lenetcli.inspection.step.record import _roles, _settings
+from lenetcli.inspection.step.rules import Rule, mentioned, rule_of, stated
 from lenetcli.inspection.step.written_out import ByHand, Seen, backward_by_hand, forward_by_hand, largest
 from tests.nn.sample import collected, leaves
 from tests.ops.sample import Sample, all_samples
@@ -78,6 +78,46 @@ def test_an_op_that_no_sample_runs_has_a_formula_too() -> None:
     assert len(ours) > 200
     assert not [cls for cls in ours if cls.formula is None and not stated(cls, "Formula")]
     assert not [cls for cls in ours if cls.gradient is None and not stated(cls, "Gradient")]
+
+
+def test_notes_say_numbers_and_words(called: list[Called]) -> None:
+    for node, _, parameters, _ in called:
+        for text in _settings(parameters, mentioned(type(node))):
+            assert "array(" not in text, (type(node), text)
+            assert "object at" not in text, (type(node), text)
+            assert len(text) < 120, (type(node), text)
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [((1, Ellipsis), "1, ..."), ((slice(None), None), ":, None"), ((slice(1, 3, 1),), "1:3"), (2, "2")],
+)
+def test_a_subscript_reads_as_it_is_written(key: Any, text: str) -> None:
+    x = lenet.ones(4, 3, requires_grad=True)
+    assert rule_of(x[key].grad_fn, {"key": key}, {"x": x.array}).forward == f"y = x[{text}], the same memory"
+
+
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("training", [True, False])
+def test_the_rule_of_a_norm_names_what_took_part(affine: bool, training: bool) -> None:
+    x = np.ones((2, 3))
+    operands = {"x": x, "weight": x[0] if affine else None, "bias": x[0] if affine else None}
+    layer = lenet.nn.BatchNorm1d(3, affine=affine).train(training)
+    node = layer(lenet.ones(2, 3, requires_grad=True)).grad_fn
+    found = rule_of(node, {"training": training, "eps": 1e-5}, operands)
+    assert ("weight" in found.forward) == ("bias" in found.forward) == ("weight" in found.backward["x"]) == affine
+    assert ("mean(grad)" in found.backward["x"]) == training
+
+
+def test_the_gradient_of_a_layer_norm_is_its_text() -> None:
+    random = np.random.default_rng(0)
+    x, weight, grad = (random.standard_normal(shape) for shape in ((4, 5), (5,), (4, 5)))
+    leaf = lenet.from_numpy(x).requires_grad_()
+    lenet.nn.functional.layer_norm(leaf, [5], lenet.from_numpy(weight)).backward(lenet.from_numpy(grad))
+    deviation = np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+    z, g = (x - x.mean(-1, keepdims=True)) / deviation, weight * grad  # the member's words, one by one
+    wanted = (g - g.mean(-1, keepdims=True) - z * (g * z).mean(-1, keepdims=True)) / deviation
+    np.testing.assert_allclose(leaf.grad.numpy(), wanted, rtol=1e-9)
 
 
 def test_lines_of_a_gradient_belong_to_operands(called: list[Called]) -> None:
@@ -145,7 +185,7 @@ def test_an_activation_can_die_where_it_is_zero_over_a_range() -> None:
     assert {cls: cls.can_die for cls in flat} == flat
 
 
-@pytest.mark.parametrize("alpha", [1, 2, 0.1, 11])
+@pytest.mark.parametrize("alpha", [1, 2, 0.1, 11, -1])
 def test_a_factor_is_written_out_unless_it_is_one(alpha: float) -> None:
     y = lenet.add(lenet.ones(2, requires_grad=True), lenet.ones(2, requires_grad=True), alpha=alpha)
     assert isinstance(y.grad_fn, Op)

@@ -300,13 +300,18 @@ def _settings(parameters: dict[str, Any], mentioned: str) -> list[str]:
     """What else the operation was told, but for what its rule says, what is left out and what is an array."""
     told = {}
     for key, value in parameters.items():
-        parts = value if isinstance(value, (tuple, list)) else (value,)
-        plain = not any(isinstance(part, np.ndarray) for part in parts)
-        if plain and value is not None and value is not False and f"{{{key}" not in mentioned:
+        if _is_plain(value) and value is not None and value is not False and f"{{{key}" not in mentioned:
             told[key] = value
     if told.get("alpha") == 1 and told.get("beta") == 1:
         del told["alpha"], told["beta"]
     return ["with " + ", ".join(f"{key} {value}" for key, value in told.items())] if told else []
+
+
+def _is_plain(value: Any) -> bool:
+    """Numbers and words, or a sequence of such: what a note can say."""
+    if isinstance(value, (tuple, list)):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, (bool, int, float, str, np.number, np.dtype))
 
 
 def _sizes(array: Array) -> str:

@@ -85,7 +85,7 @@ def _operand(line: str) -> str:
 
 def _filled(text: str, words: Mapping[str, Any]) -> str:
     """With the parameters in place of their names; a factor of 1 is left out."""
-    return re.sub(r"(?<![\w.])1 (?:· )?(?=(?:grad|[abcΣ])(?![a-z]))", "", text.format_map(words))
+    return re.sub(r"(?<![\w.\-])1 (?:· )?(?=(?:grad|[abcΣ])(?![a-z]))", "", text.format_map(words))
 
 
 def _words(parameters: Mapping[str, Any], operands: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,7 +95,22 @@ def _words(parameters: Mapping[str, Any], operands: Mapping[str, Any]) -> dict[s
     words["share"] = " / count" if reduction == "mean" else ""
     words["reduction"] = "the values" if reduction == "none" else reduction
     words["of_whom"] = "of the batch" if words.get("training") else "as tracked in training"
+    words["weight_times"] = "" if operands.get("weight") is None else "weight · "
+    words["and_bias"] = "" if operands.get("bias") is None else " + bias"
+    words["arriving"] = "(grad − mean(grad) − x̂ · mean(grad · x̂))" if words.get("training") else "grad"
+    if "key" in words:
+        words["key"] = ", ".join(map(_place, words["key"] if isinstance(words["key"], tuple) else (words["key"],)))
+    if "dim" in words and words["dim"] is None:
+        words["dim"] = "all"
     return words | _window(words, operands) if "groups" in words and "stride" in words else words
+
+
+def _place(key: Any) -> str:
+    """A part of a subscript as it is written: 1:3, None, ..."""
+    if not isinstance(key, slice):
+        return "..." if key is Ellipsis else str(key)
+    start, stop = ("" if end is None else str(end) for end in (key.start, key.stop))
+    return f"{start}:{stop}" + ("" if key.step in (None, 1) else f":{key.step}")
 
 
 def source(cls: type) -> str:

@@ -298,7 +298,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 class ScatterReduce(Op):
     formula = "y = the {reduce} of x and of the src that index sends to each place"
     gradient = (
-        "d_x = grad · ∂y/∂x: of prod y / x, of amax and amin shared by those that tie, of mean 1 / count",
+        "d_x = grad · ∂y/∂x: of sum 1, of prod y / x, of amax and amin shared by those that tie, of mean 1 / count",
         "d_src = grad · ∂y/∂src at the place it was sent to, as for x",
     )
 

@@ -20,9 +20,12 @@ Running = tuple[Array, Array]  # mean and variance, changed in place
 
 
 class NativeBatchNorm(Op):
-    formula = "y = weight · x̂ + bias, x̂ = (x − mean) / σ, σ = √(var + {eps:g}), mean and var {of_whom} for each channel"
+    formula = (
+        "y = {weight_times}x̂{and_bias}, x̂ = (x − mean) / σ, σ = √(var + {eps:g}), "
+        "mean and var {of_whom} for each channel"
+    )
     gradient = (
-        "d_x = weight / σ · (grad − mean(grad) − x̂ · mean(grad · x̂))",
+        "d_x = {weight_times}{arriving} / σ",
         "d_weight = Σ grad · x̂",
         "d_bias = Σ grad",
     )

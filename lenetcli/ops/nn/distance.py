@@ -138,8 +138,8 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
 class Cdist(Op):
     formula = "y[i,j] = the {p:g}-norm of a[i] − b[j]"
     gradient = (
-        "d_a[i] = Σ_j grad[i,j] · sign(d) (|d| / y[i,j])^({p:g} − 1), d = a[i] − b[j]",
-        "d_b[j] = −Σ_i grad[i,j] · sign(d) (|d| / y[i,j])^({p:g} − 1), d = a[i] − b[j]",
+        "d_a[i] = Σ_j grad[i,j] · sign(d) (|d| / y[i,j])^({p:g} − 1), 0 for p = 0, d = a[i] − b[j]",
+        "d_b[j] = −Σ_i grad[i,j] · sign(d) (|d| / y[i,j])^({p:g} − 1), 0 for p = 0, d = a[i] − b[j]",
     )
 
     @staticmethod

@@ -37,6 +37,12 @@ class Standardised(Op):
     along x.
     """
 
+    gradient: ClassVar[tuple[str, ...] | None] = (
+        "d_x = (g − mean(g) − x̂ · mean(g · x̂)) / √(var + {eps:g}), g = {weight_times}grad",
+        "d_weight = Σ grad · x̂",
+        "d_bias = Σ grad",
+    )
+
     centred: ClassVar[bool] = True
     copies_weight: ClassVar[bool] = False  # keeps a copy, so that the weight may change before backward
 
@@ -89,37 +95,22 @@ class Standardised(Op):
 
 
 class NativeLayerNorm(Standardised):
-    formula = "y = weight · x̂ + bias, x̂ = (x − mean) / √(var + {eps:g}) for each sample"
-    gradient = (
-        "d_x = weight / σ · (grad − mean(grad) − x̂ · mean(grad · x̂))",
-        "d_weight = Σ grad · x̂",
-        "d_bias = Σ grad",
-    )
+    formula = "y = {weight_times}x̂{and_bias}, x̂ = (x − mean) / √(var + {eps:g}) for each sample"
 
 
 class NativeGroupNorm(Standardised):
-    formula = "y = weight · x̂ + bias, x̂ = (x − mean) / √(var + {eps:g}) for each group"
-    gradient = (
-        "d_x = weight / σ · (grad − mean(grad) − x̂ · mean(grad · x̂))",
-        "d_weight = Σ grad · x̂",
-        "d_bias = Σ grad",
-    )
+    formula = "y = {weight_times}x̂{and_bias}, x̂ = (x − mean) / √(var + {eps:g}) for each group"
 
 
 class InstanceNorm(Standardised):
-    formula = "y = weight · x̂ + bias, x̂ = (x − mean) / √(var + {eps:g}) for each channel"
-    gradient = (
-        "d_x = weight / σ · (grad − mean(grad) − x̂ · mean(grad · x̂))",
-        "d_weight = Σ grad · x̂",
-        "d_bias = Σ grad",
-    )
+    formula = "y = {weight_times}x̂{and_bias}, x̂ = (x − mean) / √(var + {eps:g}) for each channel"
     backward_name = "NativeBatchNorm"  # torch runs it as a batch norm of N C channels, with copies of the weight
     copies_weight = True
 
 
 class FusedRmsNorm(Standardised):
-    formula = "y = weight · x / √(mean(x²) + {eps:g})"
-    gradient = ("d_x = (weight · grad − x̂ · mean(weight · grad · x̂)) / rms", "d_weight = Σ grad · x̂")
+    formula = "y = {weight_times}x̂, x̂ = x / √(mean(x²) + {eps:g})"
+    gradient = ("d_x = (g − x̂ · mean(g · x̂)) / √(mean(x²) + {eps:g}), g = {weight_times}grad", "d_weight = Σ grad · x̂")
     centred = False
 
 

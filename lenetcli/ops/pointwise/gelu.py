@@ -69,7 +69,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 class Celu(Activation):
-    gradient = ("d_x = grad · (1 where x > 0, else e^(x/α))",)
+    gradient = ("d_x = grad · (1 where x > 0, else exp(x / alpha))",)
 
     @staticmethod
     def curve(x: Array, alpha: float) -> Array:

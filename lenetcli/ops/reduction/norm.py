@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 class LinalgVectorNorm(Op):
     formula = "y = the {order:g}-norm of x along {over}"
-    gradient = ("d_x = grad · sign(x) (|x| / y)^({order:g} − 1)",)
+    gradient = ("d_x = grad · sign(x) (|x| / y)^({order:g} − 1), 0 for order 0",)
 
     @staticmethod
     @quiet

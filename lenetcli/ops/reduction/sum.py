@@ -136,7 +136,7 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Dtype
 
 
 class Prod(Op):
-    formula = "y = the product of x along dimension {dim}, of all where it is None"
+    formula = "y = the product of x over dimensions {dim}"
     gradient = ("d_x = grad · the product of the other elements",)
 
     @staticmethod
