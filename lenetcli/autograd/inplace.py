@@ -39,7 +39,7 @@ def assign(target: Variable, compute: Callable[..., Any], *args: Any, **kwargs: 
                 retake_view(target)  # the change is the base's: it does not pass the views as the hooks know them
             source = like(target, target.array.copy(order="K"))
             source.grad_fn, source.output_nr = target.grad_fn, target.output_nr
-            source.requires_grad = target.requires_grad
+            source._requires_grad = target.requires_grad
     if target.is_copy_of_view:
         raise NotImplementedError(
             "in-place change of a view that had to copy its memory; call clone() first, or change the base"
@@ -63,7 +63,7 @@ def take_place(variable: Variable, result: Variable) -> None:
     """
     if variable.hooks is not None or variable.retains_grad:
         _leave_hooks(variable)
-    variable.grad_fn, variable.output_nr, variable.requires_grad = result.grad_fn, result.output_nr, True
+    variable.grad_fn, variable.output_nr, variable._requires_grad = result.grad_fn, result.output_nr, True
     if variable.retains_grad:
         variable.watch()
 
@@ -135,7 +135,7 @@ def change_base(view: Variable, result: Variable) -> None:
     base = view.base
     assert base is not None, "a view has a base"
     before = like(base, base.array)
-    before.grad_fn, before.output_nr, before.requires_grad = base.grad_fn, base.output_nr, base.requires_grad
+    before.grad_fn, before.output_nr, before._requires_grad = base.grad_fn, base.output_nr, base.requires_grad
     take_place(base, CopySlices.apply(before, result, places=places_of(view.array, base.array)))
     retake_view(view)
 
@@ -230,7 +230,7 @@ def rearrange(target: Variable, compute: Callable[..., Any], *args: Any, **kwarg
     if switches.grad and target.requires_grad:
         _refuse(target)
         source = like(target, target.array)
-        source.grad_fn, source.output_nr, source.requires_grad = target.grad_fn, target.output_nr, True
+        source.grad_fn, source.output_nr, source._requires_grad = target.grad_fn, target.output_nr, True
     result = compute(source, *args, **kwargs)
     target.counter[0] += 1
     if result.array.shape == target.array.shape and result.array.strides == target.array.strides:

@@ -105,11 +105,9 @@ class Variable:
                 "only Tensors of floating point dtype can require gradients, and this one is of dtype "
                 f"{self.array.dtype}"
             )
-        if not value and self.grad_fn is not None:
-            raise RuntimeError(
-                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in "
-                "a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
-            )
+        if self.grad_fn is not None:
+            hint = " To use a computed variable where no gradient is wanted, take var_no_grad = var.detach()."
+            raise RuntimeError(f"you can only change requires_grad flags of leaf variables.{'' if value else hint}")
         self._requires_grad = value
 
     def _forget_grad(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from lenetcli.autograd.dtypes import get_default_dtype
@@ -38,6 +40,12 @@ class Parameter(Tensor):
                 "make one with lenet.tensor"
             )
         Variable.__init__(self, data.array, requires_grad)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        copied = object.__new__(type(self))  # without the gradient, as torch's
+        Variable.__init__(copied, self.array.copy(order="K"), self.requires_grad)
+        memo[id(self)] = copied
+        return copied
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()

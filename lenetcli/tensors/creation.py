@@ -37,6 +37,7 @@ def tensor(data: Any, *, dtype: Dtype | None = None, device: Any = None, require
     Raises:
         ValueError: lists of different lengths.
         TypeError: values that are no numbers.
+        RuntimeError: numbers in lists that the type of integers cannot hold.
 
     Source: torch.tensor.
 
@@ -49,6 +50,9 @@ def tensor(data: Any, *, dtype: Dtype | None = None, device: Any = None, require
     array = _array(data, dtype)
     kind = to_numpy_dtype(dtype, array.dtype)
     from_numpy_dtype(kind)
+    if kind.kind in "iu" and array.dtype is not kind and array.size and isinstance(data, (int, float, list, tuple)):
+        for extreme in (array.min(), array.max()):
+            number_as(extreme, kind)
     with np.errstate(over="ignore", invalid="ignore"):
         return of_array(placed(array.astype(kind), device), requires_grad)
 

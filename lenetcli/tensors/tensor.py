@@ -375,7 +375,8 @@ class Tensor(Variable, metaclass=_Methods):
         """
         if not isinstance(requires_grad, bool):
             raise TypeError(f"requires_grad_(): requires_grad must be bool, not {type(requires_grad).__name__}")
-        self.requires_grad = requires_grad
+        if self.is_leaf or not requires_grad:
+            self.requires_grad = requires_grad
         return self
 
     def retain_grad(self) -> None:

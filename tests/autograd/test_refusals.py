@@ -267,3 +267,13 @@ def test_what_a_hook_holds_on_to_stays_as_it_was() -> None:
     assert [h.tolist() for h in held] == [[-1.0, -1.0], [-1.0, -1.0], [1.0, 1.0]]
     assert given.tolist() == [1.0, 1.0]
     assert z.grad.tolist() == [2.0, 2.0]
+
+
+def test_only_a_leaf_can_be_told_to_require_gradients() -> None:
+    y = lenet.ones(2, requires_grad=True) * 2
+    for value in (True, False):
+        with pytest.raises(RuntimeError, match="requires_grad flags of leaf variables"):
+            y.requires_grad = value
+    assert y.requires_grad_() is y
+    with pytest.raises(RuntimeError, match="requires_grad flags of leaf variables"):
+        y.requires_grad_(False)

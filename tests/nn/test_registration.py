@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -204,3 +205,15 @@ def test_a_parameter_that_was_computed_cannot_be_registered() -> None:
     parameter.grad_fn = (parameter * 2).grad_fn
     with pytest.raises(ValueError, match="non-leaf Tensor"):
         lenet.nn.Module().register_parameter("w", parameter)
+
+
+def test_a_copy_of_a_parameter_has_no_gradient_one_of_a_tensor_has() -> None:
+    layer = lenet.nn.Linear(2, 2)
+    layer(lenet.ones(1, 2)).sum().backward()
+    twin = copy.deepcopy(layer)
+    assert twin.weight.grad is None
+    assert twin.weight.requires_grad
+    assert twin.weight.tolist() == layer.weight.tolist()
+    x = lenet.ones(1, requires_grad=True)
+    (x * 3).backward()
+    assert copy.deepcopy(x).grad.tolist() == [3.0]

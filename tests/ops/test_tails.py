@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import math
 import warnings
 
 import numpy as np
 import pytest
 
+import lenetcli as lenet
 from lenetcli.kernels import dispatch, native
+from lenetcli.kernels.error_function import erf
 from tests.ops.tails import CASES, FILE, KINDS, arguments, run
 
 RUNS = [("numpy", "float32"), ("numpy", "float64"), *([("native", "float32")] if native.absent is None else [])]
@@ -80,3 +83,17 @@ def test_the_stored_numbers_are_torchs(name: str) -> None:
         wanted = stored(name)[code].copy()
         wanted[:] = wanted[:, at : at + 1]
         assert not differences(code, name, alone, wanted)[: given[0].size]
+
+
+def test_the_error_function_of_float32_is_within_one_unit_of_the_last_place() -> None:
+    numbers = np.concatenate([np.linspace(-4.5, 4.5, 40001), np.geomspace(1e-38, 1, 2000)]).astype(np.float32)
+    exact = np.array([math.erf(x) for x in numbers.tolist()])
+    units = np.spacing(np.maximum(np.abs(exact).astype(np.float32), np.finfo(np.float32).tiny))
+    assert (np.abs(erf(numbers) - exact) / units).max() < 1
+    assert erf(np.float32([np.inf, -np.inf, -0.0])).tolist() == [1, -1, 0]
+
+
+def test_logit_rises_without_bound_at_either_zero() -> None:
+    x = lenet.tensor([0.0, -0.0, 1.0], requires_grad=True)
+    x.logit().sum().backward()
+    assert x.grad.tolist() == [np.inf] * 3

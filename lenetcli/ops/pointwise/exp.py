@@ -285,7 +285,7 @@ class Logit(Op):
     @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         (x,) = ctx.saved
-        d_x = grad / (x * (1 - x))
+        d_x = grad / (np.abs(x) * (1 - x))  # infinity at -0, too
         if ctx.eps is None:
             return np.where((x < 0) | (x > 1), x.dtype.type(np.nan), d_x)
         return np.where((x < ctx.eps) | (x > 1 - ctx.eps), x.dtype.type(0), d_x)
