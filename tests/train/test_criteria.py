@@ -13,6 +13,7 @@ import pytest
 import lenetcli as lenet
 from lenetcli import nn, optim
 from lenetcli.data import DataLoader, TensorDataset
+from lenetcli.inspection.data.mistakes import judge
 from lenetcli.nn.loss import Loss, SeveralInputsLoss
 from lenetcli.train.answers import answered, decisions, probabilities
 from lenetcli.train.evaluate import evaluate
@@ -262,3 +263,21 @@ def test_a_progress_of_an_earlier_version_goes_on() -> None:
     del old["epoch_weight"], old["epoch_ignored"]
     found = Progress(**check_fields(Progress, up_to_date(old)))
     assert (found.epoch_weight, found.epoch_ignored) == (6.0, 0)
+
+
+def test_distances_from_probabilities_are_those_of_probabilities() -> None:
+    sigmoid, softmax = 1 / (1 + np.exp(-SCORES)), np.exp(SCORES) / np.exp(SCORES).sum(1, keepdims=True)
+    yes = (SIGNS > 0).astype(np.float32)
+    data = SCORES.reshape(COUNT, 1, 2, 2)
+    for criterion, targets, wanted in (
+        (nn.BCEWithLogitsLoss(), yes, sigmoid),
+        (nn.CrossEntropyLoss(), SHARES, softmax),
+        (nn.KLDivLoss(reduction="batchmean"), SHARES, np.exp(SCORES)),
+        (nn.MSELoss(), SHARES, SCORES),
+        (nn.KLDivLoss(reduction="batchmean", log_target=True), np.log(SHARES), SCORES),
+    ):
+        dataset = TensorDataset(lenet.from_numpy(data), lenet.from_numpy(targets))
+        found = judge(nn.Flatten(), dataset, criterion, 0, "test", 3, None).mistakes
+        distances = np.abs(wanted - targets).mean(1)
+        assert [m.wrongness for m in found] == pytest.approx(sorted(distances, reverse=True)[:3], rel=1e-5)
+        assert found[0].output == pytest.approx(wanted[found[0].index].tolist(), rel=1e-5)
