@@ -281,3 +281,55 @@ def test_distances_from_probabilities_are_those_of_probabilities() -> None:
         distances = np.abs(wanted - targets).mean(1)
         assert [m.wrongness for m in found] == pytest.approx(sorted(distances, reverse=True)[:3], rel=1e-5)
         assert found[0].output == pytest.approx(wanted[found[0].index].tolist(), rel=1e-5)
+
+
+class OwnLoss(nn.Module):
+    """A loss of the user's own, which says nothing of what it takes outputs for."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, input: lenet.Tensor, target: lenet.Tensor) -> lenet.Tensor:
+        return self.inner(input, target)  # type: ignore[no-any-return]
+
+
+def test_a_loss_of_the_users_own_is_not_taken_for_one_of_classes_without_class_numbers() -> None:
+    x = lenet.from_numpy(SCORES)
+    for outputs, inner, targets, named in (
+        (1, nn.MSELoss(), x[:, :1], False),
+        (3, nn.MSELoss(), x[:, :3], False),
+        (4, nn.CrossEntropyLoss(), lenet.from_numpy(LABELS), True),
+    ):
+        net = nn.Linear(4, outputs)
+        sgd = optim.SGD(net.parameters(), lr=0.1)
+        trainer = lenet.Trainer.of(net, sgd, OwnLoss(inner), (x, targets), (x, targets))
+        trainer.fit(progress="off")
+        assert (trainer.evaluate().accuracy is not None) is named
+        found = trainer.predict(x)
+        rows = net(x).softmax(1) if named else net(x)
+        for row, prediction in zip(rows.tolist(), found):
+            assert (prediction.output is None) is named
+            told = prediction.output if not named else [dict(prediction.top).get(str(i)) for i in range(3)]
+            assert [t for t in told or () if t is not None] == pytest.approx(
+                row if not named else [r for r, t in zip(row, told or ()) if t is not None], rel=1e-5
+            )
+
+
+@pytest.mark.parametrize(
+    ("criterion", "options", "message"),
+    [
+        (nn.CrossEntropyLoss(reduction="none"), {}, "has to be one number"),
+        (nn.CrossEntropyLoss(), {"watch": "f1"}, "watch: wanted loss or accuracy"),
+        (nn.CrossEntropyLoss(), {"watch": "accuracy"}, "mode='min' wants a fall"),
+        (nn.CrossEntropyLoss(), {"scheduler_step": "step"}, "scheduler_step: wanted epoch or batch"),
+    ],
+)
+def test_a_trainer_of_objects_refuses_what_a_configuration_may_not_say(
+    criterion: nn.Module, options: dict[str, Any], message: str
+) -> None:
+    net, data = nn.Linear(4, 4), (lenet.from_numpy(SCORES), lenet.from_numpy(LABELS))
+    sgd = optim.SGD(net.parameters(), lr=0.1)
+    plateau = optim.lr_scheduler.ReduceLROnPlateau(sgd)
+    with pytest.raises(lenet.errors.ConfigError, match=message):
+        lenet.Trainer.of(net, sgd, criterion, data, data, scheduler=plateau, **options)
