@@ -24,6 +24,7 @@ from lenetcli.disk import check_inside
 from lenetcli.errors import ConfigError, ShapeError
 from lenetcli.kernels.device import to_host
 from lenetcli.kernels.layout import logical, stored
+from lenetcli.nn.loss import Loss
 from lenetcli.nn.module import Module
 from lenetcli.optim.swa_utils import AveragedModel, get_ema_avg_fn
 from lenetcli.tensors.tensor import from_numpy
@@ -306,10 +307,10 @@ def _check_pairs(criterion: Module, output: Any, target: Any) -> None:
 
 
 def _are_numbered(source: Source, criterion: Module) -> bool:
-    """Whether targets are known to be class numbers, without looking: a source of the user's own may give yes and no
-    as floats to a loss that wants them."""
-    yes_or_no = meaning(criterion) in ("logits", "probabilities")
-    return bool(source.classes) and (not yes_or_no or type(source).__module__.startswith("lenetcli."))
+    """Whether targets are known to be class numbers, without looking: a source of the user's own may have classes and
+    give a loss of single numbers the floats that it wants."""
+    single = isinstance(criterion, Loss) and not isinstance(criterion, PER_CLASS)
+    return bool(source.classes) and (not single or type(source).__module__.startswith("lenetcli."))
 
 
 def _would_fit(config: Config, criterion: Module, target: Any, classes: int, shape: list[int]) -> str:

@@ -48,7 +48,7 @@ def decisions(output: Any, target: Any, criterion: Module) -> Decisions | None:
         threshold = 0 if meaning(criterion) == "logits" else 0.5
         predicted = (output.reshape(-1) > threshold).astype(np.int64)
         return Decisions(predicted, (target.reshape(-1) > 0.5).astype(np.int64), None)
-    if target.dtype.kind not in "iu" or output.ndim != 2 or target.ndim != 1:
+    if target.dtype.kind not in "iu" or output.ndim != 2 or target.ndim != 1 or _is_one(output, criterion):
         return None
     counted = criterion.counted(target) if isinstance(criterion, Loss) else None
     return Decisions(output.argmax(axis=1), target, counted)
@@ -64,7 +64,7 @@ def probabilities(output: Array, criterion: Module) -> Array | None:
         yes = output.reshape(-1)
         yes = sigmoid(yes) if kind == "logits" else yes
         return np.stack([1 - yes, yes], axis=1)
-    if output.ndim != 2 or kind == "numbers":
+    if output.ndim != 2 or kind == "numbers" or _is_one(output, criterion):
         return None
     if kind == "logarithms":
         return np.asarray(np.exp(output))
@@ -100,6 +100,11 @@ def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)), also of large numbers."""
     small = np.exp(-np.abs(x))
     return np.asarray(np.where(x >= 0, 1, small) / (1 + small))
+
+
+def _is_one(output: Any, criterion: Module) -> bool:
+    """Whether there is one output, which a loss of the user's own may take for anything: not for one class of one."""
+    return meaning(criterion) is None and output.shape[1] == 1
 
 
 def _are_probabilities(output: Array) -> bool:

@@ -58,6 +58,15 @@ class ObjectTrainer(Trainer):
         scheduler_step: Literal["epoch", "batch"] | None = None, watch: Literal["loss", "accuracy"] | None = None,
     ) -> None:  # fmt: skip
         loaders = _loader(train, batch_size, seed, shuffle=True), _loader(test, BATCH, seed, shuffle=False)
+        for name, given, wanted in (
+            ("scheduler_step", scheduler_step, ("epoch", "batch")), ("watch", watch, ("loss", "accuracy")),
+        ):  # fmt: skip
+            if given is not None and given not in wanted:
+                raise ConfigError(f"{name}: wanted {' or '.join(wanted)}, got {given!r}")
+        if watch == "accuracy" and getattr(scheduler, "mode", "max") == "min":
+            raise ConfigError("watch: accuracy should rise, and mode='min' wants a fall; use mode='max'")
+        if getattr(criterion, "reduction", "mean") == "none":
+            raise ConfigError("the loss of a batch has to be one number: use reduction='mean' or 'sum'")
         if scheduler is not None:
             scheduler_step = scheduler_step or unit_of(scheduler)  # type: ignore[assignment]  # one of the two
         self._objects = Run(
@@ -120,7 +129,9 @@ class ObjectTrainer(Trainer):
         array = images.numpy() if isinstance(images, Tensor) else np.asarray(images)
         if array.dtype.kind not in "fiub":
             raise DataError(f"predict: wanted inputs of the model, numbers, got {array.dtype}")
-        array = _like(array, gather(run.train_loader.dataset, np.zeros(1, np.int64))[0].dtype)
+        trained = gather(run.train_loader.dataset, np.zeros(1, np.int64))
+        array = _like(array, trained[0].dtype)
+        numbered = meaning(run.criterion) is None and trained[1].dtype.kind in "iu"  # a loss of one's own, of classes
         found: list[Prediction] = []
         random = self._random
         training = run.model.training
@@ -129,7 +140,7 @@ class ObjectTrainer(Trainer):
             for start in range(0, len(array), BATCH):
                 with no_grad(), drawing_from(random):
                     output = run.model(from_numpy(array[start : start + BATCH])).array
-                known = run.classes or ("0",) * (meaning(run.criterion) is None and output.ndim == 2)
+                known = run.classes or ("0",) * (numbered and output.ndim == 2)
                 rows, names = answered(output, run.criterion, known)
                 found += [ranked("inputs", start + i, row, names, top) for i, row in enumerate(rows)]
         finally:

@@ -13,6 +13,7 @@ import pytest
 import lenetcli as lenet
 from lenetcli import nn, optim
 from lenetcli.data import DataLoader, TensorDataset
+from lenetcli.inspection.data.mistakes import judge
 from lenetcli.nn.loss import Loss, SeveralInputsLoss
 from lenetcli.train.answers import answered, decisions, probabilities
 from lenetcli.train.evaluate import evaluate
@@ -262,3 +263,73 @@ def test_a_progress_of_an_earlier_version_goes_on() -> None:
     del old["epoch_weight"], old["epoch_ignored"]
     found = Progress(**check_fields(Progress, up_to_date(old)))
     assert (found.epoch_weight, found.epoch_ignored) == (6.0, 0)
+
+
+def test_distances_from_probabilities_are_those_of_probabilities() -> None:
+    sigmoid, softmax = 1 / (1 + np.exp(-SCORES)), np.exp(SCORES) / np.exp(SCORES).sum(1, keepdims=True)
+    yes = (SIGNS > 0).astype(np.float32)
+    data = SCORES.reshape(COUNT, 1, 2, 2)
+    for criterion, targets, wanted in (
+        (nn.BCEWithLogitsLoss(), yes, sigmoid),
+        (nn.CrossEntropyLoss(), SHARES, softmax),
+        (nn.KLDivLoss(reduction="batchmean"), SHARES, np.exp(SCORES)),
+        (nn.MSELoss(), SHARES, SCORES),
+        (nn.KLDivLoss(reduction="batchmean", log_target=True), np.log(SHARES), SCORES),
+    ):
+        dataset = TensorDataset(lenet.from_numpy(data), lenet.from_numpy(targets))
+        found = judge(nn.Flatten(), dataset, criterion, 0, "test", 3, None).mistakes
+        distances = np.abs(wanted - targets).mean(1)
+        assert [m.wrongness for m in found] == pytest.approx(sorted(distances, reverse=True)[:3], rel=1e-5)
+        assert found[0].output == pytest.approx(wanted[found[0].index].tolist(), rel=1e-5)
+
+
+class OwnLoss(nn.Module):
+    """A loss of the user's own, which says nothing of what it takes outputs for."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, input: lenet.Tensor, target: lenet.Tensor) -> lenet.Tensor:
+        return self.inner(input, target)  # type: ignore[no-any-return]
+
+
+def test_a_loss_of_the_users_own_is_not_taken_for_one_of_classes_without_class_numbers() -> None:
+    x = lenet.from_numpy(SCORES)
+    for outputs, inner, targets, named in (
+        (1, nn.MSELoss(), x[:, :1], False),
+        (3, nn.MSELoss(), x[:, :3], False),
+        (4, nn.CrossEntropyLoss(), lenet.from_numpy(LABELS), True),
+    ):
+        net = nn.Linear(4, outputs)
+        sgd = optim.SGD(net.parameters(), lr=0.1)
+        trainer = lenet.Trainer.of(net, sgd, OwnLoss(inner), (x, targets), (x, targets))
+        trainer.fit(progress="off")
+        assert (trainer.evaluate().accuracy is not None) is named
+        found = trainer.predict(x)
+        rows = net(x).softmax(1) if named else net(x)
+        for row, prediction in zip(rows.tolist(), found):
+            assert (prediction.output is None) is named
+            told = prediction.output if not named else [dict(prediction.top).get(str(i)) for i in range(3)]
+            assert [t for t in told or () if t is not None] == pytest.approx(
+                row if not named else [r for r, t in zip(row, told or ()) if t is not None], rel=1e-5
+            )
+
+
+@pytest.mark.parametrize(
+    ("criterion", "options", "message"),
+    [
+        (nn.CrossEntropyLoss(reduction="none"), {}, "has to be one number"),
+        (nn.CrossEntropyLoss(), {"watch": "f1"}, "watch: wanted loss or accuracy"),
+        (nn.CrossEntropyLoss(), {"watch": "accuracy"}, "mode='min' wants a fall"),
+        (nn.CrossEntropyLoss(), {"scheduler_step": "step"}, "scheduler_step: wanted epoch or batch"),
+    ],
+)
+def test_a_trainer_of_objects_refuses_what_a_configuration_may_not_say(
+    criterion: nn.Module, options: dict[str, Any], message: str
+) -> None:
+    net, data = nn.Linear(4, 4), (lenet.from_numpy(SCORES), lenet.from_numpy(LABELS))
+    sgd = optim.SGD(net.parameters(), lr=0.1)
+    plateau = optim.lr_scheduler.ReduceLROnPlateau(sgd)
+    with pytest.raises(lenet.errors.ConfigError, match=message):
+        lenet.Trainer.of(net, sgd, criterion, data, data, scheduler=plateau, **options)

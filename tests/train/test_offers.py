@@ -118,11 +118,14 @@ LOSSES = {
 }
 
 
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize(("reduction", "classes"), [("mean", ""), ("sum", ""), ("mean", '"a", "b", "c"')])
 @pytest.mark.parametrize("name", sorted(ROLES["loss"].classes))
-def test_every_loss_offered_can_be_trained_from_a_configuration(name: str, reduction: str, tmp_path: Path) -> None:
+def test_every_loss_offered_can_be_trained_from_a_configuration(
+    name: str, reduction: str, classes: str, tmp_path: Path
+) -> None:
     targets, last = LOSSES[name]
-    (tmp_path / "own.py").write_text(OWN_DATA.replace("TARGETS", targets))
+    own = OWN_DATA.replace("Given(Source):\n", f"Given(Source):\n    classes = ({classes})\n\n")
+    (tmp_path / "own.py").write_text(own.replace("TARGETS", targets))
     text = CONFIG.replace("OUT", "3").replace("LAYERS", f"    - {{type: {last}}}")
     text = text.replace("CrossEntropyLoss", f"{name}, reduction: {reduction}")
     text = text.replace("{type: Random, shape: [1, 2, 2], classes: 3, train: 4, test: 4}", "{type: 'own.py:Given'}")

@@ -32,7 +32,7 @@ class Mistake:
         wrongness: how sure the model is of the wrong class, from 0 to 1; of targets that are no classes, the mean
             distance of the output from the target.
         target: number of the true class, or the first numbers of the target.
-        output: number of the predicted class, or the first numbers of the output.
+        output: number of the predicted class, or the first numbers of the output, as probabilities where targets are.
         image: (C, H, W), from 0 to 1, as it was before it was normalised.
     """
 
@@ -126,7 +126,8 @@ class _Ranking:
             wrong = np.flatnonzero((predicted != wanted) if counted is None else (predicted != wanted) & counted)
             new = [(float(sure[i]), start + int(i), int(wanted[i]), int(predicted[i])) for i in wrong]
         elif output.array.shape == targets.array.shape:
-            flat, wanted = (np.reshape(a, (len(a), -1)) for a in (output.array, targets.array))
+            said = _as_targets(output.array, targets.array, self.criterion)
+            flat, wanted = (np.reshape(a, (len(a), -1)) for a in (said, targets.array))
             distance = np.abs(flat.astype(np.float64) - wanted).mean(axis=1)
             new = [
                 (float(d), start + i, wanted[i, :FEW].tolist(), flat[i, :FEW].tolist()) for i, d in enumerate(distance)
@@ -145,6 +146,12 @@ class _Ranking:
             Mistake(index, wrongness, target, output, shown(image, steps))
             for (wrongness, index, target, output), image in zip(self.rows, images)
         ]
+
+
+def _as_targets(output: Array, targets: Array, criterion: Module) -> Array:
+    """Outputs in the words of targets that are no classes: as probabilities where the targets are some."""
+    shares = probabilities(output, criterion) if bool(((targets >= 0) & (targets <= 1)).all()) else None
+    return output if shares is None or shares.shape != output.shape else shares
 
 
 def shown(image: Array, steps: Preprocessing | None) -> Array:
