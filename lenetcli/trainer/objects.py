@@ -16,18 +16,18 @@ from lenetcli.errors import ConfigError, DataError
 from lenetcli.inspection.data.predictions import BATCH, Prediction, ranked
 from lenetcli.nn.module import Module
 from lenetcli.optim.optimizer import Optimizer
-from lenetcli.report.training.progress import Mode, listener
+from lenetcli.report.training.listeners import showing
+from lenetcli.report.training.progress import Mode
 from lenetcli.runs import directory
 from lenetcli.runs.history import history_of
+from lenetcli.runs.session import Session
 from lenetcli.tensors.serialization import save as save_weights
 from lenetcli.tensors.tensor import Tensor, from_numpy
 from lenetcli.train.answers import answered, meaning
 from lenetcli.train.evaluate import Evaluation, evaluate
 from lenetcli.train.events import Event
-from lenetcli.train.loop import fit
 from lenetcli.train.run import Run
 from lenetcli.train.schedule import unit_of
-from lenetcli.train.signals import polite_stop
 from lenetcli.trainer.history import RunHistory
 from lenetcli.trainer.trainer import Trainer
 
@@ -76,15 +76,12 @@ class ObjectTrainer(Trainer):
             raise ConfigError("a trainer of objects has no run directory for TensorBoard's files")
         run = self._objects
         run.stop = None
-        shown = listener(progress, run.epochs, run.steps)
+        session = Session(run)
         try:
-            with polite_stop(run):
-                for event in fit(run):
-                    self._events.append(event)
-                    shown(event)
+            with showing(session, progress) as shown:
+                session.follow([self._events.append, *shown])
         finally:
             run.progress.seconds = run.elapsed
-            shown.close()
         return self.history
 
     @property

@@ -19,15 +19,15 @@ from lenetcli.data import DataLoader
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.inspection.data.predictions import BATCH, Prediction, Predictor
 from lenetcli.nn.module import Module
+from lenetcli.report.training.listeners import showing
 from lenetcli.report.training.notebook import run_html, summary
-from lenetcli.report.training.progress import Mode, listener
-from lenetcli.report.training.tensorboard import TensorBoard, check_installed
+from lenetcli.report.training.progress import Mode
+from lenetcli.report.training.tensorboard import check_installed
 from lenetcli.runs import directory
 from lenetcli.runs.history import history_of, read_history
 from lenetcli.runs.lock import NAME as LOCK
-from lenetcli.runs.lock import locked
 from lenetcli.runs.open import inputs_of, load_run
-from lenetcli.runs.session import begin, follow, go_on
+from lenetcli.runs.session import Session
 from lenetcli.tensors.tensor import Tensor
 from lenetcli.train.evaluate import Evaluation, evaluate
 from lenetcli.train.run import Run
@@ -109,27 +109,16 @@ class Trainer:
         if tensorboard:
             check_installed()
         if self.run_directory is not None:
-            place = self.run_directory
-            with locked(place):
-                self._follow(go_on(place, changes)[0], place, progress, tensorboard)
-            return self.history
-        if changes:
+            opening = Session.resume(self.run_directory, changes)
+        elif changes:
             raise ConfigError(f"the run has not begun: give {', '.join(changes)} to Trainer(...)")
-        assert self._run is not None, "a run that has not begun was built"
-        place = self.run_directory = directory.create(self._config.name, self._out)
-        with locked(place):
-            begin(self._config, self._run, place)
-            self._follow(self._run, place, progress, tensorboard)
+        else:
+            opening = Session.new(self._config, self._out, run=self._run)
+        with opening as session:
+            self.run_directory = session.directory
+            with showing(session, progress, tensorboard) as shown:
+                session.follow(shown)
         return self.history
-
-    def _follow(self, run: Run, place: Path, progress: Mode, tensorboard: bool) -> None:
-        shown = listener(progress, run.epochs, run.steps)
-        listeners = [shown, TensorBoard(run, place)] if tensorboard else [shown]
-        try:
-            follow(run, place, listeners)
-        finally:
-            for each in listeners:
-                each.close()
 
     @property
     def history(self) -> RunHistory:

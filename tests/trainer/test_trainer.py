@@ -72,8 +72,7 @@ def at_step(number: int, act: Callable[[], None], monkeypatch: pytest.MonkeyPatc
             if isinstance(event, Step) and event.step == number:
                 act()
 
-    for module in ("trainer", "objects"):
-        monkeypatch.setattr(f"lenetcli.trainer.{module}.listener", lambda *_: Acting())
+    monkeypatch.setattr("lenetcli.report.training.listeners.listener", lambda *_: Acting())
 
 
 @pytest.mark.parametrize("kind", ["config", "objects"])
