@@ -119,6 +119,22 @@ def test_a_run_directory_is_opened_and_saved(place: Path) -> None:
         trainer.save("copy")
 
 
+def test_however_it_is_made_it_is_one_kind_of_trainer(place: Path) -> None:
+    class Mine(lenet.Trainer):
+        def __init__(self, *given: Any, **options: Any) -> None:
+            super().__init__(*given, **options)
+            self.begun = True
+
+    path = write_config(place)
+    train(path, place / "run", "train.epochs=1")
+    net, pair = nn.Linear(2, 1), (np.zeros((4, 2), np.float32), np.zeros((4, 1), np.float32))
+    made = Mine.of(net, optim.SGD(net.parameters(), lr=0.1), nn.MSELoss(), pair, pair)
+    for trainer, directory in ((Mine(path), None), (Mine.open(place / "run"), place / "run"), (made, None)):
+        assert type(trainer) is Mine
+        assert trainer.begun
+        assert trainer.run_directory == directory
+
+
 def objects(**options: Any) -> Any:
     lenet.manual_seed(0)
     net = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
