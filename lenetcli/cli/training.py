@@ -11,7 +11,7 @@ from lenetcli.errors import ConfigError
 from lenetcli.report.training.listeners import showing
 from lenetcli.report.training.progress import Mode
 from lenetcli.report.training.tensorboard import check_installed
-from lenetcli.runs.crew import Crew
+from lenetcli.runs.process_group import ProcessGroup
 from lenetcli.runs.resume_rules import MAY_CHANGE
 from lenetcli.runs.session import ALONE, Listener, Session
 from lenetcli.train.events import Ended
@@ -25,26 +25,26 @@ OVER_EARLY = {
 
 def start_run(
     path: str, changes: list[str], out: Path | None, mode: Mode, debug_nan: bool = False, also: Listener | None = None,
-    tensorboard: bool = False, crew: Crew = ALONE,
+    tensorboard: bool = False, group: ProcessGroup = ALONE,
 ) -> int:  # fmt: skip
     """Trains from a configuration in a new run directory; gives the exit code.
 
     Args:
         also: gets each event of the run after the others.
         tensorboard: write files for TensorBoard, too.
-        crew: the processes that train the run.
+        group: the processes that train the run.
     """
-    with crew.together():
+    with group.barrier():
         if tensorboard:
             check_installed()
         config = configuration.load(path, changes)
-    with Session.new(config, out, crew=crew) as session:
+    with Session.new(config, out, group=group) as session:
         return _follow(session, mode, debug_nan, also, tensorboard)
 
 
 def resume_run(
     place: Path, changes: list[str], mode: Mode, debug_nan: bool = False, also: Listener | None = None,
-    tensorboard: bool = False, crew: Crew = ALONE,
+    tensorboard: bool = False, group: ProcessGroup = ALONE,
 ) -> int:  # fmt: skip
     """Continues a run from its newest whole checkpoint; gives the exit code. Changes go into its config.yaml.
 
@@ -52,30 +52,30 @@ def resume_run(
         ConfigError: no run directory, one where a training is running, or a change other than of MAY_CHANGE.
         DataError: no whole checkpoint.
     """
-    with crew.together():
+    with group.barrier():
         for change in changes:
             if change.partition("=")[0] not in MAY_CHANGE:
                 allowed = ", ".join(MAY_CHANGE)
                 raise ConfigError(f"--resume: {change}: only {allowed} may change when a run continues")
         if tensorboard:
             check_installed()
-    with Session.resume(place, changes, crew=crew) as session:
+    with Session.resume(place, changes, group=group) as session:
         if session.checkpoint is not None:
-            crew.say(f"resuming {place} from checkpoint {session.checkpoint}")
+            group.log(f"resuming {place} from checkpoint {session.checkpoint}")
         else:
-            crew.say(f"{place} has no checkpoint yet: starting from its beginning")
+            group.log(f"{place} has no checkpoint yet: starting from its beginning")
         return _follow(session, mode, debug_nan, also, tensorboard)
 
 
 def _follow(session: Session, mode: Mode, debug_nan: bool, also: Listener | None, tensorboard: bool) -> int:
-    run, crew, quiet = session.run, session.crew, mode in ("json", "off")
+    run, group, quiet = session.run, session.group, mode in ("json", "off")
     if not quiet:
         assert session.config is not None, "a run directory has one"
-        for line in filter(None, [*hints(session.config, run.steps), crew.text]):
-            crew.say(line)
-    with showing(session, mode if crew.leads else "off", tensorboard and crew.leads) as shown:
+        for line in filter(None, [*hints(session.config, run.steps), group.description]):
+            group.log(line)
+    with showing(session, mode if group.rank == 0 else "off", tensorboard and group.rank == 0) as shown:
         ended = session.follow([*shown, *([also] if also is not None else [])], debug_nan)
-    if crew.leads and not quiet:
+    if group.rank == 0 and not quiet:
         _conclude(session, ended)
     return EXIT_CODES[run.stop] if run.stop is not None else 0
 

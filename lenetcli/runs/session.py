@@ -19,8 +19,8 @@ from lenetcli.config.writing import text
 from lenetcli.data.inputs import write_inputs
 from lenetcli.errors import LenetError
 from lenetcli.runs import directory
-from lenetcli.runs.crew import Crew
 from lenetcli.runs.lock import locked
+from lenetcli.runs.process_group import ProcessGroup
 from lenetcli.train.divergence import place as at
 from lenetcli.train.events import Ended, Event
 from lenetcli.train.loop import fit
@@ -29,7 +29,7 @@ from lenetcli.train.run import Run
 from lenetcli.train.signals import polite_stop
 
 Listener = Callable[[Event], None]
-ALONE = Crew()
+ALONE = ProcessGroup()
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Session:
         run: what is trained.
         directory: where it is written down.
         checkpoint: what it was resumed from, in words.
-        crew: the processes that train it; the leading one holds the lock and writes.
+        group: the processes that train it; rank 0 holds the lock and writes.
 
     Example:
         >>> import lenetcli as lenet
@@ -56,12 +56,18 @@ class Session:
     directory: Path | None = None
     config: Config | None = None
     checkpoint: str | None = None
-    crew: Crew = ALONE
+    group: ProcessGroup = ALONE
 
     @classmethod
     @contextmanager
     def new(
-        cls, config: Config, out: Path | None = None, *, run: Run | None = None, lock: bool = True, crew: Crew = ALONE
+        cls,
+        config: Config,
+        out: Path | None = None,
+        *,
+        run: Run | None = None,
+        lock: bool = True,
+        group: ProcessGroup = ALONE,
     ) -> Iterator[Session]:
         """A run at its beginning, in a new directory.
 
@@ -76,27 +82,27 @@ class Session:
             LenetError: the directory cannot be written, or there is too little room.
         """
         with ExitStack() as held:
-            with crew.together():
+            with group.barrier():
                 run = build_run(config, device_of(config)) if run is None else run
-            crew.check(run)
+            group.check(run)
             place = out or Path()
-            with crew.together():
-                if crew.leads and lock:
+            with group.barrier():
+                if group.rank == 0 and lock:
                     place = held.enter_context(_created(config.name, out))
-            place = Path(crew.leaders(str(place)))
-            with crew.together():
-                if crew.leads:
+            place = Path(group.broadcast(str(place)))
+            with group.barrier():
+                if group.rank == 0:
                     directory.check_new(place)
                     directory.check_space(place, run.model, config.train.keep_checkpoints)
                     _write_config(run, place)
-                    _describe(run, place, crew)
-            run.checkpoints = crew.checkpoints(place, config.train.keep_checkpoints)
-            yield cls(run, place, config, crew=crew)
+                    _describe(run, place, group)
+            run.checkpoints = group.checkpoints(place, config.train.keep_checkpoints)
+            yield cls(run, place, config, group=group)
 
     @classmethod
     @contextmanager
     def resume(
-        cls, place: Path, changes: Iterable[str] = (), *, lock: bool = True, crew: Crew = ALONE
+        cls, place: Path, changes: Iterable[str] = (), *, lock: bool = True, group: ProcessGroup = ALONE
     ) -> Iterator[Session]:
         """A run as its newest whole checkpoint has it, or at its beginning where there is none yet.
 
@@ -111,22 +117,22 @@ class Session:
         """
         changes = list(changes)
         with ExitStack() as held:
-            with crew.together():
+            with group.barrier():
                 path = load_config_of(place)
-                if crew.leads and lock:
+                if group.rank == 0 and lock:
                     held.enter_context(locked(place))
-            with crew.together():
+            with group.barrier():
                 config = configuration.load(str(path), changes)
                 run = build_run(config, device_of(config))
-            run.checkpoints = crew.checkpoints(place, config.train.keep_checkpoints)
-            found = run.checkpoints.restore(run) if crew.leaders(run.checkpoints.exist()) else None
-            crew.check(run)
-            with crew.together():
-                if crew.leads:
+            run.checkpoints = group.checkpoints(place, config.train.keep_checkpoints)
+            found = run.checkpoints.restore(run) if group.broadcast(run.checkpoints.exist()) else None
+            group.check(run)
+            with group.barrier():
+                if group.rank == 0:
                     if changes:
                         _write_config(run, place)
-                    _describe(run, place, crew)
-            yield cls(run, place, config, found, crew)
+                    _describe(run, place, group)
+            yield cls(run, place, config, found, group)
 
     def follow(self, listeners: Iterable[Listener] = (), debug_nan: bool = False) -> Ended:
         """Trains, writes the events down, then hands each to the listeners; gives the last one.
@@ -139,8 +145,8 @@ class Session:
         """
         run, last, listeners = self.run, None, list(listeners)
         with ExitStack() as opened:
-            stoppable = self.crew.join(run)
-            if self.directory is not None and self.crew.leads:
+            stoppable = self.group.distribute(run)
+            if self.directory is not None and self.group.rank == 0:
                 written = run.checkpoints.events if run.checkpoints is not None else 0
                 listeners.insert(0, opened.enter_context(closing(directory.MetricsFile(self.directory, written))))
             opened.enter_context(polite_stop(stoppable))
@@ -173,6 +179,6 @@ def _write_config(run: Run, place: Path) -> None:
     directory.write_config(place, text(run.config))
 
 
-def _describe(run: Run, place: Path, crew: Crew) -> None:
-    directory.write_environment(place, crew.size)
+def _describe(run: Run, place: Path, group: ProcessGroup) -> None:
+    directory.write_environment(place, group.size)
     write_inputs(place, run.inputs)

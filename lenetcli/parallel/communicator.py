@@ -33,8 +33,8 @@ class Silent(SystemExit):
     """Ends a process whose failure rank 0 tells."""
 
 
-class Team:
-    """All processes ("ranks") of a training. Rank 0 leads: it writes the run directory and prints.
+class Communicator:
+    """All processes ("ranks") of a training. Rank 0 writes the run directory and prints.
 
     What talks to the others is called by all ranks at the same point of their work.
     """
@@ -51,15 +51,10 @@ class Team:
         self._failed_together = False
         self.library = " ".join(MPI.Get_library_version().split()[:3]).strip(",")
         self.rank, self.size, self.host = int(self._comm.rank), int(self._comm.size), platform.node()
-        self.calls = self.bytes = 0  # of `sum`
+        self.calls = self.bytes = 0  # of `all_reduce`
         self.advice: Callable[[], str] = str  # what a message about the end adds
         self.stopped: Callable[[], str | None] = lambda: None  # the signal that asked this rank to end
         self._patience = patience()
-
-    @property
-    def leads(self) -> bool:
-        """This is the rank that writes and prints."""
-        return self.rank == 0
 
     @property
     def name(self) -> str:
@@ -68,20 +63,20 @@ class Team:
 
     # Talking
 
-    def sum(self, array: Array) -> Array:
+    def all_reduce(self, array: Array) -> Array:
         """Adds the array up over all ranks, in place; every rank gets the same bits."""
         self.calls, self.bytes = self.calls + 1, self.bytes + array.nbytes
         self._wait(self._comm.Iallreduce(self._in_place, array))
         return array
 
-    def spread(self, arrays: list[Array]) -> None:
+    def broadcast(self, arrays: list[Array]) -> None:
         """Overwrites the arrays with those of rank 0."""
         for array in arrays:
             copy = np.array(array, order="C")
             self._wait(self._comm.Ibcast(copy))
             array[...] = copy
 
-    def gather(self, value: Any) -> list[Any]:
+    def all_gather(self, value: Any) -> list[Any]:
         """The values (plain data) of all ranks, in their order."""
         own = np.frombuffer(json.dumps(value).encode(), np.uint8)
         sizes = np.empty(self.size, np.int64)
@@ -111,7 +106,7 @@ class Team:
     # Failing
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def barrier(self) -> Iterator[None]:
         """A failure of any rank within the block is one of all of them, after it.
 
         Raises:
@@ -123,7 +118,7 @@ class Team:
             yield
         except Exception as error:
             failure = error
-        told = self.gather(self._told(failure))
+        told = self.all_gather(self._told(failure))
         if any(told):
             self._end(failure, told)
 
@@ -145,7 +140,7 @@ class Team:
                 if time.monotonic() > patience:
                     self._abort(*told[:2])
                 time.sleep(0.01)
-            self._end(error, self.gather(told))  # all have failed: nobody waits for anything else
+            self._end(error, self.all_gather(told))  # all have failed: nobody waits for anything else
         except Silent:
             raise
         except (SystemExit, KeyboardInterrupt) as stopped:  # a second signal
@@ -163,7 +158,7 @@ class Team:
         self._failed_together = True
         failed = [entry for entry in told if entry is not None]
         code, first = failed[0][:2]
-        if not self.leads:
+        if self.rank != 0:
             raise Silent(code)
         if failure is not None and all(text == first for _, text, _ in failed):
             raise failure

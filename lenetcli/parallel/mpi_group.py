@@ -1,4 +1,4 @@
-"""Several processes that train one run: each has its part of every batch, and rank 0 leads."""
+"""Several processes that train one run: each has its part of every batch, rank 0 writes and prints."""
 
 from __future__ import annotations
 
@@ -14,51 +14,51 @@ from lenetcli.nn.module import Module
 from lenetcli.nn.syncbatchnorm import SyncBatchNorm
 from lenetcli.parallel import agreement
 from lenetcli.parallel.averaging import Averaging, Wishes
-from lenetcli.parallel.team import Team
+from lenetcli.parallel.communicator import Communicator
 from lenetcli.runs.checkpoint import Checkpoints
-from lenetcli.runs.crew import Crew, T
+from lenetcli.runs.process_group import ProcessGroup, T
 from lenetcli.train.run import CheckpointStore, Run
 
 
-class Ranks(Crew):
-    """The crew that a team makes."""
+class MPIProcessGroup(ProcessGroup):
+    """The processes that MPI has started."""
 
-    def __init__(self, team: Team) -> None:
-        self.team, self.leads, self.size = team, team.leads, team.size
-        self.text = f"{team.size} ranks on {_machines(team)}, {get_num_threads()} thread(s) each"
+    def __init__(self, comm: Communicator) -> None:
+        self.comm, self.rank, self.size = comm, comm.rank, comm.size
+        self.description = f"{comm.size} ranks on {_machines(comm)}, {get_num_threads()} thread(s) each"
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        with self.team.together():
+    def barrier(self) -> Iterator[None]:
+        with self.comm.barrier():
             yield
 
-    def leaders(self, value: T) -> T:
-        found: T = self.team.gather(value if self.leads else None)[0]
+    def broadcast(self, value: T) -> T:
+        found: T = self.comm.all_gather(value if self.rank == 0 else None)[0]
         return found
 
     def checkpoints(self, place: Path, keep: int) -> Checkpoints:
-        return SharedCheckpoints(self.team, place, keep)
+        return SharedCheckpoints(self.comm, place, keep)
 
     def check(self, run: Run) -> None:
-        with self.team.together():
+        with self.comm.barrier():
             if any(p.device.type != "cpu" for p in run.model.parameters()):
                 raise ConfigError("device: several processes train on the CPU only; take --parallel off, or device=cpu")
-        agreement.check(self.team, run)
+        agreement.check(self.comm, run)
 
-    def join(self, run: Run) -> Wishes:
-        team, checkpoints = self.team, run.checkpoints
+    def distribute(self, run: Run) -> Wishes:
+        comm, checkpoints = self.comm, run.checkpoints
         if run.config is not None and run.config["train"]["sync_batchnorm"]:
-            SyncBatchNorm.convert_sync_batchnorm(run.model, team.sum)
-        run.train_loader.part = team.rank, team.size
-        run.test_loader = _blocks(run.test_loader, team)
+            SyncBatchNorm.convert_sync_batchnorm(run.model, comm.all_reduce)
+        run.train_loader.part = comm.rank, comm.size
+        run.test_loader = _blocks(run.test_loader, comm)
         if run.validation_loader is not None:
-            run.validation_loader = _blocks(run.validation_loader, team)
+            run.validation_loader = _blocks(run.validation_loader, comm)
         models = [run.model] if run.average is None else [run.model, run.average.module]
-        team.spread([tensor.array for model in models for tensor in model.state_dict().values()])
-        averaging = run.others = Averaging(team, run)
-        team.stopped = lambda: averaging.wishes.stop
+        comm.broadcast([tensor.array for model in models for tensor in model.state_dict().values()])
+        averaging = run.others = Averaging(comm, run)
+        comm.stopped = lambda: averaging.wishes.stop
         if checkpoints is not None:
-            team.advice = lambda: f" After step {run.progress.step}: {_advice(checkpoints)}"
+            comm.advice = lambda: f" After step {run.progress.step}: {_advice(checkpoints)}"
         return averaging.wishes
 
 
@@ -66,51 +66,51 @@ class SharedCheckpoints(Checkpoints):
     """Checkpoints that rank 0 writes; the other ranks wait until they are whole.
 
     Args:
-        team: saves together.
+        comm: joins the ranks.
         directory, keep: as those of Checkpoints.
     """
 
-    def __init__(self, team: Team, directory: Path, keep: int = 3) -> None:
+    def __init__(self, comm: Communicator, directory: Path, keep: int = 3) -> None:
         super().__init__(directory, keep)
-        self._team = team
+        self._comm = comm
 
     def save(self, run: Run, best: bool) -> Path:
-        with self._team.together():
-            return super().save(run, best) if self._team.leads else self.root
+        with self._comm.barrier():
+            return super().save(run, best) if self._comm.rank == 0 else self.root
 
     def load_best(self, model: Module) -> None:
-        with self._team.together():
-            if self._team.leads:
+        with self._comm.barrier():
+            if self._comm.rank == 0:
                 super().load_best(model)
-        self._team.spread([tensor.array for tensor in model.state_dict().values()])
+        self._comm.broadcast([tensor.array for tensor in model.state_dict().values()])
 
     def restore(self, run: Run) -> str:
         """As `Checkpoints.restore`; the other ranks read what rank 0 has found whole."""
         found = ""
-        for turn in (self._team.leads, not self._team.leads):
-            with self._team.together():
+        for turn in (self._comm.rank == 0, self._comm.rank != 0):
+            with self._comm.barrier():
                 if turn:
-                    found = super().restore(run) if self._team.leads else self.look(run)
+                    found = super().restore(run) if self._comm.rank == 0 else self.look(run)
         return found
 
 
-def _machines(team: Team) -> str:
+def _machines(comm: Communicator) -> str:
     """Gives each rank its share of the cores that it has in common with others; tells on how many machines they are.
 
     A number that was asked for (--threads, LENET_THREADS, OMP_NUM_THREADS) stays.
     """
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
-    told = team.gather([team.host, cores])
-    rivals = sum(host == team.host and not set(cores).isdisjoint(theirs) for host, theirs in told)
+    told = comm.all_gather([comm.host, cores])
+    rivals = sum(host == comm.host and not set(cores).isdisjoint(theirs) for host, theirs in told)
     if not source()[0]:
         set_num_threads(max(1, min(get_num_threads(), len(cores) // rivals)))
     machines = len({host for host, _ in told})
     return "1 machine" if machines == 1 else f"{machines} machines"
 
 
-def _blocks(loader: DataLoader, team: Team) -> DataLoader:
+def _blocks(loader: DataLoader, comm: Communicator) -> DataLoader:
     """This rank's share of the batches to judge by: whole ones, so that each is what it is for one process."""
-    first, end = (len(loader) * i // team.size * loader.batch_size for i in (team.rank, team.rank + 1))
+    first, end = (len(loader) * i // comm.size * loader.batch_size for i in (comm.rank, comm.rank + 1))
     return DataLoader(Subset(loader.dataset, range(first, min(end, len(loader.dataset)))), loader.batch_size)
 
 
