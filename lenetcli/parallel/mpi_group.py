@@ -13,8 +13,8 @@ from lenetcli.kernels.threads import get_num_threads, set_num_threads, source
 from lenetcli.nn.module import Module
 from lenetcli.nn.syncbatchnorm import SyncBatchNorm
 from lenetcli.parallel import agreement
-from lenetcli.parallel.averaging import Averaging, Wishes
 from lenetcli.parallel.communicator import Communicator
+from lenetcli.parallel.reducer import MPIReducer, Wishes
 from lenetcli.runs.checkpoint import Checkpoints
 from lenetcli.runs.process_group import ProcessGroup, T
 from lenetcli.train.run import CheckpointStore, Run
@@ -55,11 +55,11 @@ class MPIProcessGroup(ProcessGroup):
             run.validation_loader = _blocks(run.validation_loader, comm)
         models = [run.model] if run.average is None else [run.model, run.average.module]
         comm.broadcast([tensor.array for model in models for tensor in model.state_dict().values()])
-        averaging = run.others = Averaging(comm, run)
-        comm.stopped = lambda: averaging.wishes.stop
+        reducer = run.reducer = MPIReducer(comm, run)
+        comm.stopped = lambda: reducer.wishes.stop
         if checkpoints is not None:
             comm.advice = lambda: f" After step {run.progress.step}: {_advice(checkpoints)}"
-        return averaging.wishes
+        return reducer.wishes
 
 
 class SharedCheckpoints(Checkpoints):

@@ -21,10 +21,10 @@ from lenetcli.errors import LenetError
 from lenetcli.runs import directory
 from lenetcli.runs.lock import locked
 from lenetcli.runs.process_group import ProcessGroup
+from lenetcli.train.divergence import detect_nan
 from lenetcli.train.divergence import place as at
 from lenetcli.train.events import Ended, Event
 from lenetcli.train.loop import fit
-from lenetcli.train.nan_search import hunting
 from lenetcli.train.run import Run
 from lenetcli.train.signals import polite_stop
 
@@ -151,7 +151,7 @@ class Session:
                 listeners.insert(0, opened.enter_context(closing(directory.MetricsFile(self.directory, written))))
             opened.enter_context(polite_stop(stoppable))
             if debug_nan:
-                opened.enter_context(hunting(run))
+                opened.enter_context(detect_nan(run))
             opened.enter_context(blamed(lambda: at(run)))
             for event in fit(run):
                 for listener in listeners:

@@ -23,9 +23,9 @@ from lenetcli.inspection.step.update_record import gradients, limit_moment, upda
 from lenetcli.inspection.step.written_out import Index, Seen, largest
 from lenetcli.tensors.tensor import Tensor
 from lenetcli.train import events
-from lenetcli.train.accumulate import Batch, batches_of_steps
+from lenetcli.train.accumulate import batches_of_steps
 from lenetcli.train.loop import fit
-from lenetcli.train.run import Run
+from lenetcli.train.run import Batch, Run
 from lenetcli.train.step import Phase, Step
 
 
@@ -82,7 +82,7 @@ class _Teller:
                 phase()
             else:
                 tell(phase)
-        loss, after = self.step.figures.loss, self._loss_after(group, random, buffers)
+        loss, after = self.step.readout.loss, self._loss_after(group, random, buffers)
         told = f"the loss on the same samples: {loss:.6g} before the step, {after:.6g} after it"
         self._add("update", "after the step", notes=(told,))
         assert self.index is not None, "it was chosen before the update"
@@ -274,7 +274,7 @@ class _Teller:
                 if phase.__name__ in ("forward", "read"):
                     phase()
         self._restore(*now)
-        return again.figures.loss
+        return again.readout.loss
 
     def _restore(self, random: Any, buffers: dict[str, Array]) -> None:
         set_rng_state(random)

@@ -16,8 +16,7 @@ from lenetcli.errors import DataError
 from lenetcli.nn.module import Module
 from lenetcli.runs.checkpoint import AVERAGE, MODEL, OPTIMIZER, Checkpoints
 from lenetcli.tensors.serialization import load
-from lenetcli.train.accumulate import Batch
-from lenetcli.train.run import Run
+from lenetcli.train.run import Batch, Run
 from lenetcli.train.step import Step
 
 HEADER = 1 << 24  # bytes of a weights file beside its numbers

@@ -15,8 +15,8 @@ from lenetcli.errors import DataError
 from lenetcli.inspection.statistics import strict
 from lenetcli.runs.checkpoint import MODEL, OPTIMIZER, Checkpoints
 from lenetcli.tensors.serialization import load
-from lenetcli.train.accumulate import Batch, batches_of_steps
-from lenetcli.train.run import Run
+from lenetcli.train.accumulate import batches_of_steps
+from lenetcli.train.run import Batch, Run
 from lenetcli.train.step import Step
 
 

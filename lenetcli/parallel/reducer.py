@@ -16,9 +16,9 @@ from lenetcli.nn.syncbatchnorm import SyncBatchNorm
 from lenetcli.parallel.communicator import Communicator
 from lenetcli.tensors.tensor import Tensor, from_numpy
 from lenetcli.train import divergence
-from lenetcli.train.accumulate import Batch, share
+from lenetcli.train.accumulate import share
 from lenetcli.train.evaluate import Evaluation, Tally, adds_up
-from lenetcli.train.run import Run
+from lenetcli.train.run import Batch, Run
 from lenetcli.train.signals import EXIT_CODES
 from lenetcli.train.stopping import out_of_time
 
@@ -34,8 +34,8 @@ class Wishes:
     save_now: bool = False
 
 
-class Averaging:
-    """The other ranks of a run, as the loop asks them; see `lenetcli.train.others`.
+class MPIReducer:
+    """Sums over the ranks of a run; see `lenetcli.train.run.Reducer`.
 
     Formula:
         gradient = sum over ranks (share gradient) / sum over ranks (share)
@@ -62,7 +62,7 @@ class Averaging:
         self._generator, self._random = run.random, stream(run.train_loader.seed, DROPOUT, comm.rank)
         self._begin(run.progress.step)
 
-    def average(self, run: Run, group: Sequence[Batch], tally: Tally, loss: float) -> tuple[float, int]:
+    def reduce_step(self, run: Run, group: Sequence[Batch], tally: Tally, loss: float) -> tuple[float, int]:
         p = run.progress
         weight = sum(share(run, batch, group) for batch in group)
         samples, right = tally.count - p.epoch_count, (tally.right or 0) - (p.epoch_right or 0)
@@ -92,7 +92,7 @@ class Averaging:
             raise divergence.diverged(run, f"the loss became {loss}")
         return loss, round(samples)
 
-    def total(self, found: Evaluation) -> Evaluation:
+    def reduce_evaluation(self, found: Evaluation) -> Evaluation:
         loss = found.loss * found.weight if found.weight else 0.0
         judged = found.count - found.ignored
         right = (found.accuracy or 0.0) * judged if judged else 0.0
