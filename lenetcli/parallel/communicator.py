@@ -26,7 +26,7 @@ ERRORS = {error.exit_code: error for error in (LenetError, ConfigError, DataErro
 PATIENCE = "LENET_MPI_TIMEOUT"  # seconds that a rank waits for the others
 GRACE = 3.0  # seconds in which the others may fail, too, before one that failed stops them
 LOOKS, NAP = 1000, 5e-5  # a few hundred microseconds of looking, then naps of so many seconds
-UNUSUAL = 0.4  # seconds of waiting after a signal before that is told; Open MPI kills a second after it asks to end
+UNUSUAL = 0.4  # seconds of waiting after a signal before a warning; Open MPI kills a second after it asks to end
 
 
 class Silent(SystemExit):
@@ -88,7 +88,7 @@ class Communicator:
     def _wait(self, request: Any) -> None:
         """Until the others have done their part."""
         looks = 0
-        began = told = 0.0
+        began = warned = 0.0
         while not request.Test():
             looks += 1
             if looks < LOOKS:
@@ -98,9 +98,9 @@ class Communicator:
             if now - began > self._patience:
                 what = f"no answer from the other ranks for {self._patience:g} s ({PATIENCE})"
                 self._abort(LenetError.exit_code, f"{what}: one hangs or has died")
-            if self.rank < 2 and not told and now - began > UNUSUAL and self.stopped():  # one of two that is alive
+            if self.rank < 2 and not warned and now - began > UNUSUAL and self.stopped():  # one of two that is alive
                 self._say(f"got {self.stopped()} while waiting for the other ranks: has one died?")
-                told = now
+                warned = now
             time.sleep(NAP)
 
     # Failing
@@ -118,9 +118,9 @@ class Communicator:
             yield
         except Exception as error:
             failure = error
-        told = self.all_gather(self._told(failure))
-        if any(told):
-            self._end(failure, told)
+        failures = self.all_gather(self._record(failure))
+        if any(failures):
+            self._end(failure, failures)
 
     @contextmanager
     def answering(self) -> Iterator[None]:
@@ -134,29 +134,29 @@ class Communicator:
         except Exception as error:
             if self._failed_together:
                 raise
-            told = self._told(error)
+            failed = self._record(error)
             request, patience = self._failures.Ibarrier(), time.monotonic() + GRACE
             while not request.Test():
                 if time.monotonic() > patience:
-                    self._abort(*told[:2])
+                    self._abort(*failed[:2])
                 time.sleep(0.01)
-            self._end(error, self.all_gather(told))  # all have failed: nobody waits for anything else
+            self._end(error, self.all_gather(failed))  # all have failed: nobody waits for anything else
         except Silent:
             raise
         except (SystemExit, KeyboardInterrupt) as stopped:  # a second signal
             self._abort(stopped.code if isinstance(stopped, SystemExit) else 130, "interrupted")
 
-    def _told(self, failure: Exception | None) -> Any:
+    def _record(self, failure: Exception | None) -> Any:
         if failure is None:
             return None
         if isinstance(failure, LenetError):
             return [failure.exit_code, str(failure), self.name]
         return [LenetError.exit_code, f"{type(failure).__name__}: {failure}", self.name]
 
-    def _end(self, failure: Exception | None, told: list[Any]) -> NoReturn:
-        """Ends all ranks with the failures told; the same message of several is printed once."""
+    def _end(self, failure: Exception | None, failures: list[Any]) -> NoReturn:
+        """Ends all ranks with their failures; the same message of several is printed once."""
         self._failed_together = True
-        failed = [entry for entry in told if entry is not None]
+        failed = [entry for entry in failures if entry is not None]
         code, first = failed[0][:2]
         if self.rank != 0:
             raise Silent(code)

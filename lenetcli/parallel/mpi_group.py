@@ -100,16 +100,16 @@ def _machines(comm: Communicator) -> str:
     A number that was asked for (--threads, LENET_THREADS, OMP_NUM_THREADS) stays.
     """
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
-    told = comm.all_gather([comm.host, cores])
-    rivals = sum(host == comm.host and not set(cores).isdisjoint(theirs) for host, theirs in told)
+    places = comm.all_gather([comm.host, cores])
+    rivals = sum(host == comm.host and not set(cores).isdisjoint(theirs) for host, theirs in places)
     if not source()[0]:
         set_num_threads(max(1, min(get_num_threads(), len(cores) // rivals)))
-    machines = len({host for host, _ in told})
+    machines = len({host for host, _ in places})
     return "1 machine" if machines == 1 else f"{machines} machines"
 
 
 def _blocks(loader: DataLoader, comm: Communicator) -> DataLoader:
-    """This rank's share of the batches to judge by: whole ones, so that each is what it is for one process."""
+    """This rank's share of the batches to evaluate: whole ones, so that each is what it is for one process."""
     first, end = (len(loader) * i // comm.size * loader.batch_size for i in (comm.rank, comm.rank + 1))
     return DataLoader(Subset(loader.dataset, range(first, min(end, len(loader.dataset)))), loader.batch_size)
 

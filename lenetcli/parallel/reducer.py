@@ -1,4 +1,4 @@
-"""A step of all ranks: gradients, figures and wishes are summed in one call, on one flat buffer."""
+"""A step of all ranks: gradients, losses, counts and wishes are summed in one call, on one flat buffer."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class MPIReducer:
         # then what has a gradient
         ends = np.cumsum([8 + len(SIGNALS), len(self._parameters), *(part.array.size for part in parts)])
         self._flat = np.zeros(ends[-1], kind)
-        self._figures, self._given, *places = np.split(self._flat, ends[:-1])
+        self._sums, self._given, *places = np.split(self._flat, ends[:-1])
         places = [place.reshape(part.array.shape) for place, part in zip(places, parts)]
         self._gradients, self._kept = places[: len(self._parameters)], places[len(self._parameters) :]
         self._generator, self._random = run.random, stream(run.train_loader.seed, DROPOUT, comm.rank)
@@ -69,10 +69,10 @@ class MPIReducer:
         ignored, counted = tally.ignored - p.epoch_ignored, tally.weight - p.epoch_weight
         late = self.comm.rank == 0 and self._max_seconds is not None and run.elapsed >= self._max_seconds
         signals = (self.wishes.stop == name for name in SIGNALS)
-        self._figures[:] = loss, weight, samples, right, ignored, counted, late, self.wishes.save_now, *signals
+        self._sums[:] = loss, weight, samples, right, ignored, counted, late, self.wishes.save_now, *signals
         self._fill(samples, nothing=weight == 0)
         self.comm.all_reduce(self._flat)
-        loss, weight, samples, right, ignored, counted, late, saves, *stops = self._figures.tolist()
+        loss, weight, samples, right, ignored, counted, late, saves, *stops = self._sums.tolist()
         if adds_up(run.criterion) or weight == 0:  # nothing that counts: gradients of 0
             weight = 1.0
         loss /= weight
