@@ -15,7 +15,7 @@ _MODULES = {
     "lenetcli.kernels.threads": "get_num_threads set_num_threads",
     "lenetcli.tensors.printing": "set_printoptions",
     "lenetcli.tensors.serialization": "save load",
-    "lenetcli.trainer.trainer": "Trainer",
+    "lenetcli.trainer": "Trainer",
     "lenetcli.tensors.creation": """tensor as_tensor full full_like zeros zeros_like ones ones_like empty empty_like
         eye arange linspace logspace tril_indices triu_indices""",
     "lenetcli.tensors.sampling": "rand rand_like randn randn_like randint randint_like randperm normal bernoulli",

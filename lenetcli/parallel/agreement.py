@@ -11,20 +11,20 @@ import numpy as np
 
 from lenetcli import __version__
 from lenetcli.errors import ConfigError
-from lenetcli.parallel.team import Team
+from lenetcli.parallel.communicator import Communicator
 from lenetcli.runs.resume_rules import differences
 from lenetcli.train.run import Run
 
 
-def check(team: Team, run: Run) -> None:
+def check(comm: Communicator, run: Run) -> None:
     """Refuses ranks that would not train the same run.
 
     Raises:
         ConfigError: on rank 0; it names the ranks and the first thing in which each of them differs.
     """
     own = json.loads(json.dumps(facts(run)))
-    first = team.gather(own if team.leads else None)[0]
-    with team.together():
+    first = comm.all_gather(own if comm.rank == 0 else None)[0]
+    with comm.barrier():
         for path, wanted, found in differences(first, own):
             raise ConfigError(f"{path} is {found}, but {wanted} on rank 0; all ranks have to train the same run")
 

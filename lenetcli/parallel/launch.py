@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 from lenetcli.errors import ConfigError
-from lenetcli.runs.crew import Crew
+from lenetcli.runs.process_group import ProcessGroup
 
 Mode = Literal["auto", "mpi", "off"]
 
@@ -37,8 +37,8 @@ def launched(environment: Mapping[str, str] = os.environ) -> tuple[int, int]:
 
 
 @contextmanager
-def joined(mode: Mode) -> Iterator[Crew]:
-    """Within the block this process is one of a crew.
+def joined(mode: Mode) -> Iterator[ProcessGroup]:
+    """Within the block this process is one of a group.
 
     Args:
         mode: auto joins where a launcher has started several processes, mpi always, off never.
@@ -48,13 +48,13 @@ def joined(mode: Mode) -> Iterator[Crew]:
     """
     size, rank = launched()
     if mode == "off" or (mode == "auto" and size == 1):
-        yield Crew()
+        yield ProcessGroup()
         return
     try:
-        from lenetcli.parallel.ranks import Ranks
-        from lenetcli.parallel.team import Team
+        from lenetcli.parallel.communicator import Communicator
+        from lenetcli.parallel.mpi_group import MPIProcessGroup
 
-        team = Team()
+        comm = Communicator()
     except (ImportError, RuntimeError) as error:  # mpi4py is missing, or the MPI library that it looks for
         if rank:  # one complains; a launcher ends all as soon as one has ended
             time.sleep(1)
@@ -63,10 +63,10 @@ def joined(mode: Mode) -> Iterator[Crew]:
         raise ConfigError(
             f"{what}, but MPI cannot be used: {error}. To install it: {INSTALL}. --parallel off trains without"
         ) from None
-    if size not in (1, team.size):
+    if size not in (1, comm.size):
         raise ConfigError(
-            f"the launcher started {size} processes, but MPI sees {team.size}: mpi4py uses another MPI "
-            f"({team.library}) than the launcher. Take that one's mpiexec, or srun with --mpi=pmix or --mpi=pmi2"
+            f"the launcher started {size} processes, but MPI sees {comm.size}: mpi4py uses another MPI "
+            f"({comm.library}) than the launcher. Take that one's mpiexec, or srun with --mpi=pmix or --mpi=pmi2"
         )
-    with team.answering():
-        yield Ranks(team)
+    with comm.answering():
+        yield MPIProcessGroup(comm)

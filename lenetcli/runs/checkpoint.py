@@ -22,7 +22,7 @@ import shutil
 from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +37,7 @@ from lenetcli.disk import (
     write_new,
 )
 from lenetcli.errors import DataError, LenetError
+from lenetcli.nn.module import Module
 from lenetcli.runs import resume_rules
 from lenetcli.runs.state_json import (
     LARGEST,
@@ -50,10 +51,7 @@ from lenetcli.runs.state_json import (
 )
 from lenetcli.tensors.serialization import load, to_bytes
 from lenetcli.tensors.tensor import Tensor, of_array
-
-if TYPE_CHECKING:
-    from lenetcli.nn.module import Module
-    from lenetcli.train.run import Run
+from lenetcli.train.run import Run
 
 MODEL, AVERAGE, OPTIMIZER = "model.safetensors", "average.safetensors", "optimizer.safetensors"
 STATE, LATEST, METRICS = "state.json", "latest", "metrics.jsonl"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lenetcli.errors import ConfigError
-
-if TYPE_CHECKING:
-    from lenetcli.train.run import Run
+from lenetcli.train.run import Run
 
 MAY_CHANGE = ("train.epochs", "train.max_time", "optimizer.lr", "device")
 _WITHOUT_EFFECT = ("version", "name", "train.keep_checkpoints", "train.log_gradients")

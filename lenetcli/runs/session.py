@@ -1,15 +1,14 @@
-"""A run in its directory, from its beginning or its newest checkpoint: what the command, a sweep and a notebook share.
+"""A run while it trains: built, in a directory that is locked, begun or resumed, followed to its end.
 
-run = build_run(config)
-with locked(place):
-    begin(config, run, place)      # or: run, checkpoint = go_on(place)
-    ended = follow(run, place, [listener])
+with Session.new(config, out) as session:            # or Session.resume(place, changes)
+    ended = session.follow([listener])
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from lenetcli import config as configuration
@@ -18,91 +17,161 @@ from lenetcli.config import Config
 from lenetcli.config.user_code import blamed
 from lenetcli.config.writing import text
 from lenetcli.data.inputs import write_inputs
+from lenetcli.errors import LenetError
 from lenetcli.runs import directory
-from lenetcli.runs.crew import Crew
+from lenetcli.runs.lock import locked
+from lenetcli.runs.process_group import ProcessGroup
+from lenetcli.train.divergence import detect_nan
 from lenetcli.train.divergence import place as at
 from lenetcli.train.events import Ended, Event
 from lenetcli.train.loop import fit
-from lenetcli.train.nan_search import hunting
 from lenetcli.train.run import Run
 from lenetcli.train.signals import polite_stop
 
 Listener = Callable[[Event], None]
-ALONE = Crew()
+ALONE = ProcessGroup()
 
 
-def begin(config: Config, run: Run, place: Path, crew: Crew = ALONE) -> None:
-    """Writes what stands in a run directory before the first step. The caller holds its lock.
-
-    Args:
-        crew: the processes that train the run, here and below; the leading one writes.
-
-    Raises:
-        ConfigError: another training has written there.
-        LenetError: it cannot be written, or there is too little room.
-    """
-    with crew.together():
-        if crew.leads:
-            directory.check_new(place)
-            directory.check_space(place, run.model, config.train.keep_checkpoints)
-            _write_config(run, place)
-            _describe(run, place, crew)
-    run.checkpoints = crew.checkpoints(place, config.train.keep_checkpoints)
-
-
-def go_on(place: Path, changes: Iterable[str] = (), crew: Crew = ALONE) -> tuple[Run, str | None]:
-    """A run as its newest whole checkpoint has it, and what `restore` says of that; None where there is none yet.
-
-    The caller holds the directory's lock.
+@dataclass(frozen=True)
+class Session:
+    """A run that can be followed. `Session(run)` trains in memory; `new` and `resume` have a run directory, too.
 
     Args:
-        changes: to its configuration; they go into config.yaml.
+        run: what is trained.
+        directory: where it is written down.
+        checkpoint: what it was resumed from, in words.
+        group: the processes that train it; rank 0 holds the lock and writes.
 
-    Raises:
-        ConfigError: no run directory, or its configuration is another than the checkpoint's.
-        DataError: no whole checkpoint.
+    Example:
+        >>> import lenetcli as lenet
+        >>> from lenetcli.data import DataLoader, Digits
+        >>> data, model = Digits(), lenet.nn.Sequential(lenet.nn.Flatten(), lenet.nn.Linear(64, 10))
+        >>> train, test = DataLoader(data.train, 32), DataLoader(data.test, 32)
+        >>> sgd = lenet.optim.SGD(model.parameters(), lr=0.1)
+        >>> Session(Run(model, lenet.nn.CrossEntropyLoss(), sgd, train, test, epochs=1)).follow().reason
+        'finished'
     """
-    changes = list(changes)
-    with crew.together():
-        config = configuration.load(str(load_config_of(place)), changes)
-        run = build_run(config, device_of(config))
-    run.checkpoints = crew.checkpoints(place, config.train.keep_checkpoints)
-    found = run.checkpoints.restore(run) if crew.leaders(run.checkpoints.exist()) else None
-    crew.check(run)
-    with crew.together():
-        if crew.leads:
-            if changes:
-                _write_config(run, place)
-            _describe(run, place, crew)
-    return run, found
 
+    run: Run
+    directory: Path | None = None
+    config: Config | None = None
+    checkpoint: str | None = None
+    group: ProcessGroup = ALONE
 
-def follow(run: Run, place: Path, listeners: Iterable[Listener], debug_nan: bool = False, crew: Crew = ALONE) -> Ended:
-    """Trains, writes the events down, then hands each to the listeners; gives the last one.
+    @classmethod
+    @contextmanager
+    def new(
+        cls,
+        config: Config,
+        out: Path | None = None,
+        *,
+        run: Run | None = None,
+        lock: bool = True,
+        group: ProcessGroup = ALONE,
+    ) -> Iterator[Session]:
+        """A run at its beginning, in a new directory.
 
-    Signals set `run.stop` while it goes on (see `polite_stop`).
+        Args:
+            out: the directory, new or empty; None: the next free runs/<name>/<NNN>.
+            run: what was built of the configuration; None: it is built here.
+            lock: False where `out` is there and the caller holds its lock.
 
-    Raises:
-        DivergedError: a loss, gradient or weight became NaN or infinite.
-        LenetError: a file cannot be written, or a user's own file raised.
-    """
-    stoppable = crew.join(run)
-    kept = None
-    if crew.leads:
-        kept = directory.MetricsFile(place, run.checkpoints.events if run.checkpoints is not None else 0)
-    listeners = [*([kept] if kept is not None else []), *listeners]
-    last: Event | None = None
-    try:
-        with polite_stop(stoppable), hunting(run) if debug_nan else nullcontext(), blamed(lambda: at(run)):
+        Raises:
+            ConfigError: the configuration does not work, or the directory is not empty.
+            DataError: its data cannot be read.
+            LenetError: the directory cannot be written, or there is too little room.
+        """
+        with ExitStack() as held:
+            with group.barrier():
+                run = build_run(config, device_of(config)) if run is None else run
+            group.check(run)
+            place = out or Path()
+            with group.barrier():
+                if group.rank == 0 and lock:
+                    place = held.enter_context(_created(config.name, out))
+            place = Path(group.broadcast(str(place)))
+            with group.barrier():
+                if group.rank == 0:
+                    directory.check_new(place)
+                    directory.check_space(place, run.model, config.train.keep_checkpoints)
+                    _write_config(run, place)
+                    _describe(run, place, group)
+            run.checkpoints = group.checkpoints(place, config.train.keep_checkpoints)
+            yield cls(run, place, config, group=group)
+
+    @classmethod
+    @contextmanager
+    def resume(
+        cls, place: Path, changes: Iterable[str] = (), *, lock: bool = True, group: ProcessGroup = ALONE
+    ) -> Iterator[Session]:
+        """A run as its newest whole checkpoint has it, or at its beginning where there is none yet.
+
+        Args:
+            changes: to its configuration; they go into config.yaml.
+            lock: False where the caller holds the directory's lock.
+
+        Raises:
+            ConfigError: no run directory, one where another process trains, or a configuration that is not the
+                checkpoint's.
+            DataError: no whole checkpoint.
+        """
+        changes = list(changes)
+        with ExitStack() as held:
+            with group.barrier():
+                path = load_config_of(place)
+                if group.rank == 0 and lock:
+                    held.enter_context(locked(place))
+            with group.barrier():
+                config = configuration.load(str(path), changes)
+                run = build_run(config, device_of(config))
+            run.checkpoints = group.checkpoints(place, config.train.keep_checkpoints)
+            found = run.checkpoints.restore(run) if group.broadcast(run.checkpoints.exist()) else None
+            group.check(run)
+            with group.barrier():
+                if group.rank == 0:
+                    if changes:
+                        _write_config(run, place)
+                    _describe(run, place, group)
+            yield cls(run, place, config, found, group)
+
+    def follow(self, listeners: Iterable[Listener] = (), debug_nan: bool = False) -> Ended:
+        """Trains, writes the events down, then hands each to the listeners; gives the last one.
+
+        Signals set `run.stop` while it goes on (see `polite_stop`).
+
+        Raises:
+            DivergedError: a loss, gradient or weight became NaN or infinite.
+            LenetError: a file cannot be written, or a user's own file raised.
+        """
+        run, last, listeners = self.run, None, list(listeners)
+        with ExitStack() as opened:
+            stoppable = self.group.distribute(run)
+            if self.directory is not None and self.group.rank == 0:
+                written = run.checkpoints.events if run.checkpoints is not None else 0
+                listeners.insert(0, opened.enter_context(closing(directory.MetricsFile(self.directory, written))))
+            opened.enter_context(polite_stop(stoppable))
+            if debug_nan:
+                opened.enter_context(detect_nan(run))
+            opened.enter_context(blamed(lambda: at(run)))
             for event in fit(run):
                 for listener in listeners:
                     listener(event)
                 last = event
-    finally:
-        if kept is not None:
-            kept.close()
-    assert isinstance(last, Ended), "a run's last event is its end"
-    return last
+        assert isinstance(last, Ended), "a run's last event is its end"
+        return last
+
+
+@contextmanager
+def _created(name: str, out: Path | None) -> Iterator[Path]:
+    """A new run directory, locked within the block."""
+    place = directory.create(name, out)
+    try:
+        with locked(place):
+            yield place
+    except LenetError:
+        with suppress(OSError):
+            place.rmdir()  # where nothing has been written
+        raise
 
 
 def _write_config(run: Run, place: Path) -> None:
@@ -110,6 +179,6 @@ def _write_config(run: Run, place: Path) -> None:
     directory.write_config(place, text(run.config))
 
 
-def _describe(run: Run, place: Path, crew: Crew) -> None:
-    directory.write_environment(place, crew.size)
+def _describe(run: Run, place: Path, group: ProcessGroup) -> None:
+    directory.write_environment(place, group.size)
     write_inputs(place, run.inputs)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
-from lenetcli.build.parts import build_run, device_of
 from lenetcli.errors import ConfigError, DivergedError
-from lenetcli.runs.session import Listener, begin, follow, go_on
+from lenetcli.runs.session import Listener, Session
 from lenetcli.runs.table import RunRow, find, ordered, read_run
 from lenetcli.sweep.claim import Touch, ended
 from lenetcli.sweep.plan import Plan
 from lenetcli.sweep.trials import Trial, Trials
 from lenetcli.train.events import Evaluated, Event
-from lenetcli.train.run import Run
 from lenetcli.train.stopping import PRUNED
 
 PAUSE = 0.5  # seconds between two looks at what others do
@@ -63,30 +62,27 @@ def work(
 
 def _train(plan: Plan, trials: Trials, trial: Trial, also: Listener | None) -> tuple[str, str | None]:
     """How the trial's run ended, and the signal that ended it."""
-    try:
-        if (trial.place / "config.yaml").is_file():
-            run, _ = go_on(trial.place)
-        else:
-            config = plan.config(trial.point)
-            run = build_run(config, device_of(config))
-            begin(config, run, trial.place)
-    except ConfigError:
-        trials.settle(trial, None)
-        raise
+    with ExitStack() as opened:
+        try:
+            if (trial.place / "config.yaml").is_file():
+                opening = Session.resume(trial.place, lock=False)
+            else:
+                opening = Session.new(plan.config(trial.point), trial.place, lock=False)
+            session = opened.enter_context(opening)
+        except ConfigError:
+            trials.settle(trial, None)
+            raise
+        run = session.run
 
-    def judge(event: Event) -> None:
-        if isinstance(event, Evaluated) and event.split != "train" and trials.report(trial, event):
-            run.stop = run.stop or PRUNED
+        def prune(event: Event) -> None:
+            if isinstance(event, Evaluated) and event.split != "train" and trials.report(trial, event):
+                run.stop = run.stop or PRUNED
 
-    try:
-        last = follow(run, trial.place, [Touch(trial.place), judge, *([also] if also is not None else [])])
-    except DivergedError:
-        return "diverged", None
-    return last.reason, _signal(run)
-
-
-def _signal(run: Run) -> str | None:
-    return None if run.stop == PRUNED else run.stop
+        try:
+            last = session.follow([Touch(trial.place), prune, *([also] if also is not None else [])])
+        except DivergedError:
+            return "diverged", None
+        return last.reason, None if run.stop == PRUNED else run.stop
 
 
 def results(plan: Plan, place: Path) -> list[RunRow]:

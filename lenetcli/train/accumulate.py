@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from itertools import islice
-from typing import Any
 
 from lenetcli.data.transfer import moved
 from lenetcli.train.evaluate import adds_up, weight_of
-from lenetcli.train.run import Run
-
-Batch = tuple[Any, ...]
+from lenetcli.train.run import Batch, Run
 
 
 def batches_of_steps(run: Run) -> Generator[list[Batch], None, None]:
@@ -32,7 +29,7 @@ def share(run: Run, batch: Batch, group: Sequence[Batch]) -> float:
     if adds_up(run.criterion) or (len(group) == 1 and run.device != "cpu"):  # to look would be to wait for the device
         return 1.0
     own = float(weight_of(run.criterion, batch[1]))
-    if own == 0 or (len(group) == 1 and run.others is None):
+    if own == 0 or (len(group) == 1 and run.reducer is None):
         return float(own != 0)
     return own / _whole(run, group)
 
@@ -44,6 +41,6 @@ def share_of_rest(run: Run, group: Sequence[Batch]) -> float:
 
 
 def _whole(run: Run, group: Sequence[Batch]) -> float:
-    if run.others is not None:
+    if run.reducer is not None:
         return run.train_loader.batch_size * len(group)
     return sum(float(weight_of(run.criterion, targets)) for _, targets in group)

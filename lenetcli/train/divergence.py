@@ -1,19 +1,24 @@
-"""The divergence guard: a loss, a gradient or a weight that is no finite number ends the run before it is kept.
+"""Divergence: a loss, a gradient or a weight that is no finite number ends the run before it is kept.
 
 The checks cost next to nothing: the loss is a number that the loop has anyway, a gradient is judged by its sum of
-squares, which is one pass of BLAS, and weights are looked at only before they are saved.
+squares, which is one pass of BLAS, and weights are looked at only before they are saved. `--debug-nan` checks all that
+is computed, for the first place where a number went NaN or infinite: a batch, an operation, a gradient, a step.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
 from lenetcli.autograd.anomaly import describe
+from lenetcli.autograd.modes import detect_anomaly, fusion
 from lenetcli.autograd.tape import Array
-from lenetcli.errors import DataError, DivergedError
+from lenetcli.errors import AnomalyError, DataError, DivergedError
+from lenetcli.tensors.tensor import Tensor
 from lenetcli.train.evaluate import Evaluation
 from lenetcli.train.run import Run
 
@@ -23,7 +28,7 @@ def check_loss(run: Run, value: float, ago: int = 0) -> None:
 
     Of several processes that train one run, none ends alone: all do when they have added up their losses.
     """
-    if not math.isfinite(value) and run.others is None:
+    if not math.isfinite(value) and run.reducer is None:
         raise diverged(run, f"the loss became {value}", ago=ago)
 
 
@@ -82,6 +87,41 @@ def place(run: Run, ago: int = 0) -> str:
     p = run.progress
     batch = p.batch + 1 - ago * run.accumulate
     return f"at step {p.step + 1 - ago} (epoch {p.epoch + 1}, batch {batch}) with lr {run.lr:g}"
+
+
+@contextmanager
+def detect_nan(run: Run) -> Iterator[None]:
+    """Within the block everything that training computes is checked, and the run ends at the first bad number.
+
+    Layers run one by one, never fused, so that the operation named is the one that did it.
+
+    Raises:
+        DivergedError: names the operation, the module and the index of the first bad value, forward or backward; or the
+            batch or the optimizer's step that brought it in.
+    """
+
+    def check_step(*_: Any) -> None:
+        for name, parameter in run.model.named_parameters():
+            found = describe(parameter.array)
+            if found is not None:
+                raise AnomalyError(f"the optimizer's step made {name} NaN or infinite: {found}")
+
+    handles = [run.model.register_forward_pre_hook(_check_inputs), run.optimizer.register_step_post_hook(check_step)]
+    try:
+        with detect_anomaly(), fusion(False):
+            yield
+    except AnomalyError as error:
+        raise DivergedError(f"{error}; {place(run)}") from error
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _check_inputs(module: Any, args: tuple[Any, ...]) -> None:
+    for value in args:
+        found = describe(value.array) if isinstance(value, Tensor) else None
+        if found is not None:
+            raise AnomalyError(f"the batch holds NaN or infinity before any operation: {found}")
 
 
 def _suspicious(arrays: Iterable[Array]) -> bool:

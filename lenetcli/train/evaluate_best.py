@@ -8,13 +8,13 @@ from lenetcli.train.evaluate import Evaluation, evaluate
 from lenetcli.train.run import Run
 
 
-def figures(run: Run, loader: DataLoader) -> Evaluation:
+def evaluate_split(run: Run, loader: DataLoader) -> Evaluation:
     """How the model that is shown does on a split."""
     found = evaluate(run.shown_model, moved(loader, run.device), run.criterion)
-    return found if run.others is None else run.others.total(found)
+    return found if run.reducer is None else run.reducer.reduce_evaluation(found)
 
 
-def best_figures(run: Run) -> tuple[float | None, float | None]:
+def evaluate_best(run: Run) -> tuple[float | None, float | None]:
     """Loss and accuracy of the best epoch on the test split; None where they are not known.
 
     Where a validation split decides which epoch is best, the test split is looked at here for the first time: with the
@@ -30,7 +30,7 @@ def best_figures(run: Run) -> tuple[float | None, float | None]:
     try:
         if run.checkpoints is not None:
             run.checkpoints.load_best(model)
-        found = figures(run, run.test_loader)
+        found = evaluate_split(run, run.test_loader)
     finally:
         model.load_state_dict(now)
     return found.loss, found.accuracy

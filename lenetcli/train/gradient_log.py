@@ -1,4 +1,4 @@
-"""How gradients flow while a run trains: figures of every parameter, when `train.log_gradients` says."""
+"""Sizes of every parameter's gradient and update while a run trains, when `train.log_gradients` says."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from lenetcli.train.events import Step
 from lenetcli.train.run import Run
 
 # of a parameter: the gradient's sum of squares, mean size and largest size; sums of squares of the weights and the step
-FIGURES = 5
+SIZES = 5
 
 
-class GradientFlow:
-    """Looks at gradients between backward and step, and at parameters before and after it.
+class GradientLog:
+    """Measures gradients between backward and step, and parameters before and after it.
 
-    Which steps it looks at follows from the run's place alone, so that a resumed run goes on as if never stopped. On a
-    device the figures stay there until the step is told of.
+    Which steps it measures follows from the run's place alone, so that a resumed run goes on as if never stopped. On a
+    device the sizes stay there until the step's event is made.
     """
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._looks: dict[int, tuple[list[str], Any]] = {}  # names and figures, by step
+        self._measured: dict[int, tuple[list[str], Any]] = {}  # names and sizes, by step
         self._before: dict[str, tuple[list[Any], Any]] | None = None
 
     def due(self, batches: int) -> bool:
-        """Whether to look at the coming step, which takes so many batches."""
+        """Whether to measure the coming step, which takes so many batches."""
         run, p, every = self._run, self._run.progress, self._run.log_gradients
         if every is None:
             return False
@@ -37,34 +37,34 @@ class GradientFlow:
             return True
         return p.batch + batches >= run.batches if every == "epoch" else (p.step + 1) % every == 0
 
-    def before(self) -> None:
+    def before_update(self) -> None:
         """Before gradients are limited and the step is made."""
         named = self._run.model.named_parameters()
         self._before = {
             name: (_sizes(p.grad.array), p.array.copy(order="K")) for name, p in named if p.grad is not None
         }
 
-    def after(self) -> None:
+    def after_update(self) -> None:
         """After the step."""
         if self._before is None:
             return
-        figures = []
+        measured = []
         for name, (sizes, before) in self._before.items():
             with np.errstate(all="ignore"):  # a step may be too long for any number
                 step = self._run.model.get_parameter(name).array - before
-            figures += [*sizes, _squares(before), _squares(step)]
-        if figures:
-            self._looks[self._run.progress.step] = list(self._before), np.stack(figures)
+            measured += [*sizes, _squares(before), _squares(step)]
+        if measured:
+            self._measured[self._run.progress.step] = list(self._before), np.stack(measured)
         self._before = None
 
-    def told(self, step: Step) -> Step:
-        """The step's event with the figures of its look, where there was one."""
-        look = self._looks.pop(step.step, None)
-        if look is None:
+    def with_gradients(self, step: Step) -> Step:
+        """The step's event with what was measured at it, where anything was."""
+        measured = self._measured.pop(step.step, None)
+        if measured is None:
             return step
-        names, figures = look
+        names, sizes = measured
         found = {}
-        for name, (squares, mean, most, before, moved) in zip(names, to_host(figures).reshape(-1, FIGURES).tolist()):
+        for name, (squares, mean, most, before, moved) in zip(names, to_host(sizes).reshape(-1, SIZES).tolist()):
             update = _root(moved / before) if before else None
             found[name] = {"norm": _root(squares), "mean": _short(mean), "max": _short(most), "update": update}
         return replace(step, gradients=found)

@@ -9,10 +9,10 @@ from lenetcli.autograd.random import draws_from
 from lenetcli.errors import DivergedError
 from lenetcli.train import divergence, out_of_memory
 from lenetcli.train.accumulate import batches_of_steps
-from lenetcli.train.evaluate_best import best_figures, figures
+from lenetcli.train.evaluate_best import evaluate_best, evaluate_split
 from lenetcli.train.events import Ended, Evaluated, Event, Saved
-from lenetcli.train.gradient_log import GradientFlow
-from lenetcli.train.loss_readout import begun, figures_of
+from lenetcli.train.gradient_log import GradientLog
+from lenetcli.train.loss_readout import readout_of, resumed_tally
 from lenetcli.train.run import Run
 from lenetcli.train.schedule import after_epoch, after_step
 from lenetcli.train.step import Step
@@ -34,8 +34,8 @@ def fit(run: Run) -> Iterator[Event]:
             yield from train_epoch(run)
             better = False
             if run.stop is None:
-                evaluated = judge(run)
-                better = _note(run, evaluated)
+                evaluated = evaluate_epoch(run)
+                better = _end_epoch(run, evaluated)
                 yield evaluated
             yield from save(run, better)
     except DivergedError:
@@ -46,45 +46,45 @@ def fit(run: Run) -> Iterator[Event]:
             raise
     if reason is None:  # memory ran out: said here, when the failed step's arrays are gone
         raise out_of_memory.too_large(run)
-    loss, accuracy = best_figures(run)
+    loss, accuracy = evaluate_best(run)
     p = run.progress
     yield Ended(max(p.epoch, 1), p.step, reason, run.elapsed, p.best_epoch, loss, accuracy)
 
 
 def train_epoch(run: Run) -> Iterator[Event]:
     """One epoch, or what is left of it."""
-    p, tally, began = run.progress, begun(run), time.perf_counter()
-    before, number, books, flow = tally.count, p.epoch + 1, figures_of(run, tally), GradientFlow(run)
-    step, groups = Step(run, books), batches_of_steps(run)
+    p, tally, began = run.progress, resumed_tally(run), time.perf_counter()
+    before, number, readout, log = tally.count, p.epoch + 1, readout_of(run, tally), GradientLog(run)
+    step, groups = Step(run, readout), batches_of_steps(run)
     run.model.train()
     for group in groups:  # one batch a step, or as many as train.accumulate says
-        step_began, lr, watched = time.perf_counter(), run.lr, flow.due(len(group))
+        step_began, lr, watched = time.perf_counter(), run.lr, log.due(len(group))
         for phase in step.phases(group):
             if watched and phase.__name__ == "limit":
-                flow.before()
+                log.before_update()
             phase()
         after_step(run)
-        flow.after()
-        yield from map(flow.told, books.step(number, lr, step.samples, step_began))
+        log.after_update()
+        yield from map(log.with_gradients, readout.end_step(number, lr, step.samples, step_began))
         if run.stop is not None or out_of_time(run):
             groups.close()
             break
         if run.save_now:
-            yield from map(flow.told, books.rest())
+            yield from map(log.with_gradients, readout.flush())
             yield from save(run, best=False)
-    yield from map(flow.told, books.rest())
+    yield from map(log.with_gradients, readout.flush())
     if run.stop is None:
         seconds = time.perf_counter() - began
         speed = (tally.count - before) / seconds
         yield Evaluated(number, p.step, "train", tally.loss, tally.accuracy, tally.count, run.lr, seconds, speed)
 
 
-def judge(run: Run) -> Evaluated:
-    """The model's figures on the validation split or, without one, the test split."""
+def evaluate_epoch(run: Run) -> Evaluated:
+    """Loss and accuracy on the validation split or, without one, the test split."""
     split, loader = "validation", run.validation_loader
     if loader is None:
         split, loader = "test", run.test_loader
-    found = figures(run, loader)
+    found = evaluate_split(run, loader)
     divergence.check_evaluation(run, split, found)
     p = run.progress
     return Evaluated(
@@ -103,8 +103,8 @@ def save(run: Run, best: bool) -> Iterator[Event]:
         yield Saved(max(run.progress.epoch, 1), run.progress.step, str(path), best)
 
 
-def _note(run: Run, evaluated: Evaluated) -> bool:
-    """Notes an evaluation and, after a whole epoch, moves on to the next; True where the model is the best so far."""
+def _end_epoch(run: Run, evaluated: Evaluated) -> bool:
+    """Takes an evaluation in and moves on after a whole epoch; True where the model is the best so far."""
     p = run.progress
     if p.batch >= run.batches:  # not where time ran out in the middle
         after_epoch(run, evaluated)

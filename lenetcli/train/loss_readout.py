@@ -25,23 +25,23 @@ from lenetcli.train.run import Progress, Run
 CADENCE = 32  # steps whose losses are fetched together
 
 
-class Figures(Protocol):
-    """What is told of each batch and step."""
+class LossReadout(Protocol):
+    """Losses and right answers of batches and steps, as numbers."""
 
     tally: Tally  # of the epoch
     loss: float  # of the step, as far as its batches are known
 
-    def batch(self, loss: Tensor, part: float, output: Tensor, targets: Tensor) -> None:
+    def add_batch(self, loss: Tensor, part: float, output: Tensor, targets: Tensor) -> None:
         """Takes a batch's loss, its part of the step, and what came out beside what should."""
 
-    def step(self, epoch: int, lr: float, samples: int, began: float) -> Iterator[Step]:
-        """Closes a step that has been made; gives the steps whose figures are known by now."""
+    def end_step(self, epoch: int, lr: float, samples: int, began: float) -> Iterator[Step]:
+        """Closes a step that has been made; gives the steps whose losses are known by now."""
 
-    def rest(self) -> Iterator[Step]:
-        """The steps that are left, once their figures are known."""
+    def flush(self) -> Iterator[Step]:
+        """The steps that are left, once their losses are known."""
 
 
-def begun(run: Run) -> Tally:
+def resumed_tally(run: Run) -> Tally:
     """The tally of the current epoch, as far as it has come."""
     p, tally = run.progress, Tally(run.criterion)
     tally.loss_sum, tally.weight, tally.count = p.epoch_loss_sum, p.epoch_weight, p.epoch_count
@@ -49,43 +49,43 @@ def begun(run: Run) -> Tally:
     return tally
 
 
-def note(p: Progress, tally: Tally) -> None:
+def store_tally(p: Progress, tally: Tally) -> None:
     """Keeps the tally in the progress, for a run that is taken up later."""
     p.epoch_loss_sum, p.epoch_weight, p.epoch_count = tally.loss_sum, tally.weight, tally.count
     p.epoch_right, p.epoch_ignored = tally.right, tally.ignored
 
 
-def figures_of(run: Run, tally: Tally) -> Figures:
+def readout_of(run: Run, tally: Tally) -> LossReadout:
     """The way that suits the run's device."""
-    if run.device != "cpu" and run.others is not None:
+    if run.device != "cpu" and run.reducer is not None:
         raise ConfigError("several processes train on the CPU only: device: cpu")
-    return AtOnce(run, tally) if run.device == "cpu" else Late(run, tally)
+    return ImmediateReadout(run, tally) if run.device == "cpu" else DeferredReadout(run, tally)
 
 
-class AtOnce:
+class ImmediateReadout:
     """Every number as soon as it is there."""
 
     def __init__(self, run: Run, tally: Tally) -> None:
         self.run, self.tally = run, tally
         self.loss = 0.0
 
-    def batch(self, loss: Tensor, part: float, output: Tensor, targets: Tensor) -> None:
+    def add_batch(self, loss: Tensor, part: float, output: Tensor, targets: Tensor) -> None:
         value = loss.item() if part else 0.0  # a process's part of a last batch may be empty
         self.loss += part * value
         divergence.check_loss(self.run, value)
         self.tally.add(value, output, targets)
 
-    def step(self, epoch: int, lr: float, samples: int, began: float) -> Iterator[Step]:
+    def end_step(self, epoch: int, lr: float, samples: int, began: float) -> Iterator[Step]:
         p = self.run.progress
-        note(p, self.tally)
+        store_tally(p, self.tally)
         yield Step(epoch, p.step, self.loss, lr, samples, samples / (time.perf_counter() - began))
 
-    def rest(self) -> Iterator[Step]:
+    def flush(self) -> Iterator[Step]:
         yield from ()
 
 
 class Batch(NamedTuple):
-    """A batch that waits for its figures."""
+    """A batch that waits to be read."""
 
     part: float
     samples: int
@@ -94,7 +94,7 @@ class Batch(NamedTuple):
     ignores: bool  # whether some samples may not count
 
 
-class Late:
+class DeferredReadout:
     """Numbers of the device, fetched together."""
 
     def __init__(self, run: Run, tally: Tally) -> None:
@@ -104,7 +104,7 @@ class Late:
         self.steps: list[tuple[int, int, float, int, int]] = []  # epoch, step, rate, samples, batches
         self.since = time.perf_counter()
 
-    def batch(self, loss: Tensor, part: float, output: Tensor, targets: Tensor) -> None:
+    def add_batch(self, loss: Tensor, part: float, output: Tensor, targets: Tensor) -> None:
         weight, kind = weight_of(self.run.criterion, targets), loss.array.dtype
         found = decisions(output.array, targets.array, self.run.criterion)
         self.numbers.append(loss.array)
@@ -121,13 +121,13 @@ class Late:
         fixed = None if is_array(weight) else float(weight)
         self.batches.append(Batch(part, len(output.array), fixed, found is not None, ignores))
 
-    def step(self, epoch: int, lr: float, samples: int, began: float) -> Iterator[Step]:
+    def end_step(self, epoch: int, lr: float, samples: int, began: float) -> Iterator[Step]:
         made = sum(count for *_, count in self.steps)
         self.steps.append((epoch, self.run.progress.step, lr, samples, len(self.batches) - made))
         if len(self.steps) >= CADENCE:
-            yield from self.rest()
+            yield from self.flush()
 
-    def rest(self) -> Iterator[Step]:
+    def flush(self) -> Iterator[Step]:
         if not self.steps:
             return
         values = iter(to_host(np.stack(self.numbers)).tolist())
@@ -148,6 +148,6 @@ class Late:
         now = time.perf_counter()
         speed = sum(step[3] for step in self.steps) / (now - self.since)
         self.numbers, self.batches, self.steps, self.since = [], [], [], now
-        note(self.run.progress, self.tally)
-        for figures in found:
-            yield Step(*figures, speed)
+        store_tally(self.run.progress, self.tally)
+        for step in found:
+            yield Step(*step, speed)

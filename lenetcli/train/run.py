@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -13,8 +14,10 @@ from lenetcli.data.loader import DataLoader
 from lenetcli.nn.module import Module
 from lenetcli.optim.optimizer import Optimizer
 from lenetcli.optim.swa_utils import AveragedModel
-from lenetcli.train.others import Others
-from lenetcli.train.stopping import EarlyStopping
+from lenetcli.train.evaluate import Evaluation, Tally
+from lenetcli.train.events import Evaluated
+
+Batch = tuple[Any, ...]
 
 
 @dataclass
@@ -78,6 +81,36 @@ class CheckpointStore(Protocol):
         """Their names, oldest first."""
 
 
+class StoppingRule(Protocol):
+    """When a run that does not improve is over: `lenetcli.train.stopping`."""
+
+    @property
+    def patience(self) -> int:
+        """Epochs in a row without improvement, after which it is."""
+
+    def watch(self, progress: Progress, evaluated: Evaluated) -> None:
+        """Counts them in the progress."""
+
+
+class Reducer(Protocol):
+    """Sums over the processes that train the same run, each with its part of every batch: `lenetcli.parallel`.
+
+    All have the same weights always.
+    """
+
+    def reduce_step(self, run: Run, group: Sequence[Batch], tally: Tally, loss: float) -> tuple[float, int]:
+        """Makes gradients, tally and wishes to stop those of all processes; gives the step's loss and its samples.
+
+        Args:
+            group: this process's part of the step's batches.
+            tally: of the epoch, with this process's part of the step counted in.
+            loss: this process's share of the step's loss.
+        """
+
+    def reduce_evaluation(self, found: Evaluation) -> Evaluation:
+        """The evaluation over the data of all processes."""
+
+
 @dataclass
 class Run:
     """Model, data, loss, optimizer, schedule and options of one training.
@@ -104,7 +137,7 @@ class Run:
         inputs: how other pictures are made into what the model takes; None where its data is no images.
         scheduler_step: what the scheduler steps after; None: what its class is meant for.
         scheduler_watch: what a ReduceLROnPlateau looks at; None: what its mode means, the loss (min) or accuracy (max).
-        others: the other processes that train this run, too; None where it has one only.
+        reducer: sums up with the other processes that train this run, too; None where it has one only.
     """
 
     model: Module
@@ -124,7 +157,7 @@ class Run:
     clip_value: float | None = None
     warmup: int = 0
     average: AveragedModel | None = None
-    early_stopping: EarlyStopping | None = None
+    early_stopping: StoppingRule | None = None
     max_seconds: float | None = None
     max_batches: int | None = None
     log_gradients: Literal["epoch"] | int | None = None
@@ -134,7 +167,7 @@ class Run:
     init_random: dict[str, Any] | None = None
     inputs: Inputs | None = None
     device: str = "cpu"
-    others: Others | None = None
+    reducer: Reducer | None = None
     scheduler_step: Literal["epoch", "batch"] | None = None
     scheduler_watch: Literal["loss", "accuracy"] | None = None
     _began: float | None = None

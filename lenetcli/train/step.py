@@ -22,10 +22,10 @@ from lenetcli.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_
 from lenetcli.tensors.creation import zeros_like
 from lenetcli.tensors.tensor import Tensor, of_array
 from lenetcli.train import divergence
-from lenetcli.train.accumulate import Batch, share, share_of_rest
+from lenetcli.train.accumulate import share, share_of_rest
 from lenetcli.train.evaluate import Tally, remainder_of
-from lenetcli.train.loss_readout import AtOnce, Figures
-from lenetcli.train.run import Run
+from lenetcli.train.loss_readout import ImmediateReadout, LossReadout
+from lenetcli.train.run import Batch, Run
 
 Phase = Callable[[], None]
 
@@ -34,14 +34,14 @@ class Step:
     """Makes a run's steps; between the phases of one, what it holds can be looked at.
 
     Args:
-        figures: where losses and right answers go; by default each is read at once and summed up for nobody else.
+        readout: where losses and right answers go; by default each is read at once and summed up for nobody else.
         strict: a number that is not finite raises DivergedError; those who look at a diverged run go on without.
 
     Attributes:
         group: the step's batches.
         batch, output, loss, share: of the batch at hand: inputs and targets, what the model and the criterion gave,
             the weight of its loss in the step's.
-        figures.loss: the step's loss, as far as it has been read.
+        readout.loss: the step's loss, as far as it has been read.
         samples: in the step, of all processes once they are reduced.
 
     Example:
@@ -63,21 +63,21 @@ class Step:
     loss: Tensor
     share: float
 
-    def __init__(self, run: Run, figures: Figures | None = None, strict: bool = True) -> None:
+    def __init__(self, run: Run, readout: LossReadout | None = None, strict: bool = True) -> None:
         self.run, self.strict = run, strict
-        self.figures = AtOnce(run, Tally(run.criterion)) if figures is None else figures
+        self.readout = ImmediateReadout(run, Tally(run.criterion)) if readout is None else readout
         self.group: Sequence[Batch] = ()
         self.samples = 0
 
     def phases(self, group: Sequence[Batch]) -> Iterator[Phase]:
         """The phases in order; each is made by calling it, and its `__name__` is as above."""
-        self.group, self.samples, self.figures.loss = group, 0, 0.0
+        self.group, self.samples, self.readout.loss = group, 0, 0.0
         yield self.zero_grad
         for self.batch in group:
             yield self.forward
             yield self.read
             yield self.backward
-        if self.run.others is not None:
+        if self.run.reducer is not None:
             yield self.reduce
         yield self.check
         yield self.limit
@@ -106,23 +106,23 @@ class Step:
 
     def read(self) -> None:
         try:
-            self.figures.batch(self.loss, self.share, self.output, self.batch[1])
+            self.readout.add_batch(self.loss, self.share, self.output, self.batch[1])
         except DivergedError:
             if self.strict:
                 raise
 
     def backward(self) -> None:
         if self.share == 0:  # nothing counts: it would be 0 / 0
-            if self.run.others is not None:  # they may wait for what layers exchange in backward
+            if self.run.reducer is not None:  # the others may wait for what layers exchange in backward
                 self.output.backward(zeros_like(self.output))
             return
         weight = None if self.share == 1.0 else np.asarray(self.share, self.loss.array.dtype, like=self.loss.array)
         self.loss.backward(None if weight is None else of_array(weight))
 
     def reduce(self) -> None:
-        others, figures = self.run.others, self.figures
-        assert others is not None, "one process has nothing to reduce"
-        figures.loss, self.samples = others.average(self.run, self.group, figures.tally, figures.loss)
+        reducer, readout = self.run.reducer, self.readout
+        assert reducer is not None, "one process has nothing to reduce"
+        readout.loss, self.samples = reducer.reduce_step(self.run, self.group, readout.tally, readout.loss)
 
     def check(self) -> None:
         try:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from lenetcli.train.events import Evaluated
-
-if TYPE_CHECKING:
-    from lenetcli.train.run import Progress, Run
+from lenetcli.train.run import Progress, Run
 
 PRUNED = "pruned"  # `run.stop` of a trial that does worse than the others of its sweep
 

@@ -12,9 +12,9 @@ from lenetcli.parallel.launch import joined
 
 os.fsync = lambda handle: None  # as in tests/train
 config, runs = sys.argv[1:]
-with joined("auto") as crew:
+with joined("auto") as group:
     for out, *changes in json.loads(runs):
         if Path(out).exists():
-            assert resume_run(Path(out), changes, "off", crew=crew) == 0
+            assert resume_run(Path(out), changes, "off", group=group) == 0
         else:
-            assert start_run(config, changes, Path(out), "off", crew=crew) == 0
+            assert start_run(config, changes, Path(out), "off", group=group) == 0

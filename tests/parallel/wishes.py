@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lenetcli.cli.training import resume_run, start_run
 from lenetcli.parallel.launch import joined
-from lenetcli.parallel.ranks import Ranks
+from lenetcli.parallel.mpi_group import MPIProcessGroup
 from lenetcli.train.events import Ended, Event, Saved, Step
 
 os.fsync = lambda handle: None  # as in tests/train
@@ -33,13 +33,13 @@ def listen(event: Event) -> None:
         seen.append([event.reason, event.step])
 
 
-with joined("auto") as crew:
-    assert isinstance(crew, Ranks)
-    own = json.loads(signals).get(str(crew.team.rank), [])
+with joined("auto") as group:
+    assert isinstance(group, MPIProcessGroup)
+    own = json.loads(signals).get(str(group.comm.rank), [])
     if Path(out).exists():
-        code = resume_run(Path(out), changes, "off", also=listen, crew=crew)
+        code = resume_run(Path(out), changes, "off", also=listen, group=group)
     else:
-        code = start_run(config, changes, Path(out), "off", also=listen, crew=crew)
-    told = crew.team.gather([code, seen])
-    if crew.leads:
+        code = start_run(config, changes, Path(out), "off", also=listen, group=group)
+    told = group.comm.all_gather([code, seen])
+    if group.rank == 0:
         print("told " + json.dumps(told))

@@ -15,9 +15,9 @@ from lenetcli.data import DataLoader, Digits
 from lenetcli.errors import DivergedError
 from lenetcli.runs.checkpoint import Checkpoints
 from lenetcli.train import divergence
+from lenetcli.train.divergence import detect_nan
 from lenetcli.train.events import Ended, Event, Step
 from lenetcli.train.loop import fit
-from lenetcli.train.nan_search import hunting
 from lenetcli.train.run import Run
 
 
@@ -128,7 +128,7 @@ def test_a_stopped_run_does_not_save_them_either(tmp_path: Path) -> None:
 
 
 def hunted(run: Run) -> str:
-    with pytest.raises(DivergedError) as found, hunting(run):
+    with pytest.raises(DivergedError) as found, detect_nan(run):
         list(fit(run))
     assert not switches.anomaly
     assert switches.fusion
@@ -160,7 +160,7 @@ def test_the_hunt_names_a_step_that_makes_them() -> None:
 
 def test_the_hunt_leaves_no_hook_behind() -> None:
     run = run_of()
-    with hunting(run):
+    with detect_nan(run):
         next(fit(run))
     assert not run.model.has_hooks
     assert not run.optimizer._post_hooks

@@ -269,7 +269,7 @@ def test_a_step_that_diverged_raises_unless_it_is_only_looked_at(trained: Path) 
         Step(run).make([(inputs, targets)])
     step = Step(run, strict=False)
     step.make([(inputs, targets)])
-    assert np.isnan(step.figures.loss)
+    assert np.isnan(step.readout.loss)
     run = run_of(trained)
     next(iter(run.model.parameters())).register_hook(lambda grad: grad * float("inf"))
     with pytest.raises(DivergedError, match=r"the gradient of fc1\.weight became NaN or infinite"):

@@ -72,8 +72,7 @@ def at_step(number: int, act: Callable[[], None], monkeypatch: pytest.MonkeyPatc
             if isinstance(event, Step) and event.step == number:
                 act()
 
-    for module in ("trainer", "objects"):
-        monkeypatch.setattr(f"lenetcli.trainer.{module}.listener", lambda *_: Acting())
+    monkeypatch.setattr("lenetcli.report.training.listeners.listener", lambda *_: Acting())
 
 
 @pytest.mark.parametrize("kind", ["config", "objects"])
@@ -118,6 +117,22 @@ def test_a_run_directory_is_opened_and_saved(place: Path) -> None:
     assert lenet.Trainer.open(copy).fit("train.epochs=4", progress="off").judged[-1].epoch == 4
     with pytest.raises(ConfigError, match="exists and is not an empty directory"):
         trainer.save("copy")
+
+
+def test_however_it_is_made_it_is_one_kind_of_trainer(place: Path) -> None:
+    class Mine(lenet.Trainer):
+        def __init__(self, *given: Any, **options: Any) -> None:
+            super().__init__(*given, **options)
+            self.begun = True
+
+    path = write_config(place)
+    train(path, place / "run", "train.epochs=1")
+    net, pair = nn.Linear(2, 1), (np.zeros((4, 2), np.float32), np.zeros((4, 1), np.float32))
+    made = Mine.of(net, optim.SGD(net.parameters(), lr=0.1), nn.MSELoss(), pair, pair)
+    for trainer, directory in ((Mine(path), None), (Mine.open(place / "run"), place / "run"), (made, None)):
+        assert type(trainer) is Mine
+        assert trainer.begun
+        assert trainer.run_directory == directory
 
 
 def objects(**options: Any) -> Any:

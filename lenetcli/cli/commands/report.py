@@ -124,8 +124,8 @@ def _follow_checkpoints(found: RunReport, loaded: Loaded, place: Path) -> None:
     """Weights and gradients over time, from the initial weights on."""
     from lenetcli.build.parts import build_model, build_run
     from lenetcli.inspection.training.checkpoint_history import checkpoint_flow
-    from lenetcli.train.accumulate import Batch, batches_of_steps
-    from lenetcli.train.run import Run
+    from lenetcli.train.accumulate import batches_of_steps
+    from lenetcli.train.run import Batch, Run
 
     def beginning() -> tuple[Run, list[Batch]]:
         run = build_run(loaded.config)

@@ -77,10 +77,10 @@ def train(
         raise ConfigError(
             "which configuration? Try: lenet train configs/lenet.yaml, or make one with: lenet init my.yaml"
         )
-    with joined(parallel.value) as crew:
+    with joined(parallel.value) as group:
         if resume is not None:
-            code = resume_run(resume, changes, progress.value, debug_nan, tensorboard=tensorboard, crew=crew)
+            code = resume_run(resume, changes, progress.value, debug_nan, tensorboard=tensorboard, group=group)
         else:
             assert config is not None
-            code = start_run(config, changes, out, progress.value, debug_nan, tensorboard=tensorboard, crew=crew)
+            code = start_run(config, changes, out, progress.value, debug_nan, tensorboard=tensorboard, group=group)
     raise typer.Exit(code)

@@ -15,8 +15,8 @@ from lenetcli.inspection.graph.nodes import ModuleCall, Notes, TracedNode, descr
 from lenetcli.inspection.record import Record, strict
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor
-from lenetcli.train.accumulate import Batch, batches_of_steps
-from lenetcli.train.run import Run
+from lenetcli.train.accumulate import batches_of_steps
+from lenetcli.train.run import Batch, Run
 from lenetcli.train.step import Step
 
 # what the tutorial calls the steps of the forward chain, by the node that made them
@@ -131,7 +131,7 @@ def trace(
         _check_nodes(nodes, run, first)
     after = [TracedParameter(key, before[key], _values(parameters[key].grad)) for key in shown]
     chain = forward_chain(order, type(run.criterion).__name__)
-    return Trace(step.figures.loss, text, chain, nodes, few, after, calls, run.progress.step, len(group))
+    return Trace(step.readout.loss, text, chain, nodes, few, after, calls, run.progress.step, len(group))
 
 
 def _check_nodes(nodes: list[TracedNode], run: Run, batch: Batch) -> None:

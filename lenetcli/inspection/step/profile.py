@@ -24,8 +24,7 @@ from lenetcli.inspection.step.clock import clocked
 from lenetcli.kernels import dispatch, threads
 from lenetcli.kernels.layout import logical, stored
 from lenetcli.tensors.tensor import from_numpy
-from lenetcli.train.accumulate import Batch
-from lenetcli.train.run import Run
+from lenetcli.train.run import Batch, Run
 from lenetcli.train.step import Step
 
 SECONDS = 2.0  # that the measurement takes about

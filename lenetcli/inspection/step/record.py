@@ -22,9 +22,9 @@ from lenetcli.inspection.step.update_record import gradients, limit_moment, upda
 from lenetcli.inspection.step.written_out import Index, Seen, backward_by_hand, forward_by_hand, largest
 from lenetcli.tensors.tensor import Tensor
 from lenetcli.train import events
-from lenetcli.train.accumulate import Batch, batches_of_steps
+from lenetcli.train.accumulate import batches_of_steps
 from lenetcli.train.loop import fit
-from lenetcli.train.run import Run
+from lenetcli.train.run import Batch, Run
 from lenetcli.train.step import Phase, Step
 
 NOTHING = "no sample of the batch counts for the loss, whose mean is 0 / 0: its backward is left out"
@@ -84,7 +84,7 @@ class _Teller:
                 phase()
             else:
                 tell(phase)
-        loss, after = self.step.figures.loss, self._loss_after(group, random, buffers)
+        loss, after = self.step.readout.loss, self._loss_after(group, random, buffers)
         told = f"the loss on the same samples: {loss:.6g} before the step, {after:.6g} after it"
         if not self.counts:
             told = "nothing in the step counts for the loss: there is none, and the step changes nothing"
@@ -279,7 +279,7 @@ class _Teller:
                 if phase.__name__ in ("forward", "read"):
                     phase()
         self._restore(*now)
-        return again.figures.loss
+        return again.readout.loss
 
     def _restore(self, random: Any, buffers: dict[str, Array]) -> None:
         set_rng_state(random)

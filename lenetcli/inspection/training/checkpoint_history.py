@@ -19,8 +19,8 @@ from lenetcli.nn.module import Module
 from lenetcli.nn.parameter import Parameter
 from lenetcli.runs.checkpoint import AVERAGE, MODEL, OPTIMIZER, Checkpoints
 from lenetcli.tensors.serialization import load
-from lenetcli.train.accumulate import Batch, batches_of_steps
-from lenetcli.train.run import Run
+from lenetcli.train.accumulate import batches_of_steps
+from lenetcli.train.run import Batch, Run
 from lenetcli.train.step import Step
 
 HEADER = 1 << 24  # bytes of a weights file beside its numbers

@@ -26,15 +26,15 @@ ERRORS = {error.exit_code: error for error in (LenetError, ConfigError, DataErro
 PATIENCE = "LENET_MPI_TIMEOUT"  # seconds that a rank waits for the others
 GRACE = 3.0  # seconds in which the others may fail, too, before one that failed stops them
 LOOKS, NAP = 1000, 5e-5  # a few hundred microseconds of looking, then naps of so many seconds
-UNUSUAL = 0.4  # seconds of waiting after a signal before that is told; Open MPI kills a second after it asks to end
+UNUSUAL = 0.4  # seconds of waiting after a signal before a warning; Open MPI kills a second after it asks to end
 
 
 class Silent(SystemExit):
     """Ends a process whose failure rank 0 tells."""
 
 
-class Team:
-    """All processes ("ranks") of a training. Rank 0 leads: it writes the run directory and prints.
+class Communicator:
+    """All processes ("ranks") of a training. Rank 0 writes the run directory and prints.
 
     What talks to the others is called by all ranks at the same point of their work.
     """
@@ -51,15 +51,10 @@ class Team:
         self._failed_together = False
         self.library = " ".join(MPI.Get_library_version().split()[:3]).strip(",")
         self.rank, self.size, self.host = int(self._comm.rank), int(self._comm.size), platform.node()
-        self.calls = self.bytes = 0  # of `sum`
+        self.calls = self.bytes = 0  # of `all_reduce`
         self.advice: Callable[[], str] = str  # what a message about the end adds
         self.stopped: Callable[[], str | None] = lambda: None  # the signal that asked this rank to end
         self._patience = patience()
-
-    @property
-    def leads(self) -> bool:
-        """This is the rank that writes and prints."""
-        return self.rank == 0
 
     @property
     def name(self) -> str:
@@ -68,20 +63,20 @@ class Team:
 
     # Talking
 
-    def sum(self, array: Array) -> Array:
+    def all_reduce(self, array: Array) -> Array:
         """Adds the array up over all ranks, in place; every rank gets the same bits."""
         self.calls, self.bytes = self.calls + 1, self.bytes + array.nbytes
         self._wait(self._comm.Iallreduce(self._in_place, array))
         return array
 
-    def spread(self, arrays: list[Array]) -> None:
+    def broadcast(self, arrays: list[Array]) -> None:
         """Overwrites the arrays with those of rank 0."""
         for array in arrays:
             copy = np.array(array, order="C")
             self._wait(self._comm.Ibcast(copy))
             array[...] = copy
 
-    def gather(self, value: Any) -> list[Any]:
+    def all_gather(self, value: Any) -> list[Any]:
         """The values (plain data) of all ranks, in their order."""
         own = np.frombuffer(json.dumps(value).encode(), np.uint8)
         sizes = np.empty(self.size, np.int64)
@@ -93,7 +88,7 @@ class Team:
     def _wait(self, request: Any) -> None:
         """Until the others have done their part."""
         looks = 0
-        began = told = 0.0
+        began = warned = 0.0
         while not request.Test():
             looks += 1
             if looks < LOOKS:
@@ -103,15 +98,15 @@ class Team:
             if now - began > self._patience:
                 what = f"no answer from the other ranks for {self._patience:g} s ({PATIENCE})"
                 self._abort(LenetError.exit_code, f"{what}: one hangs or has died")
-            if self.rank < 2 and not told and now - began > UNUSUAL and self.stopped():  # one of two that is alive
+            if self.rank < 2 and not warned and now - began > UNUSUAL and self.stopped():  # one of two that is alive
                 self._say(f"got {self.stopped()} while waiting for the other ranks: has one died?")
-                told = now
+                warned = now
             time.sleep(NAP)
 
     # Failing
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def barrier(self) -> Iterator[None]:
         """A failure of any rank within the block is one of all of them, after it.
 
         Raises:
@@ -123,9 +118,9 @@ class Team:
             yield
         except Exception as error:
             failure = error
-        told = self.gather(self._told(failure))
-        if any(told):
-            self._end(failure, told)
+        failures = self.all_gather(self._record(failure))
+        if any(failures):
+            self._end(failure, failures)
 
     @contextmanager
     def answering(self) -> Iterator[None]:
@@ -139,31 +134,31 @@ class Team:
         except Exception as error:
             if self._failed_together:
                 raise
-            told = self._told(error)
+            failed = self._record(error)
             request, patience = self._failures.Ibarrier(), time.monotonic() + GRACE
             while not request.Test():
                 if time.monotonic() > patience:
-                    self._abort(*told[:2])
+                    self._abort(*failed[:2])
                 time.sleep(0.01)
-            self._end(error, self.gather(told))  # all have failed: nobody waits for anything else
+            self._end(error, self.all_gather(failed))  # all have failed: nobody waits for anything else
         except Silent:
             raise
         except (SystemExit, KeyboardInterrupt) as stopped:  # a second signal
             self._abort(stopped.code if isinstance(stopped, SystemExit) else 130, "interrupted")
 
-    def _told(self, failure: Exception | None) -> Any:
+    def _record(self, failure: Exception | None) -> Any:
         if failure is None:
             return None
         if isinstance(failure, LenetError):
             return [failure.exit_code, str(failure), self.name]
         return [LenetError.exit_code, f"{type(failure).__name__}: {failure}", self.name]
 
-    def _end(self, failure: Exception | None, told: list[Any]) -> NoReturn:
-        """Ends all ranks with the failures told; the same message of several is printed once."""
+    def _end(self, failure: Exception | None, failures: list[Any]) -> NoReturn:
+        """Ends all ranks with their failures; the same message of several is printed once."""
         self._failed_together = True
-        failed = [entry for entry in told if entry is not None]
+        failed = [entry for entry in failures if entry is not None]
         code, first = failed[0][:2]
-        if not self.leads:
+        if self.rank != 0:
             raise Silent(code)
         if failure is not None and all(text == first for _, text, _ in failed):
             raise failure

@@ -1,4 +1,4 @@
-"""A step of all ranks: gradients, figures and wishes are summed in one call, on one flat buffer."""
+"""A step of all ranks: gradients, losses, counts and wishes are summed in one call, on one flat buffer."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import numpy.typing as npt
 from lenetcli.autograd.random import DROPOUT, stream
 from lenetcli.nn.module import Module
 from lenetcli.nn.syncbatchnorm import SyncBatchNorm
-from lenetcli.parallel.team import Team
+from lenetcli.parallel.communicator import Communicator
 from lenetcli.tensors.tensor import Tensor, from_numpy
 from lenetcli.train import divergence
-from lenetcli.train.accumulate import Batch, share
+from lenetcli.train.accumulate import share
 from lenetcli.train.evaluate import Evaluation, Tally, adds_up
-from lenetcli.train.run import Run
+from lenetcli.train.run import Batch, Run
 from lenetcli.train.signals import EXIT_CODES
 from lenetcli.train.stopping import out_of_time
 
@@ -34,8 +34,8 @@ class Wishes:
     save_now: bool = False
 
 
-class Averaging:
-    """The other ranks of a run, as the loop asks them; see `lenetcli.train.others`.
+class MPIReducer:
+    """Sums over the ranks of a run; see `lenetcli.train.run.Reducer`.
 
     Formula:
         gradient = sum over ranks (share gradient) / sum over ranks (share)
@@ -45,8 +45,8 @@ class Averaging:
     checkpoint need keep them.
     """
 
-    def __init__(self, team: Team, run: Run) -> None:
-        self.team, self.wishes = team, Wishes()
+    def __init__(self, comm: Communicator, run: Run) -> None:
+        self.comm, self.wishes = comm, Wishes()
         self._max_seconds, run.max_seconds = run.max_seconds, 0.0 if out_of_time(run) else None
         self._parameters = [p for p in run.model.parameters() if p.requires_grad]
         self._statistics = list(_statistics(run.model))
@@ -56,23 +56,23 @@ class Averaging:
         # then what has a gradient
         ends = np.cumsum([8 + len(SIGNALS), len(self._parameters), *(part.array.size for part in parts)])
         self._flat = np.zeros(ends[-1], kind)
-        self._figures, self._given, *places = np.split(self._flat, ends[:-1])
+        self._sums, self._given, *places = np.split(self._flat, ends[:-1])
         places = [place.reshape(part.array.shape) for place, part in zip(places, parts)]
         self._gradients, self._kept = places[: len(self._parameters)], places[len(self._parameters) :]
-        self._generator, self._random = run.random, stream(run.train_loader.seed, DROPOUT, team.rank)
+        self._generator, self._random = run.random, stream(run.train_loader.seed, DROPOUT, comm.rank)
         self._begin(run.progress.step)
 
-    def average(self, run: Run, group: Sequence[Batch], tally: Tally, loss: float) -> tuple[float, int]:
+    def reduce_step(self, run: Run, group: Sequence[Batch], tally: Tally, loss: float) -> tuple[float, int]:
         p = run.progress
         weight = sum(share(run, batch, group) for batch in group)
         samples, right = tally.count - p.epoch_count, (tally.right or 0) - (p.epoch_right or 0)
         ignored, counted = tally.ignored - p.epoch_ignored, tally.weight - p.epoch_weight
-        late = self.team.leads and self._max_seconds is not None and run.elapsed >= self._max_seconds
+        late = self.comm.rank == 0 and self._max_seconds is not None and run.elapsed >= self._max_seconds
         signals = (self.wishes.stop == name for name in SIGNALS)
-        self._figures[:] = loss, weight, samples, right, ignored, counted, late, self.wishes.save_now, *signals
+        self._sums[:] = loss, weight, samples, right, ignored, counted, late, self.wishes.save_now, *signals
         self._fill(samples)
-        self.team.sum(self._flat)
-        loss, weight, samples, right, ignored, counted, late, saves, *stops = self._figures.tolist()
+        self.comm.all_reduce(self._flat)
+        loss, weight, samples, right, ignored, counted, late, saves, *stops = self._sums.tolist()
         if adds_up(run.criterion):
             weight = 1.0
         loss = loss / weight if weight else 0.0
@@ -92,12 +92,12 @@ class Averaging:
             raise divergence.diverged(run, f"the loss became {loss}")
         return loss, round(samples)
 
-    def total(self, found: Evaluation) -> Evaluation:
+    def reduce_evaluation(self, found: Evaluation) -> Evaluation:
         loss = found.loss * found.weight if found.weight else 0.0
         judged = found.count - found.ignored
         right = (found.accuracy or 0.0) * judged if judged else 0.0
         own = [loss, found.weight, right, found.count, found.ignored, found.accuracy is not None]
-        loss, weight, right, count, ignored, known = self.team.sum(np.array(own, np.float64)).tolist()
+        loss, weight, right, count, ignored, known = self.comm.all_reduce(np.array(own, np.float64)).tolist()
         judged = round(count - ignored)
         accuracy = (round(right) / judged if judged else math.nan) if known else None
         return replace(
@@ -132,7 +132,7 @@ class Averaging:
 
     def _begin(self, step: int) -> None:
         """The random stream of a step."""
-        if not self.team.leads:
+        if self.comm.rank != 0:
             state = self._random.state
             state["state"]["counter"][:] = 0, 0, step, 0
             state["buffer_pos"], state["has_uint32"] = 4, 0  # nothing drawn yet

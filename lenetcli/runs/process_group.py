@@ -1,4 +1,4 @@
-"""Who trains a run: one process alone, as it stands here, or several that share the work (see ranks.py)."""
+"""Who trains a run: one process alone, as it stands here, or several that share the work (`lenetcli.parallel`)."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from lenetcli.train.signals import Stoppable
 T = TypeVar("T")
 
 
-class Crew:
+class ProcessGroup:
     """The processes that train a run; this one is alone."""
 
-    leads = True  # this process writes the run directory and prints
+    rank = 0  # of this process; rank 0 writes the run directory and prints
     size = 1
-    text = ""  # who they are, where they are several
+    description = ""  # who they are, where they are several
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """What fails within the block in one process fails in all of them."""
+    def barrier(self) -> Iterator[None]:
+        """All processes leave the block together; what fails within it in one of them fails in all."""
         yield
 
-    def leaders(self, value: T) -> T:
-        """The leading process's value (plain data)."""
+    def broadcast(self, value: T) -> T:
+        """Rank 0's value (plain data)."""
         return value
 
     def checkpoints(self, place: Path, keep: int) -> Checkpoints:
@@ -43,11 +43,11 @@ class Crew:
             ConfigError: they do not.
         """
 
-    def join(self, run: Run) -> Stoppable:
+    def distribute(self, run: Run) -> Stoppable:
         """Shares the work out; gives what signals leave their wishes with."""
         return run
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """Prints to stderr, once."""
-        if self.leads:
+        if self.rank == 0:
             print(printable(line), file=sys.stderr)

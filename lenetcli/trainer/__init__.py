@@ -1,1 +1,0 @@
-"""Storey 7: in a notebook or a script, what the commands do."""
