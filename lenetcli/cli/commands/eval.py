@@ -33,12 +33,14 @@ def evaluate(
     with drawing_from(loaded.random):
         batches = DataLoader(loaded.split(split), 256)
         found = measure(loaded.model, batches, loaded.criterion, len(loaded.classes))
-    confusion = None if found.confusion is None else found.confusion.tolist()
-    classes = [{"class": name, **asdict(figures)} for name, figures in zip(loaded.classes, found.per_class)]
+    confusion, classes = None, None
+    if found.confusion is not None:
+        confusion = found.confusion.tolist()
+        classes = [{"class": name, **asdict(figures)} for name, figures in zip(loaded.classes, found.per_class)]
     record = {
         "split": split, "loss": found.loss, "accuracy": found.accuracy, "count": found.count, "ignored": found.ignored,
         "confusion": confusion, "calibration_error": found.calibration_error,
-        "classes": None if confusion is None else classes,
+        "classes": classes,
     }  # fmt: skip
     show(record, lambda console: _drawing(f"{run}, {split} split", found, loaded.classes, console.width), as_json)
 
