@@ -59,6 +59,13 @@ def test_a_table_of_parameters_imports_only_what_its_model_needs() -> None:
     assert not modules & {"lenetcli.nn.margin_loss", "lenetcli.nn.upsampling", "lenetcli.data.parquet"}
 
 
+@pytest.mark.parametrize("command", ["layers Linear --json", "doctor --json", "time configs/mlp.yaml --json"])
+def test_json_imports_nothing_that_draws(command: str) -> None:
+    modules = imported_by(command, ROOT)
+    assert "rich" not in modules
+    assert not rooms(modules, "report")
+
+
 def test_every_method_is_in_the_family_where_tensor_looks_for_it() -> None:
     wrong = {name: f.__module__ for name, f in all_methods().items() if f.__module__ != family_of(name)}
     assert not wrong

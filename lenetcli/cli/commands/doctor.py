@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lenetcli.cli.options import Json, show
 
 
@@ -11,7 +13,12 @@ def doctor(as_json: Json = False) -> None:
     Example: lenet doctor
     """
     from lenetcli.inspection.doctor import findings
-    from lenetcli.report.tables import finding_table
 
     found = findings()
-    show([line.record() for line in found], lambda _: [finding_table(found)], as_json)
+
+    def drawing(_: Any) -> list[Any]:
+        from lenetcli.report.tables import finding_table
+
+        return [finding_table(found)]
+
+    show([line.record() for line in found], drawing, as_json)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,11 +25,16 @@ def find_lr(
     from lenetcli import config as configuration
     from lenetcli.build.parts import build_run
     from lenetcli.inspection.training.lr_finder import lr_range
-    from lenetcli.report.training.lr_finder import draw
 
     run = build_run(configuration.load(config, overrides or []))
     try:
         found = lr_range(run, low, high, steps)
     except ValueError as error:
         raise ConfigError(f"--from, --to, --steps: {error}") from None
-    show(found.record(), lambda console: draw(found, console.width), as_json)
+
+    def drawing(console: Any) -> Any:
+        from lenetcli.report.training.lr_finder import draw
+
+        return draw(found, console.width)
+
+    show(found.record(), drawing, as_json)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,10 +21,15 @@ def layers(
     Example: lenet layers Conv2d
     """
     from lenetcli.inspection.model.catalogue import offer, offers
-    from lenetcli.report.model.catalogue import described, tables
 
     found = [offer(name)] if name else offers()
-    show([one.record() for one in found], lambda _: described(found[0]) if name else tables(found), as_json)
+
+    def drawing(_: Any) -> Any:
+        from lenetcli.report.model.catalogue import described, tables
+
+        return described(found[0]) if name else tables(found)
+
+    show([one.record() for one in found], drawing, as_json)
 
 
 def describe(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,9 +25,14 @@ def time(
     Example: lenet time configs/lenet.yaml --batch 256
     """
     from lenetcli.inspection.step.profile import time_step
-    from lenetcli.report.step.profile import draw
     from lenetcli.runs.open import load_training
 
     _, run = load_training(what, overrides or [])
     found = time_step(run, batch)
-    show(found.record(), lambda _: draw(found), as_json)
+
+    def drawing(_: Any) -> Any:
+        from lenetcli.report.step.profile import draw
+
+        return draw(found)
+
+    show(found.record(), drawing, as_json)
