@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-import ast
-import functools
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-
-
-@functools.cache
-def _uses_torch(path: Path) -> frozenset[str]:
-    """Names of a test file's functions that ask for torch."""
-    tree = ast.parse(path.read_text("utf-8"))
-    return frozenset(
-        node.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef) and 'importorskip("torch"' in ast.unparse(node).replace("'", '"')
-    )
-
-
-@functools.cache
-def _file_uses_torch(path: Path) -> bool:
-    """True where the whole file is skipped without torch, or a fixture asks for it."""
-    tree = ast.parse(path.read_text("utf-8"))
-    return any(
-        'importorskip("torch"' in ast.unparse(node).replace("'", '"')
-        for node in tree.body
-        if not (isinstance(node, ast.FunctionDef) and node.name.startswith("test"))
-    )
 
 
 def pytest_configure() -> None:
@@ -42,15 +19,19 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks tests that compare with torch, for `-m torch`; skips slow ones unless `-m` names them."""
+    """Marks tests that use the `torch` fixture, for `-m torch`; skips slow ones unless `-m` names them."""
     slow_too = "slow" in str(config.getoption("-m"))
     for item in items:
         if not slow_too and item.get_closest_marker("slow") is not None:
             item.add_marker(pytest.mark.skip(reason="run with -m slow"))
-        name = getattr(item, "originalname", item.name)
-        ours = item.path.suffix == ".py" and item.path.is_relative_to(ROOT / "tests")
-        if ours and (name in _uses_torch(item.path) or _file_uses_torch(item.path)):
+        if "torch" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.torch)
+
+
+@pytest.fixture(scope="session")
+def torch() -> Any:
+    """The installed torch, to compare with; skips where there is none. A test that asks for it has the torch mark."""
+    return pytest.importorskip("torch", reason="torch is not installed, which this test compares with")
 
 
 @pytest.fixture

@@ -111,3 +111,9 @@ def test_every_public_name_can_be_had() -> None:
 
     for name in lenetcli.__all__:
         assert getattr(lenetcli, name) is not None, name
+
+
+def test_tests_have_torch_from_the_fixture_which_gives_them_the_torch_mark() -> None:
+    tests = Path(__file__).parent
+    found = {str(path.relative_to(tests)) for path in tests.rglob("*.py") if 'skip("torch"' in path.read_text("utf-8")}
+    assert found - {Path(__file__).name} == {"conftest.py", "test_torch_databases.py"}

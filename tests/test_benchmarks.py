@@ -37,8 +37,8 @@ def test_a_part_of_a_page_is_replaced_and_the_rest_stays(benchmarks: None, tmp_p
         page.put("three", "")
 
 
+@pytest.mark.usefixtures("torch")
 def test_both_pages_have_all_parts(benchmarks: None) -> None:
-    pytest.importorskip("torch")
     for name, parts in (
         ("RESULTS", import_module("versus_torch").PARTS),
         ("GROWTH", ("batch", "width", "image", "layers")),
@@ -48,8 +48,8 @@ def test_both_pages_have_all_parts(benchmarks: None) -> None:
             assert text.index(f"<!-- {part} -->") < text.index(f"<!-- end of {part} -->") < text.index("## Notes")
 
 
+@pytest.mark.usefixtures("torch")
 def test_parts_give_tables(benchmarks: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("torch")
     versus: Any = import_module("versus_torch")
     memory: Any = import_module("memory")
     monkeypatch.setattr(import_module("rounds"), "SECONDS", 0.001)
@@ -63,8 +63,8 @@ def test_parts_give_tables(benchmarks: None, monkeypatch: pytest.MonkeyPatch) ->
         assert "LeNet, batch 64" in table[-1] or "LeNet as Sequential, batch 64" in table[-1] or "conv2d" in table[-1]
 
 
+@pytest.mark.usefixtures("torch")
 def test_a_process_is_measured_without_the_memory_of_its_parent(benchmarks: None) -> None:
-    pytest.importorskip("torch")
     whole: Any = import_module("whole_process")
     ballast = bytearray(b"1" * 200_000_000)
     seconds, megabytes = whole.run([sys.executable, "-c", "x = bytearray(b'1' * 20_000_000)"])
@@ -76,8 +76,8 @@ def test_a_process_is_measured_without_the_memory_of_its_parent(benchmarks: None
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc")
+@pytest.mark.usefixtures("torch")
 def test_a_size_gives_a_row() -> None:
-    pytest.importorskip("torch")
     code = "import growth as g; print(g.HEAD); print(g.row(next(g.sizes('layers')), 1))"
     place = str(ROOT / "benchmarks")
     done = subprocess.run([sys.executable, "-c", code], cwd=place, capture_output=True, text=True, check=True)

@@ -22,8 +22,8 @@ def test_the_page_has_every_mistake() -> None:
 
 
 @pytest.mark.parametrize("code", ALL)
+@pytest.mark.usefixtures("torch")
 def test_torch_refuses_the_same(code: str) -> None:
-    pytest.importorskip("torch")
     theirs = message(code, "torch")
     assert theirs != "no error"
     # the same kind of error, so that `except` clauses written for torch still work; ShapeError is a RuntimeError

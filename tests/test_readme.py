@@ -59,8 +59,8 @@ def test_numbers_may_differ_in_their_last_digits_only() -> None:
     assert far_off("[1, 6]", "[1, 7]") == [("6", "7")]
 
 
+@pytest.mark.usefixtures("torch")
 def test_the_tutorial_prints_the_same_with_torchs_imports() -> None:
-    pytest.importorskip("torch")
     for code, shown in SCRIPT.findall(README.read_text("utf-8")):
         translated = code.replace("import lenetcli as lenet", "import torch as lenet").replace("lenetcli", "torch")
         assert translated != code

@@ -147,8 +147,7 @@ def test_metadata_is_kept_beside_the_tensors(path: Path) -> None:
 # torch's files
 
 
-def test_files_go_both_ways_between_torch_and_here(path: Path) -> None:
-    torch = pytest.importorskip("torch")
+def test_files_go_both_ways_between_torch_and_here(torch: Any, path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     def net(n: Any) -> Any:

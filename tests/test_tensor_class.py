@@ -112,8 +112,7 @@ def tried(call: Callable[..., Any], *args: Any) -> Any:
 
 
 @pytest.mark.parametrize("value", FORMATTED)
-def test_a_format_gives_what_it_gives_in_torch(value: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_a_format_gives_what_it_gives_in_torch(torch: Any, value: str) -> None:
     for spec in SPECS:
         ours, theirs = (tried(format, FORMATTED[value](m), spec) for m in (lenet, torch))
         assert ours == theirs, spec
@@ -121,8 +120,7 @@ def test_a_format_gives_what_it_gives_in_torch(value: str) -> None:
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # torch's, of lists of arrays
 @pytest.mark.parametrize("name", CALLS)
-def test_a_call_gives_what_it_gives_in_torch(name: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_a_call_gives_what_it_gives_in_torch(torch: Any, name: str) -> None:
     assert repr(tried(CALLS[name], lenet)) == repr(tried(CALLS[name], torch))  # repr: NaN equals NaN
 
 

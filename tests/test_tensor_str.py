@@ -16,8 +16,7 @@ import lenetcli as lenet
 KINDS = [np.float32, np.float64, np.float16, np.int64, np.int32, np.uint8, np.bool_]
 
 
-def torch_text(array: np.ndarray, requires_grad: bool = False) -> str:
-    torch = pytest.importorskip("torch")
+def torch_text(torch: Any, array: np.ndarray, requires_grad: bool = False) -> str:
     tensor = torch.from_numpy(array.copy())
     return re.sub(r"Backward\d+>", "Backward>", repr(tensor.requires_grad_() if requires_grad else tensor))
 
@@ -43,8 +42,8 @@ def arrays_of_numbers(draw: Any) -> np.ndarray:
 
 @settings(max_examples=400, deadline=None)
 @given(arrays_of_numbers())
-def test_any_array_prints_as_in_torch(array: np.ndarray) -> None:
-    assert text(array) == torch_text(array)
+def test_any_array_prints_as_in_torch(torch: Any, array: np.ndarray) -> None:
+    assert text(array) == torch_text(torch, array)
 
 
 @settings(max_examples=60, deadline=None)
@@ -54,20 +53,19 @@ def test_any_array_prints_as_in_torch(array: np.ndarray) -> None:
     st.booleans(),
 )
 def test_normal_numbers_of_any_size_print_as_in_torch(
-    shape: tuple[int, ...], scale: float, requires_grad: bool
+    torch: Any, shape: tuple[int, ...], scale: float, requires_grad: bool
 ) -> None:
     array = (np.random.default_rng(0).standard_normal(shape) * scale).astype(np.float32)
-    assert text(array, requires_grad) == torch_text(array, requires_grad)
+    assert text(array, requires_grad) == torch_text(torch, array, requires_grad)
 
 
-def test_long_tensors_show_their_edges() -> None:
+def test_long_tensors_show_their_edges(torch: Any) -> None:
     for shape in [(1000,), (1001,), (7, 200), (2, 3, 400), (6, 6, 40), (1200, 1), (7, 1, 300)]:
         array = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
-        assert text(array) == torch_text(array)
+        assert text(array) == torch_text(torch, array)
 
 
-def test_results_of_operations_name_their_node() -> None:
-    torch = pytest.importorskip("torch")
+def test_results_of_operations_name_their_node(torch: Any) -> None:
     for make in (
         lambda t: t.ones(2, requires_grad=True) + 1,
         lambda t: (t.ones(3, 30, requires_grad=True) * 1.5).sum(),
@@ -92,8 +90,7 @@ def test_a_tensor_prints_without_torch() -> None:
     assert repr(lenet.float32) == "torch.float32"
 
 
-def test_print_options_change_the_text_and_default_restores_it() -> None:
-    torch = pytest.importorskip("torch")
+def test_print_options_change_the_text_and_default_restores_it(torch: Any) -> None:
     array = np.random.default_rng(0).standard_normal((3, 50)).astype(np.float32)
     for options in (
         {"precision": 2},
@@ -106,7 +103,7 @@ def test_print_options_change_the_text_and_default_restores_it() -> None:
         for library in (lenet, torch):
             library.set_printoptions(**options)
         try:
-            assert text(array) == torch_text(array)
+            assert text(array) == torch_text(torch, array)
         finally:
             for library in (lenet, torch):
                 library.set_printoptions(profile="default")

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch", reason="torch is not installed: its databases give the tests' parameters")
 pytest.importorskip("expecttest", reason="torch's databases import it")
 
-from tests.torch_databases import modules, operators, optimizers  # noqa: E402
-from tests.torch_databases.outcome import Row  # noqa: E402
+from tests.torch_databases import modules, operators, optimizers
+from tests.torch_databases.outcome import Row
+
+pytestmark = pytest.mark.usefixtures("torch")
 
 # cases in which torch itself is inexact, each looked at with float64 numbers
 INEXACT = {

@@ -78,8 +78,7 @@ def story(package: Any, net: Any, criterion: Any, make: Any, given: dict[str, np
         ("Adagrad", {"lr": 1e-2}),
     ],
 )
-def test_every_number_of_the_story_equals_torchs(name: str, options: dict[str, Any]) -> None:
-    torch = pytest.importorskip("torch")
+def test_every_number_of_the_story_equals_torchs(torch: Any, name: str, options: dict[str, Any]) -> None:
     lenet.manual_seed(0)
     ours = net_class(lenet, nn, functional)()
     theirs = net_class(torch, torch.nn, torch.nn.functional)()

@@ -108,8 +108,7 @@ def shown(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_call_gives_what_it_gives_in_torch(name: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_a_call_gives_what_it_gives_in_torch(torch: Any, name: str) -> None:
     ours, theirs = result(lenet, name), result(torch, name)
     if isinstance(theirs, tuple):  # an error
         assert isinstance(ours, tuple)

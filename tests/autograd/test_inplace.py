@@ -112,8 +112,7 @@ def told(m: Any, story: Callable[..., Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda s: s.__name__)
-def test_changes_through_views_give_torchs_values_and_gradients(story: Callable[..., Any]) -> None:
-    torch = pytest.importorskip("torch")
+def test_changes_through_views_give_torchs_values_and_gradients(torch: Any, story: Callable[..., Any]) -> None:
     for ours, torchs in zip(told(lenet, story), told(torch, story)):
         np.testing.assert_allclose(ours, torchs, rtol=1e-6)
 

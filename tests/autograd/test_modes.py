@@ -89,9 +89,8 @@ def test_a_decorated_generator_runs_inside_and_its_caller_outside(
 @each_decorator
 @each_mode
 def test_a_decorated_generator_does_what_it_does_in_torch(
-    decorator: Callable[[Any], Any], inside: bool, outside: bool
+    torch: Any, decorator: Callable[[Any], Any], inside: bool, outside: bool
 ) -> None:
-    torch = pytest.importorskip("torch")
     assert story(lenet, decorator, outside) == story(torch, decorator, outside)
 
 

@@ -233,8 +233,7 @@ def test_it_is_refused_with_words_or_taken(case: str) -> None:
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # torch's, of module hooks without input gradient
 @pytest.mark.parametrize("case", CASES)
-def test_torch_refuses_and_takes_the_same(case: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_torch_refuses_and_takes_the_same(torch: Any, case: str) -> None:
     kind, what = tried(case, torch)
     assert kind is CASES[case][1], what
     if kind is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,15 +13,13 @@ from lenetcli.autograd import dtypes
 from lenetcli.autograd.random import Generator
 
 
-def test_promotion_is_torchs_for_every_pair() -> None:
-    torch = pytest.importorskip("torch")
+def test_promotion_is_torchs_for_every_pair(torch: Any) -> None:
     for a, b in itertools.product(dtypes.ALL, repeat=2):
         expected = torch.promote_types(getattr(torch, a.name), getattr(torch, b.name))
         assert str(lenet.promote_types(a, b)) == str(expected), (a, b)
 
 
-def test_results_of_mixed_operands_have_torchs_type() -> None:
-    torch = pytest.importorskip("torch")
+def test_results_of_mixed_operands_have_torchs_type(torch: Any) -> None:
     values = [True, 2, 2.5]
     for a, b in itertools.product(dtypes.ALL, repeat=2):
         for shape_a, shape_b in itertools.product([(), (2,)], repeat=2):

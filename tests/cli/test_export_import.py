@@ -102,8 +102,7 @@ def test_a_folder_becomes_the_same_run_again(lenet: Lenet, run: Path, place: Pat
     assert json.loads(lenet("eval", "again", "--json").out)["accuracy"] == accuracy
 
 
-def test_weights_that_torch_trained_become_a_run(lenet: Lenet, place: Path) -> None:
-    torch = pytest.importorskip("torch")
+def test_weights_that_torch_trained_become_a_run(torch: Any, lenet: Lenet, place: Path) -> None:
     safetensors_torch = pytest.importorskip("safetensors.torch")
     theirs = torch.nn.Sequential()
     theirs.add_module("0", torch.nn.Flatten())

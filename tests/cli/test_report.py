@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,8 +126,7 @@ def test_a_run_without_gradients_says_so(lenet: Lenet, run: Path) -> None:
     assert "written down no gradients" in check((run / "report.html").read_text()).text
 
 
-def test_the_gradients_are_those_of_torch(lenet: Lenet, run: Path) -> None:
-    torch = pytest.importorskip("torch")
+def test_the_gradients_are_those_of_torch(torch: Any, lenet: Lenet, run: Path) -> None:
     from safetensors.torch import load_file
 
     from lenetcli.data import DataLoader

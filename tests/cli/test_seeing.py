@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,8 +71,7 @@ def test_the_tutorials_walk_through_the_graph(lenet: Lenet) -> None:
     assert {"conv1", "fc3"} <= modules
 
 
-def test_the_graph_equals_torchs(lenet: Lenet) -> None:
-    torch = pytest.importorskip("torch")
+def test_the_graph_equals_torchs(torch: Any, lenet: Lenet) -> None:
     found = json.loads(lenet("trace-grad", "configs/tutorial.yaml", "--param", "fc1.bias", "--json").out)
     nn = torch.nn
     net = nn.Sequential(

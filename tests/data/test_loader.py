@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -98,8 +100,7 @@ def test_images_and_targets_must_belong_together() -> None:
 
 
 @pytest.mark.parametrize("size", [(32, 32), (14, 20), (7, 55), (28, 28), (1, 1)])
-def test_resize_equals_torch(size: tuple[int, int]) -> None:
-    torch = pytest.importorskip("torch")
+def test_resize_equals_torch(torch: Any, size: tuple[int, int]) -> None:
     x = np.random.default_rng(0).random((3, 2, 28, 28)).astype(np.float32)
     expected = torch.nn.functional.interpolate(torch.tensor(x), size, mode="bilinear", align_corners=False)
     np.testing.assert_allclose(resize(x, size), expected.numpy(), atol=1e-5)

@@ -178,8 +178,7 @@ def test_a_pipe_or_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(5, 7), (3, 14), (9, 4)])
-def test_shrinking_is_torchs_antialiased_resize(size: tuple[int, int]) -> None:
-    torch = pytest.importorskip("torch")
+def test_shrinking_is_torchs_antialiased_resize(torch: Any, size: tuple[int, int]) -> None:
     x = np.random.default_rng(0).standard_normal((2, 3, 10, 15)).astype(np.float32)
     found = shrink(x, size)
     wanted = torch.nn.functional.interpolate(torch.from_numpy(x), found.shape[2:], mode="bilinear", antialias=True)

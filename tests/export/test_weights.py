@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,8 +26,7 @@ def net(package: object) -> object:
     )  # fmt: skip
 
 
-def test_torch_loads_our_safetensors_and_gives_the_same_outputs(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
+def test_torch_loads_our_safetensors_and_gives_the_same_outputs(torch: Any, tmp_path: Path) -> None:
     safetensors_torch = pytest.importorskip("safetensors.torch")
     ours = settled(net(nn))  # type: ignore[arg-type]
     (tmp_path / "w.safetensors").write_bytes(safetensors_bytes(ours, {"lenet.config": "name: a"}))
@@ -38,8 +38,7 @@ def test_torch_loads_our_safetensors_and_gives_the_same_outputs(tmp_path: Path) 
     np.testing.assert_allclose(expected(ours, x), wanted, rtol=1e-5, atol=1e-6)
 
 
-def test_from_torch_and_back_every_bit_stays(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
+def test_from_torch_and_back_every_bit_stays(torch: Any, tmp_path: Path) -> None:
     safetensors_torch = pytest.importorskip("safetensors.torch")
     theirs = net(torch.nn)
     theirs(torch.randn(8, 1, 8, 8))  # type: ignore[operator]  # moves the running statistics

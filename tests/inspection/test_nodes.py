@@ -50,8 +50,7 @@ def found() -> Trace:
     return trace(Net(), nn.CrossEntropyLoss(), lenet.randn(4, 1, 6, 6), targets, [], histograms=True)
 
 
-def test_gradients_and_values_equal_torchs_node_by_node() -> None:
-    torch = pytest.importorskip("torch")
+def test_gradients_and_values_equal_torchs_node_by_node(torch: Any) -> None:
 
     def net(nn: Any) -> Any:
         return nn.Sequential(

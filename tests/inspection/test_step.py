@@ -92,8 +92,7 @@ def test_what_is_worked_out_by_hand_is_what_happened(words: list[str]) -> None:
     assert last.actual == float(run.model.get_parameter(story.parameter).array[story.index])
 
 
-def test_numbers_are_those_of_torch() -> None:
-    torch = pytest.importorskip("torch")
+def test_numbers_are_those_of_torch(torch: Any) -> None:
     run = made(TUTORIAL, "optimizer.momentum=0.9")
     nnt = torch.nn
     net = nnt.Sequential(

@@ -82,8 +82,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_multiply_adds_are_half_of_torchs_flops(name: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_multiply_adds_are_half_of_torchs_flops(torch: Any, name: str) -> None:
     from torch.utils.flop_counter import FlopCounterMode
 
     found = summary(nn.Sequential(*MODELS[name](nn)), (3, 16, 16))
@@ -94,8 +93,7 @@ def test_multiply_adds_are_half_of_torchs_flops(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["lenet", "cnn", "mlp"])
-def test_whole_configurations_count_as_in_torch(name: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_whole_configurations_count_as_in_torch(torch: Any, name: str) -> None:
     from torch.utils.flop_counter import FlopCounterMode
 
     model, sample = model_of(name)

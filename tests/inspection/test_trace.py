@@ -86,8 +86,7 @@ def test_cross_entropy_is_one_step_of_the_chain(parts: Any) -> None:
     assert found.forward[-3:] == ["linear", "CrossEntropyLoss", "loss"]
 
 
-def test_numbers_equal_torchs_for_the_same_weights(parts: Any) -> None:
-    torch = pytest.importorskip("torch")
+def test_numbers_equal_torchs_for_the_same_weights(torch: Any, parts: Any) -> None:
     model, x, y = parts
     twin = seed_net(torch.nn)
     twin.load_state_dict({k: torch.tensor(np.ascontiguousarray(v.numpy())) for k, v in model.state_dict().items()})
@@ -100,8 +99,7 @@ def test_numbers_equal_torchs_for_the_same_weights(parts: Any) -> None:
         np.testing.assert_allclose(np.array(shown.after), expected, rtol=1e-4, atol=1e-6)
 
 
-def test_the_parameter_table_holds_torchs_figures(parts: tuple[Any, Any, Any]) -> None:
-    torch = pytest.importorskip("torch")
+def test_the_parameter_table_holds_torchs_figures(torch: Any, parts: tuple[Any, Any, Any]) -> None:
     model, x, y = parts
     nn.MSELoss()(model(x), y).backward()
     rows = parameter_rows(model)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -46,8 +48,7 @@ def test_whole_pixels_are_as_moved() -> None:
 
 
 @pytest.mark.parametrize("shape", [(6, 7), (1, 1), (9, 2)])
-def test_warping_equals_torchs_grid_sample(shape: tuple[int, int]) -> None:
-    torch = pytest.importorskip("torch")
+def test_warping_equals_torchs_grid_sample(torch: Any, shape: tuple[int, int]) -> None:
     h, w = shape
     x = pictures(4, h, w)
     rng = np.random.default_rng(1)

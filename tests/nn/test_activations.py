@@ -36,24 +36,21 @@ def both(torch: Any, name: str, values: np.ndarray, *args: Any) -> tuple[Any, An
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_values_and_gradients_on_the_kinks_are_those_of_torch(name: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_values_and_gradients_on_the_kinks_are_those_of_torch(torch: Any, name: str) -> None:
     y, d_x, expected, d_expected = both(torch, name, KINKS, *FUNCTIONS[name])
     np.testing.assert_allclose(y, expected, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(d_x, d_expected, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - {"gelu"}))  # torch's gelu of infinity is NaN
-def test_values_at_infinity_are_those_of_torch(name: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_values_at_infinity_are_those_of_torch(torch: Any, name: str) -> None:
     values = np.array([np.inf, -np.inf, np.nan, 1e30, -1e30, 100, -100, 88.8], np.float32)
     y, _, expected, _ = both(torch, name, values, *FUNCTIONS[name])
     np.testing.assert_allclose(y, expected, rtol=1e-6, atol=1e-40)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_half_precision_is_as_good_as_torch(name: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_half_precision_is_as_good_as_torch(torch: Any, name: str) -> None:
     values = np.linspace(-8, 8, 50).astype(np.float16)
     y, d_x, expected, d_expected = both(torch, name, values, *FUNCTIONS[name])
     assert y.dtype == d_x.dtype == np.float16
@@ -62,8 +59,7 @@ def test_half_precision_is_as_good_as_torch(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_nodes_have_the_names_of_torch(name: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_nodes_have_the_names_of_torch(torch: Any, name: str) -> None:
     x = torch.ones(3, requires_grad=True)
     expected = getattr(torch.nn.functional, name)(x, *FUNCTIONS[name]).grad_fn.name().rstrip("0123456789")
     y = getattr(F, name)(lenet.ones(3).requires_grad_(), *FUNCTIONS[name])

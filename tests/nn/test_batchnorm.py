@@ -30,13 +30,13 @@ OPTIONS: list[dict[str, Any]] = [
     ("layer", "shape"),
     [("BatchNorm1d", (6, 3)), ("BatchNorm1d", (4, 3, 5)), ("BatchNorm2d", (4, 3, 5, 2)), ("BatchNorm2d", (1, 3, 4, 4))],
 )
-def test_training_and_evaluation_equal_torch(layer: str, shape: tuple[int, ...], options: dict[str, Any]) -> None:
-    torch = pytest.importorskip("torch")
+def test_training_and_evaluation_equal_torch(
+    torch: Any, layer: str, shape: tuple[int, ...], options: dict[str, Any]
+) -> None:
     assert_same_training(torch, lambda n: getattr(n, layer)(3, **options), normal(*shape))
 
 
-def test_a_layer_of_doubles_keeps_doubles() -> None:
-    torch = pytest.importorskip("torch")
+def test_a_layer_of_doubles_keeps_doubles(torch: Any) -> None:
     ours, theirs = pair(torch, lambda n: n.BatchNorm1d(3, dtype=torch.float64 if n is torch.nn else lenet.float64))
     x = normal(5, 3).astype(np.float64)
     np.testing.assert_allclose(
@@ -68,8 +68,7 @@ def test_channels_beyond_one_block_are_all_normalised() -> None:
     np.testing.assert_allclose(y.var((0, 2, 3)), 1, atol=1e-3)
 
 
-def test_half_precision_is_computed_in_single() -> None:
-    torch = pytest.importorskip("torch")
+def test_half_precision_is_computed_in_single(torch: Any) -> None:
     x = (normal(6, 3) + 50).astype(np.float16)
     ours = F.batch_norm(lenet.tensor(x), None, None, lenet.ones(3), lenet.zeros(3), training=True)
     theirs = torch.nn.functional.batch_norm(torch.tensor(x), None, None, torch.ones(3), torch.zeros(3), training=True)

@@ -85,18 +85,18 @@ MODULE_DICT: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", SEQUENTIAL)
-def test_sequential_equals_torch(name: str) -> None:
-    pair(pytest.importorskip("torch"), SEQUENTIAL[name])
+def test_sequential_equals_torch(torch: Any, name: str) -> None:
+    pair(torch, SEQUENTIAL[name])
 
 
 @pytest.mark.parametrize("name", MODULE_LIST)
-def test_module_list_equals_torch(name: str) -> None:
-    pair(pytest.importorskip("torch"), MODULE_LIST[name])
+def test_module_list_equals_torch(torch: Any, name: str) -> None:
+    pair(torch, MODULE_LIST[name])
 
 
 @pytest.mark.parametrize("name", MODULE_DICT)
-def test_module_dict_equals_torch(name: str) -> None:
-    ours, theirs = pair(pytest.importorskip("torch"), MODULE_DICT[name])
+def test_module_dict_equals_torch(torch: Any, name: str) -> None:
+    ours, theirs = pair(torch, MODULE_DICT[name])
     assert list(ours) == list(ours.keys()) == list(theirs.keys())
     assert len(list(ours.values())) == len(list(ours.items())) == len(ours) == len(theirs)
 
@@ -144,8 +144,8 @@ PARAMETERS: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_containers_of_parameters_equal_torch(name: str) -> None:
-    ours, theirs = pair(pytest.importorskip("torch"), PARAMETERS[name])
+def test_containers_of_parameters_equal_torch(torch: Any, name: str) -> None:
+    ours, theirs = pair(torch, PARAMETERS[name])
     assert len(ours) == len(theirs)
     if isinstance(ours, nn.ParameterDict):
         assert list(ours) == list(theirs)

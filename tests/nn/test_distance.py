@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,8 +13,7 @@ from lenetcli.errors import ShapeError
 from tests.nn.parity import assert_close
 
 
-def test_short_vectors_have_torchs_cosine_and_gradients() -> None:
-    torch = pytest.importorskip("torch")
+def test_short_vectors_have_torchs_cosine_and_gradients(torch: Any) -> None:
     rows = np.float32([[0, 0, 0], [1e-9, 2e-9, 0], [0.02, 0, 0.01], [1, 2, 3]])
     for eps in (1e-8, 0.1):
         leaves, twins = [], []
@@ -29,8 +30,7 @@ def test_short_vectors_have_torchs_cosine_and_gradients() -> None:
 
 
 @pytest.mark.parametrize("p", [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, float("inf")])
-def test_cdist_has_torchs_gradients_at_distance_zero_and_at_ties(p: float) -> None:
-    torch = pytest.importorskip("torch")
+def test_cdist_has_torchs_gradients_at_distance_zero_and_at_ties(torch: Any, p: float) -> None:
     a, b = np.float64([[0, 0], [1, 2], [-3, 3]]), np.float64([[0, 0], [2, 1], [1, 4], [-3, 0]])
     leaves = [lenet.tensor(x, requires_grad=True) for x in (a, b)]
     twins = [torch.tensor(x, requires_grad=True) for x in (a, b)]

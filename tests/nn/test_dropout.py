@@ -23,8 +23,7 @@ def ones(layer: Any) -> lenet.Tensor:
 
 @each_layer
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.75])
-def test_values_shares_and_gradients_are_those_of_torch(layer: Any, p: float) -> None:
-    torch = pytest.importorskip("torch")
+def test_values_shares_and_gradients_are_those_of_torch(torch: Any, layer: Any, p: float) -> None:
     lenet.manual_seed(0)
     torch.manual_seed(0)
     x = ones(layer).requires_grad_()
@@ -47,8 +46,7 @@ def test_values_shares_and_gradients_are_those_of_torch(layer: Any, p: float) ->
 
 
 @each_layer
-def test_it_prints_as_in_torch(layer: Any) -> None:
-    torch = pytest.importorskip("torch")
+def test_it_prints_as_in_torch(torch: Any, layer: Any) -> None:
     for args in ((), (0.2, True)):
         assert repr(layer(*args)) == repr(getattr(torch.nn, layer.__name__)(*args))
 

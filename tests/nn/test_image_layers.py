@@ -85,8 +85,9 @@ CASES: list[tuple[str, tuple[Any, ...], dict[str, Any], tuple[int, ...]]] = [
 
 
 @pytest.mark.parametrize(("layer", "args", "options", "shape"), CASES, ids=str)
-def test_layers_train_as_torchs(layer: str, args: Any, options: dict[str, Any], shape: tuple[int, ...]) -> None:
-    torch = pytest.importorskip("torch")
+def test_layers_train_as_torchs(
+    torch: Any, layer: str, args: Any, options: dict[str, Any], shape: tuple[int, ...]
+) -> None:
     x = np.abs(normal(*shape)) + np.float32(0.1) if layer.startswith("LP") else normal(*shape)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Using padding='same' with even kernel lengths")
@@ -104,9 +105,8 @@ def test_layers_train_as_torchs(layer: str, args: Any, options: dict[str, Any], 
     ],
 )
 def test_pools_say_where_the_maxima_were(
-    layer: str, args: Any, options: dict[str, Any], shape: tuple[int, ...]
+    torch: Any, layer: str, args: Any, options: dict[str, Any], shape: tuple[int, ...]
 ) -> None:
-    torch = pytest.importorskip("torch")
     ours, theirs = pair(torch, lambda n: getattr(n, layer)(*args, return_indices=True, **options))
     x = normal(*shape)
     for got, wanted in zip(ours(lenet.from_numpy(batch_last(x))), theirs(torch.tensor(x))):
@@ -122,8 +122,7 @@ def test_pools_say_where_the_maxima_were(
         (2, ((2, 3), (2, 3)), IMAGE[1:], (8, 7)),
     ],
 )
-def test_unpooling_puts_maxima_back(dims: int, args: Any, shape: tuple[int, ...], size: Any) -> None:
-    torch = pytest.importorskip("torch")
+def test_unpooling_puts_maxima_back(torch: Any, dims: int, args: Any, shape: tuple[int, ...], size: Any) -> None:
     ours, theirs = pair(torch, lambda n: getattr(n, f"MaxUnpool{dims}d")(*args))
     pool = getattr(torch.nn, f"MaxPool{dims}d")(*args, return_indices=True)
     pooled, indices = pool(torch.tensor(normal(*shape)))
@@ -137,8 +136,7 @@ def test_unpooling_puts_maxima_back(dims: int, args: Any, shape: tuple[int, ...]
 
 
 @pytest.mark.parametrize("layer", ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d"])
-def test_attributes_are_torchs(layer: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_attributes_are_torchs(torch: Any, layer: str) -> None:
     ours, theirs = pair(torch, lambda n: getattr(n, layer)(4, 8, 3, stride=2, padding=1, groups=2))
     for name in ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "transposed",
                  "output_padding", "groups", "padding_mode"):  # fmt: skip
@@ -154,8 +152,7 @@ def test_initial_values_lie_within_torchs_bounds() -> None:
         assert 0.8 * bound < values.max() <= bound
 
 
-def test_a_transposed_convolution_gives_the_size_asked_for() -> None:
-    torch = pytest.importorskip("torch")
+def test_a_transposed_convolution_gives_the_size_asked_for(torch: Any) -> None:
     ours, theirs = pair(torch, lambda n: n.ConvTranspose2d(2, 3, 3, stride=3, padding=1))
     x = normal(1, 2, 4, 4)
     for size in ([10, 12], [1, 3, 11, 10]):
@@ -256,8 +253,7 @@ def test_upsampling_needs_a_size_or_a_factor() -> None:
     ],
     ids=lambda v: v[0] if isinstance(v, list) else "",
 )
-def test_nodes_have_torchs_names(make: Any, shape: tuple[int, ...], names: list[str]) -> None:
-    torch = pytest.importorskip("torch")
+def test_nodes_have_torchs_names(torch: Any, make: Any, shape: tuple[int, ...], names: list[str]) -> None:
     x = normal(*shape)
     ours = make(nn)(lenet.tensor(x, requires_grad=True)).grad_fn
     theirs = make(torch.nn)(torch.tensor(x, requires_grad=True)).grad_fn

@@ -78,8 +78,7 @@ def test_far_tails_are_drawn_as_well() -> None:
 
 
 @pytest.mark.parametrize("name", ["uniform_", "normal_", "xavier_uniform_", "kaiming_normal_", "trunc_normal_"])
-def test_draws_are_as_spread_as_torchs(name: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_draws_are_as_spread_as_torchs(torch: Any, name: str) -> None:
     torch.manual_seed(0)
     theirs = getattr(torch.nn.init, name)(torch.empty(*WEIGHT)).numpy()
     ours = drawn(getattr(init, name))
@@ -127,16 +126,14 @@ def test_sparse_columns_have_their_share_of_zeros_at_random_places() -> None:
     ],
     ids=str,
 )
-def test_fixed_values_equal_torch(name: str, shape: tuple[int, ...], args: tuple[Any, ...]) -> None:
-    torch = pytest.importorskip("torch")
+def test_fixed_values_equal_torch(torch: Any, name: str, shape: tuple[int, ...], args: tuple[Any, ...]) -> None:
     ours = getattr(init, name)(lenet.full(shape, 9.0), *args)
     theirs = getattr(torch.nn.init, name)(torch.full(shape, 9.0), *args)
     np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
 
 
 @pytest.mark.parametrize("name", ["linear", "conv2d", "sigmoid", "tanh", "relu", "leaky_relu", "selu"])
-def test_gains_equal_torch(name: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_gains_equal_torch(torch: Any, name: str) -> None:
     assert init.calculate_gain(name) == torch.nn.init.calculate_gain(name)
     if name == "leaky_relu":
         assert init.calculate_gain(name, 0.3) == torch.nn.init.calculate_gain(name, 0.3)

@@ -33,8 +33,9 @@ OPTIONS: list[dict[str, Any]] = [
         ("InstanceNorm2d", (3, 5, 2)),
     ],
 )
-def test_training_and_evaluation_equal_torch(layer: str, shape: tuple[int, ...], options: dict[str, Any]) -> None:
-    torch = pytest.importorskip("torch")
+def test_training_and_evaluation_equal_torch(
+    torch: Any, layer: str, shape: tuple[int, ...], options: dict[str, Any]
+) -> None:
     assert_same_training(torch, lambda n: getattr(n, layer)(3, **options), normal(*shape))
 
 

@@ -151,8 +151,7 @@ def test_binary_cross_entropy_limits_its_logarithms() -> None:
 
 
 @pytest.mark.parametrize("name", ["hinge_embedding_loss", "margin_ranking_loss"])
-def test_the_corner_of_a_margin_has_the_gradient_of_torch(name: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_the_corner_of_a_margin_has_the_gradient_of_torch(torch: Any, name: str) -> None:
     grads = []
     for package in (lenet, torch):
         x = package.tensor([1.0, 1.0], requires_grad=True)
@@ -165,8 +164,7 @@ def test_the_corner_of_a_margin_has_the_gradient_of_torch(name: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_cross_entropy_is_that_of_torch_for_every_combination(data: st.DataObject) -> None:
-    torch = pytest.importorskip("torch")
+def test_cross_entropy_is_that_of_torch_for_every_combination(torch: Any, data: st.DataObject) -> None:
     random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     batch, classes = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 6))
     more = data.draw(st.sampled_from([(), (3,), (2, 3), (2, 1, 2)]))

@@ -60,8 +60,7 @@ def test_every_layer_has_samples() -> None:
 
 
 @each_layer
-def test_the_constructor_has_the_arguments_of_torch(name: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_the_constructor_has_the_arguments_of_torch(torch: Any, name: str) -> None:
 
     def signature(cls: type) -> list[tuple[str, Any]]:
         parameters = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
@@ -75,8 +74,7 @@ def test_the_constructor_has_the_arguments_of_torch(name: str) -> None:
 
 
 @each_sample
-def test_text_and_state_are_those_of_torch(sample: LayerSample) -> None:
-    torch = pytest.importorskip("torch")
+def test_text_and_state_are_those_of_torch(torch: Any, sample: LayerSample) -> None:
     ours, theirs = pair(torch, sample)
     assert repr(ours) == repr(theirs)
     state, expected = ours.state_dict(), theirs.state_dict()
@@ -90,8 +88,7 @@ def test_text_and_state_are_those_of_torch(sample: LayerSample) -> None:
 @each_sample
 @pytest.mark.parametrize("order", ["C", "batch-last"])
 @pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
-def test_values_gradients_and_buffers_equal_torch(sample: LayerSample, training: bool, order: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_values_gradients_and_buffers_equal_torch(torch: Any, sample: LayerSample, training: bool, order: str) -> None:
     ours, theirs = (layer.train(training) for layer in pair(torch, sample))
     xs, ts = leaves(sample, lenet.from_numpy, order), leaves(sample, torch.from_numpy)
     in_place = getattr(ours, "inplace", False)
@@ -122,8 +119,7 @@ def test_values_gradients_and_buffers_equal_torch(sample: LayerSample, training:
 
 
 @pytest.mark.parametrize("sample", REFUSED, ids=str)
-def test_what_torch_refuses_is_refused_with_the_same_kind_of_error(sample: LayerSample) -> None:
-    torch = pytest.importorskip("torch")
+def test_what_torch_refuses_is_refused_with_the_same_kind_of_error(torch: Any, sample: LayerSample) -> None:
     with pytest.raises((RuntimeError, ValueError, TypeError, IndexError, AssertionError)) as theirs:
         sample.make(torch.nn, torch.from_numpy)(*leaves(sample, torch.from_numpy))
     kind = ValueError if theirs.type is AssertionError else theirs.type  # asserts are for our own mistakes

@@ -32,15 +32,13 @@ LAYERS: list[tuple[str, tuple[Any, ...], dict[str, Any], tuple[int, ...]]] = [
 
 @pytest.mark.parametrize(("layer", "args", "options", "shape"), LAYERS, ids=str)
 def test_training_and_evaluation_equal_torch(
-    layer: str, args: tuple[Any, ...], options: dict[str, Any], shape: tuple[int, ...]
+    torch: Any, layer: str, args: tuple[Any, ...], options: dict[str, Any], shape: tuple[int, ...]
 ) -> None:
-    torch = pytest.importorskip("torch")
     assert_same_training(torch, lambda n: getattr(n, layer)(*args, **options), normal(*shape))
 
 
 @pytest.mark.parametrize("function", [F.layer_norm, F.rms_norm], ids=lambda f: f.__name__)
-def test_half_precision_is_computed_in_single(function: Any) -> None:
-    torch = pytest.importorskip("torch")
+def test_half_precision_is_computed_in_single(torch: Any, function: Any) -> None:
     x = normal(4, 50).astype(np.float16) * np.float16(100)
     ours = function(lenet.tensor(x), (50,), lenet.ones(50, dtype=lenet.float16))
     twin = getattr(torch.nn.functional, function.__name__)

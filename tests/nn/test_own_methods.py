@@ -68,8 +68,7 @@ CALLS: dict[str, Script] = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_tree_calls_the_same_methods_of_a_child_as_torch(name: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_a_tree_calls_the_same_methods_of_a_child_as_torch(torch: Any, name: str) -> None:
     logs: list[list[Any]] = []
     for package in (lenet, torch):
         log: list[Any] = []
@@ -277,8 +276,7 @@ SCRIPTS: list[Script] = [
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.__name__)
-def test_a_script_does_what_it_does_in_torch(script: Script) -> None:
-    torch = pytest.importorskip("torch")
+def test_a_script_does_what_it_does_in_torch(torch: Any, script: Script) -> None:
     ours, theirs = script(lenet), script(torch)
     assert repr(ours) == repr(theirs)
 

@@ -146,8 +146,7 @@ def tried(call: Callable[..., Any], *args: Any) -> Any:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_name_and_a_value_are_registered_or_refused_as_in_torch(way: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_a_name_and_a_value_are_registered_or_refused_as_in_torch(torch: Any, way: str) -> None:
     for name in NAMES:
         for value in VALUES:
             ours, theirs = (tried(registered, m, way, name, value) for m in (lenet, torch))
@@ -155,8 +154,7 @@ def test_a_name_and_a_value_are_registered_or_refused_as_in_torch(way: str) -> N
 
 
 @pytest.mark.parametrize("kind", ["Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"])
-def test_a_container_takes_what_torch_takes(kind: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_a_container_takes_what_torch_takes(torch: Any, kind: str) -> None:
     for given in (ENTRIES, {} if kind == "Sequential" else MAPPINGS):
         for what, make in given.items():
             ours, theirs = (tried(held, m, kind, make) for m in (lenet, torch))
@@ -164,8 +162,7 @@ def test_a_container_takes_what_torch_takes(kind: str) -> None:
 
 
 @pytest.mark.parametrize("what", OPTIMIZED)
-def test_an_optimizer_takes_what_torch_takes(what: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_an_optimizer_takes_what_torch_takes(torch: Any, what: str) -> None:
     ours, theirs = (
         tried(lambda m=m: len(m.optim.SGD(OPTIMIZED[what](m), lr=0.1).param_groups)) for m in (lenet, torch)
     )
@@ -173,8 +170,7 @@ def test_an_optimizer_takes_what_torch_takes(what: str) -> None:
 
 
 @pytest.mark.parametrize("what", OTHERS)
-def test_it_is_refused_or_taken_as_in_torch(what: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_it_is_refused_or_taken_as_in_torch(torch: Any, what: str) -> None:
     assert tried(OTHERS[what], lenet) == tried(OTHERS[what], torch)
 
 

@@ -30,8 +30,7 @@ INDEX = np.array([[1, 4, 1, 2], [0, 4, 1, 3]])
     ids=str,
 )
 @pytest.mark.parametrize("shape", [(2, 4), (8,), (2, 2, 2)])
-def test_training_equals_torch(options: dict[str, Any], shape: tuple[int, ...]) -> None:
-    torch = pytest.importorskip("torch")
+def test_training_equals_torch(torch: Any, options: dict[str, Any], shape: tuple[int, ...]) -> None:
     assert_same_training(torch, lambda n: n.Embedding(5, 3, **options), INDEX.reshape(shape))
 
 
@@ -49,8 +48,7 @@ def test_the_padding_row_starts_at_zero_and_stays_there() -> None:
     assert layer.weight.grad[1].tolist() == [1, 1, 1]
 
 
-def test_a_given_table_is_shared_and_frozen_unless_asked() -> None:
-    torch = pytest.importorskip("torch")
+def test_a_given_table_is_shared_and_frozen_unless_asked(torch: Any) -> None:
     table = normal(5, 3)
     ours, theirs = lenet.tensor(table), torch.tensor(table)
     frozen = nn.Embedding.from_pretrained(ours, padding_idx=1)
@@ -69,8 +67,7 @@ def test_it_starts_normal() -> None:
     assert abs(weight.std() - 1) < 0.05
 
 
-def test_doubles_stay_doubles() -> None:
-    torch = pytest.importorskip("torch")
+def test_doubles_stay_doubles(torch: Any) -> None:
     ours, theirs = pair(torch, lambda n: n.Embedding(5, 3, dtype=torch.float64 if n is torch.nn else lenet.float64))
     assert_close(ours(lenet.tensor(INDEX)), theirs(torch.tensor(INDEX)), 0)
 

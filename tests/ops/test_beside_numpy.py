@@ -171,8 +171,7 @@ def test_an_operator_gives_a_tensor_or_refuses(operands: str) -> None:
 
 
 @pytest.mark.parametrize("operands", OPERANDS)
-def test_an_operator_gives_the_tensor_that_torch_gives(operands: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_an_operator_gives_the_tensor_that_torch_gives(torch: Any, operands: str) -> None:
     make, other = OPERANDS[operands]
     for name in OPERATORS:
         for ours, theirs in zip(both_orders(lenet, name, make, other), both_orders(torch, name, make, other)):
@@ -182,8 +181,7 @@ def test_an_operator_gives_the_tensor_that_torch_gives(operands: str) -> None:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_function_of_numpy_gives_what_it_gives_of_torch_tensors(name: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_a_function_of_numpy_gives_what_it_gives_of_torch_tensors(torch: Any, name: str) -> None:
     ours, theirs = tried(lambda: CALLS[name](lenet)), tried(lambda: CALLS[name](torch))
     assert same(ours, theirs), (ours, theirs)
 

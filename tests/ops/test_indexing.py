@@ -78,8 +78,7 @@ def outcome(module: Any, make: Any, shape: tuple[int, ...], index: Any, as_tenso
 
 @settings(max_examples=300, deadline=None)
 @given(expressions(), st.booleans())
-def test_reading_any_part_gives_torchs_values_and_gradients(expression: Any, as_tensor: bool) -> None:
-    torch = pytest.importorskip("torch")
+def test_reading_any_part_gives_torchs_values_and_gradients(torch: Any, expression: Any, as_tensor: bool) -> None:
     shape, index = expression
     wanted = outcome(torch, torch.from_numpy, shape, index, as_tensor)
     got = outcome(lenet, lenet.from_numpy, shape, index, as_tensor)
@@ -130,8 +129,7 @@ def assignments(draw: Any) -> tuple[tuple[int, ...], Any, Any]:
 
 @settings(max_examples=300, deadline=None)
 @given(assignments())
-def test_writing_any_part_gives_torchs_values_and_gradients(assignment: Any) -> None:
-    torch = pytest.importorskip("torch")
+def test_writing_any_part_gives_torchs_values_and_gradients(torch: Any, assignment: Any) -> None:
     shape, index, value = assignment
     wanted = written(torch, torch.from_numpy, shape, index, value)
     got = written(lenet, lenet.from_numpy, shape, index, value)

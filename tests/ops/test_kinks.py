@@ -90,8 +90,8 @@ def test_the_gradient_is_the_one_chosen(code: str, values: list[float], wanted: 
 
 
 @each_kink
+@pytest.mark.usefixtures("torch")
 def test_the_choice_is_torchs(code: str, values: list[float], wanted: list[float] | None) -> None:
-    pytest.importorskip("torch")
     theirs = gradient("torch", code, values)
     assert gradient("lenetcli", code, values) == pytest.approx(theirs, nan_ok=True)
     if wanted is not None:

@@ -160,8 +160,7 @@ def test_bad_input_is_refused(what: str) -> None:
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_torch_refuses_the_same_with_the_same_class_of_error(what: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_torch_refuses_the_same_with_the_same_class_of_error(torch: Any, what: str) -> None:
     attempt, kind, _ = BAD[what]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -301,8 +300,7 @@ RESHAPING: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("name", RESHAPING)
-def test_in_place_reshaping_changes_the_tensor_itself_and_its_place_in_the_graph(name: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_in_place_reshaping_changes_the_tensor_itself_and_its_place_in_the_graph(torch: Any, name: str) -> None:
     shapes = []
     for m in (lenet, torch):
         leaf = m.ones(1, 3, requires_grad=True)
@@ -398,8 +396,7 @@ named_samples = [s for m in NAMED.split() for s in importlib.import_module(f"tes
 
 
 @pytest.mark.parametrize("sample", named_samples, ids=str)
-def test_nodes_have_torchs_names(sample: Sample) -> None:
-    torch = pytest.importorskip("torch")
+def test_nodes_have_torchs_names(torch: Any, sample: Sample) -> None:
     _, outs = call(sample)
     _, expected = torch_call(torch, sample)
     for out, wanted in zip(outs, expected):

@@ -194,8 +194,7 @@ def test_sums_of_many_numbers_are_right_in_every_memory_order(name: str) -> None
 
 @pytest.mark.torch
 @pytest.mark.parametrize("name", CASES)
-def test_the_error_is_as_small_as_torchs(name: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_the_error_is_as_small_as_torchs(torch: Any, name: str) -> None:
     for kind in kinds(name):
         arrays = numbers(kind, CASES[name][1])
         truth = computed(torch, name, arrays, np.float64, "C")

@@ -93,8 +93,7 @@ def assert_close(ours: Any, theirs: Any, tolerance: float, what: str) -> None:
 @each_sample
 @pytest.mark.parametrize("order", ["C", "F", "batch-last"])
 @pytest.mark.parametrize("kind", [np.float32, np.float64], ids=["float32", "float64"])
-def test_values_types_and_gradients_equal_torch(sample: Sample, kind: type, order: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_values_types_and_gradients_equal_torch(torch: Any, sample: Sample, kind: type, order: str) -> None:
     leaves, outs = call(sample, kind, order)
     torch_leaves, torch_outs = torch_call(torch, sample, kind)
     assert len(outs) == len(torch_outs)
@@ -180,8 +179,7 @@ def test_tensors_without_dimensions_stay_tensors(sample: Sample) -> None:
 
 @each_sample
 @pytest.mark.filterwarnings("ignore::UserWarning")  # torch's, of too few degrees of freedom
-def test_tensors_without_dimensions_equal_torch(sample: Sample) -> None:
-    torch = pytest.importorskip("torch")
+def test_tensors_without_dimensions_equal_torch(torch: Any, sample: Sample) -> None:
     sample = sample.without_dimensions()
     try:
         torch_leaves, torch_outs = torch_call(torch, sample)

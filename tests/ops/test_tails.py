@@ -74,8 +74,8 @@ def test_values_and_gradients_are_those_that_torch_gave(code: str, twin: dispatc
 
 
 @pytest.mark.parametrize("name", KINDS)
+@pytest.mark.usefixtures("torch")
 def test_the_stored_numbers_are_torchs(name: str) -> None:
-    pytest.importorskip("torch")
     for code in CASES:
         given = arguments(code, KINDS[name])
         at = np.random.default_rng(0).integers(given[0].size)

@@ -43,8 +43,7 @@ TAKES: list[tuple[str, tuple[Any, ...]]] = [
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64", "int64"])
-def test_random_ties_are_as_in_torch(kind: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_random_ties_are_as_in_torch(torch: Any, kind: str) -> None:
     random = np.random.default_rng(7)
     for n in [1, 2, 3, 4, 5, 8, 16, 17, 40, 65, 128] * 4:
         x = random.integers(0, random.integers(1, 7), (n, 3)).astype(kind)  # the dimension is not the last one

@@ -127,8 +127,8 @@ def test_the_gradient_is_torchs(code: str, given: list[list[float]], wanted: lis
 
 @each_case
 @pytest.mark.parametrize("kind", ["float32", "float64"])
+@pytest.mark.usefixtures("torch")
 def test_the_numbers_are_torchs(code: str, given: list[list[float]], wanted: list[list[float]], kind: str) -> None:
-    pytest.importorskip("torch")
     precise = 1e-6 if kind == "float32" else 1e-14
     found, theirs = (gradients(package, code, given, kind) for package in ("lenetcli", "torch"))
     for mine, right, written in zip(found, theirs, wanted, strict=True):

@@ -32,8 +32,7 @@ def test_every_scheduler_has_samples() -> None:
 
 
 @each_sample
-def test_rates_and_momenta_equal_torch(sample: SchedulerSample) -> None:
-    torch = pytest.importorskip("torch")
+def test_rates_and_momenta_equal_torch(torch: Any, sample: SchedulerSample) -> None:
     optimizer, scheduler = begun(sample)
     theirs, expected = start(sample, torch.optim, [torch.zeros(1, requires_grad=True) for _ in range(2)])
     assert scheduler.get_last_lr() == pytest.approx(expected.get_last_lr(), rel=1e-12)
@@ -67,8 +66,7 @@ def test_resuming_from_state_continues_identically(sample: SchedulerSample) -> N
 
 
 @each_sample
-def test_a_state_of_torch_can_be_loaded(sample: SchedulerSample) -> None:
-    torch = pytest.importorskip("torch")
+def test_a_state_of_torch_can_be_loaded(torch: Any, sample: SchedulerSample) -> None:
     theirs, expected = start(sample, torch.optim, [torch.zeros(1, requires_grad=True) for _ in range(2)])
     rates(sample, theirs, expected, range(23))
     optimizer, scheduler = begun(sample)
@@ -190,8 +188,9 @@ def test_functions_are_no_part_of_the_state_but_the_attributes_of_objects_are() 
         lambda m, o: m.LRScheduler(o),
     ],
 )
-def test_arguments_that_torch_refuses_are_refused_with_the_same_kind_of_error(make: Callable[..., Any]) -> None:
-    torch = pytest.importorskip("torch")
+def test_arguments_that_torch_refuses_are_refused_with_the_same_kind_of_error(
+    torch: Any, make: Callable[..., Any]
+) -> None:
     with pytest.raises((ValueError, TypeError, KeyError, NotImplementedError, AttributeError)) as theirs:
         make(torch.optim.lr_scheduler, torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1))
     with pytest.raises(theirs.type):

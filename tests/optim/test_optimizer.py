@@ -80,8 +80,7 @@ def test_hooks_see_a_step_and_may_replace_its_arguments() -> None:
         optimizer.step()
 
 
-def test_hooks_see_what_torchs_see() -> None:
-    torch = pytest.importorskip("torch")
+def test_hooks_see_what_torchs_see(torch: Any) -> None:
     assert events_of(stepped("Adam")[1]) == events_of(stepped("Adam", torch.optim, torch.tensor)[1])
 
 

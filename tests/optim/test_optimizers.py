@@ -38,8 +38,7 @@ def test_every_optimizer_has_samples() -> None:
 
 @each_sample
 @each_type
-def test_values_and_state_equal_torch(sample: OptimizerSample, kind: type) -> None:
-    torch = pytest.importorskip("torch")
+def test_values_and_state_equal_torch(torch: Any, sample: OptimizerSample, kind: type) -> None:
     params, optimizer = run(sample, kind)
     theirs = [torch.tensor(v.astype(kind), requires_grad=True) for v in VALUES]
     expected = sample.build(torch.optim, theirs)
@@ -92,8 +91,7 @@ def test_resuming_from_state_continues_identically(sample: OptimizerSample, kind
 
 
 @each_sample
-def test_state_of_a_torch_optimizer_can_be_loaded(sample: OptimizerSample) -> None:
-    torch = pytest.importorskip("torch")
+def test_state_of_a_torch_optimizer_can_be_loaded(torch: Any, sample: OptimizerSample) -> None:
     theirs = [torch.tensor(v, requires_grad=True) for v in VALUES]
     expected = sample.build(torch.optim, theirs)
     train(expected, theirs, torch.tensor, range(10))
@@ -111,8 +109,7 @@ def test_group_options_are_plain_data(sample: OptimizerSample) -> None:
 
 
 @each_sample
-def test_nan_infinite_huge_and_tiny_gradients_act_as_in_torch(sample: OptimizerSample) -> None:
-    torch = pytest.importorskip("torch")
+def test_nan_infinite_huge_and_tiny_gradients_act_as_in_torch(torch: Any, sample: OptimizerSample) -> None:
     values = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
     gradients = [[np.nan, np.inf, -np.inf, 1e18, 1e-30], [0.0, 1.0, np.nan, 1e17, 1e-42], [1.0, -1.0, 1.0, 0.0, -1e-30]]
     ours, theirs = lenet.tensor(values).float().requires_grad_(), torch.tensor(values).float().requires_grad_()

@@ -49,8 +49,7 @@ WITH_BUFFERS = [kind for kind, options in functions(swa_utils).items() if "multi
     ("kind", "use_buffers"),
     [(kind, False) for kind in functions(swa_utils)] + [(kind, True) for kind in WITH_BUFFERS],
 )
-def test_averages_equal_torch(kind: str, use_buffers: bool) -> None:
-    torch = pytest.importorskip("torch")
+def test_averages_equal_torch(torch: Any, kind: str, use_buffers: bool) -> None:
     ours, theirs = pair(torch, net)
     averaged = swa_utils.AveragedModel(ours, use_buffers=use_buffers, **functions(swa_utils)[kind])
     expected = torch.optim.swa_utils.AveragedModel(
@@ -86,8 +85,7 @@ def test_the_copy_is_its_own() -> None:
     assert int(averaged.n_averaged) == 2
 
 
-def test_batch_norm_statistics_are_computed_anew_as_in_torch() -> None:
-    torch = pytest.importorskip("torch")
+def test_batch_norm_statistics_are_computed_anew_as_in_torch(torch: Any) -> None:
     ours, theirs = pair(torch, net)
     batches = [normal(6, 3) for _ in range(3)]
     for model, tensor in ((ours, lenet.tensor), (theirs, torch.tensor)):
@@ -136,8 +134,7 @@ def rates(package: Any, swa: Any, zeros: Any, options: dict[str, Any], epochs: i
 
 
 @pytest.mark.parametrize("options", SCHEDULES, ids=str)
-def test_the_schedule_equals_torch(options: dict[str, Any]) -> None:
-    torch = pytest.importorskip("torch")
+def test_the_schedule_equals_torch(torch: Any, options: dict[str, Any]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         ours = rates(optim, swa_utils, lambda n: lenet.zeros(n, requires_grad=True), options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,8 +135,7 @@ def test_frozen_parameters_are_left_out(tmp_path: Path) -> None:
     assert set(found[1]) == {"2.weight", "2.bias", "fc2.weight", "fc2.bias"}
 
 
-def test_the_figures_are_torchs() -> None:
-    torch = pytest.importorskip("torch")
+def test_the_figures_are_torchs(torch: Any) -> None:
     changes = ["optimizer={type: Adam, lr: 0.01}", "train.log_gradients=1", "train.limit_batches=2", "train.epochs=1"]
     made = configuration.load(str(ROOT / "configs" / "mlp.yaml"), changes)
     found = looks_of(fit(build_run(made)))

@@ -13,18 +13,16 @@ from lenetcli.nn import utils
 from tests.ops.sample import normal
 
 
-def with_grads(scale: float = 1.0, kinds: tuple[Any, ...] = (np.float32, np.float32)) -> tuple[list[Any], list[Any]]:
-    """Parameters of ours and of torch's with the same gradients; the last one has none."""
-    torch = pytest.importorskip("torch")
-    ours, theirs = [], []
+def with_grads(library: Any, scale: float = 1.0, kinds: tuple[Any, ...] = (np.float32, np.float32)) -> list[Any]:
+    """Parameters of either library with the same gradients; the last one has none."""
+    parameters = []
     random = np.random.default_rng(0)
     for shape, kind in zip(((3, 4), (5,)), kinds):
         grad = (random.standard_normal(shape) * scale).astype(kind)
-        p, q = nn.Parameter(lenet.tensor(grad * 0)), torch.nn.Parameter(torch.tensor(grad * 0))
-        p.grad, q.grad = lenet.tensor(grad), torch.tensor(grad)
-        ours.append(p)
-        theirs.append(q)
-    return [*ours, nn.Parameter(lenet.ones(2))], [*theirs, torch.nn.Parameter(torch.ones(2))]
+        p = library.nn.Parameter(library.tensor(grad * 0))
+        p.grad = library.tensor(grad)
+        parameters.append(p)
+    return [*parameters, library.nn.Parameter(library.ones(2))]
 
 
 def assert_same_grads(ours: list[Any], theirs: list[Any]) -> None:
@@ -38,9 +36,8 @@ def assert_same_grads(ours: list[Any], theirs: list[Any]) -> None:
 @pytest.mark.parametrize("kinds", [(np.float32, np.float32), (np.float64, np.float32)], ids=["single", "mixed"])
 @pytest.mark.parametrize("norm_type", [1.0, 2.0, 2, 3.5, float("inf"), "inf", 0.0])
 @pytest.mark.parametrize("max_norm", [0.5, 1e4])
-def test_clipping_by_norm_equals_torch(max_norm: float, norm_type: Any, kinds: tuple[Any, ...]) -> None:
-    torch = pytest.importorskip("torch")
-    ours, theirs = with_grads(3.0, kinds)
+def test_clipping_by_norm_equals_torch(torch: Any, max_norm: float, norm_type: Any, kinds: tuple[Any, ...]) -> None:
+    ours, theirs = with_grads(lenet, 3.0, kinds), with_grads(torch, 3.0, kinds)
     got = utils.clip_grad_norm_(ours, max_norm, norm_type)
     wanted = torch.nn.utils.clip_grad_norm_(theirs, max_norm, norm_type)
     assert str(got.dtype) == str(wanted.dtype)
@@ -49,18 +46,16 @@ def test_clipping_by_norm_equals_torch(max_norm: float, norm_type: Any, kinds: t
 
 
 @pytest.mark.parametrize("limit", [0.5, 1, 100.0])
-def test_clipping_by_value_equals_torch(limit: float) -> None:
-    torch = pytest.importorskip("torch")
-    ours, theirs = with_grads(3.0)
+def test_clipping_by_value_equals_torch(torch: Any, limit: float) -> None:
+    ours, theirs = with_grads(lenet, 3.0), with_grads(torch, 3.0)
     utils.clip_grad_value_(ours, limit)
     torch.nn.utils.clip_grad_value_(theirs, limit)
     assert_same_grads(ours, theirs)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_norm_that_is_not_finite_scales_as_in_torch_or_raises_and_changes_nothing(bad: float) -> None:
-    torch = pytest.importorskip("torch")
-    ours, theirs = with_grads()
+def test_a_norm_that_is_not_finite_scales_as_in_torch_or_raises_and_changes_nothing(torch: Any, bad: float) -> None:
+    ours, theirs = with_grads(lenet), with_grads(torch)
     for params in (ours, theirs):
         params[0].grad[0, 0] = bad
     before = [p.grad.numpy().copy() for p in ours[:2]]
@@ -74,7 +69,7 @@ def test_a_norm_that_is_not_finite_scales_as_in_torch_or_raises_and_changes_noth
 
 
 def test_one_parameter_or_a_generator_will_do() -> None:
-    ours, _ = with_grads()
+    ours = with_grads(lenet)
     (p, *_), before = ours, ours[0].grad.numpy().copy()
     total = utils.clip_grad_norm_(p, 1.0)
     np.testing.assert_allclose(p.grad.numpy(), before / float(total), rtol=1e-5)
@@ -91,8 +86,7 @@ def test_no_gradients_have_norm_zero() -> None:
     assert float(utils.get_total_norm([])) == 0
 
 
-def test_total_norm_of_tensors_equals_torch() -> None:
-    torch = pytest.importorskip("torch")
+def test_total_norm_of_tensors_equals_torch(torch: Any) -> None:
     arrays = [normal(3, 4), normal(2), normal(1, 1)]
     for p in (1.0, 2.0, float("inf")):
         got = utils.get_total_norm([lenet.tensor(a) for a in arrays], p)
@@ -102,7 +96,7 @@ def test_total_norm_of_tensors_equals_torch() -> None:
 
 
 def test_the_change_is_noticed_and_recorded_nowhere() -> None:
-    ours, _ = with_grads(3.0)
+    ours = with_grads(lenet, 3.0)
     version = ours[0].grad._version
     utils.clip_grad_norm_(ours, 0.1)
     assert ours[0].grad._version > version
@@ -110,7 +104,7 @@ def test_the_change_is_noticed_and_recorded_nowhere() -> None:
 
 
 def test_foreach_is_refused() -> None:
-    ours, _ = with_grads()
+    ours = with_grads(lenet)
     for call in (utils.clip_grad_norm_, utils.clip_grad_value_):
         with pytest.raises(NotImplementedError, match="foreach"):
             call(ours, 1.0, foreach=True)

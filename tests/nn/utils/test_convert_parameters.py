@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -12,8 +14,7 @@ from lenetcli.nn.utils import parameters_to_vector, vector_to_parameters
 from tests.nn.parity import pair
 
 
-def test_the_order_is_torchs_and_the_way_back_restores_everything() -> None:
-    torch = pytest.importorskip("torch")
+def test_the_order_is_torchs_and_the_way_back_restores_everything(torch: Any) -> None:
     ours, theirs = pair(torch, lambda n: n.Sequential(n.Linear(3, 4), n.Linear(4, 2)))
     vector = parameters_to_vector(ours.parameters())
     expected = torch.nn.utils.parameters_to_vector(theirs.parameters())
