@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from tests.commands import run
 
 ROOT = Path(__file__).parent.parent
 STORED = Path(__file__).with_suffix(".txt")
@@ -98,16 +98,16 @@ def schema() -> Iterator[str]:
 def answers() -> Iterator[str]:
     """Keys of what commands print with `--json`, of a run's events, and the names of a run's files."""
     with tempfile.TemporaryDirectory() as place:
-        run, image = Path(place) / "run", Path(place) / "image.npy"
+        trained, image = Path(place) / "run", Path(place) / "image.npy"
         np.save(image, np.zeros((8, 8), np.uint8))
-        lenet("train", "configs/mlp.yaml", "train.epochs=2", "--out", str(run), "--progress", "off")
-        for line in (run / "metrics.jsonl").read_text("utf-8").splitlines():
+        lenet("train", "configs/mlp.yaml", "train.epochs=2", "--out", str(trained), "--progress", "off")
+        for line in (trained / "metrics.jsonl").read_text("utf-8").splitlines():
             event = json.loads(line)
             yield from (f"event {event['event']}{path}" for path in keys(event) if ".gradients." not in path)
-        for path in run.rglob("*"):
-            relative = path.relative_to(run).as_posix()
+        for path in trained.rglob("*"):
+            relative = path.relative_to(trained).as_posix()
             yield "file " + "/".join("*" if part.isdigit() else part for part in relative.split("/"))
-        given = {"CONFIG": "configs/mlp.yaml", "RUN": str(run), "RUNS": place, "IMAGE": str(image)}
+        given = {"CONFIG": "configs/mlp.yaml", "RUN": str(trained), "RUNS": place, "IMAGE": str(image)}
         for command in ANSWERS:
             printed = lenet(*(given.get(word, word) for word in command.split()), "--json")
             yield from (f"json {command}{path}" for path in keys(json.loads(printed)))
@@ -115,12 +115,9 @@ def answers() -> Iterator[str]:
 
 def lenet(*words: str) -> str:
     """What a command prints; it must not fail."""
-    environment = {**os.environ, "COLUMNS": "100", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-m", "lenetcli", *words], capture_output=True, text=True, cwd=ROOT, env=environment
-    )
-    assert done.returncode == 0, (words, done.stderr)
-    return done.stdout
+    done = run(words, ROOT, COLUMNS="100")
+    assert done.code == 0, (words, done.err)
+    return done.out
 
 
 if __name__ == "__main__":

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from tests.commands import inside, run
 
 ROOT = Path(__file__).parent.parent
 README, TUTORIAL = ROOT / "README.md", ROOT / "docs" / "tutorial.md"
@@ -31,28 +31,15 @@ def run_command(line: str, directory: Path) -> str:
     """Output (and errors) of a `lenet ...` line, 100 columns wide."""
     words = shlex.split(line)
     assert words[0] == "lenet", line
-    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-m", "lenetcli", *words[1:]],
-        cwd=directory,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    return "\n".join(text.rstrip() for text in done.stdout.splitlines()).strip("\n") + "\n"
+    printed = run(words[1:], directory, together=True, COLUMNS="100", NO_COLOR="1").out
+    return "\n".join(text.rstrip() for text in printed.splitlines()).strip("\n") + "\n"
 
 
 def run_script(code: str) -> str:
     """What a script prints, in a directory with the configurations."""
     printed = io.StringIO()
     scope: dict[str, Any] = {"__name__": "__readme__"}
-    with (
-        contextlib.redirect_stdout(printed),
-        contextlib.chdir(workplace()) if sys.version_info >= (3, 11) else contextlib.nullcontext(),
-    ):
+    with contextlib.redirect_stdout(printed), inside(workplace()):
         exec(compile(code, "README.md", "exec"), scope)
     return printed.getvalue()
 

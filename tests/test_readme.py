@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -37,7 +36,6 @@ def test_commands_print_what_is_shown(page: Path) -> None:
             assert far_off(shown, excerpt(shown, printed)) == [], f"$ {line}"
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="a script runs in a directory of its own: contextlib.chdir")
 @pytest.mark.parametrize("page", [README, EXPERIMENTS], ids=lambda p: p.name)
 def test_scripts_print_what_is_shown(page: Path) -> None:
     found = SCRIPT.findall(page.read_text("utf-8"))
