@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,8 @@ def room(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imports(path: Path, types: bool = False) -> list[str]:
+@functools.cache
+def imports(path: Path, types: bool) -> list[str]:
     """Full names of what a file imports at run time; with `types` under TYPE_CHECKING, too."""
     names: list[str] = []
 
@@ -51,7 +53,7 @@ def test_imports_go_down_the_storeys_only(path: Path) -> None:
     if here == "__init__":
         return
     assert here in LEVEL, f"{here} has no storey"
-    for name in imports(path):
+    for name in imports(path, False):
         parts = name.split(".")
         if parts[0] == "lenetcli" and len(parts) > 1 and parts[1] in LEVEL:
             assert LEVEL[parts[1]] <= LEVEL[here], f"{path.name} ({here}) imports {name}"
@@ -60,7 +62,7 @@ def test_imports_go_down_the_storeys_only(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_heavy_libraries_stay_in_their_storeys(path: Path) -> None:
     here = room(path)
-    libraries = {name.split(".")[0] for name in imports(path)}
+    libraries = {name.split(".")[0] for name in imports(path, False)}
     assert "torch" not in libraries
     if here not in LEVEL:
         return

@@ -9,16 +9,23 @@ from typing import Any
 
 import pytest
 
-from tests.parallel.ranks import ended, needs_mpi, start, train_all, write_config
+from tests.parallel.ranks import ended, needs_mpi, start, write_config
 from tests.train.small import difference
 
 pytestmark = needs_mpi
 
 
-def wishes(place: Path, ranks: int, signals: dict[int, list[tuple[int, str]]], *changes: str) -> tuple[list[Any], str]:
-    """Trains `place`/run, or goes on with it; what each rank saw, and what was complained about."""
+def wishes(
+    place: Path, ranks: int, signals: dict[int, list[tuple[int, str]]], *changes: str, whole: str = ""
+) -> tuple[list[Any], str]:
+    """Trains `place`/run, or goes on with it; what each rank saw, and what was complained about.
+
+    With `whole`, a change of the configuration, the same ranks then train `place`/whole, too, which nothing interrupts.
+    """
     command = [sys.executable, "-m", "tests.parallel.wishes", str(write_config(place)), str(place / "run")]
-    code, printed, complained = ended(start([*command, json.dumps(signals), *changes], ranks=ranks))
+    undisturbed = {str(place / "whole"): [whole]} if whole else {}
+    words = [*command, json.dumps(signals), json.dumps(undisturbed), *changes]
+    code, printed, complained = ended(start(words, ranks=ranks))
     assert code == 0, f"{printed}\n{complained}"
     (line,) = [line for line in printed.splitlines() if line.startswith("told ")]
     return json.loads(line.removeprefix("told ")), complained
@@ -27,11 +34,10 @@ def wishes(place: Path, ranks: int, signals: dict[int, list[tuple[int, str]]], *
 @pytest.mark.parametrize(("ranks", "asked"), [(2, 1), (3, 2)])
 def test_sigusr1_to_any_rank_saves_on_all_and_goes_on(ranks: int, asked: int, tmp_path: Path) -> None:
     """Five steps make an epoch; the rank is asked after the second, so that all save after the third."""
-    told, _ = wishes(tmp_path, ranks, {asked: [(2, "SIGUSR1")]}, "train.epochs=2")
+    told, _ = wishes(tmp_path, ranks, {asked: [(2, "SIGUSR1")]}, "train.epochs=2", whole="train.epochs=2")
     saves = [["saved", 3], ["saved", 5], ["saved", 10], ["finished", 10]]
     assert told == [[0, saves]] * ranks
     assert json.loads((tmp_path / "run" / "environment.json").read_text())["ranks"] == ranks
-    train_all(ranks, tmp_path / "small.yaml", {tmp_path / "whole": ["train.epochs=2"]})
     assert difference(tmp_path / "whole", tmp_path / "run") is None
 
 
@@ -41,10 +47,9 @@ def test_what_sigusr1_has_saved_goes_on_to_the_same_bits(tmp_path: Path) -> None
     assert told == [[143, [["saved", 3], ["saved", 4], ["interrupted", 4]]]] * 2
     assert complained.count("stopped by SIGTERM") == 0  # the run was quiet
     (tmp_path / "run" / "checkpoints" / "000004" / "model.safetensors").write_bytes(b"torn")
-    told, complained = wishes(tmp_path, 2, {})
+    told, complained = wishes(tmp_path, 2, {}, whole="train.epochs=2")
     assert "from checkpoint 000003; skipped: " in complained
     assert told == [[0, [["saved", 5], ["saved", 10], ["finished", 10]]]] * 2
-    train_all(2, tmp_path / "small.yaml", {tmp_path / "whole": ["train.epochs=2"]})
     assert difference(tmp_path / "whole", tmp_path / "run") is None
 
 
@@ -66,10 +71,9 @@ def test_time_is_up_for_all_after_the_same_step(tmp_path: Path) -> None:
     again, _ = wishes(tmp_path, ranks, {})  # there is still no time
     assert again == [[0, [["out of time", step]]]] * ranks
     epochs = f"train.epochs={step // 5 + 2}"
-    more, complained = wishes(tmp_path, ranks, {}, epochs, "train.max_time=1h")
+    more, complained = wishes(tmp_path, ranks, {}, epochs, "train.max_time=1h", whole=epochs)
     assert [entry[1][-1][0] for entry in more] == ["finished"] * ranks
     assert f"from checkpoint {step:06d}" in complained
-    train_all(ranks, tmp_path / "small.yaml", {tmp_path / "whole": [epochs]})
     last = {run: (tmp_path / run / "checkpoints" / "latest").read_text() for run in ("run", "whole")}
     assert last["run"] == last["whole"]
     weights = [tmp_path / run / "checkpoints" / last[run] / "model.safetensors" for run in last]
