@@ -17,6 +17,7 @@ from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
 from lenetcli.build.parts import build_run, device_of, load_config_of
 from lenetcli.build.places import check_changes
+from lenetcli.build.targets import check_classes_of
 from lenetcli.config import Config
 from lenetcli.config.writing import text
 from lenetcli.data import DataLoader, TensorDataset
@@ -338,6 +339,7 @@ class InMemory:
 
     @contextmanager
     def session(self, changes: Sequence[str], tensorboard: bool) -> Iterator[Session]:
+        check_classes_of(self.run)
         if changes:
             raise ConfigError(f"a trainer of objects has no configuration to change: {', '.join(changes)}")
         if tensorboard:
@@ -358,6 +360,7 @@ class InMemory:
     def evaluate(self, split: str) -> Evaluation:
         run = self.run
         loaders = {"train": run.train_loader, "test": run.test_loader}
+        check_classes_of(run)
         if split not in loaders:
             raise ConfigError(f"evaluate: wanted train or test, got {split!r}")
         with drawing_from(self.random):

@@ -10,13 +10,15 @@ import numpy.typing as npt
 
 from lenetcli import nn
 from lenetcli.autograd.modes import no_grad
+from lenetcli.autograd.random import Generator, drawing_from
 from lenetcli.autograd.silence import silence
 from lenetcli.build.model import refusals
 from lenetcli.config import Config, dotted
 from lenetcli.config.scheduling import watched_by
 from lenetcli.config.user_code import told
-from lenetcli.data import Source
-from lenetcli.errors import DataError, ShapeError
+from lenetcli.data import Source, Subset
+from lenetcli.data.dataset import gather
+from lenetcli.errors import ConfigError, DataError, ShapeError
 from lenetcli.kernels.device import to_host
 from lenetcli.kernels.layout import logical, stored
 from lenetcli.nn.loss import Loss
@@ -24,6 +26,7 @@ from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor, from_numpy
 from lenetcli.train.answers import class_name, decisions, meaning
 from lenetcli.train.pairing import is_elementwise, loss_of
+from lenetcli.train.run import Run
 
 PER_CLASS = (nn.CrossEntropyLoss, nn.NLLLoss, nn.MultiMarginLoss)  # losses whose `weight` holds one for each class
 SHARES = (nn.BCELoss, nn.BCEWithLogitsLoss, nn.MultiLabelSoftMarginLoss)  # of targets from 0 to 1
@@ -107,6 +110,40 @@ def classes_in(targets: Any, criterion: Module) -> Array | None:
         low = numbers.min()
         raise DataError(f"class number {low}: they start from 0; loss.ignore_index={low} leaves such samples out")
     return np.bincount(numbers)
+
+
+def check_classes_of(run: Run) -> None:
+    """Refuses data in memory that has classes to test on beyond those to train on, and beyond the model's outputs.
+
+    Raises:
+        ConfigError: it has.
+        DataError: a class number below 0.
+    """
+    train, test = (_numbers_in(loader.dataset, run.criterion) for loader in (run.train_loader, run.test_loader))
+    if train is None or test is None or len(test) <= len(train):
+        return  # what training cannot take, its first step says
+    training, inputs = run.model.training, gather(run.train_loader.dataset, np.zeros(1, np.int64))[0]
+    run.model.eval()
+    try:
+        with no_grad(), drawing_from(Generator()):
+            output = run.model(from_numpy(inputs).to(run.device))
+    finally:
+        run.model.train(training)
+    if output.array.ndim == 2 and output.array.shape[1] < len(test):
+        raise ConfigError(
+            f"the model has {output.array.shape[1]} outputs for {len(test)} classes: {_only_tested((train, test), ())}"
+        )
+
+
+def _numbers_in(dataset: Any, criterion: Module) -> Array | None:
+    """How many samples each class has in a data set whose targets are at hand; None where they are not."""
+    if isinstance(dataset, Subset):
+        return _numbers_in(dataset.dataset, criterion)
+    tensors = getattr(dataset, "tensors", ())
+    if len(tensors) == 2:
+        return classes_in(to_host(tensors[1].array), criterion)
+    targets = getattr(dataset, "targets", None)
+    return classes_in(targets, criterion) if isinstance(targets, np.ndarray) else None
 
 
 def _tried(

@@ -58,8 +58,8 @@ def resume_run(
     with group.barrier():
         for change in changes:
             if change.partition("=")[0] not in MAY_CHANGE + PLACES:
-                allowed = f"{', '.join(MAY_CHANGE)} and where the data lies (data.root)"
-                raise ConfigError(f"--resume: {change}: only {allowed} may change when a run continues")
+                allowed = f"only {', '.join(MAY_CHANGE)} may change when a run continues"
+                raise ConfigError(f"--resume: {change}: {allowed}, and where its data lies, as in data.root=DIR")
         if tensorboard:
             check_installed()
     with Session.resume(place, changes, group=group, accept_changed=accept_changed) as session:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lenetcli.disk import check_inside, read_within, write_atomically
+from lenetcli.disk import check_inside, check_regular, read_within, write_atomically
 from lenetcli.errors import DataError
 from lenetcli.runs.checkpoint import MODEL
 from lenetcli.runs.history import read_history
@@ -36,7 +36,7 @@ def keep_given(place: Path) -> None:
             f"epoch. A new run can go on from them: lenet import {weights} --config {place / 'config.yaml'} "
             "--out NEW, then lenet train --resume NEW"
         )
-    write_atomically(initial, read_within(weights, _LARGEST))
+    write_atomically(initial, read_within(weights, check_regular(weights, _LARGEST)))
 
 
 def begin(run: Run, place: Path) -> str:

@@ -29,7 +29,7 @@ def check(then: Any, now: Any) -> None:
         if path not in MAY_CHANGE + PLACES + _WITHOUT_EFFECT:
             raise ConfigError(
                 f"{path}: was {_short(before)} when the run was saved, is {_short(after)} now: that is another run; "
-                f"only {', '.join(MAY_CHANGE)} and where the data lies may change when a run continues"
+                f"only {', '.join(MAY_CHANGE)} may change when a run continues, and where its data lies"
             )
 
 
@@ -47,17 +47,20 @@ def check_data(place: Path, environment: dict[str, Any], found: dict[str, Any] |
     wanted = environment.get("data")
     if found is None or not isinstance(wanted, dict) or wanted.get("sha256") in (None, found["sha256"]):
         return
-    then, now = (f"{str(data['sha256'])[:12]}... of {_samples(data)} samples" for data in (wanted, found))
     raise DataError(
-        f"{place}: the data is not what the run began with: its sha256 was {then}, is {now}. If that lies elsewhere, "
-        f"data.root=DIR (or data.path=FILE) says where; --accept-changed goes on with what is here, which no longer "
-        f"repeats the run"
+        f"{place}: the data has changed: {_told(wanted, found)}. If the run's data lies elsewhere, data.root=DIR (or "
+        f"data.path=FILE) says where; --accept-changed goes on with what is here, which no longer repeats the run"
     )
 
 
-def _samples(data: dict[str, Any]) -> str:
-    counts = data.get("samples")
-    return " + ".join(map(str, counts)) if isinstance(counts, list) else "?"
+def _told(then: dict[str, Any], now: dict[str, Any]) -> str:
+    """In what two data sets differ, as their hashes tell."""
+    hashes = f"sha256 {str(then['sha256'])[:12]}..., now {now['sha256'][:12]}..."
+    for number, what in enumerate(("to train on", "to test on")):
+        counts = [data["samples"][number] for data in (then, now) if isinstance(data.get("samples"), list)]
+        if len(set(counts)) == 2:
+            return f"it had {counts[0]:,} samples {what}, now it has {counts[1]:,} ({hashes})"
+    return f"it had the {hashes}"
 
 
 def differences(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
