@@ -60,6 +60,8 @@ def check_output(
     classes, numbered = len(source.classes), are_numbered(source, criterion)
     splits = {"training": source.train.targets, "test": source.test.targets} if read else {}
     counts = _counted(config, criterion, splits) if read else None
+    if counts is not None:
+        classes = max(classes, *map(len, counts))
     target: Any = np.full(2, classes - 1, np.int64) if numbered else source.train.targets[[0, -1]]
     output = _tried(config, model, criterion, target, classes, device, _only_tested(counts, source.classes))
     if decisions(output.array, to_host(target), criterion) is None:
@@ -139,7 +141,7 @@ def _numbers_in(dataset: Any, criterion: Module) -> Array | None:
     """How many samples each class has in a data set whose targets are at hand; None where they are not."""
     if isinstance(dataset, Subset):
         return _numbers_in(dataset.dataset, criterion)
-    tensors = getattr(dataset, "tensors", ())
+    tensors: Sequence[Any] = getattr(dataset, "tensors", ())
     if len(tensors) == 2:
         return classes_in(to_host(tensors[1].array), criterion)
     targets = getattr(dataset, "targets", None)

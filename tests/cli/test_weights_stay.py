@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import lenetcli as lenet_api
+import lenetcli
 from lenetcli import load
 from lenetcli.errors import DataError
 from lenetcli.tensors.serialization import save
-from tests.cli.conftest import Lenet, lenet, place  # noqa: F401  fixtures
+from tests.cli.conftest import Lenet
 from tests.train.small import CONFIG
 
 OTHER = "other.safetensors"
@@ -25,7 +25,7 @@ def sha256(path: Path) -> str:
 
 
 @pytest.fixture
-def made(lenet: Lenet, place: Path) -> Path:  # noqa: F811
+def made(lenet: Lenet, place: Path) -> Path:
     """A finished run in `run`, and weights of somebody else."""
     (place / "small.yaml").write_text(CONFIG)
     assert lenet("train", "small.yaml", "--out", "run", "--progress", "off").code == 0
@@ -45,7 +45,7 @@ def without(*names: str) -> Callable[[Path, Lenet], None]:
     return change
 
 
-def imported(run: Path, lenet: Lenet) -> None:  # noqa: F811
+def imported(run: Path, lenet: Lenet) -> None:
     shutil.rmtree(run)
     assert lenet("import", OTHER, "--config", "small.yaml", "--out", str(run)).code == 0
 
@@ -63,7 +63,7 @@ def newest_damaged(run: Path, _: Lenet) -> None:
     (run / "checkpoints" / "000012" / "model.safetensors").write_bytes(b"no weights")
 
 
-def replaced_without_newest(run: Path, lenet: Lenet) -> None:  # noqa: F811
+def replaced_without_newest(run: Path, lenet: Lenet) -> None:
     replaced(run, lenet)
     without("checkpoints/000012")(run, lenet)
 
@@ -85,26 +85,27 @@ LOOKING = (
     "trace-grad run --svg run/model.safetensors", "step run --script", "gradcheck run", "inspect-params run",
     "inspect-params run --updates", "diff run other", "runs .", "plot run", "data check run",
     "report run -o run/model.safetensors", "import other.safetensors --config small.yaml --out run",
-    "train small.yaml --out run", "sweep small.yaml optimizer.lr=[0.1] --out run", "train --resume run optimizer.momentum=1",
+    "train small.yaml --out run", "sweep small.yaml optimizer.lr=[0.1] --out run",
+    "train --resume run optimizer.momentum=1",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_looking_changes_no_weights(state: str, made: Path, lenet: Lenet) -> None:  # noqa: F811
+def test_looking_changes_no_weights(state: str, made: Path, lenet: Lenet) -> None:
     STATES[state](made, lenet)
     shutil.copytree(made, "other")
     before = {path: sha256(path) for path in made.rglob("*.safetensors")}
     for command in LOOKING:
         lenet(*command.split())
         assert {path: sha256(path) for path in made.rglob("*.safetensors")} == before, command
-    trainer = lenet_api.Trainer.open(made)
+    trainer = lenetcli.Trainer.open(made)
     trainer.evaluate()
     assert sha256(made / "model.safetensors") == before[made / "model.safetensors"]
 
 
 @pytest.mark.parametrize("way", ["command", "Trainer"])
 @pytest.mark.parametrize("state", STATES)
-def test_resuming_keeps_weights_that_were_given(state: str, way: str, made: Path, lenet: Lenet) -> None:  # noqa: F811
+def test_resuming_keeps_weights_that_were_given(state: str, way: str, made: Path, lenet: Lenet) -> None:
     STATES[state](made, lenet)
     before, code, said = sha256(made / "model.safetensors"), 0, ""
     if way == "command":
@@ -112,7 +113,7 @@ def test_resuming_keeps_weights_that_were_given(state: str, way: str, made: Path
         code, said = done.code, done.err
     else:
         try:
-            lenet_api.Trainer.open(made).fit("train.epochs=4", progress="off")
+            lenetcli.Trainer.open(made).fit("train.epochs=4", progress="off")
         except DataError as error:
             code, said = error.exit_code, str(error)
     kept = {sha256(path) for path in made.rglob("*.safetensors")}
@@ -130,7 +131,7 @@ def test_resuming_keeps_weights_that_were_given(state: str, way: str, made: Path
     assert (made / "checkpoints" / "latest").read_text() == "000016"
 
 
-def test_training_from_imported_weights_begins_with_them(made: Path, lenet: Lenet) -> None:  # noqa: F811
+def test_training_from_imported_weights_begins_with_them(made: Path, lenet: Lenet) -> None:
     """With a learning rate of nothing, the weights stay; killed before a checkpoint, it begins with them again."""
     imported(made, lenet)
     assert lenet("train", "--resume", "run", "optimizer.lr=1e-30", "train.epochs=1", "--progress", "off").code == 0
@@ -141,7 +142,7 @@ def test_training_from_imported_weights_begins_with_them(made: Path, lenet: Lene
     assert lenet("train", "--resume", "run", "--progress", "off").code == 0
 
 
-def test_the_way_out_of_missing_checkpoints_works(made: Path, lenet: Lenet) -> None:  # noqa: F811
+def test_the_way_out_of_missing_checkpoints_works(made: Path, lenet: Lenet) -> None:
     without("checkpoints")(made, lenet)
     said = lenet("train", "--resume", "run").err
     first, second = said.partition("lenet import ")[2].strip().split(", then lenet ")
