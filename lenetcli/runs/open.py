@@ -66,7 +66,7 @@ class Loaded:
         training = self.model.training
         self.model.eval()
         try:
-            with no_grad():
+            with no_grad(), drawing_from(Generator()):
                 return self.model(zeros(1, *self.config.model.input)).array
         finally:
             self.model.train(training)
