@@ -16,6 +16,8 @@ from lenetcli import config as configuration
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
 from lenetcli.build.parts import build_run, device_of, load_config_of
+from lenetcli.build.places import check_changes
+from lenetcli.build.targets import check_classes_of
 from lenetcli.config import Config
 from lenetcli.config.writing import text
 from lenetcli.data import DataLoader, TensorDataset
@@ -93,14 +95,19 @@ class Trainer:
         self._training = config
 
     @classmethod
-    def open(cls, run_directory: str | Path) -> Trainer:
+    def open(cls, run_directory: str | Path, *changes: str) -> Trainer:
         """A run that was trained before, here or by the command.
 
+        Args:
+            changes: where its data lies now, such as "data.root=DIR".
+
         Raises:
-            ConfigError: no run directory.
+            ConfigError: no run directory, or another change.
         """
         place = Path(run_directory)
-        return cls(InDirectory(configuration.load(str(load_config_of(place))), directory=place))
+        config = configuration.load(str(load_config_of(place)), changes)
+        check_changes(config, str(place), changes)
+        return cls(InDirectory(config, directory=place, places=changes))
 
     @classmethod
     def of(
@@ -163,6 +170,9 @@ class Trainer:
         """
         training = self._training
         with training.session(changes, tensorboard) as session, showing(session, progress, tensorboard) as shown:
+            if progress not in ("json", "off"):
+                for line in session.notes[session.checkpoint is not None :]:  # not that it goes on
+                    session.group.log(line)
             session.follow([*training.listeners, *shown])
         return self.history
 
@@ -233,6 +243,7 @@ class InDirectory:
     Args:
         run: as it was built; None where the directory knows better.
         out: where the directory shall be.
+        places: changes of where the data lies.
     """
 
     config: Config
@@ -240,6 +251,7 @@ class InDirectory:
     out: Path | None = None
     directory: Path | None = None
     listeners: Sequence[Listener] = ()
+    places: Sequence[str] = ()
 
     @property
     def title(self) -> str:
@@ -250,7 +262,7 @@ class InDirectory:
         if tensorboard:
             check_installed()
         if self.directory is not None:
-            opening = Session.resume(self.directory, changes)
+            opening = Session.resume(self.directory, [*self.places, *changes])
         elif changes:
             raise ConfigError(f"the run has not begun: give {', '.join(changes)} to Trainer(...)")
         else:
@@ -273,14 +285,14 @@ class InDirectory:
     def evaluate(self, split: str) -> Evaluation:
         if split not in SPLITS:
             raise ConfigError(f"evaluate: wanted {', '.join(SPLITS)}, got {split!r}")
-        loaded = load_run(self._trained("evaluate"))
+        loaded = load_run(self._trained("evaluate"), self.places)
         batches = DataLoader(loaded.split(split), BATCH)
         with drawing_from(loaded.random):
             return evaluate(loaded.model, batches, loaded.criterion, len(loaded.classes))
 
     def predict(self, images: Any, top: int) -> list[Prediction]:
         place = self._trained("predict")
-        loaded = load_run(place)
+        loaded = load_run(place, self.places)
         predictor = Predictor(loaded.model, loaded.criterion, inputs_of(place, loaded), top)
         if isinstance(images, Tensor):
             images = images.numpy()
@@ -327,6 +339,7 @@ class InMemory:
 
     @contextmanager
     def session(self, changes: Sequence[str], tensorboard: bool) -> Iterator[Session]:
+        check_classes_of(self.run)
         if changes:
             raise ConfigError(f"a trainer of objects has no configuration to change: {', '.join(changes)}")
         if tensorboard:
@@ -347,6 +360,7 @@ class InMemory:
     def evaluate(self, split: str) -> Evaluation:
         run = self.run
         loaders = {"train": run.train_loader, "test": run.test_loader}
+        check_classes_of(run)
         if split not in loaders:
             raise ConfigError(f"evaluate: wanted train or test, got {split!r}")
         with drawing_from(self.random):

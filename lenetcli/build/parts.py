@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lenetcli import cuda, nn, optim
-from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
-from lenetcli.autograd.silence import silence
-from lenetcli.build.model import LayerRow, Shapes, build_model, filled, follow, layer_text, made, refusals, resolved
+from lenetcli.build.model import LayerRow, Shapes, build_model, filled, follow, layer_text, made, resolved
+from lenetcli.build.places import ambiguous, located, missing
 from lenetcli.build.scheduler import build_scheduler, with_lengths
-from lenetcli.config import Config, dotted
+from lenetcli.build.targets import PER_CLASS, are_numbered, check_classes, check_output
+from lenetcli.config import Config
 from lenetcli.config.scheduling import unit_of, watched_by
-from lenetcli.config.user_code import blamed, told
+from lenetcli.config.user_code import blamed
 from lenetcli.config.writing import plain
 from lenetcli.data import DataLoader, Source, Subset, hold_back
+from lenetcli.data.catalogue import CATALOGUE, present
+from lenetcli.data.fingerprint import fingerprint
 from lenetcli.data.inputs import Inputs
 from lenetcli.disk import check_inside
-from lenetcli.errors import ConfigError, ShapeError
-from lenetcli.kernels.device import to_host
-from lenetcli.kernels.layout import logical, stored
-from lenetcli.nn.loss import Loss
+from lenetcli.errors import ConfigError
 from lenetcli.nn.module import Module
 from lenetcli.optim.swa_utils import AveragedModel, get_ema_avg_fn
-from lenetcli.tensors.tensor import from_numpy
-from lenetcli.train.answers import decisions, meaning
+from lenetcli.train.pairing import is_elementwise
 from lenetcli.train.run import Run
 from lenetcli.train.stopping import EarlyStopping
 
@@ -43,22 +42,23 @@ __all__ = [
     "check",
     "check_output",
     "check_samples",
+    "check_with_data",
     "layer_text",
     "load_config_of",
     "resolved",
     "split_data",
 ]
 
-PER_CLASS = (nn.CrossEntropyLoss, nn.NLLLoss, nn.MultiMarginLoss)  # losses whose `weight` holds one for each class
-
 
 def build_data(config: Config) -> Source:
-    """The data source, without reading any file yet.
+    """The data source, without reading any file yet; where its files lie is for `located` to find.
 
     Raises:
         ConfigError: its arguments do not work together.
     """
-    source: Source = made(config, config.data)
+    found = located(config)
+    source: Source = made(found, found.data)
+    source.missing = missing(config)
     return source
 
 
@@ -114,7 +114,7 @@ def balanced_weights(config: Config, source: Source) -> list[float]:
         ConfigError: the data has no classes.
         DataError: it cannot be read.
     """
-    _check_classes(config, source)
+    check_classes(config, source)
     data = split_data(config, source)[0]
     targets = source.train.targets if data is source.train else source.train.targets[data.indices]
     counts = np.bincount(targets, minlength=len(source.classes))
@@ -156,11 +156,16 @@ def build_run(config: Config, device: str = "cpu") -> Run:
 def _run(config: Config, shapes: Shapes, device: str) -> Run:
     """What `build_run` gives, around a model that has been made."""
     model, init_random = shapes.model.to(device), shapes.random.get_state()
-    source = build_data(config)
+    source, notes = build_data(config), ambiguous(config)
+    config = located(config)
     build_optimizer(config, model)  # refuses what is wrong before data is read
     check_samples(config, source)
     criterion = build_criterion(config, source).to(device)
-    check_output(config, model, criterion, source, device)
+    checked = check_output(config, model, criterion, source, device)
+    if is_elementwise(criterion):
+        for part in (source.train, source.test):
+            if part.targets.ndim == 1:  # one number each, as `paired` takes it
+                part.targets = part.targets.reshape(-1, *checked.output)
     train = config.train
     data, held_back = split_data(config, source)
     loader = DataLoader(
@@ -204,6 +209,8 @@ def _run(config: Config, shapes: Shapes, device: str) -> Run:
         init_random=init_random,
         inputs=Inputs.of(source),
         device=device,
+        notes=(*notes, *checked.notes),
+        fingerprint=partial(fingerprint, source),
     )
     if isinstance(train.warmup, int):
         run.warmup = train.warmup
@@ -230,9 +237,46 @@ def check(config: Config) -> tuple[nn.Sequential, list[LayerRow]]:
     with drawing_from(shapes.random):
         source, criterion = build_data(config), build_criterion(config)
         build_optimizer(config, shapes.model)
-        if _are_numbered(source, criterion):
-            check_output(config, shapes.model, criterion, source)
+        if _is_known(source) and are_numbered(source, criterion):
+            check_output(config, shapes.model, criterion, source, read=False)
     return shapes.model, shapes.rows
+
+
+def check_with_data(config: Config) -> tuple[nn.Sequential, list[LayerRow], list[str]]:
+    """As `check`, and then what the data itself shows, where it is there; nothing is downloaded. What should be said
+    of it comes last.
+
+    Raises:
+        ConfigError: the parts do not fit together, or not with the data.
+        DataError: the data is there and cannot be read.
+    """
+    model, rows = check(config)
+    source = build_data(replace(config, data=replace(config.data, args=_offline(config))))
+    absent = _absent(source)
+    if absent is not None:
+        return model, rows, [f"the data was not looked at: {absent}"]
+    with drawing_from(Generator()):
+        check_samples(config, source)
+        found = check_output(config, model, build_criterion(config, source), source)
+    return model, rows, [*ambiguous(config), *found.notes]
+
+
+def _offline(config: Config) -> dict[str, Any]:
+    args = config.data.args
+    return {**args, "download": False} if "download" in args else args
+
+
+def _is_known(source: Source) -> bool:
+    """Whether its classes are known: a class attribute, or in files that are there."""
+    return source.missing is None or not isinstance(getattr(type(source), "classes", ()), property)
+
+
+def _absent(source: Source) -> str | None:
+    """What is missing of data that is not here, or not whole; None where it is."""
+    name, root = getattr(source, "name", None), getattr(source, "root", None)
+    if source.missing is None and name in CATALOGUE and not present(str(name), root):
+        return f"{name} is not in {root}; `lenet data get {name}` gets it, data.root=DIR says where it lies"
+    return source.missing
 
 
 def check_samples(config: Config, source: Source) -> None:
@@ -263,93 +307,6 @@ def device_of(config: Config) -> str:
     if number:
         cuda.set_device(int(number))
     return f"cuda:{cuda.current_device()}"
-
-
-def check_output(config: Config, model: nn.Sequential, criterion: Module, source: Source, device: str = "cpu") -> None:
-    """Refuses a model whose output the loss cannot compare with the data's targets.
-
-    Raises:
-        ConfigError: the loss refuses them, gives more than one number, or there are fewer outputs than classes.
-    """
-    _check_classes(config, source)
-    classes = len(source.classes)
-    target: Any = np.array([classes - 1], np.int64) if _are_numbered(source, criterion) else source.train.targets[:1]
-    model.eval()
-    try:
-        with no_grad(), silence():
-            output = model(from_numpy(logical(stored(np.zeros((1, *config.model.input), np.float32)))).to(device))
-            value = criterion(output, from_numpy(target).to(device))
-        _check_pairs(criterion, output.array, target)
-    except refusals(config.loss) as error:
-        shape = list(output.array.shape[1:])
-        what = f"{classes} classes" if target.ndim == 1 and classes else f"targets of shape {list(target.shape[1:])}"
-        message = f"{config.loss.type} cannot compare the model's output {shape} with the {what} of {config.data.type}"
-        hint = _would_fit(config, criterion, target, classes, shape)
-        raise config.error(("loss",), f"{message}: {told(error)}", hint) from error
-    finally:
-        model.train()
-    if value.array.ndim:
-        raise config.error(("loss", "reduction"), "the loss of a batch has to be one number", "use mean or sum")
-    if decisions(output.array, to_host(target), criterion) is None:
-        _check_no_accuracy(config)
-
-
-def _check_pairs(criterion: Module, output: Any, target: Any) -> None:
-    """Refuses targets that a loss of single numbers would spread over a batch, (N, 1) and (N,) to (N, N).
-
-    Raises:
-        ShapeError: the shapes differ.
-    """
-    if isinstance(criterion, PER_CLASS) or not type(criterion).__module__.startswith("lenetcli."):
-        return
-    if output.shape != target.shape:
-        raise ShapeError(f"target size {list(target.shape)} must be the same as input size {list(output.shape)}")
-
-
-def _are_numbered(source: Source, criterion: Module) -> bool:
-    """Whether targets are known to be class numbers, without looking: a source of the user's own may have classes and
-    give a loss of single numbers the floats that it wants."""
-    single = isinstance(criterion, Loss) and not isinstance(criterion, PER_CLASS)
-    return bool(source.classes) and (not single or type(source).__module__.startswith("lenetcli."))
-
-
-def _would_fit(config: Config, criterion: Module, target: Any, classes: int, shape: list[int]) -> str:
-    """What would fit a loss that refuses a target, and a model's output of such a shape."""
-    last = dotted(config.model.layers[-1].path)
-    if target.dtype.kind in "iu" and target.ndim == 1 and not isinstance(criterion, PER_CLASS):
-        kind = (
-            "floats, 0.0 and 1.0" if meaning(criterion) in ("logits", "probabilities") else "a target for each output"
-        )
-        return f"it wants {kind}; class numbers are for CrossEntropyLoss, {last} giving [{classes}]"
-    wanted = [classes] if classes else list(target.shape[1:])
-    if wanted == shape:
-        return ""  # the loss's own arguments do not fit
-    if shape == [1] and not wanted:
-        return "targets of shape [1] would fit"
-    return f"{last} should give {wanted}" + (": is {type: Flatten} missing?" if len(shape) > len(wanted) else "")
-
-
-def _check_no_accuracy(config: Config) -> None:
-    """Refuses options that want an accuracy where there is none."""
-    stopping = config.train.early_stopping
-    message = f"there is no accuracy: {config.data.type} has targets that are no classes"
-    if stopping is not None and stopping.metric == "accuracy":
-        raise config.error(("train", "early_stopping", "metric"), message, "use loss")
-    if config.scheduler is not None and watched_by(config.scheduler) == "accuracy":
-        key = "watch" if "watch" in config.scheduler.keys else "mode"
-        raise config.error((*config.scheduler.path, key), message, "write watch: loss, or mode: min")
-
-
-def _check_classes(config: Config, source: Source) -> None:
-    """Refuses options about classes that the data does not have."""
-    train, classes = config.train, len(source.classes)
-    if isinstance(train.class_weights, list) and len(train.class_weights) != classes:
-        message = f"wanted a weight for each of the {classes} classes, got {len(train.class_weights)}"
-        raise config.error(("train", "class_weights"), message)
-    if isinstance(train.class_weights, list) and not any(train.class_weights):
-        raise config.error(("train", "class_weights"), "wanted a weight above 0, got 0 for every class")
-    if classes == 0 and train.class_weights is not None:
-        raise config.error(("train", "class_weights"), f"{config.data.type} has targets that are no classes")
 
 
 def load_config_of(directory: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,6 +32,12 @@ ConfigOrRun = Annotated[
 RunDir = Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN", autocompletion=completion.runs)]
 Overrides = Annotated[list[str] | None, changes("optimizer.lr=0.1")]
 LayerOverrides = Annotated[list[str] | None, changes("model.layers.0.out_channels=8")]
+Places = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Where the run's data lies now, as data.root=DIR.", metavar="[data.root=DIR]", show_default=False
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -42,10 +49,23 @@ def check_place(path: Path | None, option: str, *suffixes: str) -> None:
     """
     if path is None:
         return
+    check_no_weights(path, option)
     if suffixes and path.suffix.lower() not in suffixes:
         raise ConfigError(f"{option} {path}: wanted a name that ends in {' or '.join(suffixes)}")
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise ConfigError(f"{option} {path}: {'a directory' if path.is_dir() else 'its directory does not exist'}")
+
+
+def check_no_weights(path: Path, option: str) -> None:
+    """Refuses to write over the weights of a run, its best ones or a checkpoint's.
+
+    Raises:
+        ConfigError: the name is that of a run's weights.
+    """
+    place = Path(os.path.realpath(path))
+    above = (place.parent, *(place.parents[2:3] if place.parent.parent.name == "checkpoints" else ()))
+    if place.suffix == ".safetensors" and place.exists() and any((p / "config.yaml").is_file() for p in above):
+        raise ConfigError(f"{option} {path}: holds weights of a run; choose another name")
 
 
 def check_split(split: str) -> None:

@@ -12,7 +12,7 @@ from lenetcli.report.training.listeners import showing
 from lenetcli.report.training.progress import Mode
 from lenetcli.report.training.tensorboard import check_installed
 from lenetcli.runs.process_group import ProcessGroup
-from lenetcli.runs.resume_rules import MAY_CHANGE
+from lenetcli.runs.resume_rules import MAY_CHANGE, PLACES
 from lenetcli.runs.session import ALONE, Listener, Session
 from lenetcli.train.events import Ended
 from lenetcli.train.signals import EXIT_CODES
@@ -44,9 +44,12 @@ def start_run(
 
 def resume_run(
     place: Path, changes: list[str], mode: Mode, debug_nan: bool = False, also: Listener | None = None,
-    tensorboard: bool = False, group: ProcessGroup = ALONE,
+    tensorboard: bool = False, group: ProcessGroup = ALONE, accept_changed: bool = False,
 ) -> int:  # fmt: skip
     """Continues a run from its newest whole checkpoint; gives the exit code. Changes go into its config.yaml.
+
+    Args:
+        accept_changed: go on though the data is not what it was.
 
     Raises:
         ConfigError: no run directory, one where a training is running, or a change other than of MAY_CHANGE.
@@ -54,21 +57,19 @@ def resume_run(
     """
     with group.barrier():
         for change in changes:
-            if change.partition("=")[0] not in MAY_CHANGE:
-                allowed = ", ".join(MAY_CHANGE)
-                raise ConfigError(f"--resume: {change}: only {allowed} may change when a run continues")
+            if change.partition("=")[0] not in MAY_CHANGE + PLACES:
+                allowed = f"only {', '.join(MAY_CHANGE)} may change when a run continues"
+                raise ConfigError(f"--resume: {change}: {allowed}, and where its data lies, as in data.root=DIR")
         if tensorboard:
             check_installed()
-    with Session.resume(place, changes, group=group) as session:
-        if session.checkpoint is not None:
-            group.log(f"resuming {place} from checkpoint {session.checkpoint}")
-        else:
-            group.log(f"{place} has no checkpoint yet: starting from its beginning")
+    with Session.resume(place, changes, group=group, accept_changed=accept_changed) as session:
         return _follow(session, mode, debug_nan, also, tensorboard)
 
 
 def _follow(session: Session, mode: Mode, debug_nan: bool, also: Listener | None, tensorboard: bool) -> int:
     run, group, quiet = session.run, session.group, mode in ("json", "off")
+    for line in session.notes:  # also where progress is off: they are about what is trained
+        group.log(line)
     if not quiet:
         assert session.config is not None, "a run directory has one"
         for line in filter(None, [*hints(session.config, run.steps), group.description]):

@@ -40,6 +40,8 @@ class CSV(Source):
         DataError: no such file, a line with another number of columns, something that is no number.
     """
 
+    places = ("path", "test")
+
     def __init__(
         self,
         path: str,

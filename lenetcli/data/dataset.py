@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -171,10 +171,21 @@ class Source:
 
     classes: Sequence[str] = ()
     preprocessing: Preprocessing
+    places: ClassVar[tuple[str, ...]] = ("root", "path")  # the arguments that say where the data lies, if it has them
+    missing: str | None = None  # what to say instead of reading, where the data is not there
 
     def __init__(self, augment: Augmentation | None = None) -> None:
         self._augment = augment
         self._splits: dict[str, ArrayDataset] = {}
+
+    def check_there(self) -> None:
+        """Refuses data that is not there and will not be downloaded.
+
+        Raises:
+            DataError: it is not.
+        """
+        if self.missing is not None and not getattr(self, "download", False):
+            raise DataError(self.missing)
 
     @property
     def augmenter(self) -> Augmenter | None:
@@ -192,6 +203,7 @@ class Source:
 
     def _split(self, name: str) -> ArrayDataset:
         if name not in self._splits:
+            self.check_there()
             self._splits[name] = self.load(name)
         return self._splits[name]
 

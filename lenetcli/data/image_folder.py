@@ -77,6 +77,7 @@ class ImageFolder(Source):
     def classes(self) -> tuple[str, ...]:  # type: ignore[override]  # known only when the directory has been read
         """The folders' names, in the order of the alphabet."""
         if self._found is None:
+            self.check_there()
             place = self._places.get("train") or self._whole
             self._found = tuple(sorted(p.name for p in _entries(place) if p.is_dir() and not p.name.startswith(".")))
             if not self._found:

@@ -50,8 +50,10 @@ class NPZ(Source):
     @property
     def classes(self) -> tuple[str, ...]:  # type: ignore[override]  # known only when the file has been read
         """The class numbers as text; empty where targets are floats."""
-        y = self.train.targets
-        return tuple(str(i) for i in range(int(y.max()) + 1)) if y.dtype.kind in "iu" else ()
+        splits = self.train.targets, self.test.targets
+        if any(y.dtype.kind not in "iu" for y in splits):
+            return ()
+        return tuple(str(i) for i in range(int(max(y.max() for y in splits)) + 1))
 
     def load(self, split: str) -> ArrayDataset:
         x, y = self._read(f"x_{split}"), self._read(f"y_{split}")
@@ -64,6 +66,10 @@ class NPZ(Source):
         if len(x) != len(y) or len(x) == 0:
             raise DataError(f"{self.path}: x_{split} has {len(x)} samples, y_{split} {len(y)}")
         if y.dtype.kind in "iu":
+            if y.ndim == 2 and y.shape[1] > 1 and ((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all():
+                raise DataError(
+                    f"{self.path}: y_{split}: one-hot rows {list(y.shape)}; class numbers are wanted: y.argmax(axis=1)"
+                )
             if y.ndim != 1 or y.min() < 0 or y.max() > 1_000_000:
                 raise DataError(f"{self.path}: y_{split}: class numbers must be (N,) and start from 0")
             y = y.astype(np.int64)

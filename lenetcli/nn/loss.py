@@ -32,6 +32,7 @@ class Loss(Module):
     """
 
     outputs: ClassVar[Outputs] = "numbers"
+    elementwise: ClassVar[bool] = True  # compares numbers with numbers, so that targets have the outputs' shape
 
     def __init__(self, size_average: None = None, reduce: None = None, reduction: Reduction = "mean") -> None:
         super().__init__()
@@ -61,6 +62,7 @@ class SeveralInputsLoss(Loss, ForPython):
     """Base of the losses that compare more than an output with a target: a chain of layers cannot feed them."""
 
     takes = "two inputs and a target"
+    elementwise = False
 
 
 class WeightedLoss(Loss):
@@ -96,6 +98,8 @@ class ClassLoss(WeightedLoss):
         reduce: deprecated in torch; must be None.
         reduction: 'mean', 'sum' or 'none'.
     """
+
+    elementwise = False
 
     def __init__(
         self,

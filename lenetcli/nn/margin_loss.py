@@ -301,6 +301,7 @@ class MultiMarginLoss(WeightedLoss):
     """
 
     outputs = "scores"
+    elementwise = False
 
     def __init__(
         self,

@@ -28,6 +28,7 @@ import numpy as np
 
 from lenetcli.disk import (
     check_inside,
+    check_regular,
     is_temporary,
     read_within,
     sha256_within,
@@ -55,6 +56,7 @@ from lenetcli.train.run import Run
 
 MODEL, AVERAGE, OPTIMIZER = "model.safetensors", "average.safetensors", "optimizer.safetensors"
 STATE, LATEST, METRICS = "state.json", "latest", "metrics.jsonl"
+REPLACED = "model.replaced.safetensors"  # weights that were found in the place of the best ones
 _HEADER = 1 << 24  # bytes of a file beside its tensors
 
 
@@ -286,7 +288,9 @@ class Checkpoints:
             os.rename(self.root / name, self.root / plain)
         write_atomically(self.root / LATEST, plain.encode())
         self.best, self.events = state["best"], state["events"]
-        if self.best is not None:
+        if self.best is None:
+            self._set_aside(check_inside(self.directory, self.directory / MODEL))
+        else:
             self._mend_best(self.best)
         self._tidy()
         return plain
@@ -305,7 +309,27 @@ class Checkpoints:
         except (OSError, DataError):
             return  # the best epoch comes again, or another one after it
         if hashlib.sha256(data).hexdigest() == best["sha256"]:
+            self._set_aside(target)
             write_atomically(target, data)
+
+    def _set_aside(self, target: Path) -> None:
+        """Keeps weights that no checkpoint here knows, under another name: somebody may have put them there."""
+        if not target.is_file() or self._is_known(sha256_within(target, check_regular(target, 1 << 40))):
+            return
+        with suppress(RuntimeError, DataError):  # what is no weights is no loss
+            load(target)
+            os.replace(target, target.with_name(REPLACED))
+
+    def _is_known(self, sha256: str) -> bool:
+        """Whether a checkpoint holds weights of this hash, or held them, damaged or not."""
+        for path in self.root.glob(f"[0-9]*/{STATE}"):
+            with suppress(DataError, ValueError, KeyError, TypeError, AttributeError, OSError):
+                state = decode(read_within(check_inside(self.directory, path), LARGEST))
+                if sha256 in (state["best"] or {}).values() or any(
+                    f["sha256"] == sha256 for f in state["files"].values()
+                ):
+                    return True
+        return False
 
 
 def _streams(run: Run) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The run directory: made once, never overwritten.
 
 config.yaml        the configuration, fully resolved: training from it repeats the run
-environment.json   versions, processor, threads, commit
+environment.json   versions, processor, threads, commit, the hash of the data
+initial.safetensors  weights that the run was given and trains from; see beginning.py
 inputs.json        how pictures are made into what the model takes
 metrics.jsonl      one event a line
 model.safetensors  the best weights so far
@@ -32,6 +33,7 @@ from lenetcli.runs import lock
 from lenetcli.runs.checkpoint import METRICS
 from lenetcli.train.events import LONGEST_LINE, Event
 
+ENVIRONMENT = "environment.json"
 LARGEST = 1 << 24  # bytes of config.yaml or environment.json
 
 OF_THREADS = ("LENET_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -102,11 +104,12 @@ def check_space(directory: Path, model: Module, keep: int) -> None:
         )
 
 
-def environment(ranks: int = 1) -> dict[str, Any]:
+def environment(ranks: int = 1, data: dict[str, Any] | None = None) -> dict[str, Any]:
     """What a repeat of the run would need to know about this machine and these versions.
 
     Args:
         ranks: processes that train the run together.
+        data: the hash of its data, as `fingerprint` gives it.
     """
     return {
         "lenet": __version__,
@@ -121,6 +124,7 @@ def environment(ranks: int = 1) -> dict[str, Any]:
         "threads": {"lenet": threads.get_num_threads(), **{k: v for k, v in os.environ.items() if k in OF_THREADS}},
         "git_commit": _commit(),
         "command": sys.argv,
+        **({"data": data} if data is not None else {}),
     }
 
 
@@ -152,16 +156,16 @@ def write_config(directory: Path, config_text: str) -> None:
     write_atomically(check_inside(directory, directory / "config.yaml"), config_text.encode())
 
 
-def write_environment(directory: Path, ranks: int = 1) -> None:
+def write_environment(directory: Path, ranks: int = 1, data: dict[str, Any] | None = None) -> None:
     """Writes environment.json, unless it is there: it describes where the run began.
 
     Raises:
         LenetError: it cannot be written.
         DataError: it is a link that leads out of the run directory.
     """
-    path = check_inside(directory, directory / "environment.json")
+    path = check_inside(directory, directory / ENVIRONMENT)
     if not path.exists():
-        write_atomically(path, (json.dumps(environment(ranks), indent=1) + "\n").encode())
+        write_atomically(path, (json.dumps(environment(ranks, data), indent=1) + "\n").encode())
 
 
 class MetricsFile:
@@ -234,7 +238,7 @@ def read_environment(run: Path) -> dict[str, Any]:
     Raises:
         DataError: it cannot be read, or is no JSON object.
     """
-    path = check_inside(run, run / "environment.json")
+    path = check_inside(run, run / ENVIRONMENT)
     try:
         found = json.loads(read_within(path, LARGEST))
     except (ValueError, RecursionError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
 from lenetcli.build.model import follow
 from lenetcli.build.parts import build_criterion, build_data, build_run, check_samples, load_config_of, split_data
+from lenetcli.build.places import check_changes
+from lenetcli.build.targets import classes_in
 from lenetcli.config import Config
 from lenetcli.data import Source
 from lenetcli.data.inputs import NAME, Inputs, read_inputs
@@ -21,7 +24,7 @@ from lenetcli.nn.module import Module
 from lenetcli.runs.checkpoint import Checkpoints
 from lenetcli.tensors.creation import zeros
 from lenetcli.tensors.serialization import load as load_weights
-from lenetcli.train.answers import class_names, is_binary
+from lenetcli.train.answers import class_name, class_names, is_binary
 from lenetcli.train.run import Run
 
 
@@ -33,6 +36,7 @@ class Loaded:
     model: Module
     source: Source
     init_random: Generator  # where the random stream of the initial weights ended
+    trained: tuple[str, ...] = ()  # the classes that a run was trained on, where it has written them down
 
     @cached_property
     def criterion(self) -> Module:
@@ -51,23 +55,31 @@ class Loaded:
 
         Empty where its targets are no classes.
         """
-        names, training = tuple(self.source.classes), self.model.training
-        self.model.eval()
-        try:
-            with no_grad():
-                output = self.model(zeros(1, *self.config.model.input)).array
-        finally:
-            self.model.train(training)
+        names, output = tuple(self.source.classes), self._output
         if is_binary(output, self.criterion):
             return tuple(class_names(names, 2))
         return tuple(class_names(names, max(len(names), output.shape[1]))) if names and output.ndim == 2 else names
+
+    @cached_property
+    def _output(self) -> Any:
+        """What the model gives for a sample of zeros, (1, ...)."""
+        training = self.model.training
+        self.model.eval()
+        try:
+            with no_grad(), drawing_from(Generator()):
+                return self.model(zeros(1, *self.config.model.input)).array
+        finally:
+            self.model.train(training)
 
     def split(self, name: str) -> Any:
         """The data set "train", "validation" or "test", as training uses them.
 
         Raises:
-            ConfigError: nothing is held back for validation.
+            ConfigError: nothing is held back for validation, or samples that the model does not take.
+            DataError: the data cannot be read, or its classes are not those that the model was trained on.
         """
+        check_samples(self.config, self.source)
+        self._check_classes()
         if name == "test":
             return self.source.test
         train, held_back = split_data(self.config, self.source)
@@ -75,15 +87,39 @@ class Loaded:
             raise ConfigError(f"--split {name}: this run holds nothing back for validation (train.validation)")
         return held_back if name == "validation" else train
 
+    def _check_classes(self) -> None:
+        """Refuses data of other classes than the model's: what is counted would be wrong."""
+        names, kind = tuple(self.source.classes), self.config.data.type
+        for number, (now, then) in enumerate(zip(names, self.trained)):
+            if now != then:
+                raise DataError(
+                    f"{kind}: class {number} of this data is {now!r}, the run was trained on {then!r}: "
+                    f"its classes are {_listed(self.trained)}, those of the data {_listed(names)}"
+                )
+        if self._output.ndim != 2:
+            return
+        for data in (self.source.train, self.source.test):
+            counts, outputs = classes_in(data.targets, self.criterion), self._output.shape[1]
+            if counts is not None and len(counts) > outputs:
+                which = class_name(names, len(counts) - 1)
+                raise DataError(f"{kind}: the data has the class {which!r}; the model tells {outputs} classes apart")
 
-def load_run(place: Path) -> Loaded:
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+
+
+def load_run(place: Path, changes: Sequence[str] = ()) -> Loaded:
     """A run's best model and its data.
 
+    Args:
+        changes: of where its data lies, such as data.root=DIR.
+
     Raises:
-        ConfigError: no run directory.
+        ConfigError: no run directory, or another change.
         DataError: weights missing, damaged, or of another model.
     """
-    loaded = load_config(str(load_config_of(place)), [])
+    loaded = load_unfinished(place, changes)
     path = check_inside(place, place / "model.safetensors")
     if not path.is_file():
         raise DataError(f"{place}: no model.safetensors yet; the run has not finished an epoch")
@@ -93,6 +129,21 @@ def load_run(place: Path) -> Loaded:
         raise DataError(f"{path}: {error}") from None
     loaded.model.eval()
     return loaded
+
+
+def load_unfinished(place: Path, changes: Sequence[str] = ()) -> Loaded:
+    """As `load_run`, with the initial weights: of a run that has none of its own yet.
+
+    Raises:
+        ConfigError: no run directory, or a change other than of where its data lies.
+    """
+    loaded = load_config(str(load_config_of(place)), list(changes))
+    check_changes(loaded.config, str(place), changes)
+    try:
+        inputs = read_inputs(place)
+    except DataError:  # whoever needs it says so
+        inputs = None
+    return replace(loaded, trained=() if inputs is None else inputs.classes)
 
 
 def load_config(path: str, changes: list[str]) -> Loaded:
@@ -131,11 +182,10 @@ def load_either(path: str, changes: list[str]) -> Loaded:
     """A run directory or a configuration file.
 
     Raises:
-        ConfigError: overrides for a run directory, or neither a run nor a configuration.
+        ConfigError: changes of a run other than of where its data lies, or neither a run nor a configuration.
     """
     if Path(path).is_dir():
-        _refuse_changes(path, changes)
-        return load_run(Path(path))
+        return load_run(Path(path), changes)
     return load_config(path, changes)
 
 
@@ -145,15 +195,15 @@ def load_training(path: str, changes: list[str]) -> tuple[Config, Run]:
     Nothing of it is written.
 
     Raises:
-        ConfigError: overrides for a run directory, or a configuration that does not work.
+        ConfigError: changes of a run other than of where its data lies, or a configuration that does not work.
         DataError: data or checkpoint missing or damaged.
     """
     place = Path(path)
     if not place.is_dir():
         config = configuration.load(path, changes)
         return config, build_run(config)
-    _refuse_changes(path, changes)
-    config = configuration.load(str(load_config_of(place)), [])
+    config = configuration.load(str(load_config_of(place)), changes)
+    check_changes(config, path, changes)
     run = build_run(config)
     checkpoints = Checkpoints(place)
     if checkpoints.exist():
@@ -161,11 +211,6 @@ def load_training(path: str, changes: list[str]) -> tuple[Config, Run]:
     else:
         run.model.load_state_dict(load_run(place).model.state_dict())
     return config, run
-
-
-def _refuse_changes(path: str, changes: list[str]) -> None:
-    if changes:
-        raise ConfigError(f"{path} is a run directory; its configuration cannot be changed here: {' '.join(changes)}")
 
 
 __all__ = ["Loaded", "check_samples", "inputs_of", "load_config", "load_either", "load_run", "load_training"]

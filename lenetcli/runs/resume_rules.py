@@ -1,14 +1,17 @@
-"""What may change in a run's configuration while it is stopped: how long it goes on, and the learning rate."""
+"""What may change in a run's configuration while it is stopped: how long it goes on, the learning rate, where its
+data lies, if it is the same data."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from lenetcli.errors import ConfigError
+from lenetcli.errors import ConfigError, DataError
 from lenetcli.train.run import Run
 
 MAY_CHANGE = ("train.epochs", "train.max_time", "optimizer.lr", "device")
+PLACES = ("data.root", "data.path", "data.test", "data.download")  # where data lies; that it is the same, its hash says
 _WITHOUT_EFFECT = ("version", "name", "train.keep_checkpoints", "train.log_gradients")
 
 
@@ -23,11 +26,41 @@ def check(then: Any, now: Any) -> None:
         ConfigError: they differ in more than may change; the message names the first place.
     """
     for path, before, after in differences(then, now):
-        if path not in MAY_CHANGE + _WITHOUT_EFFECT:
+        if path not in MAY_CHANGE + PLACES + _WITHOUT_EFFECT:
             raise ConfigError(
                 f"{path}: was {_short(before)} when the run was saved, is {_short(after)} now: that is another run; "
-                f"only {', '.join(MAY_CHANGE)} may change when a run continues"
+                f"only {', '.join(MAY_CHANGE)} may change when a run continues, and where its data lies"
             )
+
+
+def check_data(place: Path, environment: dict[str, Any], found: dict[str, Any] | None) -> None:
+    """Refuses data that is not what the run began with, wherever it lies.
+
+    Args:
+        place: the run directory.
+        environment: what its environment.json says; without a word of the data there, nothing is refused.
+        found: the data's hash now; None where nobody knows it.
+
+    Raises:
+        DataError: it is another one.
+    """
+    wanted = environment.get("data")
+    if found is None or not isinstance(wanted, dict) or wanted.get("sha256") in (None, found["sha256"]):
+        return
+    raise DataError(
+        f"{place}: the data has changed: {_told(wanted, found)}. If the run's data lies elsewhere, data.root=DIR (or "
+        f"data.path=FILE) says where; --accept-changed goes on with what is here, which no longer repeats the run"
+    )
+
+
+def _told(then: dict[str, Any], now: dict[str, Any]) -> str:
+    """In what two data sets differ, as their hashes tell."""
+    hashes = f"sha256 {str(then['sha256'])[:12]}..., now {now['sha256'][:12]}..."
+    for number, what in enumerate(("to train on", "to test on")):
+        counts = [data["samples"][number] for data in (then, now) if isinstance(data.get("samples"), list)]
+        if len(set(counts)) == 2:
+            return f"it had {counts[0]:,} samples {what}, now it has {counts[1]:,} ({hashes})"
+    return f"it had the {hashes}"
 
 
 def differences(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lenetcli import config as configuration
 from lenetcli.build.parts import build_run, device_of, load_config_of
@@ -18,7 +19,8 @@ from lenetcli.config.user_code import blamed
 from lenetcli.config.writing import text
 from lenetcli.data.inputs import write_inputs
 from lenetcli.errors import LenetError
-from lenetcli.runs import directory
+from lenetcli.runs import directory, resume_rules
+from lenetcli.runs.beginning import begin, keep_given
 from lenetcli.runs.lock import locked
 from lenetcli.runs.process_group import ProcessGroup
 from lenetcli.train.divergence import detect_nan
@@ -41,6 +43,7 @@ class Session:
         directory: where it is written down.
         checkpoint: what it was resumed from, in words.
         group: the processes that train it; rank 0 holds the lock and writes.
+        notes: what should be said before it trains: where it goes on from, and what its data is like.
 
     Example:
         >>> import lenetcli as lenet
@@ -57,6 +60,7 @@ class Session:
     config: Config | None = None
     checkpoint: str | None = None
     group: ProcessGroup = ALONE
+    notes: tuple[str, ...] = ()
 
     @classmethod
     @contextmanager
@@ -95,25 +99,30 @@ class Session:
                     directory.check_new(place)
                     directory.check_space(place, run.model, config.train.keep_checkpoints)
                     _write_config(run, place)
-                    _describe(run, place, group)
+                    _describe(run, place, group, None if run.fingerprint is None else run.fingerprint())
             run.checkpoints = group.checkpoints(place, config.train.keep_checkpoints)
-            yield cls(run, place, config, group=group)
+            yield cls(run, place, config, group=group, notes=run.notes)
 
     @classmethod
     @contextmanager
     def resume(
-        cls, place: Path, changes: Iterable[str] = (), *, lock: bool = True, group: ProcessGroup = ALONE
-    ) -> Iterator[Session]:
+        cls, place: Path, changes: Iterable[str] = (), *, lock: bool = True, group: ProcessGroup = ALONE,
+        accept_changed: bool = False,
+    ) -> Iterator[Session]:  # fmt: skip
         """A run as its newest whole checkpoint has it, or at its beginning where there is none yet.
+
+        Where there are weights but no checkpoint, imported ones, training begins from them, and they are kept; see
+        `lenetcli.runs.beginning`.
 
         Args:
             changes: to its configuration; they go into config.yaml.
             lock: False where the caller holds the directory's lock.
+            accept_changed: go on though the data is not what it was.
 
         Raises:
             ConfigError: no run directory, one where another process trains, or a configuration that is not the
                 checkpoint's.
-            DataError: no whole checkpoint.
+            DataError: no whole checkpoint, or other data than the run began with.
         """
         changes = list(changes)
         with ExitStack() as held:
@@ -124,15 +133,25 @@ class Session:
             with group.barrier():
                 config = configuration.load(str(path), changes)
                 run = build_run(config, device_of(config))
+                data = run.fingerprint() if run.fingerprint is not None and group.rank == 0 else None
+                if not accept_changed and (place / directory.ENVIRONMENT).exists():
+                    resume_rules.check_data(place, directory.read_environment(place), data)
             run.checkpoints = group.checkpoints(place, config.train.keep_checkpoints)
             found = run.checkpoints.restore(run) if group.broadcast(run.checkpoints.exist()) else None
+            begins = f"resuming {place} from checkpoint {found}"
+            if found is None:
+                with group.barrier():
+                    if group.rank == 0:
+                        keep_given(place)
+                with group.barrier():
+                    begins = begin(run, place)
             group.check(run)
             with group.barrier():
                 if group.rank == 0:
                     if changes:
                         _write_config(run, place)
-                    _describe(run, place, group)
-            yield cls(run, place, config, found, group)
+                    _describe(run, place, group, data)
+            yield cls(run, place, config, found, group, (begins, *run.notes))
 
     def follow(self, listeners: Iterable[Listener] = (), debug_nan: bool = False) -> Ended:
         """Trains, writes the events down, then hands each to the listeners; gives the last one.
@@ -179,6 +198,6 @@ def _write_config(run: Run, place: Path) -> None:
     directory.write_config(place, text(run.config))
 
 
-def _describe(run: Run, place: Path, group: ProcessGroup) -> None:
-    directory.write_environment(place, group.size)
+def _describe(run: Run, place: Path, group: ProcessGroup, data: dict[str, Any] | None) -> None:
+    directory.write_environment(place, group.size, data)
     write_inputs(place, run.inputs)

@@ -17,6 +17,7 @@ from lenetcli.nn.loss import Loss
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor
 from lenetcli.train.answers import decisions, probabilities
+from lenetcli.train.pairing import loss_of
 
 BINS = 15  # of confidence, for the calibration error
 
@@ -196,7 +197,7 @@ def evaluate(model: Module, batches: Iterable[tuple[Any, Any]], criterion: Modul
             for inputs, targets in batches:
                 output = model(inputs)
                 rest = remainder_of(criterion, output, targets)
-                loss = criterion(output, targets) if rest is None else rest
+                loss = loss_of(criterion, output, targets) if rest is None else rest
                 tally.add(loss.item(), output, targets)
     finally:
         model.train(training)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -137,6 +137,8 @@ class Run:
         inputs: how other pictures are made into what the model takes; None where its data is no images.
         scheduler_step: what the scheduler steps after; None: what its class is meant for.
         scheduler_watch: what a ReduceLROnPlateau looks at; None: what its mode means, the loss (min) or accuracy (max).
+        notes: what should be known of its data before it trains.
+        fingerprint: the hash of its data, when asked for; None where nobody knows it.
         reducer: sums up with the other processes that train this run, too; None where it has one only.
     """
 
@@ -170,6 +172,8 @@ class Run:
     reducer: Reducer | None = None
     scheduler_step: Literal["epoch", "batch"] | None = None
     scheduler_watch: Literal["loss", "accuracy"] | None = None
+    notes: tuple[str, ...] = ()
+    fingerprint: Callable[[], dict[str, Any]] | None = None
     _began: float | None = None
 
     @property

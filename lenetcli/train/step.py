@@ -25,6 +25,7 @@ from lenetcli.train import divergence
 from lenetcli.train.accumulate import share, share_of_rest
 from lenetcli.train.evaluate import Tally, remainder_of
 from lenetcli.train.loss_readout import ImmediateReadout, LossReadout
+from lenetcli.train.pairing import loss_of
 from lenetcli.train.run import Batch, Run
 
 Phase = Callable[[], None]
@@ -99,7 +100,7 @@ class Step:
         self.share = share(self.run, self.batch, self.group)
         rest = remainder_of(self.run.criterion, self.output, targets) if self.share == 0 else None
         if rest is None:
-            self.loss = self.run.criterion(self.output, targets)
+            self.loss = loss_of(self.run.criterion, self.output, targets)
         else:
             self.loss, self.share = rest, share_of_rest(self.run, self.group)
         self.samples += len(inputs)

@@ -140,7 +140,7 @@ def test_targets_that_a_loss_would_spread_over_the_batch_are_refused(name: str, 
     for refuse in (check, build_run):
         with pytest.raises(ConfigError, match=f"{name} cannot compare(.|\n)*class numbers are for CrossEntropyLoss"):
             refuse(loaded)
-    (tmp_path / "own.py").write_text(OWN_DATA.replace("TARGETS", "[0, 1, 1, 0], np.float32"))
+    (tmp_path / "own.py").write_text(OWN_DATA.replace("TARGETS", "[[0, 1]] * 4, np.float32"))
     text = text.replace("{type: Random, shape: [1, 2, 2], classes: 3, train: 4, test: 4}", "{type: 'own.py:Given'}")
     (tmp_path / "x.yaml").write_text(text.replace("OUT", "1"))
     with pytest.raises(ConfigError, match=f"{name} cannot compare the model's output"):

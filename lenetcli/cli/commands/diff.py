@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lenetcli.cli import completion
-from lenetcli.cli.options import Json
+from lenetcli.cli.options import Json, Places
+from lenetcli.errors import ConfigError
 
 if TYPE_CHECKING:
     from lenetcli.config import Config
     from lenetcli.inspection.compare.replay import Recorded, Replay
+    from lenetcli.train.run import Run
 
 LONG = 3.0  # seconds of training that are told before
 
@@ -25,6 +27,7 @@ def diff(
         str, typer.Argument(help="A configuration or a run directory.", metavar="A", autocompletion=completion.either)
     ],
     b: Annotated[str, typer.Argument(help="Another one.", metavar="B", autocompletion=completion.either)],
+    places: Places = None,
     replay: Annotated[
         bool,
         typer.Option(
@@ -52,14 +55,18 @@ def diff(
             results().print(part)
     record = {"config": [d.record() for d in configs], "first_step": None, "replay": None, "tensors": []}
     if Path(a).is_dir() and Path(b).is_dir():
-        record |= _runs((Path(a), one), (Path(b), other), replay, not as_json)
+        record |= _runs((Path(a), one), (Path(b), other), places or [], replay, not as_json)
+    elif places:
+        raise ConfigError(f"{' '.join(places)}: two configurations are compared as they stand; their data is not read")
     if as_json:
         print(json.dumps(record))
 
 
-def _runs(one: tuple[Path, Config], other: tuple[Path, Config], again: bool, draw: bool) -> dict[str, Any]:
+def _runs(
+    one: tuple[Path, Config], other: tuple[Path, Config], places: list[str], again: bool, draw: bool
+) -> dict[str, Any]:
     """What else there is to say of two runs; drawn as soon as it is known."""
-    from lenetcli.build.parts import build_model, build_run
+    from lenetcli.build.parts import build_model
     from lenetcli.inspection.compare.config import first_step
     from lenetcli.inspection.compare.replay import Recorded
     from lenetcli.inspection.compare.tensors import tensor_differences
@@ -68,7 +75,7 @@ def _runs(one: tuple[Path, Config], other: tuple[Path, Config], again: bool, dra
     from lenetcli.runs.history import read_history
 
     console = results()
-    a, b = (Recorded(place, partial(build_run, config), read_history(place)) for place, config in (one, other))
+    a, b = (Recorded(place, partial(_beginning, place, places), read_history(place)) for place, _ in (one, other))
     names = str(a.place), str(b.place)
     step = first_step(a.history, b.history)
     if draw:
@@ -90,6 +97,15 @@ def _runs(one: tuple[Path, Config], other: tuple[Path, Config], again: bool, dra
         "replay": replayed.record() if replayed else None,
         "tensors": [t.record() for t in tensors],
     }
+
+
+def _beginning(place: Path, places: list[str]) -> Run:
+    """A run of a directory as it began."""
+    from lenetcli.build.parts import build_run
+    from lenetcli.runs.beginning import begun
+    from lenetcli.runs.open import load_unfinished
+
+    return begun(build_run(load_unfinished(place, places).config), place)
 
 
 def _again(a: Recorded, b: Recorded, until: int) -> Replay:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lenetcli.cli.options import Json, RunDir, check_split, show
+from lenetcli.cli.options import Json, Places, RunDir, check_split, show
 
 if TYPE_CHECKING:
     from lenetcli.train.evaluate import Evaluation
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     run: RunDir,
+    places: Places = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     as_json: Json = False,
 ) -> None:
@@ -29,7 +30,7 @@ def evaluate(
     from lenetcli.train.evaluate import evaluate as measure
 
     check_split(split)
-    loaded = load_run(run)
+    loaded = load_run(run, places or [])
     with drawing_from(loaded.random):
         batches = DataLoader(loaded.split(split), 256)
         found = measure(loaded.model, batches, loaded.criterion, len(loaded.classes))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lenetcli.cli.options import Json, RunDir
+from lenetcli.cli.options import Json, Places, RunDir, check_no_weights
 from lenetcli.errors import CheckFailed, ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ SUFFIXES = {".onnx": Format.onnx, ".safetensors": Format.safetensors, ".npz": Fo
 def export(
     run: RunDir,
     output: Annotated[Path, typer.Option("--output", "-o", help="The file (huggingface: the new folder) to write.")],
+    places: Places = None,
     format: Annotated[
         Format | None, typer.Option("--format", help="What to write.", show_default="what the file's ending says")
     ] = None,
@@ -57,7 +58,8 @@ def export(
     from lenetcli.runs.open import load_run
 
     chosen = _format(format, output)
-    loaded = load_run(run)
+    check_no_weights(output, "-o")
+    loaded = load_run(run, places or [])
     what = _described(run, loaded)
     record: dict[str, Any] = {"file": str(output), "format": chosen.value}
     if chosen is Format.huggingface:

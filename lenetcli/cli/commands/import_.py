@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -36,6 +36,7 @@ def import_weights(
     """
     from lenetcli import config as configuration
     from lenetcli.build.parts import build_criterion, build_data, build_model
+    from lenetcli.data.fingerprint import fingerprint
     from lenetcli.export.foreign import fitted
     from lenetcli.tensors.serialization import load, to_bytes
 
@@ -43,23 +44,26 @@ def import_weights(
         raise ConfigError("which model? Give its configuration with --config")
     checked = configuration.load(config, overrides or [])
     model, _ = build_model(checked)
+    data: dict[str, Any] | None = None
     build_criterion(checked)  # refuses what is wrong with it now
     found, notes = fitted(model, load(weights), str(weights))
     model.load_state_dict(found)
     source = build_data(checked)
     try:
-        inputs = _checked_inputs(checked, model, source)
+        inputs, said = _checked_inputs(checked, model, source)
+        notes += said
+        data = fingerprint(source)
     except DataError as error:
         inputs = _stated_inputs(weights, checked)
         notes.append(f"the data was not looked at: {error}")
-    place = _write(checked, out, to_bytes(model.state_dict()), inputs)
+    place = _write(checked, out, to_bytes(model.state_dict()), inputs, data)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     print(f"{weights}: {len(found)} tensors, {sum(t.numel() for t in found.values()):,} numbers; run directory {place}")
 
 
-def _checked_inputs(config: Config, model: Sequential, source: Source) -> Inputs | None:
-    """How pictures become what the model takes, of data that fits the model.
+def _checked_inputs(config: Config, model: Sequential, source: Source) -> tuple[Inputs | None, list[str]]:
+    """How pictures become what the model takes, of data that fits the model; and what should be said of that.
 
     Raises:
         ConfigError: it does not.
@@ -69,8 +73,8 @@ def _checked_inputs(config: Config, model: Sequential, source: Source) -> Inputs
     from lenetcli.data.inputs import Inputs
 
     check_samples(config, source)
-    check_output(config, model, build_criterion(config, source), source)
-    return Inputs.of(source)
+    found = check_output(config, model, build_criterion(config, source), source)
+    return Inputs.of(source), list(found.notes)
 
 
 def _stated_inputs(weights: Path, config: Config) -> Inputs | None:
@@ -88,21 +92,24 @@ def _stated_inputs(weights: Path, config: Config) -> Inputs | None:
     return found if (found.shape[0], *found.size) == tuple(config.model.input) else None
 
 
-def _write(config: Config, out: Path | None, weights: bytes, inputs: Inputs | None) -> Path:
+def _write(
+    config: Config, out: Path | None, weights: bytes, inputs: Inputs | None, data: dict[str, Any] | None
+) -> Path:
     """Makes the run directory; the weights come last."""
     from lenetcli.build.parts import resolved
+    from lenetcli.build.places import located
     from lenetcli.config.writing import dump
     from lenetcli.data.inputs import write_inputs
     from lenetcli.disk import write_atomically
     from lenetcli.runs import directory
     from lenetcli.runs.lock import locked
 
-    text = dump(resolved(config))
+    text = dump(resolved(located(config)))
     place = directory.create(config.name, out)
     with locked(place):
         directory.check_new(place)
         directory.write_config(place, text)
-        directory.write_environment(place)
+        directory.write_environment(place, data=data)
         write_inputs(place, inputs)
         write_atomically(place / "model.safetensors", weights)
     return place

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lenetcli.cli import completion
-from lenetcli.cli.options import Json, show
+from lenetcli.cli.options import Json, Places, show
 from lenetcli.errors import ConfigError, LenetError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def inspect_params(
     picture: Annotated[
         Path | None, typer.Argument(help="With --filters: write a picture.", metavar="[FILE.png]", show_default=False)
     ] = None,
+    places: Places = None,
     values: Annotated[bool, typer.Option("--values", help="Print the numbers too, as torch does.")] = False,
     tree: Annotated[bool, typer.Option("--tree", help="By module, with counts.")] = False,
     histogram: Annotated[bool, typer.Option("--histogram", help="A histogram of each tensor.")] = False,
@@ -60,6 +62,11 @@ def inspect_params(
     chosen = [name for name, wanted in views.items() if wanted]
     if len(chosen) > 1:
         raise ConfigError(f"{' and '.join(chosen)} show different things; choose one")
+    found = list(places or [])
+    if picture is not None and re.match(r"data\.\w+=", str(picture)):
+        picture, found = None, [str(picture), *found]
+    if found and not updates:
+        raise ConfigError(f"{' '.join(found)}: only --updates reads the data")
     if picture is not None and not filters:
         raise ConfigError(f"{picture}: a second file goes with --filters only, as the picture to write")
     if tree:
@@ -73,7 +80,7 @@ def inspect_params(
     elif other is not None:
         _diff(what, other, as_json)
     elif updates:
-        _updates(what, as_json)
+        _updates(what, found, as_json)
     elif gradients:
         _gradients(what, as_json)
     else:
@@ -173,15 +180,17 @@ def _diff(what: str, other: str, as_json: bool) -> None:
     show(strict(found), lambda _: draw_comparison(found, (what, other)), as_json, crop=False)
 
 
-def _updates(what: str, as_json: bool) -> None:
-    from lenetcli import config as configuration
-    from lenetcli.build.parts import build_run, load_config_of
+def _updates(what: str, places: list[str], as_json: bool) -> None:
+    from lenetcli.build.parts import build_run
     from lenetcli.inspection.training.checkpoint_history import updates
     from lenetcli.report.model.weights import draw_updates
+    from lenetcli.runs.beginning import begun
+    from lenetcli.runs.open import load_unfinished
 
     if not Path(what).is_dir():
         raise ConfigError(f"--updates: wanted a run directory, got {what}")
-    found = updates(Path(what), build_run(configuration.load(str(load_config_of(Path(what))))))
+    config = load_unfinished(Path(what), places).config
+    found = updates(Path(what), begun(build_run(config), Path(what)))
     show(found.record(), lambda _: draw_updates(found), as_json, crop=False)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +24,8 @@ def predict(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="PNG, JPEG or .npy files, directories of them, patterns such as '**/*.png', or - for stdin.",
+            help="PNG, JPEG or .npy files, directories of them, patterns such as '**/*.png', or - for stdin; beside "
+            "them data.root=DIR, where a run that knows no inputs.json wants its data.",
             metavar="FILE...",
         ),
     ],
@@ -48,9 +51,13 @@ def predict(
 
     if as_json and as_csv:
         raise ConfigError("--json or --csv, not both")
+    places = [word for word in files if re.match(r"data\.\w+=", word) and not Path(word).exists()]
+    files = [word for word in files if word not in places]
+    if not files:
+        raise ConfigError("which pictures? Name files, directories or patterns")
     if files.count(STDIN) > 1:
         raise ConfigError("stdin (-) can be read only once")
-    loaded = load_run(run)
+    loaded = load_run(run, places)
     predictor = Predictor(loaded.model, loaded.criterion, inputs_of(run, loaded), top, invert)
     failures: list[DataError] = []
 

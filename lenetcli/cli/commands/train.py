@@ -53,6 +53,10 @@ def train(
         bool,
         typer.Option("--debug-nan", help="Check every operation; name the first that gives NaN or infinity."),
     ] = False,
+    accept_changed: Annotated[
+        bool,
+        typer.Option("--accept-changed", help="With --resume: go on though the data is not what the run began with."),
+    ] = False,
     parallel: Annotated[
         ParallelMode,
         typer.Option(help="Train with other processes over MPI; auto does where mpiexec or srun started several."),
@@ -73,13 +77,18 @@ def train(
             changes = [config, *changes]
         elif config is not None:
             raise ConfigError(f"--resume takes the configuration of {resume}; leave {config} away")
+    elif accept_changed:
+        raise ConfigError("--accept-changed goes with --resume")
     elif config is None:
         raise ConfigError(
             "which configuration? Try: lenet train configs/lenet.yaml, or make one with: lenet init my.yaml"
         )
     with joined(parallel.value) as group:
         if resume is not None:
-            code = resume_run(resume, changes, progress.value, debug_nan, tensorboard=tensorboard, group=group)
+            code = resume_run(
+                resume, changes, progress.value, debug_nan, tensorboard=tensorboard, group=group,
+                accept_changed=accept_changed,
+            )  # fmt: skip
         else:
             assert config is not None
             code = start_run(config, changes, out, progress.value, debug_nan, tensorboard=tensorboard, group=group)

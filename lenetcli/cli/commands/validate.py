@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lenetcli.cli import completion
-from lenetcli.errors import ConfigError
+from lenetcli.errors import ConfigError, DataError, LenetError
 
 
 def validate(
@@ -16,24 +16,26 @@ def validate(
         list[str], typer.Argument(help="YAML files.", metavar="CONFIG...", autocompletion=completion.configs)
     ],
 ) -> None:
-    """Check configurations: every key, every type, and that each layer takes what the one before gives.
+    """Check configurations: every key, every type, that each layer takes what the one before gives, and the data.
+
+    Where the data is there, its samples, classes and targets have to fit the model and the loss.
 
     Example: lenet validate configs/lenet.yaml configs/mlp.yaml
     """
     from lenetcli import config as configuration
-    from lenetcli.build.parts import check
+    from lenetcli.build.parts import check_with_data
     from lenetcli.build.scheduler import hints
 
-    failed: ConfigError | None = None
+    failed: LenetError | None = None
     for path in configs:
         try:
             config = configuration.load(path)
-            model, rows = check(config)
-        except ConfigError as error:
+            model, rows, notes = check_with_data(config)
+        except (ConfigError, DataError) as error:
             print(error, file=sys.stderr)
             failed = error
             continue
-        for hint in hints(config):
+        for hint in (*hints(config), *notes):
             print(f"{path}: {hint}", file=sys.stderr)
         count = sum(p.numel() for p in model.parameters())
         output = list(rows[-1].output or ())

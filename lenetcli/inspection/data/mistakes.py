@@ -16,6 +16,7 @@ from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor
 from lenetcli.train.answers import class_name, decisions, probabilities
 from lenetcli.train.evaluate import Evaluation, evaluate
+from lenetcli.train.pairing import paired
 
 BATCH = 256  # as `lenet eval` does it, so that the figures are the same to the last digit
 FEW = 4  # numbers of a target that are shown
@@ -118,6 +119,7 @@ class _Ranking:
             start += len(inputs)
 
     def _add(self, start: int, output: Tensor, targets: Tensor) -> None:
+        targets = paired(self.criterion, output, targets)
         found = decisions(output.array, targets.array, self.criterion)
         shares = None if found is None else probabilities(output.array, self.criterion)
         if found is not None and shares is not None:

@@ -1,0 +1,116 @@
+"""Where a configuration's data lies: beside the file that names it, or in the working directory; `~` is one's home."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from lenetcli.config import Config
+from lenetcli.config.signature import Argument
+from lenetcli.errors import ConfigError
+
+
+def located(config: Config) -> Config:
+    """The configuration with absolute names in place of those that say where its data lies.
+
+    A relative name is looked for where the file that gives it lies, then in the working directory; one of the command
+    line first in the working directory. One that is nowhere stands for a place in the working directory, where
+    `download` would put it.
+    """
+    found = {name: _found(config, name, value) for name, value in _given(config).items()}
+    changed = {name: str(path) for name, path in found.items() if path is not None}
+    return replace(config, data=replace(config.data, args={**config.data.args, **changed})) if changed else config
+
+
+def missing(config: Config) -> str | None:
+    """What to say where the data is not there; None where it is, or where a class of the user's own sees to it."""
+    if _is_own(config):
+        return None
+    for name, value in _given(config).items():
+        looked = _places(config, name, value)
+        if not any(map(_exists, looked)):
+            key = f"data.{name}"
+            nowhere = " nor ".join(map(str, dict.fromkeys(looked)))
+            where = f"neither {nowhere} is there" if len(set(looked)) > 1 else f"{nowhere} is not there"
+            return f"{key}: {where}; if the data lies elsewhere: {key}={'DIR' if name == 'root' else 'FILE'}"
+    return None
+
+
+def ambiguous(config: Config) -> list[str]:
+    """What to say where a relative name is found in two places."""
+    said = []
+    for name, value in _given(config).items():
+        there = [place for place in dict.fromkeys(_places(config, name, value)) if _exists(place)]
+        if len(there) > 1 and not there[0].samefile(there[1]):
+            said.append(f"data.{name}: {value} is taken from {there[0].parent}; there is another at {there[1]}")
+    return said
+
+
+def check_changes(config: Config, what: str, changes: Iterable[str]) -> None:
+    """Refuses changes of a run's configuration other than of where its data lies.
+
+    Raises:
+        ConfigError: there is such a change.
+    """
+    allowed = [f"data.{name}" for name in names(config)]
+    for change in changes:
+        if change.partition("=")[0] not in (*allowed, "data.download"):
+            may = f"only {', '.join(allowed)} may" if allowed else "its data has no place that could"
+            raise ConfigError(f"{change}: {what} is a run directory, whose configuration stays; {may} change here")
+
+
+def names(config: Config) -> list[str]:
+    """The arguments of the data that say where it lies."""
+    known = {argument.name for argument in config.data.known}
+    return [name for name in getattr(config.data.cls, "places", ()) if name in known]
+
+
+def _given(config: Config) -> dict[str, str]:
+    """The places, as the configuration or the class's defaults have them."""
+    arguments: dict[str, Argument] = {argument.name: argument for argument in config.data.known}
+    values = {name: config.data.args.get(name, arguments[name].default) for name in names(config)}
+    return {name: value for name, value in values.items() if isinstance(value, str) and value}
+
+
+def _found(config: Config, name: str, value: str) -> Path | None:
+    """The first place that is there, else the last resort; None where a class of the user's own has to know."""
+    looked = _places(config, name, value)
+    there = next(filter(_exists, looked), None)
+    if there is not None or _is_own(config):
+        return there
+    return _absolute(_expanded(value))
+
+
+def _places(config: Config, name: str, value: str) -> list[Path]:
+    """Where a name is looked for, in turn."""
+    path = _expanded(value)
+    document = config.document
+    span = None if document is None or name not in config.data.args else document.place(("data", name))
+    beside = document.path.parent if document is not None else Path()
+    if span is not None and span.source.is_file:
+        beside = span.source.directory
+    looked = [_absolute(beside / path), _absolute(path)]
+    return looked[::-1] if span is not None and not span.source.is_file else looked
+
+
+def _expanded(value: str) -> Path:
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:  # there is no such user's home
+        return Path(value)
+
+
+def _absolute(path: Path) -> Path:
+    return path.resolve() if ".." in path.parts else path.absolute()
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _is_own(config: Config) -> bool:
+    return not config.data.cls.__module__.startswith("lenetcli.")

@@ -1,0 +1,275 @@
+"""What a model gives beside what its data wants, seen before anything trains: shapes, numbers of classes, values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from lenetcli import nn
+from lenetcli.autograd.modes import no_grad
+from lenetcli.autograd.random import Generator, drawing_from
+from lenetcli.autograd.silence import silence
+from lenetcli.build.model import refusals
+from lenetcli.config import Config, dotted
+from lenetcli.config.scheduling import watched_by
+from lenetcli.config.user_code import told
+from lenetcli.data import Source, Subset
+from lenetcli.data.dataset import gather
+from lenetcli.errors import ConfigError, DataError, ShapeError
+from lenetcli.kernels.device import to_host
+from lenetcli.kernels.layout import logical, stored
+from lenetcli.nn.loss import Loss
+from lenetcli.nn.module import Module
+from lenetcli.tensors.tensor import Tensor, from_numpy
+from lenetcli.train.answers import class_name, decisions, meaning
+from lenetcli.train.pairing import is_elementwise, loss_of
+from lenetcli.train.run import Run
+
+PER_CLASS = (nn.CrossEntropyLoss, nn.NLLLoss, nn.MultiMarginLoss)  # losses whose `weight` holds one for each class
+SHARES = (nn.BCELoss, nn.BCEWithLogitsLoss, nn.MultiLabelSoftMarginLoss)  # of targets from 0 to 1
+SIGNS = (nn.SoftMarginLoss, nn.HingeEmbeddingLoss)  # of targets -1 and 1
+FEW = 5  # classes that a message names
+
+Array = npt.NDArray[Any]
+
+
+class Checked(NamedTuple):
+    """What a look at outputs and targets found: the shape of a sample's output, and what should be said of the data."""
+
+    output: tuple[int, ...]
+    notes: tuple[str, ...] = ()
+
+
+def check_output(
+    config: Config, model: nn.Sequential, criterion: Module, source: Source, device: str = "cpu", read: bool = True
+) -> Checked:
+    """Refuses a model whose output the loss cannot compare with the data's targets.
+
+    Args:
+        read: whether the targets of both splits are looked at; else only what is known without reading them.
+
+    Raises:
+        ConfigError: the loss refuses them or spreads them over the batch, gives more than one number, or has targets
+            that it is not made for; the outputs are fewer than the classes, or others than the named ones.
+        DataError: the data cannot be read, or has class numbers below 0.
+    """
+    check_classes(config, source)
+    classes, numbered = len(source.classes), are_numbered(source, criterion)
+    splits = {"training": source.train.targets, "test": source.test.targets} if read else {}
+    counts = _counted(config, criterion, splits) if read else None
+    if counts is not None:
+        classes = max(classes, *map(len, counts))
+    target: Any = np.full(2, classes - 1, np.int64) if numbered else source.train.targets[[0, -1]]
+    output = _tried(config, model, criterion, target, classes, device, _only_tested(counts, source.classes))
+    if decisions(output.array, to_host(target), criterion) is None:
+        _check_no_accuracy(config)
+    shape = tuple(output.array.shape)
+    if not read:
+        return Checked(shape[1:])
+    _check_alike(config, splits)
+    _check_values(config, criterion, splits)
+    notes = _check_counts(config, shape[1], counts, source.classes) if counts is not None and len(shape) == 2 else ()
+    return Checked(shape[1:], tuple(notes))
+
+
+def check_classes(config: Config, source: Source) -> None:
+    """Refuses options about classes that the data does not have.
+
+    Raises:
+        ConfigError: weights of another number of classes, or of none.
+    """
+    train, classes = config.train, len(source.classes)
+    if isinstance(train.class_weights, list) and len(train.class_weights) != classes:
+        message = f"wanted a weight for each of the {classes} classes, got {len(train.class_weights)}"
+        raise config.error(("train", "class_weights"), message)
+    if isinstance(train.class_weights, list) and not any(train.class_weights):
+        raise config.error(("train", "class_weights"), "wanted a weight above 0, got 0 for every class")
+    if classes == 0 and train.class_weights is not None:
+        raise config.error(("train", "class_weights"), f"{config.data.type} has targets that are no classes")
+
+
+def are_numbered(source: Source, criterion: Module) -> bool:
+    """Whether targets are known to be class numbers, without looking: a source of the user's own may have classes and
+    give a loss of single numbers the floats that it wants."""
+    single = isinstance(criterion, Loss) and not isinstance(criterion, PER_CLASS)
+    return bool(source.classes) and (not single or type(source).__module__.startswith("lenetcli."))
+
+
+def classes_in(targets: Any, criterion: Module) -> Array | None:
+    """How many samples each class number has, of those that count; None where the loss wants no class numbers.
+
+    Raises:
+        DataError: a number below 0.
+    """
+    if not isinstance(criterion, PER_CLASS) or targets.ndim != 1 or targets.dtype.kind not in "iu":
+        return None
+    counted = criterion.counted(targets)
+    numbers = targets if counted is None else targets[counted]
+    if len(numbers) and numbers.min() < 0:
+        low = numbers.min()
+        raise DataError(f"class number {low}: they start from 0; loss.ignore_index={low} leaves such samples out")
+    return np.bincount(numbers)
+
+
+def check_classes_of(run: Run) -> None:
+    """Refuses data in memory that has classes to test on beyond those to train on, and beyond the model's outputs.
+
+    Raises:
+        ConfigError: it has.
+        DataError: a class number below 0.
+    """
+    train, test = (_numbers_in(loader.dataset, run.criterion) for loader in (run.train_loader, run.test_loader))
+    if train is None or test is None or len(test) <= len(train):
+        return  # what training cannot take, its first step says
+    training, inputs = run.model.training, gather(run.train_loader.dataset, np.zeros(1, np.int64))[0]
+    run.model.eval()
+    try:
+        with no_grad(), drawing_from(Generator()):
+            output = run.model(from_numpy(inputs).to(run.device))
+    finally:
+        run.model.train(training)
+    if output.array.ndim == 2 and output.array.shape[1] < len(test):
+        raise ConfigError(
+            f"the model has {output.array.shape[1]} outputs for {len(test)} classes: {_only_tested((train, test), ())}"
+        )
+
+
+def _numbers_in(dataset: Any, criterion: Module) -> Array | None:
+    """How many samples each class has in a data set whose targets are at hand; None where they are not."""
+    if isinstance(dataset, Subset):
+        return _numbers_in(dataset.dataset, criterion)
+    tensors: Sequence[Any] = getattr(dataset, "tensors", ())
+    if len(tensors) == 2:
+        return classes_in(to_host(tensors[1].array), criterion)
+    targets = getattr(dataset, "targets", None)
+    return classes_in(targets, criterion) if isinstance(targets, np.ndarray) else None
+
+
+def _tried(
+    config: Config, model: nn.Sequential, criterion: Module, target: Any, classes: int, device: str, also: str
+) -> Tensor:
+    """What the model gives for two samples, after the loss has taken it: of one, much would look alike."""
+    model.eval()
+    output: Tensor | None = None
+    try:
+        with no_grad(), silence() as heard:
+            output = model(from_numpy(logical(stored(np.zeros((2, *config.model.input), np.float32)))).to(device))
+            given = from_numpy(target).to(device)
+            if target.dtype.kind in "iu" and output.array.shape != target.shape and is_elementwise(criterion):
+                raise ShapeError(f"class numbers {list(target.shape)} are no targets of its outputs' shape")
+            value = loss_of(criterion, output, given)
+        spread = [text for text in heard if "broadcasting" in text]
+        if spread:  # a loss of the user's own; lenetcli's want equal shapes
+            raise ShapeError(spread[0])
+    except refusals(config.loss) as error:
+        if output is None:
+            raise
+        shape = list(output.array.shape[1:])
+        what = f"{classes} classes" if target.ndim == 1 and classes else f"targets of shape {list(target.shape[1:])}"
+        message = f"{config.loss.type} cannot compare the model's output {shape} with the {what} of {config.data.type}"
+        hint = _would_fit(config, criterion, target, classes, shape)
+        raise config.error(("loss",), f"{message}: {told(error)}", hint, also) from error
+    finally:
+        model.train()
+    if value.array.ndim:
+        raise config.error(("loss", "reduction"), "the loss of a batch has to be one number", "use mean or sum")
+    return output
+
+
+def _would_fit(config: Config, criterion: Module, target: Any, classes: int, shape: list[int]) -> str:
+    """What would fit a loss that refuses a target, and a model's output of such a shape."""
+    last = dotted(config.model.layers[-1].path)
+    if target.dtype.kind in "iu" and target.ndim == 1 and not isinstance(criterion, PER_CLASS):
+        kind = (
+            "floats, 0.0 and 1.0" if meaning(criterion) in ("logits", "probabilities") else "a target for each output"
+        )
+        return f"it wants {kind}; class numbers are for CrossEntropyLoss, {last} giving [{classes}]"
+    if target.dtype.kind == "f" and target.ndim == 1 and isinstance(criterion, PER_CLASS):
+        return f"it wants class numbers, integers from 0; one float for each sample is for MSELoss, {last} giving [1]"
+    wanted = [classes] if classes else list(target.shape[1:])
+    if wanted == shape:
+        return ""  # the loss's own arguments do not fit
+    return f"{last} should give {wanted or [1]}" + (
+        ": is {type: Flatten} missing?" if len(shape) > max(1, len(wanted)) else ""
+    )
+
+
+def _check_no_accuracy(config: Config) -> None:
+    """Refuses options that want an accuracy where there is none."""
+    stopping = config.train.early_stopping
+    message = f"there is no accuracy: {config.data.type} has targets that are no classes"
+    if stopping is not None and stopping.metric == "accuracy":
+        raise config.error(("train", "early_stopping", "metric"), message, "use loss")
+    if config.scheduler is not None and watched_by(config.scheduler) == "accuracy":
+        key = "watch" if "watch" in config.scheduler.keys else "mode"
+        raise config.error((*config.scheduler.path, key), message, "write watch: loss, or mode: min")
+
+
+def _check_alike(config: Config, splits: dict[str, Any]) -> None:
+    """Refuses splits whose targets are of two kinds."""
+    kinds = {
+        split: ("integers" if t.dtype.kind in "iu" else "floats", list(t.shape[1:])) for split, t in splits.items()
+    }
+    if kinds["training"] != kinds["test"]:
+        said = ", ".join(f"those of the {split} split are {kind} {shape}" for split, (kind, shape) in kinds.items())
+        raise DataError(f"{config.data.type}: targets of two kinds: {said}")
+
+
+def _check_values(config: Config, criterion: Module, splits: dict[str, Any]) -> None:
+    """Refuses targets that a loss of yes and no would take for something else."""
+    path = dotted(config.model.layers[-1].path)
+    for split, targets in splits.items():
+        if targets.dtype.kind not in "fiu" or not targets.size or not is_elementwise(criterion):
+            continue
+        low, high = targets.min(), targets.max()
+        if isinstance(criterion, SHARES) and not (low >= 0 and high <= 1):
+            wanted = "targets from 0 to 1"
+            hint = f"classes are for CrossEntropyLoss: integers from 0, {path} giving a number for each"
+        elif isinstance(criterion, SIGNS) and not np.isin(targets, (-1, 1)).all():
+            wanted, hint = "targets -1 and 1", "2 * y - 1 makes them of 0 and 1"
+        else:
+            continue
+        message = f"{config.loss.type} wants {wanted}, those of the {split} split go from {low:g} to {high:g}"
+        raise config.error(("loss",), message, hint)
+
+
+def _counted(config: Config, criterion: Module, splits: dict[str, Any]) -> tuple[Array, Array] | None:
+    """How many samples of each class there are to train and to test on; None where targets are no class numbers."""
+    try:
+        train, test = (classes_in(targets, criterion) for targets in splits.values())
+    except DataError as error:
+        raise DataError(f"{config.data.type}: {error}") from None
+    return None if train is None or test is None else (train, test)
+
+
+def _only_tested(counts: tuple[Array, Array] | None, names: Sequence[str]) -> str:
+    """What to say of classes that the test split has and the training split lacks; nothing where there are none."""
+    if counts is None:
+        return ""
+    train, test = counts
+    alone = [i for i, count in enumerate(test) if count and (i >= len(train) or not train[i])]
+    shown = ", ".join(repr(class_name(names, i)) for i in alone[:FEW]) + (", ..." if len(alone) > FEW else "")
+    what = "class" if len(alone) == 1 else f"{len(alone):,} classes"
+    return f"{what} {shown} of the test split no sample to train on has" if alone else ""
+
+
+def _check_counts(config: Config, outputs: int, counts: tuple[Array, Array], names: Sequence[str]) -> Iterator[str]:
+    """Refuses outputs that are fewer than the classes of both splits, or more than classes that have names of their
+    own; tells of outputs without a class and of classes to test on that nothing is learnt of."""
+    path, alone = config.model.layers[-1].path, _only_tested(counts, names)
+    classes = max(len(names), *map(len, counts))
+    fitting = f"{dotted(path)} giving [{classes}] would fit"
+    if classes > outputs:
+        message = f"the model has {outputs} outputs for the {classes} classes of {config.data.type}"
+        raise config.error(path, "; ".join(filter(None, [message, alone])), fitting)
+    if alone:
+        yield f"{alone}: the model cannot learn it"
+    if outputs > classes:
+        message = f"the model has {outputs} outputs for the {classes} classes of {config.data.type}"
+        if classes == len(names) and list(names) != [str(i) for i in range(classes)]:
+            shown = ", ".join(names[:FEW]) + (", ..." if classes > FEW else "")
+            raise config.error(path, f"{message} ({shown}): the others would have no name", fitting)
+        yield f"{message}; {fitting}"

@@ -1,0 +1,66 @@
+"""Where a run begins that has no checkpoints: with the weights that it was given, or with its initial ones.
+
+Weights that a run directory was given (by `lenet import`) are kept as initial.safetensors when training from them
+begins, so that no training ever replaces what it has not made.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lenetcli.disk import check_inside, check_regular, read_within, write_atomically
+from lenetcli.errors import DataError
+from lenetcli.runs.checkpoint import MODEL
+from lenetcli.runs.history import read_history
+from lenetcli.tensors.serialization import load
+from lenetcli.train.run import Run
+
+INITIAL = "initial.safetensors"
+_LARGEST = 1 << 36  # bytes of a weights file
+
+
+def keep_given(place: Path) -> None:
+    """Keeps weights that are not of this run's own making, before it makes some.
+
+    Raises:
+        DataError: the run has trained before, and what it would go on from is gone.
+        LenetError: they cannot be written.
+    """
+    weights = check_inside(place, place / MODEL)
+    initial = check_inside(place, place / INITIAL)
+    if initial.exists() or not weights.exists():
+        return
+    if _has_trained(place):
+        raise DataError(
+            f"{place}: its checkpoints are gone, so that it cannot go on exactly; {MODEL} holds those of its best "
+            f"epoch. A new run can go on from them: lenet import {weights} --config {place / 'config.yaml'} "
+            "--out NEW, then lenet train --resume NEW"
+        )
+    write_atomically(initial, read_within(weights, check_regular(weights, _LARGEST)))
+
+
+def begin(run: Run, place: Path) -> str:
+    """Puts a run to its beginning; says what that is.
+
+    Raises:
+        DataError: the weights that it was given are damaged, or of another model.
+    """
+    initial = check_inside(place, place / INITIAL)
+    if not initial.exists():
+        return f"{place} has no checkpoint yet: starting from its beginning"
+    try:
+        for model in (run.model, *([] if run.average is None else [run.average.module])):
+            model.load_state_dict(load(initial))
+    except RuntimeError as error:
+        raise DataError(f"{initial}: {error}") from None
+    return f"{place} has no checkpoint: training begins from the weights that it was given, kept as {INITIAL}"
+
+
+def begun(run: Run, place: Path) -> Run:
+    """A run that was built, at the beginning that this directory's run had."""
+    begin(run, place)
+    return run
+
+
+def _has_trained(place: Path) -> bool:
+    return (place / "metrics.jsonl").exists() and len(read_history(place).steps.step) > 0

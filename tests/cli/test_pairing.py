@@ -1,0 +1,119 @@
+"""Losses of single numbers want targets of the outputs' shape, in a configuration's training and in a Trainer's."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lenetcli
+from lenetcli import nn, optim
+from lenetcli.config.catalogue import ROLES
+from lenetcli.errors import ShapeError
+from lenetcli.train.pairing import is_elementwise
+from tests.cli.conftest import Lenet
+
+ELEMENTWISE = sorted(name for name, cls in ROLES["loss"].classes.items() if is_elementwise(cls()))
+OF_INTEGERS = "MultiLabelMarginLoss"
+
+CONFIG = """
+model:
+  input: [1, 2, 2]
+  layers: [{type: Flatten}, {type: Linear, name: fc, out_features: OUT}LAST]
+data: {type: NPZ, path: data.npz}
+loss: {type: LOSS}
+optimizer: {type: SGD, lr: 0.05}
+train: {epochs: 3, batch_size: 4}
+"""
+
+
+def targets_for(name: str, x: Any) -> Any:
+    """Sound targets, one for each sample."""
+    bright = (x.mean((1, 2, 3)) > 0.5).astype(np.float32)
+    return 2 * bright - 1 if name in ("SoftMarginLoss", "HingeEmbeddingLoss") else bright
+
+
+def write(place: Path, name: str, out: int, shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).random((24, 1, 2, 2), np.float32)
+    y = np.broadcast_to(targets_for(name, x).reshape(-1, *(1 for _ in shape)), (24, *shape))
+    np.savez(place / "data.npz", x_train=x[:16], y_train=y[:16], x_test=x[16:], y_test=y[16:])
+    last = {"BCELoss": ", {type: Sigmoid}", "KLDivLoss": ", {type: LogSigmoid}"}.get(name, "")
+    text = (
+        CONFIG.replace("OUT", str(out))
+        .replace("LOSS", "KLDivLoss, reduction: batchmean" if name == "KLDivLoss" else name)
+        .replace("LAST", last)
+    )
+    (place / "x.yaml").write_text(text)
+
+
+def test_every_loss_of_single_numbers_is_meant() -> None:
+    assert set(ROLES["loss"].classes) - set(ELEMENTWISE) == {"CrossEntropyLoss", "NLLLoss", "MultiMarginLoss"}
+
+
+@pytest.mark.parametrize("name", [name for name in ELEMENTWISE if name != OF_INTEGERS])
+def test_a_number_for_each_sample_is_a_target_of_one_output(name: str, lenet: Lenet, place: Path) -> None:
+    """(N,) trains, is evaluated and looked at as (N, 1) is, to the last bit."""
+    losses = []
+    for shape in ((), (1,)):
+        write(place, name, 1, shape)
+        assert lenet("validate", "x.yaml").code == 0
+        done = lenet("train", "x.yaml", "--out", f"run{len(shape)}", "--progress", "off")
+        assert done.code == 0, done.err
+        assert "broadcast" not in done.err
+        losses.append(lenet("eval", f"run{len(shape)}", "--json").out)
+    assert losses[0] == losses[1]
+    looks = ("report run0 --json", "trace-grad run0", "step run0 --script", "gradcheck x.yaml", "time x.yaml")
+    for command in (*looks, "lab forget-zero-grad x.yaml", "find-lr x.yaml"):
+        done = lenet(*command.split())
+        assert done.code in (0, 5), (command, done.err)
+        assert "broadcast" not in done.err, command
+
+
+@pytest.mark.parametrize(("out", "shape"), [(3, ()), (3, (1,)), (1, (3,)), (3, (2,))])
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_other_shapes_are_refused_before_anything_trains(
+    name: str, out: int, shape: tuple[int, ...], lenet: Lenet, place: Path
+) -> None:  # fmt: skip
+    write(place, name, out, shape)
+    for command in ("validate x.yaml", "train x.yaml --out run", "find-lr x.yaml", "time x.yaml"):
+        done = lenet(*command.split())
+        assert done.code == 2, command
+        assert f"model's output {[out]} with the targets of shape {list(shape)} of NPZ" in done.err
+        assert "warn" not in done.err.lower()
+    assert not (place / "run" / "config.yaml").exists()
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_a_trainer_of_objects_pairs_them_too(name: str) -> None:
+    x = lenetcli.rand(24, 1, 2, 2)
+    y = lenetcli.tensor(targets_for(name, x.numpy()))
+    last = {"BCELoss": [nn.Sigmoid()], "KLDivLoss": [nn.LogSigmoid()]}.get(name, [])
+
+    def trained(targets: Any, out: int) -> float:
+        lenetcli.manual_seed(0)
+        net = nn.Sequential(nn.Flatten(), nn.Linear(4, out), *last)
+        criterion = ROLES["loss"].classes[name]()
+        trainer = lenetcli.Trainer.of(net, optim.SGD(net.parameters(), lr=0.05), criterion, (x, targets), (x, targets))
+        trainer.fit(progress="off")
+        return trainer.evaluate().loss
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore" if name == "KLDivLoss" else "error")  # of its reduction
+        if name != OF_INTEGERS:
+            assert trained(y, 1) == trained(y.reshape(-1, 1), 1)
+        with pytest.raises(ShapeError, match=rf"{name} wants a target for each output.*\[24\].*\[24, 3\]"):
+            trained(y, 3)
+
+
+def test_a_loss_of_ones_own_that_broadcasts_is_refused(lenet: Lenet, place: Path) -> None:
+    write(place, "MSELoss", 1, ())
+    (place / "own.py").write_text(
+        "from lenetcli import nn\nfrom lenetcli.nn import functional as F\n\n\nclass Mine(nn.Module):\n"
+        "    def forward(self, output, target):\n        return F.mse_loss(output, target)\n"
+    )
+    for command in ("validate", "train"):
+        done = lenet(command, "x.yaml", *(["loss={type: 'own.py:Mine'}"] if command == "train" else []))
+        assert (done.code, "broadcasting" in done.err) == ((2, True) if command == "train" else (0, False))
