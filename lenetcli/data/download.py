@@ -95,7 +95,7 @@ def _fetch(mirror: str, name: str, part: Path, progress: Callable[[Progress], No
             part.unlink()
             have = 0
         length = answer.headers.get("Content-Length", "")
-        total = have + int(length) if length.isdigit() else None
+        total = have + int(length) if length.isdecimal() else None
         if max(total or 0, have) > LARGEST:
             raise _Refused(f"states {total:,} bytes, more than {LARGEST:,}")
         _copy(answer, part, Progress(name, have, total, mirror), progress)

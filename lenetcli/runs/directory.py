@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -24,8 +25,18 @@ from typing import Any, BinaryIO, TextIO
 import numpy as np
 
 from lenetcli import __version__
-from lenetcli.disk import check_inside, check_regular, is_temporary, read_within, sync_directory, write_atomically
+from lenetcli.disk import (
+    check_inside,
+    check_regular,
+    is_temporary,
+    is_there,
+    read_within,
+    sync_directory,
+    unreadable,
+    write_atomically,
+)
 from lenetcli.errors import ConfigError, DataError, LenetError
+from lenetcli.file_lock import same_file
 from lenetcli.kernels import device, dispatch, threads
 from lenetcli.nn.module import Module
 from lenetcli.runs import lock
@@ -53,9 +64,11 @@ def create(name: str, out: Path | None = None) -> Path:
             return out
         parent = Path("runs") / name
         parent.mkdir(parents=True, exist_ok=True)
-        number = max((int(p.name) for p in parent.iterdir() if p.name.isdigit()), default=0)
+        number = max((int(p.name) for p in parent.iterdir() if re.fullmatch("[0-9]{1,9}", p.name)), default=0)
         while True:
             number += 1
+            if lock.is_taken(parent, number):
+                continue  # the directory was renamed, and its training goes on there
             try:
                 (parent / f"{number:03d}").mkdir()
             except FileExistsError:
@@ -160,7 +173,7 @@ def write_environment(directory: Path, ranks: int = 1) -> None:
         DataError: it is a link that leads out of the run directory.
     """
     path = check_inside(directory, directory / "environment.json")
-    if not path.exists():
+    if not is_there(path):
         write_atomically(path, (json.dumps(environment(ranks), indent=1) + "\n").encode())
 
 
@@ -178,12 +191,16 @@ class MetricsFile:
 
     def __init__(self, directory: Path, keep: int = 0) -> None:
         self._path = check_inside(directory, directory / METRICS)
+        size = check_regular(self._path, 1 << 40) if is_there(self._path) else 0
         try:
-            if self._path.exists():
-                size = check_regular(self._path, 1 << 40)
+            if size:
                 with self._path.open("r+b") as file:
-                    file.truncate(_end(file, min(keep, size)))
-            self._file: TextIO = self._path.open("a", encoding="utf-8", buffering=1)
+                    try:
+                        end = _end(file, min(keep, size))
+                    except OSError as error:
+                        raise unreadable(self._path, error) from None
+                    file.truncate(end)
+            self._file = self._opened()
         except OSError as error:
             raise self._failure(error) from None
 
@@ -193,10 +210,39 @@ class MetricsFile:
         except OSError as error:
             raise self._failure(error) from None
 
+    def sync(self, directory: Path) -> int:
+        """Waits until what was written is on disk, under the file's name in the directory, wherever that is by now.
+
+        Returns:
+            Its size in bytes.
+
+        Raises:
+            LenetError: the file cannot be written.
+        """
+        self._path = directory / METRICS
+        try:
+            if not same_file(self._file.fileno(), self._path):
+                self._put_back()
+            os.fsync(self._file.fileno())
+            return os.fstat(self._file.fileno()).st_size
+        except OSError as error:
+            raise self._failure(error) from None
+
     def close(self) -> None:
         """Closes the file."""
         with contextlib.suppress(OSError):  # of a line that could not be written, and was complained about
             self._file.close()
+
+    def _opened(self) -> TextIO:
+        return self._path.open("a+", encoding="utf-8", buffering=1)
+
+    def _put_back(self) -> None:
+        """Writes the file anew where it was taken away: what is open still has all of it."""
+        with open(os.dup(self._file.fileno()), "rb") as taken:
+            taken.seek(0)
+            write_atomically(self._path, taken.read())
+        self._file.close()
+        self._file = self._opened()
 
     def _failure(self, error: OSError) -> LenetError:
         return LenetError(

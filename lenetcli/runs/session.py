@@ -19,7 +19,7 @@ from lenetcli.config.writing import text
 from lenetcli.data.inputs import write_inputs
 from lenetcli.errors import LenetError
 from lenetcli.runs import directory
-from lenetcli.runs.lock import locked
+from lenetcli.runs import lock as locks
 from lenetcli.runs.process_group import ProcessGroup
 from lenetcli.train.divergence import detect_nan
 from lenetcli.train.divergence import place as at
@@ -32,13 +32,13 @@ Listener = Callable[[Event], None]
 ALONE = ProcessGroup()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Session:
     """A run that can be followed. `Session(run)` trains in memory; `new` and `resume` have a run directory, too.
 
     Args:
         run: what is trained.
-        directory: where it is written down.
+        directory: where it is written down; another place, where it is moved while it trains.
         checkpoint: what it was resumed from, in words.
         group: the processes that train it; rank 0 holds the lock and writes.
 
@@ -120,7 +120,7 @@ class Session:
             with group.barrier():
                 path = load_config_of(place)
                 if group.rank == 0 and lock:
-                    held.enter_context(locked(place))
+                    held.enter_context(locks.locked(place))
             with group.barrier():
                 config = configuration.load(str(path), changes)
                 run = build_run(config, device_of(config))
@@ -147,8 +147,7 @@ class Session:
         with ExitStack() as opened:
             stoppable = self.group.distribute(run)
             if self.directory is not None and self.group.rank == 0:
-                written = run.checkpoints.events if run.checkpoints is not None else 0
-                listeners.insert(0, opened.enter_context(closing(directory.MetricsFile(self.directory, written))))
+                opened.enter_context(self._written_down(self.directory, listeners))
             opened.enter_context(polite_stop(stoppable))
             if debug_nan:
                 opened.enter_context(detect_nan(run))
@@ -160,13 +159,38 @@ class Session:
         assert isinstance(last, Ended), "a run's last event is its end"
         return last
 
+    @contextmanager
+    def _written_down(self, place: Path, listeners: list[Listener]) -> Iterator[None]:
+        """Within the block, events go to metrics.jsonl first, and the run directory stays whole.
+
+        It is found where it has been moved to, and files of it that were taken away are put back, before each save and
+        at the end.
+        """
+        run, held = self.run, locks.held(place)
+        with closing(
+            directory.MetricsFile(place, run.checkpoints.events if run.checkpoints is not None else 0)
+        ) as file:
+
+            def find() -> tuple[Path, int]:
+                self.directory = found = place if held is None else held.place()
+                if run.config is not None and not (found / "config.yaml").exists():
+                    _write_config(run, found)
+                _describe(run, found, self.group)
+                return found, file.sync(found)
+
+            listeners.insert(0, file)
+            if run.checkpoints is not None:
+                run.checkpoints.before_save = find
+            yield
+            find()
+
 
 @contextmanager
 def _created(name: str, out: Path | None) -> Iterator[Path]:
     """A new run directory, locked within the block."""
     place = directory.create(name, out)
     try:
-        with locked(place):
+        with locks.locked(place):
             yield place
     except LenetError:
         with suppress(OSError):

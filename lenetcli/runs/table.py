@@ -105,7 +105,7 @@ def _below(root: Path) -> Iterator[Path]:
 
 def _natural(text: str) -> list[tuple[int, str]]:
     """A key that puts 2 before 10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text)]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)]
 
 
 def read_run(run: Path) -> RunRow:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -64,6 +64,7 @@ class CheckpointStore(Protocol):
 
     directory: Path  # the run's
     events: int  # bytes of metrics.jsonl that were there at the last save
+    before_save: Callable[[], tuple[Path, int]] | None  # says where the directory is now, and `events`
 
     def save(self, run: Run, best: bool) -> Path:
         """Writes the run's state down."""
