@@ -148,6 +148,7 @@ class Session:
             stoppable = self.group.distribute(run)
             if self.directory is not None and self.group.rank == 0:
                 opened.enter_context(self._written_down(self.directory, listeners))
+            run.tell = self.group.log
             opened.enter_context(polite_stop(stoppable))
             if debug_nan:
                 opened.enter_context(detect_nan(run))

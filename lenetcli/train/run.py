@@ -16,6 +16,7 @@ from lenetcli.optim.optimizer import Optimizer
 from lenetcli.optim.swa_utils import AveragedModel
 from lenetcli.train.evaluate import Evaluation, Tally
 from lenetcli.train.events import Evaluated
+from lenetcli.train.signals import Stoppable
 
 Batch = tuple[Any, ...]
 
@@ -108,8 +109,12 @@ class Reducer(Protocol):
             loss: this process's share of the step's loss.
         """
 
-    def reduce_evaluation(self, found: Evaluation) -> Evaluation:
-        """The evaluation over the data of all processes."""
+    def reduce_evaluation(self, run: Run, found: Evaluation | None) -> Evaluation | None:
+        """The evaluation over the data of all processes; None where one of them was asked to stop."""
+
+    @property
+    def wishes(self) -> Stoppable:
+        """What signals ask of this process."""
 
 
 @dataclass
@@ -138,6 +143,7 @@ class Run:
         inputs: how other pictures are made into what the model takes; None where its data is no images.
         scheduler_step: what the scheduler steps after; None: what its class is meant for.
         scheduler_watch: what a ReduceLROnPlateau looks at; None: what its mode means, the loss (min) or accuracy (max).
+        tell: takes a line for whoever watches.
         reducer: sums up with the other processes that train this run, too; None where it has one only.
     """
 
@@ -171,6 +177,7 @@ class Run:
     reducer: Reducer | None = None
     scheduler_step: Literal["epoch", "batch"] | None = None
     scheduler_watch: Literal["loss", "accuracy"] | None = None
+    tell: Callable[[str], None] = lambda line: None
     _began: float | None = None
 
     @property
