@@ -22,7 +22,7 @@ def main() -> None:
 
 
 def _open_closed_streams() -> None:
-    """Where the program was started with stdin, stdout or stderr closed, the next files that are opened would have their
+    """Where the program is started with stdin, stdout or stderr closed, the next files that it opens would have their
     numbers, and what is meant for the terminal would be written into them."""
     for number in range(3):
         try:

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 import lenetcli as lenet
 from lenetcli import nn, optim
-from lenetcli.errors import ConfigError, DataError, LenetError
 from lenetcli.disk import write_atomically
+from lenetcli.errors import ConfigError, DataError, LenetError
 from lenetcli.tensors.serialization import load_metadata
 from tests.ops.sample import normal
 

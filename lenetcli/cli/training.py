@@ -9,6 +9,7 @@ from lenetcli import config as configuration
 from lenetcli.build.scheduler import hints
 from lenetcli.errors import ConfigError
 from lenetcli.report.training.listeners import showing
+from lenetcli.report.training.outlet import surviving_outlets
 from lenetcli.report.training.progress import Mode
 from lenetcli.report.training.tensorboard import check_installed
 from lenetcli.runs.process_group import ProcessGroup
@@ -38,7 +39,7 @@ def start_run(
         if tensorboard:
             check_installed()
         config = configuration.load(path, changes)
-    with Session.new(config, out, group=group) as session:
+    with surviving_outlets(), Session.new(config, out, group=group) as session:
         return _follow(session, mode, debug_nan, also, tensorboard)
 
 
@@ -59,7 +60,7 @@ def resume_run(
                 raise ConfigError(f"--resume: {change}: only {allowed} may change when a run continues")
         if tensorboard:
             check_installed()
-    with Session.resume(place, changes, group=group) as session:
+    with surviving_outlets(), Session.resume(place, changes, group=group) as session:
         if session.checkpoint is not None:
             group.log(f"resuming {place} from checkpoint {session.checkpoint}")
         else:

@@ -19,12 +19,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 import numpy as np
 
 from lenetcli import __version__
+from lenetcli.config.yaml_tree import most_bytes
 from lenetcli.disk import (
     check_inside,
     check_regular,
@@ -79,6 +81,30 @@ def create(name: str, out: Path | None = None) -> Path:
         place = f" {error.filename}" if error.filename else ""
         reason = error.strerror or str(error)
         raise LenetError(f"cannot make the run directory{place}: {reason}; choose another with --out DIR") from None
+
+
+@contextlib.contextmanager
+def made(name: str, out: Path | None = None) -> Iterator[Path]:
+    """A new run directory, as `create` makes it, to be filled in the block; nothing is left of it where that fails.
+
+    Raises:
+        ConfigError: `out` exists and is not an empty directory.
+        LenetError: it cannot be made or written to.
+    """
+    was_there = out is not None and out.exists()
+    place = create(name, out)
+    try:
+        yield place
+    except BaseException as error:
+        if isinstance(error, ConfigError):  # another process was faster: what is there is not ours
+            raise
+        for path in place.iterdir():
+            with contextlib.suppress(OSError):
+                path.unlink() if path.is_symlink() or not path.is_dir() else shutil.rmtree(path)
+        if not was_there:
+            with contextlib.suppress(OSError):
+                place.rmdir()
+        raise
 
 
 def check_new(directory: Path) -> None:
@@ -153,6 +179,20 @@ def _commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return found.stdout.strip() or None
+
+
+def check_config(config_text: str) -> None:
+    """Refuses a configuration that could not be read again.
+
+    Raises:
+        ConfigError: fully resolved, it is too long.
+    """
+    most = most_bytes(resolved=True)
+    if len(config_text.encode()) > most:
+        raise ConfigError(
+            f"the configuration has {len(config_text.encode()):,} bytes with all defaults written out, more than the "
+            f"{most:,} that a run directory may keep: fewer layers"
+        )
 
 
 def write_config(directory: Path, config_text: str) -> None:

@@ -84,6 +84,8 @@ class Session:
         with ExitStack() as held:
             with group.barrier():
                 run = build_run(config, device_of(config)) if run is None else run
+                assert run.config is not None, "build_run keeps the configuration"
+                directory.check_config(text(run.config))
             group.check(run)
             place = out or Path()
             with group.barrier():

@@ -153,7 +153,7 @@ def _open(f: str | os.PathLike[str], call: str) -> tuple[Path, dict[str, Any], b
             f"the file has {size}"
         )
     try:
-        safetensors.deserialize(data)
+        safetensors.deserialize(data)  # type: ignore[no-untyped-call]  # it is typed nowhere
         header = json.loads(data[8 : 8 + length], object_pairs_hook=_unique)
         if not isinstance(header, dict):
             raise ValueError("it is no JSON object")

@@ -89,7 +89,7 @@ def _stated_inputs(weights: Path, config: Config) -> Inputs | None:
 
 
 def _write(config: Config, out: Path | None, weights: bytes, inputs: Inputs | None) -> Path:
-    """Makes the run directory; the weights come last."""
+    """Makes the run directory, whole or not at all; the configuration, which makes it a run, comes last."""
     from lenetcli.build.parts import resolved
     from lenetcli.config.writing import dump
     from lenetcli.data.inputs import write_inputs
@@ -98,11 +98,11 @@ def _write(config: Config, out: Path | None, weights: bytes, inputs: Inputs | No
     from lenetcli.runs.lock import locked
 
     text = dump(resolved(config))
-    place = directory.create(config.name, out)
-    with locked(place):
+    directory.check_config(text)
+    with directory.made(config.name, out) as place, locked(place):
         directory.check_new(place)
-        directory.write_config(place, text)
+        write_atomically(place / "model.safetensors", weights)
         directory.write_environment(place)
         write_inputs(place, inputs)
-        write_atomically(place / "model.safetensors", weights)
+        directory.write_config(place, text)
     return place
