@@ -4,10 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 
 def main() -> None:
-    """Runs the program. Ctrl-C ends it without a traceback also while it is still being imported."""
+    """Runs the program. A signal ends it without a traceback also while it is still being imported."""
+    _open_closed_streams()
+    from lenetcli.train.signals import Terminated, orderly
+
+    try:
+        with orderly(trains=not {"train", "sweep"}.isdisjoint(sys.argv[1:3])):
+            _run()
+    except Terminated as ended:
+        with suppress(OSError, ValueError, AttributeError):  # a terminal that is closed
+            print(f"ended by {ended.name}", file=sys.stderr)
+        raise
+
+
+def _open_closed_streams() -> None:
+    """Where the program is started with stdin, stdout or stderr closed, the next files that it opens would have their
+    numbers, and what is meant for the terminal would be written into them."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
+
+
+def _run() -> None:
     try:
         from lenetcli.background import begun
 

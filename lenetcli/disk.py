@@ -6,10 +6,14 @@ of a function of `os`: so the fault tests can stop the program at every one of t
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 import secrets
 import stat
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from lenetcli.errors import DataError, LenetError
@@ -17,6 +21,16 @@ from lenetcli.errors import DataError, LenetError
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # a pipe must not hold us up
 _BLOCK = 1 << 20
+_HANDLES = re.compile(r"/dev/(stdout|stderr|fd/[0-9]+)|/proc/[^/]+/fd/[0-9]+")  # files that a process has open
+_NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK)  # what file systems without hard links say
+PATIENCE = 30.0  # seconds to wait for a reader at the other end of a pipe
+
+
+class Unreadable(DataError):
+    """A file that is there and cannot be read just now (no permission, a disk or network that fails): it may be whole.
+
+    Whoever sets damaged files aside leaves such a one alone.
+    """
 
 
 def write_new(path: Path, data: bytes) -> None:
@@ -35,15 +49,35 @@ def write_new(path: Path, data: bytes) -> None:
         os.close(handle)
 
 
+def write_file(path: Path, data: bytes) -> None:
+    """Writes the file that a user has named: as `write_atomically`, but what is there and no ordinary file (a device, a
+    pipe, what the process has open as /dev/stdout) is written to as it is.
+
+    Raises:
+        LenetError: it cannot be written; an ordinary file that was there is untouched.
+    """
+    try:
+        if _is_stream(path):
+            _write_through(path, data)
+            return
+    except OSError as error:
+        raise LenetError(f"cannot write {path}: {error.strerror or error}") from None
+    write_atomically(path, data)
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Replaces a file by new content, all or nothing: a temporary file beside it, flushed to disk, then renamed.
 
+    A link stays, and leads to the new content.
+
     Raises:
-        LenetError: the file cannot be written; the old one is untouched.
+        LenetError: the file cannot be written, or what is there is no ordinary file; the old one is untouched.
     """
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
+        if _is_stream(target):
+            raise OSError(errno.EINVAL, "not a regular file")
+        temporary = _temporary(target)
         try:
             write_new(temporary, data)
             os.replace(temporary, target)
@@ -52,10 +86,98 @@ def write_atomically(path: Path, data: bytes) -> None:
             raise
     except OSError as error:
         raise LenetError(f"cannot write {path}: {error.strerror or error}; nothing was changed there") from None
+    _sync_parent(path, target)
+
+
+def write_once(path: Path, data: bytes) -> None:
+    """Writes a file that is not there yet, whole or not at all.
+
+    Raises:
+        FileExistsError: something of that name is there.
+        LenetError: it cannot be written; nothing is left of it.
+    """
+    try:
+        temporary = _temporary(path)
+        try:
+            write_new(temporary, data)
+            link_new(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise LenetError(f"cannot write {path}: {error.strerror or error}; nothing was changed there") from None
+    _sync_parent(path, path)
+
+
+def link_new(source: Path, target: Path) -> None:
+    """Gives a file a second name that nothing has yet; where file systems have no such names, moves it there.
+
+    Raises:
+        FileExistsError: something has that name.
+        OSError: the system cannot do it.
+    """
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        os.rename(source, target)
+
+
+def _temporary(target: Path) -> Path:
+    """The name of a temporary file beside another; `is_temporary` knows it."""
+    return target.with_name(f".{target.name[:50]}.{secrets.token_hex(4)}.tmp")
+
+
+def _sync_parent(path: Path, target: Path) -> None:
     try:
         sync_directory(target.parent)
     except OSError as error:
         raise LenetError(f"{path}: written, but not safely on disk yet: {error.strerror or error}") from None
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether something is there that has to be written to as it is: a device, a pipe, an open file of a process."""
+    try:
+        found = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except ValueError as error:  # a NUL character in the path
+        raise OSError(errno.EINVAL, str(error)) from None
+    if stat.S_ISDIR(found):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    return not stat.S_ISREG(found) or _HANDLES.fullmatch(os.path.abspath(path)) is not None
+
+
+def _write_through(path: Path, data: bytes) -> None:
+    handle = _opened_stream(path)
+    try:
+        os.set_blocking(handle, True)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+        with suppress(OSError):  # pipes and many devices cannot
+            os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _opened_stream(path: Path) -> int:
+    """A device or pipe, open to be written; a pipe's reader may come a while after us."""
+    flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return os.open(path, flags)
+        except OSError as error:
+            if error.errno != errno.ENXIO or not stat.S_ISFIFO(os.stat(path).st_mode):
+                raise
+            if time.monotonic() > until:
+                raise OSError(error.errno, "a pipe that nobody reads") from None
+        time.sleep(0.02)
 
 
 def is_temporary(name: str) -> bool:
@@ -88,16 +210,43 @@ def sync_file(path: Path) -> int:
         os.close(handle)
 
 
+def unreadable(path: Path, error: Exception) -> DataError:
+    """The error of a file that could not be read: Unreadable, unless it is not there at all."""
+    message = f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
+    absent = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR)
+    lasting = not isinstance(error, OSError) or error.errno in absent
+    return DataError(message) if lasting else Unreadable(message)
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is anything of that name, links followed.
+
+    Raises:
+        Unreadable: the system does not say.
+    """
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError as error:
+        found = unreadable(path, error)
+        if isinstance(found, Unreadable):
+            raise found from None
+        return False
+    return True
+
+
 def check_regular(path: Path, most: int) -> int:
     """The size of an ordinary file, looked at before anything of it is read.
 
     Raises:
         DataError: missing, a directory, pipe or device, or larger than `most` bytes.
+        Unreadable: the system does not say.
     """
     try:
         found = path.stat()
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
-        raise DataError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise unreadable(path, error) from None
     if not stat.S_ISREG(found.st_mode):
         raise DataError(f"{path}: cannot be read: not a regular file")
     if found.st_size > most:
@@ -109,15 +258,17 @@ def read_within(path: Path, most: int) -> bytes:
     """The content of an ordinary file of at most `most` bytes.
 
     Raises:
-        DataError: as `check_regular`; or it cannot be read.
+        DataError: as `check_regular`.
+        Unreadable: it is there and cannot be read.
     """
-    check_regular(path, most)
+    size = check_regular(path, most)
     try:
-        handle = os.open(path, _READ)
-        with os.fdopen(handle, "rb") as file:
-            data = file.read(most + 1)
+        with os.fdopen(os.open(path, _READ), "rb") as file:
+            data = file.read(size + 1)
+            if len(data) > size:  # it has grown since
+                data += file.read(most - size)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise unreadable(path, error) from None
     if len(data) > most:
         raise DataError(f"{path}: grew past {most:,} bytes while it was read")
     return data
@@ -127,7 +278,8 @@ def sha256_within(path: Path, most: int) -> str:
     """The hash of an ordinary file of at most `most` bytes.
 
     Raises:
-        DataError: as `check_regular`; or it cannot be read.
+        DataError: as `check_regular`.
+        Unreadable: it is there and cannot be read.
     """
     left = check_regular(path, most)
     digest = hashlib.sha256()
@@ -137,7 +289,7 @@ def sha256_within(path: Path, most: int) -> str:
                 digest.update(block)
                 left -= len(block)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise unreadable(path, error) from None
     return digest.hexdigest()
 
 

@@ -22,7 +22,7 @@ from lenetcli.config import Config
 from lenetcli.config.writing import text
 from lenetcli.data import DataLoader, TensorDataset
 from lenetcli.data.dataset import gather
-from lenetcli.errors import ConfigError, DataError
+from lenetcli.errors import ConfigError, DataError, LenetError
 from lenetcli.inspection.data.predictions import BATCH, Prediction, Predictor, ranked
 from lenetcli.nn.module import Module
 from lenetcli.optim.optimizer import Optimizer
@@ -42,6 +42,7 @@ from lenetcli.train.evaluate import Evaluation, evaluate
 from lenetcli.train.events import Event
 from lenetcli.train.run import Run
 from lenetcli.train.schedule import unit_of
+from lenetcli.train.signals import EXIT_CODES
 
 SPLITS = ("train", "validation", "test")
 
@@ -167,6 +168,7 @@ class Trainer:
         Raises:
             DivergedError: a loss, gradient or weight became NaN or infinite.
             ConfigError: another process trains there, or a change that cannot be made.
+            KeyboardInterrupt: Ctrl-C or another signal that asks for the end came; the last step is saved.
         """
         training = self._training
         with training.session(changes, tensorboard) as session, showing(session, progress, tensorboard) as shown:
@@ -174,6 +176,8 @@ class Trainer:
                 for line in session.notes[session.checkpoint is not None :]:  # not that it goes on
                     session.group.log(line)
             session.follow([*training.listeners, *shown])
+        if session.run.stop in EXIT_CODES:  # what is around goes on no more than it would without us
+            raise KeyboardInterrupt(f"{session.run.stop} after step {session.run.progress.step}")
         return self.history
 
     @property
@@ -269,7 +273,10 @@ class InDirectory:
             opening = Session.new(self.config, self.out, run=self.run)
         with opening as session:
             self.directory = session.directory
-            yield session
+            try:
+                yield session
+            finally:
+                self.directory = session.directory  # it may have been moved
 
     def history(self) -> History:
         place = self.directory
@@ -304,8 +311,13 @@ class InDirectory:
 
     def save(self, place: Path) -> Path:
         source = self._trained("save")
-        target = directory.create(self.config.name, place)
-        shutil.copytree(source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns(LOCK, ".*"))
+        with directory.made(self.config.name, place) as target:
+            try:
+                rest = shutil.ignore_patterns(LOCK, ".*", "config.yaml")
+                shutil.copytree(source, target, dirs_exist_ok=True, ignore=rest)
+                directory.write_config(target, directory.read_config_text(source))  # now it is a run
+            except (shutil.Error, OSError) as error:
+                raise LenetError(f"cannot copy {source} to {target}: {_reason(error)}") from None
         return target
 
     def _trained(self, what: str) -> Path:
@@ -389,13 +401,20 @@ class InMemory:
         return found
 
     def save(self, place: Path) -> Path:
-        target = directory.create(self.title, place)
-        save_weights(self.run.model.state_dict(), target / "model.safetensors")
-        directory.write_environment(target)
-        with closing(directory.MetricsFile(target)) as written:
-            for event in self.events:
-                written(event)
+        with directory.made(self.title, place) as target:
+            save_weights(self.run.model.state_dict(), target / "model.safetensors")
+            directory.write_environment(target)
+            with closing(directory.MetricsFile(target)) as written:
+                for event in self.events:
+                    written(event)
         return target
+
+
+def _reason(error: Exception) -> str:
+    """Why files could not be copied: the first of the reasons that shutil gathers."""
+    if isinstance(error, shutil.Error) and error.args and error.args[0]:
+        return str(error.args[0][0][-1])
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _like(array: Any, kind: np.dtype[Any]) -> Any:

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 import lenetcli as lenet
 from lenetcli import nn, optim
+from lenetcli.disk import write_atomically
 from lenetcli.errors import ConfigError, DataError, LenetError
-from lenetcli.tensors.serialization import load_metadata, write_atomically
+from lenetcli.tensors.serialization import load_metadata
 from tests.ops.sample import normal
 
 KINDS = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 import typer
 
@@ -38,8 +39,9 @@ def _options(
 
 
 def complain(error: LenetError) -> None:
-    """The message, on stderr."""
-    print(printable(error if error.begins_with_place else f"error: {error}"), file=sys.stderr)
+    """The message, on stderr, if there is one."""
+    with suppress(OSError, ValueError):
+        print(printable(error if error.begins_with_place else f"error: {error}"), file=sys.stderr)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from lenetcli import config as configuration
 from lenetcli.build.scheduler import hints
 from lenetcli.errors import ConfigError
 from lenetcli.report.training.listeners import showing
+from lenetcli.report.training.outlet import surviving_outlets
 from lenetcli.report.training.progress import Mode
 from lenetcli.report.training.tensorboard import check_installed
 from lenetcli.runs.process_group import ProcessGroup
@@ -38,7 +39,7 @@ def start_run(
         if tensorboard:
             check_installed()
         config = configuration.load(path, changes)
-    with Session.new(config, out, group=group) as session:
+    with surviving_outlets(), Session.new(config, out, group=group) as session:
         return _follow(session, mode, debug_nan, also, tensorboard)
 
 
@@ -62,7 +63,10 @@ def resume_run(
                 raise ConfigError(f"--resume: {change}: {allowed}, and where its data lies, as in data.root=DIR")
         if tensorboard:
             check_installed()
-    with Session.resume(place, changes, group=group, accept_changed=accept_changed) as session:
+    with (
+        surviving_outlets(),
+        Session.resume(place, changes, group=group, accept_changed=accept_changed) as session,
+    ):
         return _follow(session, mode, debug_nan, also, tensorboard)
 
 

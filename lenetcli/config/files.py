@@ -6,13 +6,13 @@ import codecs
 from pathlib import Path
 
 from lenetcli.config.problems import InvalidConfig, Problem, Source, did_you_mean
-from lenetcli.config.yaml_tree import MAX_BYTES
+from lenetcli.config.yaml_tree import most_bytes
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read(path: Path, rank: int = 0) -> Source:
-    """The text of a YAML file (UTF-8, at most 256 KiB).
+    """The text of a YAML file (UTF-8, at most 256 KiB; 4 MiB in a run directory, where every default is written out).
 
     Raises:
         InvalidConfig: missing, a directory or device, unreadable, too large, not UTF-8.
@@ -22,24 +22,31 @@ def read(path: Path, rank: int = 0) -> Source:
             raise _problem(path, "no such file", *_nearby(path))
         if not path.is_file():
             raise _problem(path, "wanted a YAML file, got a directory" if path.is_dir() else "not a regular file")
+        resolved = is_resolved(path)
+        most = most_bytes(resolved)
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            data = file.read(most + 1)
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise _problem(path, f"cannot be read: {reason}") from None
     if b"\0" in data[:1000] and not data.startswith(_UTF16):
         raise _problem(path, "wanted a YAML file, got one that holds no text")
-    if len(data) > MAX_BYTES:
-        raise _problem(path, f"too large: a config has at most {MAX_BYTES // 1024} KiB")
+    if len(data) > most:
+        raise _problem(path, f"too large: a config has at most {most // 1024} KiB")
     if data.startswith(_UTF16):
         raise _problem(path, "the text is UTF-16: save it as UTF-8")
     try:
-        return Source(str(path), data.decode("utf-8-sig"), rank)
+        return Source(str(path), data.decode("utf-8-sig"), rank, resolved=resolved)
     except UnicodeDecodeError as error:
         good = data[: error.start].decode("utf-8-sig")
         source = Source(str(path), good + data[error.start :].decode("utf-8", "replace"), rank)
         message = f"not UTF-8 text: byte 0x{data[error.start]:02x}"
         raise InvalidConfig([Problem(source.at(len(good)), (), message, ("save the file as UTF-8",))]) from None
+
+
+def is_resolved(path: Path) -> bool:
+    """Whether a file is the config.yaml of a run directory."""
+    return path.name == "config.yaml" and (path.parent / "environment.json").exists()
 
 
 def _problem(path: Path, message: str, *hints: str) -> InvalidConfig:

@@ -35,12 +35,14 @@ class Source:
         text: the whole text.
         rank: order among the sources of a config; problems are sorted by it.
         is_file: line and column are shown (a command line has neither).
+        resolved: a run directory's config.yaml, where every default is written out: it may be longer.
     """
 
     label: str
     text: str
     rank: int = 0
     is_file: bool = True
+    resolved: bool = False
 
     @cached_property
     def lines(self) -> list[str]:

@@ -17,6 +17,7 @@ import yaml
 from lenetcli.config.problems import KeyPath, Problem, Source, Span, quoted
 
 MAX_BYTES = 256 * 1024  # the pure parser reads this much in about half a second
+RESOLVED = 16  # times as long a config may be once every default is written out, as in a run directory
 MAX_DEPTH = 32
 MAX_VALUES = 20_000  # with every alias counted as often as it is used
 MAX_DIGITS = 100
@@ -99,13 +100,13 @@ def compose(source: Source, problems: list[Problem], path: KeyPath = (), text: s
         span = source.at(found.start())
         problems.append(Problem(span, (), f"not a YAML text: it contains the character U+{ord(found[0]):04X}"))
         return None
-    if len(text) > MAX_BYTES:
-        limit = MAX_BYTES // 1024
+    if len(text) > most_bytes(source.resolved):
+        limit = most_bytes(source.resolved) // 1024
         problems.append(Problem(source.at(0), (), f"the text is too long: a config has at most {limit} KiB"))
         return None
     tree = _Tree(source, problems, path)
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        for event in yaml.parse(text, Loader=_loader(text)):
             tree.take(event)
     except _Unreadable as error:
         problems.append(error.problem)
@@ -117,6 +118,16 @@ def compose(source: Source, problems: list[Problem], path: KeyPath = (), text: s
         problems.append(Problem(source.at(0), (), f"not valid YAML: {error}"))
         return None
     return tree.root
+
+
+def most_bytes(resolved: bool) -> int:
+    """How long a config may be."""
+    return MAX_BYTES * (RESOLVED if resolved else 1)
+
+
+def _loader(text: str) -> Any:
+    """The pure parser; for a long text, which lenet itself has written, libyaml's, where it is there."""
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader) if len(text) > MAX_BYTES else yaml.SafeLoader
 
 
 class _Unreadable(Exception):
@@ -196,8 +207,9 @@ class _Tree:
             return
         top = self.open[-1]
         top.size += node.size
-        if top.size > MAX_VALUES:
-            self._refuse(event, f"more than {MAX_VALUES} values (every use of an alias counts)")
+        most = MAX_VALUES * (RESOLVED if self.source.resolved else 1)
+        if top.size > most:
+            self._refuse(event, f"more than {most} values (every use of an alias counts)")
         if isinstance(top.event, yaml.SequenceStartEvent):
             top.nodes.append(node)
             return

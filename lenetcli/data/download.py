@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lenetcli.errors import DataError, DownloadError
+from lenetcli.file_lock import alone
 
 TIMEOUT = 30  # seconds without an answer
 LARGEST = 1 << 30  # bytes of a file
@@ -44,34 +45,41 @@ def download(
     """Gets one file from the first mirror that delivers it with the right hash.
 
     Bytes go to `path` with `.part` at its end, which stays when the connection breaks and is continued the next time,
-    also from another mirror. The file itself appears whole or not at all.
+    also from another mirror. The file itself appears whole or not at all. One process at a time gets a file; others
+    that want it wait, and find it there.
 
     Raises:
         DownloadError: no mirror delivered; the message says what each answered.
         DataError: the file cannot be written.
     """
-    part = path.with_name(path.name + ".part")
-    failures = []
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for mirror in mirrors:
-            try:
-                continued = _size(part) > 0
-                _fetch(mirror, path.name, part, progress)
-                if continued and _md5(part) != md5:  # what was there may have been of another file
-                    part.unlink()
-                    _fetch(mirror, path.name, part, progress)
-                found = _md5(part)
-                if found != md5:
-                    part.unlink()
-                    raise _Refused(f"wrong md5 {found}, wanted {md5}")
-            except (_Refused, urllib.error.URLError, http.client.HTTPException, TimeoutError, ValueError) as error:
-                failures.append(f"{mirror}: {error}")
-                continue
-            os.replace(part, path)
-            return
+        with alone(path.with_name(f".{path.name}.lock")):
+            if not (path.is_file() and _md5(path) == md5):  # else another process has got it in the meantime
+                _download(path, md5, mirrors, progress)
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def _download(path: Path, md5: str, mirrors: tuple[str, ...], progress: Callable[[Progress], None] | None) -> None:
+    part = path.with_name(path.name + ".part")
+    failures = []
+    for mirror in mirrors:
+        try:
+            continued = _size(part) > 0
+            _fetch(mirror, path.name, part, progress)
+            if continued and _md5(part) != md5:  # what was there may have been of another file
+                part.unlink()
+                _fetch(mirror, path.name, part, progress)
+            found = _md5(part)
+            if found != md5:
+                part.unlink()
+                raise _Refused(f"wrong md5 {found}, wanted {md5}")
+        except (_Refused, urllib.error.URLError, http.client.HTTPException, TimeoutError, ValueError) as error:
+            failures.append(f"{mirror}: {error}")
+            continue
+        os.replace(part, path)
+        return
     tried = "".join(f"\n  {failure}" for failure in failures)
     kept = f" ({_size(part):,} bytes are kept in {part.name} and will be continued)" if _size(part) else ""
     raise DownloadError(f"{path.name}: no mirror delivered it{kept}; put the file into {path.parent} yourself{tried}")
@@ -95,7 +103,7 @@ def _fetch(mirror: str, name: str, part: Path, progress: Callable[[Progress], No
             part.unlink()
             have = 0
         length = answer.headers.get("Content-Length", "")
-        total = have + int(length) if length.isdigit() else None
+        total = have + int(length) if length.isdecimal() else None
         if max(total or 0, have) > LARGEST:
             raise _Refused(f"states {total:,} bytes, more than {LARGEST:,}")
         _copy(answer, part, Progress(name, have, total, mirror), progress)

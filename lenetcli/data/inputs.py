@@ -17,7 +17,7 @@ from lenetcli.data.dataset import Source
 from lenetcli.data.pictures import shrink
 from lenetcli.data.row_cache import Kept
 from lenetcli.data.transforms import Preprocessing, resize
-from lenetcli.disk import check_inside, read_within, write_atomically
+from lenetcli.disk import check_inside, is_there, read_within, write_atomically
 from lenetcli.errors import ConfigError, DataError
 
 Array = npt.NDArray[Any]
@@ -156,7 +156,7 @@ def write_inputs(directory: Path, inputs: Inputs | None) -> None:
         DataError: it is a link that leads out of the directory.
     """
     path = check_inside(directory, directory / NAME)
-    if inputs is not None and not path.exists():
+    if inputs is not None and not is_there(path):
         write_atomically(path, inputs.text().encode())
 
 
@@ -167,7 +167,7 @@ def read_inputs(directory: Path) -> Inputs | None:
         DataError: the file is damaged, or a link leads out of the directory.
     """
     path = check_inside(directory, directory / NAME)
-    if not path.exists():
+    if not is_there(path):
         return None
     try:
         record = json.loads(read_within(path, 1 << 22))

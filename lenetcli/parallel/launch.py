@@ -31,7 +31,7 @@ def launched(environment: Mapping[str, str] = os.environ) -> tuple[int, int]:
     """
     for size, rank in VARIABLES:
         texts = environment.get(size, ""), environment.get(rank, "")
-        if all(map(str.isdigit, texts)) and int(texts[0]) > 1:
+        if all(map(str.isdecimal, texts)) and int(texts[0]) > 1:
             return int(texts[0]), int(texts[1])
     return 1, 0
 

@@ -92,12 +92,18 @@ class MPIReducer:
             raise divergence.diverged(run, f"the loss became {loss}")
         return loss, round(samples)
 
-    def reduce_evaluation(self, found: Evaluation) -> Evaluation:
-        loss = found.loss * found.weight if found.weight else 0.0
-        judged = found.count - found.ignored
-        right = (found.accuracy or 0.0) * judged if judged else 0.0
-        own = [loss, found.weight, right, found.count, found.ignored, found.accuracy is not None]
-        loss, weight, right, count, ignored, known = self.comm.all_reduce(np.array(own, np.float64)).tolist()
+    def reduce_evaluation(self, run: Run, found: Evaluation | None) -> Evaluation | None:
+        own = np.zeros(6 + len(SIGNALS))
+        own[6:] = [self.wishes.stop == name for name in SIGNALS]
+        if found is not None:
+            loss = found.loss * found.weight if found.weight else 0.0
+            judged = found.count - found.ignored
+            right = (found.accuracy or 0.0) * judged if judged else 0.0
+            own[:6] = loss, found.weight, right, found.count, found.ignored, found.accuracy is not None
+        loss, weight, right, count, ignored, known, *stops = self.comm.all_reduce(own).tolist()
+        run.stop = next((name for name, ranks in zip(SIGNALS, stops) if ranks), None)
+        if found is None or run.stop is not None:
+            return None
         judged = round(count - ignored)
         accuracy = (round(right) / judged if judged else math.nan) if known else None
         return replace(

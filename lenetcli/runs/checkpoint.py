@@ -19,6 +19,7 @@ import os
 import re
 import secrets
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
@@ -27,9 +28,11 @@ from typing import Any
 import numpy as np
 
 from lenetcli.disk import (
+    Unreadable,
     check_inside,
     check_regular,
     is_temporary,
+    is_there,
     read_within,
     sha256_within,
     sync_directory,
@@ -40,6 +43,7 @@ from lenetcli.disk import (
 from lenetcli.errors import DataError, LenetError
 from lenetcli.nn.module import Module
 from lenetcli.runs import resume_rules
+from lenetcli.runs.lock import Lost
 from lenetcli.runs.state_json import (
     LARGEST,
     check_count,
@@ -58,6 +62,7 @@ MODEL, AVERAGE, OPTIMIZER = "model.safetensors", "average.safetensors", "optimiz
 STATE, LATEST, METRICS = "state.json", "latest", "metrics.jsonl"
 REPLACED = "model.replaced.safetensors"  # weights that were found in the place of the best ones
 _HEADER = 1 << 24  # bytes of a file beside its tensors
+_LARGEST_MODEL = 1 << 33
 
 
 class Checkpoints:
@@ -70,10 +75,16 @@ class Checkpoints:
 
     def __init__(self, directory: Path, keep: int = 3) -> None:
         self.directory = directory
-        self.root = directory / "checkpoints"
         self.keep = keep
         self.best: dict[str, str] | None = None  # the checkpoint that holds the best weights, and their hash
         self.events = 0  # bytes of metrics.jsonl that were there at the last save
+        self.before_save: Callable[[], tuple[Path, int]] | None = None  # says where the directory is now, and `events`
+        self._written: tuple[str, dict[str, str]] = "", {}  # the last checkpoint that was saved, its files' hashes
+
+    @property
+    def root(self) -> Path:
+        """Where they lie."""
+        return self.directory / "checkpoints"
 
     # Saving
 
@@ -83,24 +94,36 @@ class Checkpoints:
         Raises:
             LenetError: no space, no permission; earlier checkpoints are whole.
             DataError: a link leads out of the run directory.
+            Lost: the run directory is not there any more, or another's.
         """
         name = f"{run.progress.step:06d}"
-        check_inside(self.directory, self.root)
-        check_inside(self.directory, self.directory / MODEL)
         try:
-            if not self.root.exists():
+            self._find()
+            check_inside(self.directory, self.root)
+            check_inside(self.directory, self.directory / MODEL)
+            if not is_there(self.root):
                 os.mkdir(self.root)
                 sync_directory(self.directory)
-            metrics = self.directory / METRICS
-            self.events = sync_file(metrics) if metrics.exists() else 0
             shown = self._write(run, name, best)
             write_atomically(self.root / LATEST, name.encode())
             if best:
                 write_atomically(self.directory / MODEL, shown)
+            elif self.best is not None and not is_there(self.directory / MODEL):
+                self._put_back_best()
+        except (Lost, DataError):
+            raise
         except (OSError, LenetError) as error:
             raise LenetError(self._failure(name, error)) from None
         self._tidy()
         return self.root / name
+
+    def _find(self) -> None:
+        """Takes note of where the directory is now, and of the events that are on disk."""
+        if self.before_save is not None:
+            self.directory, self.events = self.before_save()
+        else:
+            metrics = self.directory / METRICS
+            self.events = sync_file(metrics) if is_there(metrics) else 0
 
     def _write(self, run: Run, name: str, best: bool) -> bytes:
         """The checkpoint's directory; gives the content of the file with the weights that are shown."""
@@ -125,14 +148,28 @@ class Checkpoints:
         temporary = self.root / f".writing-{name}-{secrets.token_hex(4)}"
         try:
             os.mkdir(temporary)
-            for file, data in {**files, STATE: encode(state)}.items():
-                write_new(temporary / file, data)
+            for file, data in files.items():
+                if not self._again(name, file, hashes[file], temporary):
+                    write_new(temporary / file, data)
+            write_new(temporary / STATE, encode(state))
             sync_directory(temporary)
             self._put(temporary, name)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
+        self._written = name, hashes
         return files[shown]
+
+    def _again(self, name: str, file: str, sha256: str, temporary: Path) -> bool:
+        """Takes a file over from the checkpoint of the same step, where it is the same: saved before the evaluation,
+        and once more after it."""
+        if self._written[0] != name or self._written[1].get(file) != sha256:
+            return False
+        try:
+            os.link(self.root / name / file, temporary / file)
+        except OSError:  # taken away, or a file system without such names
+            return False
+        return True
 
     def _put(self, temporary: Path, name: str) -> None:
         """Gives the directory its name. One that has it, of the same step, stays whole until the new one is there."""
@@ -143,7 +180,10 @@ class Checkpoints:
         os.rename(temporary, final)  # on disk when `latest` is, which lies in the same directory
 
     def _failure(self, name: str, error: Exception) -> str:
-        whole = self._found()
+        try:
+            whole = self._found()
+        except DataError:
+            whole = []
         older = f"checkpoint {whole[-1].removesuffix('.old')} is whole" if whole else "there is no checkpoint yet"
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         return (
@@ -157,7 +197,7 @@ class Checkpoints:
 
     def names(self) -> list[str]:
         """Names of the checkpoints, oldest first."""
-        return [name for name in self._found() if name.isdigit()]
+        return [name for name in self._found() if name.isdecimal()]
 
     def _found(self) -> list[str]:
         """Names of directories that may be whole checkpoints, oldest first: 000030.old stands in for 000030."""
@@ -167,7 +207,7 @@ class Checkpoints:
             return []
         except OSError as error:
             raise DataError(f"{self.root}: cannot be read: {error.strerror}") from None
-        return sorted(found, key=lambda name: (int(name.removesuffix(".old")), name.isdigit()))
+        return sorted(found, key=lambda name: (int(name.removesuffix(".old")), name.isdecimal()))
 
     def _tidy(self) -> None:
         """Drops checkpoints that are neither new nor the best, and what killed processes left."""
@@ -189,16 +229,22 @@ class Checkpoints:
 
     def load_best(self, model: Module) -> None:
         """Puts the best weights so far into the model."""
+        self._find()
+        if self.best is not None and not is_there(self.directory / MODEL):
+            self._put_back_best()
         model.load_state_dict(load(self.directory / MODEL))
 
     def restore(self, run: Run) -> str:
         """Puts the run back to its newest whole checkpoint; damaged newer ones are set aside as `NAME.damaged`.
+
+        One that cannot be read just now is not damaged: then nothing is changed.
 
         Returns:
             The checkpoint's name, followed by what was wrong with newer ones, if any was.
 
         Raises:
             DataError: there is no whole checkpoint.
+            Unreadable: a file is there and cannot be read.
             ConfigError: the run's configuration is another than the checkpoint's.
         """
         check_inside(self.directory, self.root)
@@ -207,12 +253,15 @@ class Checkpoints:
         for name in reversed(self._found()):
             try:
                 state = self._restore(run, self.root / name)
+            except Unreadable:
+                raise
             except DataError as error:
                 problems.append(f"skipped: {error}")
                 damaged.append(name)
                 continue
+            best = self._missing_best(state["best"])
             try:
-                name = self._settle(name, damaged, state)
+                name = self._settle(name, damaged, state, best)
             except OSError as error:
                 raise LenetError(f"cannot write to {self.directory}: {error.strerror or error}") from None
             return "; ".join([name, *problems])
@@ -234,6 +283,8 @@ class Checkpoints:
                 continue
             try:
                 self._restore(run, self.root / name)
+            except Unreadable:
+                raise
             except DataError as error:
                 problems.append(str(error))
                 continue
@@ -277,8 +328,12 @@ class Checkpoints:
             raise DataError(f"{path / STATE}: {_line(error)}") from None
         return state
 
-    def _settle(self, name: str, damaged: list[str], state: dict[str, Any]) -> str:
-        """Makes the directory what it was when this checkpoint was the newest."""
+    def _settle(self, name: str, damaged: list[str], state: dict[str, Any], best: bytes | None) -> str:
+        """Makes the directory what it was when this checkpoint was the newest.
+
+        Args:
+            best: what model.safetensors should hold, where it does not.
+        """
         for other in damaged:
             aside = self.root / f"{other.removesuffix('.old')}.damaged"
             shutil.rmtree(aside, ignore_errors=True)
@@ -288,29 +343,45 @@ class Checkpoints:
             os.rename(self.root / name, self.root / plain)
         write_atomically(self.root / LATEST, plain.encode())
         self.best, self.events = state["best"], state["events"]
+        target = check_inside(self.directory, self.directory / MODEL)
         if self.best is None:
-            self._set_aside(check_inside(self.directory, self.directory / MODEL))
-        else:
-            self._mend_best(self.best)
+            self._set_aside(target)
+        elif best is not None:
+            self._set_aside(target)
+            write_atomically(target, best)
         self._tidy()
         return plain
 
-    def _mend_best(self, best: dict[str, str]) -> None:
-        """Writes model.safetensors anew from the best checkpoint, where it is not what that checkpoint holds."""
+    def _put_back_best(self) -> None:
+        """Writes model.safetensors anew where it was taken away."""
+        data = self._missing_best(self.best)
+        if data is not None:
+            write_atomically(self.directory / MODEL, data)
+
+    def _missing_best(self, best: dict[str, str] | None) -> bytes | None:
+        """What the best checkpoint holds, where model.safetensors is something else; None where it cannot be had.
+
+        Raises:
+            Unreadable: one of the two is there and cannot be read.
+        """
+        if best is None:
+            return None
         target, folder = check_inside(self.directory, self.directory / MODEL), self.root / best["checkpoint"]
         try:
-            if sha256_within(target, target.stat().st_size) == best["sha256"]:
-                return
-        except (OSError, DataError):
-            pass  # not there, or not readable: it is written below
-        source = folder / AVERAGE if (folder / AVERAGE).exists() else folder / MODEL
+            if sha256_within(target, _LARGEST_MODEL) == best["sha256"]:
+                return None
+        except Unreadable:
+            raise
+        except DataError:
+            pass  # it is not there
+        source = folder / AVERAGE if is_there(folder / AVERAGE) else folder / MODEL
         try:
-            data = read_within(check_inside(self.directory, source), source.stat().st_size)
-        except (OSError, DataError):
-            return  # the best epoch comes again, or another one after it
-        if hashlib.sha256(data).hexdigest() == best["sha256"]:
-            self._set_aside(target)
-            write_atomically(target, data)
+            data = read_within(check_inside(self.directory, source), _LARGEST_MODEL)
+        except Unreadable:
+            raise
+        except DataError:
+            return None  # the best epoch comes again, or another one after it
+        return data if hashlib.sha256(data).hexdigest() == best["sha256"] else None
 
     def _set_aside(self, target: Path) -> None:
         """Keeps weights that no checkpoint here knows, under another name: somebody may have put them there."""

@@ -16,17 +16,30 @@ import contextlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 import numpy as np
 
 from lenetcli import __version__
-from lenetcli.disk import check_inside, check_regular, is_temporary, read_within, sync_directory, write_atomically
+from lenetcli.config.yaml_tree import most_bytes
+from lenetcli.disk import (
+    check_inside,
+    check_regular,
+    is_temporary,
+    is_there,
+    read_within,
+    sync_directory,
+    unreadable,
+    write_atomically,
+)
 from lenetcli.errors import ConfigError, DataError, LenetError
+from lenetcli.file_lock import same_file
 from lenetcli.kernels import device, dispatch, threads
 from lenetcli.nn.module import Module
 from lenetcli.runs import lock
@@ -55,9 +68,11 @@ def create(name: str, out: Path | None = None) -> Path:
             return out
         parent = Path("runs") / name
         parent.mkdir(parents=True, exist_ok=True)
-        number = max((int(p.name) for p in parent.iterdir() if p.name.isdigit()), default=0)
+        number = max((int(p.name) for p in parent.iterdir() if re.fullmatch("[0-9]{1,9}", p.name)), default=0)
         while True:
             number += 1
+            if lock.is_taken(parent, number):
+                continue  # the directory was renamed, and its training goes on there
             try:
                 (parent / f"{number:03d}").mkdir()
             except FileExistsError:
@@ -68,6 +83,30 @@ def create(name: str, out: Path | None = None) -> Path:
         place = f" {error.filename}" if error.filename else ""
         reason = error.strerror or str(error)
         raise LenetError(f"cannot make the run directory{place}: {reason}; choose another with --out DIR") from None
+
+
+@contextlib.contextmanager
+def made(name: str, out: Path | None = None) -> Iterator[Path]:
+    """A new run directory, as `create` makes it, to be filled in the block; nothing is left of it where that fails.
+
+    Raises:
+        ConfigError: `out` exists and is not an empty directory.
+        LenetError: it cannot be made or written to.
+    """
+    was_there = out is not None and out.exists()
+    place = create(name, out)
+    try:
+        yield place
+    except BaseException as error:
+        if isinstance(error, ConfigError):  # another process was faster: what is there is not ours
+            raise
+        for path in place.iterdir():
+            with contextlib.suppress(OSError):
+                path.unlink() if path.is_symlink() or not path.is_dir() else shutil.rmtree(path)
+        if not was_there:
+            with contextlib.suppress(OSError):
+                place.rmdir()
+        raise
 
 
 def check_new(directory: Path) -> None:
@@ -146,6 +185,20 @@ def _commit() -> str | None:
     return found.stdout.strip() or None
 
 
+def check_config(config_text: str) -> None:
+    """Refuses a configuration that could not be read again.
+
+    Raises:
+        ConfigError: fully resolved, it is too long.
+    """
+    most = most_bytes(resolved=True)
+    if len(config_text.encode()) > most:
+        raise ConfigError(
+            f"the configuration has {len(config_text.encode()):,} bytes with all defaults written out, more than the "
+            f"{most:,} that a run directory may keep: fewer layers"
+        )
+
+
 def write_config(directory: Path, config_text: str) -> None:
     """Writes config.yaml, with which a directory is a run that can be resumed.
 
@@ -164,7 +217,7 @@ def write_environment(directory: Path, ranks: int = 1, data: dict[str, Any] | No
         DataError: it is a link that leads out of the run directory.
     """
     path = check_inside(directory, directory / ENVIRONMENT)
-    if not path.exists():
+    if not is_there(path):
         write_atomically(path, (json.dumps(environment(ranks, data), indent=1) + "\n").encode())
 
 
@@ -182,12 +235,16 @@ class MetricsFile:
 
     def __init__(self, directory: Path, keep: int = 0) -> None:
         self._path = check_inside(directory, directory / METRICS)
+        size = check_regular(self._path, 1 << 40) if is_there(self._path) else 0
         try:
-            if self._path.exists():
-                size = check_regular(self._path, 1 << 40)
+            if size:
                 with self._path.open("r+b") as file:
-                    file.truncate(_end(file, min(keep, size)))
-            self._file: TextIO = self._path.open("a", encoding="utf-8", buffering=1)
+                    try:
+                        end = _end(file, min(keep, size))
+                    except OSError as error:
+                        raise unreadable(self._path, error) from None
+                    file.truncate(end)
+            self._file = self._opened()
         except OSError as error:
             raise self._failure(error) from None
 
@@ -197,10 +254,39 @@ class MetricsFile:
         except OSError as error:
             raise self._failure(error) from None
 
+    def sync(self, directory: Path) -> int:
+        """Waits until what was written is on disk, under the file's name in the directory, wherever that is by now.
+
+        Returns:
+            Its size in bytes.
+
+        Raises:
+            LenetError: the file cannot be written.
+        """
+        self._path = directory / METRICS
+        try:
+            if not same_file(self._file.fileno(), self._path):
+                self._put_back()
+            os.fsync(self._file.fileno())
+            return os.fstat(self._file.fileno()).st_size
+        except OSError as error:
+            raise self._failure(error) from None
+
     def close(self) -> None:
         """Closes the file."""
         with contextlib.suppress(OSError):  # of a line that could not be written, and was complained about
             self._file.close()
+
+    def _opened(self) -> TextIO:
+        return self._path.open("a+", encoding="utf-8", buffering=1)
+
+    def _put_back(self) -> None:
+        """Writes the file anew where it was taken away: what is open still has all of it."""
+        with open(os.dup(self._file.fileno()), "rb") as taken:
+            taken.seek(0)
+            write_atomically(self._path, taken.read())
+        self._file.close()
+        self._file = self._opened()
 
     def _failure(self, error: OSError) -> LenetError:
         return LenetError(

@@ -224,6 +224,6 @@ def _fits(field: str, value: Any, hint: Any) -> bool:
         if type(value) is int and abs(value) <= LARGEST_COUNT:
             value = float(value)
         return type(value) is float and (field != "seconds" or 0 <= value <= LONGEST) and (
-            field != "samples_per_second" or value >= 1e-6
+            field != "samples_per_second" or value == 0 or value >= 1e-6  # 0: nothing was left to train of the epoch
         )  # fmt: skip
     return isinstance(value, str) and (field != "split" or value in _SPLITS)

@@ -1,10 +1,12 @@
-"""One training at a time in a run directory."""
+"""One training at a time in a run directory, which stays the training's own wherever it is moved to."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
+import re
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,18 +14,109 @@ from pathlib import Path
 from typing import Any
 
 from lenetcli.errors import ConfigError, LenetError
+from lenetcli.file_lock import same_file, take, try_lock
 
 NAME = "lock"
 _LOOK = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-_OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
+_F_GETPATH = 50  # macOS: the fcntl that tells an open file's path
 
 
 class Busy(ConfigError):
     """A run directory in which another process trains."""
 
 
+class Lost(LenetError):
+    """A run directory that was taken away while a training was running there."""
+
+
+class Held:
+    """A run directory in which this process trains.
+
+    The directory and its lock are open: so it is found again when it is moved or renamed, and another one that gets its
+    name, or its lock, is not taken for it.
+    """
+
+    def __init__(self, directory: Path, handle: int) -> None:
+        self.directory, self._lock = directory, handle
+        self._handle = None if os.name == "nt" else os.open(directory, _DIRECTORY)
+
+    def place(self) -> Path:
+        """Where the directory is now; to be asked before anything is written there.
+
+        Raises:
+            Lost: it is not there any more, or another process has taken it over.
+        """
+        if same_file(self._lock, self.directory / NAME):
+            return self.directory
+        found = self.directory if self._is_ours(self.directory) else self._moved_to()
+        if found is None or not self._is_ours(found):
+            raise Lost(
+                f"{self.directory}: moved or removed while a training was running there; nothing more is written"
+            )
+        if not same_file(self._lock, found / NAME):
+            self._lock_again(found)
+        self.directory = found
+        return found
+
+    def leave(self) -> None:
+        """Gives the lock back, and takes away its file where that is still this one."""
+        with suppress(OSError, LenetError):
+            place = self.place()
+            os.unlink(place / NAME)  # the file alone is no lock
+        os.close(self._lock)
+        if self._handle is not None:
+            os.close(self._handle)
+
+    def _is_ours(self, place: Path) -> bool:
+        try:
+            return self._handle is None or same_file(self._handle, place)
+        except OSError:
+            return False
+
+    def _moved_to(self) -> Path | None:
+        """The path by which the system knows the open directory."""
+        if self._handle is None:
+            return None
+        try:
+            if sys.platform == "darwin":
+                import fcntl
+
+                found = os.fsdecode(fcntl.fcntl(self._handle, _F_GETPATH, bytes(1024)).rstrip(b"\0"))
+            else:
+                found = os.readlink(f"/proc/self/fd/{self._handle}")
+        except OSError:
+            return None
+        inside = os.path.relpath(found)
+        return Path(found if inside.startswith("..") else inside)
+
+    def _lock_again(self, place: Path) -> None:
+        """Puts back a lock that was taken away, unless another process has put one there."""
+        try:
+            handle = os.open(place / NAME, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+        except FileExistsError:
+            raise Lost(f"{place}: another process has locked it; nothing more is written") from None
+        except OSError as error:
+            raise Lost(f"{place}: its lock was taken away, and cannot be put back: {error.strerror or error}") from None
+        if not try_lock(handle):
+            os.close(handle)
+            raise Lost(f"{place}: another process has locked it; nothing more is written")
+        with suppress(OSError):
+            os.write(handle, json.dumps(_self()).encode())
+        os.close(self._lock)
+        self._lock = handle
+
+
+_HELD: list[Held] = []  # by this process
+
+
+def held(directory: Path) -> Held | None:
+    """This process's hold on a run directory; None where it has none."""
+    return next((found for found in _HELD if os.path.realpath(found.directory) == os.path.realpath(directory)), None)
+
+
 @contextmanager
-def locked(directory: Path) -> Iterator[None]:
+def locked(directory: Path) -> Iterator[Held]:
     """Holds the run directory's lock within the block.
 
     The lock is the system's own, on the file `lock`, so that it ends with the process however that ends: a file left by
@@ -35,89 +128,82 @@ def locked(directory: Path) -> Iterator[None]:
     """
     path = directory / NAME
     try:
-        handle = _taken(path)
+        handle = take(path)
+        found = None if handle is None else _signed(directory, handle)
     except OSError as error:
         raise LenetError(f"cannot write to {directory}: {error.strerror or error}") from None
-    if handle is None:
+    if found is None:
         raise Busy(f"{directory}: another training is running there: {_holder(path)}")
+    _HELD.append(found)
+    try:
+        with numbered(directory):
+            yield found
+    finally:
+        _HELD.remove(found)
+        found.leave()
+
+
+# Numbers of runs: runs/<name>/001 keeps its number while its training lives, also where it is renamed
+
+
+def is_taken(parent: Path, number: int) -> bool:
+    """Whether a training that lives was given this number, though its directory may have another name by now."""
+    return _is_locked(_reservation(parent, f"{number:03d}"))
+
+
+@contextmanager
+def numbered(directory: Path) -> Iterator[None]:
+    """Keeps the number that a directory has, where it is one of runs/<name>/<NNN>, for the block."""
+    place = Path(os.path.realpath(directory))
+    is_number = re.fullmatch("[0-9]{3,9}", place.name) and f"{int(place.name):03d}" == place.name
+    path = handle = None
+    if is_number and place.parent.parent.name == "runs":
+        path = _reservation(place.parent, place.name)
+        with suppress(OSError):  # then it is only the directory that keeps the number
+            handle = take(path, 0.0)
     try:
         yield
     finally:
-        with suppress(OSError):  # the file alone is no lock
-            os.unlink(path)
-        os.close(handle)
+        if handle is not None and path is not None:
+            with suppress(OSError):
+                if same_file(handle, path):
+                    os.unlink(path)
+            os.close(handle)
+
+
+def _reservation(parent: Path, number: str) -> Path:
+    return parent / f".{number}.lock"
 
 
 def is_locked(directory: Path) -> bool:
     """Whether a training is running in a run directory, on this machine or on one that shares the file's locks."""
+    return _is_locked(directory / NAME)
+
+
+def _is_locked(path: Path) -> bool:
     try:
-        handle = os.open(directory / NAME, _LOOK)
+        handle = os.open(path, _LOOK)
     except OSError:
         return False
     try:
-        return not _lock(handle, shared=True)
+        return not try_lock(handle, shared=True)
     except OSError:
         return False
     finally:
         os.close(handle)
 
 
-def _taken(path: Path) -> int | None:
-    """The locked file; None where another process has it."""
-    while True:
-        handle = os.open(path, _OPEN, 0o644)
-        try:
-            free = _lock(handle)
-            if not free:
-                time.sleep(0.05)  # `is_locked` holds it for a moment
-                free = _lock(handle)
-            if free and _same_file(handle, path):
-                _sign(handle, path)
-                return handle
-        except BaseException:
-            os.close(handle)
-            raise
-        os.close(handle)
-        if not free:
-            return None
-        # the holder before us took its file away between our two calls: once more, with the new one
-
-
-def _sign(handle: int, path: Path) -> None:
+def _signed(directory: Path, handle: int) -> Held:
     """Writes down who holds the lock; where that cannot be, nobody does."""
     try:
         os.ftruncate(handle, 0)
         os.write(handle, json.dumps(_self()).encode())
-    except OSError:
+        return Held(directory, handle)
+    except BaseException:
         with suppress(OSError):
-            os.unlink(path)
+            os.unlink(directory / NAME)
+        os.close(handle)
         raise
-
-
-def _lock(handle: int, shared: bool = False) -> bool:
-    """Asks the system for the lock; False where another process holds it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        import msvcrt
-
-        try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]  # there on Windows only
-        except OSError:
-            return False
-        return True
-    try:
-        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _same_file(handle: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle), os.stat(path))
-    except FileNotFoundError:
-        return False
 
 
 def _self() -> dict[str, Any]:

@@ -18,10 +18,11 @@ from lenetcli.config import Config
 from lenetcli.config.user_code import blamed
 from lenetcli.config.writing import text
 from lenetcli.data.inputs import write_inputs
+from lenetcli.disk import is_there
 from lenetcli.errors import LenetError
 from lenetcli.runs import directory, resume_rules
+from lenetcli.runs import lock as locks
 from lenetcli.runs.beginning import begin, keep_given
-from lenetcli.runs.lock import locked
 from lenetcli.runs.process_group import ProcessGroup
 from lenetcli.train.divergence import detect_nan
 from lenetcli.train.divergence import place as at
@@ -34,13 +35,13 @@ Listener = Callable[[Event], None]
 ALONE = ProcessGroup()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Session:
     """A run that can be followed. `Session(run)` trains in memory; `new` and `resume` have a run directory, too.
 
     Args:
         run: what is trained.
-        directory: where it is written down.
+        directory: where it is written down; another place, where it is moved while it trains.
         checkpoint: what it was resumed from, in words.
         group: the processes that train it; rank 0 holds the lock and writes.
         notes: what should be said before it trains: where it goes on from, and what its data is like.
@@ -88,6 +89,8 @@ class Session:
         with ExitStack() as held:
             with group.barrier():
                 run = build_run(config, device_of(config)) if run is None else run
+                assert run.config is not None, "build_run keeps the configuration"
+                directory.check_config(text(run.config))
             group.check(run)
             place = out or Path()
             with group.barrier():
@@ -99,7 +102,7 @@ class Session:
                     directory.check_new(place)
                     directory.check_space(place, run.model, config.train.keep_checkpoints)
                     _write_config(run, place)
-                    _describe(run, place, group, None if run.fingerprint is None else run.fingerprint())
+                    _describe(run, place, group)
             run.checkpoints = group.checkpoints(place, config.train.keep_checkpoints)
             yield cls(run, place, config, group=group, notes=run.notes)
 
@@ -129,7 +132,7 @@ class Session:
             with group.barrier():
                 path = load_config_of(place)
                 if group.rank == 0 and lock:
-                    held.enter_context(locked(place))
+                    held.enter_context(locks.locked(place))
             with group.barrier():
                 config = configuration.load(str(path), changes)
                 run = build_run(config, device_of(config))
@@ -166,8 +169,8 @@ class Session:
         with ExitStack() as opened:
             stoppable = self.group.distribute(run)
             if self.directory is not None and self.group.rank == 0:
-                written = run.checkpoints.events if run.checkpoints is not None else 0
-                listeners.insert(0, opened.enter_context(closing(directory.MetricsFile(self.directory, written))))
+                opened.enter_context(self._written_down(self.directory, listeners))
+            run.tell = self.group.log
             opened.enter_context(polite_stop(stoppable))
             if debug_nan:
                 opened.enter_context(detect_nan(run))
@@ -179,13 +182,38 @@ class Session:
         assert isinstance(last, Ended), "a run's last event is its end"
         return last
 
+    @contextmanager
+    def _written_down(self, place: Path, listeners: list[Listener]) -> Iterator[None]:
+        """Within the block, events go to metrics.jsonl first, and the run directory stays whole.
+
+        It is found where it has been moved to, and files of it that were taken away are put back, before each save and
+        at the end.
+        """
+        run, held = self.run, locks.held(place)
+        with closing(
+            directory.MetricsFile(place, run.checkpoints.events if run.checkpoints is not None else 0)
+        ) as file:
+
+            def find() -> tuple[Path, int]:
+                self.directory = found = place if held is None else held.place()
+                if run.config is not None and not (found / "config.yaml").exists():
+                    _write_config(run, found)
+                _describe(run, found, self.group)
+                return found, file.sync(found)
+
+            listeners.insert(0, file)
+            if run.checkpoints is not None:
+                run.checkpoints.before_save = find
+            yield
+            find()
+
 
 @contextmanager
 def _created(name: str, out: Path | None) -> Iterator[Path]:
     """A new run directory, locked within the block."""
     place = directory.create(name, out)
     try:
-        with locked(place):
+        with locks.locked(place):
             yield place
     except LenetError:
         with suppress(OSError):
@@ -198,6 +226,13 @@ def _write_config(run: Run, place: Path) -> None:
     directory.write_config(place, text(run.config))
 
 
-def _describe(run: Run, place: Path, group: ProcessGroup, data: dict[str, Any] | None) -> None:
+def _describe(run: Run, place: Path, group: ProcessGroup, data: dict[str, Any] | None = None) -> None:
+    """Writes what the run is made with, where that is missing.
+
+    Args:
+        data: the hash of its data, where it is known.
+    """
+    if data is None and run.fingerprint is not None and not is_there(place / directory.ENVIRONMENT):
+        data = run.fingerprint()
     directory.write_environment(place, group.size, data)
     write_inputs(place, run.inputs)

@@ -27,7 +27,7 @@ import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 FORMAT = 2
-LARGEST = 1 << 22  # bytes of a state.json
+LARGEST = 1 << 24  # bytes of a state.json; most of it is the configuration
 _LARGEST_NUMBER = 2**53
 _ODD = ("inf", "-inf", "nan")  # floats that JSON has no words for
 

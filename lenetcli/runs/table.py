@@ -105,7 +105,7 @@ def _below(root: Path) -> Iterator[Path]:
 
 def _natural(text: str) -> list[tuple[int, str]]:
     """A key that puts 2 before 10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text)]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)]
 
 
 def read_run(run: Path) -> RunRow:
@@ -134,7 +134,7 @@ def read_run(run: Path) -> RunRow:
 
 def _config(run: Path) -> dict[str, Any]:
     problems: list[Any] = []
-    tree = compose(Source(str(run / "config.yaml"), read_config_text(run)), problems)
+    tree = compose(Source(str(run / "config.yaml"), read_config_text(run), resolved=True), problems)
     config = None if tree is None or problems else tree.plain()
     if not isinstance(config, dict):
         raise DataError(f"{run / 'config.yaml'}: not the configuration of a run")

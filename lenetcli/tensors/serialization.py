@@ -18,7 +18,7 @@ import safetensors.numpy
 
 from lenetcli.autograd.dtypes import from_numpy_dtype
 from lenetcli.autograd.tape import Array
-from lenetcli.disk import check_regular, write_atomically
+from lenetcli.disk import read_within, write_file
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.kernels.device import to_host
 from lenetcli.tensors.tensor import Tensor, of_array
@@ -57,7 +57,7 @@ def save(obj: Mapping[Any, Any], f: str | os.PathLike[str], metadata: Mapping[st
     path = Path(os.fspath(f))
     if path.suffix != SUFFIX:
         raise ConfigError(f"save: {path}: only {SUFFIX} files are written; use {path.with_suffix(SUFFIX).name!r}")
-    write_atomically(path, to_bytes(obj, metadata))
+    write_file(path, to_bytes(obj, metadata))
 
 
 def to_bytes(obj: Mapping[Any, Any], metadata: Mapping[str, str] | None = None) -> bytes:
@@ -98,9 +98,9 @@ def load(f: str | os.PathLike[str]) -> dict[Any, Any]:
         >>> lenet.load(path)
         {'weight': tensor([1., 1.])}
     """
-    path, header = _open(f, "load")
+    path, header, data = _open(f, "load")
     try:
-        arrays = safetensors.numpy.load_file(path)
+        arrays = safetensors.numpy.load(data)
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise DataError(f"{path}: damaged safetensors file: {_line(error)}") from None
     for name, array in arrays.items():
@@ -132,33 +132,29 @@ def load_metadata(f: str | os.PathLike[str]) -> dict[str, str]:
 # Untrusted files
 
 
-def _open(f: str | os.PathLike[str], call: str) -> tuple[Path, dict[str, Any]]:
-    """The path and its checked header. What the library checks well (offsets, sizes) is left to it."""
+def _open(f: str | os.PathLike[str], call: str) -> tuple[Path, dict[str, Any], bytes]:
+    """The path, its checked header and its content. What the library checks well (offsets, sizes) is left to it.
+
+    The file is read once: mapped into memory, a disk that fails would end the process by a signal.
+    """
     path = Path(os.fspath(f))
     if path.suffix != SUFFIX:
         raise DataError(
             f"{call}: {path}: only {SUFFIX} files are read, since a pickle can run code while it is read. Convert it "
             f"where it comes from: safetensors.torch.save_file(state_dict, {path.with_suffix(SUFFIX).name!r})"
         )
-    size = check_regular(path, _LARGEST)
+    data = read_within(path, _LARGEST)
+    size, length = len(data), int.from_bytes(data[:8], "little")
+    if size < 10:
+        raise DataError(f"{path}: not a safetensors file: it has only {size} bytes")
+    if length > min(size - 8, _LARGEST_HEADER):
+        raise DataError(
+            f"{path}: not a safetensors file, or a truncated one: its header would have {length} bytes, "
+            f"the file has {size}"
+        )
     try:
-        with open(path, "rb") as file:
-            start = file.read(8)
-            length = int.from_bytes(start, "little")
-            if len(start) < 8 or size < 10:
-                raise DataError(f"{path}: not a safetensors file: it has only {size} bytes")
-            if length > min(size - 8, _LARGEST_HEADER):
-                raise DataError(
-                    f"{path}: not a safetensors file, or a truncated one: its header would have {length} bytes, "
-                    f"the file has {size}"
-                )
-            text = file.read(length)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-    try:
-        with safetensors.safe_open(path, framework="np"):
-            pass
-        header = json.loads(text, object_pairs_hook=_unique)
+        safetensors.deserialize(data)  # type: ignore[no-untyped-call]  # it is typed nowhere
+        header = json.loads(data[8 : 8 + length], object_pairs_hook=_unique)
         if not isinstance(header, dict):
             raise ValueError("it is no JSON object")
     except (ValueError, RecursionError, safetensors.SafetensorError, OSError) as error:
@@ -169,7 +165,7 @@ def _open(f: str | os.PathLike[str], call: str) -> tuple[Path, dict[str, Any]]:
             raise DataError(
                 f"{path}: {name} is of type {entry['dtype']}, which has no counterpart here (there are {known})"
             )
-    return path, header
+    return path, header, data
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

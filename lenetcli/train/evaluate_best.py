@@ -2,16 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import Any
+
 from lenetcli.data.loader import DataLoader
 from lenetcli.data.transfer import moved
+from lenetcli.errors import LenetError
 from lenetcli.train.evaluate import Evaluation, evaluate
 from lenetcli.train.run import Run
 
 
-def evaluate_split(run: Run, loader: DataLoader) -> Evaluation:
-    """How the model that is shown does on a split."""
-    found = evaluate(run.shown_model, moved(loader, run.device), run.criterion)
-    return found if run.reducer is None else run.reducer.reduce_evaluation(found)
+class _Stopped(Exception):
+    """A signal came between two batches."""
+
+
+def evaluate_split(run: Run, loader: DataLoader) -> Evaluation | None:
+    """How the model that is shown does on a split; None where a signal asks for the end meanwhile.
+
+    Batches for which there is no memory are halved, as often as it takes.
+
+    Raises:
+        LenetError: not even one sample fits.
+    """
+    found: Evaluation | None
+    try:
+        found = _fitting(run, loader)
+    except _Stopped:
+        found = None
+    return found if run.reducer is None else run.reducer.reduce_evaluation(run, found)
+
+
+def _fitting(run: Run, loader: DataLoader) -> Evaluation:
+    """The evaluation, in batches that fit into memory."""
+    random = run.random.get_state()
+    while True:
+        try:
+            return evaluate(run.shown_model, _until_stopped(run, moved(loader, run.device)), run.criterion)
+        except MemoryError:
+            if loader.batch_size == 1:
+                raise LenetError(
+                    "out of memory while the model is evaluated, sample by sample (train.eval_batch_size=1): "
+                    "make it smaller"
+                ) from None
+        size, loader.batch_size = loader.batch_size, loader.batch_size // 2
+        run.tell(f"no memory to evaluate {size} samples at a time: now {loader.batch_size} (train.eval_batch_size)")
+        run.random.set_state(random)
+
+
+def _until_stopped(run: Run, batches: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    wishes = run if run.reducer is None else run.reducer.wishes
+    for batch in batches:
+        if wishes.stop is not None:
+            raise _Stopped
+        yield batch
 
 
 def evaluate_best(run: Run) -> tuple[float | None, float | None]:
@@ -33,4 +76,4 @@ def evaluate_best(run: Run) -> tuple[float | None, float | None]:
         found = evaluate_split(run, run.test_loader)
     finally:
         model.load_state_dict(now)
-    return found.loss, found.accuracy
+    return (None, None) if found is None else (found.loss, found.accuracy)

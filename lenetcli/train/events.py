@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-LONGEST_LINE = 1 << 20  # bytes of an event in metrics.jsonl; what is longer is none
+LONGEST_LINE = 1 << 22  # bytes of an event in metrics.jsonl; what is longer is none
 FIGURES = ("norm", "mean", "max", "update")  # what a step may tell of each parameter's gradient
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 
 from lenetcli.autograd.random import draws_from
 from lenetcli.errors import DivergedError
@@ -31,13 +32,14 @@ def fit(run: Run) -> Iterator[Event]:
     reason = None
     try:
         while (reason := why_over(run)) is None:
-            yield from train_epoch(run)
-            better = False
-            if run.stop is None:
-                evaluated = evaluate_epoch(run)
+            saved = yield from train_epoch(run)
+            evaluated = evaluate_epoch(run) if run.stop is None else None
+            if evaluated is not None:
                 better = _end_epoch(run, evaluated)
                 yield evaluated
-            yield from save(run, better)
+                yield from save(run, better)
+            else:  # a signal came: what it cut short comes when the run goes on
+                yield from save(run, best=False) if saved is None else saved
     except DivergedError:
         yield Ended(run.progress.epoch + 1, run.progress.step, "diverged", run.elapsed, run.progress.best_epoch)
         raise
@@ -47,13 +49,18 @@ def fit(run: Run) -> Iterator[Event]:
     if reason is None:  # memory ran out: said here, when the failed step's arrays are gone
         raise out_of_memory.too_large(run)
     loss, accuracy = evaluate_best(run)
-    p = run.progress
+    p, reason = run.progress, why_over(run) or reason
     yield Ended(max(p.epoch, 1), p.step, reason, run.elapsed, p.best_epoch, loss, accuracy)
 
 
-def train_epoch(run: Run) -> Iterator[Event]:
-    """One epoch, or what is left of it."""
+def train_epoch(run: Run) -> Generator[Event, None, list[Event] | None]:
+    """One epoch, or what is left of it, saved before anything can go wrong while it is evaluated.
+
+    Returns:
+        The event of that; none where no step was left. None where a signal ended the epoch, and it is to be saved.
+    """
     p, tally, began = run.progress, resumed_tally(run), time.perf_counter()
+    first = p.step
     before, number, readout, log = tally.count, p.epoch + 1, readout_of(run, tally), GradientLog(run)
     step, groups = Step(run, readout), batches_of_steps(run)
     run.model.train()
@@ -73,18 +80,26 @@ def train_epoch(run: Run) -> Iterator[Event]:
             yield from map(log.with_gradients, readout.flush())
             yield from save(run, best=False)
     yield from map(log.with_gradients, readout.flush())
-    if run.stop is None:
-        seconds = time.perf_counter() - began
-        speed = (tally.count - before) / seconds
-        yield Evaluated(number, p.step, "train", tally.loss, tally.accuracy, tally.count, run.lr, seconds, speed)
+    if run.stop is not None:
+        return None
+    seconds = time.perf_counter() - began
+    speed = (tally.count - before) / seconds
+    saved: list[Event] = []
+    if p.step > first:
+        with suppress(DivergedError):  # the evaluation says so, too, and more clearly
+            saved = list(save(run, best=False))
+    yield Evaluated(number, p.step, "train", tally.loss, tally.accuracy, tally.count, run.lr, seconds, speed)
+    return saved
 
 
-def evaluate_epoch(run: Run) -> Evaluated:
-    """Loss and accuracy on the validation split or, without one, the test split."""
+def evaluate_epoch(run: Run) -> Evaluated | None:
+    """Loss and accuracy on the validation split or, without one, the test split; None where a signal ends it."""
     split, loader = "validation", run.validation_loader
     if loader is None:
         split, loader = "test", run.test_loader
     found = evaluate_split(run, loader)
+    if found is None:
+        return None
     divergence.check_evaluation(run, split, found)
     p = run.progress
     return Evaluated(

@@ -16,6 +16,7 @@ from lenetcli.optim.optimizer import Optimizer
 from lenetcli.optim.swa_utils import AveragedModel
 from lenetcli.train.evaluate import Evaluation, Tally
 from lenetcli.train.events import Evaluated
+from lenetcli.train.signals import Stoppable
 
 Batch = tuple[Any, ...]
 
@@ -64,6 +65,7 @@ class CheckpointStore(Protocol):
 
     directory: Path  # the run's
     events: int  # bytes of metrics.jsonl that were there at the last save
+    before_save: Callable[[], tuple[Path, int]] | None  # says where the directory is now, and `events`
 
     def save(self, run: Run, best: bool) -> Path:
         """Writes the run's state down."""
@@ -107,8 +109,12 @@ class Reducer(Protocol):
             loss: this process's share of the step's loss.
         """
 
-    def reduce_evaluation(self, found: Evaluation) -> Evaluation:
-        """The evaluation over the data of all processes."""
+    def reduce_evaluation(self, run: Run, found: Evaluation | None) -> Evaluation | None:
+        """The evaluation over the data of all processes; None where one of them was asked to stop."""
+
+    @property
+    def wishes(self) -> Stoppable:
+        """What signals ask of this process."""
 
 
 @dataclass
@@ -139,6 +145,7 @@ class Run:
         scheduler_watch: what a ReduceLROnPlateau looks at; None: what its mode means, the loss (min) or accuracy (max).
         notes: what should be known of its data before it trains.
         fingerprint: the hash of its data, when asked for; None where nobody knows it.
+        tell: takes a line for whoever watches.
         reducer: sums up with the other processes that train this run, too; None where it has one only.
     """
 
@@ -174,6 +181,7 @@ class Run:
     scheduler_watch: Literal["loss", "accuracy"] | None = None
     notes: tuple[str, ...] = ()
     fingerprint: Callable[[], dict[str, Any]] | None = None
+    tell: Callable[[str], None] = lambda line: None
     _began: float | None = None
 
     @property

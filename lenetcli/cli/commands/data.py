@@ -132,7 +132,7 @@ def show(
 
     Example: lenet data show configs/lenet.yaml --count 10
     """
-    from lenetcli.disk import write_atomically
+    from lenetcli.disk import write_file
     from lenetcli.inspection.data.contact_sheet import contact_sheet
     from lenetcli.report.data.contact_sheet import ContactSheet, png_sheet
 
@@ -141,7 +141,7 @@ def show(
         raise ConfigError(f"--augmented: {name} has no augmentation (data.augment)")
     sheet = contact_sheet(source, split.value, count, seed, epoch - 1 if augmented else None)
     if png is not None:
-        write_atomically(png, png_sheet(sheet))
+        write_file(png, png_sheet(sheet))
         print(png)
         return
     from lenetcli.report.console import results

@@ -67,12 +67,12 @@ def export(
 
         write_folder(output, what)
     else:
-        from lenetcli.disk import write_atomically
+        from lenetcli.disk import write_file
 
         content = _content(chosen, what, loaded, record)
         if output.is_dir():
             raise ConfigError(f"{output}: is a directory; name a file with -o")
-        write_atomically(output, content)
+        write_file(output, content)
         record["bytes"] = len(content)
     if as_json:
         print(json.dumps(record))

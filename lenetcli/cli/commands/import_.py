@@ -95,7 +95,7 @@ def _stated_inputs(weights: Path, config: Config) -> Inputs | None:
 def _write(
     config: Config, out: Path | None, weights: bytes, inputs: Inputs | None, data: dict[str, Any] | None
 ) -> Path:
-    """Makes the run directory; the weights come last."""
+    """Makes the run directory, whole or not at all; the configuration, which makes it a run, comes last."""
     from lenetcli.build.parts import resolved
     from lenetcli.build.places import located
     from lenetcli.config.writing import dump
@@ -105,11 +105,11 @@ def _write(
     from lenetcli.runs.lock import locked
 
     text = dump(resolved(located(config)))
-    place = directory.create(config.name, out)
-    with locked(place):
+    directory.check_config(text)
+    with directory.made(config.name, out) as place, locked(place):
         directory.check_new(place)
-        directory.write_config(place, text)
+        write_atomically(place / "model.safetensors", weights)
         directory.write_environment(place, data=data)
         write_inputs(place, inputs)
-        write_atomically(place / "model.safetensors", weights)
+        directory.write_config(place, text)
     return place

@@ -22,6 +22,7 @@ def init(
     Example: lenet init --preset mlp my.yaml
     """
     from lenetcli.config.presets import preset as text_of
+    from lenetcli.disk import write_once
 
     text = text_of(preset)
     target = path / f"{preset}.yaml" if path.is_dir() else path
@@ -29,8 +30,7 @@ def init(
         raise ConfigError(f"{target}: a configuration's name ends in .yaml; try {target}.yaml")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("x", encoding="utf-8") as file:
-            file.write(text)
+        write_once(target, text.encode())
     except FileExistsError:
         raise ConfigError(f"{target} exists already; choose another name") from None
     except OSError as error:

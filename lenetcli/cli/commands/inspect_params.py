@@ -11,7 +11,7 @@ import typer
 
 from lenetcli.cli import completion
 from lenetcli.cli.options import Json, Places, show
-from lenetcli.errors import ConfigError, LenetError
+from lenetcli.errors import ConfigError
 
 if TYPE_CHECKING:
     from lenetcli.nn.module import Module
@@ -141,6 +141,7 @@ def _summary(what: str, as_json: bool) -> None:
 
 
 def _filters(what: str, picture: Path | None, as_json: bool) -> None:
+    from lenetcli.disk import write_file
     from lenetcli.display.png import png
     from lenetcli.inspection.model.feature_maps import first_filters
     from lenetcli.inspection.record import strict
@@ -155,10 +156,7 @@ def _filters(what: str, picture: Path | None, as_json: bool) -> None:
     if picture is not None:
         if picture.suffix.lower() != ".png":
             raise ConfigError(f"--filters {picture}: wanted a name that ends in .png")
-        try:
-            picture.write_bytes(png(filter_picture(found)))
-        except OSError as error:
-            raise LenetError(f"{picture}: cannot be written: {error.strerror or error}") from None
+        write_file(picture, png(filter_picture(found)))
     colours = results().color_system is not None
     legend = "light is positive, dark negative"
     if colours or picture is not None:

@@ -39,7 +39,7 @@ def report(
 
     Example: lenet report runs/lenet/001
     """
-    from lenetcli.disk import check_inside, write_atomically
+    from lenetcli.disk import check_inside, write_atomically, write_file
 
     check_split(split)
     check_place(out, "-o")
@@ -50,8 +50,11 @@ def report(
         from lenetcli.report.training.run_page.page import page
 
         data = page(found).encode()
-        place = check_inside(run, run / NAME) if out is None else out
-        write_atomically(place, data)
+        place = run / NAME if out is None else out
+        if out is None:
+            write_atomically(check_inside(run, place), data)
+        else:
+            write_file(place, data)
         print(f"{place}: {len(data) / 1000:,.0f} kB", file=sys.stderr if as_json else sys.stdout)
 
 

@@ -59,6 +59,7 @@ def sweep(
     Example: lenet sweep configs/lenet.yaml 'optimizer.lr=[0.01,0.1]' 'model.layers.0.out_channels=[4,8]'
     """
     from lenetcli.build.parts import build_run
+    from lenetcli.report.training.outlet import outlets
     from lenetcli.report.training.runs import shown
     from lenetcli.runs.table import read_run
     from lenetcli.sweep.plan import Plan
@@ -87,7 +88,8 @@ def sweep(
     def waits(count: int) -> None:
         print(f"waiting for {count} trial{'' if count == 1 else 's'} that other workers train", file=sys.stderr)
 
-    stop = work(plan, trials, told, waits)
+    with outlets():
+        stop = work(plan, trials, told, waits)
     if stop is not None:
         print(f"stopped by {stop}; the same command goes on with {place}", file=sys.stderr)
         raise typer.Exit(EXIT_CODES[stop])

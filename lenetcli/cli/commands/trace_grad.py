@@ -44,6 +44,7 @@ def trace_grad(
 
     Example: lenet trace-grad configs/tutorial.yaml
     """
+    from lenetcli.disk import write_file
     from lenetcli.inspection.graph.step_traces import traces
     from lenetcli.report.graph.trace import draw
     from lenetcli.runs.open import load_training
@@ -65,7 +66,8 @@ def trace_grad(
     for option, path in files.items():
         if path is not None:
             text = _drawers(config.name, found, expand, depth)[option]()
-            _write(option, path, text, sys.stderr if as_json else sys.stdout)
+            write_file(path, text.encode())
+            print(f"{path}: {len(text.encode()) / 1000:,.0f} kB", file=sys.stderr if as_json else sys.stdout)
     if as_json:
         print(json.dumps(first.record(), allow_nan=False))
     elif not any(files.values()):
@@ -106,14 +108,6 @@ def _failures(trace: Any) -> str:
     count = len(trace.failed)
     more = [f"and {count - 10} more"] if count > 10 else []
     return "\n   ".join([f"--check: the gradient of {count} node{'s' * (count > 1)} is wrong", *lines, *more])
-
-
-def _write(option: str, path: Path, text: str, stream: Any) -> None:
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise ConfigError(f"{option} {path}: {error.strerror or error}") from None
-    print(f"{path}: {len(text.encode()) / 1000:,.0f} kB", file=stream)
 
 
 def _shown(model: Any, names: list[str] | None) -> list[str]:

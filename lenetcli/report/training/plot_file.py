@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lenetcli.autograd.silence import silence
-from lenetcli.disk import write_atomically
+from lenetcli.disk import write_file
 from lenetcli.errors import ConfigError
 from lenetcli.inspection.training.curves import By, Curve, Metric
 from lenetcli.report.columns import plain_text
@@ -57,7 +57,7 @@ def write_picture(path: Path, width: float, draw: Callable[[Any], None]) -> None
         draw(figure.add_subplot())
         how: dict[str, Any] = {"format": "svg", "metadata": {"Date": None}} if vector else {"format": "png", "dpi": 150}
         canvas.print_figure(file, **how)
-    write_atomically(path, file.getvalue())
+    write_file(path, file.getvalue())
 
 
 def _draw(axes: Any, found: Sequence[Curve], metric: Metric, by: By) -> None:

@@ -5,6 +5,7 @@ The files go to `tensorboard/` in the run directory: `tensorboard --logdir runs`
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,8 @@ class TensorBoard:
             raise LenetError(
                 "a thread of its own writes TensorBoard's files, and none can begin: leave out --tensorboard"
             )
-        self.run = run
+        self.run, self._place = run, place / NAME
+        self._failure: OSError | None = None
         step = run.progress.step
         try:
             self.writer = SummaryWriter(
@@ -64,6 +66,7 @@ class TensorBoard:
             )
         except OSError as error:
             raise LenetError(f"cannot write to {place / NAME}: {error.strerror or error}") from None
+        self._guard()
         if step == 0:
             self._pictures()
             self._graph()
@@ -82,8 +85,34 @@ class TensorBoard:
                 self._histograms(event.step)
 
     def close(self) -> None:
-        """Sends what is left on its way."""
+        """Sends what is left on its way.
+
+        Raises:
+            LenetError: the file could not be written; the run is whole without it.
+        """
         self.writer.close()
+        if self._failure is not None:
+            raise LenetError(
+                f"cannot write to {self._place}: {self._failure.strerror or self._failure}; the run itself is saved"
+            )
+
+    def _guard(self) -> None:
+        """A disk that is full must not end the thread that writes: whoever hands it more would wait for ever."""
+        records = self.writer.file_writer.event_writer._ev_writer
+
+        def guarded(work: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*args: Any) -> Any:
+                if self._failure is None:
+                    try:
+                        return work(*args)
+                    except OSError as error:
+                        self._failure = error
+                return None
+
+            return call
+
+        for name in ("write_event", "flush", "close"):
+            setattr(records, name, guarded(getattr(records, name)))
 
     def _histograms(self, step: int) -> None:
         """Weights as they are now, gradients as the last step had them."""

@@ -1,0 +1,85 @@
+"""The system's own lock on a file, which ends with the process that holds it, however that ends."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+LOOK = 0.05  # seconds between two tries
+
+
+def try_lock(handle: int, shared: bool = False) -> bool:
+    """Asks the system for the lock of an open file; False where another process holds it.
+
+    Raises:
+        OSError: there are no locks here.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        import msvcrt
+
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]  # there on Windows only
+        except OSError:
+            return False
+        return True
+    try:
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def same_file(handle: int, path: Path) -> bool:
+    """Whether a path leads to the file that is open."""
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def take(path: Path, patience: float = LOOK) -> int | None:
+    """The file, made if need be, open and locked; None where another process has it still after `patience` seconds.
+
+    Raises:
+        OSError: it cannot be made, or there are no locks here.
+    """
+    until = time.monotonic() + patience  # others may hold it for a moment, to look
+    while True:
+        handle = os.open(path, _OPEN, 0o644)
+        try:
+            free = try_lock(handle)
+            while not free and time.monotonic() < until:
+                time.sleep(LOOK)
+                free = try_lock(handle)
+            if free and same_file(handle, path):
+                return handle
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+        if not free:
+            return None
+        # the holder before us took its file away between our two calls: once more, with the new one
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Waits for the lock of a file and holds it within the block; where the system has no locks, goes on without."""
+    try:
+        handle = take(path, float("inf"))
+    except OSError:
+        yield
+        return
+    assert handle is not None, "it was waited for"
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.unlink(path)
+        os.close(handle)
