@@ -101,15 +101,15 @@ class Predictor:
 
     def _read(self, file: str) -> tuple[str, Array | DataError, bool]:
         """A file's images, ready for the model (C, H, W, N), or what is wrong with it; and whether it holds a list."""
-        channels = self.inputs.shape[0]
+        channels, held, most = self.inputs.shape[0], self.inputs.shape[1:], self.inputs.max_pixels
         try:
             if file == STDIN:
                 data = sys.stdin.buffer.read(LARGEST + 1)
                 if len(data) > LARGEST:
                     raise DataError(f"{STDIN}: more than {LARGEST:,} bytes")
-                found = decode(data, STDIN, channels)
+                found = decode(data, STDIN, channels, held, most)
             else:
-                found = read(Path(file), channels)
+                found = read(Path(file), channels, held, most)
             ready = self._ready(found, file)
             return file, ready, ready.shape[-1] > 1 or found.ndim == 4
         except DataError as error:
