@@ -18,7 +18,8 @@ from lenetcli.config import Config, dotted
 from lenetcli.config.scheduling import unit_of, watched_by
 from lenetcli.config.user_code import blamed, told
 from lenetcli.config.writing import plain
-from lenetcli.data import DataLoader, Source, Subset, hold_back
+from lenetcli.data import DataLoader, Source, hold_back
+from lenetcli.data.holdout import fair_sample
 from lenetcli.data.inputs import Inputs
 from lenetcli.disk import check_inside
 from lenetcli.errors import ConfigError, ShapeError
@@ -204,6 +205,7 @@ def _run(config: Config, shapes: Shapes, device: str) -> Run:
         init_random=init_random,
         inputs=Inputs.of(source),
         device=device,
+        left_out=source.left_out,
     )
     if isinstance(train.warmup, int):
         run.warmup = train.warmup
@@ -213,10 +215,13 @@ def _run(config: Config, shapes: Shapes, device: str) -> Run:
 
 
 def _evaluation_loader(config: Config, data: Any) -> DataLoader:
-    """Batches to judge by: all samples in order, or the first ones where `limit_batches` limits them."""
+    """Batches to judge by: all samples in order or, where `limit_batches` limits them, a fair sample.
+
+    The first ones would be those of one class, where samples come class by class, and would choose the best epoch.
+    """
     size, limit = config.train.eval_batch_size, config.train.limits.eval
     if limit is not None and limit * size < len(data):
-        data = Subset(data, range(limit * size))
+        data = fair_sample(data, limit * size, config.seed)
     return DataLoader(data, size)
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from lenetcli.autograd.random import Generator, numpy_generator
 from lenetcli.data.augment import Augmentation, Augmenter
+from lenetcli.data.finite import check_finite
 from lenetcli.data.left_out import LeftOut, Tally
 from lenetcli.data.row_cache import Kept
 from lenetcli.data.transforms import Preprocessing
@@ -218,6 +219,8 @@ class Source:
     def load(self, split: str) -> ArrayDataset:
         """Reads "train" or "test".
 
+        What it gives is looked at once: floats must be finite.
+
         Raises:
             DataError: a file is missing or damaged.
         """
@@ -225,7 +228,10 @@ class Source:
 
     def _split(self, name: str) -> ArrayDataset:
         if name not in self._splits:
-            self._splits[name] = self.load(name)
+            found = self.load(name)
+            arrays = [(key, getattr(found, key, None)) for key in ("images", "targets")]
+            check_finite(name, arrays, getattr(found, "origin", None))
+            self._splits[name] = found
         return self._splits[name]
 
     @property

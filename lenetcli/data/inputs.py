@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lenetcli.data.array_shapes import arranged
 from lenetcli.data.dataset import Source
 from lenetcli.data.encoded import Pictures
 from lenetcli.data.pictures import MOST_PIXELS, fitted
@@ -77,8 +78,8 @@ class Inputs:
     def batch(self, found: Array, name: str) -> Array:
         """What a file holds as images (N, C, H, W): bytes for pixels from 0 to 255, or floats.
 
-        (H, W) and (N, H, W) are gray images, (C, H, W) is one image, the channels may also come last. Integers are
-        pixels from 0 to 255, as in a picture; True is white. Floats are values after the data's own scale, usually
+        What each axis is follows from the shape of the run's own images (see `arranged`). Integers are pixels from 0
+        to 255, as in a picture; True is white. Floats are values after the data's own scale, usually
         0 to 1: they are resized and normalised only.
 
         Raises:
@@ -96,16 +97,16 @@ class Inputs:
                     f"{name}: integers up to {high}: pixels are 0 (black) to 255 (white) here; the data set's own, "
                     f"where white is {self.white:g}, can be given as floats: divide by {self.white:g}"
                 )
-            return images.astype(np.uint8)
-        if not np.isfinite(images).all():
+            return arranged(found.astype(np.uint8), self.shape, name)
+        if not np.isfinite(found).all():
             raise DataError(f"{name}: NaN or infinite values")
         white = self.white * self.preprocessing.scale
-        least, most = float(images.min()), float(images.max())
+        least, most = float(found.min()), float(found.max())
         if self.preprocessing.scale != 1 and (most > FAR * white or least < -white * (FAR - 1)):
             raise DataError(
                 f"{name}: values from {least:g} to {most:g}; floats are 0 (black) to {white:g} (white) here"
             )
-        return images.astype(np.float32)
+        return arranged(found.astype(np.float32), self.shape, name)
 
     def inverted(self, images: Array) -> Array:
         """White for black, and black for white, of what `batch` gave."""

@@ -18,12 +18,14 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 import numpy as np
 
 from lenetcli import __version__
+from lenetcli.data.left_out import LeftOut
 from lenetcli.disk import check_inside, check_regular, is_temporary, read_within, sync_directory, write_atomically
 from lenetcli.errors import ConfigError, DataError, LenetError
 from lenetcli.kernels import device, dispatch, threads
@@ -102,11 +104,12 @@ def check_space(directory: Path, model: Module, keep: int) -> None:
         )
 
 
-def environment(ranks: int = 1) -> dict[str, Any]:
-    """What a repeat of the run would need to know about this machine and these versions.
+def environment(ranks: int = 1, left_out: Sequence[LeftOut] = ()) -> dict[str, Any]:
+    """What a repeat of the run would need to know about this machine, these versions and these data.
 
     Args:
         ranks: processes that train the run together.
+        left_out: what the data set found and does not use.
     """
     return {
         "lenet": __version__,
@@ -121,6 +124,7 @@ def environment(ranks: int = 1) -> dict[str, Any]:
         "threads": {"lenet": threads.get_num_threads(), **{k: v for k, v in os.environ.items() if k in OF_THREADS}},
         "git_commit": _commit(),
         "command": sys.argv,
+        **({"left_out": [part.record() for part in left_out]} if left_out else {}),
     }
 
 
@@ -152,7 +156,7 @@ def write_config(directory: Path, config_text: str) -> None:
     write_atomically(check_inside(directory, directory / "config.yaml"), config_text.encode())
 
 
-def write_environment(directory: Path, ranks: int = 1) -> None:
+def write_environment(directory: Path, ranks: int = 1, left_out: Sequence[LeftOut] = ()) -> None:
     """Writes environment.json, unless it is there: it describes where the run began.
 
     Raises:
@@ -161,7 +165,7 @@ def write_environment(directory: Path, ranks: int = 1) -> None:
     """
     path = check_inside(directory, directory / "environment.json")
     if not path.exists():
-        write_atomically(path, (json.dumps(environment(ranks), indent=1) + "\n").encode())
+        write_atomically(path, (json.dumps(environment(ranks, left_out), indent=1) + "\n").encode())
 
 
 class MetricsFile:

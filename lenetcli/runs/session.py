@@ -180,5 +180,5 @@ def _write_config(run: Run, place: Path) -> None:
 
 
 def _describe(run: Run, place: Path, group: ProcessGroup) -> None:
-    directory.write_environment(place, group.size)
+    directory.write_environment(place, group.size, run.left_out)
     write_inputs(place, run.inputs)

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 from lenetcli.autograd.random import Generator, default_generator
 from lenetcli.data.inputs import Inputs
+from lenetcli.data.left_out import LeftOut
 from lenetcli.data.loader import DataLoader
 from lenetcli.nn.module import Module
 from lenetcli.optim.optimizer import Optimizer
@@ -137,6 +138,7 @@ class Run:
         inputs: how other pictures are made into what the model takes; None where its data is no images.
         scheduler_step: what the scheduler steps after; None: what its class is meant for.
         scheduler_watch: what a ReduceLROnPlateau looks at; None: what its mode means, the loss (min) or accuracy (max).
+        left_out: what the data set found and does not use.
         reducer: sums up with the other processes that train this run, too; None where it has one only.
     """
 
@@ -170,6 +172,7 @@ class Run:
     reducer: Reducer | None = None
     scheduler_step: Literal["epoch", "batch"] | None = None
     scheduler_watch: Literal["loss", "accuracy"] | None = None
+    left_out: tuple[LeftOut, ...] = ()
     _began: float | None = None
 
     @property
