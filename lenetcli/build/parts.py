@@ -19,10 +19,11 @@ from lenetcli.config.scheduling import unit_of, watched_by
 from lenetcli.config.user_code import blamed, told
 from lenetcli.config.writing import plain
 from lenetcli.data import DataLoader, Source, hold_back
+from lenetcli.data.dataset import unlike
 from lenetcli.data.holdout import fair_sample
 from lenetcli.data.inputs import Inputs
 from lenetcli.disk import check_inside
-from lenetcli.errors import ConfigError, ShapeError
+from lenetcli.errors import ConfigError, DataError, ShapeError
 from lenetcli.kernels.device import to_host
 from lenetcli.kernels.layout import logical, stored
 from lenetcli.nn.loss import Loss
@@ -160,6 +161,8 @@ def _run(config: Config, shapes: Shapes, device: str) -> Run:
     source = build_data(config)
     build_optimizer(config, model)  # refuses what is wrong before data is read
     check_samples(config, source)
+    if said := unlike(source):
+        raise DataError(said)
     criterion = build_criterion(config, source).to(device)
     check_output(config, model, criterion, source, device)
     train = config.train

@@ -190,6 +190,15 @@ def origin_of(dataset: Any, index: int) -> str:
     return origin(index) if callable(origin) else ""
 
 
+def unlike(source: Source) -> str:
+    """What tells the samples to test on from those to train on; empty where all have one shape."""
+    train, test = (list(part.sample_shape) for part in (source.train, source.test))
+    if train == test:
+        return ""
+    hint = "; data.resize=[rows, columns] makes them alike" if train[0] == test[0] else ""
+    return f"samples to test on are {test}, those to train on {train}{hint}"
+
+
 class Source:
     """Where a config's data comes from: a train and a test split, loaded on first use.
 

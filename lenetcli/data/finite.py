@@ -70,12 +70,26 @@ def check_finite(split: str, arrays: Sequence[tuple[str, Any]], origin: Callable
     for what, array in arrays:
         rows = not_finite(array) if isinstance(array, np.ndarray) and array.ndim else np.zeros(0, np.int64)
         if len(rows):
-            said = [f"{sample(split, int(row), origin)} holds {worst(array[row])}" for row in rows[:SHOWN]]
-            if len(rows) > 1:
-                said.insert(0, f"{what} of {len(rows):,} of {len(array):,} {split} samples are not finite:")
-            if len(rows) > SHOWN:
-                said.append(f"... and {len(rows) - SHOWN:,} more")
-            raise DataError("\n".join(said))
+            shown = [(int(row), worst(array[row])) for row in rows[:SHOWN]]
+            raise DataError(listing(split, what, shown, len(rows), len(array), origin))
+
+
+def listing(
+    split: str, what: str, shown: Sequence[tuple[int, str]], found: int, count: int, origin: Callable[[int], str] | None
+) -> str:
+    """The text that names samples that are not finite.
+
+    Args:
+        what: images, targets or inputs.
+        shown: the first ones, and what each holds.
+        found: how many there are, of `count`.
+    """
+    said = [f"{sample(split, index, origin)} holds {text}" for index, text in shown]
+    if found > 1:
+        said.insert(0, f"{what} of {found:,} of {count:,} {split} samples are not finite:")
+    if found > len(shown):
+        said.append(f"... and {found - len(shown):,} more")
+    return "\n".join(said)
 
 
 def sample(split: str, index: int, origin: Callable[[int], str] | None) -> str:

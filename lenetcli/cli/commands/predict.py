@@ -22,7 +22,7 @@ def predict(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="PNG, JPEG or .npy files, directories of them, patterns such as '**/*.png', or - for stdin.",
+            help="Pictures or .npy files, directories of them, patterns such as '**/*.png', or - for stdin.",
             metavar="FILE...",
         ),
     ],
@@ -35,14 +35,16 @@ def predict(
 ) -> None:
     """Classify pictures with a run's best model.
 
-    A picture of any size and kind is brought into the form of the images that the run was trained on: gray or colours,
-    resized, scaled and normalised the same way. In .npy files, integers are pixels from 0 to 255 and floats are values
-    as after the data's own scaling, usually 0 to 1. What cannot be read is told on stderr, the rest is done, and the
+    A picture (PNG, JPEG, BMP, WebP, TIFF, GIF or PPM) of any size is brought into the form of the images that the run
+    was trained on: gray or colours, resized, scaled and normalised the same way. In .npy files, integers are pixels from
+    0 to 255 and floats are values as after the data's own scaling, usually 0 to 1; what an axis is follows from the
+    shape of the run's own images. What cannot be read is told on stderr, the rest is done, and the
     exit code is 3.
 
     Example: lenet predict runs/lenet/001 digit.png more/*.png
     """
     from lenetcli.autograd.random import drawing_from
+    from lenetcli.data.left_out import Tally
     from lenetcli.inspection.data.predictions import STDIN, Predictor
     from lenetcli.runs.open import inputs_of, load_run
 
@@ -53,13 +55,16 @@ def predict(
     loaded = load_run(run)
     predictor = Predictor(loaded.model, loaded.criterion, inputs_of(run, loaded), top, invert)
     failures: list[DataError] = []
+    left_out = Tally()
 
     def failed(error: DataError) -> None:
         failures.append(error)
         print(f"error: {error}", file=sys.stderr)
 
     with drawing_from(loaded.random):
-        found = list(predictor(files, failed))
+        found = list(predictor(files, failed, left_out))
+    for part in left_out.found():
+        print(part, file=sys.stderr)
     if as_csv:
         _write_csv(found, top)
     elif found or as_json:
