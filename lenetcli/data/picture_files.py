@@ -6,12 +6,16 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from lenetcli.data.left_out import Tally
+from lenetcli.data.left_out import LeftOut, Tally
 from lenetcli.data.pictures import SUFFIXES
 from lenetcli.errors import DataError
 
 DEEPEST = 64  # folders in folders
 _OF_SYSTEMS = ("thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db")
+UNREAD = (  # pictures of formats that are not read, by their suffixes
+    ".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".tga", ".ico", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw",
+    ".raw", ".eps", ".pdf",
+)  # fmt: skip
 HIDDEN = "hidden, or a file of the system"
 
 
@@ -76,6 +80,11 @@ def _walk(folder: Path, suffixes: tuple[str, ...], left_out: Tally, found: list[
             found.append(path)
         else:
             left_out.add(f"{path.suffix.lower()} files" if path.suffix else "files without a suffix", path)
+
+
+def are_pictures(part: LeftOut) -> bool:
+    """Whether what was left out are pictures, too, of formats that are not read."""
+    return part.why.removesuffix(" files") in UNREAD
 
 
 def _holds(question: Callable[[], bool]) -> bool:

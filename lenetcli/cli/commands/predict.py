@@ -36,15 +36,16 @@ def predict(
     """Classify pictures with a run's best model.
 
     A picture (PNG, JPEG, BMP, WebP, TIFF, GIF or PPM) of any size is brought into the form of the images that the run
-    was trained on: gray or colours, resized, scaled and normalised the same way. In .npy files, integers are pixels from
-    0 to 255 and floats are values as after the data's own scaling, usually 0 to 1; what an axis is follows from the
-    shape of the run's own images. What cannot be read is told on stderr, the rest is done, and the
+    was trained on: gray or colours, resized, scaled and normalised the same way. In .npy files, integers are pixels
+    from 0 to 255 and floats are values as after the data's own scaling, usually 0 to 1; what an axis is follows from
+    the shape of the run's own images. What cannot be read is told on stderr, the rest is done, and the
     exit code is 3.
 
     Example: lenet predict runs/lenet/001 digit.png more/*.png
     """
     from lenetcli.autograd.random import drawing_from
     from lenetcli.data.left_out import Tally
+    from lenetcli.data.picture_files import are_pictures
     from lenetcli.inspection.data.predictions import STDIN, Predictor
     from lenetcli.runs.open import inputs_of, load_run
 
@@ -63,7 +64,7 @@ def predict(
 
     with drawing_from(loaded.random):
         found = list(predictor(files, failed, left_out))
-    for part in left_out.found():
+    for part in filter(are_pictures, left_out.found()):
         print(part, file=sys.stderr)
     if as_csv:
         _write_csv(found, top)
