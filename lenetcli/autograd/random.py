@@ -15,7 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # A run's seed begins several streams that do not depend on each other: more layers leave the order of samples as it is.
 # Initial weights take the stream of the seed itself, as `manual_seed` gives it; the others have a number beside it.
-SHUFFLE, DROPOUT, HOLDOUT, AUGMENTATION, SAMPLES = 1, 2, 3, 4, 5
+SHUFFLE, DROPOUT, HOLDOUT, AUGMENTATION, SAMPLES, EVALUATION = 1, 2, 3, 4, 5, 6
 
 
 def stream(seed: int, number: int, *more: int) -> np.random.Philox:

@@ -19,12 +19,14 @@ from lenetcli.config import Config
 from lenetcli.config.scheduling import unit_of, watched_by
 from lenetcli.config.user_code import blamed
 from lenetcli.config.writing import plain
-from lenetcli.data import DataLoader, Source, Subset, hold_back
+from lenetcli.data import DataLoader, Source, hold_back
 from lenetcli.data.catalogue import CATALOGUE, present
+from lenetcli.data.dataset import unlike
 from lenetcli.data.fingerprint import fingerprint
+from lenetcli.data.holdout import fair_sample
 from lenetcli.data.inputs import Inputs
 from lenetcli.disk import check_inside
-from lenetcli.errors import ConfigError
+from lenetcli.errors import ConfigError, DataError
 from lenetcli.nn.module import Module
 from lenetcli.optim.swa_utils import AveragedModel, get_ema_avg_fn
 from lenetcli.train.pairing import is_elementwise
@@ -160,6 +162,8 @@ def _run(config: Config, shapes: Shapes, device: str) -> Run:
     config = located(config)
     build_optimizer(config, model)  # refuses what is wrong before data is read
     check_samples(config, source)
+    if said := unlike(source):
+        raise DataError(said)
     criterion = build_criterion(config, source).to(device)
     checked = check_output(config, model, criterion, source, device)
     if is_elementwise(criterion):
@@ -211,6 +215,7 @@ def _run(config: Config, shapes: Shapes, device: str) -> Run:
         device=device,
         notes=(*notes, *checked.notes),
         fingerprint=partial(fingerprint, source),
+        left_out=source.left_out,
     )
     if isinstance(train.warmup, int):
         run.warmup = train.warmup
@@ -220,10 +225,13 @@ def _run(config: Config, shapes: Shapes, device: str) -> Run:
 
 
 def _evaluation_loader(config: Config, data: Any) -> DataLoader:
-    """Batches to judge by: all samples in order, or the first ones where `limit_batches` limits them."""
+    """Batches to judge by: all samples in order or, where `limit_batches` limits them, a fair sample.
+
+    The first ones would be those of one class, where samples come class by class, and would choose the best epoch.
+    """
     size, limit = config.train.eval_batch_size, config.train.limits.eval
     if limit is not None and limit * size < len(data):
-        data = Subset(data, range(limit * size))
+        data = fair_sample(data, limit * size, config.seed)
     return DataLoader(data, size)
 
 

@@ -76,7 +76,7 @@ def _follow(session: Session, mode: Mode, debug_nan: bool, also: Listener | None
         group.log(line)
     if not quiet:
         assert session.config is not None, "a run directory has one"
-        for line in filter(None, [*hints(session.config, run.steps), group.description]):
+        for line in filter(None, [*map(str, run.left_out), *hints(session.config, run.steps), group.description]):
             group.log(line)
     with showing(session, mode if group.rank == 0 else "off", tensorboard and group.rank == 0) as shown:
         ended = session.follow([*shown, *([also] if also is not None else [])], debug_nan)

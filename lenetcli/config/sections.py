@@ -152,7 +152,8 @@ class Train(Section):
     """Longest time of the run, resumed parts counted in: seconds, or a text such as 30m, 2h or 1h30m. The step is
     finished, the model evaluated and saved."""
     limit_batches: Batches | LimitBatches | None = None
-    """Batches of each epoch and of each evaluation to use, for a quick try: one number, or {train: 100, eval: 10}."""
+    """Batches of each epoch and of each evaluation to use, for a quick try: one number, or {train: 100, eval: 10}.
+    Of an epoch the first in its order are taken; an evaluation takes samples of each class alike, drawn by the seed."""
 
     @property
     def max_seconds(self) -> float | None:

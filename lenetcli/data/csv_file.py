@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lenetcli.data.augment import Augmentation
+from lenetcli.data.csv_lines import Lines, check_values, read_table
 from lenetcli.data.dataset import ArrayDataset, Source
 from lenetcli.data.transforms import Numbers, Preprocessing
 from lenetcli.disk import check_regular
@@ -18,13 +18,14 @@ from lenetcli.errors import DataError
 
 LARGEST = 1 << 31  # bytes of the file
 MOST_CLASSES = 1_000_000
-_LARGEST_PIXEL = 3e38  # of a float32
 
 
 class CSV(Source):
     """Images from a CSV file: a label and the pixels of one image, row by row, on every line.
 
-    A first line of names is recognised and skipped. Without `test`, every fifth line of each class is for testing.
+    A first line of names is recognised and skipped: no number stands in it, or a name above the labels and 0, 1, 2 ...
+    elsewhere. Cells may be quoted, and a byte-order mark may stand before them. Without `test`, every fifth line of
+    each class is for testing.
 
     Args:
         path: the file to train on.
@@ -57,6 +58,7 @@ class CSV(Source):
         self.path, self.test_path = Path(path), None if test is None else Path(test)
         self.shape, self.label_column = shape, label_column
         self.preprocessing = Preprocessing(scale, resize, normalize)
+        self._named: set[Path] = set()  # the files whose line of names has been counted
 
     @property
     def classes(self) -> tuple[str, ...]:  # type: ignore[override]  # known only when the file has been read
@@ -64,66 +66,38 @@ class CSV(Source):
         return tuple(str(i) for i in range(int(max(self.train.targets.max(), self.test.targets.max())) + 1))
 
     def load(self, split: str) -> ArrayDataset:
-        if self.test_path is not None:
-            images, labels = self._read(self.path if split == "train" else self.test_path)
-            return ArrayDataset(images, labels, self.preprocessing)
-        images, labels = self._read(self.path)
-        testing = np.zeros(len(labels), bool)
-        for label in np.unique(labels):
-            testing[np.flatnonzero(labels == label)[4::5]] = True
-        chosen = testing if split == "test" else ~testing
-        if not chosen.any():
+        path = self.path if split == "train" or self.test_path is None else self.test_path
+        images, labels, lines = self._read(path)
+        chosen = np.arange(len(labels))
+        if self.test_path is None:
+            testing = np.zeros(len(labels), bool)
+            for label in np.unique(labels):
+                testing[np.flatnonzero(labels == label)[4::5]] = True
+            chosen = np.flatnonzero(testing if split == "test" else ~testing)
+            images, labels = images[chosen], labels[chosen]
+        if not len(chosen):
             raise DataError(
                 f"{self.path}: too few lines to split: a class needs five of them; name a second file with data.test"
             )
-        return ArrayDataset(images[chosen], labels[chosen], self.preprocessing)
 
-    def _read(self, path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+        def origin(index: int) -> str:
+            return f"{path}:{lines.number(int(chosen[index]))}"
+
+        return ArrayDataset(images, labels, self.preprocessing, origin)
+
+    def _read(self, path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64], Lines]:
         columns = math.prod(self.shape) + 1
         check_regular(path, LARGEST)
-        try:
-            skip = _check_lines(path, columns)
-            table = np.loadtxt(path, np.float64, delimiter=",", skiprows=skip, ndmin=2, encoding="utf-8", comments=None)
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-        except (ValueError, csv.Error) as error:
-            raise DataError(f"{path}: not a sound CSV file: {error}") from None
         if not -columns <= self.label_column < columns:
             raise DataError(f"{path}: label_column {self.label_column} of {columns} columns")
-        labels = table[:, self.label_column]
-        if not (np.abs(table) < _LARGEST_PIXEL).all() or (labels != np.floor(labels)).any() or (labels < 0).any():
-            raise DataError(
-                f"{path}: pixels must be finite numbers, labels (column {self.label_column}) class numbers from 0"
-            )
-        if labels.max() > MOST_CLASSES:
-            raise DataError(f"{path}: class number {labels.max():.0f}: at most {MOST_CLASSES:,} classes are allowed")
+        try:
+            table, lines = read_table(path, columns, self.label_column)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+        check_values(path, table, self.label_column, MOST_CLASSES, lines)
+        if lines.names and path not in self._named:
+            self._named.add(path)
+            self.dropped.add("line of names", f"{path}:{lines.names}")
+        labels = table[:, self.label_column].astype(np.int64)
         pixels = np.delete(table, self.label_column, axis=1).astype(np.float32)
-        return pixels.reshape(-1, *self.shape), labels.astype(np.int64)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _check_lines(path: Path, columns: int) -> int:
-    """Names the first line that has another number of columns; gives how many lines of names there are, 0 or 1."""
-    longest = 64 * columns + 1000  # characters of a line, so that no file is read as one
-    with path.open(encoding="utf-8", newline="") as file:
-        number = skip = 0
-        while line := file.readline(longest):
-            number += 1
-            if number == 1 and not all(_is_number(cell) for cell in next(csv.reader([line]), [])):
-                skip = 1
-            elif line.strip() and line.count(",") + 1 != columns:
-                raise DataError(
-                    f"{path}:{number}: {line.count(',') + 1} columns, wanted {columns} (a label and the pixels)"
-                )
-            if len(line) == longest:
-                raise DataError(f"{path}:{number}: more than {longest:,} characters for {columns} columns")
-    if number == skip:
-        raise DataError(f"{path}: no lines of data")
-    return skip
+        return pixels.reshape(-1, *self.shape), labels, lines

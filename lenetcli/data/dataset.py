@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from lenetcli.autograd.random import Generator, numpy_generator
 from lenetcli.data.augment import Augmentation, Augmenter
+from lenetcli.data.finite import check_finite
+from lenetcli.data.left_out import LeftOut, Tally
 from lenetcli.data.row_cache import Kept
 from lenetcli.data.transforms import Preprocessing
 from lenetcli.errors import DataError
@@ -28,18 +30,26 @@ class ArrayDataset:
         images: (N, C, H, W), of any numeric type; in memory, or Kept, which makes them when they are asked for.
         targets: (N,) class numbers, or (N, ...) floats.
         preprocessing: what turns raw images into what the model sees.
+        origin: where a sample comes from, by its number: a file, a line of one.
 
     Raises:
         DataError: another number of images than of targets, or no image at all.
     """
 
-    def __init__(self, images: Array | Kept, targets: Array, preprocessing: Preprocessing | None = None) -> None:
+    def __init__(
+        self,
+        images: Array | Kept,
+        targets: Array,
+        preprocessing: Preprocessing | None = None,
+        origin: Callable[[int], str] | None = None,
+    ) -> None:
         if len(images) != len(targets):
             raise DataError(f"{len(images)} images but {len(targets)} targets")
         if images.ndim != 4:
             raise DataError(f"wanted images (N, C, H, W), got an array of shape {list(images.shape)}")
         self.images, self.targets = images, targets
         self.preprocessing = preprocessing or Preprocessing()
+        self.origin = origin
 
     def __len__(self) -> int:
         return len(self.images)
@@ -163,6 +173,32 @@ def is_slow(dataset: Any) -> bool:
     return bool(getattr(dataset, "is_slow", False))
 
 
+def origin_of(dataset: Any, index: int) -> str:
+    """Where a sample comes from, such as a file; empty where the data set does not say.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenetcli.data import ArrayDataset, Subset
+        >>> from lenetcli.data.dataset import origin_of
+        >>> whole = ArrayDataset(np.zeros((3, 1, 2, 2)), np.arange(3), origin="cat/{}.png".format)
+        >>> origin_of(Subset(whole, [2]), 0)
+        'cat/2.png'
+    """
+    while isinstance(dataset, Subset):
+        dataset, index = dataset.dataset, int(dataset.indices[index])
+    origin = getattr(dataset, "origin", None)
+    return origin(index) if callable(origin) else ""
+
+
+def unlike(source: Source) -> str:
+    """What tells the samples to test on from those to train on; empty where all have one shape."""
+    train, test = (list(part.sample_shape) for part in (source.train, source.test))
+    if train == test:
+        return ""
+    hint = "; data.resize=[rows, columns] makes them alike" if train[0] == test[0] else ""
+    return f"samples to test on are {test}, those to train on {train}{hint}"
+
+
 class Source:
     """Where a config's data comes from: a train and a test split, loaded on first use.
 
@@ -177,6 +213,13 @@ class Source:
     def __init__(self, augment: Augmentation | None = None) -> None:
         self._augment = augment
         self._splits: dict[str, ArrayDataset] = {}
+        self.dropped = Tally()
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What was found and is not used, in the splits that have been loaded."""
+        dropped = getattr(self, "dropped", None)
+        return dropped.found() if isinstance(dropped, Tally) else ()
 
     def check_there(self) -> None:
         """Refuses data that is not there and will not be downloaded.
@@ -196,6 +239,8 @@ class Source:
     def load(self, split: str) -> ArrayDataset:
         """Reads "train" or "test".
 
+        What it gives is looked at once: floats must be finite.
+
         Raises:
             DataError: a file is missing or damaged.
         """
@@ -204,7 +249,10 @@ class Source:
     def _split(self, name: str) -> ArrayDataset:
         if name not in self._splits:
             self.check_there()
-            self._splits[name] = self.load(name)
+            found = self.load(name)
+            arrays = [(key, getattr(found, key, None)) for key in ("images", "targets")]
+            check_finite(name, arrays, getattr(found, "origin", None))
+            self._splits[name] = found
         return self._splits[name]
 
     @property

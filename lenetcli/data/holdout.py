@@ -1,4 +1,4 @@
-"""Holding back a share of a data set, of each class alike."""
+"""Holding back a share of a data set, and taking some samples for all of it, of each class alike."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli.autograd.random import HOLDOUT, stream
+from lenetcli.autograd.random import EVALUATION, HOLDOUT, stream
 from lenetcli.data.dataset import Subset
 
 
@@ -37,17 +37,58 @@ def hold_back(dataset: Any, targets: npt.NDArray[Any], share: float, seed: int =
     count = len(targets)
     if count < 2:
         raise ValueError(f"a data set of {count} samples cannot be split")
+    order, sizes = _by_class(targets, seed, HOLDOUT)
+    held = _first_of_each(order, sizes, _shares(sizes, share))
+    return Subset(dataset, np.flatnonzero(~held).tolist()), Subset(dataset, np.flatnonzero(held).tolist())
+
+
+def fair_sample(dataset: Any, count: int, seed: int = 0) -> Subset:
+    """Some samples that stand for all: of each class the same share, as near as whole samples allow, drawn at random
+    once and for all; in the order of the samples.
+
+    Args:
+        dataset: with `targets`, or a Subset of such a data set; without, samples are drawn of all alike.
+        count: how many, from 1 to all.
+        seed: decides which.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenetcli.data import Digits
+        >>> digits = Digits().test
+        >>> np.bincount(digits.targets[fair_sample(digits, 50).indices]).tolist()
+        [5, 5, 5, 5, 5, 5, 5, 5, 5, 5]
+    """
+    order, sizes = _by_class(_targets(dataset), seed, EVALUATION)
+    exact = sizes * (count / len(dataset))
+    taken = np.floor(exact).astype(np.int64)
+    taken[np.argsort(taken - exact, kind="stable")[: count - int(taken.sum())]] += 1  # the largest remainders
+    return Subset(dataset, np.flatnonzero(_first_of_each(order, sizes, taken)).tolist())
+
+
+def _targets(dataset: Any) -> npt.NDArray[Any]:
+    if isinstance(dataset, Subset):
+        return _targets(dataset.dataset)[dataset.indices]
+    found = getattr(dataset, "targets", None)
+    return found if isinstance(found, np.ndarray) else np.zeros((len(dataset), 1))
+
+
+def _by_class(targets: npt.NDArray[Any], seed: int, number: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Sample numbers class by class, each in random order, and the sizes of the classes."""
+    count = len(targets)
     is_class = targets.ndim == 1 and targets.dtype.kind in "iu"
     kinds = targets if is_class else np.zeros(count, np.int64)
-    order = np.random.Generator(stream(seed, HOLDOUT)).permutation(count)
-    order = order[np.argsort(kinds[order], kind="stable")]  # class by class, each in random order
-    sizes = np.unique(kinds, return_counts=True)[1]
-    taken = _shares(sizes, share)
-    starts = np.cumsum(sizes) - sizes
-    held = np.zeros(count, bool)
-    for start, number in zip(starts, taken):
-        held[order[start : start + number]] = True
-    return Subset(dataset, np.flatnonzero(~held).tolist()), Subset(dataset, np.flatnonzero(held).tolist())
+    order = np.random.Generator(stream(seed, number)).permutation(count)
+    return order[np.argsort(kinds[order], kind="stable")], np.unique(kinds, return_counts=True)[1]
+
+
+def _first_of_each(
+    order: npt.NDArray[Any], sizes: npt.NDArray[np.int64], taken: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Marks so many of each class, the first in this order."""
+    chosen = np.zeros(len(order), bool)
+    for start, number in zip(np.cumsum(sizes) - sizes, taken):
+        chosen[order[start : start + number]] = True
+    return chosen
 
 
 def _shares(sizes: npt.NDArray[np.int64], share: float) -> npt.NDArray[np.int64]:

@@ -1,34 +1,40 @@
-"""ImageFolder: PNG and JPEG files, a folder for each class."""
+"""ImageFolder: pictures in files, a folder for each class."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from lenetcli.data.augment import Augmentation
 from lenetcli.data.dataset import ArrayDataset, Source
-from lenetcli.data.encoded import Encoded, check_channels
+from lenetcli.data.encoded import PictureForm, Pictures
 from lenetcli.data.holdout import hold_back
+from lenetcli.data.left_out import Tally
+from lenetcli.data.picture_files import HIDDEN, entries, folders_in, is_hidden, picture_files
+from lenetcli.data.pictures import KINDS, MOST_PIXELS
 from lenetcli.data.transforms import Numbers, Preprocessing
 from lenetcli.disk import read_within
 from lenetcli.errors import ConfigError, DataError
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
 LARGEST = 1 << 28  # bytes of a file
 MOST_FILES = 10_000_000
 SPLITS = ("train", "test")
 TEST_FOLDERS = ("test", "val", "valid", "validation")
+BESIDE = "files beside the classes' folders"
 
 
 class ImageFolder(Source):
-    """Pictures of your own: a folder for each class, named as the class, with PNG and JPEG files in it.
+    """Pictures of your own: a folder for each class, named as the class, with PNG, JPEG, BMP, WebP, TIFF, GIF or PPM
+    files in it, or in folders in it.
 
     With folders `train` and `test` (or `val`) below `root`, each holds the classes' folders of its split; otherwise
     `root` itself holds them, or its only folder `train`, and a share of each class is drawn for testing. Files are
-    decoded when they are first needed, in the background, and kept in memory where all of them fit. Needs Pillow:
-    python -m pip install 'lenet[images]'.
+    decoded when they are first needed, in the background, and kept in memory where all of them fit. Of animations and
+    of pages the first is taken. What is left out (`lenet data check` says what) is no picture by its suffix, hidden,
+    or of the system. Needs Pillow: python -m pip install 'lenet[images]'.
 
     Args:
         root: the directory.
@@ -38,9 +44,13 @@ class ImageFolder(Source):
         test_fraction: share of each class that is for testing, where there is no folder `test`.
         seed: decides which.
         augment: random changes of the training pictures, such as {flip: true, crop: 4}; see Augmentation.
+        broken: refuse: a picture that is damaged or too large ends the command, with a list of all of them; skip: they
+            are left out, after a look at every picture when the data are first needed.
+        max_pixels: most pixels that are decoded of a picture; with `resize`, larger JPEGs are decoded at a half, a
+            quarter or an eighth of their size.
 
     Raises:
-        DataError: no such directory, no pictures in it, or a file that is damaged, hostile or of another size.
+        DataError: no such directory, no pictures in it, or files that are damaged, hostile or of another size.
     """
 
     def __init__(
@@ -52,14 +62,18 @@ class ImageFolder(Source):
         test_fraction: float = 0.2,
         seed: int = 0,
         augment: Augmentation | None = None,
+        broken: Literal["refuse", "skip"] = "refuse",
+        max_pixels: int = MOST_PIXELS,
     ) -> None:
         super().__init__(augment)
         if not 0 < test_fraction < 1:
             raise ConfigError(f"test_fraction: wanted more than 0 and less than 1, got {test_fraction}")
-        check_channels(channels)
+        self.form = PictureForm(channels, resize, max_pixels, broken)
         self.preprocessing = Preprocessing(1 / 255, resize, normalize)
         self.root, self.channels, self.test_fraction, self.seed = Path(root), channels, test_fraction, seed
         self._found: tuple[str, ...] | None = None
+        self._listed: dict[Path, tuple[list[Path], npt.NDArray[np.int64]]] = {}
+        self._pictures: list[Pictures] = []
 
     @property
     def _places(self) -> dict[str, Path]:
@@ -70,8 +84,7 @@ class ImageFolder(Source):
     @property
     def _whole(self) -> Path:
         """Where the classes' folders are if the splits have none: `root`, or its only folder if that is `train`."""
-        folders = [p.name for p in _entries(self.root) if p.is_dir() and not p.name.startswith(".")]
-        return self.root / "train" if folders == ["train"] else self.root
+        return self.root / "train" if folders_in(self.root) == ["train"] else self.root
 
     @property
     def classes(self) -> tuple[str, ...]:  # type: ignore[override]  # known only when the directory has been read
@@ -79,56 +92,89 @@ class ImageFolder(Source):
         if self._found is None:
             self.check_there()
             place = self._places.get("train") or self._whole
-            self._found = tuple(sorted(p.name for p in _entries(place) if p.is_dir() and not p.name.startswith(".")))
+            self._found = tuple(folders_in(place))
             if not self._found:
-                raise DataError(f"{place}: no folders in it; wanted one for each class, with PNG and JPEG files")
+                raise DataError(f"{place}: no folders in it; wanted one for each class, with pictures ({KINDS})")
         return self._found
 
     def load(self, split: str) -> ArrayDataset:
         if self._places:
-            return self._dataset(*self._files(self._places[split]))
+            return self._dataset(split, *self._files(self._places[split]))
         files, labels = self._files(self._whole)
         try:
             parts = hold_back(labels, labels, self.test_fraction, self.seed)
         except ValueError:
             raise DataError(f"{self.root}: one picture cannot be split into training and test data") from None
         chosen = parts[SPLITS.index(split)].indices
-        return self._dataset([files[i] for i in chosen], labels[chosen])
+        return self._dataset(split, [files[i] for i in chosen], labels[chosen])
 
     def _files(self, place: Path) -> tuple[list[Path], npt.NDArray[np.int64]]:
         """Every picture with its class, in the order of the names."""
-        for folder in _entries(place):
-            if folder.is_dir() and not folder.name.startswith(".") and folder.name not in self.classes:
-                raise DataError(f"{folder}: no class of that name in {self.root / 'train'}")
+        if place not in self._listed:
+            self._listed[place] = self._list(place)
+        return self._listed[place]
+
+    def _list(self, place: Path) -> tuple[list[Path], npt.NDArray[np.int64]]:
+        for name in folders_in(place):
+            if name not in self.classes:
+                raise DataError(f"{place / name}: no class of that name in {self.root / 'train'}")
+        self._note_beside(place)
         files: list[Path] = []
         labels: list[int] = []
         for label, name in enumerate(self.classes):
-            folder = place / name
-            found = sorted(_pictures(folder)) if folder.is_dir() else []
+            folder, left_out = place / name, Tally()
+            found = picture_files(folder, left_out) if folder.is_dir() else []
             if not found and place != self._places.get("test"):
-                raise DataError(f"{folder}: no PNG or JPEG files in it")
+                raise DataError("; ".join([f"{folder}: no pictures in it ({KINDS})", *map(str, left_out.found())]))
+            self._check_depth(folder, found)
             files += found
             labels += [label] * len(found)
+            self.dropped.join(left_out)
             if len(files) > MOST_FILES:
                 raise DataError(f"{place}: more than {MOST_FILES:,} files")
         if not files:
-            raise DataError(f"{place}: no PNG or JPEG files in its folders")
+            raise DataError(f"{place}: no pictures in its folders ({KINDS})")
         return files, np.array(labels, np.int64)
 
-    def _dataset(self, files: list[Path], labels: npt.NDArray[np.int64]) -> ArrayDataset:
-        def content(number: int) -> tuple[bytes, str]:
-            return read_within(files[number], LARGEST), str(files[number])
+    def _check_depth(self, folder: Path, found: list[Path]) -> None:
+        """Refuses a folder that seems to hold the classes' folders, not pictures of one class.
 
-        images = Encoded(content, len(files), self.channels, self.preprocessing.resize).images()
-        return ArrayDataset(images, labels, self.preprocessing)
+        Raises:
+            DataError: it is called train, or is the only class, and all its pictures lie in folders in it.
+        """
+        inner = {path.relative_to(folder).parts[0] for path in found}
+        if any(path.parent == folder for path in found) or (folder.name != "train" and len(self.classes) > 1):
+            return
+        if len(inner) > 1:
+            beside = ", ".join(name for name in self.classes if name != folder.name)
+            what = f"beside {beside}, which would be classes, too" if beside else "and would be the only class"
+            raise DataError(
+                f"{folder}: no pictures in it but in its folders ({', '.join(sorted(inner)[:5])}) {what}; "
+                f"data.root={folder} makes these its classes"
+            )
 
+    def _note_beside(self, place: Path) -> None:
+        """Counts what lies beside the folders that are read."""
+        for path in entries(place):
+            if path.is_file() and not is_hidden(path.name):
+                self.dropped.add(BESIDE, path)
+            elif is_hidden(path.name):
+                self.dropped.add(HIDDEN, path)
+        if place == self._places.get("train") or (place == self.root / "train" and not self._listed):
+            used = {path.name for path in (*self._places.values(), place)}
+            for name in folders_in(self.root):
+                if name not in used:
+                    self.dropped.add("folders beside train and test", self.root / name)
 
-def _entries(place: Path) -> list[Path]:
-    try:
-        return sorted(place.iterdir())
-    except OSError as error:
-        raise DataError(f"{place}: cannot be read: {error.strerror or error}") from None
+    def _dataset(self, split: str, files: list[Path], labels: npt.NDArray[np.int64]) -> ArrayDataset:
+        def content(number: int) -> bytes:
+            return read_within(files[number], LARGEST)
 
-
-def _pictures(folder: Path) -> list[Path]:
-    return [p for p in _entries(folder) if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
+        images = Pictures(content, lambda number: str(files[number]), len(files), self.form, self._pictures)
+        if self.form.broken == "skip":
+            stay = images.skip_broken(self.dropped)
+            if split == "train":
+                for label in np.setdiff1d(labels, labels[stay]):
+                    raise DataError(f"{self.root}: every picture of {self.classes[label]} to train on is broken")
+            labels = labels[stay]
+        return ArrayDataset(images, labels, self.preprocessing, images.name)

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lenetcli.data.array_shapes import arranged
 from lenetcli.data.dataset import Source
-from lenetcli.data.pictures import shrink
+from lenetcli.data.encoded import Pictures
+from lenetcli.data.pictures import MOST_PIXELS, fitted
 from lenetcli.data.row_cache import Kept
-from lenetcli.data.transforms import Preprocessing, resize
+from lenetcli.data.transforms import Preprocessing
 from lenetcli.disk import check_inside, is_there, read_within, write_atomically
 from lenetcli.errors import ConfigError, DataError
 
@@ -35,12 +37,14 @@ class Inputs:
         white: the value of a white pixel there (black is 0).
         preprocessing: what the model's inputs went through in training.
         classes: the names of the model's outputs; empty where they are no classes.
+        max_pixels: the most that are decoded of a picture.
     """
 
     shape: tuple[int, int, int]
     white: float
     preprocessing: Preprocessing
     classes: tuple[str, ...] = ()
+    max_pixels: int = MOST_PIXELS
 
     @staticmethod
     def of(source: Source) -> Inputs | None:
@@ -53,9 +57,9 @@ class Inputs:
         shape = tuple(int(n) for n in train.images.shape[1:])
         if len(shape) != 3:
             return None
-        return Inputs(
-            shape, _white(train.images, train.preprocessing.scale), train.preprocessing, tuple(source.classes)
-        )
+        white = _white(train.images, train.preprocessing.scale)
+        most = train.images.form.max_pixels if isinstance(train.images, Pictures) else MOST_PIXELS
+        return Inputs(shape, white, train.preprocessing, tuple(source.classes), most)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -66,8 +70,7 @@ class Inputs:
         """Images (N, C, H, W), bytes or floats as `batch` gives them, of any size -> float32 for the model."""
         steps, held = self.preprocessing, self.shape[1:]
         if images.shape[2:] != held:
-            fitted = resize(shrink(images, held), held)
-            images = np.asarray(np.rint(fitted), np.uint8) if images.dtype == np.uint8 else fitted
+            images = fitted(images, held)
         if images.dtype != np.uint8:
             return Preprocessing(1.0, steps.resize, steps.normalize)(images)
         return Preprocessing(self.white / 255 * steps.scale, steps.resize, steps.normalize)(images)
@@ -75,8 +78,8 @@ class Inputs:
     def batch(self, found: Array, name: str) -> Array:
         """What a file holds as images (N, C, H, W): bytes for pixels from 0 to 255, or floats.
 
-        (H, W) and (N, H, W) are gray images, (C, H, W) is one image, the channels may also come last. Integers are
-        pixels from 0 to 255, as in a picture; True is white. Floats are values after the data's own scale, usually
+        What each axis is follows from the shape of the run's own images (see `arranged`). Integers are pixels from 0
+        to 255, as in a picture; True is white. Floats are values after the data's own scale, usually
         0 to 1: they are resized and normalised only.
 
         Raises:
@@ -94,16 +97,16 @@ class Inputs:
                     f"{name}: integers up to {high}: pixels are 0 (black) to 255 (white) here; the data set's own, "
                     f"where white is {self.white:g}, can be given as floats: divide by {self.white:g}"
                 )
-            return images.astype(np.uint8)
-        if not np.isfinite(images).all():
+            return arranged(found.astype(np.uint8), self.shape, name)
+        if not np.isfinite(found).all():
             raise DataError(f"{name}: NaN or infinite values")
         white = self.white * self.preprocessing.scale
-        least, most = float(images.min()), float(images.max())
+        least, most = float(found.min()), float(found.max())
         if self.preprocessing.scale != 1 and (most > FAR * white or least < -white * (FAR - 1)):
             raise DataError(
                 f"{name}: values from {least:g} to {most:g}; floats are 0 (black) to {white:g} (white) here"
             )
-        return images.astype(np.float32)
+        return arranged(found.astype(np.float32), self.shape, name)
 
     def inverted(self, images: Array) -> Array:
         """White for black, and black for white, of what `batch` gave."""
@@ -145,6 +148,7 @@ class Inputs:
             "resize": None if steps.resize is None else list(steps.resize),
             "normalize": None if steps.normalize is None else [_plain(part) for part in steps.normalize],
             "classes": list(self.classes),
+            **({} if self.max_pixels == MOST_PIXELS else {"max_pixels": self.max_pixels}),
         }
 
 
@@ -197,7 +201,8 @@ def parse(record: Any) -> Inputs:
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
         raise ValueError("classes must be a list of names")
     rows = None if resize is None else (resize[0], resize[1])
-    return Inputs((shape[0], shape[1], shape[2]), white, Preprocessing(scale, rows, normalize), tuple(classes))
+    (most,) = _sizes([record.get("max_pixels", MOST_PIXELS)], 1, 1 << 30)
+    return Inputs((shape[0], shape[1], shape[2]), white, Preprocessing(scale, rows, normalize), tuple(classes), most)
 
 
 def _white(images: Array | Kept, scale: float) -> float:
@@ -228,9 +233,9 @@ def _numbers(value: Any, channels: int) -> float | list[float]:
     return [_number(v) for v in value]
 
 
-def _sizes(value: Any, count: int) -> tuple[int, ...]:
+def _sizes(value: Any, count: int, most: int = 1 << 20) -> tuple[int, ...]:
     if not isinstance(value, list) or len(value) != count:
         raise ValueError(f"wanted {count} sizes, got {value!r}")
-    if not all(isinstance(n, int) and not isinstance(n, bool) and 0 < n <= 1 << 20 for n in value):
+    if not all(isinstance(n, int) and not isinstance(n, bool) and 0 < n <= most for n in value):
         raise ValueError(f"wanted sizes, got {value!r}")
     return tuple(value)

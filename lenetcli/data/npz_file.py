@@ -78,7 +78,11 @@ class NPZ(Source):
         else:
             raise DataError(f"{self.path}: y_{split}: wanted class numbers or floats, got {y.dtype}")
         scale = 1 / 255 if x.dtype == np.uint8 else 1.0
-        return ArrayDataset(x, y, Preprocessing(scale, self._resize, self._normalize))
+
+        def origin(index: int) -> str:
+            return f"{self.path}: x_{split}[{index}]"
+
+        return ArrayDataset(x, y, Preprocessing(scale, self._resize, self._normalize), origin)
 
     def _read(self, key: str) -> npt.NDArray[Any]:
         check_regular(self.path, LARGEST)

@@ -63,3 +63,20 @@ class Kept:
                 self._there[missing] = True
                 self.complete = bool(self._there.all())
         return self._rows[numbers]
+
+    def put(self, number: int, row: Array) -> None:
+        """Keeps a row that has been made elsewhere, where there is room; rows may come from several threads."""
+        if self._rows is not None and not self.complete:
+            self._rows[number] = row
+            self._there[number] = True
+
+    def select(self, numbers: npt.NDArray[np.int64]) -> None:
+        """Keeps only the rows of these numbers, which must rise; `make` is asked for them by their new ones."""
+        self.shape = (len(numbers), *self.shape[1:])
+        if self._rows is not None:
+            for to, at in enumerate(numbers):  # in place: a second array would take as much memory again
+                if to != at:
+                    self._rows[to] = self._rows[at]
+            self._rows = self._rows[: len(numbers)]
+        self._there = self._there[numbers]
+        self.complete = self._rows is not None and bool(self._there.all())

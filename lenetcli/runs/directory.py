@@ -20,7 +20,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -28,6 +28,7 @@ import numpy as np
 
 from lenetcli import __version__
 from lenetcli.config.yaml_tree import most_bytes
+from lenetcli.data.left_out import LeftOut
 from lenetcli.disk import (
     check_inside,
     check_regular,
@@ -143,12 +144,13 @@ def check_space(directory: Path, model: Module, keep: int) -> None:
         )
 
 
-def environment(ranks: int = 1, data: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What a repeat of the run would need to know about this machine and these versions.
+def environment(ranks: int = 1, data: dict[str, Any] | None = None, left_out: Sequence[LeftOut] = ()) -> dict[str, Any]:
+    """What a repeat of the run would need to know about this machine, these versions and these data.
 
     Args:
         ranks: processes that train the run together.
         data: the hash of its data, as `fingerprint` gives it.
+        left_out: what the data set found and does not use.
     """
     return {
         "lenet": __version__,
@@ -164,6 +166,7 @@ def environment(ranks: int = 1, data: dict[str, Any] | None = None) -> dict[str,
         "git_commit": _commit(),
         "command": sys.argv,
         **({"data": data} if data is not None else {}),
+        **({"left_out": [part.record() for part in left_out]} if left_out else {}),
     }
 
 
@@ -209,7 +212,9 @@ def write_config(directory: Path, config_text: str) -> None:
     write_atomically(check_inside(directory, directory / "config.yaml"), config_text.encode())
 
 
-def write_environment(directory: Path, ranks: int = 1, data: dict[str, Any] | None = None) -> None:
+def write_environment(
+    directory: Path, ranks: int = 1, data: dict[str, Any] | None = None, left_out: Sequence[LeftOut] = ()
+) -> None:
     """Writes environment.json, unless it is there: it describes where the run began.
 
     Raises:
@@ -218,7 +223,8 @@ def write_environment(directory: Path, ranks: int = 1, data: dict[str, Any] | No
     """
     path = check_inside(directory, directory / ENVIRONMENT)
     if not is_there(path):
-        write_atomically(path, (json.dumps(environment(ranks, data), indent=1) + "\n").encode())
+        record = environment(ranks, data, left_out)
+        write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
 
 
 class MetricsFile:

@@ -234,5 +234,5 @@ def _describe(run: Run, place: Path, group: ProcessGroup, data: dict[str, Any] |
     """
     if data is None and run.fingerprint is not None and not is_there(place / directory.ENVIRONMENT):
         data = run.fingerprint()
-    directory.write_environment(place, group.size, data)
+    directory.write_environment(place, group.size, data, run.left_out)
     write_inputs(place, run.inputs)

@@ -19,6 +19,7 @@ from lenetcli.autograd.modes import detect_anomaly, fusion
 from lenetcli.autograd.tape import Array
 from lenetcli.errors import AnomalyError, DataError, DivergedError
 from lenetcli.tensors.tensor import Tensor
+from lenetcli.train import bad_inputs
 from lenetcli.train.evaluate import Evaluation
 from lenetcli.train.run import Run
 
@@ -63,19 +64,27 @@ def check_evaluation(run: Run, split: str, found: Evaluation) -> None:
         why = "its samples are of classes that loss.ignore_index names or that weigh 0"
         raise DataError(f"nothing counts in the {split} split ({found.count} samples): {why}")
     if not math.isfinite(found.loss):
-        raise diverged(run, f"the loss on the {split} split became {found.loss}", after=True)
+        loader = run.validation_loader if split == "validation" else run.test_loader
+        inputs = bad_inputs.of_split(loader.dataset, split, loader.seed) if loader is not None else ""
+        raise diverged(run, f"the loss on the {split} split became {found.loss}", after=True, inputs=inputs)
 
 
-def diverged(run: Run, what: str, after: bool = False, ago: int = 0) -> DivergedError:
+def diverged(run: Run, what: str, after: bool = False, ago: int = 0, inputs: str = "") -> DivergedError:
     """The error that says what happened where, and what to try.
 
     Args:
         what: the beginning of the message.
         after: it was seen after the last step; else in the one to come.
         ago: or in the one so many steps before that.
+        inputs: what is wrong with the inputs, where they are not those of that step.
     """
     where = f"after step {run.progress.step} with lr {run.lr:g}" if after else place(run, ago)
     kept = "; the last checkpoint is kept" if run.checkpoints is not None and run.checkpoints.exist() else ""
+    inputs = inputs or bad_inputs.of_step(run, 1 if after else ago)
+    if inputs:
+        return DivergedError(
+            f"{what} {where}{kept}. It came in with the data: {inputs}; `lenet data check CONFIG` looks at every sample"
+        )
     return DivergedError(
         f"{what} {where}{kept}. "
         "Try a smaller optimizer.lr or train.clip_grad_norm; --debug-nan names the first operation that went wrong"
@@ -111,7 +120,8 @@ def detect_nan(run: Run) -> Iterator[None]:
         with detect_anomaly(), fusion(False):
             yield
     except AnomalyError as error:
-        raise DivergedError(f"{error}; {place(run)}") from error
+        inputs = bad_inputs.of_step(run)
+        raise DivergedError(f"{error}; {place(run)}{f': {inputs}' if inputs else ''}") from error
     finally:
         for handle in handles:
             handle.remove()

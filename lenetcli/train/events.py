@@ -23,6 +23,14 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Data(Event):
+    """What the data set found and does not use, where there is something: before the first step."""
+
+    event: ClassVar[str] = "data"
+    left_out: list[dict[str, str | int]]  # of each kind "why", "count" and "first", a place
+
+
+@dataclass(frozen=True)
 class Step(Event):
     """One optimizer step: loss and learning rate it was made with (of all its batches, where gradients accumulate)."""
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 from lenetcli.autograd.random import Generator, default_generator
 from lenetcli.data.inputs import Inputs
+from lenetcli.data.left_out import LeftOut
 from lenetcli.data.loader import DataLoader
 from lenetcli.nn.module import Module
 from lenetcli.optim.optimizer import Optimizer
@@ -146,6 +147,7 @@ class Run:
         notes: what should be known of its data before it trains.
         fingerprint: the hash of its data, when asked for; None where nobody knows it.
         tell: takes a line for whoever watches.
+        left_out: what the data set found and does not use.
         reducer: sums up with the other processes that train this run, too; None where it has one only.
     """
 
@@ -182,6 +184,7 @@ class Run:
     notes: tuple[str, ...] = ()
     fingerprint: Callable[[], dict[str, Any]] | None = None
     tell: Callable[[str], None] = lambda line: None
+    left_out: tuple[LeftOut, ...] = ()
     _began: float | None = None
 
     @property

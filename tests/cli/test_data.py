@@ -189,7 +189,7 @@ def test_augmentation_can_be_seen(lenet: Lenet) -> None:
         (("show", "configs/lenet.yaml", "data.augment={flop: true}"), 2, "did you mean flip?"),
         (("show", "configs/lenet.yaml", "data.augment={rotate: 200}", "--augmented"), 2, "wanted 0 to 180, got 200"),
         (("get", "MNIST", "--root", "configs/lenet.yaml"), 3, "configs/lenet.yaml: not a directory"),
-        (("show", "configs"), 3, "no folders in it|no PNG or JPEG"),
+        (("show", "configs"), 3, "no folders in it|no pictures in it"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_message(words: tuple[str, ...], code: int, message: str, lenet: Lenet) -> None:

@@ -91,7 +91,8 @@ def bomb(width: int, height: int) -> bytes:
     ("data", "message"),
     [
         (b"", "x: empty"),
-        (b"GIF89a" + bytes(100), "x: neither PNG, JPEG nor .npy"),
+        (b"GIF89a" + bytes(100), "x: damaged or truncated picture"),
+        (b"some text, no picture", r"x: neither a picture \(PNG, JPEG, BMP, WebP, TIFF, GIF or PPM\) nor .npy"),
         (bomb(30000, 30000), "damaged or truncated picture|more than the"),
         (bomb(5000, 5000), f"x: 5,000 x 5,000 pixels, more than the {MOST_PIXELS:,} allowed"),
         (bomb(100, 100), "x: damaged or truncated picture"),

@@ -152,12 +152,15 @@ def show(
 def _check_files(name: str, root: Path | None, as_json: bool) -> None:
     """Every file's hash; files that are there unpacked are read."""
     from lenetcli.data import catalogue
+    from lenetcli.inspection.data.check import check_source
 
     found = catalogue.entry(name)
     place = catalogue.directory(found, root)
     states = catalogue.check(found.name, root)
     if "missing" in states.values() and catalogue.present(found.name, root):
-        _read_all(_named(found.name, root))
+        problems = check_source(_named(found.name, root)).problems
+        if problems:
+            raise DataError("\n".join(problems))
         states = {file: "ok, unpacked" if state == "missing" else state for file, state in states.items()}
     bad = [f"{place / file}: {state}" for file, state in states.items() if not state.startswith("ok")]
     if as_json:
@@ -173,32 +176,20 @@ def _check_files(name: str, root: Path | None, as_json: bool) -> None:
 
 
 def _check_samples(name: str, changes: list[str], root: Path | None, as_json: bool) -> None:
-    """Every sample read and decoded."""
-    source = _source(name, changes, root)[0]
-    counts = _read_all(source)
-    shape = list(source.train.sample_shape)
+    """Every sample read and decoded; all that is not sound is said in one go."""
+    from lenetcli.inspection.data.check import check_source
+
+    found = check_source(_source(name, changes, root)[0])
     if as_json:
-        record = {"name": name, "ok": True, "counts": counts, "shape": shape, "classes": list(source.classes)}
-        print(json.dumps(record))
-    else:
-        parts = ", ".join(f"{count:,} to {split}" for split, count in counts.items())
-        print(f"{name}: ok, {parts}, samples {shape}, {len(source.classes)} classes")
-
-
-def _read_all(source: Any) -> dict[str, int]:
-    """Reads every sample of both splits; gives their numbers.
-
-    Raises:
-        DataError: the first one that is not sound.
-    """
-    import numpy as np
-
-    counts = {}
-    for split, data in (("train", source.train), ("test", source.test)):
-        for start in range(0, len(data), 256):
-            data.gather(np.arange(start, min(start + 256, len(data))))
-        counts[split] = len(data)
-    return counts
+        print(json.dumps(found.record(name)))
+    elif not found.problems:
+        parts = ", ".join(f"{count:,} to {split}" for split, count in found.counts.items())
+        print(f"{name}: ok, {parts}, samples {found.shape}, {len(found.classes)} classes")
+    if not as_json:
+        for line in (*found.left_out, *found.remarks):
+            print(line)
+    if found.problems:
+        raise DataError("\n".join(found.problems))
 
 
 def _source(name: str, changes: list[str], root: Path | None) -> tuple[Any, int]:

@@ -24,7 +24,7 @@ def predict(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="PNG, JPEG or .npy files, directories of them, patterns such as '**/*.png', or - for stdin; beside "
+            help="Pictures or .npy files, directories of them, patterns such as '**/*.png', or - for stdin; beside "
             "them data.root=DIR, where a run that knows no inputs.json wants its data.",
             metavar="FILE...",
         ),
@@ -38,14 +38,17 @@ def predict(
 ) -> None:
     """Classify pictures with a run's best model.
 
-    A picture of any size and kind is brought into the form of the images that the run was trained on: gray or colours,
-    resized, scaled and normalised the same way. In .npy files, integers are pixels from 0 to 255 and floats are values
-    as after the data's own scaling, usually 0 to 1. What cannot be read is told on stderr, the rest is done, and the
+    A picture (PNG, JPEG, BMP, WebP, TIFF, GIF or PPM) of any size is brought into the form of the images that the run
+    was trained on: gray or colours, resized, scaled and normalised the same way. In .npy files, integers are pixels
+    from 0 to 255 and floats are values as after the data's own scaling, usually 0 to 1; what an axis is follows from
+    the shape of the run's own images. What cannot be read is told on stderr, the rest is done, and the
     exit code is 3.
 
     Example: lenet predict runs/lenet/001 digit.png more/*.png
     """
     from lenetcli.autograd.random import drawing_from
+    from lenetcli.data.left_out import Tally
+    from lenetcli.data.picture_files import are_pictures
     from lenetcli.inspection.data.predictions import STDIN, Predictor
     from lenetcli.runs.open import inputs_of, load_run
 
@@ -60,13 +63,16 @@ def predict(
     loaded = load_run(run, places)
     predictor = Predictor(loaded.model, loaded.criterion, inputs_of(run, loaded), top, invert)
     failures: list[DataError] = []
+    left_out = Tally()
 
     def failed(error: DataError) -> None:
         failures.append(error)
         print(f"error: {error}", file=sys.stderr)
 
     with drawing_from(loaded.random):
-        found = list(predictor(files, failed))
+        found = list(predictor(files, failed, left_out))
+    for part in filter(are_pictures, left_out.found()):
+        print(part, file=sys.stderr)
     if as_csv:
         _write_csv(found, top)
     elif found or as_json:

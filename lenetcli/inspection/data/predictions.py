@@ -16,7 +16,9 @@ import numpy.typing as npt
 from lenetcli.autograd.modes import no_grad
 from lenetcli.background import mapped
 from lenetcli.data.inputs import Inputs
-from lenetcli.data.pictures import LARGEST, SUFFIXES, decode, read
+from lenetcli.data.left_out import Tally
+from lenetcli.data.picture_files import picture_files
+from lenetcli.data.pictures import KINDS, LARGEST, SUFFIXES, decode, read
 from lenetcli.errors import DataError
 from lenetcli.kernels.layout import logical, stored
 from lenetcli.nn.module import Module
@@ -71,12 +73,17 @@ class Predictor:
     top: int = 3
     invert: bool = False
 
-    def __call__(self, places: Sequence[str], failed: Callable[[DataError], None]) -> Iterator[Prediction]:
+    def __call__(
+        self, places: Sequence[str], failed: Callable[[DataError], None], left_out: Tally | None = None
+    ) -> Iterator[Prediction]:
         """The predictions for files, directories, patterns and STDIN, in order; `failed` gets what cannot be read.
 
         Files are decoded by several threads, as many at a time as make a batch.
+
+        Args:
+            left_out: counts the files of directories that are no pictures.
         """
-        files = list(_files(places, failed))
+        files = list(_files(places, failed, Tally() if left_out is None else left_out))
         for start in range(0, len(files), BATCH):
             read = mapped(self._read, files[start : start + BATCH], min(8, os.cpu_count() or 1))
             yield from self._some(read, failed)
@@ -101,15 +108,15 @@ class Predictor:
 
     def _read(self, file: str) -> tuple[str, Array | DataError, bool]:
         """A file's images, ready for the model (C, H, W, N), or what is wrong with it; and whether it holds a list."""
-        channels = self.inputs.shape[0]
+        channels, held, most = self.inputs.shape[0], self.inputs.shape[1:], self.inputs.max_pixels
         try:
             if file == STDIN:
                 data = sys.stdin.buffer.read(LARGEST + 1)
                 if len(data) > LARGEST:
                     raise DataError(f"{STDIN}: more than {LARGEST:,} bytes")
-                found = decode(data, STDIN, channels)
+                found = decode(data, STDIN, channels, held, most)
             else:
-                found = read(Path(file), channels)
+                found = read(Path(file), channels, held, most)
             ready = self._ready(found, file)
             return file, ready, ready.shape[-1] > 1 or found.ndim == 4
         except DataError as error:
@@ -149,13 +156,17 @@ def ranked(file: str, index: int | None, output: Array, classes: Sequence[str], 
     return Prediction(file, tuple((classes[i], float(output[i])) for i in order), index)
 
 
-def _files(places: Sequence[str], failed: Callable[[DataError], None]) -> Iterator[str]:
+def _files(places: Sequence[str], failed: Callable[[DataError], None], left_out: Tally) -> Iterator[str]:
     """The files named, with those of directories (and directories in them) and of patterns in alphabetical order."""
     for place in places:
         if place != STDIN and Path(place).is_dir():
-            found = sorted(str(p) for p in Path(place).rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+            try:
+                found = [str(path) for path in picture_files(Path(place), left_out, (*SUFFIXES, ".npy"))]
+            except DataError as error:
+                failed(error)
+                continue
             if not found:
-                failed(DataError(f"{place}: no pictures in this directory ({', '.join(SUFFIXES)})"))
+                failed(DataError(f"{place}: no pictures in this directory ({KINDS}, .npy)"))
             yield from found
         elif glob.has_magic(place) and not Path(place).exists():  # a pattern that no shell has filled in
             found = sorted(p for p in glob.glob(place, recursive=True) if Path(p).is_file())

@@ -1,0 +1,183 @@
+"""The lines of a CSV file: which one holds names, which hold numbers, and which of them are not sound."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lenetcli.errors import DataError
+
+ENCODING = "utf-8-sig"  # with a byte-order mark or without
+SHOWN = 5  # lines that a message names beside the first
+_LARGEST_PIXEL = 3e38  # of a float32
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Where the rows of a table stand in its file.
+
+    Args:
+        names: number of the line of names, counted from 1; 0: there is none.
+        blank: numbers of the lines after it that hold nothing.
+
+    Example:
+        >>> [Lines(names=1, blank=[3]).number(row) for row in range(3)]
+        [2, 4, 5]
+    """
+
+    names: int = 0
+    blank: list[int] = field(default_factory=list)
+
+    def number(self, row: int) -> int:
+        """The line of a row."""
+        line = self.names + 1 + row
+        for blank in self.blank:
+            if blank > line:
+                break
+            line += 1
+        return line
+
+
+def read_table(path: Path, columns: int, label_column: int) -> tuple[npt.NDArray[np.float64], Lines]:
+    """The numbers of a CSV file, quoted or not, and where they stand.
+
+    Raises:
+        DataError: a line with another number of columns or with something that is no number; the message names it.
+        OSError: it cannot be read.
+    """
+    try:
+        lines = _lines(path, columns, label_column)
+        table = np.loadtxt(
+            path, np.float64, delimiter=",", skiprows=lines.names, ndmin=2, encoding=ENCODING, comments=None,
+            quotechar='"',
+        )  # fmt: skip
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not UTF-8 text") from None
+    except (ValueError, csv.Error) as error:
+        raise _no_numbers(path, lines, error) from None
+    return table, lines
+
+
+def check_values(path: Path, table: npt.NDArray[Any], label_column: int, most_classes: int, lines: Lines) -> None:
+    """Refuses numbers that are no pixels or no classes.
+
+    Raises:
+        DataError: names the lines.
+    """
+    labels = table[:, label_column]
+    _refuse(
+        path, lines, ~(np.abs(table) < _LARGEST_PIXEL).all(axis=1),
+        lambda row: f"holds {_worst(table[row])}, wanted finite numbers",
+    )  # fmt: skip
+    _refuse(
+        path, lines, (labels != np.floor(labels)) | (labels < 0),
+        lambda row: f"label {labels[row]:g} (column {label_column}), wanted class numbers from 0",
+    )  # fmt: skip
+    _refuse(
+        path, lines, labels > most_classes,
+        lambda row: f"class number {labels[row]:.0f}: at most {most_classes:,} classes are allowed",
+    )  # fmt: skip
+
+
+def _refuse(path: Path, lines: Lines, wrong: npt.NDArray[np.bool_], said: Callable[[int], str]) -> None:
+    rows = np.flatnonzero(wrong)
+    if len(rows):
+        numbers = [lines.number(int(row)) for row in rows[: SHOWN + 1]]
+        raise DataError(f"{path}:{numbers[0]}: {said(int(rows[0]))}{_and_more(numbers[1:], len(rows) - 1)}")
+
+
+def _and_more(numbers: list[int], count: int) -> str:
+    if not count:
+        return ""
+    more = f" and {count - len(numbers):,} more" if count > len(numbers) else ""
+    return f"; likewise line{'s' if count > 1 else ''} {', '.join(map(str, numbers))}{more}"
+
+
+def _worst(row: npt.NDArray[Any]) -> str:
+    return f"{row[np.argmax(~(np.abs(row) < _LARGEST_PIXEL))]:g}"
+
+
+def _lines(path: Path, columns: int, label_column: int) -> Lines:
+    """Names the first line that has another number of columns; finds the line of names and the blank ones."""
+    longest = 64 * columns + 1000  # characters of a line, so that no file is read as one
+    names = number = rows = 0
+    blank: list[int] = []
+    with path.open(encoding=ENCODING, newline="") as file:
+        while line := file.readline(longest):
+            number += 1
+            if len(line) == longest:
+                raise DataError(f"{path}:{number}: more than {longest:,} characters for {columns} columns")
+            if not line.strip():
+                if line.strip("\r\n"):
+                    raise DataError(f"{path}:{number}: nothing but spaces; delete the line")
+                blank.append(number)
+                continue
+            quoted = '"' in line
+            if quoted and line.count('"') % 2:
+                raise DataError(f"{path}:{number}: a quoted cell does not end on its line")
+            if not rows and not names and _are_names(next(csv.reader([line]), []), label_column):
+                names, blank = number, []
+                continue
+            rows += 1
+            found = len(next(csv.reader([line]))) if quoted else line.count(",") + 1
+            if found != columns:
+                message = f"{found} columns, wanted {columns} (a label and the pixels)"
+                raise DataError(f"{path}:{number}: {message}{_other(line, columns)}")
+    if not rows:
+        raise DataError(f"{path}: no lines of data")
+    return Lines(names, blank)
+
+
+def _other(line: str, columns: int) -> str:
+    for name, mark in (("semicolons", ";"), ("tabs", "\t")):
+        if line.count(mark) + 1 == columns:
+            return f"; it is written with {name}, wanted commas"
+    return ""
+
+
+def _are_names(cells: list[str], label_column: int) -> bool:
+    """Whether a first line names columns: it holds no number, or a word above the labels and 0, 1, 2 ... elsewhere."""
+    words = [not _is_number(cell) for cell in cells]
+    if all(words):
+        return True
+    if sum(words) != 1 or not -len(cells) <= label_column < len(cells) or not cells[label_column].strip().isalpha():
+        return False
+    rest = [cell for cell, is_word in zip(cells, words) if not is_word]
+    return any(rest == [str(start + i) for i in range(len(rest))] for start in (0, 1))
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        value = float(cell)
+    except ValueError:
+        return False
+    return "_" not in cell and not math.isnan(value)
+
+
+def _no_numbers(path: Path, lines: Lines, error: Exception) -> DataError:
+    """The error that names the lines with something that is no number, as they are counted in the file."""
+    said, count, number = "", 0, 0
+    numbers: list[int] = []
+    with path.open(encoding=ENCODING, newline="") as file:
+        for line in file:
+            number += 1
+            if number <= lines.names or not line.strip():
+                continue
+            cells = next(csv.reader([line]), [])
+            at = next((i for i, cell in enumerate(cells) if not _is_number(cell) and cell.strip().lower() != "nan"), -1)
+            if at >= 0:
+                count += 1
+                cell = cells[at][:40]
+                said = said or f"{path}:{number}: not a sound CSV file: {cell!r} in column {at} (from 0) is no number"
+                if len(numbers) <= SHOWN:
+                    numbers.append(number)
+    if not said:
+        return DataError(f"{path}: not a sound CSV file: {' '.join(str(error).split())[:200]}")
+    return DataError(said + _and_more(numbers[1:], count - 1))
