@@ -115,7 +115,10 @@ def read_within(path: Path, most: int) -> bytes:
     try:
         handle = os.open(path, _READ)
         with os.fdopen(handle, "rb") as file:
-            data = file.read(most + 1)
+            size = os.fstat(handle).st_size
+            data = file.read(min(size, most) + 1)  # which reserves so many bytes: not `most`, for a small file
+            if len(data) > size:  # it grows while it is read
+                data += file.read(most + 1 - len(data))
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     if len(data) > most:
