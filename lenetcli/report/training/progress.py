@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from rich.console import Console
 from rich.text import Text
 
+from lenetcli.report.console import Terminal, is_looked_at
 from lenetcli.train.events import Ended, Evaluated, Event, Saved, Step
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def listener(mode: Mode, epochs: int, steps: int) -> Listener:
         steps: optimizer steps in an epoch.
     """
     if mode == "auto":
-        mode = "bar" if sys.stdout.isatty() and sys.stderr.isatty() else "plain"
+        mode = "bar" if is_looked_at(sys.stdout) and is_looked_at(sys.stderr) else "plain"
     if mode == "json":
         return JsonLines()
     if mode == "off":
@@ -77,7 +77,7 @@ class EpochTable:
 
     def __init__(self, epochs: int, steps: int, bar: bool) -> None:
         self.epochs, self.steps = epochs, steps
-        self.out = Console(soft_wrap=True, highlight=False)
+        self.out = Terminal(soft_wrap=True, highlight=False)
         self.columns = _that_fit(self.out.width)
         self.bar = _bar() if bar else None
         self._task: Any = None
@@ -163,7 +163,7 @@ def _bar() -> Progress:
         TextColumn("loss {task.fields[loss]:.4f}"),
         TextColumn("{task.fields[speed]:,.0f} images/s"),
         TimeRemainingColumn(compact=True),
-        console=Console(stderr=True),
+        console=Terminal(stderr=True),
         transient=True,
     )
 
