@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 
 from lenetcli.errors import printable
+from lenetcli.report.training.notebook_progress import NotebookTable, in_notebook
 from lenetcli.report.training.progress import Listener, Mode, listener
 from lenetcli.report.training.tensorboard import TensorBoard
 from lenetcli.runs.session import Session
 from lenetcli.train.events import Event
+from lenetcli.train.run import Run
 
 
 @contextmanager
@@ -21,13 +23,20 @@ def showing(session: Session, mode: Mode, tensorboard: bool = False) -> Iterator
     """The listeners that show a session's run, closed after the block."""
     with ExitStack() as opened:
         run, place = session.run, session.directory
-        shown = Forgiven(listener(mode, run.epochs, run.steps), "progress is not shown any more")
+        shown = Forgiven(_progress(mode, run), "progress is not shown any more")
         found: list[Listener] = [opened.enter_context(closing(shown))]
         if tensorboard:
             assert place is not None, "a run in memory is refused"
             files = Forgiven(TensorBoard(run, place, tell), "nothing more is written for TensorBoard")
             found.append(opened.enter_context(closing(files)))
         yield found
+
+
+def _progress(mode: Mode, run: Run) -> Listener:
+    """In a notebook the modes that draw anew do so in the cell's output."""
+    if mode in ("auto", "bar") and in_notebook():
+        return NotebookTable(run.epochs, run.steps)
+    return listener(mode, run.epochs, run.steps)
 
 
 class Forgiven:
