@@ -263,10 +263,11 @@ def read_within(path: Path, most: int) -> bytes:
     """
     size = check_regular(path, most)
     try:
-        with os.fdopen(os.open(path, _READ), "rb") as file:
-            data = file.read(size + 1)
+        handle = os.open(path, _READ)
+        with os.fdopen(handle, "rb") as file:
+            data = file.read(min(size, most) + 1)  # which reserves so many bytes: not `most`, for a small file
             if len(data) > size:  # it has grown since
-                data += file.read(most - size)
+                data += file.read(most + 1 - len(data))
     except OSError as error:
         raise unreadable(path, error) from None
     if len(data) > most:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from lenetcli.inspection.data.predictions import Prediction
     from lenetcli.inspection.doctor import Finding
     from lenetcli.inspection.model.parameters import ParameterRow
-    from lenetcli.train.evaluate import Evaluation
 
 
 def plain_table(title: str | None = None, caption: str | None = None) -> Table:
@@ -83,37 +82,6 @@ def _numbers(output: Any) -> str:
     flat = np.asarray(output).ravel()
     shown = ", ".join(f"{value:.4g}" for value in flat[:10])
     return f"{shown}, ... ({flat.size} numbers)" if flat.size > 10 else shown
-
-
-def class_table(evaluation: Evaluation, classes: Sequence[str]) -> Columns:
-    """Precision, recall and F1 of every class, with its number of samples."""
-    rows = evaluation.per_class
-    return Columns([
-        Column("class", [plain_text(name) for name in classes], fold=True),
-        Column("samples", [f"{f.count:,}" for f in rows], 1, right=True),
-        Column("precision", [f"{f.precision:.4f}" for f in rows], right=True),
-        Column("recall", [f"{f.recall:.4f}" for f in rows], right=True),
-        Column("F1", [f"{f.f1:.4f}" for f in rows], right=True),
-    ])  # fmt: skip
-
-
-def confusion_table(evaluation: Evaluation, classes: Sequence[str], place: int) -> Table:
-    """Rows are true classes, columns predicted ones; the diagonal is right. Columns stand closer in a narrow place."""
-    assert evaluation.confusion is not None, "only classifications have classes"
-    table = plain_table()
-    counts = evaluation.confusion.max(axis=0).tolist()
-    if max(map(len, classes)) + sum(2 + max(len(name), len(str(n))) for name, n in zip(classes, counts)) > place:
-        table.padding = (0, 0, 0, 0)
-    table.add_column("", no_wrap=True)
-    for name in classes:
-        table.add_column(name, justify="right")
-    for i, name in enumerate(classes):
-        cells = [
-            f"[bold]{n}[/bold]" if i == j else (f"[red]{n}[/red]" if n else "[dim]·[/dim]")
-            for j, n in enumerate(evaluation.confusion[i].tolist())
-        ]
-        table.add_row(name, *cells)
-    return table
 
 
 def finding_table(found: Sequence[Finding]) -> Table:

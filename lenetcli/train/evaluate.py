@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,8 @@ from lenetcli.kernels.device import to_host
 from lenetcli.nn.loss import Loss
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor
-from lenetcli.train.answers import decisions, probabilities
+from lenetcli.train.answers import class_names, decisions, probabilities
+from lenetcli.train.confusion import Confusion, ConfusionTally, Counts
 from lenetcli.train.pairing import loss_of
 
 BINS = 15  # of confidence, for the calibration error
@@ -39,29 +40,44 @@ class Evaluation:
     loss: float  # mean over the samples, as the criterion weighs them
     accuracy: float | None  # share of right classes, among samples that count; None where targets are no classes
     count: int
-    confusion: npt.NDArray[np.int64] | None  # [true class, predicted class]
+    counts: Confusion | None  # which class was taken for which, without the pairs that never occur
     seconds: float
     calibration_error: float | None = None  # expected calibration error; None where there is no confusion
     ignored: int = 0  # samples whose target is the loss's ignore_index: counted, and neither right nor wrong
     weight: float = 0.0  # what the loss was divided by
 
     @property
+    def confusion(self) -> Counts | None:
+        """The matrix [true class, predicted class], made of `counts`; None where targets are no classes.
+
+        Raises:
+            LenetError: there are so many classes that it would not fit into memory.
+        """
+        return None if self.counts is None else self.counts.matrix()
+
+    @property
     def per_class(self) -> list[ClassFigures]:
         """Precision, recall and F1 of every class."""
-        assert self.confusion is not None, "only classifications have classes"
-        found = []
-        for i in range(len(self.confusion)):
-            right, actual = int(self.confusion[i, i]), int(self.confusion[i].sum())
-            taken = int(self.confusion[:, i].sum())
-            found.append(
-                ClassFigures(
-                    actual,
-                    right / taken if taken else 0.0,
-                    right / actual if actual else 0.0,
-                    2 * right / (actual + taken) if actual + taken else 0.0,
-                )
-            )
-        return found
+        assert self.counts is not None, "only classifications have classes"
+        right, actual, taken = self.counts.right, self.counts.actual, self.counts.taken
+        columns = (actual, _share(right, taken), _share(right, actual), _share(2 * right, actual + taken))
+        return [ClassFigures(*row) for row in zip(*(column.tolist() for column in columns))]
+
+    def worst(self, most: int) -> list[tuple[int, ClassFigures]]:
+        """The classes with the lowest F1, worst first, as number and figures; those without a sample last."""
+        ranked = sorted(enumerate(self.per_class), key=lambda row: (not row[1].count, row[1].f1, -row[1].count))
+        return ranked[:most]
+
+
+def class_records(found: Evaluation, classes: Sequence[str]) -> list[dict[str, Any]]:
+    """The figures of every class as `--json` shows them."""
+    figures = found.per_class
+    return [{"class": name, **vars(f)} for name, f in zip(class_names(classes, len(figures)), figures)]
+
+
+def _share(part: Counts, whole: Counts) -> npt.NDArray[np.float64]:
+    """A quotient, 0 where there is nothing to divide by."""
+    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
 
 
 class Calibration:
@@ -78,11 +94,13 @@ class Calibration:
         self.confidence = np.zeros(BINS)
         self.right = np.zeros(BINS)
 
-    def add(self, probability: npt.NDArray[Any], target: npt.NDArray[Any]) -> None:
-        """Takes probabilities (N, C) and class numbers (N,)."""
+    def add(
+        self, probability: npt.NDArray[Any], target: npt.NDArray[Any], predicted: npt.NDArray[Any] | None = None
+    ) -> None:
+        """Takes probabilities (N, C) and class numbers (N,): true ones and, where they are known, predicted ones."""
         confidence = probability.max(axis=1).astype(np.float64)
         bins = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
-        right = probability.argmax(axis=1) == target
+        right = (probability.argmax(axis=1) if predicted is None else predicted) == target
         for sums, values in ((self.count, None), (self.confidence, confidence), (self.right, right)):
             sums += np.bincount(bins, values, BINS)
 
@@ -106,7 +124,7 @@ class Tally:
         self.count = 0
         self.ignored = 0
         self.right: int | None = None
-        self.confusion = np.zeros((classes, classes), np.int64) if classes else None
+        self.confusion = ConfusionTally(classes) if classes else None
         self.calibration = Calibration()
         self._criterion = criterion
 
@@ -126,13 +144,10 @@ class Tally:
         right = int(np.count_nonzero(predicted == actual))
         self.count_in(loss, weight, count, right, count - len(actual))
         if self.confusion is not None:
-            most = max(int(found.max(initial=-1)) for found in (actual, predicted)) + 1
-            if most > len(self.confusion):  # the model has more outputs than the data has classes
-                self.confusion = np.pad(self.confusion, (0, most - len(self.confusion)))
-            np.add.at(self.confusion, (actual, predicted), 1)
+            self.confusion.add(actual, predicted)
             shares = probabilities(scores, self._criterion)
             if shares is not None:
-                self.calibration.add(shares, actual)
+                self.calibration.add(shares, actual, predicted)
 
     def count_in(self, loss: float, weight: float, count: int, right: int | None = None, ignored: int = 0) -> None:
         """Takes a batch whose right answers have been counted (None where there are no classes)."""
@@ -186,7 +201,7 @@ def evaluate(model: Module, batches: Iterable[tuple[Any, Any]], criterion: Modul
     """Runs the model in evaluation mode, without gradients, over all batches; its mode is restored after.
 
     Args:
-        classes: size of the confusion matrix; 0 makes none.
+        classes: of the confusion; 0 counts none.
     """
     began = time.perf_counter()
     training = model.training
@@ -201,9 +216,9 @@ def evaluate(model: Module, batches: Iterable[tuple[Any, Any]], criterion: Modul
                 tally.add(loss.item(), output, targets)
     finally:
         model.train(training)
-    confusion = tally.confusion if tally.accuracy is not None else None
-    calibration_error = tally.calibration.error if confusion is not None and tally.calibration.count.any() else None
+    counts = tally.confusion.confusion if tally.confusion is not None and tally.accuracy is not None else None
+    calibration_error = tally.calibration.error if counts is not None and tally.calibration.count.any() else None
     seconds = time.perf_counter() - began
     return Evaluation(
-        tally.loss, tally.accuracy, tally.count, confusion, seconds, calibration_error, tally.ignored, tally.weight
+        tally.loss, tally.accuracy, tally.count, counts, seconds, calibration_error, tally.ignored, tally.weight
     )

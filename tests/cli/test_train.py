@@ -220,7 +220,7 @@ def test_a_reader_that_stops_early_gets_no_complaint(place: Path) -> None:
     assert running.stdout is not None
     assert running.stdout.readline()
     running.stdout.close()
-    assert running.wait(timeout=60) == 1
+    assert running.wait(timeout=60) == 0
     assert running.stderr is not None
     assert running.stderr.read() == ""
     running.stderr.close()

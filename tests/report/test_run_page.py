@@ -17,6 +17,7 @@ from lenetcli.inspection.training.checkpoint_history import Flow, LayerFlow
 from lenetcli.inspection.training.run_report import LayerLine, RunReport
 from lenetcli.report.training.run_page.page import page
 from lenetcli.runs.history import read_history
+from lenetcli.train.confusion import Confusion
 from lenetcli.train.evaluate import Evaluation
 from tests.inspection.test_metrics import evaluated, run_of, step
 from tests.report.browser import browse, check
@@ -30,9 +31,9 @@ HOSTILE = (
 
 
 def evaluation(confusion: list[list[int]] | None, **changes: Any) -> Evaluation:
-    matrix = None if confusion is None else np.array(confusion)
+    matrix = None if confusion is None else Confusion.of(confusion)
     known = {"calibration_error": None if matrix is None else 0.25}
-    accuracy = None if matrix is None else float(np.trace(matrix) / matrix.sum())
+    accuracy = None if matrix is None else float(np.trace(confusion) / np.sum(confusion))
     return replace(Evaluation(0.5, accuracy, 12, matrix, 1.0, **known), **changes)
 
 

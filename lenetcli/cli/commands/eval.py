@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import typer
 
 from lenetcli.cli.options import Json, Places, RunDir, check_split, show
-
-if TYPE_CHECKING:
-    from lenetcli.train.evaluate import Evaluation
 
 
 def evaluate(
@@ -27,6 +23,7 @@ def evaluate(
     from lenetcli.autograd.random import drawing_from
     from lenetcli.data import DataLoader
     from lenetcli.runs.open import load_run
+    from lenetcli.train.evaluate import class_records
     from lenetcli.train.evaluate import evaluate as measure
 
     check_split(split)
@@ -34,27 +31,16 @@ def evaluate(
     with drawing_from(loaded.random):
         batches = DataLoader(loaded.split(split), 256)
         found = measure(loaded.model, batches, loaded.criterion, len(loaded.classes))
-    confusion, classes = None, None
-    if found.confusion is not None:
-        confusion = found.confusion.tolist()
-        classes = [{"class": name, **asdict(figures)} for name, figures in zip(loaded.classes, found.per_class)]
     record = {
         "split": split, "loss": found.loss, "accuracy": found.accuracy, "count": found.count, "ignored": found.ignored,
-        "confusion": confusion, "calibration_error": found.calibration_error,
-        "classes": classes,
+        "confusion": found.counts.record() if found.counts is not None else None,
+        "calibration_error": found.calibration_error,
+        "classes": class_records(found, loaded.classes) if found.counts is not None else None,
     }  # fmt: skip
-    show(record, lambda console: _drawing(f"{run}, {split} split", found, loaded.classes, console.width), as_json)
 
+    def drawing(console: Any) -> Iterator[Any]:
+        from lenetcli.report.model.evaluation import draw
 
-def _drawing(what: str, found: Evaluation, classes: Sequence[str], width: int) -> Iterator[Any]:
-    from lenetcli.report.tables import class_table, confusion_table
+        return draw(found, loaded.classes, f"{run}, {split} split", console.width)
 
-    accuracy = "" if found.accuracy is None else f", accuracy {found.accuracy:.4f}"
-    calibration = "" if found.calibration_error is None else f", calibration error {found.calibration_error:.4f}"
-    ignored = f" ({found.ignored:,} ignored)" if found.ignored else ""
-    yield f"{what}, {found.count:,} samples{ignored}: loss {found.loss:.4f}{accuracy}{calibration}"
-    if found.confusion is not None:
-        yield ""
-        yield class_table(found, classes)
-        yield "\nconfusion: true class down, predicted class across\n"
-        yield confusion_table(found, classes, width)
+    show(record, drawing, as_json)

@@ -64,11 +64,7 @@ class Judged:
     @property
     def confused(self) -> list[tuple[int, int, int]]:
         """Pairs of true class, predicted class and how often that happened, most often first."""
-        confusion = self.evaluation.confusion
-        if confusion is None:
-            return []
-        wrong = [(int(t), int(p), int(confusion[t, p])) for t, p in zip(*np.nonzero(confusion)) if t != p]
-        return sorted(wrong, key=lambda found: (-found[2], found[0], found[1]))
+        return [] if self.evaluation.counts is None else self.evaluation.counts.mistaken
 
 
 def judge(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from lenetcli.errors import ConfigError, DataError
@@ -13,6 +13,7 @@ from lenetcli.inspection.record import strict
 from lenetcli.inspection.training.checkpoint_history import Flow
 from lenetcli.inspection.training.gradient_history import gradient_course
 from lenetcli.runs.history import History
+from lenetcli.train.evaluate import class_records
 
 T = TypeVar("T")
 
@@ -94,7 +95,7 @@ class RunReport:
 
     def _evaluation(self, judged: Judged) -> dict[str, Any]:
         found = judged.evaluation
-        confusion = found.confusion
+        counts = found.counts
         return {
             "split": judged.split,
             "loss": found.loss,
@@ -102,8 +103,6 @@ class RunReport:
             "count": found.count,
             "ignored": found.ignored,
             "calibration_error": found.calibration_error,
-            "confusion": None if confusion is None else confusion.tolist(),
-            "classes": [{"class": name, **asdict(f)} for name, f in zip(self.classes, found.per_class)]
-            if confusion is not None
-            else None,
+            "confusion": None if counts is None else counts.record(),
+            "classes": None if counts is None else class_records(found, self.classes),
         }

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from rich.console import Console
 from rich.text import Text
 
+from lenetcli.report.console import Terminal, is_looked_at
 from lenetcli.train.events import Ended, Evaluated, Event, Saved, Step
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def listener(mode: Mode, epochs: int, steps: int) -> Listener:
         steps: optimizer steps in an epoch.
     """
     if mode == "auto":
-        mode = "bar" if sys.stdout.isatty() and sys.stderr.isatty() else "plain"
+        mode = "bar" if is_looked_at(sys.stdout) and is_looked_at(sys.stderr) else "plain"
     if mode == "json":
         return JsonLines()
     if mode == "off":
@@ -77,7 +77,7 @@ class EpochTable:
 
     def __init__(self, epochs: int, steps: int, bar: bool) -> None:
         self.epochs, self.steps = epochs, steps
-        self.out = Console(soft_wrap=True, highlight=False)
+        self.out = Terminal(soft_wrap=True, highlight=False, force_jupyter=False)
         self.columns = _that_fit(self.out.width)
         self.bar = _bar() if bar else None
         self._task: Any = None
@@ -122,23 +122,31 @@ class EpochTable:
             split = SHORT[tested.split]
             self._line([heading.format(split=split) for heading, *_ in COLUMNS], "bold")
             self._header_shown = True
-        train = self._train
-        seconds = tested.seconds + (train.seconds if train else 0.0)
-        cells = (
-            f"{tested.epoch}/{self.epochs}",
-            _number(train.loss if train else None),
-            _share(train.accuracy if train else None),
-            _number(tested.loss),
-            _share(tested.accuracy),
-            f"{tested.lr:.4g}",
-            f"{train.samples_per_second:,.0f}" if train else "",
-            duration(seconds * (self.epochs - tested.epoch)),
-        )
-        self._line(cells)
+        self._line(epoch_cells(tested, self._train, self.epochs))
         self._train = None
 
     def _line(self, cells: Sequence[str], style: str = "") -> None:
         self.out.print(Text("".join(cells[i].rjust(COLUMNS[i][1]) for i in self.columns), style=style))
+
+
+def epoch_cells(tested: Evaluated, train: Evaluated | None, epochs: int) -> tuple[str, ...]:
+    """What stands in the columns of an epoch.
+
+    Args:
+        train: the figures that were gathered while it trained, where they are known.
+        epochs: epochs in the whole run.
+    """
+    seconds = tested.seconds + (train.seconds if train else 0.0)
+    return (
+        f"{tested.epoch}/{epochs}",
+        _number(train.loss if train else None),
+        _share(train.accuracy if train else None),
+        _number(tested.loss),
+        _share(tested.accuracy),
+        f"{tested.lr:.4g}",
+        f"{train.samples_per_second:,.0f}" if train else "",
+        duration(seconds * (epochs - tested.epoch)),
+    )
 
 
 def _that_fit(width: int) -> list[int]:
@@ -163,7 +171,7 @@ def _bar() -> Progress:
         TextColumn("loss {task.fields[loss]:.4f}"),
         TextColumn("{task.fields[speed]:,.0f} images/s"),
         TimeRemainingColumn(compact=True),
-        console=Console(stderr=True),
+        console=Terminal(stderr=True, force_jupyter=False),
         transient=True,
     )
 

@@ -5,15 +5,16 @@ The files go to `tensorboard/` in the run directory: `tensorboard --logdir runs`
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lenetcli.background import begun
 from lenetcli.data import DataLoader, Subset
 from lenetcli.errors import ConfigError, LenetError
+from lenetcli.kernels.device import to_host
 from lenetcli.train.events import Evaluated, Event, Step
 from lenetcli.train.run import Run
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 NAME = "tensorboard"
 PICTURES = 16  # of the data
 DATA = "data"  # in the graph: where no gradient goes, which is what comes in (and weights that are frozen)
+PAUSE = 5.0  # seconds between two looks that a reader of the file can have
+_ABOVE = 1e-12 * 1.1 ** np.arange(774)  # up to 1e20
+EDGES = np.concatenate([-_ABOVE[::-1], [0.0], _ABOVE])  # of a histogram's bins: TensorFlow's
 SAMPLES = 2  # that the graph is drawn with: layers that normalise over a batch want more than one
 
 
@@ -39,88 +43,88 @@ def check_installed() -> None:
 
 
 class TensorBoard:
-    """Listens to a run and writes its event file.
+    """Listens to a run and writes its event file, which is on disk after each evaluation and every few seconds.
+
+    It writes at once, without the thread of tensorboardX's own SummaryWriter: what goes wrong there is never heard of.
 
     Args:
         run: whose model is looked at; where it goes on from a checkpoint, what was written after that is taken back.
+        failed: hears of what could not be shown.
 
     Raises:
-        LenetError: the file cannot be written, or no thread can begin that would do it.
+        LenetError: the file cannot be written.
     """
 
-    def __init__(self, run: Run, place: Path) -> None:
-        from tensorboardX import SummaryWriter
+    def __init__(self, run: Run, place: Path, failed: Callable[[str, Exception], None]) -> None:
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto.event_pb2 import SessionLog
 
-        if not begun(int):
-            raise LenetError(
-                "a thread of its own writes TensorBoard's files, and none can begin: leave out --tensorboard"
-            )
-        self.run, self._place = run, place / NAME
-        self._failure: OSError | None = None
+        self.run = run
         step = run.progress.step
         try:
-            self.writer = SummaryWriter(
-                str(place / NAME),
-                purge_step=step + 1 if step else None,
-                filename_suffix=f".{step}",  # two parts of a run that begin in the same second have two files
-            )
+            (place / NAME).mkdir(exist_ok=True)
+            # two parts of a run that begin in the same second have two files
+            self.writer = EventsWriter(str(place / NAME / "events"), f".{step}")
         except OSError as error:
             raise LenetError(f"cannot write to {place / NAME}: {error.strerror or error}") from None
-        self._guard()
-        if step == 0:
-            self._pictures()
-            self._graph()
+        self._flushed = time.monotonic()
+        if step:
+            self._write(step + 1, session_log=SessionLog(status=SessionLog.START))
+            return
+        for what, show in (("the data", self._pictures), ("the graph", self._graph)):
+            try:
+                show()
+            except Exception as error:
+                failed(f"TensorBoard shows nothing of {what}", error)
 
     def __call__(self, event: Event) -> None:
         """Writes what an event says."""
         if isinstance(event, Step):
-            self.writer.add_scalar("train/loss of a step", event.loss, event.step)
-            self.writer.add_scalar("train/learning rate", event.lr, event.step)
+            self._scalar("train/loss of a step", event.loss, event.step)
+            self._scalar("train/learning rate", event.lr, event.step)
         elif isinstance(event, Evaluated):
-            self.writer.add_scalar(f"{event.split}/loss", event.loss, event.step)
+            self._scalar(f"{event.split}/loss", event.loss, event.step)
             if event.accuracy is not None:
-                self.writer.add_scalar(f"{event.split}/accuracy", event.accuracy, event.step)
+                self._scalar(f"{event.split}/accuracy", event.accuracy, event.step)
             if event.split == "train":
-                self.writer.add_scalar("train/images per second", event.samples_per_second, event.step)
+                self._scalar("train/images per second", event.samples_per_second, event.step)
                 self._histograms(event.step)
+        if not isinstance(event, Step) or time.monotonic() - self._flushed > PAUSE:
+            self.writer.flush()
+            self._flushed = time.monotonic()
 
     def close(self) -> None:
-        """Sends what is left on its way.
-
-        Raises:
-            LenetError: the file could not be written; the run is whole without it.
-        """
+        """Sends what is left on its way."""
         self.writer.close()
-        if self._failure is not None:
-            raise LenetError(
-                f"cannot write to {self._place}: {self._failure.strerror or self._failure}; the run itself is saved"
-            )
 
-    def _guard(self) -> None:
-        """A disk that is full must not end the thread that writes: whoever hands it more would wait for ever."""
-        records = self.writer.file_writer.event_writer._ev_writer
+    def _write(self, step: int, **what: Any) -> None:
+        from tensorboardX.proto.event_pb2 import Event as Record
 
-        def guarded(work: Callable[..., Any]) -> Callable[..., Any]:
-            def call(*args: Any) -> Any:
-                if self._failure is None:
-                    try:
-                        return work(*args)
-                    except OSError as error:
-                        self._failure = error
-                return None
+        self.writer.write_event(Record(step=step, wall_time=time.time(), **what))
 
-            return call
+    def _scalar(self, name: str, value: float, step: int) -> None:
+        from tensorboardX.summary import scalar
 
-        for name in ("write_event", "flush", "close"):
-            setattr(records, name, guarded(getattr(records, name)))
+        self._write(step, summary=scalar(name, value))
 
     def _histograms(self, step: int) -> None:
         """Weights as they are now, gradients as the last step had them."""
         for name, parameter in self.run.model.named_parameters():
             place = name.replace(".", "/")
-            self.writer.add_histogram(f"weights/{place}", parameter.array, step)
-            if parameter.grad is not None and np.isfinite(parameter.grad.array).all():
-                self.writer.add_histogram(f"gradients/{place}", parameter.grad.array, step)
+            self._histogram(f"weights/{place}", parameter.array, step)
+            if parameter.grad is not None:
+                self._histogram(f"gradients/{place}", parameter.grad.array, step)
+
+    def _histogram(self, name: str, array: Any, step: int) -> None:
+        """The numbers that are finite; nothing where there are none."""
+        from tensorboardX.summary import histogram
+
+        found = to_host(array)
+        values = found[np.isfinite(found)].astype(np.float64)
+        if values.size:
+            summary = histogram(name, np.clip(values, EDGES[0], EDGES[-1]), EDGES)
+            summary.value[0].histo.min, summary.value[0].histo.max = values.min(), values.max()
+            self._write(step, summary=summary)
 
     def _pictures(self) -> None:
         """The first samples to judge by, as the model gets them, black and white at the ends of their values."""
@@ -139,18 +143,16 @@ class TensorBoard:
                 encoded_image_string=png(pixels),
             )  # fmt: skip
             value = Summary.Value(tag=f"data/{number}", image=shown)
-            self.writer.file_writer.add_summary(Summary(value=[value]), 0)
+            self._write(0, summary=Summary(value=[value]))
 
     def _graph(self) -> None:
         """The graph of the loss, from the first training samples."""
-        from tensorboardX.proto.event_pb2 import Event as Record
-
         from lenetcli.inspection.graph.trace import trace
 
         run = self.run
         found = trace(run, [], [_first(run.train_loader, SAMPLES)])
         run.optimizer.zero_grad()
-        self.writer.file_writer.add_event(Record(graph_def=graph(found).SerializeToString()))
+        self._write(0, graph_def=graph(found).SerializeToString())
 
 
 def graph(found: Trace) -> Any:

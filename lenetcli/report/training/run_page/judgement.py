@@ -13,8 +13,12 @@ from lenetcli.inspection.data.mistakes import Judged, Mistake
 from lenetcli.inspection.training.run_report import RunReport
 from lenetcli.report.tables import figure
 from lenetcli.report.training.run_page.parts import count, heat, image, missing, note, table
+from lenetcli.train.answers import class_name, class_names
+from lenetcli.train.confusion import DENSE, Counts
 
-NUMBERED = 30  # classes; the confusion of more is a picture without numbers
+NUMBERED = 30  # classes; the confusion of more is a picture without numbers, that of more than DENSE only its pairs
+ALL = 100  # classes; of more, the worst have a row
+WORST = 30
 PAIRS = 10
 LONG = 2  # letters of a class, over a column of the confusion matrix
 
@@ -22,7 +26,7 @@ LONG = 2  # letters of a class, over a column of the confusion matrix
 def classes(report: RunReport) -> Child:
     """The confusion matrix as a heat map with numbers, figures of each class, pairs that are confused most often."""
     judged = report.judged
-    if judged is None or judged.evaluation.confusion is None:
+    if judged is None or judged.evaluation.counts is None:
         return None
     tables = element(
         "div", _confusion(report, judged), _figures(report, judged), _pairs(report, judged), class_="beside"
@@ -35,57 +39,60 @@ def classes(report: RunReport) -> Child:
 
 
 def _figures(report: RunReport, judged: Judged) -> Markup:
-    """Precision, recall and F1 of each class."""
+    """Precision, recall and F1 of each class or, where they are many, of the worst."""
+    figures = judged.evaluation.per_class
+    chosen = list(enumerate(figures)) if len(figures) <= ALL else judged.evaluation.worst(WORST)
     rows = [
-        [name, f"{f.count:,}", f"{f.precision:.4f}", f"{f.recall:.4f}", heat(f"{f.f1:.4f}", f.f1)]
-        for name, f in zip(report.classes, judged.evaluation.per_class)
-    ]
+        [class_name(report.classes, i), f"{f.count:,}", f"{f.precision:.4f}", f"{f.recall:.4f}",
+         heat(f"{f.f1:.4f}", f.f1)]
+        for i, f in chosen
+    ]  # fmt: skip
     heads = ["class", "samples", "precision", "recall", "F1"]
     caption = f"{judged.split.capitalize()} split, {count(judged.evaluation.count, 'sample')}"
+    if len(chosen) < len(figures):
+        caption += f"; the {WORST} of {len(figures):,} classes with the lowest F1"
     return table(caption, heads, rows, class_="numbers")
 
 
-def _confusion(report: RunReport, judged: Judged) -> Markup:
-    matrix = judged.evaluation.confusion
-    assert matrix is not None
+def _confusion(report: RunReport, judged: Judged) -> Markup | None:
+    counts = judged.evaluation.counts
+    assert counts is not None
+    if counts.classes > DENSE:
+        return None
+    matrix = counts.matrix()
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     caption = f"Confusion, {judged.split} split"
     if len(matrix) > NUMBERED:
         pixels = signed(np.sqrt(shares), 1.0)
         alt = f"Confusion matrix of {len(matrix)} classes; the numbers of the largest cells are in the table below."
         return element("figure", image(pixels, alt, class_="matrix"), element("figcaption", caption))
-    return _matrix(report, caption, shares)
+    return _matrix(report, caption, matrix, shares)
 
 
-def _matrix(report: RunReport, caption: str, shares: npt.NDArray[np.float64]) -> Markup:
-    assert report.judged is not None
-    matrix = report.judged.evaluation.confusion
-    assert matrix is not None
+def _matrix(report: RunReport, caption: str, matrix: Counts, shares: npt.NDArray[np.float64]) -> Markup:
+    names = class_names(report.classes, len(matrix))
     rows: list[list[Child]] = []
-    for i, name in enumerate(report.classes):
+    for i, name in enumerate(names):
         row: list[Child] = [name]
         for j, number in enumerate(matrix[i].tolist()):
             share = float(shares[i, j])
-            title = (
-                f"{name} taken for {report.classes[j]}: {number:,} ({share:.1%})"
-                if i != j
-                else f"{name}: {share:.1%} found"
-            )
+            title = f"{name} taken for {names[j]}: {number:,} ({share:.1%})" if i != j else f"{name}: {share:.1%} found"
             strength = share if i == j else math.sqrt(share)
             row.append(heat(f"{number:,}" if number else "·", strength, "right" if i == j else "wrong", title))
         rows.append(row)
-    upright = max(map(len, report.classes)) > LONG
-    return table(caption, ["", *report.classes], rows, class_="confusion upright" if upright else "confusion")
+    upright = max(map(len, names)) > LONG
+    return table(caption, ["", *names], rows, class_="confusion upright" if upright else "confusion")
 
 
 def _pairs(report: RunReport, judged: Judged) -> Markup:
     pairs = judged.confused
     if not pairs:
         return note("No sample was taken for another class.")
-    matrix = judged.evaluation.confusion
-    assert matrix is not None
+    assert judged.evaluation.counts is not None
+    actual = judged.evaluation.counts.actual
     rows = [
-        [report.classes[t], report.classes[p], f"{n:,}", f"{n / int(matrix[t].sum()):.1%}"] for t, p, n in pairs[:PAIRS]
+        [class_name(report.classes, t), class_name(report.classes, p), f"{n:,}", f"{n / int(actual[t]):.1%}"]
+        for t, p, n in pairs[:PAIRS]
     ]
     return table("Confused most often", ["class", "taken for", "samples", "of its class"], rows, class_="numbers pairs")
 
@@ -99,7 +106,7 @@ def mistakes(report: RunReport) -> Child:
         if judged.evaluation.accuracy == 1.0:
             return note(f"No sample of the {judged.split} split is classified wrongly.")
         return None
-    numbers = judged.evaluation.confusion is None
+    numbers = judged.evaluation.counts is None
     lead = (
         "The samples whose outputs are farthest from their targets (mean distance)."
         if numbers
@@ -112,7 +119,7 @@ def _mistake(report: RunReport, judged: Judged, found: Mistake) -> Markup:
     pixels = picture(found.image)
     where = f"{judged.split} sample {found.index}"
     if isinstance(found.target, int) and isinstance(found.output, int):
-        true, taken = report.classes[found.target], report.classes[found.output]
+        true, taken = (class_name(report.classes, number) for number in (found.target, found.output))
         caption = [
             element("span", element("b", true), " taken for ", element("b", taken)),
             element("span", f"{found.wrongness:.1%} sure, sample {found.index}", class_="more"),
