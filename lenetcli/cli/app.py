@@ -8,6 +8,7 @@ import sys
 import typer
 
 from lenetcli import __version__
+from lenetcli.cli.streams import prepare
 from lenetcli.cli.table import Commands
 from lenetcli.errors import LenetError, printable
 
@@ -44,6 +45,7 @@ def complain(error: LenetError) -> None:
 
 def main() -> None:
     """Runs the program: errors become one message on stderr and the exit code of their kind."""
+    prepare()
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # to look for some reads all installed packages' metadata
     debug = "--debug" in sys.argv
     sys.argv = [a for a in sys.argv if a != "--debug"]

@@ -4,13 +4,50 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
+from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
+
+from lenetcli.display.characters import shown, takes
 
 PIPE_WIDTH = 200
+
+
+class Terminal(Console):
+    """A console that lays out what its stream can show: other characters are replaced before, not after."""
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """See rich."""
+        return super().render_str(shown(text, self.encoding), **how)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """See rich."""
+        if isinstance(renderable, Text):
+            renderable = _shown(renderable, self.encoding)
+        return super().render(renderable, options)
 
 
 def results() -> Console:
     """stdout; as wide as the terminal (or as COLUMNS says), else wide enough for every table."""
     free = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(highlight=False, width=PIPE_WIDTH if free else None)
+    return Terminal(highlight=False, width=PIPE_WIDTH if free else None)
+
+
+def is_animated(console: Console) -> bool:
+    """Whether lines can be drawn again: a terminal that knows how to move its cursor."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
+def _shown(text: Text, encoding: str) -> Text:
+    """The text with its styles, of characters that the encoding has."""
+    if takes(text.plain, encoding):
+        return text
+    ends = sorted({end for span in text.spans for end in (span.start, span.end)})
+    found = text.blank_copy()
+    for part in text.divide(ends):
+        piece = shown(part.plain, encoding)
+        found.append(Text(piece, spans=[span._replace(start=0, end=len(piece)) for span in part.spans]))
+    return found

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from types import TracebackType
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -17,17 +15,18 @@ from rich.progress import (
 
 from lenetcli.data.download import Progress as Step
 from lenetcli.report.bar import Bar
+from lenetcli.report.console import Terminal
 
 
 class Downloads:
     """A context that is told every step of a download."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.console = Terminal(stderr=True, highlight=False, soft_wrap=True)
         self.bar = Bar(
             TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
             TimeRemainingColumn(),
-            console=self.console, disable=not sys.stderr.isatty(),
+            console=self.console,
         )  # fmt: skip
         self.tasks: dict[tuple[str, str], TaskID] = {}
 

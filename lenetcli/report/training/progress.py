@@ -7,9 +7,10 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from rich.console import Console
 from rich.text import Text
 
+from lenetcli.report.columns import no_room
+from lenetcli.report.console import Terminal
 from lenetcli.train.events import Ended, Evaluated, Event, Saved, Step
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class EpochTable:
 
     def __init__(self, epochs: int, steps: int, bar: bool) -> None:
         self.epochs, self.steps = epochs, steps
-        self.out = Console(soft_wrap=True, highlight=False)
+        self.out = Terminal(soft_wrap=True, highlight=False)
         self.columns = _that_fit(self.out.width)
         self.bar = _bar() if bar else None
         self._task: Any = None
@@ -120,7 +121,11 @@ class EpochTable:
         self._hide_bar()
         if not self._header_shown:
             split = SHORT[tested.split]
-            self._line([heading.format(split=split) for heading, *_ in COLUMNS], "bold")
+            headings = [heading.format(split=split) for heading, *_ in COLUMNS]
+            left_out = [heading for i, heading in enumerate(headings) if i not in self.columns]
+            for line in no_room(left_out, sum(width for _, width, _ in COLUMNS), self.out.width):
+                self.out.print(Text(line, style="dim"))
+            self._line(headings, "bold")
             self._header_shown = True
         train = self._train
         seconds = tested.seconds + (train.seconds if train else 0.0)
@@ -163,7 +168,7 @@ def _bar() -> Progress:
         TextColumn("loss {task.fields[loss]:.4f}"),
         TextColumn("{task.fields[speed]:,.0f} images/s"),
         TimeRemainingColumn(compact=True),
-        console=Console(stderr=True),
+        console=Terminal(stderr=True),
         transient=True,
     )
 
