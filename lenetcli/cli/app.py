@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import typer
 
@@ -11,6 +12,8 @@ from lenetcli import __version__
 from lenetcli.cli.streams import prepare
 from lenetcli.cli.table import Commands
 from lenetcli.errors import LenetError, printable
+
+UsageError: Any = typer.BadParameter.__mro__[1]  # of the parser that typer brings
 
 app = typer.Typer(
     name="lenet",
@@ -50,7 +53,11 @@ def main() -> None:
     debug = "--debug" in sys.argv
     sys.argv = [a for a in sys.argv if a != "--debug"]
     try:
-        app()
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except UsageError as error:
+        error.show(sys.stderr)
+        sys.exit(error.exit_code)
     except LenetError as error:
         if debug:
             raise

@@ -89,7 +89,7 @@ class Columns:
             for line in _lines([c.cells[i] for c in shown], shown, widths, gap):
                 yield Segment(line, style)
                 yield Segment.line()
-        for line in no_room(self.left_out(options.max_width), self._whole, options.max_width):
+        for line in no_room(self.left_out(options.max_width), self.whole, options.max_width):
             yield Segment(line + "\n", Style.parse("dim"))
 
     def left_out(self, place: int) -> list[str]:
@@ -98,7 +98,7 @@ class Columns:
         return [column.name or column.title for column in self.columns if not any(column is c for c in shown)]
 
     @property
-    def _whole(self) -> int:
+    def whole(self) -> int:
         """The width that has room for all."""
         return sum(c.width for c in self.columns) + 2 * (len(self.columns) - 1)
 

@@ -5,12 +5,13 @@ A stream is a pipe of an encoding at a width, as COLUMNS says; or one that was c
 
 from __future__ import annotations
 
-import contextlib
 import io
+import itertools
 import os
+import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -77,9 +78,9 @@ COMMANDS = {
     "diff of runs": f"diff {RUN} läufe/zwei",
     "plot": f"plot {RUN} läufe/zwei",
     "plot --out": f"plot {RUN} -o {{new}}.svg",
-    "report": f"report {RUN} --html {{new}}.html",
+    "report": f"report {RUN} -o {{new}}.html",
     "runs": "runs läufe",
-    "sweep": "sweep größe.yaml --grid optimizer.lr=0.1,0.01 --out {new} train.epochs=1",
+    "sweep": "sweep größe.yaml optimizer.lr=[0.1,0.01] train.epochs=1 --out {new}",
     "validate": "validate größe.yaml",
     "show": "show größe.yaml",
     "schema": "schema",
@@ -98,7 +99,7 @@ COMMANDS = {
     "a missing file": "train fehlt-猫.yaml",
 }
 FAILING = {"a wrong option": 2, "a wrong key": 2, "a missing file": 2}
-SLOW = {"verify-resume", "sweep", "report", "plot --out"}  # these at one width
+SLOW = {"verify-resume", "sweep", "report", "plot --out", "layers", "describe", "time", "schema"}  # these at one width
 
 
 def prepare(place: Path) -> None:
@@ -134,6 +135,8 @@ def into(encoding: str | None, width: int, words: list[str]) -> tuple[int, str]:
     finally:
         if sys.stdout is not None:
             sys.stdout.flush()
+            if encoding is None:
+                sys.stdout.close()
         sys.argv, sys.stdout, sys.stderr = before[:3]
         os.environ.pop("COLUMNS")
         if before[3] is not None:
@@ -141,13 +144,11 @@ def into(encoding: str | None, width: int, words: list[str]) -> tuple[int, str]:
     return code, raw.getvalue().decode(encoding or "utf-8")
 
 
-_numbers = iter(range(10**9))
+_numbers = itertools.count()
 
 
 def words_of(line: str, place: Path) -> list[str]:
     """What is typed for a line of the table."""
-    import shutil
-
     number = next(_numbers)
     if "{copy}" in line:
         shutil.copytree(place / RUN, place / f"copy-{number}")
@@ -177,9 +178,9 @@ DRAWN = {
     "find-lr", "time", "lab", "runs", "layers", "doctor", "data list", "data show",
 }  # fmt: skip
 WHOLE = {  # what the end of the output has
-    "eval": "猫", "predict": "猫-1.png", "inspect-params": "tensors,", "trace-grad": "after backward", "step": "update",
+    "eval": "猫", "predict": "café", "inspect-params": "tensors,", "trace-grad": "after backward", "step": "update",
     "find-lr": "suggestion", "time": "The loader takes", "runs": "2 runs", "layers": "source", "train": "run directory",
-    "show": "train:", "data check": "ok, 24 to train", "diff": "train.epochs" * 0, "plot": "zwei", "data show": "caf",
+    "show": "train:", "data check": "ok, 24 to train", "plot": "zwei", "data show": "caf",
     "a missing file": "fehlt-猫.yaml", "a wrong key": "größe-猫", "predict --csv": "bild-猫-0.png",
 }  # fmt: skip
 
@@ -193,26 +194,32 @@ def streams(name: str) -> Iterator[tuple[str | None, int]]:
 
 
 def row(name: str, place: Path) -> str:
-    """The command's line of the table."""
+    """The command's line of the table; the working directory is the place."""
     cells: dict[str, list[str]] = {}
     for encoding, width in streams(name):
-        with contextlib.chdir(place):
-            cells.setdefault(encoding or "closed", []).extend(faults(name, encoding, width, place))
+        cells.setdefault(encoding or "closed", []).extend(faults(name, encoding, width, place))
     return f"| `{name}` | {' | '.join('; '.join(found) or 'ok' for found in cells.values())} |"
 
 
-def heading() -> list[str]:
-    """The first lines of the table."""
-    return [f"| command | {' | '.join([*ENCODINGS, 'closed'])} |", "|---" * (len(ENCODINGS) + 2) + "|"]
+def table(rows: Iterable[str]) -> str:
+    """The whole table."""
+    heads = [f"| command | {' | '.join([*ENCODINGS, 'closed'])} |", "|---" * (len(ENCODINGS) + 2) + "|"]
+    return "\n".join([*heads, *rows]) + "\n"
+
+
+def written() -> str:
+    """The table that the page has."""
+    return "".join(line for line in PAGE.read_text("utf-8").splitlines(keepends=True) if line.startswith("|"))
 
 
 if __name__ == "__main__":
-    import time
+    home = os.getcwd()
     with tempfile.TemporaryDirectory() as directory:
-        with contextlib.chdir(directory):
-            prepare(Path(directory))
-        lines = heading()
-        for each in COMMANDS:
-            start = time.time()
-            lines.append(row(each, Path(directory)))
-            print(f"{time.time()-start:.1f}", lines[-1], flush=True)
+        os.chdir(directory)
+        prepare(Path(directory))
+        found = table(row(each, Path(directory)) for each in COMMANDS)
+        os.chdir(home)
+    if "--write" in sys.argv:
+        PAGE.write_text(PAGE.read_text("utf-8").replace(written(), found), "utf-8")
+    else:
+        print(found)
