@@ -12,9 +12,10 @@ from lenetcli import cuda, nn, optim
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
 from lenetcli.autograd.silence import silence
+from lenetcli.build.fits import fitting_sample, would_fit
 from lenetcli.build.model import LayerRow, Shapes, build_model, filled, follow, layer_text, made, refusals, resolved
 from lenetcli.build.scheduler import build_scheduler, with_lengths
-from lenetcli.config import Config, dotted
+from lenetcli.config import Config
 from lenetcli.config.scheduling import unit_of, watched_by
 from lenetcli.config.user_code import blamed, told
 from lenetcli.config.writing import plain
@@ -28,7 +29,7 @@ from lenetcli.nn.loss import Loss
 from lenetcli.nn.module import Module
 from lenetcli.optim.swa_utils import AveragedModel, get_ema_avg_fn
 from lenetcli.tensors.tensor import from_numpy
-from lenetcli.train.answers import decisions, meaning
+from lenetcli.train.answers import decisions
 from lenetcli.train.run import Run
 from lenetcli.train.stopping import EarlyStopping
 
@@ -243,12 +244,8 @@ def check_samples(config: Config, source: Source) -> None:
     """
     shape, wanted = tuple(source.train.sample_shape), tuple(config.model.input)
     if shape != wanted:
-        resize = len(wanted) == 3 and wanted[0] == shape[0]
-        hint = (
-            f"resize: [{wanted[1]}, {wanted[2]}] under data would fit" if resize else f"input: {list(shape)} would fit"
-        )
         message = f"the model's input is {list(wanted)}, a sample of {config.data.type} is {list(shape)}"
-        raise config.error(("model", "input"), message, hint)
+        raise config.error(("model", "input"), message, fitting_sample(config, shape))
 
 
 def device_of(config: Config) -> str:
@@ -284,7 +281,7 @@ def check_output(config: Config, model: nn.Sequential, criterion: Module, source
         shape = list(output.array.shape[1:])
         what = f"{classes} classes" if target.ndim == 1 and classes else f"targets of shape {list(target.shape[1:])}"
         message = f"{config.loss.type} cannot compare the model's output {shape} with the {what} of {config.data.type}"
-        hint = _would_fit(config, criterion, target, classes, shape)
+        hint = would_fit(config, criterion, target, classes, shape, isinstance(criterion, PER_CLASS))
         raise config.error(("loss",), f"{message}: {told(error)}", hint) from error
     finally:
         model.train()
@@ -311,22 +308,6 @@ def _are_numbered(source: Source, criterion: Module) -> bool:
     give a loss of single numbers the floats that it wants."""
     single = isinstance(criterion, Loss) and not isinstance(criterion, PER_CLASS)
     return bool(source.classes) and (not single or type(source).__module__.startswith("lenetcli."))
-
-
-def _would_fit(config: Config, criterion: Module, target: Any, classes: int, shape: list[int]) -> str:
-    """What would fit a loss that refuses a target, and a model's output of such a shape."""
-    last = dotted(config.model.layers[-1].path)
-    if target.dtype.kind in "iu" and target.ndim == 1 and not isinstance(criterion, PER_CLASS):
-        kind = (
-            "floats, 0.0 and 1.0" if meaning(criterion) in ("logits", "probabilities") else "a target for each output"
-        )
-        return f"it wants {kind}; class numbers are for CrossEntropyLoss, {last} giving [{classes}]"
-    wanted = [classes] if classes else list(target.shape[1:])
-    if wanted == shape:
-        return ""  # the loss's own arguments do not fit
-    if shape == [1] and not wanted:
-        return "targets of shape [1] would fit"
-    return f"{last} should give {wanted}" + (": is {type: Flatten} missing?" if len(shape) > len(wanted) else "")
 
 
 def _check_no_accuracy(config: Config) -> None:

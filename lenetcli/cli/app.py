@@ -11,6 +11,7 @@ import typer
 from lenetcli import __version__
 from lenetcli.cli.streams import prepare
 from lenetcli.cli.table import Commands
+from lenetcli.cli.usage import as_change
 from lenetcli.errors import LenetError, printable
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # of the parser that typer brings
@@ -57,6 +58,9 @@ def main() -> None:
         sys.exit(code if isinstance(code, int) else 0)
     except UsageError as error:
         error.show(sys.stderr)
+        hint = as_change(error, sys.argv)
+        if hint is not None:
+            print(f"   {hint}", file=sys.stderr)
         sys.exit(error.exit_code)
     except LenetError as error:
         if debug:
