@@ -66,5 +66,19 @@ class CheckFailed(LenetError):
 
 
 def printable(text: object) -> str:
-    """Text for a terminal: control characters, which a hostile file may have brought in, are escaped."""
-    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in str(text))
+    """Text for a terminal: control characters, which a hostile file may have brought in, are escaped.
+
+    So are bytes of a path that is not UTF-8, which Python has as halves of characters.
+    """
+    return "".join(c if c.isprintable() or c in "\n\t" else escaped(c) for c in str(text))
+
+
+def escaped(character: str) -> str:
+    r"""A character as Python writes it; a byte of a path as that.
+
+    Example:
+        >>> escaped("\x1b"), escaped("\udcff")
+        ('\\x1b', '\\xff')
+    """
+    code = ord(character)
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code < 0xDD00 else ascii(character)[1:-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from lenetcli import nn
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import Generator, drawing_from
 from lenetcli.config import Component, Config, dotted
+from lenetcli.config.problems import Hint
 from lenetcli.config.signature import Argument
 from lenetcli.config.size_limits import MOST_IN_SAMPLE, too_large
 from lenetcli.config.user_code import function, is_own, told
@@ -122,13 +123,24 @@ class Shapes:
             and spec.args[name] != self.sample[index]
         }  # fmt: skip
         flatten = self._hint(spec)
-        hints = [flatten] if flatten else [f"{name}: {size} would fit" for name, size in fits.items()]
+        hints: list[str] = [flatten] if flatten else [_would_fit(name, size, fits) for name, size in fits.items()]
         path = (*spec.path, next(iter(fits))) if fits and not flatten else spec.path
         message = f"{spec.type} does not take an input of shape {list(self.sample)}: {told(error)}"
         return self.config.error(path, message, *hints, more=layer_text(rows))
 
     def _hint(self, spec: Component) -> str:
-        return "put {type: Flatten} before it" if len(self.sample) > 1 and spec.cls is nn.Linear else ""
+        flat = "1d" in spec.type and len(self.sample) == 3
+        if len(self.sample) > 1 and (spec.cls is nn.Linear or flat):
+            return Hint("put {type: Flatten} before it", insert=(spec.path, "{type: Flatten}"))
+        if "2d" in spec.type and len(self.sample) == 2 and self.sample == self.config.model.input:
+            shape = [1, *self.sample]
+            return Hint(f"input: {shape} under model would fit: C, H, W", sets=(f"model.input={shape}",))
+        return ""
+
+
+def _would_fit(name: str, size: int, fits: Mapping[str, int]) -> Hint:
+    """The hint for one argument; the first is what the message points at."""
+    return Hint(f"{name}: {size} would fit", write=str(size) if name == next(iter(fits)) else None)
 
 
 def layer_text(rows: Sequence[LayerRow]) -> str:

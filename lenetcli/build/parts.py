@@ -11,6 +11,7 @@ import numpy as np
 
 from lenetcli import cuda, nn, optim
 from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
+from lenetcli.build.fits import fitting_sample
 from lenetcli.build.model import LayerRow, Shapes, build_model, filled, follow, layer_text, made, resolved
 from lenetcli.build.places import ambiguous, located, missing
 from lenetcli.build.scheduler import build_scheduler, with_lengths
@@ -295,12 +296,8 @@ def check_samples(config: Config, source: Source) -> None:
     """
     shape, wanted = tuple(source.train.sample_shape), tuple(config.model.input)
     if shape != wanted:
-        resize = len(wanted) == 3 and wanted[0] == shape[0]
-        hint = (
-            f"resize: [{wanted[1]}, {wanted[2]}] under data would fit" if resize else f"input: {list(shape)} would fit"
-        )
         message = f"the model's input is {list(wanted)}, a sample of {config.data.type} is {list(shape)}"
-        raise config.error(("model", "input"), message, hint)
+        raise config.error(("model", "input"), message, fitting_sample(config, shape))
 
 
 def device_of(config: Config) -> str:

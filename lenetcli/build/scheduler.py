@@ -9,7 +9,8 @@ from typing import Any
 
 from lenetcli import optim
 from lenetcli.build.model import made, refusals
-from lenetcli.config import Component, Config
+from lenetcli.config import Component, Config, dotted
+from lenetcli.config.problems import Hint
 from lenetcli.config.scheduling import parts_of, unit_of
 from lenetcli.config.user_code import told
 from lenetcli.nn.parameter import Parameter
@@ -182,12 +183,21 @@ def _check_unit(config: Config, spec: Component) -> None:
     if unit is None:
         units = ", ".join(f"{part.type}: {unit_of(part) or 'either'}" for part in parts_of(spec))
         message = f"the parts of {spec.type} are meant to step after different things ({units})"
-        raise config.error(spec.path, message, "say step: epoch or step: batch")
+        raise config.error(
+            spec.path, message, Hint("say step: epoch or step: batch", sets=(_set(spec, "step: epoch"),))
+        )
     if unit == "batch" and issubclass(spec.cls, ReduceLROnPlateau):
         message = f"{spec.type} looks at an evaluation, and there is one after each epoch"
-        raise config.error((*spec.path, "step"), message, "write step: epoch, or leave it out")
+        raise config.error((*spec.path, "step"), message, Hint("write step: epoch, or leave it out", write="epoch"))
     if spec.keys.get("watch") == "accuracy" and spec.args.get("mode", "min") == "min":
-        raise config.error((*spec.path, "watch"), "accuracy should rise, and mode: min wants a fall", "write mode: max")
+        hint = Hint("write mode: max", sets=(_set(spec, "mode: max"),))
+        raise config.error((*spec.path, "watch"), "accuracy should rise, and mode: min wants a fall", hint)
+
+
+def _set(spec: Component, entry: str) -> str:
+    """The change of the command line that writes `key: value` into a component."""
+    key, _, value = entry.partition(": ")
+    return f"{dotted((*spec.path, key))}={value}"
 
 
 def _check_sizes(config: Config, spec: Component) -> None:
@@ -213,7 +223,8 @@ def _check_length(config: Config, spec: Component, need: int) -> None:
     _, length = _length(spec)
     if length is not None and length < need:
         message = f"{spec.type} is over after {length} {_units(config, length)} and would have to last for {need}"
-        raise config.error(spec.path, message, f"total_steps: {need} would fit, or leave it out")
+        text = f"total_steps: {need} would fit, or leave it out"
+        raise config.error(spec.path, message, Hint(text, sets=(_set(spec, f"total_steps: {need}"),)))
 
 
 def _length(spec: Component) -> tuple[str, int | None]:

@@ -12,6 +12,7 @@ from lenetcli import nn
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import Generator, drawing_from
 from lenetcli.autograd.silence import silence
+from lenetcli.build.fits import would_fit
 from lenetcli.build.model import refusals
 from lenetcli.config import Config, dotted
 from lenetcli.config.scheduling import watched_by
@@ -24,7 +25,7 @@ from lenetcli.kernels.layout import logical, stored
 from lenetcli.nn.loss import Loss
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor, from_numpy
-from lenetcli.train.answers import class_name, decisions, meaning
+from lenetcli.train.answers import class_name, decisions
 from lenetcli.train.pairing import is_elementwise, loss_of
 from lenetcli.train.run import Run
 
@@ -170,31 +171,13 @@ def _tried(
         shape = list(output.array.shape[1:])
         what = f"{classes} classes" if target.ndim == 1 and classes else f"targets of shape {list(target.shape[1:])}"
         message = f"{config.loss.type} cannot compare the model's output {shape} with the {what} of {config.data.type}"
-        hint = _would_fit(config, criterion, target, classes, shape)
+        hint = would_fit(config, criterion, target, classes, shape, isinstance(criterion, PER_CLASS))
         raise config.error(("loss",), f"{message}: {told(error)}", hint, also) from error
     finally:
         model.train()
     if value.array.ndim:
         raise config.error(("loss", "reduction"), "the loss of a batch has to be one number", "use mean or sum")
     return output
-
-
-def _would_fit(config: Config, criterion: Module, target: Any, classes: int, shape: list[int]) -> str:
-    """What would fit a loss that refuses a target, and a model's output of such a shape."""
-    last = dotted(config.model.layers[-1].path)
-    if target.dtype.kind in "iu" and target.ndim == 1 and not isinstance(criterion, PER_CLASS):
-        kind = (
-            "floats, 0.0 and 1.0" if meaning(criterion) in ("logits", "probabilities") else "a target for each output"
-        )
-        return f"it wants {kind}; class numbers are for CrossEntropyLoss, {last} giving [{classes}]"
-    if target.dtype.kind == "f" and target.ndim == 1 and isinstance(criterion, PER_CLASS):
-        return f"it wants class numbers, integers from 0; one float for each sample is for MSELoss, {last} giving [1]"
-    wanted = [classes] if classes else list(target.shape[1:])
-    if wanted == shape:
-        return ""  # the loss's own arguments do not fit
-    return f"{last} should give {wanted or [1]}" + (
-        ": is {type: Flatten} missing?" if len(shape) > max(1, len(wanted)) else ""
-    )
 
 
 def _check_no_accuracy(config: Config) -> None:

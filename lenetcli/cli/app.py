@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from typing import Any
 
 import typer
 
 from lenetcli import __version__
+from lenetcli.cli.streams import prepare
 from lenetcli.cli.table import Commands
+from lenetcli.cli.usage import as_change
 from lenetcli.errors import LenetError, printable
+
+UsageError: Any = typer.BadParameter.__mro__[1]  # of the parser that typer brings
 
 app = typer.Typer(
     name="lenet",
@@ -46,11 +51,19 @@ def complain(error: LenetError) -> None:
 
 def main() -> None:
     """Runs the program: errors become one message on stderr and the exit code of their kind."""
+    prepare()
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # to look for some reads all installed packages' metadata
     debug = "--debug" in sys.argv
     sys.argv = [a for a in sys.argv if a != "--debug"]
     try:
-        app()
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except UsageError as error:
+        error.show(sys.stderr)
+        hint = as_change(error, sys.argv)
+        if hint is not None:
+            print(f"   {hint}", file=sys.stderr)
+        sys.exit(error.exit_code)
     except LenetError as error:
         if debug:
             raise

@@ -76,11 +76,26 @@ class Commands(Group):
             from lenetcli.cli.threads_option import threads_option
 
             command.params.append(threads_option())
-        return command
+        return _checked(command)
 
     def purpose(self, ctx: Any, name: str) -> str:
         found = _named(name)
         return _first_paragraph(found.info.help if isinstance(found, typer.Typer) else getdoc(found))
+
+
+def _checked(command: Any) -> Any:
+    """The command, which refuses an environment that it could not run in; its help does not."""
+    invoke = command.invoke
+
+    def run(ctx: Any) -> Any:
+        from lenetcli.kernels.environment import wanted_kernels, wanted_threads
+
+        wanted_kernels()
+        wanted_threads()
+        return invoke(ctx)
+
+    command.invoke = run
+    return command
 
 
 def _named(command: str) -> Any:

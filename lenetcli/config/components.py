@@ -13,8 +13,9 @@ from pydantic import ValidationError
 from lenetcli.config import user_code
 from lenetcli.config.catalogue import ROLES, Role, takes_layers
 from lenetcli.config.messages import details_of, explained, got
-from lenetcli.config.problems import KeyPath, Problem, did_you_mean
+from lenetcli.config.problems import Hint, KeyPath, Problem, did_you_mean, nearest
 from lenetcli.config.signature import Argument, NotFromConfig, String, arguments, schema_of
+from lenetcli.config.suggestions import component
 from lenetcli.config.yaml_tree import Node
 
 
@@ -138,8 +139,9 @@ class ComponentReader:
 
     def _class(self, node: Node, path: KeyPath, role: Role) -> tuple[Node, str, Any] | None:
         if node.mapping is None:
-            word = node.value if isinstance(node.value, str) and node.value.isidentifier() else ""
-            hints = (f"write {{type: {word}}}",) if word else ()
+            section = role.section.rpartition(".")[2]
+            written = component(section, node.value) if isinstance(node.value, str) else None
+            hints = (Hint(f"write {written}", write=written),) if written else ()
             message = f"wanted a {role.kind} like {{type: ...}}, got {got(node.plain())}"
             self.problems.append(Problem(node.span, path, message, hints))
             return None
@@ -148,10 +150,11 @@ class ComponentReader:
             misspelt = next((key for key in node.mapping if did_you_mean(key, ["type"])), None)
             if misspelt is None:
                 message = f"missing: wanted the name of a {role.kind}"
-                self.problems.append(Problem(node.span, (*path, "type"), message))
+                self.problems.append(Problem(node.span, (*path, "type"), message, _typed(node, role)))
             else:
                 where = node.keys[misspelt]
-                self.problems.append(Problem(where, (*path, misspelt), "unknown key", ("did you mean type?",)))
+                hint = Hint("did you mean type?", write="type")
+                self.problems.append(Problem(where, (*path, misspelt), "unknown key", (hint,)))
             return None
         name = type_node.value
         if not isinstance(name, str):
@@ -181,3 +184,21 @@ class ComponentReader:
             message = f"wanted a name of letters, digits and '_', got {got(name.plain())}"
         self.problems.append(Problem(name.span, (*path, "name"), message))
         return None
+
+
+def _typed(node: Node, role: Role) -> tuple[Hint, ...]:
+    """What to write for a mapping whose one key is a class: {Linear: 10}, {ReLU: }, {Linear: {out_features: 10}}."""
+    if node.mapping is None or len(node.mapping) != 1:
+        return ()
+    (name, value), section = next(iter(node.plain().items())), role.section.rpartition(".")[2]
+    if isinstance(value, dict):
+        words = [f"{key}={item!r}" for key, item in value.items() if key.isidentifier()]
+    else:
+        words = [] if value is None else [repr(item) for item in (value if isinstance(value, list) else [value])]
+        cls = role.classes.get(nearest(name, list(role.classes)) or "")
+        if words and cls is not None and getattr(cls, "from_input", {}):
+            skipped = [a.name for a in arguments(cls, role.base) if a.inferred]
+            rest = [a.name for a in arguments(cls, role.base) if a.name not in skipped]
+            words = [f"{key}={word}" for key, word in zip(rest, words)]
+    written = component(section, f"{name}({', '.join(words)})")
+    return (Hint(f"write {written}", write=written),) if written else ()

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lenetcli.config import files
-from lenetcli.config.overrides import Override, apply
+from lenetcli.config.overrides import Override, apply, joined
 from lenetcli.config.problems import InvalidConfig, KeyPath, Problem, Source, Span, quoted
+from lenetcli.config.suggestions import in_place_of
 from lenetcli.config.yaml_tree import Node, compose
 
 SECTIONS = ("model", "data", "loss", "optimizer", "scheduler", "train")
@@ -38,7 +39,7 @@ class Document:
             self.root = None
             return
         self._expand()
-        for number, text in enumerate(overrides):
+        for number, text in enumerate(joined(overrides)):
             override = Override.parse(text, 1000 + number, self.problems)
             if override is not None:
                 self.root = apply(self.root, override, self.problems)
@@ -95,7 +96,7 @@ class Document:
         except InvalidConfig as error:
             (problem,) = error.problems
             if problem.where is None:
-                hints = problem.hints if name.endswith((".yaml", ".yml")) else _inline(section, name)
+                hints = problem.hints if name.endswith((".yaml", ".yml")) else in_place_of(section, name, self.path)
                 problem = Problem(node.span, (section,), problem.message, hints)
             self.problems.append(problem)
             return None
@@ -118,10 +119,3 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):
         return False
-
-
-def _inline(section: str, name: str) -> tuple[str, ...]:
-    """What to write when a class name stands where a mapping or a file should."""
-    if section in ("model", "train") or not name.isidentifier():
-        return ()
-    return (f"did you mean {{type: {name}}}?",)

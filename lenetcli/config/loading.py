@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from lenetcli.config.catalogue import ROLES
 from lenetcli.config.components import Component, ComponentReader
 from lenetcli.config.document import SECTIONS, Document
-from lenetcli.config.messages import details_of, explained, got
-from lenetcli.config.problems import InvalidConfig, Problem
+from lenetcli.config.messages import UNKNOWN, details_of, explained, got, section_in
+from lenetcli.config.problems import Hint, InvalidConfig, Problem
 from lenetcli.config.sections import VERSION, Config, Header, Model, ModelKeys, Section, Train
+from lenetcli.config.suggestions import settled
 from lenetcli.config.yaml_tree import Node
 
 S = TypeVar("S", bound=Section)
@@ -36,8 +39,64 @@ def load(path: str | Path, overrides: Iterable[str] = (), text: str | None = Non
     document = Document(Path(path), overrides, text)
     config = _Reader(document).config() if document.root is not None else None
     if config is None or document.problems:
-        raise InvalidConfig(document.problems)
+        root = document.root
+        raise InvalidConfig(p if root is None else _settled(p, root) for p in document.problems)
     return config
+
+
+def meant_override(text: str, path: Path) -> str | None:
+    """The override that is meant by one whose key or value is wrong, by what its messages say; None where they do not.
+
+    Args:
+        path: the configuration that it changes.
+
+    Example:
+        >>> from lenetcli.config.presets import presets
+        >>> meant_override("lr=0,05", presets()["lenet"])
+        'optimizer.lr=0.05'
+    """
+    for _ in range(4):
+        try:
+            load(path, [text])
+        except InvalidConfig as error:
+            problem = error.problems[0]
+            write = next((h.write for h in problem.hints if isinstance(h, Hint) and h.write is not None), None)
+            if write is None or problem.where is None or problem.where.source.is_file:
+                return None
+            text = text[: problem.where.column] + write + text[problem.where.end_column :]
+        else:
+            return text
+    return None
+
+
+def _settled(problem: Problem, root: Node) -> Problem:
+    """An unknown key gets the place where it belongs; what a shell would take apart is said in quotes."""
+    found = settled(problem, root, _plain_keys()) if problem.message.startswith(UNKNOWN) else problem
+    where = found.where
+    if where is None or where.source.is_file:
+        return found
+    before, after = where.source.text[: where.column], where.source.text[where.end_column :]
+
+    def quoted(hint: str) -> str:
+        if not isinstance(hint, Hint) or hint.write is None or re.fullmatch(r"[^\s{}*?$&|<>;'\"]+", hint.write):
+            return hint
+        return Hint(f"did you mean {shlex.quote(before + hint.write + after)}?", hint.write)
+
+    return replace(found, hints=tuple(map(quoted, found.hints)))
+
+
+def _plain_keys() -> dict[str, Any]:
+    """The keys of the sections with fixed keys."""
+    model = {**_keys_of(ModelKeys), "layers": None}
+    return {**_keys_of(Header), "model": model, "train": _keys_of(Train)}
+
+
+def _keys_of(section: type[BaseModel]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, field in section.model_fields.items():
+        inner = section_in(field.annotation)
+        found[name] = None if inner is None else _keys_of(inner)
+    return found
 
 
 class _Reader:

@@ -6,16 +6,17 @@ import inspect
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from lenetcli.config.problems import KeyPath, Problem, Span, did_you_mean, quoted
+from lenetcli.config.problems import Hint, KeyPath, Problem, Span, did_you_mean, quoted
 from lenetcli.config.yaml_tree import Node
 
+UNKNOWN = ("unknown key", "unknown argument of")  # how messages of keys begin that nothing takes
 _ONE = {
     int: "an integer",
     float: "a number",
@@ -101,15 +102,19 @@ def got(value: Any) -> str:
     return text if len(text) <= 60 else "a long list"
 
 
-def remedies(value: Any, want: str) -> tuple[str, ...]:
+def remedies(value: Any, want: str) -> tuple[Hint, ...]:
     """What to write instead, where a value shows what was meant."""
     if isinstance(value, str):
+        if "null" in want and value.lower() in ("none", "nil", "nan", "off"):
+            return (_write("null"),)
         if "true or false" in want and value.lower() in ("on", "yes", "off", "no", "y", "n", "true", "false"):
-            return (f"write {'true' if value.lower() in ('on', 'yes', 'y', 'true') else 'false'}",)
+            return (_write("true" if value.lower() in ("on", "yes", "y", "true") else "false"),)
+        if "list of" in want and (listed := _listed(value)):
+            return (_write(listed),)
         if "integer" in want or "number" in want:
-            digits = value.strip().replace("_", "").replace(",", "")
-            if re.fullmatch(r"[-+]?\d+" if "number" not in want else r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?", digits):
-                return (f"write {digits}, without quotes" if digits == value else f"write {digits}",)
+            digits = plain_digits(value)
+            if digits is not None and ("number" in want or re.fullmatch(r"[-+]?\d+", digits)):
+                return (Hint(f"write {digits}, without quotes", digits) if digits == value else _write(digits),)
     if (
         isinstance(value, float)
         and "integer" in want
@@ -117,20 +122,80 @@ def remedies(value: Any, want: str) -> tuple[str, ...]:
         and value == int(value)
         and abs(value) < 1e15
     ):
-        return (f"write {int(value)}",)
+        return (_write(str(int(value))),)
     return ()
 
 
-def unknown_key(key: str, names: Iterable[str], given: Iterable[str], owner: str) -> tuple[str, ...]:
-    """Hints for a key that does not exist, given those that do and those that are there already."""
-    word, colon, _ = key.partition(":")
+def _write(text: str) -> Hint:
+    return Hint(f"write {text}", write=text)
+
+
+def plain_digits(text: str) -> str | None:
+    """A number as YAML has it, where a text is one: with a decimal comma, groups of thousands, or a sign of percent.
+
+    Example:
+        >>> [plain_digits(text) for text in ("0,05", "1,000", "1_000", "1.000,5", "5%", "fast")]
+        ['0.05', '1000', '1000', '1000.5', '0.05', None]
+    """
+    text = text.strip()
+    if re.fullmatch(r"[-+]?\d+(\.\d*)?%", text):
+        return f"{float(text[:-1]) / 100:g}"
+    if re.fullmatch(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?", text):  # thousands; a decimal comma leaves other groups
+        text = text.replace(",", "")
+    elif re.fullmatch(r"[-+]?\d{1,3}(\.\d{3})*,\d+([eE][-+]?\d+)?", text):
+        text = text.replace(".", "").replace(",", ".")
+    text = text.replace("_", "")
+    return text if re.fullmatch(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", text) else None
+
+
+def _listed(text: str) -> str | None:
+    """A list as YAML has it, where a text is one in other signs: (3, 3), 3x3, 3 3.
+
+    Example:
+        >>> _listed("(3, 3)"), _listed("28x28"), _listed("same")
+        ('[3, 3]', '[28, 28]', None)
+    """
+    inside = re.fullmatch(r"[(\[]?\s*(-?[\d.]+(?:\s*(?:,|x|\*|\s)\s*-?[\d.]+)+)\s*,?[)\]]?", text.strip())
+    parts = re.split(r"[,x*\s]+", inside[1].strip()) if inside else []
+    return f"[{', '.join(parts)}]" if parts else None
+
+
+def unknown_key(key: str, names: Iterable[str], node: Node, owner: str) -> tuple[str, ...]:
+    """Hints for a key that does not exist, given those that do and the mapping it stands in."""
+    names, span = list(names), node.keys[key]
+    word, colon, rest = key.partition(":")
     if colon and word in names:
-        return ("put a space after the colon",)
-    left = [name for name in names if name not in given]
-    hints = did_you_mean(key, left) or did_you_mean(key, names)
+        return (Hint("put a space after the colon", write=f"{word}: {rest}"),)
+    if word in ("activation", "act", "nonlinearity") and "type" in names:
+        return (Hint("an activation is a layer of its own, after this one: {type: ReLU}", drop=True),)
+    left = [name for name in names if name not in node.keys]
+    hints = did_you_mean(key, left)
     if hints:
         return hints
-    return (f"{owner} takes {', '.join(left or names)}" if names else f"{owner} takes no arguments",)
+    there = did_you_mean(key, names)
+    if there and span.source.is_file:
+        return (Hint(f"{there[0].write} is there already: remove {key}", drop=True),)
+    offered = [name for name in names if name not in ("type", "name") or name not in node.keys]
+    return there or (f"{owner} takes {', '.join(offered)}" if offered else f"{owner} takes no arguments",)
+
+
+def _split_value(key: str, node: Node, path: KeyPath) -> tuple[str, Problem] | None:
+    """A value that YAML took for two, as in {lr: 0,05} or {kernel_size: (3, 3)}, and the key that it is of."""
+    assert node.mapping is not None
+    at, names = node.keys[key], list(node.mapping)
+    before = names[names.index(key) - 1] if key != names[0] else None
+    if before is None or node.mapping[key].value is not None or not re.fullmatch(r"[-\d.eE)\s]+", key):
+        return None
+    start = node.mapping[before].span
+    if start.source is not at.source or start.line != at.line or start.column > at.column:
+        return None
+    text = at.source.lines[at.line][start.column : at.end_column]
+    written = plain_digits(text) if "(" not in text else _listed(text)
+    if written is None:
+        return None
+    where = Span(at.source, start.line, start.column, at.end_line, at.end_column)
+    message = f"wanted one value, got {text}, which YAML takes for two"
+    return before, Problem(where, (*path, before), message, (_write(written),))
 
 
 def explained(
@@ -156,20 +221,27 @@ def explained(
     by_key: dict[str, list[Any]] = {}
     for detail in details:
         by_key.setdefault(str(detail["loc"][0]), []).append(detail)
-    problems = []
+    problems: list[Problem] = []
+    extra = [key for key, found in by_key.items() if found[0]["type"] == "extra_forbidden" and key in node.keys]
+    for key in extra:
+        taken_apart = _split_value(key, node, path)
+        if taken_apart is not None:
+            problems.append(taken_apart[1])
+            by_key.pop(key)
+            by_key.pop(taken_apart[0], None)
     for key, found in by_key.items():
         here = (*path, key)
         first = found[0]
         if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
-            hints = unknown_key(key, fields, node.keys, owner)
+            hints = unknown_key(key, fields, node, owner)
             problems.append(Problem(node.keys[key], here, f"unknown {noun}", hints))
         elif first["type"] == "missing" and len(first["loc"]) == 1:
             near = [k for k in node.keys if k not in fields]
-            if not did_you_mean(key, near):  # the misspelt key is a problem of its own
+            if not any(did_you_mean(k, [key]) for k in near):  # the misspelt key is a problem of its own
                 problems.append(Problem(missing_at, here, f"missing: {owner} needs {wanted(fields[key])}"))
         else:
             assert node.mapping is not None
-            value, section = node.mapping[key], _section_in(fields[key])
+            value, section = node.mapping[key], section_in(fields[key])
             if section is not None and value.mapping is not None:
                 inner = {name: field.annotation for name, field in section.model_fields.items()}
                 within = _within(found, section)
@@ -188,7 +260,7 @@ def _is_section(annotation: Any) -> bool:
     return inspect.isclass(annotation) and issubclass(annotation, BaseModel)
 
 
-def _section_in(annotation: Any) -> type[BaseModel] | None:
+def section_in(annotation: Any) -> type[BaseModel] | None:
     """The fixed keys that a value may have when it is a mapping."""
     return next((part for part in (annotation, *get_args(annotation)) if _is_section(part)), None)
 
@@ -233,14 +305,15 @@ def _plainly(limit: Any) -> Any:
 
 def _near(value: Any, annotation: Any) -> tuple[str, ...]:
     """The nearest of the words that a Literal (also inside a union) allows."""
-    words = [
-        word
-        for part in (annotation, *get_args(annotation))
-        if get_origin(part) is Literal
-        for word in get_args(part)
-        if isinstance(word, str)
-    ]
-    return did_you_mean(value, words) if isinstance(value, str) else ()
+    return did_you_mean(value, list(_words(annotation))) if isinstance(value, str) else ()
+
+
+def _words(annotation: Any) -> Iterator[str]:
+    if get_origin(annotation) is Literal:
+        yield from (word for word in get_args(annotation) if isinstance(word, str))
+    elif not isinstance(annotation, str):
+        for part in get_args(annotation):
+            yield from _words(part)
 
 
 _TYPES = {"int_type": int, "float_type": float, "bool_type": bool, "string_type": str, "list_type": list[Any]}

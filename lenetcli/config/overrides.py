@@ -6,9 +6,10 @@ A layer is addressed by its position (`layers.0`, `layers[0]`, `layers.-1`) or b
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lenetcli.config.problems import KeyPath, Problem, Source, Span, did_you_mean, dotted
+from lenetcli.config.problems import Hint, KeyPath, Problem, Source, Span, did_you_mean, dotted
 from lenetcli.config.yaml_tree import Node, compose
 
 _STEP = re.compile(r"\.?(?:([^.\[\]=\s]+)|\[(-?\d+)\])")
@@ -38,16 +39,47 @@ class Override:
             steps.append((step[group], Span(source, 0, step.start(group), 0, step.end(group))))
             at = step.end()
         if not equals or not key or at < len(key) or key.startswith("."):
-            wrong = Span(source, 0, 0 if not equals or at >= len(key) else at, 0, len(key))
-            hint = "an override looks like optimizer.lr=0.1"
-            problems.append(Problem(wrong, (), "wanted key=value" if not equals else "cannot read the key", (hint,)))
+            hint, message = _as_override(text), "wanted key=value" if not equals else "cannot read the key"
+            from_start = not equals or hint.is_executable or at >= len(key)
+            wrong = Span(
+                source, 0, 0 if from_start else at, 0, len(text) if hint.is_executable or not equals else len(key)
+            )
+            problems.append(Problem(wrong, (), message, (hint,)))
             return None
-        whole = Span(source, 0, len(key) + 1, 0, len(text))
         if not value.strip():
-            return cls(tuple(steps), Node(None, whole))
+            return cls(tuple(steps), Node(None, Span(source, 0, len(key) + 1, 0, len(text))))
         # the parser gets spaces in place of the key, so that its columns are those of `text`
         node = compose(source, problems, tuple(name for name, _ in steps), " " * (len(key) + 1) + value)
         return None if node is None else cls(tuple(steps), node)
+
+
+def joined(texts: Iterable[str]) -> list[str]:
+    """The overrides, with those made one that a shell took apart at spaces: {type: Adam} without quotes.
+
+    A key and its value that stand apart, as after an option, are told as one.
+
+    Example:
+        >>> joined(["train.epochs", "3", "optimizer={type:", "Adam}"])
+        ['train.epochs 3', 'optimizer={type: Adam}']
+    """
+    found: list[str] = []
+    for text in texts:
+        last = found[-1] if found else ""
+        apart = "=" not in last and "=" not in text and re.fullmatch(r"[\w.\[\]-]+", last)
+        if apart or ("=" in last and any(last.count(a) > last.count(b) for a, b in ("{}", "[]"))):
+            found[-1] += f" {text}"
+        else:
+            found.append(text)
+    return found
+
+
+def _as_override(text: str) -> Hint:
+    """What may be meant by a text that is no override: the key stands apart from its value, or before a colon."""
+    found = re.fullmatch(r"\s*-*([\w.\[\]-]+)\s*(?::=?|=|\s)\s*(\S.*)", text)
+    if found is None:
+        return Hint("an override looks like optimizer.lr=0.1")
+    written = f"{found[1]}={found[2]}"
+    return Hint(f"did you mean {written}?", write=written)
 
 
 def apply(root: Node, override: Override, problems: list[Problem]) -> Node:

@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from lenetcli.config.vocabulary import meant
 from lenetcli.errors import ConfigError
 
 KeyPath = tuple[str | int, ...]  # ("model", "layers", 3, "kernel_size")
@@ -145,18 +146,65 @@ def quoted(text: str, limit: int = 60) -> str:
     return json.dumps(text if len(text) <= limit else text[: limit - 3] + "...", ensure_ascii=not text.isprintable())
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> tuple[str, ...]:
-    """The hint that names the nearest of the known words, if one is near; case does not count.
+class Hint(str):
+    """A line that says what to try, with what that is, so that a program can do it as well.
+
+    Args:
+        text: the line.
+        write: what to write in place of what the problem underlines.
+        sets: changes besides, as on the command line: data.resize=[32, 32].
+        drop: the key that the problem underlines goes, with its value.
+        insert: a layer to put before the one at a path.
 
     Example:
-        >>> did_you_mean("kernel_sise", ["kernel_size", "stride"])
-        ('did you mean kernel_size?',)
+        >>> hint = Hint("did you mean lr?", write="lr")
+        >>> hint, hint.write
+        ('did you mean lr?', 'lr')
     """
+
+    write: str | None
+    sets: tuple[str, ...]
+    drop: bool
+    insert: tuple[KeyPath, str] | None
+
+    def __new__(
+        cls, text: str, write: str | None = None, sets: tuple[str, ...] = (), drop: bool = False,
+        insert: tuple[KeyPath, str] | None = None,
+    ) -> Hint:  # fmt: skip
+        hint = super().__new__(cls, text)
+        hint.write, hint.sets, hint.drop, hint.insert = write, sets, drop, insert
+        return hint
+
+    @property
+    def is_executable(self) -> bool:
+        """It says what to do so that a program can do it."""
+        return self.write is not None or bool(self.sets) or self.drop or self.insert is not None
+
+
+def did_you_mean(word: str, known: Iterable[str], form: str = "{}") -> tuple[Hint, ...]:
+    """The hint that names the nearest of the known words, if one is near; case does not count.
+
+    Args:
+        form: how the word is written in its place.
+
+    Example:
+        >>> did_you_mean("kernel_sise", ["kernel_size", "stride"]), did_you_mean("learning_rate", ["lr", "momentum"])
+        (('did you mean kernel_size?',), ('did you mean lr?',))
+    """
+    found = nearest(word, list(known))
+    return () if found is None else (Hint(f"did you mean {form.format(found)}?", write=form.format(found)),)
+
+
+def nearest(word: str, known: list[str]) -> str | None:
+    """The known word that is meant, or the one that is written most like it; None where none is near."""
     import difflib  # only needed when something is wrong
 
-    folded = {name.lower(): name for name in reversed(list(known))}
+    same = meant(word, known)
+    if same is not None:
+        return same
+    folded = {name.lower(): name for name in reversed(known)}
     near = difflib.get_close_matches(word[:100].lower(), folded, n=1, cutoff=0.6)
-    return tuple(f"did you mean {folded[name]}?" for name in near)
+    return folded[near[0]] if near else None
 
 
 def _position(problem: Problem) -> tuple[int, int, int]:

@@ -61,7 +61,9 @@ def load(name: str, directory: Path) -> type:
         raise NoSuchClass(f"{path}: {class_name} is no class")
     own_classes = [value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__]
     classes = [value.__name__ for value in own_classes if isinstance(value, type)]
-    near = did_you_mean(class_name, classes) or ((f"its classes: {', '.join(classes[:20])}",) if classes else ())
+    near = did_you_mean(class_name, classes, name.rpartition(":")[0] + ":{}") or (
+        (f"its classes: {', '.join(classes[:20])}",) if classes else ()
+    )
     raise NoSuchClass(f"{path} has no class {quoted(class_name)}", *near)
 
 
@@ -89,7 +91,10 @@ def _module(name: str, directory: Path) -> tuple[Path, ModuleType]:
     except (OSError, ValueError) as error:
         beside = [p.name for p in sorted(path.parent.glob("*.py"))[:1000]] if path.parent.is_dir() else []
         reason = "no such file" if isinstance(error, (FileNotFoundError, NotADirectoryError)) else str(error)
-        raise NoSuchClass(f"{quoted(str(path), 200)}: {reason}", *did_you_mean(path.name, beside)) from None
+        raise NoSuchClass(
+            f"{quoted(str(path), 200)}: {reason}",
+            *did_you_mean(path.name, beside, f"{Path(file).with_name('{}')}:{name.rpartition(':')[2]}"),
+        ) from None
     if not path.is_file():
         raise NoSuchClass(f"{path}: not a file")
     return path, _import(path.resolve(), state.st_mtime_ns, state.st_size)

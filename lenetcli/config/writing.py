@@ -11,16 +11,22 @@ from lenetcli.config.components import Component
 from lenetcli.config.scheduling import unit_of, watched_by
 from lenetcli.config.sections import Config
 from lenetcli.config.signature import schema_of
+from lenetcli.display.characters import takes
 
 
-def dump(config: Config) -> str:
-    """YAML that loads as the same config, whatever the defaults of later versions are."""
-    return text(plain(config))
+def dump(config: Config, encoding: str = "utf-8") -> str:
+    """YAML that loads as the same config, whatever the defaults of later versions are.
+
+    Args:
+        encoding: of where it goes; characters that it lacks are escaped as YAML does.
+    """
+    found = text(plain(config))
+    return found if takes(found, encoding) else text(plain(config), unicode=False)
 
 
-def text(plain: dict[str, Any]) -> str:
+def text(plain: dict[str, Any], unicode: bool = True) -> str:
     """The YAML of what `plain` gave."""
-    return yaml.dump(plain, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
+    return yaml.dump(plain, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=unicode)
 
 
 def plain(config: Config) -> dict[str, Any]:

@@ -31,7 +31,9 @@ _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+_BYTES = range(0xDC80, 0xDD00)  # of a path that is not UTF-8, as `os.fsdecode` gives them: no character for a parser
+_STAND_INS = {code: 0x100000 + code for code in _BYTES}  # of Unicode's last private plane, while the text is parsed
 
 Scalar = None | bool | int | float | str
 
@@ -94,7 +96,7 @@ def compose(source: Source, problems: list[Problem], path: KeyPath = (), text: s
         path: where the text stands in the config, for messages.
         text: what to parse, where that is not the whole source; its columns are the source's.
     """
-    text = source.text if text is None else text
+    text = (source.text if text is None else text).translate(_STAND_INS)
     found = _UNPRINTABLE.search(text)
     if found:
         span = source.at(found.start())
@@ -156,7 +158,8 @@ class _Tree:
         self.open: list[_Open] = []
         self.anchors: dict[str, Node | None] = {}  # None: not complete yet
         self.root: Node | None = None
-        self.count = 0
+        has_bytes = any(ord(c) in _BYTES for c in set(source.text))
+        self.bytes = {stand_in: code for code, stand_in in _STAND_INS.items()} if has_bytes else {}
 
     def take(self, event: Any) -> None:
         if isinstance(event, yaml.DocumentStartEvent):
@@ -184,16 +187,16 @@ class _Tree:
             self._add(done.event, node)
 
     def _scalar(self, event: Any) -> None:
-        top = self.open[-1] if self.open else None
-        if _SURROGATE.search(event.value):
+        top, text = self.open[-1] if self.open else None, event.value.translate(self.bytes)
+        if _SURROGATE.search(text):
             self._refuse(event, "an escape that is no character")
         if top and isinstance(top.event, yaml.MappingStartEvent) and top.key is None:
-            if event.value == "<<" and event.implicit[0]:
+            if text == "<<" and event.implicit[0]:
                 self._refuse(event, "merge keys (<<) are not supported: they left YAML with version 1.2")
-            top.key = (event.value, self._span(event))
+            top.key = (text, self._span(event))
             return
         try:
-            value = read_scalar(event.value) if event.implicit[0] else event.value
+            value = read_scalar(text) if event.implicit[0] else text
         except ValueError as error:
             self._refuse(event, str(error))
         self._add(event, Node(value, self._span(event)))

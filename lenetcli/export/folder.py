@@ -17,6 +17,7 @@ from typing import Any
 from lenetcli import __version__
 from lenetcli.data.inputs import Inputs
 from lenetcli.disk import sync_directory, write_new
+from lenetcli.display.characters import ERRORS
 from lenetcli.errors import ConfigError, LenetError
 from lenetcli.export.weights import safetensors_bytes
 from lenetcli.nn.module import Module
@@ -75,7 +76,7 @@ def write_folder(place: Path, what: Described) -> None:
         "model.safetensors": safetensors_bytes(what.model, what.metadata),
         "config.json": _json(_config(what)),
         "config.yaml": what.config_text.encode(),
-        "README.md": model_card(what).encode(),
+        "README.md": model_card(what).encode("utf-8", ERRORS),
     }
     if what.inputs is not None:
         files["preprocessor_config.json"] = _json(_preprocessor(what.inputs))

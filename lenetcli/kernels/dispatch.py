@@ -7,17 +7,18 @@ instruction sets (v4, v3, v2); without it, native twins run where they are built
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
 
+from lenetcli.errors import ConfigError
 from lenetcli.kernels import cuda, device, native
 from lenetcli.kernels import threads as _threads
 from lenetcli.kernels.avg_pool import avg_pool2d, avg_pool2d_backward
 from lenetcli.kernels.conv import channel_sums, conv2d, conv2d_backward, conv2d_input_grad, conv2d_weight_grad
+from lenetcli.kernels.environment import wanted_kernels
 from lenetcli.kernels.fused import conv_relu_pool, conv_relu_pool_backward
 from lenetcli.kernels.linear import linear, linear_backward, linear_relu, linear_relu_backward, product, rows_product
 from lenetcli.kernels.memory import keep_freed_memory
@@ -122,14 +123,13 @@ def force(wanted: Twin) -> Iterator[None]:
 
 
 def _choice() -> Twin:
-    wanted = os.environ.get("LENET_KERNELS", "")
     sets = [] if native.absent is not None else native.targets()
+    wanted = wanted_kernels(tuple(sets))
     if wanted in sets:
         native.set_target(wanted)
         return "native"
-    if wanted not in ("", "numpy", "native"):
-        or_one = f" or one of this processor's instruction sets ({', '.join(sets)})" if sets else ""
-        raise ImportError(f"LENET_KERNELS must be numpy or native{or_one}, got {wanted!r}")
+    if wanted == "native" and native.absent is not None:
+        raise ConfigError(f"LENET_KERNELS=native: {native.absent}")
     if wanted:
         return wanted  # type: ignore[return-value]  # one of the two, as checked
     return "numpy" if native.absent is not None else "native"

@@ -12,28 +12,13 @@ import os
 from typing import Any
 
 from lenetcli.background import begun
+from lenetcli.kernels.environment import wanted_threads
 
-MOST = 1024
 _DEFAULT_MOST = 16  # more threads than that do not help images of this size
 
 
-def source() -> tuple[str, str]:
-    """The environment variable that sets the number, and its value; empty where none does."""
-    own = os.environ.get("LENET_THREADS", "")
-    if own and not _counts(own):
-        raise ImportError(f"LENET_THREADS must be a number from 1 to {MOST}, got {own!r}")
-    for name, value in (("LENET_THREADS", own), ("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", ""))):
-        if _counts(value):  # OpenMP also knows lists of numbers, which say nothing here
-            return name, value
-    return "", ""
-
-
-def _counts(value: str) -> bool:
-    return value.isdecimal() and len(value) < 6 and 1 <= int(value) <= MOST
-
-
 def _from_environment() -> int:
-    value = source()[1]
+    value = wanted_threads()[1]
     if value:
         return int(value)
     return min(processors(), _DEFAULT_MOST) if begun(int) else 1

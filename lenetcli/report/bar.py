@@ -1,22 +1,29 @@
-"""The progress bar that all long work shows."""
+"""The progress bar that all long work shows, where a terminal can draw it again and again."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
+from rich.console import Console
 from rich.progress import Progress, ProgressColumn, TaskID
 
 from lenetcli.background import begun
+from lenetcli.report.console import is_animated
 
 PAUSE = 0.1  # seconds, as rich's own
 
 
 class Bar(Progress):
-    """Rich's progress bar, which a thread draws; where none can begin, the steps that are told draw it."""
+    """Rich's progress bar, which a thread draws; where none can begin, the steps that are told draw it.
 
-    def __init__(self, *columns: ProgressColumn, **options: Any) -> None:
-        super().__init__(*columns, auto_refresh=bool(begun(int)), **options)
+    Args:
+        console: where it goes; it stays away from a pipe, and from a terminal that cannot move its cursor (TERM=dumb).
+    """
+
+    def __init__(self, *columns: ProgressColumn, console: Console, **options: Any) -> None:
+        off = not is_animated(console)
+        super().__init__(*columns, console=console, auto_refresh=bool(begun(int)), disable=off, **options)
         self._drawn = 0.0
 
     def update(self, task_id: TaskID, **told: Any) -> None:

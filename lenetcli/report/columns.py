@@ -1,17 +1,22 @@
 """A table that fits its place: columns come in order of importance as the width allows, long cells fold, none is cut.
 
+What has no room is named below the table, with the width that would have it.
+
 It draws thousands of rows at once, which rich's own tables are slow at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from rich.cells import cell_len, chop_cells
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.style import Style
+
+from lenetcli.display.characters import shown
+from lenetcli.errors import escaped
 
 LEAST = 3  # characters of a column
 BLOCKS = " ▏▎▍▌▋▊▉█"
@@ -27,6 +32,7 @@ class Column:
         right: aligned to the right, as numbers are.
         fold: a cell may go on in the next line, where even the columns of rank 0 are too wide. Where that is not
             enough, every cell may.
+        name: what it is called where it is left out, if not by its title.
     """
 
     title: str
@@ -34,6 +40,7 @@ class Column:
     rank: int = 0
     right: bool = False
     fold: bool = False
+    name: str = ""
 
     @property
     def width(self) -> int:
@@ -55,6 +62,17 @@ class Columns:
     hidden: range = range(0)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield from self._in(console.encoding)._segments(options)
+
+    def _in(self, encoding: str) -> Columns:
+        """The table in characters that a stream can show."""
+        columns = [
+            replace(c, title=shown(c.title, encoding), cells=[shown(cell, encoding) for cell in c.cells])
+            for c in self.columns
+        ]
+        return replace(self, columns=columns)
+
+    def _segments(self, options: ConsoleOptions) -> RenderResult:
         shown, gap = self._chosen(options.max_width)
         widths = _folded(shown, options.max_width - gap * (len(shown) - 1))
         rule = ("-" if options.ascii_only else "─") * (sum(widths) + gap * (len(shown) - 1))
@@ -71,11 +89,18 @@ class Columns:
             for line in _lines([c.cells[i] for c in shown], shown, widths, gap):
                 yield Segment(line, style)
                 yield Segment.line()
+        for line in no_room(self.left_out(options.max_width), self.whole, options.max_width):
+            yield Segment(line + "\n", Style.parse("dim"))
 
     def left_out(self, place: int) -> list[str]:
         """Titles of the columns that a place of this width has no room for."""
         shown, _ = self._chosen(place)
-        return [column.title for column in self.columns if column not in shown]
+        return [column.name or column.title for column in self.columns if not any(column is c for c in shown)]
+
+    @property
+    def whole(self) -> int:
+        """The width that has room for all."""
+        return sum(c.width for c in self.columns) + 2 * (len(self.columns) - 1)
 
     def _chosen(self, place: int) -> tuple[list[Column], int]:
         """The columns that fit, and the space between them."""
@@ -88,6 +113,20 @@ class Columns:
                 chosen.add(i)
                 total += widths[i]
         return [self.columns[i] for i in sorted(chosen)], gap
+
+
+def no_room(names: Sequence[str], wanted: int, place: int) -> Iterator[str]:
+    """Says which columns were left out, in lines that fit the place.
+
+    Args:
+        wanted: the width that has room for all.
+
+    Example:
+        >>> list(no_room(["dtype", "min"], 93, 80))
+        ['(no room for dtype, min; COLUMNS=93 makes room)']
+    """
+    if names:
+        yield from _parts(f"(no room for {', '.join(names)}; COLUMNS={wanted} makes room)", place)
 
 
 def _folded(columns: list[Column], place: int) -> list[int]:
@@ -153,4 +192,4 @@ def plain_text(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if c.isprintable() else escaped(c) for c in text)

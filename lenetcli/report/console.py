@@ -4,20 +4,38 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
+
+from lenetcli.display.characters import shown, takes
 
 PIPE_WIDTH = 200
 
 
 class Terminal(Console):
-    """A console that takes a terminal of no size for a pipe."""
+    """A console that lays out what its stream can show, and takes a terminal of no size for a pipe.
+
+    Characters that the stream lacks are replaced before the layout, not after.
+    """
 
     @property
     def is_terminal(self) -> bool:
         """Whether somebody looks at it, so that colours and lines drawn anew are welcome."""
         return super().is_terminal and (self._force_terminal is not None or is_looked_at(self.file))
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """See rich."""
+        return super().render_str(shown(text, self.encoding), **how)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """See rich."""
+        if isinstance(renderable, Text):
+            renderable = _shown(renderable, self.encoding)
+        return super().render(renderable, options)
 
 
 def results() -> Console:
@@ -38,3 +56,20 @@ def is_looked_at(stream: Any) -> bool:
         return any(os.get_terminal_size(stream.fileno())) or "COLUMNS" in os.environ
     except (OSError, ValueError):  # none of the system's
         return True
+
+
+def is_animated(console: Console) -> bool:
+    """Whether lines can be drawn again: a terminal that knows how to move its cursor."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
+def _shown(text: Text, encoding: str) -> Text:
+    """The text with its styles, of characters that the encoding has."""
+    if takes(text.plain, encoding):
+        return text
+    ends = sorted({end for span in text.spans for end in (span.start, span.end)})
+    found = text.blank_copy()
+    for part in text.divide(ends):
+        piece = shown(part.plain, encoding)
+        found.append(Text(piece, spans=[span._replace(start=0, end=len(piece)) for span in part.spans]))
+    return found

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
 
 from lenetcli.cli.training import start_run
+from lenetcli.report.columns import Columns
 from tests.cli.conftest import Lenet
 from tests.conftest import ROOT
 
@@ -61,11 +63,46 @@ def test_it_fits(line: str, columns: int, lenet: Lenet, run: Path, monkeypatch: 
         assert "…" not in done.out
 
 
+@pytest.mark.parametrize("columns", [40, 60, 80])
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_column_is_shown_or_named(
+    line: str, columns: int, lenet: Lenet, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables: list[Columns] = []
+    drawing = Columns.__rich_console__
+
+    def noted(self: Columns, *how: Any) -> Any:
+        tables.append(self)
+        return drawing(self, *how)
+
+    monkeypatch.setattr(Columns, "__rich_console__", noted)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    Path("r").symlink_to(run)
+    words = line.format(run="r").split()
+    told = "".join(lenet(*words).out.split())
+    wanted = 0
+    for table in tables:
+        left_out = table.left_out(columns)
+        assert len(left_out) == sum(c.name in left_out or c.title in left_out for c in table.columns)
+        if left_out:
+            wanted = max(wanted, table.whole)
+            assert "".join(f"(no room for {', '.join(left_out)}; COLUMNS={table.whole} makes room)".split()) in told
+        for column in table.columns:
+            assert (column.name or column.title) in left_out or "".join(column.title.split()[:1]) in told
+    if wanted and not line.startswith(("time", "find-lr")):  # whose figures are others each time
+        monkeypatch.setenv("COLUMNS", str(wanted))
+        assert "no room" not in lenet(*words).out
+
+
 @pytest.mark.parametrize("columns", [40, 80])
 def test_the_lines_of_a_training_fit(columns: int, lenet: Lenet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     *table, last = lenet("train", "configs/mlp.yaml", "train.epochs=2", "train.limit_batches=4").out.splitlines()
     assert last.startswith("best epoch")
+    told = " ".join(line for line in table if line.split()[0] not in ("epoch", "1/2", "2/2"))
+    assert (told != "") is (columns == 40)
+    assert all(heading in told for heading in ("train loss", "lr", "COLUMNS=76")) or columns == 80
+    table = [line for line in table if line.split()[0] in ("epoch", "1/2", "2/2")]
     assert [line.split()[0] for line in table] == ["epoch", "1/2", "2/2"]
     assert max(map(len, table)) <= columns
     assert ("train loss" in table[0]) is (columns == 80)

@@ -51,7 +51,7 @@ def runs(
 
     found = ordered(chosen(list_runs(directory, failed, rebuild), conditions or []), sort, reverse)
     differing = differences(found)
-    show(record(found, differing) if as_json else None, lambda console: draw(found, differing, console), as_json)
+    show(record(found, differing) if as_json else None, lambda _: draw(found, differing), as_json)
     if plot is not None:
         from lenetcli.report.training.parallel_coordinates import write
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 from lenetcli.cli.options import Config, Json, Overrides
 
@@ -22,4 +23,7 @@ def show(
     from lenetcli.config.writing import plain
 
     found = with_lengths(resolved(configuration.load(config, overrides or [])))
-    print(json.dumps(plain(found)) if as_json else configuration.dump(found), end="\n" if as_json else "")
+    if as_json:
+        print(json.dumps(plain(found)))
+    else:
+        print(configuration.dump(found, sys.stdout.encoding), end="")

@@ -129,4 +129,4 @@ def _show(plan: Plan, place: Path, rows: list[RunRow], as_json: bool) -> None:
 
     varied = _varied(plan, rows)
     found = {"directory": str(place), "way": plan.way, "metric": plan.metric, **record(rows, varied)}
-    show(found, lambda console: draw(rows, varied, console), as_json)
+    show(found, lambda _: draw(rows, varied), as_json)

@@ -112,6 +112,10 @@ class Predictor:
         try:
             if file == STDIN:
                 data = sys.stdin.buffer.read(LARGEST + 1)
+                if not data:
+                    raise DataError(
+                        f"{STDIN}: nothing came from stdin: it is empty or closed; try {STDIN} < picture.png"
+                    )
                 if len(data) > LARGEST:
                     raise DataError(f"{STDIN}: more than {LARGEST:,} bytes")
                 found = decode(data, STDIN, channels, held, most)

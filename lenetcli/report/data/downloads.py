@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from types import TracebackType
 
 from rich.progress import (
@@ -16,7 +15,7 @@ from rich.progress import (
 
 from lenetcli.data.download import Progress as Step
 from lenetcli.report.bar import Bar
-from lenetcli.report.console import Terminal, is_looked_at
+from lenetcli.report.console import Terminal
 
 
 class Downloads:
@@ -27,7 +26,7 @@ class Downloads:
         self.bar = Bar(
             TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
             TimeRemainingColumn(),
-            console=self.console, disable=not is_looked_at(sys.stderr),
+            console=self.console,
         )  # fmt: skip
         self.tasks: dict[tuple[str, str], TaskID] = {}
 

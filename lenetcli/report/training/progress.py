@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from rich.text import Text
 
+from lenetcli.report.columns import no_room
 from lenetcli.report.console import Terminal, is_looked_at
 from lenetcli.train.events import Ended, Evaluated, Event, Saved, Step
 
@@ -120,7 +121,11 @@ class EpochTable:
         self._hide_bar()
         if not self._header_shown:
             split = SHORT[tested.split]
-            self._line([heading.format(split=split) for heading, *_ in COLUMNS], "bold")
+            headings = [heading.format(split=split) for heading, *_ in COLUMNS]
+            left_out = [heading for i, heading in enumerate(headings) if i not in self.columns]
+            for line in no_room(left_out, sum(width for _, width, _ in COLUMNS), self.out.width):
+                self.out.print(Text(line, style="dim"))
+            self._line(headings, "bold")
             self._header_shown = True
         self._line(epoch_cells(tested, self._train, self.epochs))
         self._train = None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.text import Text
 
 from lenetcli.inspection.record import strict
@@ -31,7 +31,7 @@ def record(rows: Sequence[RunRow], differing: Differences) -> dict[str, Any]:
     return plain
 
 
-def draw(rows: Sequence[RunRow], differing: Differences, console: Console) -> Iterator[RenderableType]:
+def draw(rows: Sequence[RunRow], differing: Differences) -> Iterator[RenderableType]:
     """A run a line; the keys that they differ in, as far as there is room."""
     if not rows:
         yield Text("no runs")
@@ -41,7 +41,7 @@ def draw(rows: Sequence[RunRow], differing: Differences, console: Console) -> It
     splits = ["" if row.best is None else row.best.split for row in rows]
     validated = "validation" in splits
     keys = [
-        Column(titles[key], [shown(value) for value in values], rank=2 + i, right=all(map(_is_number, values)))
+        Column(titles[key], [shown(value) for value in values], 2 + i, right=all(map(_is_number, values)), name=key)
         for i, (key, values) in enumerate(differing.items())
     ]
     table = Columns(
@@ -60,9 +60,7 @@ def draw(rows: Sequence[RunRow], differing: Differences, console: Console) -> It
     )
     table.columns = [column for column in table.columns if any(column.cells)]
     yield table
-    absent = [key for key in differing if titles[key] in table.left_out(console.width)]
-    more = f"; no room for {', '.join(absent)} (--json has all)" if absent else ""
-    yield Text(f"\n{len(rows):,} run{'' if len(rows) == 1 else 's'}{more}")
+    yield Text(f"\n{len(rows):,} run{'' if len(rows) == 1 else 's'}")
 
 
 def short_keys(keys: Sequence[str]) -> dict[str, str]:
