@@ -14,15 +14,7 @@ from lenetcli.export.graph import FLOAT, LOWERINGS, Builder, Graph, NotExportabl
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor, from_numpy
 
-FAMILIES = (
-    activation,
-    arrangement,
-    convolution,
-    normalization,
-    padding,
-    pooling,
-    resizing,
-)  # each has filled LOWERINGS
+FAMILIES = (activation, arrangement, convolution, normalization, padding, pooling, resizing)  # have filled LOWERINGS
 BATCH = 2
 
 

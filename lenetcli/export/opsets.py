@@ -74,7 +74,7 @@ def _celu(to: _Rewriter, node: Node) -> None:
 
 
 def _softmax(to: _Rewriter, node: Node) -> None:
-    """Before opset 13 all axes from the given one on are taken together: so the one that is meant has to be the last."""
+    """Before opset 13 all axes from the given one on are taken together: the one that is meant has to be the last."""
     (x,), axis, ndim = node.inputs, node.attributes["axis"], to.graph.ranks[node.layer]
     if axis == ndim - 1:
         to.add(node.op, x, axis=axis, last=True)

@@ -65,7 +65,7 @@ def bordered(b: Builder, x: Value, borders: Sequence[tuple[int, int]], mode: str
 
 
 def _is_plain(mode: str, size: int, before: int, after: int) -> bool:
-    """What is left after cropping, with the other border, is what torch gives: reflections may reach what is cropped."""
+    """What is left after cropping, bordered, is what torch gives, whose reflections may reach what is cropped."""
     if mode not in MODES:
         return before <= 0 and after <= 0
     left = np.arange(size)[max(-before, 0) : size + min(after, 0)]

@@ -1,8 +1,8 @@
 """Pools, as ONNX's operators.
 
-ONNX's words are used wherever they mean what torch means, which is nearly everywhere: its ceil_mode, where no last window
-would start in the border (torch drops that one), and its counting of borders, where no window reaches past them. What is
-left has its borders written out, since sizes are known, and unequal divisors become a constant factor.
+ONNX's words are used wherever they mean what torch means, which is nearly everywhere: its ceil_mode, where no last
+window would start in the border (torch drops that one), and its counting of borders, where no window reaches past them.
+What is left has its borders written out, since sizes are known, and unequal divisors become a constant factor.
 """
 
 from __future__ import annotations

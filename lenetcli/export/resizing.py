@@ -1,4 +1,4 @@
-"""Upsampling, as ONNX's Resize or, where rounding decides what a place shows, by the engine's own indices and weights."""
+"""Upsampling, as ONNX's Resize or, where rounding decides what a place shows, by the engine's own choices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ONNX files of every layer in every form: opsets, batches of any size or a known one; and what readers stumble over."""
+"""ONNX files of every layer in every form: opsets, batches of any size or a known one; what readers stumble over."""
 
 from __future__ import annotations
 
@@ -116,7 +116,8 @@ def test_no_layer_is_written_in_words_that_readers_stumble_over(sample: LayerSam
 def test_a_wrong_file_would_be_found() -> None:
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
     constants = {
-        "x.constant": np.zeros(1, np.float32), "pads": np.array([0, -1]), "shape": np.array([0, -1]), "half": np.array(0.5),
+        "x.constant": np.zeros(1, np.float32), "pads": np.array([0, -1]), "shape": np.array([0, -1]),
+        "half": np.array(0.5),
     }  # fmt: skip
     nodes = [
         helper.make_node("Clip", ["input", "x.constant"], ["a"], name="clip"),
@@ -201,7 +202,8 @@ def test_a_padded_mean_counts_its_border_in_onnx_words(
 @pytest.mark.parametrize(
     "upsample",
     [
-        nn.Upsample(scale_factor=2), nn.Upsample(scale_factor=(3, 1.5)), nn.Upsample((12, 35)), nn.Upsample(scale_factor=0.5),
+        nn.Upsample(scale_factor=2), nn.Upsample(scale_factor=(3, 1.5)), nn.Upsample((12, 35)),
+        nn.Upsample(scale_factor=0.5),
         nn.Upsample(scale_factor=2, mode="nearest-exact"), nn.Upsample(scale_factor=2, mode="bilinear"),
         nn.Upsample(scale_factor=1.5, mode="bilinear"), nn.Upsample((12, 18), mode="bicubic"),
         nn.Upsample((12, 20), mode="bilinear", align_corners=True), nn.Upsample(scale_factor=2, mode="bicubic"),
