@@ -1,4 +1,4 @@
-"""Linear layers, tables of vectors, and layers that rearrange or resize, as ONNX's operators."""
+"""Linear layers, tables of vectors, and layers that rearrange, as ONNX's operators."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from typing import Any
 import numpy as np
 
 from lenetcli import nn
-from lenetcli.export.graph import FLOAT, INDEX, Builder, Value, lowers
-from lenetcli.export.pooling import mixed
-from lenetcli.kernels.resize import Tap, cubic_taps, linear_taps, nearest_taps
+from lenetcli.export.graph import INDEX, Builder, Value, lowers
 from lenetcli.nn import functional as F
-from lenetcli.ops.nn.geometry import per_dimension
 from lenetcli.tensors.tensor import from_numpy
 
 
@@ -81,43 +78,6 @@ def channel_shuffle(layer: nn.ChannelShuffle, b: Builder, x: Value) -> str:
     rest = range(3, 3 + len(image))
     groups = _reshaped(b, x.name, [layer.groups, c // layer.groups, *image])
     return _reshaped(b, b.add("Transpose", groups, perm=(0, 2, 1, *rest)), [c, *image])
-
-
-@lowers(nn.Upsample, nn.UpsamplingNearest2d, nn.UpsamplingBilinear2d)
-def upsample(layer: nn.Upsample, b: Builder, x: Value) -> str:
-    """By the very indices and weights that the engine uses: runtimes differ in how they round positions.
-
-    Pixels that are taken as they are, are gathered; blends are products with a matrix of weights.
-    """
-    name = x.name
-    for axis, taps in enumerate(_taps(layer, x.shape[2:]), 2):
-        size, out = x.shape[axis], len(taps[0][0])
-        if len(taps) == 1:
-            if taps[0][0].tolist() != list(range(size)):
-                name = b.add("Gather", name, taps[0][0].astype(INDEX), axis=axis)
-            continue
-        weights = np.zeros((size, out), FLOAT)
-        for index, weight in taps:
-            np.add.at(weights, (index, np.arange(out)), 1 if weight is None else weight)
-        name = mixed(b, name, weights, axis == len(x.shape) - 1)
-    return name
-
-
-def _taps(layer: nn.Upsample, image: tuple[int, ...]) -> list[list[Tap]]:
-    """For each axis: which pixels each new one is made of, and in what shares."""
-    dims, factor = len(image), layer.scale_factor
-    factors: list[float | None]
-    if factor is None:
-        out, factors = per_dimension("size", layer.size, dims), [None] * dims
-    else:
-        each = factor if isinstance(factor, tuple) else (factor,) * dims
-        out = [int(n * f) for n, f in zip(image, each)]
-        factors = [None if layer.recompute_scale_factor else f for f in each]
-    sizes = list(zip(image, out, factors))
-    if layer.mode in ("nearest", "nearest-exact"):
-        return [nearest_taps(n, o, f, layer.mode == "nearest-exact", FLOAT, dims) for n, o, f in sizes]
-    blend = cubic_taps if layer.mode == "bicubic" else linear_taps
-    return [blend(n, o, f, bool(layer.align_corners), FLOAT, dims) for n, o, f in sizes]
 
 
 def _reshaped(b: Builder, name: str, sizes: Sequence[int]) -> str:

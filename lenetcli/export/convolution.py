@@ -57,11 +57,10 @@ def unfold(layer: nn.Unfold, b: Builder, x: Value) -> str:
     """A convolution of each channel alone, whose filters each pick one pixel of the window."""
     b.check_dims(x, 4)
     geometry, padding = _geometry(layer)
-    pixels = math.prod(geometry["kernel_shape"])
-    channels = b.add("Reshape", x.name, np.array([-1, 1, *x.shape[2:]]))
-    columns = b.add("Conv", channels, _picks(geometry["kernel_shape"]), **geometry, pads=padding * 2, group=1)
+    kernel, channels = geometry["kernel_shape"], x.shape[1]
+    columns = b.add("Conv", x.name, _picks(kernel, channels), **geometry, pads=padding * 2, group=channels)
     windows = math.prod(_counts(x.shape[2:], geometry, padding))
-    return b.add("Reshape", columns, np.array([-1, x.shape[1] * pixels, windows]))
+    return b.add("Reshape", columns, np.array([0, channels * math.prod(kernel), windows]))
 
 
 @lowers(nn.Fold)
@@ -74,11 +73,10 @@ def fold(layer: nn.Fold, b: Builder, x: Value) -> str:
     counts = _counts(image, geometry, padding)
     reach = [(n - 1) * s + d * (k - 1) + 1 for n, s, d, k in zip(counts, strides, dilations, kernel)]
     more = tuple(size + 2 * p - there for size, p, there in zip(image, padding, reach))  # what no window reaches
-    columns = b.add("Reshape", x.name, np.array([-1, math.prod(kernel), *counts]))
-    channels = b.add(
-        "ConvTranspose", columns, _picks(kernel), **geometry, pads=padding * 2, output_padding=more, group=1
-    )
-    return b.add("Reshape", channels, np.array([-1, x.shape[1] // math.prod(kernel), *image]))
+    channels = x.shape[1] // math.prod(kernel)
+    columns = b.add("Reshape", x.name, np.array([0, x.shape[1], *counts]))
+    picks = _picks(kernel, channels)
+    return b.add("ConvTranspose", columns, picks, **geometry, pads=padding * 2, output_padding=more, group=channels)
 
 
 def _geometry(layer: nn.Unfold | nn.Fold) -> tuple[dict[str, tuple[int, ...]], tuple[int, ...]]:
@@ -97,7 +95,7 @@ def _counts(image: tuple[int, ...], geometry: dict[str, tuple[int, ...]], paddin
     return [extent(*size) for size in sizes]
 
 
-def _picks(kernel: tuple[int, ...]) -> Array:
-    """(K L, 1, K, L): a filter for each pixel of the window."""
+def _picks(kernel: tuple[int, ...], channels: int) -> Array:
+    """(C K L, 1, K, L): a filter for each pixel of the window, for each channel."""
     pixels = math.prod(kernel)
-    return np.eye(pixels, dtype=FLOAT).reshape(pixels, 1, *kernel)
+    return np.tile(np.eye(pixels, dtype=FLOAT), (channels, 1)).reshape(channels * pixels, 1, *kernel)

@@ -55,6 +55,7 @@ class Graph:
     kind: np.dtype[Any]
     nodes: list[Node] = field(default_factory=list)
     constants: dict[str, Array] = field(default_factory=dict)
+    ranks: dict[str, int] = field(default_factory=dict)  # of each layer's input, by its path
     output: Value = field(default_factory=lambda: Value("", ()))
 
 
@@ -82,7 +83,7 @@ class Builder:
         array, name = tensor.array, self._names[id(tensor)]
         if array.dtype.kind == "f" and array.dtype != FLOAT:
             raise self.refusal(f"{name} is {array.dtype}; only float32 is exported: convert the model with .float()")
-        self.graph.constants.setdefault(name, np.ascontiguousarray(array))
+        self.graph.constants.setdefault(name, np.asarray(array, order="C"))
         return name
 
     def column(self, tensor: Tensor, behind: int) -> str | Array | None:
@@ -105,7 +106,7 @@ class Builder:
 
     def _constant(self, owner: str, array: Array) -> str:
         name = self._free(f"{owner}.constant")
-        self.graph.constants[name] = np.ascontiguousarray(array)
+        self.graph.constants[name] = np.asarray(array, order="C")  # ascontiguousarray would give a scalar a dimension
         return name
 
     def _free(self, wanted: str) -> str:

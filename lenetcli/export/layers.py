@@ -9,12 +9,12 @@ import numpy as np
 from lenetcli import nn
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.silence import silence
-from lenetcli.export import activation, arrangement, convolution, normalization, padding, pooling
+from lenetcli.export import activation, arrangement, convolution, normalization, padding, pooling, resizing
 from lenetcli.export.graph import FLOAT, LOWERINGS, Builder, Graph, NotExportable, Value
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor, from_numpy
 
-FAMILIES = (activation, arrangement, convolution, normalization, padding, pooling)  # each has filled LOWERINGS
+FAMILIES = (activation, arrangement, convolution, normalization, padding, pooling, resizing)  # have filled LOWERINGS
 BATCH = 2
 
 
@@ -68,6 +68,7 @@ def _walk(builder: Builder, path: str, module: Module, name: str, batch: Tensor)
     if lowering is None:
         raise builder.refusal(_reason(module))
     after = module(batch)
+    builder.graph.ranks[path] = batch.ndim
     if not isinstance(after, Tensor):
         raise builder.refusal("it gives more than one tensor")
     if after.ndim < 1 or after.array.shape[0] != BATCH:

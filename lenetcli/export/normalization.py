@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ def _check_normalized(layer: Any, b: Builder, x: Value) -> None:
 def group_norm(layer: nn.GroupNorm, b: Builder, x: Value) -> str:
     """Groups as the channels of InstanceNormalization: GroupNormalization of opset 18 scales groups, not channels."""
     groups = layer.num_groups
-    rows = b.add("Reshape", x.name, np.array([0, groups, -1]))
+    rows = b.add("Reshape", x.name, np.array([0, groups, math.prod(x.shape[1:]) // groups]))
     ones, zeros = np.ones(groups, FLOAT), np.zeros(groups, FLOAT)
     name = b.add("InstanceNormalization", rows, ones, zeros, epsilon=float(layer.eps))
     return scaled(b, b.add("Reshape", name, np.array([0, *x.shape[1:]])), layer, len(x.shape) - 2)
@@ -95,7 +96,7 @@ def local_response_norm(layer: nn.LocalResponseNorm, b: Builder, x: Value) -> st
     channel = np.arange(x.shape[1])
     apart = channel - channel[:, None]
     window = ((apart >= -(layer.size // 2)) & (apart <= (layer.size - 1) // 2)) * (layer.alpha / layer.size)
-    rows = b.add("Reshape", x.name, np.array([0, x.shape[1], -1]))
+    rows = b.add("Reshape", x.name, np.array([0, x.shape[1], math.prod(x.shape[2:])]))
     activity = b.add("MatMul", window.astype(FLOAT), b.add("Mul", rows, rows))
     power = b.add("Pow", b.add("Add", activity, np.array(layer.k, FLOAT)), np.array(layer.beta, FLOAT))
     return b.add("Reshape", b.add("Div", rows, power), np.array([0, *x.shape[1:]]))

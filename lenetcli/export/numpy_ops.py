@@ -94,16 +94,32 @@ def max_pool(
     x: Array, *, kernel_shape: Sizes, strides: Sizes, pads: Sizes = (), dilations: Sizes = (), ceil_mode: int = 0
 ) -> Array:
     dims = len(kernel_shape)
-    if any(pads):
-        x = pad(x, (0, 0, *pads[:dims], 0, 0, *pads[dims:]), -np.inf)
-    seen = windows(x, kernel_shape, strides, dilations or (1,) * dims)
+    dilations, pads = dilations or (1,) * dims, pads or (0,) * 2 * dims
+    more = overhang(x.shape[2:], kernel_shape, strides, pads, dilations) if ceil_mode else (0,) * dims
+    framed = pad(x, (0, 0, *pads[:dims], 0, 0, *(p + m for p, m in zip(pads[dims:], more))), -np.inf)
+    seen = windows(framed, kernel_shape, strides, dilations)
     return np.asarray(seen.max(tuple(range(2 + dims, 2 + 2 * dims))))
 
 
-def average_pool(x: Array, *, kernel_shape: Sizes, strides: Sizes) -> Array:
-    dims = len(kernel_shape)
-    seen = windows(x, kernel_shape, strides, (1,) * dims)
-    return np.asarray(seen.mean(tuple(range(2 + dims, 2 + 2 * dims))))
+def average_pool(
+    x: Array, *, kernel_shape: Sizes, strides: Sizes, pads: Sizes = (), count_include_pad: int = 0, ceil_mode: int = 0
+) -> Array:
+    dims, ones = len(kernel_shape), (1,) * len(kernel_shape)
+    pads, axes = pads or (0,) * 2 * dims, tuple(range(2 + dims, 2 + 2 * dims))
+    more = overhang(x.shape[2:], kernel_shape, strides, pads, ones) if ceil_mode else (0,) * dims
+    borders = (0, 0, *pads[:dims], 0, 0, *(p + m for p, m in zip(pads[dims:], more)))
+    seen = windows(pad(x, borders), kernel_shape, strides, ones)
+    if count_include_pad or not any(borders):
+        return np.asarray(seen.mean(axes))
+    counts = windows(pad(np.ones((1, 1, *x.shape[2:]), x.dtype), borders), kernel_shape, strides, ones)
+    return np.asarray(seen.sum(axes) / counts.sum(axes))
+
+
+def overhang(image: Sizes, kernel_shape: Sizes, strides: Sizes, pads: Sizes, dilations: Sizes) -> Sizes:
+    """How far past the borders the last windows reach, where as many are taken as begin before the end."""
+    rooms = [n - d * (k - 1) - 1 for n, k, d in zip(image, kernel_shape, dilations)]
+    rooms = [n + before + after for n, before, after in zip(rooms, pads, pads[len(image) :])]
+    return tuple(-room % s for room, s in zip(rooms, strides))
 
 
 def global_average_pool(x: Array) -> Array:
@@ -207,6 +223,41 @@ def depth_to_space(x: Array, *, blocksize: int, mode: str) -> Array:
     n, c, h, w = x.shape
     blocks = x.reshape(n, c // blocksize**2, blocksize, blocksize, h, w)
     return blocks.transpose(0, 1, 4, 2, 5, 3).reshape(n, c // blocksize**2, h * blocksize, w * blocksize)
+
+
+def resize(
+    x: Array,
+    roi: None,
+    scales: Array,
+    *,
+    mode: str,
+    coordinate_transformation_mode: str,
+    nearest_mode: str = "",
+    cubic_coeff_a: float = -0.75,
+) -> Array:
+    """Each axis behind the channels for itself; places beyond the edge show the edge."""
+    for axis, (size, scale) in enumerate(zip(x.shape[2:], scales[2:]), 2):
+        out = int(size * scale)
+        at = np.arange(out).astype(scales.dtype)
+        if coordinate_transformation_mode == "asymmetric":
+            where = at / scale
+        elif coordinate_transformation_mode == "align_corners":
+            where = at * (scales.dtype.type(size - 1) / scales.dtype.type(max(out - 1, 1)))
+        else:
+            where = (at + scales.dtype.type(0.5)) / scale - scales.dtype.type(0.5)
+        low = np.floor(where if nearest_mode != "round_prefer_ceil" else where + scales.dtype.type(0.5))
+        t, a = where - low, cubic_coeff_a
+        taps = [(0, np.ones_like(t))]
+        if mode == "linear":
+            taps = [(0, 1 - t), (1, t)]
+        elif mode == "cubic":
+            near = [((a + 2) * d - (a + 3)) * d * d + 1 for d in (t, 1 - t)]
+            far = [((a * d - 5 * a) * d + 8 * a) * d - 4 * a for d in (t + 1, 2 - t)]
+            taps = [(-1, far[0]), (0, near[0]), (1, near[1]), (2, far[1])]
+        column = (-1, *(1,) * (x.ndim - 1 - axis))
+        places = [(np.clip(low + i, 0, size - 1).astype(np.int64), share.astype(x.dtype)) for i, share in taps]
+        x = np.asarray(sum(np.take(x, index, axis) * share.reshape(column) for index, share in places))
+    return x
 
 
 def part(x: Array, starts: Sizes, ends: Sizes, axes: Sizes) -> Array:

@@ -1,7 +1,8 @@
 """Pools, as ONNX's operators.
 
-ONNX's own ceil_mode and the counting of borders have differed between versions and runtimes; since sizes are known, the
-last, partial windows become explicit borders, and unequal divisors a constant factor.
+ONNX's words are used wherever they mean what torch means, which is nearly everywhere: its ceil_mode, where no last
+window would start in the border (torch drops that one), and its counting of borders, where no window reaches past them.
+What is left has its borders written out, since sizes are known, and unequal divisors become a constant factor.
 """
 
 from __future__ import annotations
@@ -27,16 +28,14 @@ def max_pool(layer: nn.MaxPool2d, b: Builder, x: Value) -> str:
     b.check_dims(x, dims + 2)
     kernel, stride, padding = _windows(layer, dims)
     spread = per_dimension("dilation", layer.dilation, dims, 1)
-    more = _overhang(x.shape[2:], kernel, stride, padding, spread, layer.ceil_mode)
-    after = tuple(p + m for p, m in zip(padding, more))
+    more, ceil = _overhang(x.shape[2:], kernel, stride, padding, spread, layer.ceil_mode)
+    after = padding if ceil else tuple(p + m for p, m in zip(padding, more))
     name = x.name
-    wide = any(end >= k for end, k in zip(after, kernel))  # a runtime may refuse borders as wide as the window
-    dense = any(after) and {*stride, *spread} == {1}  # of such windows, ONNX's reference evaluator gets borders wrong
-    if wide or dense:
-        name = framed(b, name, len(x.shape), list(zip(padding, after)), -np.inf)
+    if any(end >= k for end, k in zip(after, kernel)):  # a runtime may refuse borders as wide as the window
+        name = framed(b, x, list(zip(padding, after)), -np.inf)
         padding = after = (0,) * dims
     return b.add(
-        "MaxPool", name, kernel_shape=kernel, strides=stride, pads=(*padding, *after), dilations=spread, ceil_mode=0
+        "MaxPool", name, kernel_shape=kernel, strides=stride, pads=(*padding, *after), dilations=spread, ceil_mode=ceil
     )
 
 
@@ -55,10 +54,11 @@ def lp_pool(layer: nn.LPPool2d, b: Builder, x: Value) -> str:
     dims = 1 if isinstance(layer, nn.LPPool1d) else 2
     b.check_dims(x, dims + 2)
     kernel, stride, padding = _windows(layer, dims)
-    powers = Value(b.add("Pow", x.name, np.array(layer.norm_type, FLOAT)), x.shape)
-    mean = _average(b, powers, kernel, stride, padding, layer.ceil_mode, True, None)
+    power = layer.norm_type
+    powers = b.add("Mul", x.name, x.name) if power == 2 else b.add("Pow", x.name, np.array(power, FLOAT))
+    mean = _average(b, Value(powers, x.shape), kernel, stride, padding, layer.ceil_mode, True, None)
     total = b.add("Mul", mean, np.array(math.prod(kernel), FLOAT))
-    return b.add("Pow", total, np.array(1 / layer.norm_type, FLOAT))
+    return b.add("Sqrt", total) if power == 2 else b.add("Pow", total, np.array(1 / power, FLOAT))
 
 
 @lowers(nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)
@@ -119,21 +119,25 @@ def _average(
     divisor: int | None,
 ) -> str:
     image, ones = x.shape[2:], (1,) * len(kernel)
-    more = _overhang(image, kernel, stride, padding, ones, ceil_mode)
+    more, ceil = _overhang(image, kernel, stride, padding, ones, ceil_mode)
+    pixels, windows = math.prod(kernel), {"kernel_shape": kernel, "strides": stride}
+    if not any(more):
+        whole = with_border or divisor is not None  # windows at the border are divided as all others are
+        borders = {"pads": padding * 2, "count_include_pad": int(whole)} if any(padding) else {}
+        mean = b.add("AveragePool", x.name, **windows, **borders)
+        return mean if divisor in (None, pixels) else b.add("Mul", mean, np.array(pixels / divisor, FLOAT))
+    if ceil and divisor is None and not (with_border and any(padding)):
+        borders = {"pads": padding * 2} if any(padding) else {}
+        return b.add("AveragePool", x.name, **windows, **borders, count_include_pad=0, ceil_mode=1)
     counts: Any = np.ones((), np.int64)
     for sizes in zip(image, kernel, stride, padding):
         counts = np.multiply.outer(counts, window_counts(*sizes, extent(*sizes, 1, ceil_mode), with_border))
     if divisor is not None:
         counts = np.full_like(counts, divisor)
-    name, borders = x.name, [(p, p + m) for p, m in zip(padding, more)]
-    if any(map(any, borders)):
-        name = framed(b, name, len(x.shape), borders, 0.0)
-    mean = b.add("AveragePool", name, kernel_shape=kernel, strides=stride)
-    pixels = math.prod(kernel)
-    if (counts == pixels).all():
-        return mean
-    factor = (pixels / counts).astype(FLOAT)
-    return b.add("Mul", mean, factor.reshape(-1)[:1] if (factor == factor.flat[0]).all() else factor)
+    name = framed(b, x, [(p, p + m) for p, m in zip(padding, more)], 0.0)
+    mean = b.add("AveragePool", name, **windows)
+    factor = np.asarray(pixels / counts, FLOAT)
+    return b.add("Mul", mean, np.array(factor.flat[0]) if (factor == factor.flat[0]).all() else factor)
 
 
 def _windows(layer: Any, dims: int) -> tuple[Sizes, Sizes, Sizes]:
@@ -143,13 +147,18 @@ def _windows(layer: Any, dims: int) -> tuple[Sizes, Sizes, Sizes]:
     return kernel, stride, padding
 
 
-def _overhang(image: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool) -> Sizes:
-    """How far the last windows reach past the padded image."""
-    found = []
+def _overhang(
+    image: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool
+) -> tuple[Sizes, int]:
+    """How far the last windows reach past the padded image; and whether ONNX's ceil_mode, 0 or 1, says just that."""
+    found, same = [], True
     for size, k, s, p, d in zip(image, kernel, stride, padding, dilation):
-        reach = (extent(size, k, s, p, d, ceil_mode) - 1) * s + d * (k - 1) + 1
-        found.append(max(0, reach - size - 2 * p))
-    return tuple(found)
+        count, window = extent(size, k, s, p, d, ceil_mode), d * (k - 1) + 1
+        found.append(max(0, (count - 1) * s + window - size - 2 * p))
+        same &= (
+            count == -((window - size - 2 * p) // s) + 1
+        )  # else torch drops the last one, which starts in the border
+    return tuple(found), int(any(found) and same)
 
 
 def _output_size(layer: Any, b: Builder, x: Value, dims: int) -> Sizes:

@@ -45,11 +45,18 @@ def export(
     format: Annotated[
         Format | None, typer.Option("--format", help="What to write.", show_default="what the file's ending says")
     ] = None,
+    opset: Annotated[
+        int | None, typer.Option("--opset", help="onnx: the version of its operators.", show_default="18")
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option("--batch", min=1, help="onnx: the number of samples at once.", show_default="any")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write a run's best model for other tools.
 
-    onnx: the model for any batch size, opset 18. safetensors: weights under torch's names. npz: weights for NumPy.
+    onnx: the model, of opset 18 and for any batch size where no option says otherwise. safetensors: weights under
+    torch's names. npz: weights for NumPy.
     huggingface: a folder with config.json, model.safetensors and a model card. python: one file that needs NumPy only.
     onnx and python are tried on random inputs first; nothing is written whose outputs differ from the engine's.
 
@@ -59,6 +66,14 @@ def export(
 
     chosen = _format(format, output)
     check_no_weights(output, "-o")
+    options = {name: value for name, value in (("opset", opset), ("batch", batch)) if value is not None}
+    if options and chosen is not Format.onnx:
+        raise ConfigError(f"--{next(iter(options))} is for ONNX files; {output} becomes {chosen.value}")
+    if chosen is Format.onnx:
+        from lenetcli.export.onnx_file import check_opset
+        from lenetcli.export.opsets import OPSET
+
+        check_opset(options.setdefault("opset", OPSET))  # before anything is read
     loaded = load_run(run, places or [])
     what = _described(run, loaded)
     record: dict[str, Any] = {"file": str(output), "format": chosen.value}
@@ -69,7 +84,7 @@ def export(
     else:
         from lenetcli.disk import write_file
 
-        content = _content(chosen, what, loaded, record)
+        content = _content(chosen, what, loaded, options, record)
         if output.is_dir():
             raise ConfigError(f"{output}: is a directory; name a file with -o")
         write_file(output, content)
@@ -126,7 +141,7 @@ def _figures(run: Path) -> Figures | None:
     return None if best is None else Figures(best.split, best.epoch, best.loss, best.accuracy, best.count)
 
 
-def _content(chosen: Format, what: Described, loaded: Loaded, record: dict[str, Any]) -> bytes:
+def _content(chosen: Format, what: Described, loaded: Loaded, options: dict[str, int], record: dict[str, Any]) -> bytes:
     from lenetcli.export.weights import npz_bytes, safetensors_bytes
 
     if chosen is Format.safetensors:
@@ -136,14 +151,16 @@ def _content(chosen: Format, what: Described, loaded: Loaded, record: dict[str, 
     from lenetcli.export.layers import lower
 
     graph = lower(what.model, tuple(loaded.config.model.input))
-    record["input"], record["output"] = (["N", *value.shape[1:]] for value in (graph.input, graph.output))
+    batch = options.get("batch")
+    record["input"], record["output"] = ([batch or "N", *value.shape[1:]] for value in (graph.input, graph.output))
     if chosen is Format.onnx:
-        from lenetcli.export.onnx_file import runner, to_bytes
+        from lenetcli.export.onnx_file import Written, runner, to_bytes
 
-        content = to_bytes(graph, what.metadata)
-        run = runner(content, graph)
+        content = to_bytes(graph, Written(options["opset"], batch, what.metadata))
+        record |= options
+        run = runner(content)
         if run is not None:
-            record["difference"] = _difference(run, what, graph)
+            record["difference"] = _difference(run, what, graph, batch or SAMPLES)
         return content
     from lenetcli.export import python_file
 
@@ -167,7 +184,9 @@ def _outputs(loaded: Loaded, graph: Graph) -> str:
     return kind
 
 
-def _difference(run: Callable[[npt.NDArray[Any]], npt.NDArray[Any]], what: Described, graph: Graph) -> float:
+def _difference(
+    run: Callable[[npt.NDArray[Any]], npt.NDArray[Any]], what: Described, graph: Graph, samples: int = SAMPLES
+) -> float:
     """The greatest difference between the exported model's outputs and the engine's, for random inputs.
 
     Raises:
@@ -178,7 +197,7 @@ def _difference(run: Callable[[npt.NDArray[Any]], npt.NDArray[Any]], what: Descr
     from lenetcli import no_grad
     from lenetcli.tensors.tensor import from_numpy
 
-    x = np.random.default_rng(0).standard_normal((SAMPLES, *graph.input.shape[1:])).astype(np.float32)
+    x = np.random.default_rng(0).standard_normal((samples, *graph.input.shape[1:])).astype(np.float32)
     with no_grad():
         expected = what.model(from_numpy(x.copy())).array
     got = run(x)
