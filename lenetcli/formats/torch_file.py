@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,8 @@ def read(path: str | os.PathLike[str], tensor: Callable[[SavedTensor], Any]) -> 
     path = Path(os.fspath(path))
     size = check_regular(path, LARGEST)
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of escapes in text that is refused anyway
             start = file.read(262)
             if start.startswith(b"PK"):
                 value = torch_zip.read(file, size)
