@@ -13,6 +13,7 @@ STOREYS = {  # room: (storey, story)
     "display": (0, "arrays and texts in, HTML and PNG out"),
     "disk": (0, "files written whole or not at all"),
     "file_lock": (0, "the system's own lock on a file"),
+    "formats": (0, "files of other tools, read as plain data; no code of a file is run"),
     "autograd": (1, "the tape: variable, node, op, backward, hooks, modes"),
     "ops": (2, "every operation, one family a file, in six wings"),
     "tensors": (2, "Tensor: how it prints, is made, drawn at random, saved and loaded"),

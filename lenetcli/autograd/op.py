@@ -116,6 +116,7 @@ class Op(Node):
         first: Variable | None = None
         arrays: list[Any] = []
         edges: list[Edge] = []
+        needs: list[bool] = []
         recording, records = switches.grad, False
         for operand in operands:
             edge = NO_EDGE
@@ -127,9 +128,10 @@ class Op(Node):
                 operand = operand.array
             arrays.append(operand)
             edges.append(edge)
+            needs.append(edge is not NO_EDGE)
         if first is None:
             raise TypeError(f"{cls.__name__}: wanted a tensor, got {', '.join(type(o).__name__ for o in operands)}")
-        node.needs_input_grad = tuple([edge is not NO_EDGE for edge in edges])
+        node.needs_input_grad = tuple(needs)
         try:
             out = cls.forward(node, *arrays, **parameters)
         except (AttributeError, IndexError, NotImplementedError, TypeError, ValueError) as error:
@@ -140,12 +142,12 @@ class Op(Node):
         anomaly, observers = switches.anomaly, switches.observers
         if type(out) is np.ndarray and not (records or cls.is_view or anomaly or observers):
             return wrap(first.result_class, out)  # the short way, as inference takes it
-        outputs = out if type(out) is tuple else (out,)
-        results = [wrap(first.result_class, a) for a in outputs]
+        kind, several = first.result_class, type(out) is tuple
+        results = [wrap(kind, a) for a in out] if several else [wrap(kind, out)]
         if anomaly:
             check_forward(node, results)
         if records:
-            node.result_class = first.result_class
+            node.result_class = kind
             if node.saved:
                 node._bind_versions(node.saved, operands, arrays, results)
             node.record(edges, results)
@@ -154,7 +156,7 @@ class Op(Node):
                 variable.become_view_of(first)
         for observer in observers:
             observer(node, operands, parameters, results)
-        return tuple(results) if type(out) is tuple else results[0]
+        return tuple(results) if several else results[0]
 
     def _bind_versions(
         self, saved: Sequence[Any], operands: Sequence[Any], arrays: Sequence[Any], results: Sequence[Variable]

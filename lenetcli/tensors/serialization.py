@@ -1,4 +1,6 @@
-"""Saving and loading tensors as `.safetensors`: a JSON header and raw bytes, so that reading a file never runs code.
+"""Saving and loading tensors as `.safetensors`, a JSON header and raw bytes, and as torch's `.pt` and `.pth`.
+
+Reading a file never runs code: pickles, of which torch's files are made, are interpreted (see lenetcli.formats).
 
 A flat dictionary of tensors becomes a plain safetensors file that every other tool reads. Anything else that state
 dicts hold (nested dictionaries, lists, numbers, text) goes as JSON into the file's metadata, under `lenet.structure`.
@@ -20,6 +22,8 @@ from lenetcli.autograd.dtypes import from_numpy_dtype
 from lenetcli.autograd.tape import Array
 from lenetcli.disk import read_within, write_file
 from lenetcli.errors import ConfigError, DataError
+from lenetcli.formats import torch_file, torch_zip
+from lenetcli.formats.torch_names import SavedTensor
 from lenetcli.kernels.device import to_host
 from lenetcli.tensors.tensor import Tensor, of_array
 
@@ -30,22 +34,26 @@ _LARGEST_HEADER = 1 << 24  # bytes, for some 100,000 tensors; the format's own l
 _KNOWN_TYPES = ("BOOL", "U8", "I8", "I16", "I32", "I64", "F16", "F32", "F64")
 
 
-def save(obj: Mapping[Any, Any], f: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
-    """Writes tensors, such as `model.state_dict()` or `optimizer.state_dict()`, to a `.safetensors` file.
+def save(obj: Any, f: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
+    """Writes tensors, such as `model.state_dict()` or `optimizer.state_dict()`, to a file.
+
+    `.safetensors` is what most tools read; `.pt` and `.pth` are torch's, read by `torch.load(weights_only=True)`. Equal
+    content has equal bytes.
 
     The file is written beside its place and moved there when it is complete, so that a crash leaves the old one.
 
     Args:
-        obj: a dictionary of tensors (or NumPy arrays); may be nested, with lists, numbers, text and None in it.
-        f: path that ends in `.safetensors`.
-        metadata: text to keep beside the tensors; `load_metadata` reads it.
+        obj: a dictionary of tensors (or NumPy arrays); may be nested, with lists, numbers, text and None in it. For
+            torch's files also anything that such a dictionary may hold.
+        f: path that ends in `.safetensors`, `.pt` or `.pth`.
+        metadata: text to keep beside the tensors, in `.safetensors` only; `load_metadata` reads it.
 
     Raises:
-        ConfigError: another suffix.
+        ConfigError: another suffix; metadata for torch's files.
         TypeError: a value that cannot be saved; the message says where it stands.
         LenetError: the file cannot be written (no space, no permission).
 
-    Source: torch.save, but safetensors.
+    Source: torch.save.
 
     Example:
         >>> import lenetcli as lenet, tempfile, os
@@ -55,8 +63,14 @@ def save(obj: Mapping[Any, Any], f: str | os.PathLike[str], metadata: Mapping[st
         [1.0, 1.0]
     """
     path = Path(os.fspath(f))
+    if path.suffix in torch_file.SUFFIXES:
+        if metadata:
+            raise ConfigError(f"save: {path}: torch's files have no place for metadata; use {SUFFIX}")
+        write_file(path, torch_zip.write(_as_arrays(obj, "", {})))
+        return
     if path.suffix != SUFFIX:
-        raise ConfigError(f"save: {path}: only {SUFFIX} files are written; use {path.with_suffix(SUFFIX).name!r}")
+        kinds = ", ".join((SUFFIX, *torch_file.SUFFIXES))
+        raise ConfigError(f"save: {path}: wanted one of {kinds}; use {path.with_suffix(SUFFIX).name!r}")
     write_file(path, to_bytes(obj, metadata))
 
 
@@ -80,16 +94,23 @@ def to_bytes(obj: Mapping[Any, Any], metadata: Mapping[str, str] | None = None) 
     return safetensors.numpy.save(tensors, notes or None)
 
 
-def load(f: str | os.PathLike[str]) -> dict[Any, Any]:
-    """Reads what `save` wrote, or any other `.safetensors` file, with all tensors on the CPU.
+def load(f: str | os.PathLike[str]) -> Any:
+    """Reads what `save` or `torch.save` wrote, or any other `.safetensors` file, with all tensors on the CPU.
+
+    No code of a file is run. Of torch's files, half floats are widened to float32, sizes are tuples, devices and types
+    texts; parameters are tensors that require gradients.
 
     Args:
-        f: path that ends in `.safetensors`.
+        f: path that ends in `.safetensors`, `.pt` or `.pth`.
+
+    Returns:
+        A dictionary; of torch's files whatever was saved.
 
     Raises:
-        DataError: another suffix, no such file, or a damaged, truncated or hostile one.
+        DataError: another suffix, no such file, a damaged, truncated or hostile one, or one that only code could read,
+            such as a whole pickled module.
 
-    Source: torch.load, but safetensors.
+    Source: torch.load.
 
     Example:
         >>> import lenetcli as lenet, os, tempfile
@@ -98,6 +119,9 @@ def load(f: str | os.PathLike[str]) -> dict[Any, Any]:
         >>> lenet.load(path)
         {'weight': tensor([1., 1.])}
     """
+    path = Path(os.fspath(f))
+    if path.suffix in torch_file.SUFFIXES:
+        return torch_file.read(path, _tensor)
     path, header, data = _open(f, "load")
     try:
         arrays = safetensors.numpy.load(data)
@@ -120,13 +144,41 @@ def load(f: str | os.PathLike[str]) -> dict[Any, Any]:
 
 
 def load_metadata(f: str | os.PathLike[str]) -> dict[str, str]:
-    """The text kept beside the tensors of a `.safetensors` file; the tensors are not read.
+    """The text kept beside the tensors of a `.safetensors` file; the tensors are not read. torch's files have none.
 
     Raises:
         DataError: as `load`.
     """
+    if Path(os.fspath(f)).suffix in torch_file.SUFFIXES:
+        return {}
     notes = _open(f, "load_metadata")[1].get("__metadata__") or {}
     return {key: text for key, text in notes.items() if key != _STRUCTURE}
+
+
+def _tensor(saved: SavedTensor) -> Tensor:
+    tensor = of_array(saved.array)
+    tensor.requires_grad = saved.requires_grad
+    return tensor
+
+
+def _as_arrays(value: Any, where: str, known: dict[Any, Array]) -> Any:
+    """The value with arrays for tensors: one array for tensors that are the same memory, as tied weights are."""
+    if isinstance(value, (Tensor, np.ndarray)):
+        array = value.array if isinstance(value, Tensor) else value
+        if not isinstance(array, np.ndarray):
+            return _plain(array, where)
+        memory = array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
+        return known.setdefault(memory, _plain(array, where)) if array.size else _plain(array, where)
+    if isinstance(value, Mapping):
+        return {_key(k, where): _as_arrays(v, _below(where, k), known) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        items = [_as_arrays(v, _below(where, i), known) for i, v in enumerate(value)]
+        return tuple(items) if isinstance(value, tuple) else items
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise _unsavable(value, where)
 
 
 # Untrusted files
@@ -139,10 +191,7 @@ def _open(f: str | os.PathLike[str], call: str) -> tuple[Path, dict[str, Any], b
     """
     path = Path(os.fspath(f))
     if path.suffix != SUFFIX:
-        raise DataError(
-            f"{call}: {path}: only {SUFFIX} files are read, since a pickle can run code while it is read. Convert it "
-            f"where it comes from: safetensors.torch.save_file(state_dict, {path.with_suffix(SUFFIX).name!r})"
-        )
+        raise DataError(f"{call}: {path}: wanted one of {', '.join((SUFFIX, *torch_file.SUFFIXES))}")
     data = read_within(path, _LARGEST)
     size, length = len(data), int.from_bytes(data[:8], "little")
     if size < 10:
@@ -200,7 +249,12 @@ def _encode(value: Any, where: str, tensors: dict[str, Array]) -> Any:
         return value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    raise TypeError(f"save: {where}: cannot save {type(value).__name__}; wanted tensors, numbers, text, lists, dicts")
+    raise _unsavable(value, where)
+
+
+def _unsavable(value: Any, where: str) -> TypeError:
+    at = f" {where}:" if where else ""
+    return TypeError(f"save:{at} cannot save {type(value).__name__}; wanted tensors, numbers, text, lists, dicts")
 
 
 def _plain(array: Array, where: str) -> Array:

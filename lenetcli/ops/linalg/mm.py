@@ -53,6 +53,8 @@ def check_product(name: str, a: Array, b: Array) -> None:
 
 def check_addend(op: Op, c: Array, y: Array) -> None:
     """Refuses an input that does not broadcast to the product it is added to."""
+    if c.shape == y.shape[1:]:
+        return
     extra = y.ndim - c.ndim
     if extra < 0 or any(size not in (1, wanted) for size, wanted in zip(c.shape, y.shape[extra:])):
         name = type(op).__name__.lower()
@@ -154,11 +156,6 @@ def factors(name: str, kind: np.dtype[Any], *given: Any) -> list[Any]:
     return found
 
 
-def multiply_matrices(a: Array, b: Array) -> Array:
-    """(N, K) and (K, M) -> (N, M)"""
-    return product(a, b)
-
-
 def gradients_of_matrices(grad: Array, a: Array, b: Array, needs: Any) -> Any:
     """(N, M) -> (N, K) and (K, M)"""
     need_a, need_b = needs
@@ -167,7 +164,7 @@ def gradients_of_matrices(grad: Array, a: Array, b: Array, needs: Any) -> Any:
 
 class Mm(Product):
     formula = "y[n,o] = Σ_i a[n,i] · b[i,o]"
-    multiply = staticmethod(multiply_matrices)
+    multiply = staticmethod(product)
     gradients = staticmethod(gradients_of_matrices)
 
     @staticmethod
@@ -217,7 +214,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
 class Addmm(AddedProduct):
     formula = "y[n,o] = {beta:g} c[o] + {alpha:g} Σ_i a[n,i] · b[i,o]"
     gradient = ("d_c = {beta:g} Σ_n grad[n,·]", "d_a = {alpha:g} grad bᵀ", "d_b = {alpha:g} aᵀ grad")
-    multiply = staticmethod(multiply_matrices)
+    multiply = staticmethod(product)
     gradients = staticmethod(gradients_of_matrices)
     linear = False  # one kernel forward, one for all gradients
 

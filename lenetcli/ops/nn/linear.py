@@ -10,8 +10,8 @@ from lenetcli.autograd.op import Op
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.linear import matmul
-from lenetcli.ops.linalg.mm import addmm, mm
-from lenetcli.ops.shaping.permute import t
+from lenetcli.ops.linalg.mm import Addmm, check_types, mm
+from lenetcli.ops.shaping.permute import T, t
 
 if TYPE_CHECKING:
     from lenetcli.tensors.tensor import Tensor
@@ -45,7 +45,10 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             f"{w.shape[-1] if w.ndim else 'nothing'} features"
         )
     if x.ndim == 2 and w.ndim == 2:
-        return mm(input, t(weight)) if bias is None else addmm(bias, input, t(weight))
+        if bias is None:
+            return mm(input, t(weight))
+        check_types("addmm", bias.array, x, w)
+        return Addmm.apply(bias, input, T.apply(weight), beta=1, alpha=1)
     if w.ndim == 1:
         y = input.matmul(weight)
         return y if bias is None else y + bias

@@ -1,0 +1,335 @@
+"""torch's own files: read without running anything of them, equal to torch's own reading, and written for it."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lenetcli as lenet
+from lenetcli.errors import ConfigError, DataError
+from lenetcli.formats import torch_file
+from lenetcli.formats.torch_names import SavedTensor
+from tests.formats import make_torch_files
+from tests.mutation import largest_memory, mutations, survives
+
+FILES = sorted(make_torch_files.PLACE.iterdir())
+BASE = np.arange(24.0).reshape(4, 6)
+BFLOAT = -float.fromhex("0x1.c4p+127")  # the bfloat16 nearest to -3e38
+
+
+def raw(path: Path) -> Any:
+    return torch_file.read(path, lambda saved: saved)
+
+
+@pytest.mark.parametrize("suffix", ["pt", "pth"])
+def test_every_kind_of_value_is_read(suffix: str) -> None:
+    place = make_torch_files.PLACE
+    tensors = lenet.load(place / f"tensors.{suffix}")
+    assert [(t.dtype, t.tolist()) for t in tensors] == [
+        (lenet.float64, [1.5, -2]), (lenet.float32, [[1.5], [-2]]), (lenet.float32, [1.5, 65504]),
+        (lenet.float32, [1.5, BFLOAT]), (lenet.int64, [2**40, -1]), (lenet.int32, [-7]),
+        (lenet.int16, [300]), (lenet.int8, [-128]), (lenet.uint8, [255]), (lenet.bool, [True, False]),
+    ]  # fmt: skip
+    views = lenet.load(place / f"views.{suffix}")
+    wanted = {"all": BASE, "rows": BASE[1:3], "turned": BASE.T, "every": BASE[:, ::2], "one": BASE[2, 3]}
+    wanted |= {"none": BASE[:0], "spread": np.ones((3, 2)), "last": np.ones((2, 3, 4, 5))}
+    assert {name: t.tolist() for name, t in views.items()} == {name: w.tolist() for name, w in wanted.items()}
+    assert np.shares_memory(views["all"].array, views["rows"].array), "tensors that share a storage share memory"
+    assert views["last"].array.strides == (240, 4, 60, 12), "strides are those of the file"
+    leaf, parameter, frozen = lenet.load(place / f"parameters.{suffix}").values()
+    assert (leaf.requires_grad, parameter.requires_grad, frozen.requires_grad) == (True, True, False)
+    assert lenet.load(place / f"marks.{suffix}") == {
+        "size": (2, 3), "device": "cuda:1", "type": "torch.bfloat16", "set": {1, 2}, "tuple": (1, (2.5, "a")),
+        "large": 2**70, "list": [[], {}],
+    }  # fmt: skip
+    assert lenet.load(place / f"alone.{suffix}").tolist() == [[1, 1], [1, 1]]
+    checkpoint = lenet.load(place / f"checkpoint.{suffix}")
+    assert list(checkpoint["model"]) == list(lenet.load(place / f"state_dict.{suffix}"))
+    assert checkpoint["scheduler"]["milestones"] == {2: 1, 4: 2}
+    assert (checkpoint["epoch"], checkpoint["name"], checkpoint["note"]) == (3, "Netz ü", None)
+
+
+def test_a_checkpoint_of_torch_goes_on_here() -> None:
+    checkpoint = lenet.load(make_torch_files.PLACE / "checkpoint.pt")
+    net = lenet.nn.Sequential(lenet.nn.Conv2d(1, 2, 3), lenet.nn.BatchNorm2d(2), lenet.nn.Linear(2, 3))
+    net.load_state_dict(checkpoint["model"])
+    optimizer = lenet.optim.Adam(net.parameters(), lr=1.0)
+    optimizer.load_state_dict(checkpoint["optimizer"])
+    assert optimizer.param_groups[0]["lr"] == 0.1
+    assert optimizer.state[net[2].bias]["step"].item() == 1
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_torch_reads_the_same(path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    assert_like(torch.load(path, weights_only=False, map_location="cpu"), raw(path))
+
+
+def test_torch_files_of_every_pickle_protocol_are_read(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    make_torch_files.make(torch, tmp_path)
+    for path in tmp_path.iterdir():
+        assert_like(torch.load(path, weights_only=False, map_location="cpu"), raw(path))
+
+
+def test_results_of_numpy_beside_the_weights_are_read(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    value = {"best": np.float64(0.5), "count": np.int64(3), "curve": np.arange(6.0, dtype=">f4").reshape(2, 3).T}
+    for protocol in range(2, 6):
+        torch.save(value, tmp_path / "n.pt", pickle_protocol=protocol)
+        found = raw(tmp_path / "n.pt")
+        assert (found["best"], found["count"], found["curve"].array.tolist()) == (0.5, 3, value["curve"].tolist())
+
+
+def assert_like(theirs: Any, ours: Any) -> None:
+    """Fails where what was read differs from torch's reading, half floats widened."""
+    kind = type(theirs).__module__.partition(".")[0]
+    if kind == "torch" and hasattr(theirs, "untyped_storage"):
+        assert isinstance(ours, SavedTensor)
+        assert ours.requires_grad == theirs.requires_grad
+        wanted = theirs.detach()
+        wanted = (wanted.float() if str(wanted.dtype) in ("torch.float16", "torch.bfloat16") else wanted).numpy()
+        np.testing.assert_array_equal(ours.array, wanted, strict=True)
+    elif isinstance(theirs, dict):
+        assert list(theirs) == list(ours)
+        for key in theirs:
+            assert_like(theirs[key], ours[key])
+    elif isinstance(theirs, (list, tuple)):
+        assert len(theirs) == len(ours)
+        for a, b in zip(theirs, ours):
+            assert_like(a, b)
+    else:
+        assert ours == (str(theirs) if kind == "torch" else theirs)
+
+
+# Other writers
+
+
+def rewritten(source: str, change: dict[str, bytes | None], folder: str = "archive", packed: bool = False) -> bytes:
+    """A zip of torch with other members, in another folder."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(make_torch_files.PLACE / source) as archive, zipfile.ZipFile(made, "w") as new:
+        for name in archive.namelist():
+            content = change.get(name.partition("/")[2], archive.read(name))
+            if content is not None:
+                method = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
+                new.writestr(f"{folder}/{name.partition('/')[2]}", content, method)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_zips_of_other_releases_are_read(packed: bool, tmp_path: Path) -> None:
+    """1.6 calls its folder archive and has neither byte order nor serialization id; others compress."""
+    path = tmp_path / "old.pt"
+    older = {"byteorder": None, ".format_version": None, ".storage_alignment": None, ".data/serialization_id": None}
+    path.write_bytes(rewritten("checkpoint.pt", older, packed=packed) + b"trailing bytes")
+    assert_same(raw(path), raw(make_torch_files.PLACE / "checkpoint.pt"))
+
+
+def test_files_of_machines_with_the_other_byte_order_are_read(tmp_path: Path) -> None:
+    swapped = {"byteorder": b"big", "data/0": BASE.astype(">f4").tobytes(), "data/1": np.ones(1, ">f4").tobytes()}
+    swapped["data/2"] = np.ones(120, ">f4").tobytes()
+    (tmp_path / "w.pt").write_bytes(rewritten("views.pt", swapped))  # type: ignore[arg-type]  # bytes are bytes or None
+    assert lenet.load(tmp_path / "w.pt")["turned"].tolist() == BASE.T.tolist()
+
+
+def assert_same(a: Any, b: Any) -> None:
+    if isinstance(a, SavedTensor):
+        np.testing.assert_array_equal(a.array, b.array, strict=True)
+    elif isinstance(a, dict):
+        assert list(a) == list(b)
+        for key in a:
+            assert_same(a[key], b[key])
+    elif isinstance(a, (list, tuple)):
+        assert len(a) == len(b)
+        for x, y in zip(a, b):
+            assert_same(x, y)
+    else:
+        assert a == b
+
+
+# Writing
+
+
+KINDS = "float64", "int64", "int32", "int16", "int8", "uint8", "bool"
+
+
+def everything() -> dict[str, Any]:
+    weight = lenet.randn(3, 2)
+    return {
+        "weight": weight, "tied": weight, "turned": weight.t(), "scalar": lenet.tensor(2.5), "empty": lenet.zeros(0, 3),
+        "kinds": [lenet.ones(2).to(getattr(lenet, k)) for k in KINDS],
+        "numbers": (1, -(2**40), 2.5, True, None, float("inf"), 2**70), "text": "ü\n", 3: {"nested": {}},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", ["pt", "pth"])
+def test_what_is_written_is_read_again(suffix: str, tmp_path: Path) -> None:
+    path, value = tmp_path / f"w.{suffix}", everything()
+    lenet.save(value, path)
+    found = lenet.load(path)
+    assert list(found) == list(value)
+    assert found["tied"].array is found["weight"].array or np.shares_memory(found["tied"].array, found["weight"].array)
+    for name in ("weight", "turned", "scalar", "empty"):
+        assert (found[name].tolist(), found[name].shape) == (value[name].tolist(), value[name].shape)
+    assert [t.dtype for t in found["kinds"]] == [t.dtype for t in value["kinds"]]
+    assert (found["numbers"], found["text"], found[3]) == (value["numbers"], value["text"], value[3])
+
+
+def test_equal_content_has_equal_bytes(tmp_path: Path) -> None:
+    value = everything()
+    lenet.save(value, tmp_path / "a.pt")
+    lenet.save(lenet.load(tmp_path / "a.pt"), tmp_path / "another name.pth")
+    assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "another name.pth").read_bytes()
+
+
+@pytest.mark.parametrize("mmap", [False, True])
+def test_torch_reads_what_is_written(mmap: bool, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    path, value = tmp_path / "w.pt", everything()
+    lenet.save(value, path)
+    found = torch.load(path, weights_only=True, mmap=mmap)
+    assert list(found) == list(value)
+    assert found["turned"].tolist() == value["turned"].tolist()
+    assert found["weight"].untyped_storage().data_ptr() == found["tied"].untyped_storage().data_ptr()
+    assert [str(t.dtype) for t in found["kinds"]] == [str(t.dtype) for t in value["kinds"]]
+    assert (found["numbers"], found["text"]) == (value["numbers"], value["text"])
+    net, mine = torch.nn.Linear(3, 2), lenet.nn.Linear(3, 2)
+    lenet.save(mine.state_dict(), path)
+    net.load_state_dict(torch.load(path, weights_only=True, mmap=mmap))
+    assert net.weight.tolist() == mine.weight.tolist()
+
+
+def test_what_cannot_be_written_is_named_and_nothing_is(tmp_path: Path) -> None:
+    for value, place in (({"a": [object()]}, r"a\.0: cannot save object"), ({"a": np.array([1j])}, "complex")):
+        with pytest.raises(TypeError, match=place):
+            lenet.save(value, tmp_path / "w.pt")
+    with pytest.raises(ConfigError, match="no place for metadata"):
+        lenet.save({}, tmp_path / "w.pt", {"a": "b"})
+    assert list(tmp_path.iterdir()) == []
+
+
+# Files that are refused: each with its words
+
+
+def pickled(body: bytes, protocol: int = 2) -> bytes:
+    """A zip of torch with a data.pkl of these opcodes."""
+    return rewritten("alone.pt", {"data.pkl": b"\x80" + bytes([protocol]) + body})
+
+
+def calling(name: str, arguments: bytes = b"(t") -> bytes:
+    module, _, attribute = name.rpartition(".")
+    return pickled(f"c{module}\n{attribute}\n".encode() + arguments + b"R.")
+
+
+def legacy(*parts: Any, tail: bytes = b"") -> bytes:
+    return b"".join(part if isinstance(part, bytes) else pickle.dumps(part, 2) for part in parts) + tail
+
+
+STORAGE = b"((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK%ctQ"
+HEAD = (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})
+
+
+def tensor_of(count: int, offset: int = 0, size: tuple[int, ...] = (2, 2), stride: tuple[int, ...] = (2, 1)) -> bytes:
+    """A file of one tensor over the storage of alone.pt, of 4 floats, said to be `count`."""
+    storage = b"(" + pickle.dumps("storage", 2)[2:-3] + b"ctorch\nFloatStorage\n" + pickle.dumps("0", 2)[2:-3]
+    storage += pickle.dumps("cpu", 2)[2:-3] + pickle.dumps(count, 2)[2:-1] + b"tQ"
+    numbers = b"".join(pickle.dumps(n, 2)[2:-1].replace(b"q\x00", b"") for n in (offset, size, stride))
+    return pickled(
+        b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + numbers + b"\x89ccollections\nOrderedDict\n)RtR."
+    )
+
+
+REFUSED = {
+    "empty": (b"", "it begins neither as a zip nor as a pickle"),
+    "text": (b"hello, this is no pickle", "it begins neither as a zip nor as a pickle"),
+    "bare pickle": (pickle.dumps({"a": 1}), "it is no file of torch's"),
+    "zip of others": (rewritten("alone.pt", {"data.pkl": None}), "a zip of other things"),
+    "no version": (rewritten("alone.pt", {"version": None}), "without torch's version record"),
+    "no storage": (rewritten("alone.pt", {"data/0": None}), "its storage '0' is missing"),
+    "short storage": (rewritten("alone.pt", {"data/0": b"1234"}), "has 4 bytes, its pickle says 16"),
+    "truncated": (rewritten("alone.pt", {})[:-100], "no directory, as a truncated one"),
+    "function": (calling("posix.system", b"X\x02\x00\x00\x00ls\x85"), "object of the class posix.system"),
+    "builtin": (calling("builtins.eval", b"X\x01\x00\x00\x001\x85"), "class builtins.eval"),
+    "module": (calling("__main__.Net"), r"class __main__.Net.*torch.save\(model.state_dict\(\)"),
+    "layer": (calling("torch.nn.modules.linear.Linear"), "class torch.nn.modules.linear.Linear"),
+    "script": (calling("torch.jit._serialization.ScriptModule"), "TorchScript module"),
+    "sparse": (calling("torch._utils._rebuild_sparse_tensor"), "sparse or quantized tensor"),
+    "meta": (calling("torch._utils._rebuild_meta_tensor_no_storage"), "of a kind that has no counterpart here"),
+    "instance": (pickled(b"(i__main__\nNet\n."), "opcode INST"),
+    "extension": (pickled(b"\x82\x01."), "opcode EXT1"),
+    "no end": (pickled(b"N"), "its pickle is damaged: .*"),
+    "endless list": (pickled(b"]q\x00h\x00a."), "its pickle holds itself"),
+    "deep": (pickled(b"]" * 300 + b"a" * 299 + b"."), "more than 200 deep"),
+    "many": (
+        pickled(b"]q\x000" + b"".join(b"](" + b"h%c" % i * 9 + b"eq%c0" % (i + 1) for i in range(12)) + b"h\x0c."),
+        "more than 10,000,000 values",
+    ),
+    "long integer": (pickled(b"\x8b\x00\x01\x00\x00" + b"\x01" * 256 + b"."), "an integer of"),
+    "memory": (pickled(b"c__builtin__\nbytearray\nJ\xff\xff\xff\x7f\x85R."), "class __builtin__.bytearray"),
+    "key": (pickled(b"}](es."), "pickle is damaged"),
+    "outside": (tensor_of(4, offset=1), "ends at element 4 of a storage of 4"),
+    "negative": (tensor_of(4, size=(2, -1)), "a tensor of size"),
+    "huge": (tensor_of(4, size=(2**40, 2**40), stride=(0, 0)), "over a storage of 4 elements"),
+    "more than stored": (tensor_of(2**50), "its pickle says"),
+    "old protocol": (legacy(HEAD[0], 1000, {}), "protocol version 1000"),
+    "old module": (legacy(*HEAD, b"\x80\x02(X\x06\x00\x00\x00moduleNX\x01\x00\x00\x00MtQ."), "class M"),
+    "old without storages": (legacy(*HEAD, {"a": 1}), "its pickle is damaged"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused_says_why(name: str, tmp_path: Path) -> None:
+    content, words = REFUSED[name]
+    path = tmp_path / "w.pt"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=words) as refusal:
+        lenet.load(path)
+    assert str(refusal.value).startswith(f"{path}: ")
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_file_outside_of_the_folder_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.pt"
+    path.write_bytes(rewritten("alone.pt", {}))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("other/file", b"")
+    with pytest.raises(DataError, match="files outside of its folder"):
+        lenet.load(path)
+
+
+def test_a_flipped_bit_of_a_weight_is_noticed(tmp_path: Path) -> None:
+    content = bytearray(rewritten("alone.pt", {}))
+    at = content.index(struct.pack("<4f", 1, 1, 1, 1))
+    content[at + 2] ^= 1
+    (tmp_path / "w.pt").write_bytes(content)
+    with pytest.raises(DataError, match="another checksum"):
+        lenet.load(tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize("name", ["checkpoint.pt", "checkpoint.pth", "views.pt", "views.pth", "tensors.pth"])
+def test_damaged_files_are_read_or_refused(name: str, tmp_path: Path) -> None:
+    content, path = (make_torch_files.PLACE / name).read_bytes(), tmp_path / name
+    before = largest_memory()
+    taken = sum(
+        survives(path, damaged, lambda: lenet.load(path)) for damaged in mutations(content, 200, seed=len(name))
+    )
+    assert taken < 200
+    assert largest_memory() - before < 1 << 28
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_many_damaged_files_are_read_or_refused(path: Path, tmp_path: Path) -> None:
+    content, place = path.read_bytes(), tmp_path / path.name
+    before = largest_memory()
+    for damaged in mutations(content, 100_000 // len(FILES) + 1, seed=7):
+        survives(place, damaged, lambda: lenet.load(place))
+    assert largest_memory() - before < 1 << 29
