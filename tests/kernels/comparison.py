@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lenetcli.kernels import native
 from lenetcli.kernels.layout import logical, stored
 from lenetcli.kernels.native.twins import twins
 
@@ -37,7 +38,13 @@ def close(found: Any, wanted: Any, tolerance: float = 2e-5) -> None:
     assert found.shape == wanted.shape
     assert found.dtype == wanted.dtype
     scale = np.max(np.abs(wanted[np.isfinite(wanted)]), initial=1)
-    np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance * scale)
+    kernels = f"kernels {native.target()}"
+    np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance * scale, err_msg=kernels)
+
+
+def chosen(gradients: Any, needs: tuple[bool, ...]) -> list[Any]:
+    """Those of all gradients that are asked for."""
+    return [gradient if needed else None for gradient, needed in zip(gradients, needs)]
 
 
 def normal(random: np.random.Generator, *shape: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -16,4 +16,19 @@ def target(request: pytest.FixtureRequest) -> Iterator[str]:
     assert before is not None
     native.set_target(request.param)
     yield request.param
+    native.set_target(before)
+
+
+@pytest.fixture
+def each_target() -> Iterator[Callable[[], Iterator[str]]]:
+    """For a loop over them, after a reference that takes longer than all of their results."""
+    before = native.target()
+    assert before is not None
+
+    def targets() -> Iterator[str]:
+        for name in native.targets():
+            native.set_target(name)
+            yield name
+
+    yield targets
     native.set_target(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from lenetcli.kernels import conv, fused, native
 from lenetcli.kernels.layout import stored
-from tests.kernels.comparison import BATCHES, ORDERS, close, normal, ordered, rng, twin
+from tests.kernels.comparison import BATCHES, ORDERS, chosen, close, normal, ordered, rng, twin
 
 pytestmark = pytest.mark.skipif(native.absent is not None, reason=str(native.absent))
 
@@ -41,47 +42,49 @@ CONVOLUTIONS = [  # batch, in-channels, out-channels, kernel, rows, columns, pad
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
-def test_convolution_equals_its_twin(case: Any, order: str, target: str) -> None:
+def test_convolution_equals_its_twin(case: Any, order: str, each_target: Callable[[], Iterator[str]]) -> None:
     n, c, o, k, h, w, padding = case
     random = rng(n, c, o, k)
     x, weight, bias = ordered(normal(random, n, c, h, w), order), normal(random, o, c, k, k), normal(random, o)
     geometry = ONE, padding, ONE, 1
-    y = conv.conv2d(x, weight, bias, *geometry)
-    close(twin("conv2d")(x, weight, bias, *geometry), y)
-    close(twin("conv2d")(x, weight, None, *geometry), conv.conv2d(x, weight, None, *geometry))
+    y, without_bias = (conv.conv2d(x, weight, b, *geometry) for b in (bias, None))
     grad = ordered(normal(random, *y.shape), order)
-    close(twin("conv2d_weight_grad")(grad, x, (k, k), *geometry), conv.conv2d_weight_grad(grad, x, (k, k), *geometry))
-    image = (h, w)
-    close(
-        twin("conv2d_input_grad")(grad, weight, image, *geometry),
-        conv.conv2d_input_grad(grad, weight, image, *geometry),
-    )
-    for needs in ((True, True, True), (False, True, True), (True, False, False), (False, False, True)):
-        wanted = conv.conv2d_backward(grad, x, weight, needs, *geometry)
-        for one, other in zip(twin("conv2d_backward")(grad, x, weight, needs, *geometry), wanted):
-            close(one, other)
+    d_weight = conv.conv2d_weight_grad(grad, x, (k, k), *geometry)
+    d_x = conv.conv2d_input_grad(grad, weight, (h, w), *geometry)
+    gradients = conv.conv2d_backward(grad, x, weight, (True, True, True), *geometry)
+    for _ in each_target():
+        close(twin("conv2d")(x, weight, bias, *geometry), y)
+        close(twin("conv2d")(x, weight, None, *geometry), without_bias)
+        close(twin("conv2d_weight_grad")(grad, x, (k, k), *geometry), d_weight)
+        close(twin("conv2d_input_grad")(grad, weight, (h, w), *geometry), d_x)
+        for needs in ((True, True, True), (False, True, True), (True, False, False), (False, False, True)):
+            found = twin("conv2d_backward")(grad, x, weight, needs, *geometry)
+            for one, other in zip(found, chosen(gradients, needs), strict=True):
+                close(one, other)
 
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize(
     "case", [c for c in CONVOLUTIONS if min(c[4] + 2 * c[6][0], c[5] + 2 * c[6][1]) > c[3]], ids=str
 )
-def test_fused_convolution_equals_its_twin(case: Any, order: str, target: str) -> None:
+def test_fused_convolution_equals_its_twin(case: Any, order: str, each_target: Callable[[], Iterator[str]]) -> None:
     n, c, o, k, h, w, padding = case
     random = rng(n, c, o, k, 1)
     x, weight, bias = ordered(normal(random, n, c, h, w), order), normal(random, o, c, k, k), normal(random, o)
     y, winner = fused.conv_relu_pool(x, weight, bias, padding)
-    found, found_winner = twin("conv_relu_pool")(x, weight, bias, padding)
-    close(found, y)
-    same = images_of(found_winner, n) == images_of(winner, n)
-    assert np.mean(same) > 0.999  # rounding may decide between nearly equal values
     grad = ordered(normal(random, *y.shape), order)
-    for need_x in (True, False):
-        wanted = fused.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x)
-        in_one_group = stored(images_of(winner, n))[None]
-        for winners in (winner, in_one_group):
-            for one, other in zip(twin("conv_relu_pool_backward")(grad, x, weight, winners, padding, need_x), wanted):
-                close(one, other)
+    wanted = [fused.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x) for need_x in (True, False)]
+    in_one_group = stored(images_of(winner, n))[None]
+    for name in each_target():
+        found, found_winner = twin("conv_relu_pool")(x, weight, bias, padding)
+        close(found, y)
+        same = images_of(found_winner, n) == images_of(winner, n)
+        assert np.mean(same) > 0.999, name  # rounding may decide between nearly equal values
+        for need_x, gradients in zip((True, False), wanted):
+            for winners in (winner, in_one_group):
+                found = twin("conv_relu_pool_backward")(grad, x, weight, winners, padding, need_x)
+                for one, other in zip(found, gradients, strict=True):
+                    close(one, other)
 
 
 @np.errstate(all="ignore")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from lenetcli.kernels import avg_pool, conv, native, pool
 from lenetcli.kernels.avg_pool import window_counts
 from lenetcli.kernels.threads import get_num_threads, set_num_threads
 from lenetcli.kernels.window import Pair, extent
-from tests.kernels.comparison import BATCHES, ORDERS, close, normal, ordered, rng, twin
+from tests.kernels.comparison import BATCHES, ORDERS, chosen, close, normal, ordered, rng, twin
 
 pytestmark = pytest.mark.skipif(native.absent is not None, reason=str(native.absent))
 
@@ -96,7 +98,7 @@ GROUPS = [(1, 1, 3), (1, 2, 3), (2, 2, 2), (3, 4, 2), (4, 3, 3), (16, 16, 2)]  #
 @pytest.mark.parametrize("n", [1, 3, 15, 17])
 @pytest.mark.parametrize("channels", GROUPS, ids=str)
 def test_convolutions_of_groups_equal_their_twins(
-    channels: tuple[int, int, int], n: int, windows: Windows, target: str
+    channels: tuple[int, int, int], n: int, windows: Windows, each_target: Callable[[], Iterator[str]]
 ) -> None:
     c, o, groups = channels
     random = rng(n, c, *windows[0])
@@ -106,24 +108,21 @@ def test_convolutions_of_groups_equal_their_twins(
         if min(outputs(size, windows, False)) < 1:
             continue
         x = ordered(normal(random, n, c * groups, *size), order)
-        y = conv.conv2d(x, weight, bias, *geometry, groups)
-        close(twin("conv2d")(x, weight, bias, *geometry, groups), y)
-        close(twin("conv2d")(x, weight, None, *geometry, groups), conv.conv2d(x, weight, None, *geometry, groups))
+        y, without_bias = (conv.conv2d(x, weight, b, *geometry, groups) for b in (bias, None))
         grad = ordered(normal(random, *y.shape), order)
-        for needs in ((True, True, True), (False, True, False), (True, False, False)):
-            wanted = conv.conv2d_backward(grad, x, weight, needs, *geometry, groups)
-            found = twin("conv2d_backward")(grad, x, weight, needs, *geometry, groups)
-            for one, other in zip(found, wanted):
-                close(one, other)
-        close(
-            twin("conv2d_weight_grad")(grad, x, kernel, *geometry, groups),
-            conv.conv2d_weight_grad(grad, x, kernel, *geometry, groups),
-        )
         cut = grad[:, :, : max(1, grad.shape[2] - 1)]  # as a transposed convolution may leave out a border
-        close(
-            twin("conv2d_input_grad")(cut, weight, size, *geometry, groups),
-            conv.conv2d_input_grad(cut, weight, size, *geometry, groups),
-        )
+        d_weight = conv.conv2d_weight_grad(grad, x, kernel, *geometry, groups)
+        d_x = conv.conv2d_input_grad(cut, weight, size, *geometry, groups)
+        gradients = conv.conv2d_backward(grad, x, weight, (True, True, True), *geometry, groups)
+        for _ in each_target():
+            close(twin("conv2d")(x, weight, bias, *geometry, groups), y)
+            close(twin("conv2d")(x, weight, None, *geometry, groups), without_bias)
+            for needs in ((True, True, True), (False, True, False), (True, False, False)):
+                found = twin("conv2d_backward")(grad, x, weight, needs, *geometry, groups)
+                for one, other in zip(found, chosen(gradients, needs), strict=True):
+                    close(one, other)
+            close(twin("conv2d_weight_grad")(grad, x, kernel, *geometry, groups), d_weight)
+            close(twin("conv2d_input_grad")(cut, weight, size, *geometry, groups), d_x)
 
 
 def test_results_do_not_depend_on_the_number_of_threads() -> None:
