@@ -85,11 +85,12 @@ class Inputs:
         Raises:
             DataError: a shape or values that cannot be such images.
         """
-        images = self._arranged(found, name)
-        if images.dtype == np.bool_:
-            return images.astype(np.uint8) * 255
-        if images.dtype.kind in "iu":
-            low, high = int(images.min()), int(images.max())
+        if not found.size:
+            raise DataError(f"{name}: an empty array {list(found.shape)}")
+        if found.dtype == np.bool_:
+            found = found.astype(np.uint8) * 255
+        if found.dtype.kind in "iu":
+            low, high = int(found.min()), int(found.max())
             if low < 0 or high > 255:
                 raise DataError(f"{name}: integers from {low} to {high}; pixels are 0 (black) to 255 (white)")
             if 0 < high <= self.white < 128:
@@ -113,25 +114,6 @@ class Inputs:
         if images.dtype == np.uint8:
             return 255 - images
         return np.float32(self.white * self.preprocessing.scale) - images
-
-    def _arranged(self, found: Array, name: str) -> Array:
-        channels, shape = self.shape[0], found.shape
-        if not found.size:
-            raise DataError(f"{name}: an empty array {list(shape)}")
-        if found.ndim == 4 and shape[1] == channels:
-            return found
-        if found.ndim == 4 and shape[3] == channels:
-            return np.moveaxis(found, -1, 1)
-        if found.ndim == 3 and shape[0] == channels:
-            return found[None]
-        if found.ndim == 3 and channels == 1:
-            return found[:, None] if shape[2] != 1 else np.moveaxis(found, -1, 0)[None]
-        if found.ndim == 3 and shape[2] == channels:
-            return np.moveaxis(found, -1, 0)[None]
-        if found.ndim == 2 and channels == 1:
-            return found[None, None]
-        gray = ", [H, W] or [N, H, W]" if channels == 1 else ""
-        raise DataError(f"{name}: wanted an array [{channels}, H, W], [N, {channels}, H, W]{gray}, got {list(shape)}")
 
     def text(self) -> str:
         """As JSON, a key a line."""
