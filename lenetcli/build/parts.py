@@ -21,6 +21,7 @@ from lenetcli.config.user_code import blamed
 from lenetcli.config.writing import plain
 from lenetcli.data import DataLoader, Source, Subset, hold_back
 from lenetcli.data.catalogue import CATALOGUE, present
+from lenetcli.data.dataset import ArrayDataset
 from lenetcli.data.fingerprint import fingerprint
 from lenetcli.data.inputs import Inputs
 from lenetcli.disk import check_inside
@@ -164,7 +165,7 @@ def _run(config: Config, shapes: Shapes, device: str) -> Run:
     checked = check_output(config, model, criterion, source, device)
     if is_elementwise(criterion):
         for part in (source.train, source.test):
-            if part.targets.ndim == 1:  # one number each, as `paired` takes it
+            if isinstance(part, ArrayDataset) and part.targets.ndim == 1:  # one number each, as `paired` takes it
                 part.targets = part.targets.reshape(-1, *checked.output)
     train = config.train
     data, held_back = split_data(config, source)

@@ -58,7 +58,7 @@ class ImageFolder(Source):
             raise ConfigError(f"test_fraction: wanted more than 0 and less than 1, got {test_fraction}")
         check_channels(channels)
         self.preprocessing = Preprocessing(1 / 255, resize, normalize)
-        self.root, self.channels, self.test_fraction, self.seed = Path(root), channels, test_fraction, seed
+        self.root, self.channels, self.test_fraction, self.seed = Path(root).expanduser(), channels, test_fraction, seed
         self._found: tuple[str, ...] | None = None
 
     @property

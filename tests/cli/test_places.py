@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 import lenetcli
+from lenetcli.data import MNIST
 from lenetcli.errors import DataError
 from tests.cli.conftest import Lenet
 from tests.cli.test_classes import KINDS, THREE, write
@@ -176,6 +177,28 @@ def test_home_is_written_as_a_tilde(lenet: Lenet, place: Path, monkeypatch: pyte
     assert done.code == 3
     assert f"{place / 'away' / 'nothing.npz'}: cannot be read: it is not there" in done.err
     assert lenet("train", str(folder / "x.yaml"), "data.path=~nobody-of-this-name/x.npz").code == 3
+
+
+def test_home_in_python_and_behind_an_option(lenet: Lenet, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = project(place, "MNIST")
+    monkeypatch.setenv("HOME", str(folder))
+    assert len(MNIST("~/idx").train) == len(THREE)
+    assert lenet("data", "show", "MNIST", "--root=~/idx", "--png", "x.png").code == 0
+
+
+def test_a_data_set_of_ones_own_need_not_show_its_arrays(lenet: Lenet, place: Path) -> None:
+    folder = project(place, "NPZ")
+    (folder / "own.py").write_text(
+        "import numpy as np\nfrom lenetcli.data import ArrayDataset, Source\n\n\nclass Judged:\n"
+        "    def __len__(self): return 6\n\n"
+        "    def __getitem__(self, i): return np.zeros((1, 4, 4), np.float32), np.int64(i % 3)\n\n\n"
+        "class Made(Source):\n    test = Judged()\n\n    def load(self, split):\n"
+        "        return ArrayDataset(np.zeros((6, 1, 4, 4), np.float32), np.arange(6) % 3)\n"
+    )
+    change = f"data={{type: '{folder / 'own.py'}:Made'}}"
+    done = lenet("train", str(folder / "x.yaml"), change, "--out", "run", "--progress", "off")
+    assert done.code == 0, done.err
+    assert lenet("train", "--resume", "run", "train.epochs=2", "--progress", "off").code == 0
 
 
 def test_data_of_ones_own_class_may_name_what_is_no_file(lenet: Lenet, place: Path) -> None:
