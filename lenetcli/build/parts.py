@@ -22,7 +22,7 @@ from lenetcli.config.user_code import blamed
 from lenetcli.config.writing import plain
 from lenetcli.data import DataLoader, Source, hold_back
 from lenetcli.data.catalogue import CATALOGUE, present
-from lenetcli.data.dataset import unlike
+from lenetcli.data.dataset import ArrayDataset, unlike
 from lenetcli.data.fingerprint import fingerprint
 from lenetcli.data.holdout import fair_sample
 from lenetcli.data.inputs import Inputs
@@ -169,7 +169,7 @@ def _run(config: Config, shapes: Shapes, device: str) -> Run:
     checked = check_output(config, model, criterion, source, device)
     if is_elementwise(criterion):
         for part in (source.train, source.test):
-            if part.targets.ndim == 1:  # one number each, as `paired` takes it
+            if isinstance(part, ArrayDataset) and part.targets.ndim == 1:  # one number each, as `paired` takes it
                 part.targets = part.targets.reshape(-1, *checked.output)
     train = config.train
     data, held_back = split_data(config, source)
@@ -261,9 +261,9 @@ def check_with_data(config: Config) -> tuple[nn.Sequential, list[LayerRow], list
     """
     model, rows = check(config)
     source = build_data(replace(config, data=replace(config.data, args=_offline(config))))
-    absent = _absent(source)
-    if absent is not None:
-        return model, rows, [f"the data was not looked at: {absent}"]
+    if source.missing is not None or not _is_whole(source):
+        known = type(source).__name__ in CATALOGUE  # which `lenet data get` gets at any time
+        return model, rows, [] if known else [f"the data was not looked at: {source.missing}"]
     with drawing_from(Generator()):
         check_samples(config, source)
         found = check_output(config, model, build_criterion(config, source), source)
@@ -280,12 +280,10 @@ def _is_known(source: Source) -> bool:
     return source.missing is None or not isinstance(getattr(type(source), "classes", ()), property)
 
 
-def _absent(source: Source) -> str | None:
-    """What is missing of data that is not here, or not whole; None where it is."""
-    name, root = getattr(source, "name", None), getattr(source, "root", None)
-    if source.missing is None and name in CATALOGUE and not present(str(name), root):
-        return f"{name} is not in {root}; `lenet data get {name}` gets it, data.root=DIR says where it lies"
-    return source.missing
+def _is_whole(source: Source) -> bool:
+    """Whether all files of a data set that can be downloaded are there; of others nobody knows what there should be."""
+    name = type(source).__name__
+    return name not in CATALOGUE or present(name, getattr(source, "root", None))
 
 
 def check_samples(config: Config, source: Source) -> None:

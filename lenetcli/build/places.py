@@ -30,10 +30,11 @@ def missing(config: Config) -> str | None:
     for name, value in _given(config).items():
         looked = _places(config, name, value)
         if not any(map(_exists, looked)):
-            key = f"data.{name}"
-            nowhere = " nor ".join(map(str, dict.fromkeys(looked)))
-            where = f"neither {nowhere} is there" if len(set(looked)) > 1 else f"{nowhere} is not there"
-            return f"{key}: {where}; if the data lies elsewhere: {key}={'DIR' if name == 'root' else 'FILE'}"
+            first, *others = dict.fromkeys(looked)
+            nor = "".join(f", nor is there {other}" for other in others)
+            get = "data.download=true gets it; " if any(a.name == "download" for a in config.data.known) else ""
+            where = f"data.{name}={'DIR' if name == 'root' else 'FILE'}"
+            return f"{first}: cannot be read: it is not there{nor}; {get}if the data lies elsewhere: {where}"
     return None
 
 

@@ -59,8 +59,8 @@ def check_output(
     """
     check_classes(config, source)
     classes, numbered = len(source.classes), are_numbered(source, criterion)
-    splits = {"training": source.train.targets, "test": source.test.targets} if read else {}
-    counts = _counted(config, criterion, splits) if read else None
+    splits = _targets(source) if read else {}
+    counts = _counted(config, criterion, splits) if len(splits) == 2 else None
     if counts is not None:
         classes = max(classes, *map(len, counts))
     target: Any = np.full(2, classes - 1, np.int64) if numbered else source.train.targets[[0, -1]]
@@ -196,7 +196,7 @@ def _check_alike(config: Config, splits: dict[str, Any]) -> None:
     kinds = {
         split: ("integers" if t.dtype.kind in "iu" else "floats", list(t.shape[1:])) for split, t in splits.items()
     }
-    if kinds["training"] != kinds["test"]:
+    if len({str(kind) for kind in kinds.values()}) > 1:
         said = ", ".join(f"those of the {split} split are {kind} {shape}" for split, (kind, shape) in kinds.items())
         raise DataError(f"{config.data.type}: targets of two kinds: {said}")
 
@@ -217,6 +217,12 @@ def _check_values(config: Config, criterion: Module, splits: dict[str, Any]) -> 
             continue
         message = f"{config.loss.type} wants {wanted}, those of the {split} split go from {low:g} to {high:g}"
         raise config.error(("loss",), message, hint)
+
+
+def _targets(source: Source) -> dict[str, Any]:
+    """The targets of each split; a data set of the user's own may keep those to test on to itself."""
+    splits = {"training": source.train.targets, "test": getattr(source.test, "targets", None)}
+    return {split: targets for split, targets in splits.items() if isinstance(targets, np.ndarray)}
 
 
 def _counted(config: Config, criterion: Module, splits: dict[str, Any]) -> tuple[Array, Array] | None:

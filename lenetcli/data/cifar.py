@@ -54,7 +54,7 @@ class CIFAR10(Source):
         augment: Augmentation | None = None,
     ) -> None:
         super().__init__(augment)
-        self.root, self.download = Path(root), download
+        self.root, self.download = Path(root).expanduser(), download
         self.preprocessing = Preprocessing(1 / 255, resize, normalize)
 
     def load(self, split: str) -> ArrayDataset:

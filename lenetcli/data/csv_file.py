@@ -55,7 +55,7 @@ class CSV(Source):
         augment: Augmentation | None = None,
     ) -> None:
         super().__init__(augment)
-        self.path, self.test_path = Path(path), None if test is None else Path(test)
+        self.path, self.test_path = Path(path).expanduser(), None if test is None else Path(test).expanduser()
         self.shape, self.label_column = shape, label_column
         self.preprocessing = Preprocessing(scale, resize, normalize)
         self._named: set[Path] = set()  # the files whose line of names has been counted

@@ -30,9 +30,13 @@ def fingerprint(source: Source) -> dict[str, Any]:
     digest, hashed = hashlib.sha256(), 0
     splits = source.train, source.test
     for data in splits:
-        digest.update(f"{len(data)} {data.targets.dtype.str}".encode())
-        digest.update(np.ascontiguousarray(data.targets).tobytes())
-        images = data.images
+        targets, images = (getattr(data, name, None) for name in ("targets", "images"))
+        digest.update(f"{len(data)}".encode())
+        if isinstance(targets, np.ndarray):
+            digest.update(targets.dtype.str.encode())
+            digest.update(np.ascontiguousarray(targets).tobytes())
+        if images is None:  # a data set of the user's own, which gives samples only
+            continue
         if isinstance(images, Kept):
             hashed += _hash_encoded(digest, images)
         else:

@@ -70,7 +70,7 @@ class ImageFolder(Source):
             raise ConfigError(f"test_fraction: wanted more than 0 and less than 1, got {test_fraction}")
         self.form = PictureForm(channels, resize, max_pixels, broken)
         self.preprocessing = Preprocessing(1 / 255, resize, normalize)
-        self.root, self.channels, self.test_fraction, self.seed = Path(root), channels, test_fraction, seed
+        self.root, self.channels, self.test_fraction, self.seed = Path(root).expanduser(), channels, test_fraction, seed
         self._found: tuple[str, ...] | None = None
         self._listed: dict[Path, tuple[list[Path], npt.NDArray[np.int64]]] = {}
         self._pictures: list[Pictures] = []

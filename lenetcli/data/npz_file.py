@@ -44,7 +44,7 @@ class NPZ(Source):
         augment: Augmentation | None = None,
     ) -> None:
         super().__init__(augment)
-        self.path = Path(path)
+        self.path = Path(path).expanduser()
         self._resize, self._normalize = resize, normalize
 
     @property

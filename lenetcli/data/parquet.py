@@ -69,7 +69,7 @@ class Parquet(Source):
             raise ConfigError(f"test_fraction: wanted more than 0 and less than 1, got {test_fraction}")
         self.form = PictureForm(channels, resize, max_pixels, broken)
         self.preprocessing = Preprocessing(1 / 255, resize, normalize)
-        self.root, self.image, self.label, self.channels = Path(root), image, label, channels
+        self.root, self.image, self.label, self.channels = Path(root).expanduser(), image, label, channels
         self.test_fraction, self.seed = test_fraction, seed
         self._names: tuple[str, ...] | None = None
         self._own: Columns | None = None  # of the test files

@@ -20,6 +20,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+
+def _place(name: str) -> Path:
+    """A directory's name, in which `~` is one's home, as no shell makes it behind `--root=`."""
+    return Path(name).expanduser()
+
+
 Name = Annotated[str, typer.Argument(help="A data set that `lenet data list` names.", metavar="NAME")]
 What = Annotated[
     str,
@@ -31,7 +37,10 @@ Changes = Annotated[
         help="Changes of the configuration, such as data.root=DIR.", metavar="[K=V ...]", show_default=False
     ),
 ]
-Root = Annotated[Path | None, typer.Option(help="The directory of the files.", show_default="data/<name>")]
+Root = Annotated[
+    Path | None,
+    typer.Option(help="The directory of the files.", show_default="data/<name>", parser=_place, metavar="PATH"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
