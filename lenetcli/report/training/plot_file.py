@@ -32,6 +32,18 @@ def write(path: Path, found: Sequence[Curve], metric: Metric, by: By) -> None:
     write_picture(path, 8.0, lambda axes: _draw(axes, found, metric, by))
 
 
+def check_installed() -> None:
+    """Refuses, before anything else is done, where matplotlib is missing.
+
+    Raises:
+        ConfigError: it is.
+    """
+    try:
+        import matplotlib  # noqa: F401  # only whether it is there
+    except ImportError:
+        raise ConfigError("a picture needs matplotlib: python -m pip install 'lenet[plot]'") from None
+
+
 def write_picture(path: Path, width: float, draw: Callable[[Any], None]) -> None:
     """Writes what is drawn on axes of matplotlib; the suffix, .png or .svg, says which kind of picture it is.
 
@@ -42,13 +54,12 @@ def write_picture(path: Path, width: float, draw: Callable[[Any], None]) -> None
         ConfigError: matplotlib is not installed.
         LenetError: the file cannot be written.
     """
-    try:
-        from matplotlib import rc_context
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.backends.backend_svg import FigureCanvasSVG
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ConfigError("a picture needs matplotlib: python -m pip install 'lenet[plot]'") from None
+    check_installed()
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
     with rc_context({"svg.hashsalt": "lenet", "svg.fonttype": "path", "font.size": 10}), silence():
         # without a word of letters in a run's name that the font lacks
         figure, file = Figure(figsize=(width, 4.5), layout="constrained"), io.BytesIO()
