@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from inspect import getdoc
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 # command -> its module here, and in that its function, or the app of its own commands
 COMMANDS = {
@@ -45,6 +46,21 @@ COMPUTING = {  # those that take --threads
 }  # fmt: skip
 
 
+OPTIONAL = ("--group",)  # options that need no value
+
+
+class Command(TyperCommand):
+    """A command some of whose options may stand without a value: before another option, a path, or nothing."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        words = list(args)
+        for i, word in enumerate(words):
+            following = words[i + 1] if i + 1 < len(words) else "-"
+            if word in OPTIONAL and (following.startswith("-") or os.path.exists(following) or os.sep in following):
+                words[i] = f"{word}="
+        return super().parse_args(ctx, words)
+
+
 class Group(TyperGroup):
     """Commands whose help says of each all of its first paragraph."""
 
@@ -69,7 +85,7 @@ class Commands(Group):
         found = _named(cmd_name)
         if not isinstance(found, typer.Typer):
             single = typer.Typer(add_completion=False, rich_markup_mode=None)
-            single.command(cmd_name)(found)
+            single.command(cmd_name, cls=Command)(found)
             found = single
         command = typer.main.get_command(found)
         if cmd_name in COMPUTING:

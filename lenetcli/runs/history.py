@@ -78,6 +78,11 @@ class History:
         return min(self.judged, key=lambda e: (-(e.accuracy or 0.0), e.loss), default=None)
 
     @property
+    def last(self) -> Evaluated | None:
+        """The last of them."""
+        return max(self.judged, key=lambda e: e.epoch, default=None)
+
+    @property
     def seconds(self) -> float:
         """How long the run took, as far as is known."""
         last = max([*self.steps.time[-1:].tolist(), *(e.time for e in self.evaluations[-1:])], default=0.0)

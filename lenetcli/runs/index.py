@@ -22,7 +22,7 @@ from lenetcli.runs.lock import is_locked
 from lenetcli.runs.table import KILLED, RUNNING, Figures, RunRow, find, read_run
 
 NAME = ".lenet-runs.sqlite"
-FORMAT = 1  # of the rows
+FORMAT = 2  # of the rows
 FILES = ("config.yaml", "metrics.jsonl", "model.safetensors")
 SETTLED = 2.0  # seconds: a file may change again within a tick of its clock, so younger ones are read each time
 PATIENCE = 1.0  # seconds to wait for another process that writes the index
@@ -93,8 +93,9 @@ def _row(name: str, stamp: str | None, kept: tuple[str, str, str] | None) -> Run
     if kept is None or stamp is None or kept[0] != stamp or kept[2] != _hash(name, stamp, kept[1]):
         return None
     values = json.loads(kept[1])
-    best = values.pop("best")
-    return RunRow(**values, best=None if best is None else Figures(**best))
+    for name in ("best", "last"):
+        values[name] = None if values[name] is None else Figures(**values[name])
+    return RunRow(**values)
 
 
 def _read(path: Path) -> Kept:

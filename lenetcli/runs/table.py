@@ -20,14 +20,17 @@ from lenetcli.runs.history import read_history
 SIGNS = ("metrics.jsonl", "environment.json", "model.safetensors")  # one of them makes a directory with a config a run
 RUNNING, KILLED, IMPORTED = "running", "killed", "imported"
 SAME = ("name", "version")  # keys that make no other training
-COLUMNS = ("run", "status", "epoch", "epochs", "accuracy", "loss", "seconds")
-HIGHEST_FIRST = ("accuracy",)
+COLUMNS = (
+    "run", "status", "epoch", "epochs", "accuracy", "loss", "best_epoch", "last_accuracy", "last_loss", "test_accuracy",
+    "test_loss", "seconds",
+)  # fmt: skip
+HIGHEST_FIRST = ("accuracy", "last_accuracy", "test_accuracy")
 ABSENT = None  # what a key is that a run does not have
 
 
 @dataclass(frozen=True)
 class Figures:
-    """How the best epoch did on a split."""
+    """How an epoch did on a split."""
 
     epoch: int
     split: str
@@ -49,6 +52,7 @@ class RunRow:
         best: the best epoch, on the split that decides which one that is; None before the first evaluation.
         test_loss, test_accuracy: of the best epoch on the test split, where a validation split decides.
         seconds: how long it has taken, as far as is known.
+        last: the last epoch, on the same split as the best.
     """
 
     run: str
@@ -60,6 +64,7 @@ class RunRow:
     test_loss: float | None
     test_accuracy: float | None
     seconds: float
+    last: Figures | None = None
 
     @property
     def accuracy(self) -> float | None:
@@ -70,6 +75,21 @@ class RunRow:
     def loss(self) -> float | None:
         """Of the best epoch."""
         return None if self.best is None else self.best.loss
+
+    @property
+    def best_epoch(self) -> int | None:
+        """Its number."""
+        return None if self.best is None else self.best.epoch
+
+    @property
+    def last_accuracy(self) -> float | None:
+        """Of the last epoch."""
+        return None if self.last is None else self.last.accuracy
+
+    @property
+    def last_loss(self) -> float | None:
+        """Of the last epoch."""
+        return None if self.last is None else self.last.loss
 
     def value(self, key: str) -> Any:
         """A column's value, or that of a key of the configuration, as an override addresses it; ABSENT without it."""
@@ -124,11 +144,11 @@ def read_run(run: Path) -> RunRow:
     history = read_history(run, steps=False)
     best, ended = history.best, history.ended
     epoch = max((judged.epoch for judged in history.judged), default=0)
-    found = None if best is None else Figures(best.epoch, best.split, best.loss, best.accuracy)
+    found, last = (None if e is None else Figures(e.epoch, e.split, e.loss, e.accuracy) for e in (best, history.last))
     tested = ended is not None and found is not None and found.split != "test"
     return RunRow(
         str(run), config, KILLED if ended is None else ended.reason, epoch, planned, found,
-        ended.loss if tested and ended else None, ended.accuracy if tested and ended else None, history.seconds,
+        ended.loss if tested and ended else None, ended.accuracy if tested and ended else None, history.seconds, last,
     )  # fmt: skip
 
 
@@ -246,7 +266,7 @@ def chosen(rows: Sequence[RunRow], conditions: Iterable[str]) -> list[RunRow]:
         if parts is None:
             raise ConfigError(f"--filter {condition!r}: wanted a key, a sign and a value, such as 'optimizer.lr<0.1'")
         key, compare = parts[1], _SIGNS[parts[2]]
-        _check_key("--filter", key, rows)
+        check_key("--filter", key, rows)
         try:
             wanted = read_scalar(parts[3])
         except ValueError as error:
@@ -267,7 +287,7 @@ def ordered(rows: Sequence[RunRow], key: str, reverse: bool = False) -> list[Run
     Raises:
         ConfigError: no run has that key.
     """
-    _check_key("--sort", key, rows)
+    check_key("--sort", key, rows)
     without = [row for row in rows if row.value(key) is None]
     having = [row for row in rows if row.value(key) is not None]
     having.sort(key=lambda row: _rank(row.value(key)), reverse=(key in HIGHEST_FIRST) != reverse)
@@ -282,7 +302,12 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _check_key(option: str, key: str, rows: Sequence[RunRow]) -> None:
+def check_key(option: str, key: str, rows: Sequence[RunRow]) -> None:
+    """Refuses a key that no run has.
+
+    Raises:
+        ConfigError: with keys that were perhaps meant.
+    """
     if not rows or key in COLUMNS or any(row.value(key) is not None for row in rows):
         return
     known = {name for row in rows for name in flat(row.config)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -25,16 +26,42 @@ class Curve:
         split: "train", "validation" or "test"; "" for the learning rate, which belongs to none.
         x: steps, epochs or seconds, rising.
         y: as many finite values.
+        spread: of several runs that y is the mean of, the standard deviation at each place; 0 where there is one run.
+        count: of those runs, at each place.
     """
 
     run: str
     split: str
     x: Values
     y: Values
+    spread: Values | None = None
+    count: Values | None = None
 
     def record(self) -> dict[str, Any]:
         """The curve as `plot --json` shows it."""
-        return {"run": self.run, "split": self.split or None, "x": self.x.tolist(), "y": self.y.tolist()}
+        found = {"run": self.run, "split": self.split or None, "x": self.x.tolist(), "y": self.y.tolist()}
+        if self.spread is not None and self.count is not None:
+            found |= {"std": self.spread.tolist(), "count": self.count.tolist()}
+        return found
+
+
+def mean_curve(run: str, found: Sequence[Curve]) -> Curve:
+    """The mean of several runs' curves of a split, where any of them has a point, and how far they are from it.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.array([1.0, 2.0])
+        >>> curves = [Curve("a", "test", x, np.array([1.0, 2.0])), Curve("b", "test", x[:1], np.array([3.0]))]
+        >>> mean = mean_curve("both", curves)
+        >>> mean.y.tolist(), mean.spread.round(3).tolist(), mean.count.tolist()
+        ([2.0, 2.0], [1.414, 0.0], [2.0, 1.0])
+    """
+    x, places = np.unique(np.concatenate([c.x for c in found]), return_inverse=True)
+    y = np.concatenate([c.y for c in found])
+    count = np.bincount(places).astype(np.float64)
+    mean = np.bincount(places, y) / count
+    squares = np.bincount(places, (y - mean[places]) ** 2)
+    return Curve(run, found[0].split, x, mean, np.sqrt(squares / np.maximum(count - 1, 1)), count)
 
 
 def curves(history: History, run: str, metric: Metric, by: By, smooth: float = 0.0) -> list[Curve]:
@@ -77,7 +104,13 @@ def _of_split(history: History, run: str, split: str, metric: Metric, by: By) ->
 
 def _finite(curve: Curve) -> Curve:
     keep = np.abs(curve.y) <= LARGEST  # NaN is not
-    return replace(curve, x=curve.x[keep], y=curve.y[keep])
+    return _at(curve, keep)
+
+
+def _at(curve: Curve, places: Any) -> Curve:
+    """The curve at some of its places only."""
+    spread, count = (None if v is None else v[places] for v in (curve.spread, curve.count))
+    return replace(curve, x=curve.x[places], y=curve.y[places], spread=spread, count=count)
 
 
 def smoothed(values: Values, share: float) -> Values:
@@ -117,5 +150,4 @@ def thinned(curve: Curve, most: int) -> Curve:
     for start, end in itertools.pairwise(edges):
         part = curve.y[start:end]
         keep |= {start + int(part.argmin()), start + int(part.argmax())}
-    chosen = np.array(sorted(keep))
-    return replace(curve, x=curve.x[chosen], y=curve.y[chosen])
+    return _at(curve, np.array(sorted(keep)))

@@ -1,12 +1,13 @@
 """Curves in the terminal: braille dots where the output can show them, plain characters elsewhere.
 
-Each curve has a letter that stands on it here and there, so that curves can be told apart without colour.
+Each curve has letters that stand on it here and there, so that curves can be told apart without colour.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
+import string
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console, RenderableType
@@ -17,11 +18,13 @@ from lenetcli.report.axes import limits, short, ticks
 from lenetcli.report.columns import Column, Columns, plain_text
 from lenetcli.report.training.curve import BLANK, DOTS
 
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
+LETTERS = string.ascii_lowercase + string.ascii_uppercase
+MANY = 12  # curves; of more, those of the training data are left out
 STYLES = ("cyan", "yellow", "green", "magenta", "blue", "red")
 WIDEST = 100  # characters; wider ones are no easier to read
 HEIGHT = 16
-MARKS = 5  # letters on a curve
+MARKS = 5  # at most: places on a curve where its letters stand
+TOGETHER = 90  # such places of all curves
 UNITS: dict[By, str] = {"step": "step", "epoch": "epoch", "time": "seconds"}
 NAMES: dict[Metric, str] = {"loss": "loss", "accuracy": "accuracy", "lr": "learning rate"}
 
@@ -35,6 +38,7 @@ def draw(found: Sequence[Curve], metric: Metric, by: By, console: Console) -> It
         console: where it goes: its width and what it can show decide how it is drawn.
     """
     plain = not console.encoding.lower().replace("-", "").startswith("utf")
+    given, found = found, without_training(found)
     yield Text(f"{NAMES[metric]} over {UNITS[by] if by != 'time' else 'time'}", style="bold")
     yield Text("")
     xs, ys = _room(found, metric)
@@ -54,6 +58,30 @@ def draw(found: Sequence[Curve], metric: Metric, by: By, console: Console) -> It
         yield Text(" " * (margin + 1) + beside + below)
     yield Text("")
     yield legend(found, by, console.encoding)
+    if len(found) < len(given):
+        yield Text(f"\nthe curves of the training data of {len(given) - len(found)} runs are left out; -o FILE has all")
+
+
+def without_training(found: Sequence[Curve]) -> Sequence[Curve]:
+    """The curves; where they are many, those that judge only."""
+    judging = [curve for curve in found if curve.split != "train"]
+    return found if len(found) <= MANY or not judging else judging
+
+
+def labels(count: int) -> list[str]:
+    """Names for so many curves, none twice: letters, or pairs of them.
+
+    Example:
+        >>> labels(3), labels(60)[57:]
+        (['a', 'b', 'c'], ['cf', 'cg', 'ch'])
+    """
+    if count <= 1:
+        return [""] * count
+    if count <= len(LETTERS):
+        return list(LETTERS[:count])
+    small = string.ascii_lowercase
+    width = 2 if count <= len(small) ** 2 else 3
+    return ["".join(letters) for letters in itertools.islice(itertools.product(small, repeat=width), count)]
 
 
 def _room(found: Sequence[Curve], metric: Metric) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -84,10 +112,9 @@ def _braille_grid(
         for column, row in path:
             dots[row // 4][column // 2] |= DOTS[column % 2][row % 4]
             owners[row // 4][column // 2] = number
-        marks |= _marks(path, number, len(found), (2, 4))
+        _mark(marks, path, number, len(found), (2, 4))
     grid: list[list[Cell]] = [[(" " if d == BLANK else chr(d), o) for d, o in zip(*rows)] for rows in zip(dots, owners)]
-    for (column, row), number in marks.items():
-        grid[row][column] = (LETTERS[number % 26], number)
+    _write(grid, marks, len(found))
     return grid
 
 
@@ -100,9 +127,8 @@ def _plain_grid(
         path = list(_path(curve, xs, ys, width, HEIGHT))
         for column, row in path:
             grid[row][column] = (".:*'~^"[number % 6], number)
-        marks |= _marks(path, number, len(found), (1, 1))
-    for (column, row), number in marks.items():
-        grid[row][column] = (LETTERS[number % 26], number)
+        _mark(marks, path, number, len(found), (1, 1))
+    _write(grid, marks, len(found))
     return grid
 
 
@@ -119,17 +145,34 @@ def _path(
             yield round(x + (to_x - x) * i / steps), round(y + (to_y - y) * i / steps)
 
 
-def _marks(
-    path: Sequence[tuple[int, int]], number: int, curves: int, cell: tuple[int, int]
-) -> dict[tuple[int, int], int]:
-    """The cells in which a curve's letter stands: evenly across its width, each curve's a bit further on."""
+def _mark(
+    marks: dict[tuple[int, int], int], path: Sequence[tuple[int, int]], number: int, curves: int, cell: tuple[int, int]
+) -> None:
+    """Chooses cells in which a curve's letters stand: evenly across its width, each curve's a bit further on.
+
+    Where another curve's stand already, the nearest free place on the curve is taken.
+    """
     if curves == 1:
-        return {}
+        return
+    width = len(labels(curves)[0])
     columns = {column // cell[0]: row // cell[1] for column, row in path}
     first, last = min(columns), max(columns)
-    wanted = [first + (last - first) * (i + (number + 0.5) / curves) / MARKS for i in range(MARKS)]
-    chosen = {min(columns, key=lambda c: abs(c - place)) for place in wanted}
-    return {(column, columns[column]): number for column in chosen}
+    count = max(1, min(MARKS, TOGETHER // curves))
+    for i in range(count):
+        wanted = first + (last - first) * (i + (number + 0.5) / curves) / count
+        free = [c for c, row in columns.items() if not any((c + d, row) in marks for d in range(1 - width, width))]
+        if free:
+            column = min(free, key=lambda c: abs(c - wanted))
+            marks[column, columns[column]] = number
+
+
+def _write(grid: list[list[Cell]], marks: dict[tuple[int, int], int], curves: int) -> None:
+    """Puts the letters where they stand, over the curves."""
+    names = labels(curves)
+    for (column, row), number in marks.items():
+        start = max(0, min(column, len(grid[row]) - len(names[number])))
+        for i, letter in enumerate(names[number]):
+            grid[row][start + i] = (letter, number)
 
 
 def _x_axis(room: tuple[float, float], width: int, unit: str, plain: bool) -> Iterator[str]:
@@ -158,12 +201,14 @@ def legend(found: Sequence[Curve], by: By, encoding: str) -> Columns:
         return f"{curve.y[i]:.4g} ({where})"
 
     runs = [plain_text(c.run).encode(encoding, "backslashreplace").decode(encoding) for c in found]
-    lettered = [LETTERS[i % 26] for i in range(len(found))] if len(found) > 1 else [""]
+    spreads = [c.spread for c in found]
+    plus = "±" if encoding.lower().startswith("utf") else "+-"
     columns = [
-        Column("", lettered),
+        Column("", labels(len(found))),
         Column("curve", [c.split for c in found]),
         Column("run", runs, fold=True),
         Column("last", [f"{c.y[-1]:.4g}" for c in found], right=True),
+        Column(plus, ["" if s is None else f"{s[-1]:.2g}" for s in spreads], right=True),
         Column("lowest", [at(c, int(c.y.argmin())) for c in found], rank=1, right=True),
         Column("highest", [at(c, int(c.y.argmax())) for c in found], rank=2, right=True),
     ]

@@ -18,6 +18,8 @@ from lenetcli.runs.table import RunRow
 LONGEST = 40  # characters of a value
 STYLES = {"running": "cyan", "diverged": "red", "killed": "yellow", "interrupted": "yellow", "pruned": "dim"}
 
+CHOSEN_ON_TEST = "best epochs were chosen on the test split; train.validation holds data back for that"
+
 Differences = Mapping[str, Sequence[Any]]
 
 
@@ -40,8 +42,9 @@ def draw(rows: Sequence[RunRow], differing: Differences) -> Iterator[RenderableT
     titles = short_keys(list(differing))
     splits = ["" if row.best is None else row.best.split for row in rows]
     validated = "validation" in splits
+    later = any(row.last is not None and row.last != row.best for row in rows)  # than the best epoch
     keys = [
-        Column(titles[key], [shown(value) for value in values], 2 + i, right=all(map(_is_number, values)), name=key)
+        Column(titles[key], [shown(value) for value in values], 2 + i, right=all(map(is_number, values)), name=key)
         for i, (key, values) in enumerate(differing.items())
     ]
     table = Columns(
@@ -50,7 +53,9 @@ def draw(rows: Sequence[RunRow], differing: Differences) -> Iterator[RenderableT
             Column("status", [row.status for row in rows]),
             *keys,
             Column("accuracy", [_four(row.accuracy) for row in rows], right=True),
+            Column("last acc", [_four(row.last_accuracy) for row in rows] if later else [], rank=1, right=True),
             Column("loss", [_four(row.loss) for row in rows], rank=1, right=True),
+            Column("last loss", [_four(row.last_loss) for row in rows] if later else [], rank=99, right=True),
             Column("split", splits if validated else [], rank=1),
             Column("test acc", [_four(row.test_accuracy) for row in rows] if validated else [], rank=1, right=True),
             Column("epochs", [f"{row.epoch}/{row.epochs}" for row in rows], rank=1, right=True),
@@ -60,6 +65,8 @@ def draw(rows: Sequence[RunRow], differing: Differences) -> Iterator[RenderableT
     )
     table.columns = [column for column in table.columns if any(column.cells)]
     yield table
+    if any(row.best is not None and row.best.split == "test" and row.epoch > 1 for row in rows):
+        yield Text(f"\n{CHOSEN_ON_TEST}")
     yield Text(f"\n{len(rows):,} run{'' if len(rows) == 1 else 's'}")
 
 
@@ -93,5 +100,6 @@ def _four(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value is one, or absent: a column of such is aligned to the right."""
     return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
