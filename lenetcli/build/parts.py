@@ -59,7 +59,7 @@ def build_data(config: Config) -> Source:
     Raises:
         ConfigError: its arguments do not work together.
     """
-    found = located(config)
+    found = located(config, shown=True)
     source: Source = made(found, found.data)
     source.missing = missing(config)
     return source

@@ -11,15 +11,21 @@ from lenetcli.config.signature import Argument
 from lenetcli.errors import ConfigError
 
 
-def located(config: Config) -> Config:
+def located(config: Config, shown: bool = False) -> Config:
     """The configuration with absolute names in place of those that say where its data lies.
 
     A relative name is looked for where the file that gives it lies, then in the working directory; one of the command
     line first in the working directory. One that is nowhere stands for a place in the working directory, where
     `download` would put it.
+
+    Args:
+        shown: as messages show them: those that were relative stay so, where they lie below the working directory.
     """
-    found = {name: _found(config, name, value) for name, value in _given(config).items()}
+    given = _given(config)
+    found = {name: _found(config, name, value) for name, value in given.items()}
     changed = {name: str(path) for name, path in found.items() if path is not None}
+    if shown:
+        changed = {name: _below(Path.cwd(), given[name], path) for name, path in changed.items()}
     return replace(config, data=replace(config.data, args={**config.data.args, **changed})) if changed else config
 
 
@@ -93,6 +99,12 @@ def _places(config: Config, name: str, value: str) -> list[Path]:
         beside = span.source.directory
     looked = [_absolute(beside / path), _absolute(path)]
     return looked[::-1] if span is not None and not span.source.is_file else looked
+
+
+def _below(directory: Path, given: str, path: str) -> str:
+    if given.startswith("~") or Path(given).is_absolute() or not Path(path).is_relative_to(directory):
+        return path
+    return str(Path(path).relative_to(directory))
 
 
 def _expanded(value: str) -> Path:

@@ -191,9 +191,9 @@ def origin_of(dataset: Any, index: int) -> str:
 
 
 def unlike(source: Source) -> str:
-    """What tells the samples to test on from those to train on; empty where all have one shape."""
-    train, test = (list(part.sample_shape) for part in (source.train, source.test))
-    if train == test:
+    """What tells the samples to test on from those to train on; empty where all have one shape, or nobody says."""
+    train, test = (list(getattr(part, "sample_shape", ())) for part in (source.train, source.test))
+    if train == test or not test:
         return ""
     hint = "; data.resize=[rows, columns] makes them alike" if train[0] == test[0] else ""
     return f"samples to test on are {test}, those to train on {train}{hint}"

@@ -50,8 +50,9 @@ def test_training_from_the_written_config_repeats_the_run(lenet: Lenet, place: P
 
 
 def test_another_seed_is_another_run(lenet: Lenet, place: Path) -> None:
-    lenet("train", "configs/mlp.yaml", "train.epochs=1", "--out", "a")
-    lenet("train", "configs/mlp.yaml", "train.epochs=1", "seed=1", "--out", "b")
+    for out, changes in (("a", []), ("b", ["seed=1"])):
+        done = lenet("train", "configs/mlp.yaml", "train.epochs=1", *changes, "--out", out)
+        assert (done.code, done.err) == (0, "")
     a, b = load(place / "a" / "model.safetensors"), load(place / "b" / "model.safetensors")
     assert not np.array_equal(a["fc1.weight"].numpy(), b["fc1.weight"].numpy())
 
@@ -202,7 +203,7 @@ def test_an_interrupted_run_stays_whole_and_can_be_continued(
     lenet: Lenet, place: Path, number: signal.Signals, code: int
 ) -> None:
     running = start(place, "configs/mlp.yaml", "train.epochs=2000", "--out", "run")
-    wait_for(place / "run" / "checkpoints" / "latest", running)
+    wait_for(place / "run" / "model.safetensors", running)
     running.send_signal(number)
     _, err = running.communicate(timeout=60)
     assert running.returncode == code

@@ -67,20 +67,17 @@ def test_a_checkpoint_of_torch_goes_on_here() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_torch_reads_the_same(path: Path) -> None:
-    torch = pytest.importorskip("torch")
+def test_torch_reads_the_same(path: Path, torch: Any) -> None:
     assert_like(torch.load(path, weights_only=False, map_location="cpu"), raw(path))
 
 
-def test_torch_files_of_every_pickle_protocol_are_read(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
+def test_torch_files_of_every_pickle_protocol_are_read(tmp_path: Path, torch: Any) -> None:
     make_torch_files.make(torch, tmp_path)
     for path in tmp_path.iterdir():
         assert_like(torch.load(path, weights_only=False, map_location="cpu"), raw(path))
 
 
-def test_results_of_numpy_beside_the_weights_are_read(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
+def test_results_of_numpy_beside_the_weights_are_read(tmp_path: Path, torch: Any) -> None:
     value = {"best": np.float64(0.5), "count": np.int64(3), "curve": np.arange(6.0, dtype=">f4").reshape(2, 3).T}
     for protocol in range(2, 6):
         torch.save(value, tmp_path / "n.pt", pickle_protocol=protocol)
@@ -191,8 +188,7 @@ def test_equal_content_has_equal_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mmap", [False, True])
-def test_torch_reads_what_is_written(mmap: bool, tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
+def test_torch_reads_what_is_written(mmap: bool, tmp_path: Path, torch: Any) -> None:
     path, value = tmp_path / "w.pt", everything()
     lenet.save(value, path)
     found = torch.load(path, weights_only=True, mmap=mmap)
