@@ -48,6 +48,17 @@ def ambiguous(config: Config) -> list[str]:
     return said
 
 
+def check_words(changes: Iterable[str]) -> None:
+    """Refuses words beside a run directory that are no changes.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    for change in changes:
+        if "=" not in change:
+            raise ConfigError(f"{change}: beside a run only where its data lies may stand, as in data.root=DIR")
+
+
 def check_changes(config: Config, what: str, changes: Iterable[str]) -> None:
     """Refuses changes of a run's configuration other than of where its data lies.
 

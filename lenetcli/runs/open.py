@@ -13,7 +13,7 @@ from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
 from lenetcli.build.model import follow
 from lenetcli.build.parts import build_criterion, build_data, build_run, check_samples, load_config_of, split_data
-from lenetcli.build.places import check_changes
+from lenetcli.build.places import check_changes, check_words
 from lenetcli.build.targets import classes_in
 from lenetcli.config import Config
 from lenetcli.data import Source
@@ -137,6 +137,7 @@ def load_unfinished(place: Path, changes: Sequence[str] = ()) -> Loaded:
     Raises:
         ConfigError: no run directory, or a change other than of where its data lies.
     """
+    check_words(changes)
     loaded = load_config(str(load_config_of(place)), list(changes))
     check_changes(loaded.config, str(place), changes)
     try:
@@ -202,6 +203,7 @@ def load_training(path: str, changes: list[str]) -> tuple[Config, Run]:
     if not place.is_dir():
         config = configuration.load(path, changes)
         return config, build_run(config)
+    check_words(changes)
     config = configuration.load(str(load_config_of(place)), changes)
     check_changes(config, path, changes)
     run = build_run(config)

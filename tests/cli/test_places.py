@@ -138,6 +138,8 @@ def test_other_changes_of_a_run_are_refused(lenet: Lenet, place: Path) -> None:
         assert done.code == 2
         assert "only data.path may change here" in done.err
     assert lenet("eval", "run", "data.resize=[2, 2]").code == 2
+    done = lenet("eval", "run", "other")
+    assert (done.code, "other: beside a run only" in done.err) == (2, True)
 
 
 def test_the_folder_of_the_config_comes_first_of_the_command_line_the_working_directory(
