@@ -61,7 +61,7 @@ def check_output(
     splits = _targets(source) if read else {}
     counts = _counted(config, criterion, splits) if len(splits) == 2 else None
     if counts is not None:
-        classes = max(classes, *map(len, counts))
+        classes = _known(source.classes, counts, criterion)
     target: Any = np.full(2, classes - 1, np.int64) if numbered else source.train.targets[[0, -1]]
     output = _tried(config, model, criterion, target, classes, device, _only_tested(counts, source.classes))
     if decisions(output.array, to_host(target), criterion) is None:
@@ -71,7 +71,7 @@ def check_output(
         return Checked(shape[1:])
     _check_alike(config, splits)
     _check_values(config, criterion, splits)
-    notes = _check_counts(config, shape[1], counts, source.classes) if counts is not None and len(shape) == 2 else ()
+    notes = _check_counts(config, shape[1], classes, counts, source.classes) if counts and len(shape) == 2 else ()
     return Checked(shape[1:], tuple(notes))
 
 
@@ -89,6 +89,18 @@ def check_classes(config: Config, source: Source) -> None:
         raise config.error(("train", "class_weights"), "wanted a weight above 0, got 0 for every class")
     if classes == 0 and train.class_weights is not None:
         raise config.error(("train", "class_weights"), f"{config.data.type} has targets that are no classes")
+
+
+def class_notes(source: Source) -> list[str]:
+    """What should be said of a data set's classes, whatever the model: those that only the test split has.
+
+    Raises:
+        DataError: the data cannot be read, or has class numbers below 0.
+    """
+    counts = [classes_in(targets, nn.CrossEntropyLoss()) for targets in _targets(source).values()]
+    if len(counts) < 2 or counts[0] is None or counts[1] is None:
+        return []
+    return list(filter(None, [_only_tested((counts[0], counts[1]), source.classes)]))
 
 
 def are_numbered(source: Source, criterion: Module) -> bool:
@@ -251,6 +263,12 @@ def _counted(config: Config, criterion: Module, splits: dict[str, Any]) -> tuple
     return None if train is None or test is None else (train, test)
 
 
+def _known(names: Sequence[str], counts: tuple[Array, Array], criterion: Module) -> int:
+    """The number of classes: of names, or of numbers in use; a last number that is only there to be ignored is none."""
+    ignored = getattr(criterion, "ignore_index", None) == len(names) - 1
+    return max(0 if ignored else len(names), *map(len, counts))
+
+
 def _only_tested(counts: tuple[Array, Array] | None, names: Sequence[str]) -> str:
     """What to say of classes that the test split has and the training split lacks; nothing where there are none."""
     if counts is None:
@@ -262,11 +280,12 @@ def _only_tested(counts: tuple[Array, Array] | None, names: Sequence[str]) -> st
     return f"{what} {shown} of the test split no sample to train on has" if alone else ""
 
 
-def _check_counts(config: Config, outputs: int, counts: tuple[Array, Array], names: Sequence[str]) -> Iterator[str]:
+def _check_counts(
+    config: Config, outputs: int, classes: int, counts: tuple[Array, Array], names: Sequence[str]
+) -> Iterator[str]:
     """Refuses outputs that are fewer than the classes of both splits, or more than classes that have names of their
     own; tells of outputs without a class and of classes to test on that nothing is learnt of."""
     path, alone = config.model.layers[-1].path, _only_tested(counts, names)
-    classes = max(len(names), *map(len, counts))
     fitting = f"{dotted(path)} giving [{classes}] would fit"
     if classes > outputs:
         message = f"the model has {outputs} outputs for the {classes} classes of {config.data.type}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -183,6 +184,8 @@ def _check_files(name: str, root: Path | None, as_json: bool) -> None:
 
 def _check_samples(name: str, changes: list[str], root: Path | None, as_json: bool) -> None:
     """Every sample read and decoded."""
+    from lenetcli.build.targets import class_notes
+
     source = _source(name, changes, root)[0]
     counts = _read_all(source)
     shape = list(source.train.sample_shape)
@@ -192,6 +195,8 @@ def _check_samples(name: str, changes: list[str], root: Path | None, as_json: bo
     else:
         parts = ", ".join(f"{count:,} to {split}" for split, count in counts.items())
         print(f"{name}: ok, {parts}, samples {shape}, {len(source.classes)} classes")
+    for note in class_notes(source):
+        print(f"{name}: {note}", file=sys.stderr)
 
 
 def _read_all(source: Any) -> dict[str, int]:
