@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -70,6 +71,12 @@ def check_changes(config: Config, what: str, changes: Iterable[str]) -> None:
         if change.partition("=")[0] not in (*allowed, "data.download"):
             may = f"only {', '.join(allowed)} may" if allowed else "its data has no place that could"
             raise ConfigError(f"{change}: {what} is a run directory, whose configuration stays; {may} change here")
+
+
+def as_changes(config: Config) -> list[str]:
+    """Where the data lies now, as changes of a run's configuration that was made from this one."""
+    found = {name: _found(config, name, value) for name, value in _given(config).items()}
+    return [f"data.{name}={json.dumps(str(path))}" for name, path in found.items() if path is not None]
 
 
 def names(config: Config) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -127,14 +128,21 @@ def classes_in(targets: Any, criterion: Module) -> Array | None:
 
 
 def check_classes_of(run: Run) -> None:
-    """Refuses data in memory that has classes to test on beyond those to train on, and beyond the model's outputs.
+    """Refuses data in memory whose targets to test on are of another shape than those to train on, or of classes
+    beyond these and beyond the model's outputs.
 
     Raises:
-        ConfigError: it has.
+        ConfigError: they are.
         DataError: a class number below 0.
     """
-    train, test = (_numbers_in(loader.dataset, run.criterion) for loader in (run.train_loader, run.test_loader))
-    if train is None or test is None or len(test) <= len(train):
+    train, test = (_at_hand(loader.dataset) for loader in (run.train_loader, run.test_loader))
+    if train is None or test is None:
+        return
+    shapes = [list(part.shape[1:]) for part in (train, test)]
+    if shapes[0] != shapes[1] and is_elementwise(run.criterion) and max(map(math.prod, shapes)) > 1:
+        raise ShapeError(f"targets to train on have the shape {shapes[0]}, those to test on {shapes[1]}")
+    counts = classes_in(train, run.criterion), classes_in(test, run.criterion)
+    if counts[0] is None or counts[1] is None or len(counts[1]) <= len(counts[0]):
         return  # what training cannot take, its first step says
     training, inputs = run.model.training, gather(run.train_loader.dataset, np.zeros(1, np.int64))[0]
     run.model.eval()
@@ -143,21 +151,20 @@ def check_classes_of(run: Run) -> None:
             output = run.model(from_numpy(inputs).to(run.device))
     finally:
         run.model.train(training)
-    if output.array.ndim == 2 and output.array.shape[1] < len(test):
+    if output.array.ndim == 2 and output.array.shape[1] < len(counts[1]):
         raise ConfigError(
-            f"the model has {output.array.shape[1]} outputs for {len(test)} classes: {_only_tested((train, test), ())}"
+            f"the model has {output.array.shape[1]} outputs for {len(counts[1])} classes: "
+            f"{_only_tested((counts[0], counts[1]), ())}"
         )
 
 
-def _numbers_in(dataset: Any, criterion: Module) -> Array | None:
-    """How many samples each class has in a data set whose targets are at hand; None where they are not."""
+def _at_hand(dataset: Any) -> Array | None:
+    """The targets of a data set that holds them as an array; None of others."""
     if isinstance(dataset, Subset):
-        return _numbers_in(dataset.dataset, criterion)
+        return _at_hand(dataset.dataset)
     tensors: Sequence[Any] = getattr(dataset, "tensors", ())
-    if len(tensors) == 2:
-        return classes_in(to_host(tensors[1].array), criterion)
-    targets = getattr(dataset, "targets", None)
-    return classes_in(targets, criterion) if isinstance(targets, np.ndarray) else None
+    targets = to_host(tensors[1].array) if len(tensors) == 2 else getattr(dataset, "targets", None)
+    return targets if isinstance(targets, np.ndarray) else None
 
 
 def _tried(

@@ -130,6 +130,20 @@ def test_resuming_with_other_data_is_refused(kind: str, lenet: Lenet, place: Pat
     assert lenet("train", "--resume", "run", "train.epochs=2", "--accept-changed", "--progress", "off").code == 0
 
 
+def test_a_sweep_goes_on_where_its_data_has_moved(lenet: Lenet, place: Path) -> None:
+    folder = project(place, "NPZ")
+    sweep = ("sweep", str(folder / "x.yaml"), "optimizer.lr=[0.1, 0.2]", "--out", "grid")
+    assert lenet(*sweep).code == 0
+    events = place / "grid" / "0002" / "metrics.jsonl"
+    events.write_text("".join(line for line in events.read_text().splitlines(True) if '"ended"' not in line))
+    shutil.rmtree(place / "grid" / "0001")
+    changes = moved(folder, "NPZ")
+    assert lenet(*sweep).code == 3
+    done = lenet(*sweep, *changes)
+    assert done.code == 0, done.err
+    assert changes[0].partition("=")[2] in (place / "grid" / "0002" / "config.yaml").read_text()
+
+
 def test_other_changes_of_a_run_are_refused(lenet: Lenet, place: Path) -> None:
     folder = project(place, "NPZ")
     assert lenet("train", str(folder / "x.yaml"), "--out", "run", "--progress", "off").code == 0
