@@ -47,10 +47,13 @@ def check_data(place: Path, environment: dict[str, Any], found: dict[str, Any] |
     wanted = environment.get("data")
     if found is None or not isinstance(wanted, dict) or wanted.get("sha256") in (None, found["sha256"]):
         return
-    raise DataError(
+    said = (
         f"{place}: the data has changed: {_told(wanted, found)}. If the run's data lies elsewhere, data.root=DIR (or "
-        f"data.path=FILE) says where; --accept-changed goes on with what is here, which no longer repeats the run"
     )
+    said += "data.path=FILE) says where"
+    if wanted.get("samples") == found["samples"]:  # of another number of them, a checkpoint's place means nothing
+        said += "; --accept-changed goes on with what is here, which no longer repeats the run"
+    raise DataError(said)
 
 
 def _told(then: dict[str, Any], now: dict[str, Any]) -> str:

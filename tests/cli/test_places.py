@@ -127,7 +127,9 @@ def test_resuming_with_other_data_is_refused(kind: str, lenet: Lenet, place: Pat
     done = lenet("train", "--resume", "run", "train.epochs=2", "--progress", "off")
     assert done.code == 3
     assert f"the data has changed: it had the sha256 {environment['data']['sha256'][:12]}" in done.err
+    assert "--accept-changed goes on" in done.err
     assert lenet("train", "--resume", "run", "train.epochs=2", "--accept-changed", "--progress", "off").code == 0
+    assert lenet("train", str(folder / "x.yaml"), "--accept-changed").code == 2
 
 
 def test_a_sweep_goes_on_where_its_data_has_moved(lenet: Lenet, place: Path) -> None:
