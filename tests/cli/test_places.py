@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -130,6 +131,16 @@ def test_resuming_with_other_data_is_refused(kind: str, lenet: Lenet, place: Pat
     assert "--accept-changed goes on" in done.err
     assert lenet("train", "--resume", "run", "train.epochs=2", "--accept-changed", "--progress", "off").code == 0
     assert lenet("train", str(folder / "x.yaml"), "--accept-changed").code == 2
+
+
+@pytest.mark.parametrize("told", [1, {}, {"sha256": 3}, {"sha256": "x", "samples": ["a", None]}, {"sha256": None}])
+def test_what_environment_json_says_of_data_is_not_trusted(told: Any, lenet: Lenet, place: Path) -> None:
+    folder = project(place, "NPZ")
+    assert lenet("train", str(folder / "x.yaml"), "--out", "run", "--progress", "off").code == 0
+    path = place / "run" / "environment.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "data": told}))
+    done = lenet("train", "--resume", "run", "train.epochs=2", "--progress", "off")
+    assert done.code == (3 if isinstance(told, dict) and told.get("sha256") else 0), done.err
 
 
 def test_a_sweep_goes_on_where_its_data_has_moved(lenet: Lenet, place: Path) -> None:
