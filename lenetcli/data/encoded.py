@@ -50,10 +50,9 @@ class Encoded:
         """
         size = self._decoded(0).shape[1:] if self.size is None else self.size
         shape = (self.channels, *size)
-        return Kept(
-            lambda numbers: self._rows(numbers, shape), (self.count, *shape), np.uint8,
-            encoded=lambda number: self.content(number)[0],
-        )  # fmt: skip
+        images = Kept(lambda numbers: self._rows(numbers, shape), (self.count, *shape), np.uint8)
+        images.encoded = lambda number: self.content(number)[0]
+        return images
 
     def _rows(self, numbers: npt.NDArray[np.int64], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
         rows = np.empty((len(numbers), *shape), np.uint8)
