@@ -278,13 +278,17 @@ def _is_whole(source: Source) -> bool:
     return name not in CATALOGUE or present(name, getattr(source, "root", None))
 
 
-def check_samples(config: Config, source: Source) -> None:
+def check_samples(config: Config, source: Source, split: str = "train") -> None:
     """Refuses data whose samples are not what the model's input says.
+
+    Args:
+        split: which are looked at, "train" or "test".
 
     Raises:
         ConfigError: the shapes differ.
     """
-    shape, wanted = tuple(source.train.sample_shape), tuple(config.model.input)
+    shape = tuple((source.test if split == "test" else source.train).sample_shape)
+    wanted = tuple(config.model.input)
     if shape != wanted:
         resize = len(wanted) == 3 and wanted[0] == shape[0]
         hint = (

@@ -270,6 +270,17 @@ def test_a_trainer_of_objects_is_told_before_it_trains() -> None:
     assert len(fewer.predict(x)) == 6
 
 
+def test_data_with_a_new_class_is_not_evaluated(lenet: Lenet, place: Path) -> None:
+    write(place, "NPZ", THREE, THREE, 3)
+    assert lenet("train", "x.yaml", "--out", "run", "--progress", "off").code == 0
+    npz(place, THREE, [*THREE, 3])
+    done = lenet("eval", "run")
+    assert (done.code, "the data has the class '3'; the model tells 3 classes apart" in done.err) == (3, True)
+    assert lenet("eval", "run", "--split", "train").code == 0
+    with pytest.raises(DataError, match="tells 3 classes apart"):
+        lenetcli.Trainer.open("run").evaluate()
+
+
 def test_data_that_changed_its_classes_is_not_evaluated(lenet: Lenet, place: Path) -> None:
     """A folder's number is its place in the alphabet: one more would give all others wrong figures."""
     write(place, "ImageFolder", THREE, THREE, 3)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from lenetcli.cli.options import check_no_weights
 from lenetcli.cli.table import Group
 from lenetcli.errors import ConfigError, DataError
 
@@ -146,6 +147,7 @@ def show(
     from lenetcli.inspection.data.contact_sheet import contact_sheet
     from lenetcli.report.data.contact_sheet import ContactSheet, png_sheet
 
+    check_no_weights(png, "--png")
     source, seed = _source(name, changes or [], root)
     if augmented and source.augmenter is None:
         raise ConfigError(f"--augmented: {name} has no augmentation (data.augment)")
