@@ -286,13 +286,17 @@ def _is_whole(source: Source) -> bool:
     return name not in CATALOGUE or present(name, getattr(source, "root", None))
 
 
-def check_samples(config: Config, source: Source) -> None:
+def check_samples(config: Config, source: Source, split: str = "train") -> None:
     """Refuses data whose samples are not what the model's input says.
+
+    Args:
+        split: which are looked at, "train" or "test".
 
     Raises:
         ConfigError: the shapes differ.
     """
-    shape, wanted = tuple(source.train.sample_shape), tuple(config.model.input)
+    shape = tuple((source.test if split == "test" else source.train).sample_shape)
+    wanted = tuple(config.model.input)
     if shape != wanted:
         message = f"the model's input is {list(wanted)}, a sample of {config.data.type} is {list(shape)}"
         raise config.error(("model", "input"), message, fitting_sample(config, shape))

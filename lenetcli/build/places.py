@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +55,17 @@ def ambiguous(config: Config) -> list[str]:
     return said
 
 
+def check_words(changes: Iterable[str]) -> None:
+    """Refuses words beside a run directory that are no changes.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    for change in changes:
+        if "=" not in change:
+            raise ConfigError(f"{change}: beside a run only where its data lies may stand, as in data.root=DIR")
+
+
 def check_changes(config: Config, what: str, changes: Iterable[str]) -> None:
     """Refuses changes of a run's configuration other than of where its data lies.
 
@@ -65,6 +77,12 @@ def check_changes(config: Config, what: str, changes: Iterable[str]) -> None:
         if change.partition("=")[0] not in (*allowed, "data.download"):
             may = f"only {', '.join(allowed)} may" if allowed else "its data has no place that could"
             raise ConfigError(f"{change}: {what} is a run directory, whose configuration stays; {may} change here")
+
+
+def as_changes(config: Config) -> list[str]:
+    """Where the data lies now, as changes of a run's configuration that was made from this one."""
+    found = {name: _found(config, name, value) for name, value in _given(config).items()}
+    return [f"data.{name}={json.dumps(str(path))}" for name, path in found.items() if path is not None]
 
 
 def names(config: Config) -> list[str]:

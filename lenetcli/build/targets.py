@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -62,7 +63,7 @@ def check_output(
     splits = _targets(source) if read else {}
     counts = _counted(config, criterion, splits) if len(splits) == 2 else None
     if counts is not None:
-        classes = max(classes, *map(len, counts))
+        classes = _known(source.classes, counts, criterion)
     target: Any = np.full(2, classes - 1, np.int64) if numbered else source.train.targets[[0, -1]]
     output = _tried(config, model, criterion, target, classes, device, _only_tested(counts, source.classes))
     if decisions(output.array, to_host(target), criterion) is None:
@@ -72,7 +73,7 @@ def check_output(
         return Checked(shape[1:])
     _check_alike(config, splits)
     _check_values(config, criterion, splits)
-    notes = _check_counts(config, shape[1], counts, source.classes) if counts is not None and len(shape) == 2 else ()
+    notes = _check_counts(config, shape[1], classes, counts, source.classes) if counts and len(shape) == 2 else ()
     return Checked(shape[1:], tuple(notes))
 
 
@@ -90,6 +91,18 @@ def check_classes(config: Config, source: Source) -> None:
         raise config.error(("train", "class_weights"), "wanted a weight above 0, got 0 for every class")
     if classes == 0 and train.class_weights is not None:
         raise config.error(("train", "class_weights"), f"{config.data.type} has targets that are no classes")
+
+
+def class_notes(source: Source) -> list[str]:
+    """What should be said of a data set's classes, whatever the model: those that only the test split has.
+
+    Raises:
+        DataError: the data cannot be read, or has class numbers below 0.
+    """
+    counts = [classes_in(targets, nn.CrossEntropyLoss()) for targets in _targets(source).values()]
+    if len(counts) < 2 or counts[0] is None or counts[1] is None:
+        return []
+    return list(filter(None, [_only_tested((counts[0], counts[1]), source.classes)]))
 
 
 def are_numbered(source: Source, criterion: Module) -> bool:
@@ -116,14 +129,21 @@ def classes_in(targets: Any, criterion: Module) -> Array | None:
 
 
 def check_classes_of(run: Run) -> None:
-    """Refuses data in memory that has classes to test on beyond those to train on, and beyond the model's outputs.
+    """Refuses data in memory whose targets to test on are of another shape than those to train on, or of classes
+    beyond these and beyond the model's outputs.
 
     Raises:
-        ConfigError: it has.
+        ConfigError: they are.
         DataError: a class number below 0.
     """
-    train, test = (_numbers_in(loader.dataset, run.criterion) for loader in (run.train_loader, run.test_loader))
-    if train is None or test is None or len(test) <= len(train):
+    train, test = (_at_hand(loader.dataset) for loader in (run.train_loader, run.test_loader))
+    if train is None or test is None:
+        return
+    shapes = [list(part.shape[1:]) for part in (train, test)]
+    if shapes[0] != shapes[1] and is_elementwise(run.criterion) and max(map(math.prod, shapes)) > 1:
+        raise ShapeError(f"targets to train on have the shape {shapes[0]}, those to test on {shapes[1]}")
+    counts = classes_in(train, run.criterion), classes_in(test, run.criterion)
+    if counts[0] is None or counts[1] is None or len(counts[1]) <= len(counts[0]):
         return  # what training cannot take, its first step says
     training, inputs = run.model.training, gather(run.train_loader.dataset, np.zeros(1, np.int64))[0]
     run.model.eval()
@@ -132,21 +152,20 @@ def check_classes_of(run: Run) -> None:
             output = run.model(from_numpy(inputs).to(run.device))
     finally:
         run.model.train(training)
-    if output.array.ndim == 2 and output.array.shape[1] < len(test):
+    if output.array.ndim == 2 and output.array.shape[1] < len(counts[1]):
         raise ConfigError(
-            f"the model has {output.array.shape[1]} outputs for {len(test)} classes: {_only_tested((train, test), ())}"
+            f"the model has {output.array.shape[1]} outputs for {len(counts[1])} classes: "
+            f"{_only_tested((counts[0], counts[1]), ())}"
         )
 
 
-def _numbers_in(dataset: Any, criterion: Module) -> Array | None:
-    """How many samples each class has in a data set whose targets are at hand; None where they are not."""
+def _at_hand(dataset: Any) -> Array | None:
+    """The targets of a data set that holds them as an array; None of others."""
     if isinstance(dataset, Subset):
-        return _numbers_in(dataset.dataset, criterion)
+        return _at_hand(dataset.dataset)
     tensors: Sequence[Any] = getattr(dataset, "tensors", ())
-    if len(tensors) == 2:
-        return classes_in(to_host(tensors[1].array), criterion)
-    targets = getattr(dataset, "targets", None)
-    return classes_in(targets, criterion) if isinstance(targets, np.ndarray) else None
+    targets = to_host(tensors[1].array) if len(tensors) == 2 else getattr(dataset, "targets", None)
+    return targets if isinstance(targets, np.ndarray) else None
 
 
 def _tried(
@@ -234,6 +253,12 @@ def _counted(config: Config, criterion: Module, splits: dict[str, Any]) -> tuple
     return None if train is None or test is None else (train, test)
 
 
+def _known(names: Sequence[str], counts: tuple[Array, Array], criterion: Module) -> int:
+    """The number of classes: of names, or of numbers in use; a last number that is only there to be ignored is none."""
+    ignored = getattr(criterion, "ignore_index", None) == len(names) - 1
+    return max(0 if ignored else len(names), *map(len, counts))
+
+
 def _only_tested(counts: tuple[Array, Array] | None, names: Sequence[str]) -> str:
     """What to say of classes that the test split has and the training split lacks; nothing where there are none."""
     if counts is None:
@@ -245,11 +270,12 @@ def _only_tested(counts: tuple[Array, Array] | None, names: Sequence[str]) -> st
     return f"{what} {shown} of the test split no sample to train on has" if alone else ""
 
 
-def _check_counts(config: Config, outputs: int, counts: tuple[Array, Array], names: Sequence[str]) -> Iterator[str]:
+def _check_counts(
+    config: Config, outputs: int, classes: int, counts: tuple[Array, Array], names: Sequence[str]
+) -> Iterator[str]:
     """Refuses outputs that are fewer than the classes of both splits, or more than classes that have names of their
     own; tells of outputs without a class and of classes to test on that nothing is learnt of."""
     path, alone = config.model.layers[-1].path, _only_tested(counts, names)
-    classes = max(len(names), *map(len, counts))
     fitting = f"{dotted(path)} giving [{classes}] would fit"
     if classes > outputs:
         message = f"the model has {outputs} outputs for the {classes} classes of {config.data.type}"

@@ -56,12 +56,14 @@ def check_place(path: Path | None, option: str, *suffixes: str) -> None:
         raise ConfigError(f"{option} {path}: {'a directory' if path.is_dir() else 'its directory does not exist'}")
 
 
-def check_no_weights(path: Path, option: str) -> None:
+def check_no_weights(path: Path | None, option: str) -> None:
     """Refuses to write over the weights of a run, its best ones or a checkpoint's.
 
     Raises:
         ConfigError: the name is that of a run's weights.
     """
+    if path is None:
+        return
     place = Path(os.path.realpath(path))
     above = (place.parent, *(place.parents[2:3] if place.parent.parent.name == "checkpoints" else ()))
     if place.suffix == ".safetensors" and place.exists() and any((p / "config.yaml").is_file() for p in above):

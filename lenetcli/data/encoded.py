@@ -76,8 +76,8 @@ class Pictures(Kept):
         self._content, self._names, self.form = content, names, form
         self._size, self._source, self._numbers = form.size, source, np.arange(count)
         source.append(self)
-        shape = count, form.channels, *self._first_size()
-        super().__init__(self._decode_rows, shape, np.uint8, encoded=lambda number: content(int(self._numbers[number])))
+        super().__init__(self._decode_rows, (count, form.channels, *self._first_size()), np.uint8)
+        self.encoded = lambda number: content(int(self._numbers[number]))
 
     def name(self, number: int) -> str:
         """What messages call a picture."""

@@ -20,7 +20,6 @@ class Kept:
         make: gives the rows of some numbers.
         shape: of the whole.
         dtype: of what `make` gives.
-        encoded: gives what a row is made of, by its number, where that is the content of a file.
         most: bytes; a larger whole is not kept, each row is then made anew each time.
 
     Example:
@@ -30,11 +29,11 @@ class Kept:
         ([9, 1], False)
     """
 
+    encoded: Callable[[int], bytes] | None = None  # a row as its file has it, by number
+
     def __init__(
-        self, make: Callable[[npt.NDArray[np.int64]], Array], shape: tuple[int, ...], dtype: Any, most: int = MOST,
-        encoded: Callable[[int], bytes] | None = None,
-    ) -> None:  # fmt: skip
-        self.encoded = encoded
+        self, make: Callable[[npt.NDArray[np.int64]], Array], shape: tuple[int, ...], dtype: Any, most: int = MOST
+    ) -> None:
         self.make, self.shape, self.dtype = make, shape, np.dtype(dtype)
         fits = int(np.prod(shape, dtype=np.float64)) * self.dtype.itemsize <= most
         self._rows = np.empty(shape, self.dtype) if fits else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lenetcli.disk import check_inside, check_regular, read_within, write_atomically
+from lenetcli.disk import check_inside, check_regular, read_within, sha256_within, write_atomically
 from lenetcli.errors import DataError
 from lenetcli.runs.checkpoint import MODEL
 from lenetcli.runs.history import read_history
@@ -28,9 +28,9 @@ def keep_given(place: Path) -> None:
     """
     weights = check_inside(place, place / MODEL)
     initial = check_inside(place, place / INITIAL)
-    if initial.exists() or not weights.exists():
+    if not weights.exists() or (initial.exists() and _sha256(weights) == _sha256(initial)):
         return
-    if _has_trained(place):
+    if _has_trained(place) or initial.exists():
         raise DataError(
             f"{place}: its checkpoints are gone, so that it cannot go on exactly; {MODEL} holds those of its best "
             f"epoch. A new run can go on from them: lenet import {weights} --config {place / 'config.yaml'} "
@@ -60,6 +60,10 @@ def begun(run: Run, place: Path) -> Run:
     """A run that was built, at the beginning that this directory's run had."""
     begin(run, place)
     return run
+
+
+def _sha256(path: Path) -> str:
+    return sha256_within(path, check_regular(path, _LARGEST))
 
 
 def _has_trained(place: Path) -> bool:

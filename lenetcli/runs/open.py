@@ -8,12 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lenetcli import config as configuration
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
 from lenetcli.build.model import follow
 from lenetcli.build.parts import build_criterion, build_data, build_run, check_samples, load_config_of, split_data
-from lenetcli.build.places import check_changes
+from lenetcli.build.places import check_changes, check_words
 from lenetcli.build.targets import classes_in
 from lenetcli.config import Config
 from lenetcli.data import Source
@@ -78,8 +80,8 @@ class Loaded:
             ConfigError: nothing is held back for validation, or samples that the model does not take.
             DataError: the data cannot be read, or its classes are not those that the model was trained on.
         """
-        check_samples(self.config, self.source)
-        self._check_classes()
+        check_samples(self.config, self.source, name)
+        self._check_classes(self.source.test if name == "test" else self.source.train)
         if name == "test":
             return self.source.test
         train, held_back = split_data(self.config, self.source)
@@ -87,7 +89,7 @@ class Loaded:
             raise ConfigError(f"--split {name}: this run holds nothing back for validation (train.validation)")
         return held_back if name == "validation" else train
 
-    def _check_classes(self) -> None:
+    def _check_classes(self, data: Any) -> None:
         """Refuses data of other classes than the model's: what is counted would be wrong."""
         names, kind = tuple(self.source.classes), self.config.data.type
         for number, (now, then) in enumerate(zip(names, self.trained)):
@@ -96,13 +98,13 @@ class Loaded:
                     f"{kind}: class {number} of this data is {now!r}, the run was trained on {then!r}: "
                     f"its classes are {_listed(self.trained)}, those of the data {_listed(names)}"
                 )
-        if self._output.ndim != 2:
+        targets = getattr(data, "targets", None)
+        if not isinstance(targets, np.ndarray) or self._output.ndim != 2:
             return
-        for data in (self.source.train, self.source.test):
-            counts, outputs = classes_in(data.targets, self.criterion), self._output.shape[1]
-            if counts is not None and len(counts) > outputs:
-                which = class_name(names, len(counts) - 1)
-                raise DataError(f"{kind}: the data has the class {which!r}; the model tells {outputs} classes apart")
+        counts, outputs = classes_in(targets, self.criterion), self._output.shape[1]
+        if counts is not None and len(counts) > outputs:
+            which = class_name(names, len(counts) - 1)
+            raise DataError(f"{kind}: the data has the class {which!r}; the model tells {outputs} classes apart")
 
 
 def _listed(names: tuple[str, ...]) -> str:
@@ -137,6 +139,7 @@ def load_unfinished(place: Path, changes: Sequence[str] = ()) -> Loaded:
     Raises:
         ConfigError: no run directory, or a change other than of where its data lies.
     """
+    check_words(changes)
     loaded = load_config(str(load_config_of(place)), list(changes))
     check_changes(loaded.config, str(place), changes)
     try:
@@ -202,6 +205,7 @@ def load_training(path: str, changes: list[str]) -> tuple[Config, Run]:
     if not place.is_dir():
         config = configuration.load(path, changes)
         return config, build_run(config)
+    check_words(changes)
     config = configuration.load(str(load_config_of(place)), changes)
     check_changes(config, path, changes)
     run = build_run(config)

@@ -47,19 +47,23 @@ def check_data(place: Path, environment: dict[str, Any], found: dict[str, Any] |
     wanted = environment.get("data")
     if found is None or not isinstance(wanted, dict) or wanted.get("sha256") in (None, found["sha256"]):
         return
-    raise DataError(
+    said = (
         f"{place}: the data has changed: {_told(wanted, found)}. If the run's data lies elsewhere, data.root=DIR (or "
-        f"data.path=FILE) says where; --accept-changed goes on with what is here, which no longer repeats the run"
     )
+    said += "data.path=FILE) says where"
+    if wanted.get("samples") == found["samples"]:  # of another number of them, a checkpoint's place means nothing
+        said += "; --accept-changed goes on with what is here, which no longer repeats the run"
+    raise DataError(said)
 
 
 def _told(then: dict[str, Any], now: dict[str, Any]) -> str:
     """In what two data sets differ, as their hashes tell."""
     hashes = f"sha256 {str(then['sha256'])[:12]}..., now {now['sha256'][:12]}..."
-    for number, what in enumerate(("to train on", "to test on")):
-        counts = [data["samples"][number] for data in (then, now) if isinstance(data.get("samples"), list)]
-        if len(set(counts)) == 2:
-            return f"it had {counts[0]:,} samples {what}, now it has {counts[1]:,} ({hashes})"
+    before, after = then.get("samples"), now["samples"]
+    if isinstance(before, list) and len(before) == len(after) and all(type(count) is int for count in before):
+        for was, count, what in zip(before, after, ("to train on", "to test on")):
+            if was != count:
+                return f"it had {was:,} samples {what}, now it has {count:,} ({hashes})"
     return f"it had the {hashes}"
 
 

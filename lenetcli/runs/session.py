@@ -19,7 +19,7 @@ from lenetcli.config.user_code import blamed
 from lenetcli.config.writing import text
 from lenetcli.data.inputs import write_inputs
 from lenetcli.disk import is_there
-from lenetcli.errors import LenetError
+from lenetcli.errors import DataError, LenetError
 from lenetcli.runs import directory, resume_rules
 from lenetcli.runs import lock as locks
 from lenetcli.runs.beginning import begin, keep_given
@@ -137,8 +137,8 @@ class Session:
                 config = configuration.load(str(path), changes)
                 run = build_run(config, device_of(config))
                 data = run.fingerprint() if run.fingerprint is not None and group.rank == 0 else None
-                if not accept_changed and (place / directory.ENVIRONMENT).exists():
-                    resume_rules.check_data(place, directory.read_environment(place), data)
+                if not accept_changed:
+                    resume_rules.check_data(place, _environment(place), data)
             run.checkpoints = group.checkpoints(place, config.train.keep_checkpoints)
             found = run.checkpoints.restore(run) if group.broadcast(run.checkpoints.exist()) else None
             begins = f"resuming {place} from checkpoint {found}"
@@ -219,6 +219,14 @@ def _created(name: str, out: Path | None) -> Iterator[Path]:
         with suppress(OSError):
             place.rmdir()  # where nothing has been written
         raise
+
+
+def _environment(place: Path) -> dict[str, Any]:
+    """What environment.json says; a damaged or missing one says nothing, and stops no run."""
+    try:
+        return directory.read_environment(place)
+    except DataError:
+        return {}
 
 
 def _write_config(run: Run, place: Path) -> None:

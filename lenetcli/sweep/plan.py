@@ -15,6 +15,7 @@ from lenetcli.config import Config
 from lenetcli.config.writing import plain
 from lenetcli.disk import read_within, write_atomically
 from lenetcli.errors import ConfigError, DataError, LenetError
+from lenetcli.runs.resume_rules import PLACES
 from lenetcli.sweep.space import Axis, Point, grid, overrides, parse, random
 
 NAME = "sweep.json"
@@ -112,10 +113,18 @@ class Plan:
             write_atomically(path, (json.dumps(wanted, indent=1) + "\n").encode())
         found = _read(path)
         for key, value in wanted.items():
-            if found.get(key) != value:
+            if _without_places(found.get(key)) != _without_places(value):
                 was, now = (json.dumps(v)[:60] for v in (found.get(key), value))
                 what = "another configuration" if key == "config" else f"{key} {was}, not {now}"
                 raise ConfigError(f"{place}: holds another sweep ({what}); choose another place with --out")
+
+
+def _without_places(value: Any) -> Any:
+    """A configuration but for where its data lies; anything else as it is."""
+    data = value.get("data") if isinstance(value, dict) else None
+    if not isinstance(data, dict):
+        return value
+    return {**value, "data": {key: found for key, found in data.items() if f"data.{key}" not in PLACES}}
 
 
 def _read(path: Path) -> dict[str, Any]:

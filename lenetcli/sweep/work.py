@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+from lenetcli.build.places import as_changes
 from lenetcli.errors import ConfigError, DivergedError
 from lenetcli.runs.session import Listener, Session
 from lenetcli.runs.table import RunRow, find, ordered, read_run
@@ -65,7 +66,7 @@ def _train(plan: Plan, trials: Trials, trial: Trial, also: Listener | None) -> t
     with ExitStack() as opened:
         try:
             if (trial.place / "config.yaml").is_file():
-                opening = Session.resume(trial.place, lock=False)
+                opening = Session.resume(trial.place, as_changes(plan.config(trial.point)), lock=False)
             else:
                 opening = Session.new(plan.config(trial.point), trial.place, lock=False)
             session = opened.enter_context(opening)

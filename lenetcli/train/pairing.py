@@ -46,5 +46,6 @@ def paired(criterion: Module, output: Tensor, target: Tensor) -> Tensor:
 
 
 def is_elementwise(criterion: Module) -> bool:
-    """Whether it is one of lenetcli's losses of single numbers: they want targets of the outputs' shape."""
-    return isinstance(criterion, Loss) and criterion.elementwise and type(criterion).__module__.startswith("lenetcli.")
+    """Whether it computes as one of lenetcli's losses of single numbers: they want targets of the outputs' shape."""
+    own = not type(criterion).forward.__module__.startswith("lenetcli.")
+    return isinstance(criterion, Loss) and criterion.elementwise and not own

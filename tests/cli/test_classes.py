@@ -146,6 +146,7 @@ def test_a_class_that_is_only_tested(kind: str, out: int, lenet: Lenet, place: P
     write(place, kind, THREE, [0, 1, 2, 3, 0, 3], out)
     done = lenet("train", "x.yaml", "--out", "run", "--progress", "off")
     assert "class '3' of the test split no sample to train on has" in done.err
+    assert "class '3' of the test split no sample to train on has" in lenet("data", "check", "x.yaml").err
     assert lenet("validate", "x.yaml").code == done.code == (2 if out < (10 if kind == "MNIST" else 4) else 0)
     if done.code:
         assert not (place / "run").exists()
@@ -180,6 +181,14 @@ def test_labels_that_are_no_class_numbers(case: str, lenet: Lenet, place: Path) 
         assert said in done.err
     if code == 0:
         looks_sound(lenet, place)
+
+
+def test_a_number_that_is_ignored_is_no_class(lenet: Lenet, place: Path) -> None:
+    write(place, "NPZ", [*THREE, 255], [*THREE, 255], 3)
+    assert lenet("train", "x.yaml").code == 2
+    done = lenet("train", "x.yaml", "loss.ignore_index=255", "--out", "run", "--progress", "off")
+    assert (done.code, done.err) == (0, "")
+    looks_sound(lenet, place)
 
 
 def test_splits_with_targets_of_two_kinds(lenet: Lenet, place: Path) -> None:
@@ -259,6 +268,17 @@ def test_a_trainer_of_objects_is_told_before_it_trains() -> None:
     fewer.fit(progress="off")
     assert fewer.evaluate().count == 2
     assert len(fewer.predict(x)) == 6
+
+
+def test_data_with_a_new_class_is_not_evaluated(lenet: Lenet, place: Path) -> None:
+    write(place, "NPZ", THREE, THREE, 3)
+    assert lenet("train", "x.yaml", "--out", "run", "--progress", "off").code == 0
+    npz(place, THREE, [*THREE, 3])
+    done = lenet("eval", "run")
+    assert (done.code, "the data has the class '3'; the model tells 3 classes apart" in done.err) == (3, True)
+    assert lenet("eval", "run", "--split", "train").code == 0
+    with pytest.raises(DataError, match="tells 3 classes apart"):
+        lenetcli.Trainer.open("run").evaluate()
 
 
 def test_data_that_changed_its_classes_is_not_evaluated(lenet: Lenet, place: Path) -> None:

@@ -108,6 +108,15 @@ def test_a_trainer_of_objects_pairs_them_too(name: str) -> None:
             trained(y, 3)
 
 
+def test_targets_to_test_on_of_another_shape_are_seen_before_training() -> None:
+    x, net = lenetcli.rand(8, 4), nn.Linear(4, 3)
+    data = ((x, lenetcli.rand(8, 3)), (x, lenetcli.rand(8, 2)))
+    trainer = lenetcli.Trainer.of(net, optim.SGD(net.parameters(), lr=0.1), nn.MSELoss(), *data)
+    with pytest.raises(ShapeError, match=r"to train on have the shape \[3\], those to test on \[2\]"):
+        trainer.fit(progress="off")
+    assert not trainer.history.judged
+
+
 def test_a_loss_of_ones_own_that_broadcasts_is_refused(lenet: Lenet, place: Path) -> None:
     write(place, "MSELoss", 1, ())
     (place / "own.py").write_text(

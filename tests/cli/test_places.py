@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -127,7 +128,33 @@ def test_resuming_with_other_data_is_refused(kind: str, lenet: Lenet, place: Pat
     done = lenet("train", "--resume", "run", "train.epochs=2", "--progress", "off")
     assert done.code == 3
     assert f"the data has changed: it had the sha256 {environment['data']['sha256'][:12]}" in done.err
+    assert "--accept-changed goes on" in done.err
     assert lenet("train", "--resume", "run", "train.epochs=2", "--accept-changed", "--progress", "off").code == 0
+    assert lenet("train", str(folder / "x.yaml"), "--accept-changed").code == 2
+
+
+@pytest.mark.parametrize("told", [1, {}, {"sha256": 3}, {"sha256": "x", "samples": ["a", None]}, {"sha256": None}])
+def test_what_environment_json_says_of_data_is_not_trusted(told: Any, lenet: Lenet, place: Path) -> None:
+    folder = project(place, "NPZ")
+    assert lenet("train", str(folder / "x.yaml"), "--out", "run", "--progress", "off").code == 0
+    path = place / "run" / "environment.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "data": told}))
+    done = lenet("train", "--resume", "run", "train.epochs=2", "--progress", "off")
+    assert done.code == (3 if isinstance(told, dict) and told.get("sha256") else 0), done.err
+
+
+def test_a_sweep_goes_on_where_its_data_has_moved(lenet: Lenet, place: Path) -> None:
+    folder = project(place, "NPZ")
+    sweep = ("sweep", str(folder / "x.yaml"), "optimizer.lr=[0.1, 0.2]", "--out", "grid")
+    assert lenet(*sweep).code == 0
+    events = place / "grid" / "0002" / "metrics.jsonl"
+    events.write_text("".join(line for line in events.read_text().splitlines(True) if '"ended"' not in line))
+    shutil.rmtree(place / "grid" / "0001")
+    changes = moved(folder, "NPZ")
+    assert lenet(*sweep).code == 3
+    done = lenet(*sweep, *changes)
+    assert done.code == 0, done.err
+    assert changes[0].partition("=")[2] in (place / "grid" / "0002" / "config.yaml").read_text()
 
 
 def test_other_changes_of_a_run_are_refused(lenet: Lenet, place: Path) -> None:
@@ -138,6 +165,8 @@ def test_other_changes_of_a_run_are_refused(lenet: Lenet, place: Path) -> None:
         assert done.code == 2
         assert "only data.path may change here" in done.err
     assert lenet("eval", "run", "data.resize=[2, 2]").code == 2
+    done = lenet("eval", "run", "other")
+    assert (done.code, "other: beside a run only" in done.err) == (2, True)
 
 
 def test_the_folder_of_the_config_comes_first_of_the_command_line_the_working_directory(

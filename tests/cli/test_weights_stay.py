@@ -12,7 +12,7 @@ import pytest
 
 import lenetcli
 from lenetcli import load
-from lenetcli.errors import DataError
+from lenetcli.errors import ConfigError, DataError
 from lenetcli.tensors.serialization import save
 from tests.cli.conftest import Lenet
 from tests.train.small import CONFIG
@@ -86,7 +86,12 @@ LOOKING = (
     "inspect-params run --updates", "diff run other", "runs .", "plot run", "data check run",
     "report run -o run/model.safetensors", "import other.safetensors --config small.yaml --out run",
     "train small.yaml --out run", "sweep small.yaml optimizer.lr=[0.1] --out run",
-    "train --resume run optimizer.momentum=1",
+    "train --resume run optimizer.momentum=1", "data show run --png run/model.safetensors",
+    "sweep small.yaml optimizer.lr=[0.1] --out grid --plot run/model.safetensors", "init run/model.safetensors",
+    "trace-grad run --html run/model.safetensors", "trace-grad run --mermaid run/model.safetensors",
+    "trace-grad run --dot run/model.safetensors", "plot run -o run/model.safetensors",
+    "inspect-params run --filters run/model.safetensors", "train small.yaml --out run/model.safetensors",
+    "export run --format huggingface -o run",
 )  # fmt: skip
 
 
@@ -100,6 +105,12 @@ def test_looking_changes_no_weights(state: str, made: Path, lenet: Lenet) -> Non
         assert {path: sha256(path) for path in made.rglob("*.safetensors")} == before, command
     trainer = lenetcli.Trainer.open(made)
     trainer.evaluate()
+    for write in (
+        lambda: lenetcli.Trainer.open("other").save(made),
+        lambda: lenetcli.Trainer("small.yaml", out=made).fit(),
+    ):
+        with pytest.raises(ConfigError, match="not an empty directory"):
+            write()
     assert sha256(made / "model.safetensors") == before[made / "model.safetensors"]
 
 
@@ -139,6 +150,10 @@ def test_training_from_imported_weights_begins_with_them(made: Path, lenet: Lene
     for name in ("fc1.weight", "fc2.bias"):
         assert given[name].tolist() == found[name].tolist()
     shutil.rmtree(made / "checkpoints")
+    before = sha256(made / "model.safetensors")
+    assert lenet("train", "--resume", "run", "--progress", "off").code == 3
+    assert sha256(made / "model.safetensors") == before
+    shutil.copy(made / "initial.safetensors", made / "model.safetensors")  # as when the first epoch was cut short
     assert lenet("train", "--resume", "run", "--progress", "off").code == 0
 
 

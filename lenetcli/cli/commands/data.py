@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from lenetcli.cli.options import check_no_weights
 from lenetcli.cli.table import Group
 from lenetcli.errors import ConfigError, DataError
 
@@ -145,6 +147,7 @@ def show(
     from lenetcli.inspection.data.contact_sheet import contact_sheet
     from lenetcli.report.data.contact_sheet import ContactSheet, png_sheet
 
+    check_no_weights(png, "--png")
     source, seed = _source(name, changes or [], root)
     if augmented and source.augmenter is None:
         raise ConfigError(f"--augmented: {name} has no augmentation (data.augment)")
@@ -186,9 +189,11 @@ def _check_files(name: str, root: Path | None, as_json: bool) -> None:
 
 def _check_samples(name: str, changes: list[str], root: Path | None, as_json: bool) -> None:
     """Every sample read and decoded; all that is not sound is said in one go."""
+    from lenetcli.build.targets import class_notes
     from lenetcli.inspection.data.check import check_source
 
-    found = check_source(_source(name, changes, root)[0])
+    source = _source(name, changes, root)[0]
+    found = check_source(source)
     if as_json:
         print(json.dumps(found.record(name)))
     elif not found.problems:
@@ -199,6 +204,8 @@ def _check_samples(name: str, changes: list[str], root: Path | None, as_json: bo
             print(line)
     if found.problems:
         raise DataError("\n".join(found.problems))
+    for note in class_notes(source):
+        print(f"{name}: {note}", file=sys.stderr)
 
 
 def _source(name: str, changes: list[str], root: Path | None) -> tuple[Any, int]:
