@@ -25,9 +25,13 @@ def run_of(config: str | Path, *changes: str) -> Run:
 
 
 def pytest_configure() -> None:
-    """Ctrl-C works in the tests, also where they run in the background of a shell, which turns SIGINT off."""
+    """Ctrl-C works, also in the background of a shell, which turns SIGINT off; outputs have no width that is given.
+
+    A worker of pytest-xdist sets COLUMNS to 80, as does who exports it from a terminal.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.pop("COLUMNS", None)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
