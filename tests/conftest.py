@@ -5,17 +5,33 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from lenetcli.train.run import Run
 
 ROOT = Path(__file__).parent.parent
 
 
+def run_of(config: str | Path, *changes: str) -> Run:
+    """What a file's configuration, or one of `configs/` by its name, describes: built, and not begun."""
+    from lenetcli.build.parts import build_run
+    from lenetcli.config import load
+
+    named = ROOT / "configs" / f"{config}.yaml"
+    return build_run(load(named if named.exists() else config, changes))
+
+
 def pytest_configure() -> None:
-    """Ctrl-C works in the tests, also where they run in the background of a shell, which turns SIGINT off."""
+    """Ctrl-C works, also in the background of a shell, which turns SIGINT off; outputs have no width that is given.
+
+    A worker of pytest-xdist sets COLUMNS to 80, as does who exports it from a terminal.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.pop("COLUMNS", None)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -32,6 +48,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def torch() -> Any:
     """The installed torch, to compare with; skips where there is none. A test that asks for it has the torch mark."""
     return pytest.importorskip("torch", reason="torch is not installed, which this test compares with")
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a finished run, four epochs of configs/mlp.yaml on the digits; to read, or to copy."""
+    from lenetcli.cli.training import start_run
+
+    place = tmp_path_factory.mktemp("small") / "run"
+    assert start_run(str(ROOT / "configs" / "mlp.yaml"), ["train.epochs=4"], place, "off") == 0
+    return place
 
 
 @pytest.fixture

@@ -23,6 +23,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def run(small_run: Path, place: Path) -> Path:
+    """The small run as `run` in this test's own directory, which may change it."""
+    return Path(shutil.copytree(small_run, place / "run"))
+
+
+@pytest.fixture
 def lenet(place: Path, capsys: pytest.CaptureFixture[str]) -> Lenet:
     """Runs a command line, as in `lenet("train", "configs/mlp.yaml")`."""
 

@@ -51,8 +51,7 @@ def test_histograms_count_every_number(lenet: Lenet) -> None:
     assert "█" in table
 
 
-def test_a_weights_file_has_a_tree_and_histograms_but_no_layers(lenet: Lenet) -> None:
-    lenet("train", "configs/mlp.yaml", "train.epochs=1", "train.limit_batches=2", "--out", "run")
+def test_a_weights_file_has_a_tree_and_histograms_but_no_layers(lenet: Lenet, run: Path) -> None:
     weights = "run/model.safetensors"
     assert "fc2" in lenet("inspect-params", weights, "--tree").out
     assert lenet("inspect-params", weights, "--histogram").code == 0

@@ -58,8 +58,7 @@ def test_a_run_out_of_time_says_how_to_go_on(lenet: Lenet, place: Path) -> None:
     assert lenet("eval", "run").code == 0
 
 
-def test_there_is_no_validation_split_unless_asked_for(lenet: Lenet) -> None:
-    lenet("train", "configs/mlp.yaml", "train.epochs=1", "--out", "run")
+def test_there_is_no_validation_split_unless_asked_for(lenet: Lenet, run: Path) -> None:
     done = lenet("eval", "run", "--split", "validation")
     assert done.code == 2
     assert "holds nothing back for validation" in done.err

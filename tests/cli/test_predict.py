@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,26 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lenetcli.cli.training import start_run
 from lenetcli.data import Digits, pictures
 from tests.cli.conftest import Lenet
-from tests.conftest import ROOT
 
 DATA = Digits().test
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A short run on the digits."""
-    place = tmp_path_factory.mktemp("trained") / "run"
-    assert start_run(str(ROOT / "configs" / "mlp.yaml"), ["train.epochs=4"], place, "off") == 0
-    return place
-
-
-@pytest.fixture
-def run(trained: Path, place: Path) -> Path:
-    """The run, in this test's own directory."""
-    return Path(shutil.copytree(trained, place / "run"))
 
 
 def picture(path: Path, number: int, size: tuple[int, int] = (8, 8), mode: str = "L", **options: Any) -> Path:

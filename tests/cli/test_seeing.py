@@ -41,8 +41,7 @@ def test_the_table_fits_80_columns_and_cuts_nothing(lenet: Lenet, monkeypatch: p
         assert max(map(len, out.splitlines())) <= 80
 
 
-def test_a_run_and_a_weights_file_can_be_inspected(lenet: Lenet) -> None:
-    lenet("train", "configs/mlp.yaml", "train.epochs=1", "--out", "run")
+def test_a_run_and_a_weights_file_can_be_inspected(lenet: Lenet, run: Path) -> None:
     of_run = json.loads(lenet("inspect-params", "run", "--json").out)
     of_file = json.loads(lenet("inspect-params", "run/model.safetensors", "--json").out)
     assert {p["name"]: p["mean"] for p in of_run["parameters"]} == {p["name"]: p["mean"] for p in of_file["parameters"]}
@@ -104,8 +103,7 @@ def test_an_unknown_parameter_is_refused_with_those_there_are(lenet: Lenet) -> N
     assert "conv1.bias" in done.err
 
 
-def test_a_runs_model_can_be_traced(lenet: Lenet) -> None:
-    lenet("train", "configs/mlp.yaml", "train.epochs=1", "--out", "run")
+def test_a_runs_model_can_be_traced(lenet: Lenet, run: Path) -> None:
     assert lenet("trace-grad", "run").code == 0
     assert lenet("trace-grad", "run", "seed=1").code == 2
 

@@ -72,14 +72,13 @@ def test_json_holds_the_same_moments(lenet: Lenet) -> None:
     assert found["loss"] > found["loss_after"]
 
 
-def test_a_run_goes_on_where_its_checkpoint_ends(lenet: Lenet, place: Path) -> None:
-    lenet("train", "configs/mlp.yaml", "train.epochs=1", "--out", "run")
-    before = {p: p.stat().st_mtime_ns for p in (place / "run").rglob("*")}
+def test_a_run_goes_on_where_its_checkpoint_ends(lenet: Lenet, run: Path) -> None:
+    before = {p: p.stat().st_mtime_ns for p in run.rglob("*")}
     found = json.loads(lenet("step", "run", "--json").out)
-    assert (found["epoch"], found["batch"]) == (2, 1)
-    assert {p: p.stat().st_mtime_ns for p in (place / "run").rglob("*")} == before
+    assert (found["epoch"], found["batch"]) == (5, 1)
+    assert {p: p.stat().st_mtime_ns for p in run.rglob("*")} == before
     later = json.loads(lenet("step", "run", "--json", "--step", "3").out)
-    assert (later["epoch"], later["batch"], later["step"]) == (2, 4, found["step"] + 3)
+    assert (later["epoch"], later["batch"], later["step"]) == (5, 4, found["step"] + 3)
 
 
 @pytest.mark.parametrize(

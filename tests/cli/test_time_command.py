@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -49,8 +50,7 @@ def test_json_holds_the_same(lenet: Lenet) -> None:
     assert set(found["between_ops"]) == {"forward_seconds", "backward_seconds"}
 
 
-def test_a_run_is_timed_with_its_weights_and_not_changed(lenet: Lenet) -> None:
-    assert lenet("train", "configs/mlp.yaml", "train.epochs=1", "--out", "run").code == 0
+def test_a_run_is_timed_with_its_weights_and_not_changed(lenet: Lenet, run: Path) -> None:
     before = lenet("inspect-params", "run", "--json").out
     assert lenet("time", "run").code == 0
     assert lenet("inspect-params", "run", "--json").out == before

@@ -154,10 +154,9 @@ def test_training_first_changes_what_is_seen(lenet: Lenet) -> None:
     assert "after 5 training steps" in lenet("trace-grad", "configs/mlp.yaml", "--step", "5").out
 
 
-def test_a_run_is_traced_at_its_newest_checkpoint_and_left_as_it_is(lenet: Lenet, place: Path) -> None:
-    lenet("train", "configs/mlp.yaml", "train.epochs=2", "--out", "run")
-    files = {p: p.read_bytes() for p in (place / "run").rglob("*") if p.is_file()}
-    checkpoints = place / "run" / "checkpoints"
+def test_a_run_is_traced_at_its_newest_checkpoint_and_left_as_it_is(lenet: Lenet, run: Path) -> None:
+    files = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+    checkpoints = run / "checkpoints"
     newest = checkpoints / (checkpoints / "latest").read_text().strip() / "state.json"
     steps = json.loads(newest.read_text())["progress"]["step"]
     found = json.loads(lenet("trace-grad", "run", "--param", "fc2.bias", "--json").out)
@@ -165,7 +164,7 @@ def test_a_run_is_traced_at_its_newest_checkpoint_and_left_as_it_is(lenet: Lenet
     assert found["loss"] < 1
     assert len(found["parameters"][0]["grad_after"]) == 64
     assert json.loads(lenet("trace-grad", "run", "--step", "3", "--json").out)["step"] == steps + 3
-    assert {p: p.read_bytes() for p in (place / "run").rglob("*") if p.is_file()} == files
+    assert {p: p.read_bytes() for p in run.rglob("*") if p.is_file()} == files
     assert lenet("gradcheck", "run").code == 0
 
 

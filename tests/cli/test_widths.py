@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from lenetcli.cli.training import start_run
 from lenetcli.report.columns import Columns
 from tests.cli.conftest import Lenet
-from tests.conftest import ROOT
 
 COMMANDS = [
     "eval {run}",
@@ -39,14 +37,6 @@ COMMANDS = [
     "data list",
     "doctor",
 ]
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small net, trained for two epochs."""
-    out = tmp_path_factory.mktemp("run") / "run"
-    assert start_run(str(ROOT / "configs" / "mlp.yaml"), ["train.epochs=2", "train.limit_batches=10"], out, "off") == 0
-    return out
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])

@@ -9,18 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lenetcli import config as configuration
 from lenetcli.autograd.random import get_rng_state
-from lenetcli.build.parts import build_run
 from lenetcli.inspection.training.lr_finder import LrRange, Point, _smoothed, _suggestion, lr_range
 from lenetcli.report.training.curve import curve
 from lenetcli.train.loop import fit
 from lenetcli.train.run import Run
-from tests.conftest import ROOT
-
-
-def run_of(*changes: str) -> Run:
-    return build_run(configuration.load(ROOT / "configs" / "mlp.yaml", changes))
+from tests.conftest import run_of
 
 
 def weights(run: Run) -> list[Any]:
@@ -29,7 +23,7 @@ def weights(run: Run) -> list[Any]:
 
 @pytest.mark.parametrize("extra", [(), ("train.accumulate=2", "train.warmup=50", "train.ema=0.9")])
 def test_rates_rise_evenly_and_the_run_is_as_before(extra: tuple[str, ...]) -> None:
-    run, untouched = run_of("train.epochs=1", *extra), run_of("train.epochs=1", *extra)
+    run, untouched = run_of("mlp", "train.epochs=1", *extra), run_of("mlp", "train.epochs=1", *extra)
     before, random = weights(run), get_rng_state()
     found = lr_range(run, 1e-5, 1e-1, 60)
     assert found.ended == "all steps"
@@ -48,29 +42,29 @@ def test_rates_rise_evenly_and_the_run_is_as_before(extra: tuple[str, ...]) -> N
 
 
 def test_it_goes_on_over_several_epochs() -> None:
-    assert len(lr_range(run_of(), 1e-9, 1e-8, 110).points) == 110
+    assert len(lr_range(run_of("mlp"), 1e-9, 1e-8, 110).points) == 110
 
 
 def test_it_ends_when_the_loss_explodes() -> None:
-    found = lr_range(run_of(), 1e-4, 1e4, 100)
+    found = lr_range(run_of("mlp"), 1e-4, 1e4, 100)
     assert found.ended == "loss exploded"
     assert len(found.points) < 100
 
 
 def test_it_ends_when_numbers_do() -> None:
-    found = lr_range(run_of("optimizer={type: SGD, lr: 0.1}"), 1e20, 1e30, 10)
+    found = lr_range(run_of("mlp", "optimizer={type: SGD, lr: 0.1}"), 1e20, 1e30, 10)
     assert found.ended == "diverged"
     assert found.suggestion is None
 
 
 def test_a_loss_that_does_not_fall_gives_no_suggestion() -> None:
-    assert lr_range(run_of(), 1e-12, 1e-11, 20).suggestion is None
+    assert lr_range(run_of("mlp"), 1e-12, 1e-11, 20).suggestion is None
 
 
 @pytest.mark.parametrize(("low", "high", "steps"), [(0.0, 1.0, 9), (1.0, 0.1, 9), (0.1, math.inf, 9), (0.1, 1.0, 1)])
 def test_senseless_ranges_are_refused(low: float, high: float, steps: int) -> None:
     with pytest.raises(ValueError, match="wanted 0 < from < to"):
-        lr_range(run_of(), low, high, steps)
+        lr_range(run_of("mlp"), low, high, steps)
 
 
 def test_the_suggestion_is_where_the_fall_is_steepest() -> None:
@@ -108,5 +102,5 @@ def test_a_curve_has_the_size_and_the_limits_asked_for() -> None:
 
 def test_a_run_directory_stays_untouched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    lr_range(run_of(), 1e-4, 1e-2, 5)
+    lr_range(run_of("mlp"), 1e-4, 1e-2, 5)
     assert list(tmp_path.iterdir()) == []

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lenetcli import config
-from lenetcli.build.parts import build_run
 from lenetcli.inspection.graph.step_traces import traces
 from lenetcli.train.events import Step
 from lenetcli.train.loop import fit
-from lenetcli.train.run import Run
+from tests.conftest import run_of
 
 CONFIG = """
 model:
@@ -34,10 +32,6 @@ def path(tmp_path: Path) -> str:
     file = tmp_path / "small.yaml"
     file.write_text(CONFIG)
     return str(file)
-
-
-def run_of(path: str, *changes: str) -> Run:
-    return build_run(config.load(path, list(changes)))
 
 
 def test_each_trace_has_the_loss_of_the_step_that_follows(path: str) -> None:

@@ -18,8 +18,7 @@ from lenetcli.errors import ConfigError
 from lenetcli.inspection.step import profile
 from lenetcli.inspection.step.clock import clocked
 from lenetcli.kernels import dispatch, native
-from lenetcli.train.run import Run
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run_of
 
 needs_native = pytest.mark.skipif(native.absent is not None, reason="the native kernels are not built")
 CONV1, CONV2, FC = 6 * 30 * 30 * 9, 16 * 13 * 13 * 6 * 9, [576 * 120, 120 * 84, 84 * 10]
@@ -29,10 +28,6 @@ CONV1, CONV2, FC = 6 * 30 * 30 * 9, 16 * 13 * 13 * 6 * 9, [576 * 120, 120 * 84, 
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(profile, "SECONDS", 0.01)
     monkeypatch.setattr(profile, "SIDE", 128)
-
-
-def run_of(name: str, *changes: str) -> Run:
-    return build_run(configuration.load(str(ROOT / "configs" / f"{name}.yaml"), list(changes)))
 
 
 def methods() -> Iterator[Any]:

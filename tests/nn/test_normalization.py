@@ -1,4 +1,4 @@
-"""Layer, group, RMS and local response norm against torch's layers."""
+"""What layer, group, RMS and local response norm do in single cases; test_module_sweep.py compares them with torch."""
 
 from __future__ import annotations
 
@@ -11,30 +11,7 @@ import lenetcli as lenet
 import lenetcli.nn.functional as F
 from lenetcli import nn
 from lenetcli.errors import ShapeError
-from tests.nn.parity import assert_same_training
 from tests.ops.sample import normal
-
-LAYERS: list[tuple[str, tuple[Any, ...], dict[str, Any], tuple[int, ...]]] = [
-    ("LayerNorm", (5,), {}, (4, 5)),
-    ("LayerNorm", ((3, 5),), {"eps": 1e-3}, (2, 3, 5)),
-    ("LayerNorm", ([3, 4, 2],), {"bias": False}, (6, 3, 4, 2)),
-    ("LayerNorm", (5,), {"elementwise_affine": False}, (4, 5)),
-    ("RMSNorm", (5,), {}, (4, 5)),
-    ("RMSNorm", ((3, 5),), {"eps": 1e-3}, (2, 3, 5)),
-    ("RMSNorm", (5,), {"elementwise_affine": False}, (4, 5)),
-    ("GroupNorm", (2, 4), {}, (3, 4, 5, 2)),
-    ("GroupNorm", (4, 4), {"eps": 1e-3, "bias": False}, (3, 4, 5)),
-    ("GroupNorm", (1, 4), {"affine": False}, (3, 4)),
-    ("LocalResponseNorm", (3,), {}, (2, 5, 3, 3)),
-    ("LocalResponseNorm", (2,), {"alpha": 0.5, "beta": 0.6, "k": 2.0}, (2, 5, 3)),
-]
-
-
-@pytest.mark.parametrize(("layer", "args", "options", "shape"), LAYERS, ids=str)
-def test_training_and_evaluation_equal_torch(
-    torch: Any, layer: str, args: tuple[Any, ...], options: dict[str, Any], shape: tuple[int, ...]
-) -> None:
-    assert_same_training(torch, lambda n: getattr(n, layer)(*args, **options), normal(*shape))
 
 
 @pytest.mark.parametrize("function", [F.layer_norm, F.rms_norm], ids=lambda f: f.__name__)

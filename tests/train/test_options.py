@@ -10,7 +10,7 @@ import pytest
 
 from lenetcli import config as configuration
 from lenetcli import load
-from lenetcli.build.parts import build_criterion, build_data, build_run, split_data
+from lenetcli.build.parts import build_criterion, build_data, split_data
 from lenetcli.nn import CrossEntropyLoss
 from lenetcli.runs.checkpoint import Checkpoints
 from lenetcli.train.evaluate import evaluate
@@ -18,6 +18,7 @@ from lenetcli.train.events import Ended, Evaluated, Event, Saved, Step
 from lenetcli.train.loop import fit
 from lenetcli.train.run import Progress, Run
 from lenetcli.train.stopping import EarlyStopping
+from tests.conftest import run_of
 
 TEXT = """
 model:
@@ -40,12 +41,8 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run_of(place: Path, *changes: str) -> Run:
-    return build_run(configuration.load(place / "config.yaml", changes))
-
-
 def trained(place: Path, *changes: str) -> tuple[Run, list[Event]]:
-    run = run_of(place, *changes)
+    run = run_of(place / "config.yaml", *changes)
     return run, list(fit(run))
 
 
@@ -81,13 +78,13 @@ def test_accumulated_batches_are_as_one_large_batch(loss: str, place: Path) -> N
 
 
 def test_a_sum_is_reported_as_a_mean_over_the_samples(place: Path) -> None:
-    mean, summed = run_of(place), run_of(place, "loss.reduction=sum")
+    mean, summed = run_of(place / "config.yaml"), run_of(place / "config.yaml", "loss.reduction=sum")
     found = [evaluate(run.model, run.test_loader, run.criterion).loss for run in (mean, summed)]
     assert found[0] == pytest.approx(found[1])
 
 
 def test_a_long_gradient_is_cut_to_its_norm(place: Path) -> None:
-    run = run_of(place, "train.clip_grad_norm=0.01", "optimizer.lr=1")
+    run = run_of(place / "config.yaml", "train.clip_grad_norm=0.01", "optimizer.lr=1")
     before = weights(run)
     next(fit(run))
     change = np.concatenate([(weights(run)[name] - before[name]).ravel() for name in before])
@@ -98,7 +95,7 @@ def test_a_long_gradient_is_cut_to_its_norm(place: Path) -> None:
 
 
 def test_each_number_of_a_gradient_is_cut_to_its_limit(place: Path) -> None:
-    run = run_of(place, "train.clip_grad_value=0.001", "optimizer.lr=1")
+    run = run_of(place / "config.yaml", "train.clip_grad_value=0.001", "optimizer.lr=1")
     before = weights(run)
     next(fit(run))
     changes = [np.abs(weights(run)[name] - before[name]).max() for name in before]
@@ -117,14 +114,14 @@ def test_warm_up_scales_what_the_schedule_says(warmup: str, place: Path) -> None
 
 
 def test_the_first_warm_step_is_as_small_as_its_rate(place: Path) -> None:
-    slow, warm = run_of(place, "optimizer.lr=0.01"), run_of(place, "train.warmup=10")
+    slow, warm = run_of(place / "config.yaml", "optimizer.lr=0.01"), run_of(place / "config.yaml", "train.warmup=10")
     for run in (slow, warm):
         next(fit(run))
     assert same(weights(slow), weights(warm), 1e-7)
 
 
 def test_the_average_of_the_weights_is_evaluated_and_kept_as_the_best(place: Path) -> None:
-    run = run_of(place, "train.ema=0.9", "train.epochs=1")
+    run = run_of(place / "config.yaml", "train.ema=0.9", "train.epochs=1")
     run.checkpoints = Checkpoints(place)
     average: dict[str, Any] = {}
     last: list[Event] = []
@@ -192,7 +189,7 @@ def test_a_run_that_does_not_improve_stops_early(place: Path) -> None:
 
 def test_a_run_out_of_time_is_evaluated_saved_and_can_have_more(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, _ = trained(place)
-    run = run_of(place, "train.max_time=1h")
+    run = run_of(place / "config.yaml", "train.max_time=1h")
     run.checkpoints = Checkpoints(place)
     events: list[Event] = []
     for event in fit(run):
@@ -201,7 +198,7 @@ def test_a_run_out_of_time_is_evaluated_saved_and_can_have_more(place: Path, mon
             run.max_seconds = 0.0
     assert [type(e) for e in events[-5:]] == [Step, Evaluated, Evaluated, Saved, Ended]
     assert (ended(events).reason, ended(events).step, run.progress.batch) == ("out of time", 20, 5)
-    more = run_of(place)
+    more = run_of(place / "config.yaml")
     more.checkpoints = Checkpoints(place)
     more.checkpoints.restore(more)
     assert more.progress.seconds > 0
@@ -223,7 +220,7 @@ def test_batches_can_be_limited(place: Path) -> None:
 
 
 def test_validation_decides_and_the_test_split_waits_for_the_end(place: Path) -> None:
-    run = run_of(place, "train.validation=0.25", "train.epochs=3", "optimizer.lr=2")
+    run = run_of(place / "config.yaml", "train.validation=0.25", "train.epochs=3", "optimizer.lr=2")
     run.checkpoints = Checkpoints(place)
     seen = []
     assert run.validation_loader is not None
@@ -245,7 +242,7 @@ def test_validation_decides_and_the_test_split_waits_for_the_end(place: Path) ->
 
 
 def test_the_last_weights_stay_after_the_best_were_judged(place: Path) -> None:
-    with_split = run_of(place, "train.validation=0.25", "train.epochs=2")
+    with_split = run_of(place / "config.yaml", "train.validation=0.25", "train.epochs=2")
     with_split.checkpoints = Checkpoints(place)
     before_end: dict[str, Any] = {}
     for event in fit(with_split):

@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lenetcli import config as configuration
 from lenetcli.autograd.random import drawing_from, draws_from
-from lenetcli.build.parts import build_run
 from lenetcli.errors import DivergedError
 from lenetcli.inspection.graph.step_traces import traces
 from lenetcli.inspection.lab.bench import plain_step
@@ -27,7 +25,7 @@ from lenetcli.train.events import Step as Stepped
 from lenetcli.train.loop import fit
 from lenetcli.train.run import Run
 from lenetcli.train.step import Step
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run_of
 from tests.train.small import CONFIG, train
 
 OPTIONS = {
@@ -64,8 +62,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "run"
 
 
-def run_of(place: Path, *changes: str) -> Run:
-    return build_run(configuration.load(str(place.parent / "small.yaml"), list(changes)))
+def built(place: Path, *changes: str) -> Run:
+    return run_of(place.parent / "small.yaml", *changes)
 
 
 def gradients(run: Run) -> dict[str, Any]:
@@ -160,7 +158,7 @@ def of_time(run: Run, _: Path) -> Made:
     timed = time_step(run)
     averaged(run, len(steps))
     assert run.progress.step == len(steps) > timed.steps
-    assert timed.samples == sum(len(x) for x, _ in next(batches_of_steps(run_of(_, *changes_of(run)))))
+    assert timed.samples == sum(len(x) for x, _ in next(batches_of_steps(built(_, *changes_of(run)))))
     return found
 
 
@@ -216,9 +214,9 @@ RESTING = {"find-lr": "train.warmup", "lab": "train.accumulate"}  # what a calle
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("caller", CALLERS)
 def test_whoever_makes_a_step_makes_the_step_of_training(caller: str, option: str, trained: Path) -> None:
-    found = CALLERS[caller](run_of(trained, *OPTIONS[option]), trained)
+    found = CALLERS[caller](built(trained, *OPTIONS[option]), trained)
     resting = RESTING.get(caller)
-    wanted = by_hand(run_of(trained, *(c for c in OPTIONS[option] if resting is None or not c.startswith(resting))))
+    wanted = by_hand(built(trained, *(c for c in OPTIONS[option] if resting is None or not c.startswith(resting))))
     by_name = wanted["gradients"]
     wanted["gradient means"] = {name: np.abs(g).mean() for name, g in by_name.items()}
     layers = {name.rpartition(".")[0] for name in by_name}
@@ -237,15 +235,15 @@ def test_whoever_makes_a_step_makes_the_step_of_training(caller: str, option: st
 
 
 def test_each_option_makes_another_step(trained: Path) -> None:
-    plain = by_hand(run_of(trained))
+    plain = by_hand(built(trained))
     for option, changes in OPTIONS.items():
-        made = by_hand(run_of(trained, *changes))
+        made = by_hand(built(trained, *changes))
         other = [key for key in ("rate", "gradients", "limited") if str(made[key]) != str(plain[key])]
         assert other or option in ("plain", "average"), option
 
 
 def test_phases_come_in_order_and_a_step_can_end_before_any(trained: Path) -> None:
-    run = run_of(trained, "train.accumulate=2")
+    run = built(trained, "train.accumulate=2")
     group = next(batches_of_steps(run))
     names = [phase.__name__ for phase in Step(run).phases(group)]
     passes = ["forward", "read", "backward"]
@@ -262,7 +260,7 @@ def test_phases_come_in_order_and_a_step_can_end_before_any(trained: Path) -> No
 
 
 def test_a_step_that_diverged_raises_unless_it_is_only_looked_at(trained: Path) -> None:
-    run = run_of(trained)
+    run = built(trained)
     inputs, targets = next(run.train_loader.batches(0))
     inputs.array[0] = np.inf
     with pytest.raises(DivergedError, match="the loss became nan at step 1"):
@@ -270,14 +268,14 @@ def test_a_step_that_diverged_raises_unless_it_is_only_looked_at(trained: Path) 
     step = Step(run, strict=False)
     step.make([(inputs, targets)])
     assert np.isnan(step.readout.loss)
-    run = run_of(trained)
+    run = built(trained)
     next(iter(run.model.parameters())).register_hook(lambda grad: grad * float("inf"))
     with pytest.raises(DivergedError, match=r"the gradient of fc1\.weight became NaN or infinite"):
         Step(run).make([next(run.train_loader.batches(0))])
 
 
 def test_warm_up_leaves_the_scheduled_rate_even_after_an_error(trained: Path) -> None:
-    run = run_of(trained, "train.warmup=4")
+    run = built(trained, "train.warmup=4")
     rates = []
 
     def fail(optimizer: Any, *_: Any) -> None:
