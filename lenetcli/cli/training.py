@@ -8,6 +8,7 @@ from pathlib import Path
 from lenetcli import config as configuration
 from lenetcli.build.scheduler import hints
 from lenetcli.errors import ConfigError
+from lenetcli.kernels.dispatch import slow_because
 from lenetcli.report.training.listeners import showing
 from lenetcli.report.training.progress import Mode
 from lenetcli.report.training.tensorboard import check_installed
@@ -71,7 +72,7 @@ def _follow(session: Session, mode: Mode, debug_nan: bool, also: Listener | None
     run, group, quiet = session.run, session.group, mode in ("json", "off")
     if not quiet:
         assert session.config is not None, "a run directory has one"
-        for line in filter(None, [*hints(session.config, run.steps), group.description]):
+        for line in filter(None, [slow_because(), *hints(session.config, run.steps), group.description]):
             group.log(line)
     with showing(session, mode if group.rank == 0 else "off", tensorboard and group.rank == 0) as shown:
         ended = session.follow([*shown, *([also] if also is not None else [])], debug_nan)
