@@ -158,10 +158,15 @@ void thin_rows(const Product& p, const ProductUnit& u, int to, const float* b) {
 // With a batch of a few images, M is small and B, the weight, is read once: packing it would cost more than the
 // product. Where the columns of B are contiguous, results are dot products; where its rows are, they are sums of rows.
 
-APART void finish_few(const Product& p, int i, int j, float y) {
-  if (p.bias) y += p.bias[p.bias_columns ? j : i];
-  if (p.relu) y = y < 0 ? 0 : y;
-  p.c[i * p.c_row + j * p.c_col] = y;
+// Row i, columns j to j + count.
+APART void finish_few(const Product& p, int i, int j, int count, const float* sums) {
+  float* c = p.c + i * p.c_row;
+  for (const int end = j + count; j < end; j++) {
+    float y = *sums++;
+    if (p.bias) y += p.bias[p.bias_columns ? j : i];
+    if (p.relu) y = y < 0 ? 0 : y;
+    c[j * p.c_col] = y;
+  }
 }
 
 // R columns of C: dot products between the packed rows of A and R columns of B.
@@ -177,12 +182,15 @@ INLINE void dots(const Product& p, int j, const float* a) {
       Vec w = load(b + r * p.b_col + k);
       for (int i = 0; i < M; i++) sums[r][i] += w * load(a + i * p.k + k);
     }
-  for (int r = 0; r < R; r++)
-    for (int i = 0; i < M; i++) {
+  for (int i = 0; i < M; i++) {
+    float y[R];
+    for (int r = 0; r < R; r++) {
       float rest = 0;
       for (int l = k; l < p.k; l++) rest += b[r * p.b_col + l] * a[i * p.k + l];
-      finish_few(p, i, j + r, sum(sums[r][i]) + rest);
+      y[r] = sum(sums[r][i]) + rest;
     }
+    finish_few(p, i, j, R, y);
+  }
 }
 
 // V vectors of columns as sums of rows of B.
@@ -200,8 +208,11 @@ INLINE void row_sums(const Product& p, int j, int count, const float* a) {
       for (int v = 0; v < V; v++) sums[i][v] += f * line[v];
     }
   }
-  for (int i = 0; i < M; i++)
-    for (int l = 0; l < count; l++) finish_few(p, i, j + l, sums[i][l / L][l % L]);
+  for (int i = 0; i < M; i++) {
+    float y[V * L];
+    for (int v = 0; v < V; v++) store(y + v * L, sums[i][v]);
+    finish_few(p, i, j, count, y);
+  }
 }
 
 template <int M>

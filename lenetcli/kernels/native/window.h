@@ -134,7 +134,9 @@ INLINE void each_lane(const Windows& a, int number, Body body) {
     int64_t i = 0;
     if (ONCE) {
       for (; i + L <= count; i += L) body(Whole(), from + i, to + i);
+      if (i == count) return;
       for (; i + 4 <= count; i += 4) body(Quarter(), from + i, to + i);
+      if (i == count) return;
     } else if (count >= L) {
       for (const int64_t last = count - L;; i = i + L < last ? i + L : last) {
         body(Whole(), from + i, to + i);
@@ -148,8 +150,8 @@ INLINE void each_lane(const Windows& a, int number, Body body) {
     }
     for (; i < count; i++) body(Single(), from + i, to + i);
   };
-  int64_t n = a.n, to_step = a.columns.step * n, from_step = a.columns.source_step * n;
-  if (to_step == from_step) n *= number, number = 1;  // one row of neighbours
+  const int64_t n = a.n, to_step = a.columns.step * n, from_step = a.columns.source_step * n;
+  if (to_step == from_step) return neighbours(number * n, 0, 0);
   int q = 0;
   if (n < 4)
     for (; q + 4 <= number; q += 4)
