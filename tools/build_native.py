@@ -1,12 +1,14 @@
 """Builds the native kernels in place, into lenetcli/kernels/native, for work in the source tree without installing.
 
-python tools/build_native.py
+python tools/build_native.py [--targets all]
 
+For this machine's instruction set, or for all, which the tests of each need; CMakeLists.txt says what else may be named.
 Needs cmake, a C++17 compiler (GCC or Clang) and nanobind (`pip install nanobind cmake ninja`).
 """
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import subprocess
 import sys
@@ -28,4 +30,6 @@ def build(name: str, prefix: Path, *options: str) -> None:
 
 
 if __name__ == "__main__":
-    build("native", ROOT, "-DCMAKE_BUILD_TYPE=Release")
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--targets", default="native", help="native, all, or some of v4;v3;v2")
+    build("native", ROOT, "-DCMAKE_BUILD_TYPE=Release", f"-DLENET_TARGETS={parser.parse_args().targets}")

@@ -31,7 +31,8 @@ def main() -> int:
         shutil.copytree(ROOT / name, COPY / name, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
     for file in (*ROOT.glob("*.md"), *ROOT.glob("*.toml"), *ROOT.glob("*.yml"), ROOT / "LICENSE"):
         shutil.copy(file, COPY)
-    build("native-sanitized", COPY, "-DCMAKE_BUILD_TYPE=None", f"-DCMAKE_CXX_FLAGS={FLAGS}")
+    options = "-DCMAKE_BUILD_TYPE=None", f"-DCMAKE_CXX_FLAGS={FLAGS}", "-DLENET_TARGETS=all"
+    build("native-sanitized", COPY, *options)
     # libstdc++, too: Python does not load it, and the sanitizer looks for it once, at the start
     libraries = [library("libasan.so"), library("libstdc++.so")]
     environment = {

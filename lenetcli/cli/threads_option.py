@@ -33,7 +33,7 @@ def _declaration(
             callback=_use,
             expose_value=False,
             help="Threads to compute with; trained numbers do not depend on it (by rounding, with NumPy's kernels).",
-            show_default="all processors, at most 16",
+            show_default="all processors, at most 16; 1 with NumPy's kernels",
         ),
     ] = None,
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from lenetcli import config as configuration
 from lenetcli.build.scheduler import hints
 from lenetcli.errors import ConfigError
+from lenetcli.kernels.dispatch import slow_because
 from lenetcli.report.training.listeners import showing
 from lenetcli.report.training.outlet import surviving_outlets
 from lenetcli.report.training.progress import Mode
@@ -76,7 +77,8 @@ def _follow(session: Session, mode: Mode, debug_nan: bool, also: Listener | None
         group.log(line)
     if not quiet:
         assert session.config is not None, "a run directory has one"
-        for line in filter(None, [*map(str, run.left_out), *hints(session.config, run.steps), group.description]):
+        said = [slow_because(), *map(str, run.left_out), *hints(session.config, run.steps), group.description]
+        for line in filter(None, said):
             group.log(line)
     with showing(session, mode if group.rank == 0 else "off", tensorboard and group.rank == 0) as shown:
         ended = session.follow([*shown, *([also] if also is not None else [])], debug_nan)

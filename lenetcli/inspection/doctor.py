@@ -53,7 +53,7 @@ def _kernels() -> Finding:
     forced = os.environ.get("LENET_KERNELS", "")
     because = f" (LENET_KERNELS={forced})" if forced else ""
     if native.absent is not None:
-        hint = "install a C++ compiler and this package again; everything runs without, only slower"
+        hint = f"{native.remedy}; everything runs without, {dispatch.SLOWER} slower"
         return Finding("kernels", f"numpy: {native.absent}{because}", False, hint)
     if dispatch.twin == "numpy":
         return Finding("kernels", f"numpy{because}, though native ones are here")
@@ -73,7 +73,8 @@ def _gpu() -> Finding:
 def _threads() -> Finding:
     """How many threads compute, who said so, and whether NumPy's BLAS was told."""
     count, (name, value) = threads.get_num_threads(), wanted_threads()
-    because = f"{name}={value}" if name else "LENET_THREADS or --threads sets it"
+    one = "; one for NumPy's kernels" if dispatch.twin == "numpy" else ""
+    because = f"{name}={value}" if name else f"LENET_THREADS or --threads sets it{one}"
     blas = ", ".join(f"{pool['internal_api']} {pool['num_threads']}" for pool in threads.blas_pools())
     return Finding("threads", f"{count} of {os.cpu_count()} processors ({because}); BLAS: {blas or 'unknown'}")
 

@@ -2,11 +2,12 @@
 
 Callers use the names below as attributes of this module (`kernels.conv2d(...)`), so that the choice may change while
 the program runs. LENET_KERNELS decides from outside: numpy, native, or the native ones for one of the processor's
-instruction sets (v4, v3, v2); without it, native twins run where they are built, for the best of the sets.
+instruction sets (v4, v3, v2) that were built; without it, native twins run where they are built, for the best of the sets.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -72,6 +73,8 @@ __all__ = [
 
 Twin = Literal["numpy", "native"]
 
+SLOWER = "2 to 6 times"  # than the native ones, trainings on one thread; measured, see docs/performance.md
+
 _references: dict[str, Callable[..., Any]] = {name: globals()[name] for name in __all__}
 _native = twins()
 twin: Twin = "numpy"  # which twins run; read it as `dispatch.twin`
@@ -88,7 +91,7 @@ def use(wanted: Twin) -> None:
     if wanted not in ("numpy", "native"):
         raise ValueError(f"kernels are numpy or native, got {wanted!r}")
     if wanted == "native" and native.absent is not None:
-        raise ImportError(native.absent)
+        raise ImportError(f"{native.absent}; {native.remedy}")
     twin = wanted
     globals().update(_references | (_native if wanted == "native" else {}))
     if device.library is not None:
@@ -104,6 +107,13 @@ def _routed(here: Callable[..., Any], there: Callable[..., Any]) -> Callable[...
         return (here if type(x) is np.ndarray else there)(first, *others)
 
     return run
+
+
+def slow_because() -> str:
+    """A line for who trains, where NumPy's kernels run and nobody asked for them: why, how slow, what helps; else ""."""
+    if native.absent is None or os.environ.get("LENET_KERNELS"):
+        return ""
+    return f"NumPy's kernels run, {SLOWER} slower: {native.absent}; {native.remedy}"
 
 
 def description() -> str:
@@ -136,6 +146,6 @@ def _choice() -> Twin:
 
 
 keep_freed_memory()
-_threads.begin()
 use(_choice())
+_threads.begin(twin == "native")
 device.watchers.append(lambda: use(twin))

@@ -1,9 +1,10 @@
 """How many threads the kernels use: one number for the native pool and for NumPy's BLAS.
 
-LENET_THREADS sets it from outside, then OMP_NUM_THREADS, else it is the number of processors this process may use. With
-the native kernels, all that a float32 net of the usual layers does runs on their pool, its matrix products included:
-BLAS threads that wait for work by spinning would slow it down many times over. BLAS is left what has no native twin,
-such as float64 and batched products.
+LENET_THREADS sets it from outside, then OMP_NUM_THREADS, else it is the number of processors this process may use, or one
+with NumPy's kernels. With the native kernels, all that a float32 net of the usual layers does runs on their pool, its
+matrix products included: BLAS threads that wait for work by spinning would slow it down many times over. BLAS is left
+what has no native twin, such as float64 and batched products. With NumPy's kernels BLAS has all products, a hundred small
+ones a second and more: its threads wait for each other in every one, and where another process holds a core, for that.
 """
 
 from __future__ import annotations
@@ -76,10 +77,14 @@ def set_num_threads(count: int) -> None:
     _tell_blas()
 
 
-def begin() -> None:
+def begin(native_runs: bool) -> None:
     """Passes the first number on, when the kernels are loaded."""
+    global _count
+    alone = not native_runs and not wanted_threads()[0]
+    if alone:
+        _count = 1
     _tell_native()
-    if os.environ.get("LENET_THREADS") or _count == _DEFAULT_MOST:  # else BLAS has come to the same number itself
+    if alone or os.environ.get("LENET_THREADS") or _count == _DEFAULT_MOST:  # else BLAS has come to it itself
         _tell_blas()
 
 

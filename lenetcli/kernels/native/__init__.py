@@ -1,8 +1,8 @@
 """The native twins: C++ kernels for float32, and the functions that call them under the names of their NumPy twins.
 
 Each twin takes the same arguments as its reference and hands what it was not made for (other types, strides, sizes) on
-to the reference. The compiled module is missing where no compiler was at hand at installation; everything then runs on
-NumPy, and `absent` says why.
+to the reference. The compiled module is missing where no compiler was at hand at installation, and of no use where it was
+built for other processors; everything then runs on NumPy, `absent` says why and `remedy` what would help.
 
     *.py                        which calls a kernel takes; allocation of results
     module.cc, threads.cc       bindings; the one pool of threads
@@ -13,14 +13,23 @@ from __future__ import annotations
 
 from importlib import import_module
 
-absent: str | None = None  # why there is no native module
+absent: str | None = None  # why there is no native module that runs here
+remedy = ""  # what would help then
 
 try:
     _native = import_module("lenetcli.kernels.native._native")
 except ModuleNotFoundError:
-    absent = "the native kernels are not built: install with a C++ compiler, or run tools/build_native.py in the source"
+    absent = "the native kernels are not built"
+    remedy = "install the C++ compiler GCC or Clang, then this package once more"
 except ImportError as error:
     absent = f"the native kernels cannot be loaded: {error}"
+    remedy = "install this package once more, on this machine"
+else:
+    if not _native.targets():
+        absent = (
+            f"the native kernels are built for processors with {' or '.join(_native.built())}, which this one lacks"
+        )
+        remedy = "install this package once more on this machine, or with -C cmake.define.LENET_TARGETS=all"
 
 
 def target() -> str | None:

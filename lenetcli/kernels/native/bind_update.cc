@@ -10,7 +10,7 @@
 
 namespace {
 
-constexpr size_t PIECE = 16384;  // elements of one item
+constexpr size_t STRETCH = 16384;  // elements of one item
 
 // One unbroken block of floats, in row order, in column order, or in both (a vector).
 struct Block {
@@ -66,8 +66,8 @@ std::vector<Piece> pieces(const Lists& lists, nb::list& left) {
       left.append(t);
       continue;
     }
-    for (size_t first = 0; first < size; first += PIECE)
-      found.push_back({(int)t, first, std::min(PIECE, size - first)});
+    for (size_t first = 0; first < size; first += STRETCH)
+      found.push_back({(int)t, first, std::min(STRETCH, size - first)});
   }
   return found;
 }
@@ -92,7 +92,7 @@ nb::list update(const Lists& lists, size_t count, double work, const Kernel& ker
     kernel(p.tensor, at, p.count);
   };
   nb::gil_scoped_release released;
-  spread(all.size(), work * all.size() * PIECE, item);
+  spread(all.size(), work * all.size() * STRETCH, item);
   return left;
 }
 

@@ -96,7 +96,10 @@ void conv_forward(const Conv& a, const ConvUnit& u, float* scratch) {
   Scratch at = conv_layout(a, u, false);
   pack_input<false>(a, u, g, at, scratch);
   const float* x = scratch + at.x;
-  LENET_FOR_KERNEL(a.kernel, a.pooled ? tiles_forward<k, true>(a, u, s, g, x) : tiles_forward<k, false>(a, u, s, g, x));
+  const Kind kind = u.count < L ? SOME : a.pooled ? POOLED : PLAIN;
+  LENET_FOR_KERNEL(a.kernel, kind == SOME     ? tiles_forward<k, SOME>(a, u, s, g, x)
+                             : kind == POOLED ? tiles_forward<k, POOLED>(a, u, s, g, x)
+                                              : tiles_forward<k, PLAIN>(a, u, s, g, x));
 }
 
 bool conv_backward(const Conv& a, const ConvUnit& u, float* scratch, float* d_weight, float* d_bias) {

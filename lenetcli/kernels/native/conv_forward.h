@@ -38,10 +38,9 @@ struct Place {
 };
 
 // The vector holds the tile in row i, column j of several images.
-template <bool POOL>
 INLINE Place place_images(const Conv& a, const ConvUnit& u, int i, int j) {
   i += u.from;
-  if (POOL)
+  if (a.pooled)
     return {a.y.data + u.first * a.y.n + i * a.y.h + j * a.y.w,
             a.winner + winner_image(a, u.first) + i * winner_row(a) + (int64_t)j * a.group,
             a.y.c,
@@ -51,13 +50,13 @@ INLINE Place place_images(const Conv& a, const ConvUnit& u, int i, int j) {
   return {a.y.data + u.first * a.y.n + 2 * i * a.y.h + 2 * j * a.y.w, nullptr, a.y.c, 0, 2 * i, 2 * j};
 }
 
-template <bool POOL>
-INLINE void put_images(const Conv& a, int count, const Place& to, int o, const Vec* y) {
+template <bool WHOLE>
+INLINE void put_images(const Conv& a, bool pooled, int count, const Place& to, int o, const Vec* y) {
   float* p = to.y + o * to.channel;
-  if (POOL) {
+  if (pooled) {
     Best b = best_of(y);
     uint8_t* w = to.winner + o * to.winner_channel;
-    if (count == L) {
+    if (WHOLE) {
       store(p, b.value);
       store_bytes(w, b.winner);
     } else {
@@ -71,7 +70,7 @@ INLINE void put_images(const Conv& a, int count, const Place& to, int o, const V
     if (to.row + q / 2 >= a.rows || to.column + q % 2 >= a.columns) continue;
     Vec v = a.relu ? positive(y[q]) : y[q];
     float* at = p + q / 2 * a.y.h + q % 2 * a.y.w;
-    if (count == L)
+    if (WHOLE)
       store(at, v);
     else
       store_some(at, a.y.n, count, v);
@@ -79,26 +78,31 @@ INLINE void put_images(const Conv& a, int count, const Place& to, int o, const V
 }
 
 // The vector holds neighbouring tiles of one image.
-template <bool POOL>
-INLINE void put_patches(const Conv& a, const ConvUnit& u, const Lanes& at, int o, const Vec* y) {
-  float* to = a.y.data + o * a.y.c + u.first * a.y.n;
-  float value[L];
-  if (POOL) {
+INLINE Place place_patches(const Conv& a, const ConvUnit& u, const Lanes& at) {
+  float* y = a.y.data + u.first * a.y.n;
+  if (!a.pooled) return {y, nullptr, a.y.c, 0, 0, 0};
+  return {y + at.first * a.y.w,  // rows follow each other without a gap
+          a.winner + winner_image(a, u.first) + at.first * a.group, a.y.c, winner_channel(a), 0, 0};
+}
+
+INLINE void put_patches(const Conv& a, const Lanes& at, const Place& place, int o, const Vec* y) {
+  float *to = place.y + o * place.channel, value[L];
+  if (a.pooled) {
     Best b = best_of(y);
     store(value, b.value);
     uint8_t winner[L];
     store_bytes(winner, b.winner);
-    to += at.first * a.y.w;  // rows follow each other without a gap
-    uint8_t* w = a.winner + winner_image(a, u.first) + o * winner_channel(a) + at.first * a.group;
+    uint8_t* w = place.winner + o * place.winner_channel;
     if (a.batch == 1 && at.count == L) {
       memcpy(to, value, sizeof value);
       memcpy(w, winner, sizeof winner);
       return;
     }
-    for (int l = 0; l < at.count; l++) {
-      to[l * a.y.w] = value[l];
-      w[(int64_t)l * a.group] = winner[l];
-    }
+    auto spread_out = [&](int count) __attribute__((always_inline)) {
+      for (int l = 0; l < count; l++) to[l * a.y.w] = value[l];
+      for (int l = 0; l < count; l++) w[(int64_t)l * a.group] = winner[l];
+    };
+    at.count == L ? spread_out(L) : spread_out(at.count);
     return;
   }
   for (int q = 0; q < 4; q++) {
@@ -135,7 +139,15 @@ INLINE void tile_forward(const Conv& a, const View& s, const float* x, int o, Ve
       }
 }
 
-template <int K, bool POOL>
+// Either, where they do not fill a vector or have no one place. Apart from the sums, whose registers a call would cost.
+APART void put_some(const Conv& a, const ConvUnit& u, const Lanes& at, const Place& to, int o, int end, const Vec* y) {
+  for (; o < end; o++, y += 4)
+    u.patches ? put_patches(a, at, to, o, y) : put_images<false>(a, a.pooled, u.count, to, o, y);
+}
+
+enum Kind { POOLED, PLAIN, SOME };
+
+template <int K, Kind KIND>
 void tiles_forward(const Conv& a, const ConvUnit& u, const View& s, const Geometry& g, const float* x) {
   constexpr int B = MANY_REGISTERS ? 4 : 2;
   auto out_channels = [&](const float* tile, auto put) __attribute__((always_inline)) {
@@ -143,8 +155,7 @@ void tiles_forward(const Conv& a, const ConvUnit& u, const View& s, const Geomet
       constexpr int count = decltype(block)::value;
       Vec y[count][4];
       tile_forward<K, count>(a, s, tile, o, y);
-#pragma GCC unroll 4
-      for (int k = 0; k < count; k++) put(o + k, y[k]);
+      put(o, count, y);
     };
     int o = 0;
     for (; o + B <= a.out; o += B) some(Count<B>(), o);
@@ -156,15 +167,13 @@ void tiles_forward(const Conv& a, const ConvUnit& u, const View& s, const Geomet
   };
   for (int i = 0; i < s.rows; i++)
     for (int j = 0; j < s.columns; j++) {
-      const float* tile = x + i * s.down + j * s.across;
-      if (u.patches) {
-        const Lanes at(u, g, j);
-        out_channels(tile, [&](int o, const Vec* y) { put_patches<POOL>(a, u, at, o, y); });
-      } else {
-        const Place to = place_images<POOL>(a, u, i, j);
-        out_channels(
-            tile, [&](int o, const Vec* y) __attribute__((always_inline)) { put_images<POOL>(a, u.count, to, o, y); });
-      }
+      const Lanes at(u, g, j);
+      const Place to = u.patches ? place_patches(a, u, at) : place_images(a, u, i, j);
+      out_channels(x + i * s.down + j * s.across, [&](int o, int count, const Vec (*y)[4]) __attribute__((always_inline)) {
+        if (KIND == SOME) return put_some(a, u, at, to, o, o + count, y[0]);
+#pragma GCC unroll 4
+        for (int k = 0; k < count; k++) put_images<true>(a, KIND == POOLED, L, to, o + k, y[k]);
+      });
     }
 }
 

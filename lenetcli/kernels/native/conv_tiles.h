@@ -51,13 +51,13 @@ INLINE View view(const Geometry& g, bool patches) {
   return {g.count, g.tile_columns, 2 * row, 2 * L, row * g.pixel_rows, row, L};
 }
 
-// Which tiles of one image lie in the lanes of vector `v`.
+// Which tiles of one image lie in the lanes of vector `v`; none where lanes hold images.
 struct Lanes {
   int64_t first;  // tile of all tiles
   int count, row[L], column[L];
 
-  INLINE Lanes() : first(0), count(0) {}
-  INLINE Lanes(const ConvUnit& u, const Geometry& g, int v) {
+  INLINE Lanes(const ConvUnit& u, const Geometry& g, int v) : first(0), count(0) {
+    if (!u.patches) return;
     first = (int64_t)u.from * g.tile_columns + v * L;
     const int left = g.count * g.tile_columns - v * L;
     count = left < L ? left : L;

@@ -53,8 +53,8 @@ void pack_panel(const Product& p, int panel, float* to) {
     for (int j = 0; j < PANEL; j++) to[k * PANEL + j] = j < count ? from[k * p.b_row + j * p.b_col] : 0;
 }
 
-// R rows by V vectors of C, the products from k on; `a` is the first row's, from k on. ADJACENT: rows are neighbours.
-template <int R, int V, bool ADJACENT>
+// R rows by V vectors of C, the products from k on; `a` is the first row's, from k on.
+template <int R, int V>
 INLINE void tile_product(const Product& p, int i, int k, const float* a, int64_t a_row, int64_t a_col, const float* b,
                          float* c, int count) {
   const int end = p.k - k < DEPTH ? p.k : k + DEPTH;
@@ -62,15 +62,14 @@ INLINE void tile_product(const Product& p, int i, int k, const float* a, int64_t
   Vec sums[R][V];
   for (int r = 0; r < R; r++)
     for (int v = 0; v < V; v++) sums[r][v] = (Vec){};
-  const int64_t row = ADJACENT ? 1 : a_row;
   const float* third[4];  // every third row: an address holds the two after it
-  for (int g = 0; g < 4; g++) third[g] = a + g * 3 * row;
+  for (int g = 0; g < 4; g++) third[g] = a + g * 3 * a_row;
   for (; k < end; k++, b += PANEL) {
     Vec line[V];
     for (int v = 0; v < V; v++) line[v] = load(b + v * L);
 #pragma GCC unroll 12
     for (int r = 0; r < R; r++) {
-      Vec f = splat(third[r / 3][r % 3 * row]);
+      Vec f = splat(third[r / 3][r % 3 * a_row]);
       for (int v = 0; v < V; v++) sums[r][v] += f * line[v];
     }
     for (int g = 0; g < (R + 2) / 3; g++) third[g] += a_col;
@@ -89,7 +88,7 @@ INLINE void tile_product(const Product& p, int i, int k, const float* a, int64_t
     }
 }
 
-template <int R, bool ADJACENT>
+template <int R>
 INLINE void tiles_product(const Product& p, int i, int k, const float* a, int64_t a_row, int64_t a_col, int panel,
                           int end, const float* b) {
   b += (int64_t)k * PANEL;
@@ -98,9 +97,9 @@ INLINE void tiles_product(const Product& p, int i, int k, const float* a, int64_
     const int count = p.n - first < PANEL ? p.n - first : PANEL;
     float* c = p.c + i * p.c_row + first;
     if (count > L)
-      tile_product<R, 2, ADJACENT>(p, i, k, a, a_row, a_col, b, c, count);
+      tile_product<R, 2>(p, i, k, a, a_row, a_col, b, c, count);
     else
-      tile_product<R, 1, ADJACENT>(p, i, k, a, a_row, a_col, b, c, count);
+      tile_product<R, 1>(p, i, k, a, a_row, a_col, b, c, count);
   }
 }
 
@@ -111,19 +110,15 @@ void rows_product(const Product& p, int i, int panel, int end, const float* b) {
   int k = 0;
   do {  // at least once: without products C is the bias
     const float* a = p.a + i * p.a_row + k * p.a_col;
-    if (p.a_row != 1) {
-      tiles_product<R, false>(p, i, k, a, p.a_row, p.a_col, panel, end, b);
-      continue;
-    }
-    if (end - panel < 4) {
-      tiles_product<R, true>(p, i, k, a, 1, p.a_col, panel, end, b);
-      continue;
-    }
-    const int depth = p.k - k < DEPTH ? p.k - k : DEPTH;
+    int64_t a_col = p.a_col;
     float packed[DEPTH * R];
-    for (int l = 0; l < depth; l++)
-      for (int r = 0; r < R; r++) packed[l * R + r] = a[l * p.a_col + r];
-    tiles_product<R, true>(p, i, k, packed, 1, R, panel, end, b);
+    if (p.a_row == 1 && end - panel >= 4) {
+      const int depth = p.k - k < DEPTH ? p.k - k : DEPTH;
+      for (int l = 0; l < depth; l++)
+        for (int r = 0; r < R; r++) packed[l * R + r] = a[l * p.a_col + r];
+      a = packed, a_col = R;
+    }
+    tiles_product<R>(p, i, k, a, p.a_row, a_col, panel, end, b);
   } while ((k += DEPTH) < p.k);
 }
 
@@ -163,10 +158,15 @@ void thin_rows(const Product& p, const ProductUnit& u, int to, const float* b) {
 // With a batch of a few images, M is small and B, the weight, is read once: packing it would cost more than the
 // product. Where the columns of B are contiguous, results are dot products; where its rows are, they are sums of rows.
 
-INLINE void finish_few(const Product& p, int i, int j, float y) {
-  if (p.bias) y += p.bias[p.bias_columns ? j : i];
-  if (p.relu) y = y < 0 ? 0 : y;
-  p.c[i * p.c_row + j * p.c_col] = y;
+// Row i, columns j to j + count.
+APART void finish_few(const Product& p, int i, int j, int count, const float* sums) {
+  float* c = p.c + i * p.c_row;
+  for (const int end = j + count; j < end; j++) {
+    float y = *sums++;
+    if (p.bias) y += p.bias[p.bias_columns ? j : i];
+    if (p.relu) y = y < 0 ? 0 : y;
+    c[j * p.c_col] = y;
+  }
 }
 
 // R columns of C: dot products between the packed rows of A and R columns of B.
@@ -182,12 +182,15 @@ INLINE void dots(const Product& p, int j, const float* a) {
       Vec w = load(b + r * p.b_col + k);
       for (int i = 0; i < M; i++) sums[r][i] += w * load(a + i * p.k + k);
     }
-  for (int r = 0; r < R; r++)
-    for (int i = 0; i < M; i++) {
+  for (int i = 0; i < M; i++) {
+    float y[R];
+    for (int r = 0; r < R; r++) {
       float rest = 0;
       for (int l = k; l < p.k; l++) rest += b[r * p.b_col + l] * a[i * p.k + l];
-      finish_few(p, i, j + r, sum(sums[r][i]) + rest);
+      y[r] = sum(sums[r][i]) + rest;
     }
+    finish_few(p, i, j, R, y);
+  }
 }
 
 // V vectors of columns as sums of rows of B.
@@ -205,8 +208,11 @@ INLINE void row_sums(const Product& p, int j, int count, const float* a) {
       for (int v = 0; v < V; v++) sums[i][v] += f * line[v];
     }
   }
-  for (int i = 0; i < M; i++)
-    for (int l = 0; l < count; l++) finish_few(p, i, j + l, sums[i][l / L][l % L]);
+  for (int i = 0; i < M; i++) {
+    float y[V * L];
+    for (int v = 0; v < V; v++) store(y + v * L, sums[i][v]);
+    finish_few(p, i, j, count, y);
+  }
 }
 
 template <int M>

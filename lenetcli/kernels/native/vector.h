@@ -24,6 +24,8 @@
 #endif
 
 #define INLINE inline __attribute__((always_inline))
+// For what runs at edges: inlined everywhere, it would be most of the code, and of the time to compile it.
+#define APART __attribute__((noinline))
 
 namespace {
 
@@ -50,13 +52,13 @@ INLINE Vec splat(float f) {  // one broadcast; `(Vec){} + f` would add, because 
 INLINE Mask splat_int(int32_t i) { return (Mask){} + i; }
 
 // The first `count` lanes from memory `step` floats apart, the others zero.
-INLINE Vec load_some(const float* p, int64_t step, int count) {
+APART Vec load_some(const float* p, int64_t step, int count) {
   float lanes[L] = {};
   for (int l = 0; l < count; l++) lanes[l] = p[l * step];
   return load(lanes);
 }
 
-INLINE void store_some(float* p, int64_t step, int count, Vec v) {
+APART void store_some(float* p, int64_t step, int count, Vec v) {
   float lanes[L];
   store(lanes, v);
   for (int l = 0; l < count; l++) p[l * step] = lanes[l];

@@ -132,12 +132,22 @@ template <bool ONCE = false, class Body>
 INLINE void each_lane(const Windows& a, int number, Body body) {
   auto neighbours = [&](int64_t count, int64_t from, int64_t to) __attribute__((always_inline)) {
     int64_t i = 0;
-    for (; i + L <= count; i += L) body(Whole(), from + i, to + i);
-    if (i == count) return;
-    if (!ONCE && count >= L) return body(Whole(), from + count - L, to + count - L);
-    for (; i + 4 <= count; i += 4) body(Quarter(), from + i, to + i);
-    if (i == count) return;
-    if (!ONCE && count >= 4) return body(Quarter(), from + count - 4, to + count - 4);
+    if (ONCE) {
+      for (; i + L <= count; i += L) body(Whole(), from + i, to + i);
+      if (i == count) return;
+      for (; i + 4 <= count; i += 4) body(Quarter(), from + i, to + i);
+      if (i == count) return;
+    } else if (count >= L) {
+      for (const int64_t last = count - L;; i = i + L < last ? i + L : last) {
+        body(Whole(), from + i, to + i);
+        if (i == last) return;
+      }
+    } else if (count >= 4) {
+      for (const int64_t last = count - 4;; i = i + 4 < last ? i + 4 : last) {
+        body(Quarter(), from + i, to + i);
+        if (i == last) return;
+      }
+    }
     for (; i < count; i++) body(Single(), from + i, to + i);
   };
   const int64_t n = a.n, to_step = a.columns.step * n, from_step = a.columns.source_step * n;

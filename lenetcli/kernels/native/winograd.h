@@ -104,7 +104,6 @@ size_t winograd_scratch(const Conv& a, const ConvUnit& u, bool backward) {
          (a.channels + PANEL) * (size_t)L * strip;
 }
 
-template <bool POOL>
 void winograd_tiles(const Conv& a, const ConvUnit& u, const View& s, const Geometry& g, const float* x,
                     const float* weight, float* parts) {
   const int strip = strip_tiles(a.channels), all = s.rows * s.columns;
@@ -129,15 +128,16 @@ void winograd_tiles(const Conv& a, const ConvUnit& u, const View& s, const Geome
       }
       for (int t = 0; t < count; t++) {
         const int tile = first + t;
-        const Lanes lanes = u.patches ? Lanes(u, g, tile) : Lanes();
-        const Place to = place_images<POOL>(a, u, tile / s.columns, tile % s.columns);
+        const Lanes lanes(u, g, tile);
+        const Place to =
+            u.patches ? place_patches(a, u, lanes) : place_images(a, u, tile / s.columns, tile % s.columns);
         for (int r = 0; r < rows; r++) {
           Vec y[4];
           tile_outputs(sums + ((int64_t)r * strip + t) * L, sums_part, a.bias ? a.bias[o + r] : 0, y);
-          if (u.patches)
-            put_patches<POOL>(a, u, lanes, o + r, y);
+          if (u.count == L)
+            put_images<true>(a, a.pooled, L, to, o + r, y);
           else
-            put_images<POOL>(a, u.count, to, o + r, y);
+            put_some(a, u, lanes, to, o + r, o + r + 1, y);
         }
       }
     }
@@ -151,8 +151,7 @@ bool winograd_forward(const Conv& a, const ConvUnit& u, const float* weight, flo
   const Scratch at = conv_layout(a, u, false);
   if (!pack_input<true>(a, u, g, at, scratch)) return false;
   const float* x = scratch + at.x;
-  a.pooled ? winograd_tiles<true>(a, u, s, g, x, weight, scratch + at.end)
-           : winograd_tiles<false>(a, u, s, g, x, weight, scratch + at.end);
+  winograd_tiles(a, u, s, g, x, weight, scratch + at.end);
   return true;
 }
 
