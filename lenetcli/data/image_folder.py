@@ -153,17 +153,16 @@ class ImageFolder(Source):
             )
 
     def _note_beside(self, place: Path) -> None:
-        """Counts what lies beside the folders that are read."""
-        for path in entries(place):
-            if path.is_file() and not is_hidden(path.name):
-                self.dropped.add(BESIDE, path)
-            elif is_hidden(path.name):
-                self.dropped.add(HIDDEN, path)
-        if place == self._places.get("train") or (place == self.root / "train" and not self._listed):
-            used = {path.name for path in (*self._places.values(), place)}
-            for name in folders_in(self.root):
-                if name not in used:
-                    self.dropped.add("folders beside train and test", self.root / name)
+        """Counts what lies beside the folders that are read: in this one and, once, in the root above it."""
+        places = [place] if place == self.root or self._listed else [self.root, place]
+        for beside in places:
+            for path in entries(beside):
+                if is_hidden(path.name):
+                    self.dropped.add(HIDDEN, path)
+                elif path.is_file():
+                    self.dropped.add(BESIDE, path)
+                elif beside != place and path not in (*self._places.values(), place):
+                    self.dropped.add("folders beside train and test", path)
 
     def _dataset(self, split: str, files: list[Path], labels: npt.NDArray[np.int64]) -> ArrayDataset:
         def content(number: int) -> bytes:

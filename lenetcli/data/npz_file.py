@@ -23,8 +23,8 @@ LARGEST = 1 << 33  # bytes of one array
 class NPZ(Source):
     """Images and targets from a .npz file with the arrays x_train, y_train, x_test and y_test.
 
-    x: (N, C, H, W) or (N, H, W), of any numeric type; uint8 is scaled to 0..1. y: (N,) class numbers from 0, or
-    floats. Nothing is unpickled.
+    x: (N, C, H, W) or (N, H, W), of any numeric type; uint8 is scaled to 0..1. y: (N,) class numbers from 0, true and
+    false, or floats. Floats must be finite, as float32 too. Nothing is unpickled.
 
     Args:
         path: the file.
@@ -63,7 +63,7 @@ class NPZ(Source):
             )
         if len(x) != len(y) or len(x) == 0:
             raise DataError(f"{self.path}: x_{split} has {len(x)} samples, y_{split} {len(y)}")
-        if y.dtype.kind in "iu":
+        if y.dtype.kind in "biu":
             if y.ndim != 1 or y.min() < 0 or y.max() > 1_000_000:
                 raise DataError(f"{self.path}: y_{split}: class numbers must be (N,) and start from 0")
             y = y.astype(np.int64)
