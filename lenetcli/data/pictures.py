@@ -177,7 +177,8 @@ def _upright(pillow: ModuleType, image: Any) -> Any:
 def _reason(pillow: ModuleType, error: Exception, data: bytes, size: tuple[int, int] | None, max_pixels: int) -> str:
     """What is wrong with a picture, in a line."""
     if isinstance(error, pillow.Image.DecompressionBombError):
-        pixels = int(re.sub(r"\D*(\d+).*", r"\1", str(error)) or 0)
+        stated = re.search(r"\d+", str(error))
+        pixels = int(stated[0]) if stated else max_pixels + 1
         return _too_large(f"{pixels:,}", pixels, data, size, max_pixels)
     if isinstance(error, _NotReadError):
         return str(error)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from lenetcli.cli.table import Group
-from lenetcli.errors import ConfigError, DataError
+from lenetcli.errors import ConfigError, DataError, printable
 
 app = typer.Typer(
     cls=Group,
@@ -187,7 +187,7 @@ def _check_samples(name: str, changes: list[str], root: Path | None, as_json: bo
         print(f"{name}: ok, {parts}, samples {found.shape}, {len(found.classes)} classes")
     if not as_json:
         for line in (*found.left_out, *found.remarks):
-            print(line)
+            print(printable(line))
     if found.problems:
         raise DataError("\n".join(found.problems))
 
