@@ -17,6 +17,7 @@ from lenetcli.data import ImageFolder
 from lenetcli.data.inputs import Inputs
 from lenetcli.data.pictures import FORMATS, MOST_PIXELS, SUFFIXES, decode, read
 from lenetcli.errors import DataError
+from tests.mutation import largest_memory, mutations
 
 pillow = pytest.importorskip("PIL.Image")
 
@@ -252,6 +253,20 @@ def test_every_format_cut_anywhere_is_refused(kind: str) -> None:
     for end in range(0, len(data) - 20, 61):
         with pytest.raises(DataError):
             decode(data[:end], "x", 3)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_damaged_pictures_of_every_format_are_read_or_refused_in_a_line(kind: str) -> None:
+    data, before = encoded(pillow.fromarray(NOISE), kind), largest_memory()
+    for damaged in mutations(data, 100, seed=2):
+        try:
+            found = decode(damaged, "x", 3, (8, 8))
+        except DataError as error:
+            assert "\n" not in str(error)
+            assert str(error).startswith("x: ")
+        else:
+            assert found.ndim == 3
+    assert largest_memory() - before < 2**30
 
 
 @pytest.mark.parametrize(
