@@ -151,6 +151,26 @@ def test_a_folder_of_the_classes_folders_is_no_class(tmp_path: Path) -> None:
         _ = ImageFolder(str(tmp_path)).train
 
 
+@pytest.mark.parametrize(
+    ("names", "splits"),
+    [
+        (("train", "test"), True), (("Train", "Test"), True), (("training", "testing"), True), (("TRAIN", "val"), True),
+        (("seg_train", "seg_test"), False), (("images_train", "images_val"), False), (("Training", "other"), False),
+    ],
+)  # fmt: skip
+def test_splits_are_never_taken_for_classes(names: tuple[str, str], splits: bool, tmp_path: Path) -> None:
+    for split in names:
+        for name in ("cat", "dog"):
+            (tmp_path / split / name).mkdir(parents=True)
+            (tmp_path / split / name / "a.png").write_bytes(encoded(pillow.fromarray(NOISE), "PNG"))
+    source = ImageFolder(str(tmp_path))
+    if splits:
+        assert (source.classes, len(source.train), len(source.test)) == (("cat", "dog"), 2, 2)
+    else:
+        with pytest.raises(DataError, match=r"no pictures in it but in its folders \(cat, dog\) beside .*two splits"):
+            _ = source.train
+
+
 # Damage
 
 
