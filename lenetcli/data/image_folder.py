@@ -31,11 +31,11 @@ class ImageFolder(Source):
     """Pictures of your own: a folder for each class, named as the class, with PNG, JPEG, BMP, WebP, TIFF, GIF or PPM
     files in it, or in folders in it.
 
-    With folders `train` and `test` (or `training`, `testing`, `val`, in any case) below `root`, each holds the classes' folders of its split; otherwise
-    `root` itself holds them, or its only folder `train`, and a share of each class is drawn for testing. Files are
-    decoded when they are first needed, in the background, and kept in memory where all of them fit. Of animations and
-    of pages the first is taken. What is left out (`lenet data check` says what) is no picture by its suffix, hidden,
-    or of the system. Needs Pillow: python -m pip install 'lenet[images]'.
+    With folders `train` and `test` (or `training`, `testing`, `val`, in any case) below `root`, each holds the classes'
+    folders of its split; otherwise `root` itself holds them, or its only folder `train`, and a share of each class is
+    drawn for testing. Files are decoded when they are first needed, in the background, and kept in memory where all of
+    them fit. Of animations and of pages the first is taken. What is left out (`lenet data check` says what) is no
+    picture by its suffix, hidden, or of the system. Needs Pillow: python -m pip install 'lenet[images]'.
 
     Args:
         root: the directory.
