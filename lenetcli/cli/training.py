@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lenetcli import config as configuration
 from lenetcli.build.scheduler import hints
+from lenetcli.data import Subset
 from lenetcli.errors import ConfigError
 from lenetcli.kernels.dispatch import slow_because
 from lenetcli.report.training.listeners import showing
@@ -17,6 +18,7 @@ from lenetcli.runs.process_group import ProcessGroup
 from lenetcli.runs.resume_rules import MAY_CHANGE, PLACES
 from lenetcli.runs.session import ALONE, Listener, Session
 from lenetcli.train.events import Ended
+from lenetcli.train.run import Run
 from lenetcli.train.signals import EXIT_CODES
 
 OVER_EARLY = {
@@ -77,14 +79,23 @@ def _follow(session: Session, mode: Mode, debug_nan: bool, also: Listener | None
         group.log(line)
     if not quiet:
         assert session.config is not None, "a run directory has one"
-        said = [slow_because(), *map(str, run.left_out), *hints(session.config, run.steps), group.description]
-        for line in filter(None, said):
+        told = [slow_because(), *map(str, run.left_out), _sampled(run)]
+        for line in filter(None, [*told, *hints(session.config, run.steps), group.description]):
             group.log(line)
     with showing(session, mode if group.rank == 0 else "off", tensorboard and group.rank == 0) as shown:
         ended = session.follow([*shown, *([also] if also is not None else [])], debug_nan)
     if group.rank == 0 and not quiet:
         _conclude(session, ended)
     return EXIT_CODES[run.stop] if run.stop is not None else 0
+
+
+def _sampled(run: Run) -> str:
+    """That evaluations look at some samples only, where `train.limit_batches` says so."""
+    loader = run.test_loader if run.validation_loader is None else run.validation_loader
+    data, whole = loader.dataset, getattr(loader.dataset, "dataset", None)
+    if whole is None or (run.validation_loader is not None and not isinstance(whole, Subset)):
+        return ""
+    return f"train.limit_batches: an evaluation takes {len(data):,} of {len(whole):,} samples, of each class alike"
 
 
 def _conclude(session: Session, ended: Ended) -> None:

@@ -133,7 +133,8 @@ class Pictures(Kept):
     def _kept(self, number: int) -> DataError | None:
         """Decodes a picture and keeps it where there is room; gives what is wrong with it."""
         try:
-            self.put(number, self._fitting(int(self._numbers[number])))
+            if not self.has(number):
+                self.put(number, self._fitting(int(self._numbers[number])))
         except DataError as error:
             return error
         return None

@@ -22,7 +22,8 @@ from lenetcli.errors import ConfigError, DataError
 LARGEST = 1 << 28  # bytes of a file
 MOST_FILES = 10_000_000
 SPLITS = ("train", "test")
-TEST_FOLDERS = ("test", "val", "valid", "validation")
+TRAIN_FOLDERS = ("train", "training")  # in any case, as the next ones
+TEST_FOLDERS = ("test", "testing", "val", "valid", "validation")
 BESIDE = "files beside the classes' folders"
 
 
@@ -30,11 +31,11 @@ class ImageFolder(Source):
     """Pictures of your own: a folder for each class, named as the class, with PNG, JPEG, BMP, WebP, TIFF, GIF or PPM
     files in it, or in folders in it.
 
-    With folders `train` and `test` (or `val`) below `root`, each holds the classes' folders of its split; otherwise
-    `root` itself holds them, or its only folder `train`, and a share of each class is drawn for testing. Files are
-    decoded when they are first needed, in the background, and kept in memory where all of them fit. Of animations and
-    of pages the first is taken. What is left out (`lenet data check` says what) is no picture by its suffix, hidden,
-    or of the system. Needs Pillow: python -m pip install 'lenet[images]'.
+    With folders `train` and `test` (or `training`, `testing`, `val`, in any case) below `root`, each holds the classes'
+    folders of its split; otherwise `root` itself holds them, or its only folder `train`, and a share of each class is
+    drawn for testing. Files are decoded when they are first needed, in the background, and kept in memory where all of
+    them fit. Of animations and of pages the first is taken. What is left out (`lenet data check` says what) is no
+    picture by its suffix, hidden, or of the system. Needs Pillow: python -m pip install 'lenet[images]'.
 
     Args:
         root: the directory.
@@ -78,13 +79,16 @@ class ImageFolder(Source):
     @property
     def _places(self) -> dict[str, Path]:
         """The folder of each split; empty where `root` holds the classes' folders."""
-        tests = [self.root / name for name in TEST_FOLDERS if (self.root / name).is_dir()]
-        return {"train": self.root / "train", "test": tests[0]} if tests and (self.root / "train").is_dir() else {}
+        folders = {name.lower(): self.root / name for name in reversed(folders_in(self.root))}
+        found = [[folders[name] for name in names if name in folders] for names in (TRAIN_FOLDERS, TEST_FOLDERS)]
+        return {split: places[0] for split, places in zip(SPLITS, found)} if all(found) else {}
 
     @property
     def _whole(self) -> Path:
         """Where the classes' folders are if the splits have none: `root`, or its only folder if that is `train`."""
-        return self.root / "train" if folders_in(self.root) == ["train"] else self.root
+        folders = folders_in(self.root)
+        alone = len(folders) == 1 and folders[0].lower() in TRAIN_FOLDERS
+        return self.root / folders[0] if alone else self.root
 
     @property
     def classes(self) -> tuple[str, ...]:  # type: ignore[override]  # known only when the directory has been read
@@ -117,7 +121,7 @@ class ImageFolder(Source):
     def _list(self, place: Path) -> tuple[list[Path], npt.NDArray[np.int64]]:
         for name in folders_in(place):
             if name not in self.classes:
-                raise DataError(f"{place / name}: no class of that name in {self.root / 'train'}")
+                raise DataError(f"{place / name}: no class of that name in {self._places['train']}")
         self._note_beside(place)
         files: list[Path] = []
         labels: list[int] = []
@@ -140,31 +144,36 @@ class ImageFolder(Source):
         """Refuses a folder that seems to hold the classes' folders, not pictures of one class.
 
         Raises:
-            DataError: it is called train, or is the only class, and all its pictures lie in folders in it.
+            DataError: it is the only class or is called as a split is, and all its pictures lie in folders in it.
         """
         inner = {path.relative_to(folder).parts[0] for path in found}
-        if any(path.parent == folder for path in found) or (folder.name != "train" and len(self.classes) > 1):
+        if any(path.parent == folder for path in found) or not (len(self.classes) == 1 or self._is_split(folder.name)):
             return
         if len(inner) > 1:
             beside = ", ".join(name for name in self.classes if name != folder.name)
             what = f"beside {beside}, which would be classes, too" if beside else "and would be the only class"
             raise DataError(
                 f"{folder}: no pictures in it but in its folders ({', '.join(sorted(inner)[:5])}) {what}; "
-                f"data.root={folder} makes these its classes"
+                f"data.root={folder} makes these its classes, folders called train and test two splits"
             )
 
+    def _is_split(self, name: str) -> bool:
+        """Whether a class is called as splits are, such as seg_train beside seg_test."""
+        names = [other.lower() for other in self.classes]
+        tested = any(word in other for other in names for word in ("test", "val"))
+        return name.lower() in TRAIN_FOLDERS or ("train" in name.lower() and tested)
+
     def _note_beside(self, place: Path) -> None:
-        """Counts what lies beside the folders that are read."""
-        for path in entries(place):
-            if path.is_file() and not is_hidden(path.name):
-                self.dropped.add(BESIDE, path)
-            elif is_hidden(path.name):
-                self.dropped.add(HIDDEN, path)
-        if place == self._places.get("train") or (place == self.root / "train" and not self._listed):
-            used = {path.name for path in (*self._places.values(), place)}
-            for name in folders_in(self.root):
-                if name not in used:
-                    self.dropped.add("folders beside train and test", self.root / name)
+        """Counts what lies beside the folders that are read: in this one and, once, in the root above it."""
+        places = [place] if place == self.root or self._listed else [self.root, place]
+        for beside in places:
+            for path in entries(beside):
+                if is_hidden(path.name):
+                    self.dropped.add(HIDDEN, path)
+                elif path.is_file():
+                    self.dropped.add(BESIDE, path)
+                elif beside != place and path not in (*self._places.values(), place):
+                    self.dropped.add("folders beside train and test", path)
 
     def _dataset(self, split: str, files: list[Path], labels: npt.NDArray[np.int64]) -> ArrayDataset:
         def content(number: int) -> bytes:

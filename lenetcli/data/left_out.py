@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from lenetcli.errors import printable
+
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -24,7 +26,8 @@ class LeftOut:
         return {"why": self.why, "count": self.count, "first": self.first}
 
     def __str__(self) -> str:
-        return f"left out: {self.count:,} {self.why} ({self.first}{', ...' if self.count > 1 else ''})"
+        text = f"left out: {self.count:,} {self.why} ({self.first}{', ...' if self.count > 1 else ''})"
+        return printable(text).replace("\n", "\\n")  # files may have any name
 
 
 @dataclass

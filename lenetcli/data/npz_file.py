@@ -23,8 +23,8 @@ LARGEST = 1 << 33  # bytes of one array
 class NPZ(Source):
     """Images and targets from a .npz file with the arrays x_train, y_train, x_test and y_test.
 
-    x: (N, C, H, W) or (N, H, W), of any numeric type; uint8 is scaled to 0..1. y: (N,) class numbers from 0, or
-    floats. Nothing is unpickled.
+    x: (N, C, H, W) or (N, H, W), of any numeric type; uint8 is scaled to 0..1. y: (N,) class numbers from 0, true and
+    false, or floats. Floats must be finite, as float32 too. Nothing is unpickled.
 
     Args:
         path: the file.
@@ -65,7 +65,7 @@ class NPZ(Source):
             )
         if len(x) != len(y) or len(x) == 0:
             raise DataError(f"{self.path}: x_{split} has {len(x)} samples, y_{split} {len(y)}")
-        if y.dtype.kind in "iu":
+        if y.dtype.kind in "biu":
             if y.ndim == 2 and y.shape[1] > 1 and ((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all():
                 raise DataError(
                     f"{self.path}: y_{split}: one-hot rows {list(y.shape)}; class numbers are wanted: y.argmax(axis=1)"
@@ -92,7 +92,8 @@ class NPZ(Source):
                 if key not in names:
                     raise DataError(f"{self.path}: no array {key!r}; it holds {', '.join(names)[:200] or 'nothing'}")
                 entry = archive.getinfo(f"{key}.npy")
-                check_unpacked(self.path, entry.file_size, entry.compress_size)
+                there = self.path.stat().st_size  # the archive's own word on the packed size may be a lie
+                check_unpacked(self.path, entry.file_size, min(entry.compress_size, there))
                 with archive.open(entry) as file:
                     return self._array(file, key, entry.file_size)
         except DataError:

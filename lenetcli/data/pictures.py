@@ -6,6 +6,7 @@ What can be wrong beside the pixels (a date, a thumbnail, a colour profile) is l
 from __future__ import annotations
 
 import io
+import re
 import warnings
 import zlib
 from functools import cache
@@ -122,7 +123,7 @@ def decode_picture(
     except MemoryError:
         raise DataError(f"{name}: not enough memory for this picture") from None
     except Exception as error:  # a hostile file can make a decoder raise anything
-        raise BrokenPicture(f"{name}: {_reason(pillow, error, data, max_pixels)}") from None
+        raise BrokenPicture(f"{name}: {_reason(pillow, error, data, size, max_pixels)}") from None
     return np.ascontiguousarray(np.moveaxis(found.reshape(*found.shape[:2], channels), -1, 0), np.uint8)
 
 
@@ -146,18 +147,19 @@ def _pixels(
             image.draft(None, (2 * max(size),) * 2)
         decoded = image.size[0] * image.size[1]
         if decoded > max_pixels or width * height > REDUCED * max_pixels:
-            raise BrokenPicture(_too_large(name, width, height, image.format, size, max_pixels))
+            what = f"{width:,} x {height:,}"
+            raise BrokenPicture(f"{name}: {_too_large(what, width * height, data, size, max_pixels)}")
         image.load()
         return np.asarray(_of_mode(pillow, _upright(pillow, image), MODES[channels]))
 
 
-def _too_large(name: str, width: int, height: int, kind: str, size: tuple[int, int] | None, max_pixels: int) -> str:
-    reduced = kind in ("JPEG", "MPO") and width * height <= REDUCED * max_pixels
-    smaller = "data.resize=[rows, columns] decodes it smaller, or " if reduced and size is None else ""
-    needed = width * height if not (kind in ("JPEG", "MPO") and size) else -(-width * height // REDUCED)
+def _too_large(what: str, pixels: int, data: bytes, size: tuple[int, int] | None, max_pixels: int) -> str:
+    reducible = data.startswith(_JPEG)
+    smaller = reducible and size is None and pixels <= REDUCED * max_pixels
+    needed = -(-pixels // REDUCED) if reducible and size is not None else pixels
     return (
-        f"{name}: {width:,} x {height:,} pixels, more than the {max_pixels:,} allowed; "
-        f"{smaller}data.max_pixels={needed} allows it"
+        f"{what} pixels, more than the {max_pixels:,} allowed; "
+        f"{'data.resize=[rows, columns] decodes it smaller, or ' if smaller else ''}data.max_pixels={needed} allows it"
     )
 
 
@@ -172,10 +174,12 @@ def _upright(pillow: ModuleType, image: Any) -> Any:
     return image if turned is None else image.transpose(pillow.Image.Transpose(turned))
 
 
-def _reason(pillow: ModuleType, error: Exception, data: bytes, max_pixels: int) -> str:
+def _reason(pillow: ModuleType, error: Exception, data: bytes, size: tuple[int, int] | None, max_pixels: int) -> str:
     """What is wrong with a picture, in a line."""
     if isinstance(error, pillow.Image.DecompressionBombError):
-        return f"more than the {max_pixels:,} pixels allowed (data.max_pixels)"
+        stated = re.search(r"\d+", str(error))
+        pixels = int(stated[0]) if stated else max_pixels + 1
+        return _too_large(f"{pixels:,}", pixels, data, size, max_pixels)
     if isinstance(error, _NotReadError):
         return str(error)
     if isinstance(error, pillow.UnidentifiedImageError):

@@ -63,6 +63,10 @@ class Kept:
                 self.complete = bool(self._there.all())
         return self._rows[numbers]
 
+    def has(self, number: int) -> bool:
+        """Whether a row is kept already."""
+        return self._rows is not None and bool(self._there[number])
+
     def put(self, number: int, row: Array) -> None:
         """Keeps a row that has been made elsewhere, where there is room; rows may come from several threads."""
         if self._rows is not None and not self.complete:

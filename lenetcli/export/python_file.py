@@ -116,7 +116,7 @@ def classify(images: Array) -> list[tuple[str, float]]:
 
 
 def main() -> None:
-    """Classifies the images of .npy files: [H, W], [N, H, W] (gray), [C, H, W] or [N, C, H, W]."""
+    """Classifies the images of .npy files: [H, W], [N, H, W] (gray), [C, H, W] or [N, C, H, W], or rows of pixels."""
     if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         sys.exit(f"usage: python {sys.argv[0]} FILE.npy ...")
     for name in sys.argv[1:]:
@@ -124,7 +124,11 @@ def main() -> None:
             images = np.load(name, allow_pickle=False)
         except (OSError, ValueError) as error:
             sys.exit(f"{name}: {error}")
-        if images.ndim == 2 or (images.ndim == 3 and images.shape[0] != CHANNELS):
+        if images.ndim <= 2 and images.shape[-1:] == (CHANNELS * HELD[0] * HELD[1],):
+            images = images.reshape(-1, CHANNELS, *HELD)
+        elif images.shape[-3:-1] == HELD:  # the channels come last
+            images = np.moveaxis(images, -1, -3)
+        elif images.ndim == 2 or (images.ndim == 3 and images.shape[0] != CHANNELS):
             images = images[..., None, :, :]
         images = images.reshape(-1, *images.shape[-3:])
         if images.shape[1] != CHANNELS:

@@ -207,6 +207,36 @@ def test_test_pictures_of_another_size_are_told(lenet: Lenet) -> None:
         assert "samples to test on are [3, 9, 9], those to train on [3, 6, 8]" in found.err
 
 
+def test_names_of_files_may_be_anything(lenet: Lenet) -> None:
+    make_folder(Path("photos"), {"cat": 5, "dog": 5})
+    for name in ("\udcff.heic", "a\x1b[31mb\n.avif", "\udcfe.png"):
+        (Path("photos") / "cat" / name).write_bytes(b"x")
+    found = lenet("data", "check", "photos")
+    assert found.code == 3
+    assert "\\udcfe.png: damaged" in found.err
+    (Path("photos") / "cat" / "\udcfe.png").unlink()
+    assert lenet("data", "check", "photos").out.splitlines()[1:] == [
+        "left out: 1 .avif files (photos/cat/a\\x1b[31mb\\n.avif)", "left out: 1 .heic files (photos/cat/\\udcff.heic)",
+    ]  # fmt: skip
+    write_config("{type: ImageFolder, root: photos}")
+    assert lenet("train", "net.yaml", "--out", "run", "--progress", "json").code == 0
+
+
+def test_what_lies_beside_the_folders_is_told(lenet: Lenet) -> None:
+    for part in ("train", "test", "val"):
+        make_folder(Path("photos") / part, {"cat": 3, "dog": 3})
+    for name in ("photos/a.png", "photos/train/b.png", "photos/test/c.png", "photos/.DS_Store"):
+        Path(name).write_bytes(b"x")
+    found = {
+        part["why"]: part["count"] for part in json.loads(lenet("data", "check", "photos", "--json").out)["left_out"]
+    }
+    assert found == {
+        "files beside the classes' folders": 3,
+        "hidden, or a file of the system": 1,
+        "folders beside train and test": 1,
+    }
+
+
 # A fair evaluation
 
 
@@ -219,6 +249,10 @@ def test_a_limited_evaluation_of_a_sorted_folder_sees_every_class(lenet: Lenet) 
     from lenetcli.build.parts import build_run
 
     changes = ["train.limit_batches={eval: 1}", "train.eval_batch_size=20"]
+    said = "train.limit_batches: an evaluation takes 20 of {} samples, of each class alike\n"
+    assert lenet("train", "net.yaml", *changes).err == said.format(400)
+    assert lenet("train", "net.yaml", *changes, "train.validation=0.5").err == said.format(200)
+    assert lenet("train", "net.yaml", "train.limit_batches={eval: 2}", "train.validation=0.5").err == ""
     for more in ([], ["train.validation=0.5"]):
         run = build_run(configuration.load("net.yaml", [*changes, *more]))
         for loader in filter(None, (run.test_loader, run.validation_loader)):

@@ -17,6 +17,7 @@ from lenetcli.data import ImageFolder
 from lenetcli.data.inputs import Inputs
 from lenetcli.data.pictures import FORMATS, MOST_PIXELS, SUFFIXES, decode, read
 from lenetcli.errors import DataError
+from tests.mutation import largest_memory, mutations
 
 pillow = pytest.importorskip("PIL.Image")
 
@@ -150,6 +151,26 @@ def test_a_folder_of_the_classes_folders_is_no_class(tmp_path: Path) -> None:
         _ = ImageFolder(str(tmp_path)).train
 
 
+@pytest.mark.parametrize(
+    ("names", "splits"),
+    [
+        (("train", "test"), True), (("Train", "Test"), True), (("training", "testing"), True), (("TRAIN", "val"), True),
+        (("seg_train", "seg_test"), False), (("images_train", "images_val"), False), (("Training", "other"), False),
+    ],
+)  # fmt: skip
+def test_splits_are_never_taken_for_classes(names: tuple[str, str], splits: bool, tmp_path: Path) -> None:
+    for split in names:
+        for name in ("cat", "dog"):
+            (tmp_path / split / name).mkdir(parents=True)
+            (tmp_path / split / name / "a.png").write_bytes(encoded(pillow.fromarray(NOISE), "PNG"))
+    source = ImageFolder(str(tmp_path))
+    if splits:
+        assert (source.classes, len(source.train), len(source.test)) == (("cat", "dog"), 2, 2)
+    else:
+        with pytest.raises(DataError, match=r"no pictures in it but in its folders \(cat, dog\) beside .*two splits"):
+            _ = source.train
+
+
 # Damage
 
 
@@ -252,6 +273,19 @@ def test_every_format_cut_anywhere_is_refused(kind: str) -> None:
     for end in range(0, len(data) - 20, 61):
         with pytest.raises(DataError):
             decode(data[:end], "x", 3)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_damaged_pictures_of_every_format_are_read_or_refused_in_a_line(kind: str) -> None:
+    data, before = encoded(pillow.fromarray(NOISE), kind), largest_memory()
+    for damaged in mutations(data, 100, seed=2):
+        try:
+            said = f"x: {decode(damaged, 'x', 3, (8, 8)).ndim} axes"
+        except DataError as error:
+            said = str(error)
+        assert said.startswith("x: ")
+        assert "\n" not in said
+    assert largest_memory() - before < 2**30
 
 
 @pytest.mark.parametrize(

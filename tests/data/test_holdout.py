@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lenetcli.data import Digits, hold_back
+from lenetcli.data import ArrayDataset, Digits, Subset, hold_back
+from lenetcli.data.holdout import fair_sample
 
 
 @given(
@@ -46,3 +47,31 @@ def test_targets_that_are_no_classes_are_one_class() -> None:
 def test_one_sample_cannot_be_split() -> None:
     with pytest.raises(ValueError, match="a data set of 1 samples cannot be split"):
         hold_back(None, np.zeros(1, np.int64), 0.5)
+
+
+@given(
+    sizes=st.lists(st.integers(1, 40), min_size=1, max_size=8),
+    share=st.floats(0.01, 1),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_a_fair_sample_has_of_each_class_its_share(sizes: list[int], share: float, seed: int) -> None:
+    targets = np.repeat(np.arange(len(sizes)), sizes)  # class by class, as a folder gives them
+    data = ArrayDataset(np.zeros((len(targets), 1, 1, 1)), targets)
+    count = max(1, round(len(targets) * share))
+    found = fair_sample(data, count, seed)
+    assert len(found) == count
+    assert (np.diff(found.indices) > 0).all()
+    taken = np.bincount(targets[found.indices], minlength=len(sizes))
+    assert (taken <= sizes).all()
+    assert (np.abs(taken - np.array(sizes) * count / len(targets)) < 1 + 1e-9).all()
+    assert (fair_sample(data, count, seed).indices == found.indices).all()
+    half = Subset(data, range(0, len(targets), 2))
+    inner = fair_sample(half, 1 + len(half) // 2, seed)
+    assert len(set(inner.indices.tolist())) == len(inner) == 1 + len(half) // 2
+
+
+def test_a_fair_sample_of_what_has_no_classes_is_drawn_of_all_alike() -> None:
+    for data in (ArrayDataset(np.zeros((50, 1, 1, 1)), np.zeros((50, 2), np.float32)), list(range(50))):
+        found = fair_sample(data, 20, 3).indices
+        assert len(found) == 20
+        assert found.max() > 30 > 10 > found.min()

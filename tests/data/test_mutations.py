@@ -110,6 +110,17 @@ def test_an_npz_bomb_is_refused(tmp_path: Path) -> None:
         _ = data.NPZ(str(tmp_path / "a.npz")).train
 
 
+def test_an_npz_bomb_whose_directory_lies_about_its_size_is_refused(tmp_path: Path) -> None:
+    path, images = tmp_path / "a.npz", np.zeros((2**27 // 64, 1, 8, 8), np.uint8)
+    np.savez_compressed(path, x_train=images, y_train=np.zeros(len(images), np.int64))
+    content = bytearray(path.read_bytes())
+    at = content.index(b"PK\x01\x02") + 20  # the packed size, in the archive's directory
+    content[at : at + 4] = (2**27).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(lenet.errors.DataError, match="refused, no images shrink that much"):
+        _ = data.NPZ(str(path)).train
+
+
 @pytest.mark.parametrize("shape", ["(1000000000000,)", "(-1,)", "(4, 99999999999999999999)"])
 def test_an_npy_header_with_an_absurd_shape_is_refused(shape: str, tmp_path: Path) -> None:
     import zipfile

@@ -11,7 +11,7 @@ import pytest
 import lenetcli as lenet
 from lenetcli import nn, optim
 from lenetcli.autograd.modes import switches
-from lenetcli.data import DataLoader, Digits
+from lenetcli.data import ArrayDataset, DataLoader, Digits
 from lenetcli.errors import DivergedError
 from lenetcli.runs.checkpoint import Checkpoints
 from lenetcli.train import divergence
@@ -164,3 +164,61 @@ def test_the_hunt_leaves_no_hook_behind() -> None:
         next(fit(run))
     assert not run.model.has_hooks
     assert not run.optimizer._post_hooks
+
+
+# Inputs before the learning rate
+
+
+def float_run(value: float, where: str = "inputs", lr: float = 0.1) -> Run:
+    """A run of floats, of which the training sample 42 is bad; shuffled."""
+    rng = np.random.default_rng(0)
+    images, targets = rng.random((300, 1, 8, 8)).astype(np.float32), np.zeros((300, 1), np.float32)
+    (images if where == "inputs" else targets)[42].flat[0] = value
+    lenet.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 1))
+    train = ArrayDataset(images, targets, origin="cat/{}.png".format)
+    test = ArrayDataset(images[:20].copy(), targets[:20])
+    sgd = optim.SGD(model.parameters(), lr=lr)
+    run = Run(model, nn.MSELoss(), sgd, DataLoader(train, 20, shuffle=True), DataLoader(test, 20), 2, accumulate=2)
+    run.config = {}
+    return run
+
+
+@pytest.mark.parametrize("where", ["inputs", "targets"])
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (np.nan, "holds NaN"),
+        (np.inf, "holds infinity"),
+        (-np.inf, "holds infinity"),
+        (3e38, "holds values up to 3e+38"),
+    ],
+)
+def test_a_divergence_names_the_sample_that_brought_it_in(value: float, said: str, where: str) -> None:
+    end = "" if where == "inputs" else " in its target"
+    _, message = until_error(float_run(value, where))
+    assert f"It came in with the data: cat/42.png (train sample 42) {said}{end}; `lenet data check" in message
+    assert "optimizer.lr" not in message
+    if where == "inputs" and not np.isfinite(value):
+        assert f": cat/42.png (train sample 42) {said}" in hunted(float_run(value))
+
+
+def test_a_sample_that_only_a_split_for_testing_has_is_named() -> None:
+    run = float_run(0.5)
+    run.test_loader.dataset.images[7, 0, 3, 3] = np.nan
+    _, message = until_error(run)
+    assert message.startswith("the loss on the test split became nan after step 8")
+    assert "It came in with the data: test sample 7 holds NaN; " in message
+
+
+def test_sound_inputs_leave_the_blame_to_the_learning_rate() -> None:
+    _, message = until_error(float_run(0.5, lr=1e30))
+    assert "Try a smaller optimizer.lr" in message
+    assert "data" not in message
+
+
+def test_looking_at_the_inputs_draws_nothing_that_a_run_would_miss() -> None:
+    run = float_run(np.nan)
+    state = lenet.get_rng_state()
+    until_error(run)
+    assert lenet.get_rng_state() == state

@@ -12,7 +12,7 @@ import typer
 
 from lenetcli.cli.options import check_no_weights
 from lenetcli.cli.table import Group
-from lenetcli.errors import ConfigError, DataError
+from lenetcli.errors import ConfigError, DataError, printable
 
 app = typer.Typer(
     cls=Group,
@@ -201,7 +201,7 @@ def _check_samples(name: str, changes: list[str], root: Path | None, as_json: bo
         print(f"{name}: ok, {parts}, samples {found.shape}, {len(found.classes)} classes")
     if not as_json:
         for line in (*found.left_out, *found.remarks):
-            print(line)
+            print(printable(line))
     if found.problems:
         raise DataError("\n".join(found.problems))
     for note in class_notes(source):
