@@ -77,7 +77,19 @@ def to_bytes(obj: Mapping[Any, Any], metadata: Mapping[str, str] | None = None) 
     flat = all(isinstance(value, (Tensor, np.ndarray)) for value in obj.values())
     if not flat or list(tensors) != list(obj):
         notes[_STRUCTURE] = json.dumps(structure, separators=(",", ":"))
-    return safetensors.numpy.save(tensors, notes or None)
+    return _ordered(safetensors.numpy.save(tensors, notes or None))
+
+
+def _ordered(content: bytes) -> bytes:
+    """The same file with the notes in its header sorted: the library writes them in the order of a random hash."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    if "__metadata__" not in header:
+        return content
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[8 + length :]
 
 
 def load(f: str | os.PathLike[str]) -> dict[Any, Any]:
