@@ -11,6 +11,7 @@ Readers crash now and then; so each file is read in a process of its own. Not pa
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.metadata
 import json
 import multiprocessing
@@ -32,6 +33,7 @@ PACKAGES = {
     "onnx2torch": "onnx2torch", "ncnn": "pnnx", "mnn": "MNN", "tinygrad": "tinygrad", "tract": "tract",
     "tvm": "apache-tvm", "iree": "iree-base-compiler",
 }  # fmt: skip
+AHEAD = {"onnx2torch": ["onnx2torch"], "tvm": ["tvm.relax.frontend.onnx"], "iree": ["iree.compiler"]}  # take long
 
 
 def write(folder: Path, opset: int) -> None:
@@ -210,6 +212,8 @@ def read(folder: Path, readers: list[str]) -> None:
     """FOLDER/READER.result.json for each reader: its version, and what it made of each file."""
     process = multiprocessing.get_context("fork")
     for reader in readers:
+        for module in AHEAD.get(reader, ()):
+            importlib.import_module(module)
         found: dict[str, Any] = {"version": importlib.metadata.version(PACKAGES[reader]), "files": {}}
         for path in sorted(folder.glob("*.onnx")):
             answer = process.Queue()

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from lenetcli.config.problems import InvalidConfig, Problem, Source, did_you_mean
 from lenetcli.config.yaml_tree import MAX_BYTES
+from lenetcli.tensors.recognise import Kind, recognise
 
+_WEIGHTS = ("lenet inspect-params shows its arrays", "lenet import makes it a run, with --config for its model")
+HINTS = {Kind.safetensors: _WEIGHTS, Kind.npz: _WEIGHTS}
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -28,7 +31,9 @@ def read(path: Path, rank: int = 0) -> Source:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise _problem(path, f"cannot be read: {reason}") from None
     if b"\0" in data[:1000] and not data.startswith(_UTF16):
-        raise _problem(path, "wanted a YAML file, got one that holds no text")
+        kind = recognise(path)
+        found = "one that holds no text" if kind is Kind.unknown else kind.what
+        raise _problem(path, f"wanted a YAML file, got {found}", *HINTS.get(kind, ()))
     if len(data) > MAX_BYTES:
         raise _problem(path, f"too large: a config has at most {MAX_BYTES // 1024} KiB")
     if data.startswith(_UTF16):

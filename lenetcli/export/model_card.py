@@ -190,7 +190,8 @@ def _differences(what: Described, inputs: Inputs) -> list[str]:
         lines.append(
             f"The data set's pictures have {held} pixels, and the processor brings all others to that;\n"
             f"`onnx/model.onnx` makes {_size(inputs.size)} of them itself, which the net takes.\n"
-            f'For `model.safetensors` in torch that is `torch.nn.functional.interpolate(pixels, ({rows}, {columns}), mode="bilinear")`.\n'
+            "For `model.safetensors` in torch that is\n"
+            f'`torch.nn.functional.interpolate(pixels, ({rows}, {columns}), mode="bilinear")`.\n'
         )
     lines.append(
         f"A picture of {held} gives what `lenet predict` gives. One of another size is resized: in Python as\n"

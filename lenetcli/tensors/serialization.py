@@ -21,9 +21,11 @@ from lenetcli.autograd.tape import Array
 from lenetcli.disk import check_regular, write_atomically
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.kernels.device import to_host
+from lenetcli.tensors.recognise import Kind, recognise, refusal
 from lenetcli.tensors.tensor import Tensor, of_array
 
 SUFFIX = ".safetensors"
+R_OBJECT = "__robj__"
 _STRUCTURE = "lenet.structure"
 _LARGEST = 1 << 40  # bytes of a file
 _LARGEST_HEADER = 1 << 24  # bytes, for some 100,000 tensors; the format's own limit of 100 MB takes gigabytes to parse
@@ -95,11 +97,13 @@ def _ordered(content: bytes) -> bytes:
 def load(f: str | os.PathLike[str]) -> dict[Any, Any]:
     """Reads what `save` wrote, or any other `.safetensors` file, with all tensors on the CPU.
 
+    What R's torch writes is such a file too; the R object that it keeps beside the tensors is left out.
+
     Args:
-        f: path that ends in `.safetensors`.
+        f: path of such a file, whatever its name ends in.
 
     Raises:
-        DataError: another suffix, no such file, or a damaged, truncated or hostile one.
+        DataError: no such file, one of another kind, or a damaged, truncated or hostile one.
 
     Source: torch.load, but safetensors.
 
@@ -112,8 +116,8 @@ def load(f: str | os.PathLike[str]) -> dict[Any, Any]:
     """
     path, header = _open(f, "load")
     try:
-        arrays = safetensors.numpy.load_file(path)
-    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        arrays = _of_r(path, header) if is_of_r(header) else safetensors.numpy.load_file(path)
+    except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: damaged safetensors file: {_line(error)}") from None
     for name, array in arrays.items():
         if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
@@ -147,11 +151,12 @@ def load_metadata(f: str | os.PathLike[str]) -> dict[str, str]:
 def _open(f: str | os.PathLike[str], call: str) -> tuple[Path, dict[str, Any]]:
     """The path and its checked header. What the library checks well (offsets, sizes) is left to it."""
     path = Path(os.fspath(f))
-    if path.suffix != SUFFIX:
-        raise DataError(
-            f"{call}: {path}: only {SUFFIX} files are read, since a pickle can run code while it is read. Convert it "
-            f"where it comes from: safetensors.torch.save_file(state_dict, {path.with_suffix(SUFFIX).name!r})"
-        )
+    if path.suffix != SUFFIX and not path.exists():
+        reason = f"only {SUFFIX} files are read, since a pickle can run code while it is read"
+        raise DataError(f"{call}: {path}: No such file; {reason}")
+    kind = recognise(path)
+    if kind is not Kind.safetensors and not (path.suffix == SUFFIX and kind in (Kind.unknown, Kind.empty)):
+        raise DataError(f"{call}: {refusal(path, kind, f'only {SUFFIX} files are read')}")
     size = check_regular(path, _LARGEST)
     try:
         with open(path, "rb") as file:
@@ -168,11 +173,14 @@ def _open(f: str | os.PathLike[str], call: str) -> tuple[Path, dict[str, Any]]:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     try:
-        with safetensors.safe_open(path, framework="np"):
-            pass
         header = json.loads(text, object_pairs_hook=_unique)
         if not isinstance(header, dict):
             raise ValueError("it is no JSON object")
+        if not is_of_r(header):
+            with safetensors.safe_open(path, framework="np"):
+                pass
+        else:
+            header = _plain_header(header)
     except (ValueError, RecursionError, safetensors.SafetensorError, OSError) as error:
         raise DataError(f"{path}: not a safetensors file, or a damaged one: {_line(error)}") from None
     for name, entry in header.items():
@@ -182,6 +190,52 @@ def _open(f: str | os.PathLike[str], call: str) -> tuple[Path, dict[str, Any]]:
                 f"{path}: {name} is of type {entry['dtype']}, which has no counterpart here (there are {known})"
             )
     return path, header
+
+
+# R's torch: an R object in a tensor of bytes, or behind all tensors; notes that are no text
+
+
+def is_of_r(header: Mapping[str, Any]) -> bool:
+    """The header is that of a file of R's torch_save."""
+    notes = header.get("__metadata__")
+    return R_OBJECT in header or (isinstance(notes, dict) and "..r" in notes)
+
+
+def _plain_header(header: dict[str, Any]) -> dict[str, Any]:
+    """The same without the R object, and with notes that are text."""
+    notes = header.get("__metadata__", {})
+    if not isinstance(notes, dict):
+        raise ValueError("its notes are no JSON object")
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in notes.items()}
+    tensors = {key: value for key, value in header.items() if key not in ("__metadata__", R_OBJECT)}
+    for name, entry in tensors.items():
+        if not isinstance(entry, dict) or not isinstance(entry.get("dtype"), str):
+            raise ValueError(f"{name} has no type")
+    return {"__metadata__": {"..r": "", **texts}, **tensors}
+
+
+def _of_r(path: Path, header: dict[str, Any]) -> dict[str, Array]:
+    """The tensors of a file of R's torch, each as a file of its own, which the library checks."""
+    content = path.read_bytes()
+    data = memoryview(content)[8 + int.from_bytes(content[:8], "little") :]
+    found: dict[str, Array] = {}
+    room = len(data)
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        start, end = (_place(n, len(data)) for n in entry["data_offsets"])
+        room -= end - start
+        if room < 0:
+            raise ValueError("its tensors overlap")
+        text = json.dumps({name: {**entry, "data_offsets": [0, end - start]}}).encode()
+        found |= safetensors.numpy.load(len(text).to_bytes(8, "little") + text + bytes(data[start:end]))
+    return found
+
+
+def _place(value: Any, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+        raise ValueError(f"a tensor lies at {value!r}")
+    return value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def import_weights(
-    weights: Annotated[Path, typer.Argument(help="The weights.", metavar="WEIGHTS.safetensors")],
+    weights: Annotated[Path, typer.Argument(help="The weights.", metavar="WEIGHTS.safetensors|.npz")],
     overrides: Annotated[list[str] | None, changes("data.root=DIR")] = None,
     config: Annotated[str, typer.Option(help="The YAML file that describes the model.", show_default=False)] = "",
     out: Annotated[
@@ -29,6 +29,7 @@ def import_weights(
 ) -> None:
     """Make a run directory of weights that were trained elsewhere, by torch for example.
 
+    A safetensors file, as torch and R's torch write them, or an .npz of arrays by name, told apart by their content.
     The names and shapes in the file must be those of the configuration's model, which are torch's for the same layers.
     In torch: safetensors.torch.save_file(model.state_dict(), "weights.safetensors")
 
@@ -37,14 +38,15 @@ def import_weights(
     from lenetcli import config as configuration
     from lenetcli.build.parts import build_criterion, build_data, build_model
     from lenetcli.export.foreign import fitted
-    from lenetcli.tensors.serialization import load, to_bytes
+    from lenetcli.export.weights import read_weights
+    from lenetcli.tensors.serialization import to_bytes
 
     if not config:
         raise ConfigError("which model? Give its configuration with --config")
     checked = configuration.load(config, overrides or [])
     model, _ = build_model(checked)
     build_criterion(checked)  # refuses what is wrong with it now
-    found, notes = fitted(model, load(weights), str(weights))
+    found, notes = fitted(model, read_weights(weights), str(weights))
     model.load_state_dict(found)
     source = build_data(checked)
     try:
@@ -76,9 +78,9 @@ def _checked_inputs(config: Config, model: Sequential, source: Source) -> Inputs
 def _stated_inputs(weights: Path, config: Config) -> Inputs | None:
     """What the file itself says of its inputs, where `lenet export` has written it."""
     from lenetcli.data.inputs import parse
-    from lenetcli.tensors.serialization import load_metadata
+    from lenetcli.export.weights import notes_of
 
-    stated = load_metadata(weights).get("lenet.inputs")
+    stated = notes_of(weights).get("lenet.inputs")
     if stated is None:
         return None
     try:
