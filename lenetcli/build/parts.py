@@ -220,7 +220,7 @@ def _evaluation_loader(config: Config, data: Any) -> DataLoader:
     return DataLoader(data, size)
 
 
-def check(config: Config) -> tuple[nn.Sequential, list[LayerRow]]:
+def check(config: Config) -> tuple[Module, list[LayerRow]]:
     """Refuses what would not train, as far as that can be told without reading data; gives the model and its layers.
 
     Raises:
@@ -265,7 +265,7 @@ def device_of(config: Config) -> str:
     return f"cuda:{cuda.current_device()}"
 
 
-def check_output(config: Config, model: nn.Sequential, criterion: Module, source: Source, device: str = "cpu") -> None:
+def check_output(config: Config, model: Module, criterion: Module, source: Source, device: str = "cpu") -> None:
     """Refuses a model whose output the loss cannot compare with the data's targets.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import Any
 from lenetcli import config as configuration
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
-from lenetcli.build.model import follow
+from lenetcli.build.model import follow, under_own_names
 from lenetcli.build.parts import build_criterion, build_data, build_run, check_samples, load_config_of, split_data
 from lenetcli.config import Config
 from lenetcli.data import Source
@@ -88,7 +88,7 @@ def load_run(place: Path) -> Loaded:
     if not path.is_file():
         raise DataError(f"{place}: no model.safetensors yet; the run has not finished an epoch")
     try:
-        loaded.model.load_state_dict(load_weights(path))
+        loaded.model.load_state_dict(under_own_names(loaded.model, load_weights(path)))
     except RuntimeError as error:
         raise DataError(f"{path}: {error}") from None
     loaded.model.eval()

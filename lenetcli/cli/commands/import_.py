@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lenetcli.config import Config
     from lenetcli.data import Source
     from lenetcli.data.inputs import Inputs
-    from lenetcli.nn import Sequential
+    from lenetcli.nn import Module
 
 
 def import_weights(
@@ -60,7 +60,7 @@ def import_weights(
     print(f"{weights}: {len(found)} tensors, {sum(t.numel() for t in found.values()):,} numbers; run directory {place}")
 
 
-def _checked_inputs(config: Config, model: Sequential, source: Source) -> Inputs | None:
+def _checked_inputs(config: Config, model: Module, source: Source) -> Inputs | None:
     """How pictures become what the model takes, of data that fits the model.
 
     Raises:
