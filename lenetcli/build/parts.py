@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -360,6 +361,15 @@ def load_config_of(directory: Path) -> Path:
         DataError: the file is a link that leads out of it.
     """
     path = directory / "config.yaml"
+    if not path.is_file() and (directory / "model.safetensors").is_file():
+        weights = directory / "model.safetensors"
+        raise ConfigError(
+            f"{directory}: not a run directory (no config.yaml in it) but weights, as Trainer.of(...).save writes them. "
+            f"Make the model as the script did that trained it, then "
+            f"model.load_state_dict(lenetcli.load({str(weights)!r})); "
+            f"or describe it in YAML (a class of yours is type: my_net.py:Net) and make a run of it: "
+            f"lenet import {quote(str(weights))} --config CONFIG.yaml"
+        )
     if not path.is_file():
         raise ConfigError(f"{directory}: not a run directory (no config.yaml in it)")
     return check_inside(directory, path)

@@ -154,8 +154,7 @@ def test_the_file_as_a_program_says_in_a_line_what_it_cannot_read(tmp_path: Path
             ["it's.png"],
             1,
             "",
-            "it's.png: wanted an .npy file, as np.save writes it; of a picture: np.save('x.npy', "
-            "np.asarray(PIL.Image.open(\"it's.png\").convert('L')))",
+            "it's.png: wanted an .npy file, as np.save writes it; of a picture: np.save('x.npy', np.",
         ),
         (["."], 1, "", ".: [Errno 21]"),
         (["--help"], 1, "", "usage: python net.py FILE.npy"),
