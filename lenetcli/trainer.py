@@ -227,6 +227,10 @@ class Trainer:
     def save(self, place: str | Path) -> Path:
         """Copies the run directory to a new place; in memory, writes weights, metrics.jsonl and environment.json there.
 
+        `Trainer.open` and every command take up the copy of a run. The weights of a model that you made go into that
+        model again, `net.load_state_dict(lenet.load("PLACE/model.safetensors"))`; `lenet import` makes a run of them
+        once a configuration describes the model, as `type: my_net.py:Net` for a class of yours.
+
         Raises:
             ConfigError: the place is taken, or nothing has been trained.
             LenetError: it cannot be written.

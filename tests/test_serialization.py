@@ -342,5 +342,6 @@ def test_missing_files_directories_and_pickles_are_refused(call: Callable[[Any],
     (tmp_path / "directory.safetensors").mkdir()
     with pytest.raises(DataError, match="directory"):
         call(tmp_path / "directory.safetensors")
-    with pytest.raises(DataError, match=r"wanted one of \.safetensors, \.pt, \.pth"):
+    (tmp_path / "weights.bin").write_bytes(b"GGUF")
+    with pytest.raises(DataError, match="is a GGUF file, weights of a language model"):
         call(tmp_path / "weights.bin")

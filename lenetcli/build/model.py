@@ -45,7 +45,7 @@ class Shapes:
         self.config, self.batch = config, batch
         self.rows: list[LayerRow] = []
         self.weights = 0  # of the layers made so far
-        self.model = nn.Sequential()
+        self.model: Module = nn.Sequential()
         self.inferred: dict[Any, dict[str, Any]] = {}  # by the layer's path
         self.random = Generator().manual_seed(config.seed)  # what initial weights are drawn from
 
@@ -160,7 +160,7 @@ def layer_text(rows: Sequence[LayerRow]) -> str:
     return "\n".join("  " + "  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip() for line in cells)
 
 
-def build_model(config: Config) -> tuple[nn.Sequential, list[LayerRow]]:
+def build_model(config: Config) -> tuple[Module, list[LayerRow]]:
     """The model with initial weights that follow from the config's seed, and its layer table.
 
     Raises:
@@ -178,8 +178,25 @@ def follow(config: Config) -> Shapes:
     sample = logical(stored(np.zeros((1, *config.model.input), np.float32)))
     shapes = Shapes(config, from_numpy(sample))
     with drawing_from(shapes.random):
-        shapes.model = shapes.build(config.model.layers)
+        shapes.model = whole(config, shapes.build(config.model.layers))
     return shapes
+
+
+def whole(config: Config, layers: nn.Sequential) -> Module:
+    """The model of these layers: a user's own class that is all of it, without a name, is the model itself.
+
+    So its tensors have the names that a script gives them, and a checkpoint of that class fits.
+    """
+    (first, *others) = config.model.layers
+    return layers[0] if is_own(first.type) and first.name is None and not others else layers
+
+
+def under_own_names(model: Module, tensors: dict[Any, Any]) -> dict[Any, Any]:
+    """A run's tensors under the model's names: older runs have an own class that is the whole model as layer 0."""
+    own = model.state_dict()
+    if own.keys() == tensors.keys() or {f"0.{key}" for key in own} != set(tensors):
+        return tensors
+    return {key: tensors[f"0.{key}"] for key in own}
 
 
 def resolved(config: Config) -> Config:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
 
-from lenetcli import cuda, nn, optim
+from lenetcli import cuda, optim
 from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
 from lenetcli.build.fits import fitting_sample
 from lenetcli.build.model import LayerRow, Shapes, build_model, filled, follow, layer_text, made, resolved
@@ -236,7 +237,7 @@ def _evaluation_loader(config: Config, data: Any) -> DataLoader:
     return DataLoader(data, size)
 
 
-def check(config: Config) -> tuple[nn.Sequential, list[LayerRow]]:
+def check(config: Config) -> tuple[Module, list[LayerRow]]:
     """Refuses what would not train, as far as that can be told without reading data; gives the model and its layers.
 
     Raises:
@@ -251,7 +252,7 @@ def check(config: Config) -> tuple[nn.Sequential, list[LayerRow]]:
     return shapes.model, shapes.rows
 
 
-def check_with_data(config: Config) -> tuple[nn.Sequential, list[LayerRow], list[str]]:
+def check_with_data(config: Config) -> tuple[Module, list[LayerRow], list[str]]:
     """As `check`, and then what the data itself shows, where it is there; nothing is downloaded. What should be said
     of it comes last.
 
@@ -324,6 +325,15 @@ def load_config_of(directory: Path) -> Path:
         DataError: the file is a link that leads out of it.
     """
     path = directory / "config.yaml"
+    if not path.is_file() and (directory / "model.safetensors").is_file():
+        weights = directory / "model.safetensors"
+        raise ConfigError(
+            f"{directory}: not a run directory (no config.yaml in it) but weights, as Trainer.of(...).save writes "
+            f"them. Make the model as the script did that trained it, then "
+            f"model.load_state_dict(lenetcli.load({str(weights)!r})); "
+            f"or describe it in YAML (a class of yours is type: my_net.py:Net) and make a run of it: "
+            f"lenet import {quote(str(weights))} --config CONFIG.yaml"
+        )
     if not path.is_file():
         raise ConfigError(f"{directory}: not a run directory (no config.yaml in it)")
     return check_inside(directory, path)

@@ -46,7 +46,7 @@ class Checked(NamedTuple):
 
 
 def check_output(
-    config: Config, model: nn.Sequential, criterion: Module, source: Source, device: str = "cpu", read: bool = True
+    config: Config, model: Module, criterion: Module, source: Source, device: str = "cpu", read: bool = True
 ) -> Checked:
     """Refuses a model whose output the loss cannot compare with the data's targets.
 
@@ -169,7 +169,7 @@ def _at_hand(dataset: Any) -> Array | None:
 
 
 def _tried(
-    config: Config, model: nn.Sequential, criterion: Module, target: Any, classes: int, device: str, also: str
+    config: Config, model: Module, criterion: Module, target: Any, classes: int, device: str, also: str
 ) -> Tensor:
     """What the model gives for two samples, after the loss has taken it: of one, much would look alike."""
     model.eval()

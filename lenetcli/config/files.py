@@ -7,7 +7,10 @@ from pathlib import Path
 
 from lenetcli.config.problems import InvalidConfig, Problem, Source, did_you_mean
 from lenetcli.config.yaml_tree import most_bytes
+from lenetcli.formats.recognise import Kind, recognise
 
+_WEIGHTS = ("lenet inspect-params shows its arrays", "lenet import makes it a run, with --config for its model")
+HINTS = dict.fromkeys((Kind.safetensors, Kind.npz, Kind.torch), _WEIGHTS)
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -30,7 +33,9 @@ def read(path: Path, rank: int = 0) -> Source:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise _problem(path, f"cannot be read: {reason}") from None
     if b"\0" in data[:1000] and not data.startswith(_UTF16):
-        raise _problem(path, "wanted a YAML file, got one that holds no text")
+        kind = recognise(path)
+        found = "one that holds no text" if kind is Kind.unknown else kind.what
+        raise _problem(path, f"wanted a YAML file, got {found}", *HINTS.get(kind, ()))
     if len(data) > most:
         raise _problem(path, f"too large: a config has at most {most // 1024} KiB")
     if data.startswith(_UTF16):

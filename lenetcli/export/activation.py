@@ -43,7 +43,14 @@ def elu(layer: nn.ELU, b: Builder, x: Value) -> str:
 
 @lowers(nn.CELU)
 def celu(layer: nn.CELU, b: Builder, x: Value) -> str:
-    return b.add("Celu", x.name, alpha=float(layer.alpha))
+    """max(x, 0) + min(alpha (exp(x / alpha) - 1), 0), not Celu, in which a reader takes alpha for Elu's."""
+    alpha = float(layer.alpha)
+    if alpha == 1:
+        return b.add("Elu", x.name, alpha=1.0)
+    if alpha > 0:
+        return b.add("Mul", b.add("Elu", b.add("Div", x.name, number(alpha)), alpha=1.0), number(alpha))
+    grown = b.add("Sub", b.add("Exp", b.add("Div", x.name, number(alpha))), number(1))
+    return b.add("Add", b.add("Relu", x.name), b.add("Min", b.add("Mul", grown, number(alpha)), number(0)))
 
 
 @lowers(nn.LeakyReLU)

@@ -1,6 +1,7 @@
-"""A folder as model hubs have them: config.json, model.safetensors, README.md with what is known of the model.
+"""A folder as model hubs have them: config.json, model.safetensors, onnx/model.onnx, README.md with what is known.
 
-config.yaml is lenet's own: with it `lenet import` makes the folder a run again.
+config.yaml is lenet's own: with it `lenet import` makes the folder a run again. Nothing in it tells where on this
+machine the data lay.
 """
 
 from __future__ import annotations
@@ -9,62 +10,31 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from lenetcli import __version__
 from lenetcli.data.inputs import Inputs
-from lenetcli.disk import sync_directory, write_new
+from lenetcli.disk import read_within, sync_directory, write_new
 from lenetcli.display.characters import ERRORS
 from lenetcli.errors import ConfigError, LenetError
+from lenetcli.export.described import Described as Described
+from lenetcli.export.described import Figures as Figures
+from lenetcli.export.model_card import model_card as model_card
 from lenetcli.export.weights import safetensors_bytes
-from lenetcli.nn.module import Module
+
+# A type whose class in @huggingface/transformers only passes pixel_values on and takes logits, as a net wants that only
+# ONNX knows; transformers for Python has no such class, and so cannot take these weights for those of another net.
+MODEL_TYPE = "mobilenet_v4"
+PROCESSOR = "ViTImageProcessor"  # the one that only resizes, rescales and normalises
 
 
-@dataclass(frozen=True)
-class Figures:
-    """How a run's best model did, as far as the run says: on which split, at which epoch."""
-
-    split: str
-    epoch: int
-    loss: float
-    accuracy: float | None
-    count: int | None = None
-
-
-@dataclass(frozen=True)
-class Described:
-    """A model with all that is known of it.
+def write_folder(place: Path, what: Described, onnx: bytes | None = None) -> None:
+    """Writes the folder, whole or not at all.
 
     Args:
-        config: the resolved configuration as plain data; `config_text` is its YAML.
-        figures: how it did; None where nothing is known.
-    """
-
-    model: Module
-    config: Mapping[str, Any]
-    config_text: str
-    inputs: Inputs | None
-    figures: Figures | None
-
-    @property
-    def name(self) -> str:
-        """The configuration's name."""
-        return str(self.config["name"])
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """As text, for formats that keep text beside the weights."""
-        found = {"lenet.version": __version__, "lenet.config": self.config_text}
-        if self.inputs is not None:
-            found["lenet.inputs"] = json.dumps(self.inputs.record())
-        return found
-
-
-def write_folder(place: Path, what: Described) -> None:
-    """Writes the folder, whole or not at all.
+        onnx: the model from pictures to logits, as `hub_onnx` makes it, where there is one.
 
     Raises:
         ConfigError: there is something of that name, and it is not an empty directory.
@@ -76,18 +46,23 @@ def write_folder(place: Path, what: Described) -> None:
         "model.safetensors": safetensors_bytes(what.model, what.metadata),
         "config.json": _json(_config(what)),
         "config.yaml": what.config_text.encode(),
-        "README.md": model_card(what).encode("utf-8", ERRORS),
+        "README.md": model_card(what, onnx is not None).encode("utf-8", ERRORS),
+        **{name: _read(file) for name, file in what.own_files.items()},
     }
+    if onnx is not None:
+        files["onnx/model.onnx"] = onnx
     if what.inputs is not None:
-        files["preprocessor_config.json"] = _json(_preprocessor(what.inputs))
+        files["preprocessor_config.json"] = _json(_preprocessor(what.inputs, onnx is not None))
     target = Path(os.path.realpath(place))
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
         try:
             temporary.mkdir(parents=True)
             for name, content in files.items():
+                (temporary / name).parent.mkdir(exist_ok=True)
                 write_new(temporary / name, content)
-            sync_directory(temporary)
+            for folder in {(temporary / name).parent for name in files}:
+                sync_directory(folder)
             if target.exists():
                 target.rmdir()
             os.replace(temporary, target)
@@ -99,6 +74,10 @@ def write_folder(place: Path, what: Described) -> None:
         raise LenetError(f"cannot write {place}: {error.strerror or error}; nothing was changed there") from None
 
 
+def _read(file: Path) -> bytes:
+    return read_within(file, 1 << 24)
+
+
 def _json(value: Any) -> bytes:
     return (json.dumps(value, indent=2) + "\n").encode()
 
@@ -106,7 +85,7 @@ def _json(value: Any) -> bytes:
 def _config(what: Described) -> dict[str, Any]:
     """config.json: the net, its classes under the names that hubs show, and where it comes from."""
     classes = () if what.inputs is None else what.inputs.classes
-    found: dict[str, Any] = {"model_type": "lenet", "architectures": ["Sequential"], "lenet_version": __version__}
+    found: dict[str, Any] = {"model_type": MODEL_TYPE, "architectures": ["Sequential"], "lenet_version": __version__}
     found["torch_dtype"] = "float32"
     if classes:
         found["id2label"] = {str(i): name for i, name in enumerate(classes)}
@@ -117,8 +96,13 @@ def _config(what: Described) -> dict[str, Any]:
     return found | {key: what.config[key] for key in ("model", "data", "loss", "optimizer", "train", "seed")}
 
 
-def _preprocessor(inputs: Inputs) -> dict[str, Any]:
-    """preprocessor_config.json, under the names of Hugging Face's image processors; for pixels from 0 to 255."""
+def _preprocessor(inputs: Inputs, goes_on: bool) -> dict[str, Any]:
+    """preprocessor_config.json, under the names of Hugging Face's image processors; for pixels from 0 to 255.
+
+    `lenet predict` brings pictures to the data set's own size first, then to the net's. Processors know one size: the
+    first where onnx/model.onnx goes on from there, else the second.
+    """
+    rows, columns = inputs.shape[1:] if goes_on else inputs.size
     steps = inputs.preprocessing
     mean, std = steps.normalize or (0.0, 1.0)
 
@@ -127,105 +111,14 @@ def _preprocessor(inputs: Inputs) -> dict[str, Any]:
         return numbers if len(numbers) == inputs.shape[0] else numbers * inputs.shape[0]
 
     return {
+        "image_processor_type": PROCESSOR,
+        "do_convert_rgb": inputs.shape[0] == 3,
+        "do_resize": True,
+        "size": {"height": rows, "width": columns},
+        "resample": 2,  # bilinear
         "do_rescale": True,
         "rescale_factor": inputs.white / 255 * steps.scale,
-        "do_resize": True,
-        "size": {"height": inputs.size[0], "width": inputs.size[1]},
-        "resample": 2,  # bilinear
         "do_normalize": steps.normalize is not None,
         "image_mean": each(mean),
         "image_std": each(std),
     }
-
-
-# The model card
-
-
-def model_card(what: Described) -> str:
-    """README.md: what the model is, how it did, how it was trained, how it is used. Only what the run knows."""
-    return "\n".join(
-        [_front_matter(what), f"# {what.name}", "", *_about(what), *_results(what), *_training(what), _USE]
-    )
-
-
-def _front_matter(what: Described) -> str:
-    """What hubs read: YAML between dashes. JSON is YAML."""
-    is_classifier = what.inputs is not None and bool(what.inputs.classes)
-    lines = [
-        "library_name: lenet",
-        f"tags: {json.dumps(['lenet', *(['image-classification'] if is_classifier else [])])}",
-    ]
-    if is_classifier:
-        lines.append("pipeline_tag: image-classification")
-    if what.figures is not None and what.figures.accuracy is not None:
-        data = str(what.config["data"]["type"])
-        result = {
-            "task": {"type": "image-classification"},
-            "dataset": {"name": data, "type": data.lower(), "split": what.figures.split},
-            "metrics": [{"type": "accuracy", "value": what.figures.accuracy}],
-        }
-        lines += ["metrics: [accuracy]", f"model-index: {json.dumps([{'name': what.name, 'results': [result]}])}"]
-    return "\n".join(["---", *lines, "---", ""])
-
-
-def _about(what: Described) -> list[str]:
-    count = sum(parameter.numel() for parameter in what.model.parameters())
-    shape = " x ".join(map(str, what.config["model"]["input"]))
-    text = [f"A net of {count:,} parameters for inputs of {shape}, trained with lenet {__version__}."]
-    if what.inputs is not None and what.inputs.classes:
-        names = ", ".join(what.inputs.classes[:20]) + (", ..." if len(what.inputs.classes) > 20 else "")
-        text += ["", f"It tells {len(what.inputs.classes)} classes apart: {names}."]
-    return [*text, "", "```", repr(what.model), "```", ""]
-
-
-def _results(what: Described) -> list[str]:
-    if what.figures is None:
-        return ["## Results", "", "None are recorded.", ""]
-    f = what.figures
-    count = "" if f.count is None else f" ({f.count:,} samples)"
-    accuracy = "" if f.accuracy is None else f"{f.accuracy:.4f}"
-    return [
-        "## Results",
-        "",
-        "| data | split | epoch | loss | accuracy |",
-        "|---|---|---|---|---|",
-        f"| {what.config['data']['type']} | {f.split}{count} | {f.epoch} | {f.loss:.4f} | {accuracy} |",
-        "",
-    ]
-
-
-def _training(what: Described) -> list[str]:
-    def shown(section: Mapping[str, Any]) -> str:
-        return ", ".join(
-            [str(section["type"]), *(f"{k}={v}" for k, v in section.items() if k != "type" and v is not None)]
-        )
-
-    train = what.config["train"]
-    lines = [
-        f"- data: {shown(what.config['data'])}",
-        f"- loss: {shown(what.config['loss'])}",
-        f"- optimizer: {shown(what.config['optimizer'])}",
-        f"- epochs: {train['epochs']}, batches of {train['batch_size']}, seed {what.config['seed']}",
-    ]
-    if what.config.get("scheduler"):
-        lines.insert(3, f"- scheduler: {shown(what.config['scheduler'])}")
-    return [
-        "## Training",
-        "",
-        *lines,
-        "",
-        "`config.yaml` holds everything: `lenet train config.yaml` repeats the run.",
-        "",
-    ]
-
-
-_USE = """## Use
-
-```sh
-lenet import model.safetensors --config config.yaml --out run
-lenet predict run picture.png
-```
-
-The keys of `model.safetensors` are torch's: `model.load_state_dict(safetensors.torch.load_file("model.safetensors"))`
-fills a `torch.nn.Sequential` of the same layers and names.
-"""

@@ -18,13 +18,14 @@ FAMILIES = (activation, arrangement, convolution, normalization, padding, poolin
 BATCH = 2
 
 
-def lower(model: Module, sample: tuple[int, ...], kind: np.dtype[Any] = FLOAT) -> Graph:
+def lower(model: Module, sample: tuple[int, ...], kind: np.dtype[Any] = FLOAT, first: Module | None = None) -> Graph:
     """The graph of a model in evaluation mode.
 
     Args:
         model: layers of `lenetcli.nn` in Sequential and Residual.
         sample: shape of one input sample.
         kind: type of the input: float32, or int64 for a model that begins with an Embedding.
+        first: a layer that is put before the model.
 
     Raises:
         NotExportable: a layer that ONNX or this exporter has no words for; the message names it.
@@ -39,7 +40,10 @@ def lower(model: Module, sample: tuple[int, ...], kind: np.dtype[Any] = FLOAT) -
     model.eval()
     try:
         with no_grad(), silence():  # deprecated uses: training has told of them already
-            name, output = _walk(builder, "", model, graph.input.name, batch)
+            name = graph.input.name
+            if first is not None:
+                name, batch = _walk(builder, "first", first, name, batch)
+            name, output = _walk(builder, "", model, name, batch)
     finally:
         for module in was_training:
             module.training = True

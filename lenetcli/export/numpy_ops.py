@@ -183,10 +183,6 @@ def elu(x: Array, *, alpha: float) -> Array:
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
 
-def celu(x: Array, *, alpha: float) -> Array:
-    return np.maximum(x, 0) + np.minimum(alpha * np.expm1(np.minimum(x / alpha, 0) if alpha > 0 else x / alpha), 0)
-
-
 def selu(x: Array) -> Array:
     return 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0)))
 

@@ -65,14 +65,6 @@ def _hard_swish(to: _Rewriter, node: Node) -> None:
     to.add("Mul", x, to.add("HardSigmoid", x, alpha=1 / 6, beta=0.5), last=True)
 
 
-def _celu(to: _Rewriter, node: Node) -> None:
-    """max(x, 0) + min(alpha (exp(x / alpha) - 1), 0)."""
-    (x,), alpha = node.inputs, np.array(node.attributes["alpha"], FLOAT)
-    grown = to.add("Sub", to.add("Exp", to.add("Div", x, alpha)), np.array(1, FLOAT))
-    below = to.add("Min", to.add("Mul", grown, alpha), np.array(0, FLOAT))
-    to.add("Add", to.add("Relu", x), below, last=True)
-
-
 def _softmax(to: _Rewriter, node: Node) -> None:
     """Before opset 13 all axes from the given one on are taken together: the one that is meant has to be the last."""
     (x,), axis, ndim = node.inputs, node.attributes["axis"], to.graph.ranks[node.layer]
@@ -110,7 +102,6 @@ def _resize(to: _Rewriter, node: Node) -> None:
 
 REWRITES: dict[str, tuple[int, Callable[[_Rewriter, Node], None]]] = {
     "HardSwish": (14, _hard_swish),
-    "Celu": (12, _celu),
     "Softmax": (13, _softmax),
     "LogSoftmax": (13, _softmax),
     "ReduceMean": (18, _reduced),

@@ -116,22 +116,33 @@ def classify(images: Array) -> list[tuple[str, float]]:
 
 
 def main() -> None:
-    """Classifies the images of .npy files: [H, W], [N, H, W] (gray), [C, H, W] or [N, C, H, W], or rows of pixels."""
+    """Classifies the images of .npy files: [H, W], [N, H, W] (gray), [C, H, W], [N, C, H, W], with C last, or rows."""
     if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         sys.exit(f"usage: python {sys.argv[0]} FILE.npy ...")
     for name in sys.argv[1:]:
         try:
+            with open(name, "rb") as file:
+                is_array = file.read(6) == b"\\x93NUMPY"
+            if not is_array:
+                mode = "L" if CHANNELS == 1 else "RGB"
+                made = f"np.save('x.npy', np.asarray(PIL.Image.open({name!r}).convert('{mode}')))"
+                sys.exit(f"{name}: wanted an .npy file, as np.save writes it; of a picture: {made}")
             images = np.load(name, allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except OSError as error:
             sys.exit(f"{name}: {error}")
-        if images.ndim <= 2 and images.shape[-1:] == (CHANNELS * HELD[0] * HELD[1],):
+        except Exception as error:
+            sys.exit(f"{name}: no sound .npy file: {' '.join(str(error).split())[:200]}")
+        if images.dtype.kind not in "biuf":
+            sys.exit(f"{name}: wanted numbers, got an array of {images.dtype}")
+        is_last = images.ndim in (3, 4) and images.shape[-1] == CHANNELS
+        if images.ndim in (1, 2) and images.shape[-1] == CHANNELS * HELD[0] * HELD[1]:
             images = images.reshape(-1, CHANNELS, *HELD)
-        elif images.shape[-3:-1] == HELD:  # the channels come last
+        elif is_last and (images.shape[-3] != CHANNELS or images.shape[-3:-1] == HELD):  # the channels
             images = np.moveaxis(images, -1, -3)
         elif images.ndim == 2 or (images.ndim == 3 and images.shape[0] != CHANNELS):
             images = images[..., None, :, :]
-        images = images.reshape(-1, *images.shape[-3:])
-        if images.shape[1] != CHANNELS:
+        images = images[None] if images.ndim == 3 else images
+        if images.ndim != 4 or images.shape[1] != CHANNELS or not images.size:
             sys.exit(f"{name}: wanted images of {CHANNELS} channels, got an array {list(images.shape)}")
         for i, (label, share) in enumerate(classify(images)):
             print(f"{name}[{i}]\\t{label}\\t{share:.4f}")

@@ -1,15 +1,32 @@
-"""Weights alone: safetensors with torch's key names, and NumPy's .npz."""
+"""Weights alone, as files: safetensors with torch's key names, and NumPy's .npz; written, and read again."""
 
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lenetcli.data.pictures import decode_array
+from lenetcli.data.zip_limits import check_unpacked
+from lenetcli.errors import DataError
+from lenetcli.formats.recognise import Kind, recognise
 from lenetcli.nn.module import Module
-from lenetcli.tensors.serialization import to_bytes
+from lenetcli.tensors.serialization import load, load_metadata, to_bytes
+from lenetcli.tensors.tensor import Tensor, from_numpy
+
+NAMES = (
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "weights",
+    "net",
+    "model_ema",
+    "ema",
+)  # of state dicts in checkpoints
 
 
 def safetensors_bytes(model: Module, metadata: Mapping[str, str] | None = None) -> bytes:
@@ -27,3 +44,57 @@ def npz_bytes(model: Module) -> bytes:
     arrays: dict[str, Any] = {key: tensor.array for key, tensor in model.state_dict().items()}
     np.savez_compressed(content, **arrays)
     return content.getvalue()
+
+
+def read_weights(path: Path) -> dict[Any, Any]:
+    """The tensors of a file, by name: of a safetensors file, one of torch.save or an .npz, whatever its name ends in.
+
+    Of a checkpoint, which holds more than a state dict, the state dict.
+
+    Raises:
+        DataError: a file of another kind, which the message names; a damaged one; one that holds no tensors by name.
+    """
+    kind = recognise(path) if path.exists() or path.suffix == ".npz" else Kind.safetensors
+    if kind is Kind.npz:
+        return _arrays(path)
+    return _state_dict(load(path), path)
+
+
+def _state_dict(found: Any, path: Path) -> dict[Any, Any]:
+    """The names and tensors of what a file holds."""
+    if _is_state_dict(found) or not isinstance(found, dict):
+        if not isinstance(found, dict):
+            raise DataError(f"{path}: holds a {type(found).__name__}, not tensors by their names: save state_dict()")
+        return found
+    inner = {key: value for key, value in found.items() if _is_state_dict(value) and value}
+    for key in (*NAMES, *inner):
+        if key in inner:
+            return dict(inner[key])
+    shown = ", ".join(repr(key) for key in list(found)[:8]) or "nothing"
+    raise DataError(f"{path}: holds no tensors by their names but {shown}: save state_dict()")
+
+
+def _is_state_dict(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(key, str) and isinstance(t, Tensor) for key, t in value.items())
+
+
+def notes_of(path: Path) -> dict[str, str]:
+    """The text beside the tensors, of files that have such."""
+    return load_metadata(path) if recognise(path) is Kind.safetensors else {}
+
+
+def _arrays(path: Path) -> dict[str, Tensor]:
+    """The arrays of an .npz file; nothing is unpickled."""
+    found = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                check_unpacked(path, entry.file_size, entry.compress_size)
+                array = decode_array(archive.read(entry), f"{path}: {entry.filename}")
+                plain = np.array(array, array.dtype.newbyteorder("="), order="C")
+                found[entry.filename.removesuffix(".npy")] = from_numpy(plain)
+    except DataError:
+        raise
+    except Exception as error:  # whatever the reader of ZIP raises on damage; types that no tensor has
+        raise DataError(f"{path}: not a sound .npz file: {' '.join(str(error).split())[:200]}") from None
+    return found

@@ -35,7 +35,7 @@ def read(file: BinaryIO, size: int) -> Any:
     """
     file.seek(0)
     if _plain(file) != MAGIC:
-        raise Refused("it is no file of torch's")
+        raise Refused("it is a pickle, but none of torch.save")
     version = _plain(file)
     if version != _PROTOCOL:
         raise Refused(f"it has the protocol version {str(version)[:20]}; wanted {_PROTOCOL}")

@@ -24,13 +24,12 @@ import numpy as np
 from lenetcli.formats import pickle_subset
 from lenetcli.formats.pickle_subset import Refused
 from lenetcli.formats.torch_names import KINDS, NAMES, Array, Kind, Storage, refusal
+from lenetcli.formats.zip_directory import check_directory
 
 LARGEST_PICKLE = 1 << 26  # bytes
-LARGEST_DIRECTORY = 1 << 24  # bytes, for some 200,000 members
 _ALIGNMENT = 64
 _BLOCK = 1 << 19  # bytes, read and checked while they are in the cache
 _DATE = (1980, 1, 1, 0, 0, 0)
-_END, _MOST_COMMENT = b"PK\x05\x06", 1 << 16
 
 
 def read(file: BinaryIO, size: int) -> Any:
@@ -43,7 +42,7 @@ def read(file: BinaryIO, size: int) -> Any:
     Raises:
         Refused: no such file, or a damaged or hostile one.
     """
-    _check_directory(file, size)
+    check_directory(file, size)
     try:
         with zipfile.ZipFile(file) as archive:
             return _read(archive)
@@ -57,9 +56,9 @@ def _read(archive: zipfile.ZipFile) -> Any:
     members = {member.filename: member for member in archive.infolist()}
     top = next((name.partition("/")[0] for name in members if name.partition("/")[2] == "data.pkl"), None)
     if top is None:
-        raise Refused("it is a zip of other things, not torch's")
+        raise Refused("it is a ZIP archive of other things, not torch's")
     if not all(name.startswith(f"{top}/") for name in members):
-        raise Refused("it is a zip with files outside of its folder, not torch's")
+        raise Refused("it is a ZIP archive with files outside of its folder, not torch's")
     if f"{top}/constants.pkl" in members or any(name.startswith(f"{top}/code/") for name in members):
         raise Refused(f"it is a TorchScript archive ({top}): save the state_dict() of its module")
     if f"{top}/version" not in members:
@@ -98,27 +97,6 @@ def storage_entry(entry: Any) -> tuple[Kind | None, str, int]:
     if not (kind is None or isinstance(kind, Kind)) or key is None or type(count) is not int or count < 0:
         raise Refused("its pickle has a storage of no known kind")
     return kind, key, count
-
-
-def _check_directory(file: BinaryIO, size: int) -> None:
-    """Refuses a directory of members so long that reading it would fill the memory."""
-    file.seek(max(0, size - _MOST_COMMENT - 22))
-    tail = file.read(_MOST_COMMENT + 22)
-    at = tail.rfind(_END)
-    if at < 0 or len(tail) < at + 22:
-        raise Refused("its zip is damaged: it has no directory, as a truncated one")
-    length, where = struct.unpack_from("<II", tail, at + 12)
-    if length == 0xFFFFFFFF or where == 0xFFFFFFFF:
-        locator = tail.rfind(b"PK\x06\x07", 0, at)
-        if locator < 0:
-            raise Refused("its zip is damaged: it has no directory")
-        (place,) = struct.unpack_from("<Q", tail, locator + 8)
-        if place > size - 56:
-            raise Refused("its zip is damaged: its directory lies outside of it")
-        file.seek(place)
-        length = struct.unpack_from("<Q", file.read(56), 40)[0]
-    if length > LARGEST_DIRECTORY:
-        raise Refused(f"its zip has a directory of {length:,} bytes")
 
 
 def _content(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], name: str, most: int) -> bytes:

@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from lenetcli.build.model import under_own_names
 from lenetcli.disk import (
     Unreadable,
     check_inside,
@@ -232,7 +233,7 @@ class Checkpoints:
         self._find()
         if self.best is not None and not is_there(self.directory / MODEL):
             self._put_back_best()
-        model.load_state_dict(load(self.directory / MODEL))
+        model.load_state_dict(under_own_names(model, load(self.directory / MODEL)))
 
     def restore(self, run: Run) -> str:
         """Puts the run back to its newest whole checkpoint; damaged newer ones are set aside as `NAME.damaged`.
@@ -418,12 +419,12 @@ def _streams(run: Run) -> dict[str, Any]:
 def _apply(run: Run, path: Path, state: dict[str, Any]) -> None:
     """Checks everything, then changes the run."""
     progress = check_fields(type(run.progress), up_to_date(state["progress"]))
-    model, optimizer, average = load(path / MODEL), load(path / OPTIMIZER), None
+    model, optimizer, average = under_own_names(run.model, load(path / MODEL)), load(path / OPTIMIZER), None
     _check_tensors(run.model.state_dict(), model)
     if (run.average is None) is (AVERAGE in state["files"]):
         raise ValueError(f"{AVERAGE}: the run and the checkpoint do not both have averaged weights")
     if run.average is not None:
-        average = load(path / AVERAGE)
+        average = under_own_names(run.average.module, load(path / AVERAGE))
         _check_tensors(run.average.module.state_dict(), average)
         check_count(state["averaged"], "averaged")
     if set(optimizer) != {"state", "param_groups"} or not isinstance(optimizer["state"], dict):

@@ -13,7 +13,7 @@ import numpy as np
 from lenetcli import config as configuration
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
-from lenetcli.build.model import follow
+from lenetcli.build.model import follow, under_own_names
 from lenetcli.build.parts import build_criterion, build_data, build_run, check_samples, load_config_of, split_data
 from lenetcli.build.places import check_changes, check_words
 from lenetcli.build.targets import classes_in
@@ -126,7 +126,7 @@ def load_run(place: Path, changes: Sequence[str] = ()) -> Loaded:
     if not path.is_file():
         raise DataError(f"{place}: no model.safetensors yet; the run has not finished an epoch")
     try:
-        loaded.model.load_state_dict(load_weights(path))
+        loaded.model.load_state_dict(under_own_names(loaded.model, load_weights(path)))
     except RuntimeError as error:
         raise DataError(f"{path}: {error}") from None
     loaded.model.eval()

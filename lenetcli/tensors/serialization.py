@@ -23,11 +23,16 @@ from lenetcli.autograd.tape import Array
 from lenetcli.disk import read_within, write_file
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.formats import torch_file, torch_zip
+from lenetcli.formats.recognise import Kind, recognise, refusal
 from lenetcli.formats.torch_names import SavedTensor
 from lenetcli.kernels.device import to_host
 from lenetcli.tensors.tensor import Tensor, of_array
 
 SUFFIX = ".safetensors"
+WANTED = "only .safetensors files and torch's are read"
+TORCH = (Kind.torch, Kind.torchscript, Kind.pickle)  # read, or refused in words of their own
+NO_OTHERS = (Kind.zip, Kind.text, Kind.empty, Kind.unknown)
+R_OBJECT = "__robj__"
 _STRUCTURE = "lenet.structure"
 _LARGEST = 1 << 40  # bytes of a file
 _LARGEST_HEADER = 1 << 24  # bytes, for some 100,000 tensors; the format's own limit of 100 MB takes gigabytes to parse
@@ -91,7 +96,19 @@ def to_bytes(obj: Mapping[Any, Any], metadata: Mapping[str, str] | None = None) 
     flat = all(isinstance(value, (Tensor, np.ndarray)) for value in obj.values())
     if not flat or list(tensors) != list(obj):
         notes[_STRUCTURE] = json.dumps(structure, separators=(",", ":"))
-    return safetensors.numpy.save(tensors, notes or None)
+    return _ordered(safetensors.numpy.save(tensors, notes or None))
+
+
+def _ordered(content: bytes) -> bytes:
+    """The same file with the notes in its header sorted: the library writes them in the order of a random hash."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    if "__metadata__" not in header:
+        return content
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[8 + length :]
 
 
 def load(f: str | os.PathLike[str]) -> Any:
@@ -100,15 +117,17 @@ def load(f: str | os.PathLike[str]) -> Any:
     No code of a file is run. Of torch's files, half floats are widened to float32, sizes are tuples, devices and types
     texts; parameters are tensors that require gradients.
 
+    What R's torch writes is such a file too; the R object that it keeps beside the tensors is left out.
+
     Args:
-        f: path that ends in `.safetensors`, `.pt` or `.pth`.
+        f: path of such a file, whatever its name ends in.
 
     Returns:
         A dictionary; of torch's files whatever was saved.
 
     Raises:
-        DataError: another suffix, no such file, a damaged, truncated or hostile one, or one that only code could read,
-            such as a whole pickled module.
+        DataError: no such file, one of another kind, a damaged, truncated or hostile one, or one that only code could
+            read, such as a whole pickled module.
 
     Source: torch.load.
 
@@ -120,12 +139,13 @@ def load(f: str | os.PathLike[str]) -> Any:
         {'weight': tensor([1., 1.])}
     """
     path = Path(os.fspath(f))
-    if path.suffix in torch_file.SUFFIXES:
+    kind = recognise(path)
+    if kind in TORCH or (path.suffix in torch_file.SUFFIXES and kind in NO_OTHERS):
         return torch_file.read(path, _tensor)
-    path, header, data = _open(f, "load")
+    path, header, data = _open(path, "load")
     try:
-        arrays = safetensors.numpy.load(data)
-    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        arrays = _of_r(data, header) if is_of_r(header) else safetensors.numpy.load(data)
+    except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: damaged safetensors file: {_line(error)}") from None
     for name, array in arrays.items():
         if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
@@ -149,7 +169,7 @@ def load_metadata(f: str | os.PathLike[str]) -> dict[str, str]:
     Raises:
         DataError: as `load`.
     """
-    if Path(os.fspath(f)).suffix in torch_file.SUFFIXES:
+    if recognise(f) in TORCH:
         return {}
     notes = _open(f, "load_metadata")[1].get("__metadata__") or {}
     return {key: text for key, text in notes.items() if key != _STRUCTURE}
@@ -190,8 +210,9 @@ def _open(f: str | os.PathLike[str], call: str) -> tuple[Path, dict[str, Any], b
     The file is read once: mapped into memory, a disk that fails would end the process by a signal.
     """
     path = Path(os.fspath(f))
-    if path.suffix != SUFFIX:
-        raise DataError(f"{call}: {path}: wanted one of {', '.join((SUFFIX, *torch_file.SUFFIXES))}")
+    kind = recognise(path)
+    if kind is not Kind.safetensors and not (path.suffix == SUFFIX and kind in (Kind.unknown, Kind.empty)):
+        raise DataError(f"{call}: {refusal(path, kind, WANTED)}")
     data = read_within(path, _LARGEST)
     size, length = len(data), int.from_bytes(data[:8], "little")
     if size < 10:
@@ -202,10 +223,13 @@ def _open(f: str | os.PathLike[str], call: str) -> tuple[Path, dict[str, Any], b
             f"the file has {size}"
         )
     try:
-        safetensors.deserialize(data)  # type: ignore[no-untyped-call]  # it is typed nowhere
         header = json.loads(data[8 : 8 + length], object_pairs_hook=_unique)
         if not isinstance(header, dict):
             raise ValueError("it is no JSON object")
+        if not is_of_r(header):
+            safetensors.deserialize(data)  # type: ignore[no-untyped-call]  # it is typed nowhere
+        else:
+            header = _plain_header(header)
     except (ValueError, RecursionError, safetensors.SafetensorError, OSError) as error:
         raise DataError(f"{path}: not a safetensors file, or a damaged one: {_line(error)}") from None
     for name, entry in header.items():
@@ -215,6 +239,51 @@ def _open(f: str | os.PathLike[str], call: str) -> tuple[Path, dict[str, Any], b
                 f"{path}: {name} is of type {entry['dtype']}, which has no counterpart here (there are {known})"
             )
     return path, header, data
+
+
+# R's torch: an R object in a tensor of bytes, or behind all tensors; notes that are no text
+
+
+def is_of_r(header: Mapping[str, Any]) -> bool:
+    """The header is that of a file of R's torch_save."""
+    notes = header.get("__metadata__")
+    return R_OBJECT in header or (isinstance(notes, dict) and "..r" in notes)
+
+
+def _plain_header(header: dict[str, Any]) -> dict[str, Any]:
+    """The same without the R object, and with notes that are text."""
+    notes = header.get("__metadata__", {})
+    if not isinstance(notes, dict):
+        raise ValueError("its notes are no JSON object")
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in notes.items()}
+    tensors = {key: value for key, value in header.items() if key not in ("__metadata__", R_OBJECT)}
+    for name, entry in tensors.items():
+        if not isinstance(entry, dict) or not isinstance(entry.get("dtype"), str):
+            raise ValueError(f"{name} has no type")
+    return {"__metadata__": {"..r": "", **texts}, **tensors}
+
+
+def _of_r(content: bytes, header: dict[str, Any]) -> dict[str, Array]:
+    """The tensors of a file of R's torch, each as a file of its own, which the library checks."""
+    data = memoryview(content)[8 + int.from_bytes(content[:8], "little") :]
+    found: dict[str, Array] = {}
+    room = len(data)
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        start, end = (_place(n, len(data)) for n in entry["data_offsets"])
+        room -= end - start
+        if room < 0:
+            raise ValueError("its tensors overlap")
+        text = json.dumps({name: {**entry, "data_offsets": [0, end - start]}}).encode()
+        found |= safetensors.numpy.load(len(text).to_bytes(8, "little") + text + bytes(data[start:end]))
+    return found
+
+
+def _place(value: Any, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+        raise ValueError(f"a tensor lies at {value!r}")
+    return value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

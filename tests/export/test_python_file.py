@@ -134,10 +134,29 @@ def test_the_file_as_a_program_says_in_a_line_what_it_cannot_read(tmp_path: Path
     file.write_text(python_source(lower(model, (1, *inputs.size)), inputs, "scores"))
     np.save(tmp_path / "x.npy", np.zeros((2, 8, 8), np.uint8))
     (tmp_path / "text.npy").write_text("no array")
+    np.save(tmp_path / "last.npy", np.zeros((2, 8, 8, 1), np.uint8))
+    np.save(tmp_path / "words.npy", np.array([["a"]]))
+    np.save(tmp_path / "cut.npy", np.zeros((2, 8, 8), np.uint8))
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "cut.npy").read_bytes()[:90])
+    np.save(tmp_path / "objects.npy", np.array([{}], object))
+    np.savez(tmp_path / "more.npz", np.zeros(3))
+    (tmp_path / "it's.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(50))
     for words, code, out, err in (
         (["x.npy"], 0, "x.npy[1]\t", ""),
         (["nowhere.npy"], 1, "", "nowhere.npy: [Errno 2] No such file"),
-        (["text.npy"], 1, "", "text.npy: "),
+        (["text.npy"], 1, "", "text.npy: wanted an .npy file"),
+        (["last.npy"], 0, "last.npy[1]\t", ""),
+        (["words.npy"], 1, "", "words.npy: wanted numbers, got an array of <U1"),
+        (["cut.npy"], 1, "", "cut.npy: no sound .npy file"),
+        (["objects.npy"], 1, "", "objects.npy: no sound .npy file"),
+        (["more.npz"], 1, "", "more.npz: wanted an .npy file, as np.save writes it"),
+        (
+            ["it's.png"],
+            1,
+            "",
+            "it's.png: wanted an .npy file, as np.save writes it; of a picture: np.save('x.npy', np.",
+        ),
+        (["."], 1, "", ".: [Errno 21]"),
         (["--help"], 1, "", "usage: python net.py FILE.npy"),
     ):
         command = [sys.executable, "net.py", *words]

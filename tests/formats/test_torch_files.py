@@ -246,8 +246,8 @@ def tensor_of(count: int, offset: int = 0, size: tuple[int, ...] = (2, 2), strid
 REFUSED = {
     "empty": (b"", "it begins neither as a zip nor as a pickle"),
     "text": (b"hello, this is no pickle", "it begins neither as a zip nor as a pickle"),
-    "bare pickle": (pickle.dumps({"a": 1}), "it is no file of torch's"),
-    "zip of others": (rewritten("alone.pt", {"data.pkl": None}), "a zip of other things"),
+    "bare pickle": (pickle.dumps({"a": 1}), "it is a pickle, but none of torch.save"),
+    "zip of others": (rewritten("alone.pt", {"data.pkl": None}), "a ZIP archive of other things"),
     "no version": (rewritten("alone.pt", {"version": None}), "without torch's version record"),
     "no storage": (rewritten("alone.pt", {"data/0": None}), "its storage '0' is missing"),
     "short storage": (rewritten("alone.pt", {"data/0": b"1234"}), "has 4 bytes, its pickle says 16"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
@@ -17,8 +18,9 @@ from lenetcli.errors import CheckFailed, ConfigError, DataError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from lenetcli.export.folder import Described, Figures
+    from lenetcli.export.described import Described, Figures
     from lenetcli.export.graph import Graph
+    from lenetcli.nn import Module
     from lenetcli.runs.open import Loaded
 
 NEAR = 1e-4  # what an exported model's outputs may differ from the engine's, relative to the largest
@@ -80,7 +82,7 @@ def export(
     if chosen is Format.huggingface:
         from lenetcli.export.folder import write_folder
 
-        write_folder(output, what)
+        write_folder(output, what, _hub_onnx(what, record))
     else:
         from lenetcli.disk import write_file
 
@@ -114,20 +116,45 @@ def _format(given: Format | None, output: Path) -> Format:
 
 
 def _described(run: Path, loaded: Loaded) -> Described:
-    from lenetcli.config.writing import dump, plain
-    from lenetcli.export.folder import Described
+    from lenetcli.config.writing import plain, text
+    from lenetcli.export.described import Described
+    from lenetcli.export.public import public
     from lenetcli.runs.open import inputs_of
+    from lenetcli.train.answers import meaning
 
     try:
         inputs = inputs_of(run, loaded)
     except (ConfigError, DataError):  # its samples are no pictures, or its data is no longer there
         inputs = None
-    return Described(loaded.model, plain(loaded.config), dump(loaded.config), inputs, _figures(run))
+    config, own_files = public(plain(loaded.config))
+    outputs = meaning(loaded.criterion) or "scores"
+    return Described(loaded.model, config, text(config), inputs, _figures(run), own_files, outputs)
+
+
+def _hub_onnx(what: Described, record: dict[str, Any]) -> bytes | None:
+    """The model from pictures to logits, tried; None, and why, where there is none."""
+    from lenetcli.export.hub_onnx import NAMES, hub_graph, logits
+    from lenetcli.export.onnx_file import Written, runner, to_bytes
+    from lenetcli.nn import Sequential, Upsample
+
+    if what.inputs is None:
+        return None
+    try:
+        graph = hub_graph(what.model, what.inputs, what.outputs)
+        content = to_bytes(graph, Written(metadata=what.metadata, names=NAMES))
+    except ConfigError as error:  # a layer that ONNX has no words for, or no onnx here
+        print(f"note: without onnx/model.onnx: {error}", file=sys.stderr)
+        return None
+    run = runner(content)
+    if run is not None:
+        whole = Sequential(Upsample(what.inputs.size, mode="bilinear"), what.model).eval()
+        record["difference"] = _difference(run, whole, graph, then=lambda y: logits(y, what.outputs))
+    return content
 
 
 def _figures(run: Path) -> Figures | None:
     """How the run's best epoch did."""
-    from lenetcli.export.folder import Figures
+    from lenetcli.export.described import Figures
     from lenetcli.runs.history import read_history
 
     try:
@@ -160,7 +187,7 @@ def _content(chosen: Format, what: Described, loaded: Loaded, options: dict[str,
         record |= options
         run = runner(content)
         if run is not None:
-            record["difference"] = _difference(run, what, graph, batch or SAMPLES)
+            record["difference"] = _difference(run, what.model, graph, batch or SAMPLES)
         return content
     from lenetcli.export import python_file
 
@@ -168,7 +195,7 @@ def _content(chosen: Format, what: Described, loaded: Loaded, options: dict[str,
     source = python_file.python_source(
         graph, inputs, _outputs(loaded, graph), f"{what.name}: a net that lenet trained."
     )
-    record["difference"] = _difference(python_file.runner(source), what, graph)
+    record["difference"] = _difference(python_file.runner(source), what.model, graph)
     return source.encode()
 
 
@@ -185,7 +212,11 @@ def _outputs(loaded: Loaded, graph: Graph) -> str:
 
 
 def _difference(
-    run: Callable[[npt.NDArray[Any]], npt.NDArray[Any]], what: Described, graph: Graph, samples: int = SAMPLES
+    run: Callable[[npt.NDArray[Any]], npt.NDArray[Any]],
+    model: Module,
+    graph: Graph,
+    samples: int = SAMPLES,
+    then: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] = lambda y: y,
 ) -> float:
     """The greatest difference between the exported model's outputs and the engine's, for random inputs.
 
@@ -199,7 +230,7 @@ def _difference(
 
     x = np.random.default_rng(0).standard_normal((samples, *graph.input.shape[1:])).astype(np.float32)
     with no_grad():
-        expected = what.model(from_numpy(x.copy())).array
+        expected = then(model(from_numpy(x.copy())).array)
     got = run(x)
     if got.shape != expected.shape:
         raise CheckFailed(f"the exported model gives {list(got.shape)}, the engine {list(expected.shape)}: not written")

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from lenetcli.config import Config
     from lenetcli.data import Source
     from lenetcli.data.inputs import Inputs
-    from lenetcli.nn import Sequential
+    from lenetcli.nn import Module
 
 
 def import_weights(
-    weights: Annotated[Path, typer.Argument(help="The weights.", metavar="WEIGHTS.safetensors")],
+    weights: Annotated[Path, typer.Argument(help="The weights.", metavar="WEIGHTS")],
     overrides: Annotated[list[str] | None, changes("data.root=DIR")] = None,
     config: Annotated[str, typer.Option(help="The YAML file that describes the model.", show_default=False)] = "",
     out: Annotated[
@@ -29,16 +29,18 @@ def import_weights(
 ) -> None:
     """Make a run directory of weights that were trained elsewhere, by torch for example.
 
-    The names and shapes in the file must be those of the configuration's model, which are torch's for the same layers.
-    In torch: safetensors.torch.save_file(model.state_dict(), "weights.safetensors")
+    A file of torch.save (.pt, .pth), a safetensors file, as torch and R's torch write them, or an .npz of arrays by
+    name, told apart by their content; no code of a file is run. The names and shapes in the file must be those of the
+    configuration's model, which are torch's for the same layers. Of a checkpoint the state dict is taken.
 
-    Example: lenet import weights.safetensors --config configs/lenet.yaml
+    Example: lenet import weights.pth --config configs/lenet.yaml
     """
     from lenetcli import config as configuration
     from lenetcli.build.parts import build_criterion, build_data, build_model
     from lenetcli.data.fingerprint import fingerprint
     from lenetcli.export.foreign import fitted
-    from lenetcli.tensors.serialization import load, to_bytes
+    from lenetcli.export.weights import read_weights
+    from lenetcli.tensors.serialization import to_bytes
 
     if not config:
         raise ConfigError("which model? Give its configuration with --config")
@@ -46,7 +48,7 @@ def import_weights(
     model, _ = build_model(checked)
     data: dict[str, Any] | None = None
     build_criterion(checked)  # refuses what is wrong with it now
-    found, notes = fitted(model, load(weights), str(weights))
+    found, notes = fitted(model, read_weights(weights), str(weights))
     model.load_state_dict(found)
     source = build_data(checked)
     try:
@@ -62,7 +64,7 @@ def import_weights(
     print(f"{weights}: {len(found)} tensors, {sum(t.numel() for t in found.values()):,} numbers; run directory {place}")
 
 
-def _checked_inputs(config: Config, model: Sequential, source: Source) -> tuple[Inputs | None, list[str]]:
+def _checked_inputs(config: Config, model: Module, source: Source) -> tuple[Inputs | None, list[str]]:
     """How pictures become what the model takes, of data that fits the model; and what should be said of that.
 
     Raises:
@@ -80,9 +82,9 @@ def _checked_inputs(config: Config, model: Sequential, source: Source) -> tuple[
 def _stated_inputs(weights: Path, config: Config) -> Inputs | None:
     """What the file itself says of its inputs, where `lenet export` has written it."""
     from lenetcli.data.inputs import parse
-    from lenetcli.tensors.serialization import load_metadata
+    from lenetcli.export.weights import notes_of
 
-    stated = load_metadata(weights).get("lenet.inputs")
+    stated = notes_of(weights).get("lenet.inputs")
     if stated is None:
         return None
     try:

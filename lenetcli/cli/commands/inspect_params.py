@@ -16,6 +16,7 @@ from lenetcli.errors import ConfigError
 if TYPE_CHECKING:
     from lenetcli.nn.module import Module
 
+SUFFIXES = ".safetensors", ".pt", ".pth", ".npz"  # of weights
 MOST_SHOWN, MOST_IN_FILE = 64, 1024  # filters
 
 
@@ -24,7 +25,7 @@ def inspect_params(
         str,
         typer.Argument(
             help="A configuration, a run directory or a weights file.",
-            metavar="CONFIG|RUN|FILE.safetensors",
+            metavar="CONFIG|RUN|FILE.safetensors|.npz",
             autocompletion=completion.either,
         ),
     ],
@@ -113,7 +114,7 @@ def _tree(what: str, as_json: bool) -> None:
     from lenetcli.inspection.model.tree import tree_of_model, tree_of_names
     from lenetcli.report.model.layers import draw_tree
 
-    of_file = what.endswith(".safetensors")
+    of_file = _is_weights(what)
     found = tree_of_names(_tensors(what)) if of_file else tree_of_model(_model(what)[0])
     show(found.record(), lambda _: draw_tree(found, trained=not of_file), as_json, crop=False)
 
@@ -211,16 +212,16 @@ def _gradients(what: str, as_json: bool) -> None:
 
 def _tensors(what: str) -> dict[str, Any]:
     """Named parameters of a configuration or run, or all tensors of a weights file."""
-    if what.endswith(".safetensors"):
-        from lenetcli.tensors.serialization import load
+    if _is_weights(what):
+        from lenetcli.export.weights import read_weights
 
-        return dict(load(Path(what)))
+        return dict(read_weights(Path(what)))
     return dict(_model(what)[0].named_parameters())
 
 
 def _state(what: str) -> dict[str, Any]:
     """Named parameters and buffers."""
-    return _tensors(what) if what.endswith(".safetensors") else dict(_model(what)[0].state_dict())
+    return _tensors(what) if _is_weights(what) else dict(_model(what)[0].state_dict())
 
 
 def _model(what: str, option: str = "") -> tuple[Module, tuple[int, ...]]:
@@ -229,7 +230,7 @@ def _model(what: str, option: str = "") -> tuple[Module, tuple[int, ...]]:
     Raises:
         ConfigError: a weights file, of which an option cannot be answered.
     """
-    if what.endswith(".safetensors"):
+    if _is_weights(what):
         raise ConfigError(f"{option}: {what} holds weights without layers; give the configuration or the run")
     if Path(what).is_dir():
         from lenetcli.runs.open import load_run
@@ -241,3 +242,13 @@ def _model(what: str, option: str = "") -> tuple[Module, tuple[int, ...]]:
 
     config = configuration.load(what)
     return build_model(config)[0], tuple(config.model.input)
+
+
+def _is_weights(what: str) -> bool:
+    """A file that is no text, whatever its name ends in; one that is not there goes by its name."""
+    from lenetcli.formats.recognise import Kind, recognise
+
+    path = Path(what)
+    if not path.is_file():
+        return path.suffix in SUFFIXES and not path.is_dir()
+    return path.suffix in SUFFIXES or recognise(path) not in (Kind.text, Kind.empty)

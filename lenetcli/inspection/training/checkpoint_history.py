@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from lenetcli.autograd.random import drawing_from
+from lenetcli.build.model import under_own_names
 from lenetcli.errors import DataError
 from lenetcli.inspection.record import Record
 from lenetcli.inspection.statistics import Array, norm, relative_change
@@ -168,7 +169,7 @@ def _looks(
         path = checkpoints.root / name
         try:
             checkpoints.read_state(path, most)
-            model.load_state_dict(load(path / MODEL))
+            model.load_state_dict(under_own_names(model, load(path / MODEL)))
             if run is not None and update:
                 run.optimizer.load_state_dict(load(path / OPTIMIZER))
         except (DataError, RuntimeError, ValueError, KeyError) as error:
