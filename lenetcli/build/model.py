@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from lenetcli import nn
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import Generator, drawing_from
+from lenetcli.build.fits import is_channels_last
 from lenetcli.config import Component, Config, dotted
 from lenetcli.config.problems import Hint
 from lenetcli.config.signature import Argument
@@ -134,6 +135,9 @@ class Shapes:
             return Hint("put {type: Flatten} before it", insert=(spec.path, "{type: Flatten}"))
         if "2d" in spec.type and len(self.sample) == 2 and self.sample == self.config.model.input:
             shape = [1, *self.sample]
+            return Hint(f"input: {shape} under model would fit: C, H, W", sets=(f"model.input={shape}",))
+        if "2d" in spec.type and self.sample == self.config.model.input and is_channels_last(self.sample):
+            shape = [self.sample[2], *self.sample[:2]]
             return Hint(f"input: {shape} under model would fit: C, H, W", sets=(f"model.input={shape}",))
         return ""
 
