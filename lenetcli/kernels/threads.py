@@ -17,8 +17,13 @@ from lenetcli.kernels.environment import wanted_threads
 _DEFAULT_MOST = 16  # more threads than that do not help images of this size
 
 
+def source() -> tuple[str, str]:
+    """The environment variable that sets the number, and its value; empty where none does."""
+    return wanted_threads()
+
+
 def _from_environment() -> int:
-    value = wanted_threads()[1]
+    value = source()[1]
     if value:
         return int(value)
     return min(processors(), _DEFAULT_MOST) if begun(int) else 1
