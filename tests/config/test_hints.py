@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lenetcli.config.problems import Hint, Problem
@@ -186,3 +187,27 @@ def test_every_hint_of_the_messages_helps_or_only_informs(case: Case, tmp_path: 
                 assert len(left) <= len(texts.problems(tmp_path)), (hint, left)
             else:
                 assert any(re.search(pattern, hint) for pattern in INFORMATION), hint
+
+
+def test_pictures_whose_channels_come_last_are_told_apart(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (20, 12, 10, 3)).astype(np.uint8)
+    classes = np.arange(20) % 10
+    text = GOOD.replace("{type: Digits}", f"{{type: NPZ, path: {tmp_path / 'own.npz'}}}").replace("[1, 8, 8]", "{}")
+    for array, shape in ((pictures, "[1, 8, 8]"), (pictures.transpose(0, 3, 1, 2), "[3, 12, 10]")):
+        np.savez(tmp_path / "own.npz", x_train=array, y_train=classes, x_test=array, y_test=classes)
+        problems = Texts(text.replace("{}", shape, 1)).problems(tmp_path)
+        if array is pictures:
+            (hint,) = problems[0].hints
+            assert "save x.transpose(0, 3, 1, 2), and input: [3, 12, 10] would fit" in hint
+        else:  # done as it said
+            assert problems == ()
+
+
+def test_a_size_is_only_offered_where_the_data_takes_one(tmp_path: Path) -> None:
+    arrays = {"x_train": np.zeros((20, 1, 9, 9), np.float32), "y_train": np.arange(20) % 10}
+    np.savez(tmp_path / "own.npz", **arrays, x_test=arrays["x_train"], y_test=arrays["y_train"])
+    for data in ("NPZ", "Digits"):
+        place = f", path: {tmp_path / 'own.npz'}" if data == "NPZ" else ""
+        texts = Texts(GOOD.replace("{type: Digits}", f"{{type: {data}{place}}}").replace("[1, 8, 8]", "[1, 28, 28]"))
+        follow(texts, tmp_path)
