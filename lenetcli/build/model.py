@@ -15,7 +15,6 @@ from pydantic import BaseModel
 from lenetcli import nn
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import Generator, drawing_from
-from lenetcli.build.fits import is_channels_last
 from lenetcli.config import Component, Config, dotted
 from lenetcli.config.problems import Hint
 from lenetcli.config.signature import Argument
@@ -26,6 +25,8 @@ from lenetcli.kernels.layout import logical, stored
 from lenetcli.nn.module import Module
 from lenetcli.tensors.creation import tensor
 from lenetcli.tensors.tensor import Tensor, from_numpy
+
+MOST_CHANNELS = 4  # of a picture
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,11 @@ class Shapes:
 def _would_fit(name: str, size: int, fits: Mapping[str, int]) -> Hint:
     """The hint for one argument; the first is what the message points at."""
     return Hint(f"{name}: {size} would fit", write=str(size) if name == next(iter(fits)) else None)
+
+
+def is_channels_last(shape: Sequence[int]) -> bool:
+    """The shape of a picture whose channels come last, as most libraries for pictures have them."""
+    return len(shape) == 3 and shape[2] <= MOST_CHANNELS < min(shape[:2])
 
 
 def layer_text(rows: Sequence[LayerRow]) -> str:
