@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from lenetcli import nn
+from lenetcli.build.model import is_channels_last
 from lenetcli.config import Component, Config, dotted
 from lenetcli.config.problems import Hint
 from lenetcli.nn.module import Module
 from lenetcli.train.answers import meaning
 
 FLATTEN = "{type: Flatten}"
-MOST_CHANNELS = 4  # of a picture
 
 
 def would_fit(config: Config, criterion: Module, target: Any, classes: int, shape: list[int], per_class: bool) -> str:
@@ -74,8 +74,3 @@ def fitting_sample(config: Config, shape: tuple[int, ...]) -> Hint:
             f"{[shape[2], *shape[:2]]} would fit"
         )
     return Hint(f"input: {list(shape)} would fit", write=str(list(shape)))
-
-
-def is_channels_last(shape: Sequence[int]) -> bool:
-    """The shape of a picture whose channels come last, as most libraries for pictures have them."""
-    return len(shape) == 3 and shape[2] <= MOST_CHANNELS < min(shape[:2])

@@ -26,6 +26,8 @@ from lenetcli.nn.module import Module
 from lenetcli.tensors.creation import tensor
 from lenetcli.tensors.tensor import Tensor, from_numpy
 
+MOST_CHANNELS = 4  # of a picture
+
 
 @dataclass(frozen=True)
 class LayerRow:
@@ -135,12 +137,20 @@ class Shapes:
         if "2d" in spec.type and len(self.sample) == 2 and self.sample == self.config.model.input:
             shape = [1, *self.sample]
             return Hint(f"input: {shape} under model would fit: C, H, W", sets=(f"model.input={shape}",))
+        if "2d" in spec.type and self.sample == self.config.model.input and is_channels_last(self.sample):
+            shape = [self.sample[2], *self.sample[:2]]
+            return Hint(f"input: {shape} under model would fit: C, H, W", sets=(f"model.input={shape}",))
         return ""
 
 
 def _would_fit(name: str, size: int, fits: Mapping[str, int]) -> Hint:
     """The hint for one argument; the first is what the message points at."""
     return Hint(f"{name}: {size} would fit", write=str(size) if name == next(iter(fits)) else None)
+
+
+def is_channels_last(shape: Sequence[int]) -> bool:
+    """The shape of a picture whose channels come last, as most libraries for pictures have them."""
+    return len(shape) == 3 and shape[2] <= MOST_CHANNELS < min(shape[:2])
 
 
 def layer_text(rows: Sequence[LayerRow]) -> str:

@@ -12,7 +12,6 @@ import typer
 from lenetcli import __version__
 from lenetcli.cli.streams import prepare
 from lenetcli.cli.table import Commands
-from lenetcli.cli.usage import as_change
 from lenetcli.errors import LenetError, printable
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # of the parser that typer brings
@@ -59,6 +58,8 @@ def main() -> None:
         code = app(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except UsageError as error:
+        from lenetcli.cli.usage import as_change
+
         error.show(sys.stderr)
         hint = as_change(error, sys.argv)
         if hint is not None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 MOST = 500  # that are offered
 DEPTH = 4  # directories below what has been typed
+PRESETS = Path(__file__).parent.parent / "presets"
 HEAD = 1 << 14  # characters of a YAML file in which a configuration has its model
 
 
@@ -69,11 +71,14 @@ def layers(incomplete: str) -> list[str]:
     return sorted(name for role in ROLES.values() for name in role.classes if name.startswith(incomplete))
 
 
-def presets(incomplete: str) -> list[str]:
+def preset_names() -> list[str]:
     """Configurations that `lenet init` starts from."""
-    from lenetcli.config.presets import presets as known
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
-    return [name for name in known() if name.startswith(incomplete)]
+
+def presets(incomplete: str) -> list[str]:
+    """Those that begin with what has been typed."""
+    return [name for name in preset_names() if name.startswith(incomplete)]
 
 
 def lessons(incomplete: str) -> list[str]:

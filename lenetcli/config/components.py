@@ -142,6 +142,8 @@ class ComponentReader:
             section = role.section.rpartition(".")[2]
             written = component(section, node.value) if isinstance(node.value, str) else None
             hints = (Hint(f"write {written}", write=written),) if written else ()
+            if node.value is False and role.kind == "scheduler":
+                hints = (Hint("write null", write="null"),)
             message = f"wanted a {role.kind} like {{type: ...}}, got {got(node.plain())}"
             self.problems.append(Problem(node.span, path, message, hints))
             return None

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from lenetcli.config.problems import Hint, KeyPath, Problem, Span, did_you_mean, quoted
+from lenetcli.config.problems import Hint, KeyPath, Problem, Span, did_you_mean, nearest, quoted
 from lenetcli.config.yaml_tree import Node
 
 UNKNOWN = ("unknown key", "unknown argument of")  # how messages of keys begin that nothing takes
@@ -104,26 +104,49 @@ def got(value: Any) -> str:
 
 def remedies(value: Any, want: str) -> tuple[Hint, ...]:
     """What to write instead, where a value shows what was meant."""
-    if isinstance(value, str):
-        if "null" in want and value.lower() in ("none", "nil", "nan", "off"):
-            return (_write("null"),)
-        if "true or false" in want and value.lower() in ("on", "yes", "off", "no", "y", "n", "true", "false"):
-            return (_write("true" if value.lower() in ("on", "yes", "y", "true") else "false"),)
-        if "list of" in want and (listed := _listed(value)):
-            return (_write(listed),)
-        if "integer" in want or "number" in want:
-            digits = plain_digits(value)
-            if digits is not None and ("number" in want or re.fullmatch(r"[-+]?\d+", digits)):
-                return (Hint(f"write {digits}, without quotes", digits) if digits == value else _write(digits),)
-    if (
-        isinstance(value, float)
-        and "integer" in want
-        and math.isfinite(value)
-        and value == int(value)
-        and abs(value) < 1e15
-    ):
-        return (_write(str(int(value))),)
-    return ()
+    written = _of_text(value.strip().lstrip("= "), want) if isinstance(value, str) else _of_number(value, want)
+    if written is None:
+        return ()
+    return (Hint(f"write {written}, without quotes", written) if written == value else _write(written),)
+
+
+def _of_text(text: str, want: str) -> str | None:
+    """What a text in the place of something else means."""
+    word = text.lower()
+    if "null" in want and word in ("none", "nil", "nan", "off"):
+        return "null"
+    if "true or false" in want and word in ("on", "yes", "off", "no", "y", "n", "true", "false"):
+        return "true" if word in ("on", "yes", "y", "true") else "false"
+    if "cuda" in want and (device := re.fullmatch(r"(?:gpu|cuda)[:_ ]?(\d{1,2})", word)):
+        return f"cuda:{device[1]}"
+    if "1h30m" in want and re.fullmatch(r"(0*[1-9]\d* *(h|m|s)[a-z]* *)+", word):
+        return "".join(f"{count}{unit}" for count, unit in re.findall(r"(\d+) *([hms])", word))
+    if want.startswith("letters, digits") and (name := re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")):
+        return name
+    if "list of" in want and (listed := _listed(text)):
+        return listed
+    if "integer" in want or "number" in want:
+        digits = plain_digits(text)
+        whole = "integer" in want or re.search("number of (steps|batches)", want)
+        return digits if digits is not None and (not whole or re.fullmatch(r"[-+]?\d+", digits)) else None
+    return None
+
+
+def _of_number(value: Any, want: str) -> str | None:
+    """What a number, or true, in the place of something else means."""
+    if isinstance(value, float) and "integer" in want and math.isfinite(value):
+        return str(int(value)) if value == int(value) and abs(value) < 1e15 else None
+    if not isinstance(value, int):
+        return None
+    first = re.match(r"a mapping \{(\w+): ", want)
+    if first:
+        return f"{{{first[1]}: {5 if value is True else value}}}" if value else None
+    if isinstance(value, bool):
+        return None
+    if "true or false" in want and value in (0, 1):
+        return "true" if value else "false"
+    several = re.search(r"a list of (\d )?integers", want)
+    return f"[{', '.join([str(value)] * int(several[1] or 1))}]" if several and value > 0 else None
 
 
 def _write(text: str) -> Hint:
@@ -137,7 +160,7 @@ def plain_digits(text: str) -> str | None:
         >>> [plain_digits(text) for text in ("0,05", "1,000", "1_000", "1.000,5", "5%", "fast")]
         ['0.05', '1000', '1000', '1000.5', '0.05', None]
     """
-    text = text.strip()
+    text = text.strip().rstrip(",;")
     if re.fullmatch(r"[-+]?\d+(\.\d*)?%", text):
         return f"{float(text[:-1]) / 100:g}"
     if re.fullmatch(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?", text):  # thousands; a decimal comma leaves other groups
@@ -168,15 +191,13 @@ def unknown_key(key: str, names: Iterable[str], node: Node, owner: str) -> tuple
         return (Hint("put a space after the colon", write=f"{word}: {rest}"),)
     if word in ("activation", "act", "nonlinearity") and "type" in names:
         return (Hint("an activation is a layer of its own, after this one: {type: ReLU}", drop=True),)
-    left = [name for name in names if name not in node.keys]
-    hints = did_you_mean(key, left)
-    if hints:
-        return hints
-    there = did_you_mean(key, names)
-    if there and span.source.is_file:
-        return (Hint(f"{there[0].write} is there already: remove {key}", drop=True),)
+    near = nearest(key, names)
+    if near is not None and near in node.keys and span.source.is_file:
+        return (Hint(f"{near} is there already: remove {key}", drop=True),)
     offered = [name for name in names if name not in ("type", "name") or name not in node.keys]
-    return there or (f"{owner} takes {', '.join(offered)}" if offered else f"{owner} takes no arguments",)
+    return did_you_mean(key, names) or (
+        f"{owner} takes {', '.join(offered)}" if offered else f"{owner} takes no arguments",
+    )
 
 
 def _split_value(key: str, node: Node, path: KeyPath) -> tuple[str, Problem] | None:

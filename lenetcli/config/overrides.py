@@ -78,7 +78,9 @@ def _as_override(text: str) -> Hint:
     found = re.fullmatch(r"\s*-*([\w.\[\]-]+)\s*(?::=?|=|\s)\s*(\S.*)", text)
     if found is None:
         return Hint("an override looks like optimizer.lr=0.1")
-    written = f"{found[1]}={found[2]}"
+    written = f"{re.sub('[.]+', '.', found[1]).strip('.')}={found[2]}"
+    if written == text:
+        return Hint("an override looks like optimizer.lr=0.1")
     return Hint(f"did you mean {written}?", write=written)
 
 

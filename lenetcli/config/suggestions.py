@@ -68,7 +68,7 @@ def _written(problem: Problem, end: int, path: tuple[str, ...], value: str) -> P
         right = "cuda"
     elif len(path) == 1 and name in ROLES and re.fullmatch(r"[\w.-]+", value) and not Path(value).exists():
         right = component(name, value)
-    elif "," in value or "%" in value:
+    elif re.match(r"[-+]?0?,", value) or "%" in value:
         right = plain_digits(value)
     if right is not None:
         name, end = f"{name}={right}", len(source.text)
@@ -132,7 +132,8 @@ def _arguments(node: Node | None, role: Any) -> list[str]:
 def _found(words: tuple[str, ...], known: list[tuple[str, ...]]) -> tuple[str, ...] | None:
     """The known path that the words mean best; None where none is near."""
     best: tuple[Any, tuple[str, ...]] | None = None
-    for number, path in enumerate(known):
+    last_first = bare(words[-1]) in ("numclasses", "nclasses", "classes")
+    for number, path in enumerate(reversed(known) if last_first else known):
         cost = _cost(words, path)
         if cost is not None and (best is None or (*cost, number) < best[0]):
             best = ((*cost, number), path)
@@ -144,6 +145,10 @@ def _cost(words: tuple[str, ...], path: tuple[str, ...]) -> tuple[int, int] | No
     the words before it lead elsewhere."""
     last = _level(words[-1], path[-1])
     if last is None or (words[-1] == "type" and len(words) == 1):
+        return None
+    if len(words) == 1 and len(path) > 3 and last == 2:  # nearly some argument of some layer
+        return None
+    if len(words) == 1 and len(path) > 3 and last == 1 and path[-1] != "out_features":
         return None
     total, at = 0, 0
     for word in words[:-1]:
@@ -211,12 +216,12 @@ def component(section: str, text: str) -> str | None:
         ('{type: Conv2d, in_channels: 1, out_channels: 6, kernel_size: 3}', '{type: CrossEntropyLoss}')
     """
     role = ROLES[section]
-    call = re.fullmatch(r"\s*([\w.-]+)\s*(?:\((.*)\))?\s*", text, re.DOTALL)
+    call = re.fullmatch(r"\s*([\w.-]+)\s*(?:\((.*)\)|,(.*=.*))?\s*", text, re.DOTALL)
     name = nearest(call[1], list(role.classes)) if call else None
     if call is None or name is None:
         return None
     known = arguments(role.classes[name], role.base)
-    given = _call(f"f({call[2] or ''})", [a.name for a in known])
+    given = _call(f"f({call[2] or call[3] or ''})", [a.name for a in known])
     if given is None:
         return None
     for argument in known:

@@ -14,8 +14,9 @@ _WORDS: dict[str, str] = {
     "wd l2 decay l2reg regularization": "weight_decay",
     "filters numfilters nfilters outchannel outputchannels channelsout channels": "out_channels",
     "inchannel inputchannels": "in_channels",
-    "units neurons outputdim outputsize outdim outfeature features numclasses nclasses hidden width size outputs":
+    "units neurons outputdim outputsize outdim outfeature features size outputs":
         "out_features out_channels",
+    "numclasses nclasses classes": "out_features",
     "infeature inputfeatures inputdim": "in_features input",
     "kernel filtersize ksize poolsize window windowsize size kernelsizes": "kernel_size",
     "strides": "stride",

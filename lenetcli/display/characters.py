@@ -7,6 +7,7 @@ Any other character, of a name or a path, is escaped, so that it can still be to
 from __future__ import annotations
 
 import codecs
+from functools import cache
 
 from lenetcli.errors import escaped
 
@@ -25,6 +26,7 @@ _GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "eps", "η": "eta", "θ": "theta", "λ": "lambda",
     "μ": "mu", "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "phi", "Φ": "Phi", "Σ": "sum", "Π": "prod",
 }  # fmt: skip
+_SCALES = ("▏▎▍▌▋▊▉█", "▁▂▃▄▅▆▇█")
 _BRAILLE = range(0x2800, 0x2900)
 
 
@@ -35,11 +37,8 @@ def shown(text: str, encoding: str) -> str:
         >>> shown("─ café → 猫 └ σ(x)", "ascii"), shown("─ café → 猫", "cp1252")
         ('- caf\\\\xe9 -> \\\\u732b + sigma(x)', '- café -> \\\\u732b')
     """
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return text.encode(encoding, ERRORS).decode(encoding)
-    return text
+    text = text.translate(_stand_ins(encoding))
+    return text if takes(text, encoding) else text.encode(encoding, ERRORS).decode(encoding)
 
 
 def takes(text: str, encoding: str | None) -> bool:
@@ -54,6 +53,12 @@ def takes(text: str, encoding: str | None) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+@cache
+def _stand_ins(encoding: str) -> dict[int, str]:
+    """Signs of a scale that an encoding lacks in part: half of them as blocks would stand higher than the others."""
+    return {ord(c): _SIGNS[c] for scale in _SCALES if not takes(scale, encoding) for c in scale}
 
 
 def _drawn(error: UnicodeError) -> tuple[str, int]:

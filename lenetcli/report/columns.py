@@ -93,9 +93,10 @@ class Columns:
             yield Segment(line + "\n", Style.parse("dim"))
 
     def left_out(self, place: int) -> list[str]:
-        """Titles of the columns that a place of this width has no room for."""
+        """Names of the columns that a place of this width has no room for; one without a title only goes on another."""
         shown, _ = self._chosen(place)
-        return [column.name or column.title for column in self.columns if not any(column is c for c in shown)]
+        left = [column.name or column.title for column in self.columns if not any(column is c for c in shown)]
+        return [name for name in left if name]
 
     @property
     def whole(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -70,6 +71,35 @@ def test_pictures_from_a_closed_stdin_are_one_message(letters: Path) -> None:
         code, out = program("predict", RUN, "-", place=letters, redirected=redirected)
         assert (code, out.count(b"error")) == (3, 1)
         assert b"nothing came from stdin" in out
+
+
+def in_a_terminal(kind: str, place: Path, *words: str) -> str:
+    """What a terminal of a kind gets."""
+    pty = pytest.importorskip("pty", reason="no such terminals here")
+    master, slave = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": kind, "COLUMNS": "80"}
+    command = [sys.executable, "-m", "lenetcli", *words]
+    with subprocess.Popen(command, cwd=place, stdin=slave, stdout=slave, stderr=slave, env=environment) as running:
+        os.close(slave)
+        told = b""
+        with contextlib.suppress(OSError):  # the other end is closed
+            while part := os.read(master, 4096):
+                told += part
+        os.close(master)
+    assert running.returncode == 0, told
+    return told.decode().replace("\r\n", "\n")
+
+
+def test_a_terminal_that_cannot_draw_anew_gets_lines_only(letters: Path) -> None:
+    told = in_a_terminal("dumb", letters, "train", "größe.yaml", "train.epochs=3", "--out", "dumb")
+    head, *epochs, last = told.removesuffix("\n").split("\n")
+    assert head.split()[0] == "epoch"
+    assert [line.split()[0] for line in epochs] == ["1/3", "2/3", "3/3"]
+    assert last.startswith("best epoch")
+    assert "\x1b" not in told
+    drawn = in_a_terminal("xterm", letters, "train", "größe.yaml", "train.epochs=3", "--out", "xterm")
+    assert "epoch 1/3" in drawn
+    assert "\x1b[" in drawn
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "cp437", "ascii"])

@@ -73,7 +73,6 @@ def test_every_column_is_shown_or_named(
     wanted = 0
     for table in tables:
         left_out = table.left_out(columns)
-        assert len(left_out) == sum(c.name in left_out or c.title in left_out for c in table.columns)
         if left_out:
             wanted = max(wanted, table.whole)
             assert "".join(f"(no room for {', '.join(left_out)}; COLUMNS={table.whole} makes room)".split()) in told

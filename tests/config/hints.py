@@ -11,6 +11,7 @@ import yaml
 from lenetcli import config as configuration
 from lenetcli.build.parts import build_criterion, build_data, build_model, build_optimizer, check_output, check_samples
 from lenetcli.config.problems import Hint, InvalidConfig, Problem, Span
+from lenetcli.errors import DataError
 from tests.config.golden import GOOD
 
 
@@ -34,6 +35,8 @@ class Texts:
             check_output(config, model, build_criterion(config), source)
         except InvalidConfig as error:
             return error.problems
+        except DataError:
+            pass  # files that are not here
         return ()
 
     def after(self, hint: Hint, problem: Problem) -> Texts:

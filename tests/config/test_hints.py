@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lenetcli.config.problems import Hint, Problem
@@ -77,7 +78,23 @@ TYPED = {
     "device=gpu": "device=cuda",
     "device=CPU": "device=cpu",
     "gpu=true": "device=cuda",
+    "device=gpu:1": "device=cuda:1",
+    "gpus=1": "device=cuda",
     "random_seed=3": "seed=3",
+    "seed=1.0": "seed=1",
+    "name=my run": "name=my-run",
+    "train..epochs=3": "train.epochs=3",
+    "train.epochs==3": "train.epochs=3",
+    "train.shuffle=0": "train.shuffle=false",
+    "train.early_stopping=5": "train.early_stopping={patience: 5}",
+    "train.max_time=30 minutes": "train.max_time=30m",
+    "model.layers.0.outchannels=3": "model.layers.0.out_channels=3",
+    "conv.stride=2,2": "model.layers.conv.stride=[2, 2]",
+    "units=10": "model.layers.fc.out_features=10",
+    "optimizer=Adam(lr=0.01)": "optimizer={type: Adam, lr: 0.01}",
+    "optimizer=sgd,lr=0.1": "optimizer={type: SGD, lr: 0.1}",
+    "scheduler=False": "scheduler=null",
+    "data=mnist": "data={type: MNIST}",
     "sed=3": "seed=3",
     "momentum=0.5": "optimizer.momentum=0.5",
     "wd=0.1": "optimizer.weight_decay=0.1",
@@ -114,6 +131,8 @@ WRITTEN = {  # what newcomers write in the file
     "an input without channels": GOOD.replace("[1, 8, 8]", "[8, 8]"),
     "an input of another size": GOOD.replace("[1, 8, 8]", "[1, 28, 28]"),
     "an input of another shape": GOOD.replace(CONV, "").replace("[1, 8, 8]", "[3, 4, 4]"),
+    "channels last": GOOD.replace("[1, 8, 8]", "[8, 8, 1]"),
+    "a key given, written otherwise": GOOD.replace("out_channels: 4", "out_channels: 4, outchannels: 3"),
     "wrong channels": GOOD.replace("kernel_size: 3", "kernel_size: 3, in_channels: 3"),
 }
 
@@ -168,3 +187,27 @@ def test_every_hint_of_the_messages_helps_or_only_informs(case: Case, tmp_path: 
                 assert len(left) <= len(texts.problems(tmp_path)), (hint, left)
             else:
                 assert any(re.search(pattern, hint) for pattern in INFORMATION), hint
+
+
+def test_pictures_whose_channels_come_last_are_told_apart(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (20, 12, 10, 3)).astype(np.uint8)
+    classes = np.arange(20) % 10
+    text = GOOD.replace("{type: Digits}", f"{{type: NPZ, path: {tmp_path / 'own.npz'}}}").replace("[1, 8, 8]", "{}")
+    for array, shape in ((pictures, "[1, 8, 8]"), (pictures.transpose(0, 3, 1, 2), "[3, 12, 10]")):
+        np.savez(tmp_path / "own.npz", x_train=array, y_train=classes, x_test=array, y_test=classes)
+        problems = Texts(text.replace("{}", shape, 1)).problems(tmp_path)
+        if array is pictures:
+            (hint,) = problems[0].hints
+            assert "save x.transpose(0, 3, 1, 2), and input: [3, 12, 10] would fit" in hint
+        else:  # done as it said
+            assert problems == ()
+
+
+def test_a_size_is_only_offered_where_the_data_takes_one(tmp_path: Path) -> None:
+    arrays = {"x_train": np.zeros((20, 1, 9, 9), np.float32), "y_train": np.arange(20) % 10}
+    np.savez(tmp_path / "own.npz", **arrays, x_test=arrays["x_train"], y_test=arrays["y_train"])
+    for data in ("NPZ", "Digits"):
+        place = f", path: {tmp_path / 'own.npz'}" if data == "NPZ" else ""
+        texts = Texts(GOOD.replace("{type: Digits}", f"{{type: {data}{place}}}").replace("[1, 8, 8]", "[1, 28, 28]"))
+        follow(texts, tmp_path)

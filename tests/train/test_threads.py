@@ -112,7 +112,7 @@ def test_the_environment_chooses_kernels_and_instruction_set() -> None:
         assert wanted in ("native", "numpy") or kernels[1] == wanted
     done = described(LENET_KERNELS="v9")
     assert done.returncode == 1
-    assert "LENET_KERNELS must be numpy or native" in done.stderr
+    assert "ConfigError: LENET_KERNELS must be numpy or native" in done.stderr
     assert "got 'v9'" in done.stderr
 
 

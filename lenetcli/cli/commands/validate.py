@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +16,12 @@ from lenetcli.errors import ConfigError, DataError, LenetError
 
 def validate(
     configs: Annotated[
-        list[str], typer.Argument(help="YAML files.", metavar="CONFIG...", autocompletion=completion.configs)
+        list[str],
+        typer.Argument(
+            help="YAML files, and changes such as optimizer.lr=0.1, of each of them.",
+            metavar="CONFIG... [K=V ...]",
+            autocompletion=completion.configs,
+        ),
     ],
 ) -> None:
     """Check configurations: every key, every type, that each layer takes what the one before gives, and the data.
@@ -27,9 +35,10 @@ def validate(
     from lenetcli.build.scheduler import hints
 
     failed: LenetError | None = None
-    for path in configs:
+    paths, changes = _parted(configs)
+    for path in paths:
         try:
-            config = configuration.load(path)
+            config = configuration.load(path, changes)
             model, rows, notes = check_with_data(config)
         except (ConfigError, DataError) as error:
             print(error, file=sys.stderr)
@@ -42,3 +51,19 @@ def validate(
         print(f"{path}: ok, {list(config.model.input)} -> {output}, {len(rows)} layers, {count:,} parameters")
     if failed is not None:
         raise typer.Exit(failed.exit_code)
+
+
+def _parted(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The files and the changes; what follows a change is a part of it, unless it is a file.
+
+    Raises:
+        ConfigError: there is no file.
+    """
+    paths: list[str] = []
+    changes: list[str] = []
+    for word in words:
+        is_change = "=" in word or (changes and not word.endswith((".yaml", ".yml")))
+        (changes if is_change and not Path(word).is_file() else paths).append(word)
+    if not paths:
+        raise ConfigError(f"which configuration? Try: lenet validate my.yaml {' '.join(map(shlex.quote, words))}")
+    return paths, changes

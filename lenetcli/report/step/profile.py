@@ -39,7 +39,7 @@ def draw(found: Timing) -> Iterator[RenderableType]:
             Column("forward", [_time(row.forward) for row in rows] + [_time(f) for _, f, _ in rest], right=True),
             Column("backward", backward, right=True),
             Column("of step", [f"{share / found.step:.0%}" for share in shares], right=True),
-            Column("", [bar(share / found.step, BAR) for share in shares], 6, name="bar of step"),
+            Column("", [bar(share / found.step, BAR) for share in shares], 6),
             Column("M mult-adds", [_millions(row.forward_multiply_adds) for row in rows] + blanks, 3, right=True),
             Column("back", [_millions(row.backward_multiply_adds) for row in rows] + blanks, 4, right=True),
             Column("G/s", [_rate(row.rate) for row in rows] + [*blanks[1:], _rate(_whole_rate(found))], 1, right=True),

@@ -95,7 +95,7 @@ def _tensors(shown: Sequence[Shown]) -> Columns:
             Column("max", [figure(f.max) for f in found], 3, right=True),
             Column("zeros", [share(f.zeros) for f in found], 4, right=True),
             Column("first numbers", [_first(s.array, 0, 2) for s in shown], 2),
-            Column("", [_first(s.array, 2, 5) for s in shown], 5, name="more numbers"),
+            Column("", [_first(s.array, 2, 5) for s in shown], 5),
         ]
     )
 
