@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,18 +28,26 @@ class ArrayDataset:
         images: (N, C, H, W), of any numeric type; in memory, or Kept, which makes them when they are asked for.
         targets: (N,) class numbers, or (N, ...) floats.
         preprocessing: what turns raw images into what the model sees.
+        origin: where a sample comes from, by its number: a file, a line of one.
 
     Raises:
         DataError: another number of images than of targets, or no image at all.
     """
 
-    def __init__(self, images: Array | Kept, targets: Array, preprocessing: Preprocessing | None = None) -> None:
+    def __init__(
+        self,
+        images: Array | Kept,
+        targets: Array,
+        preprocessing: Preprocessing | None = None,
+        origin: Callable[[int], str] | None = None,
+    ) -> None:
         if len(images) != len(targets):
             raise DataError(f"{len(images)} images but {len(targets)} targets")
         if images.ndim != 4:
             raise DataError(f"wanted images (N, C, H, W), got an array of shape {list(images.shape)}")
         self.images, self.targets = images, targets
         self.preprocessing = preprocessing or Preprocessing()
+        self.origin = origin
 
     def __len__(self) -> int:
         return len(self.images)
@@ -161,6 +169,23 @@ def is_slow(dataset: Any) -> bool:
     while isinstance(dataset, Subset):
         dataset = dataset.dataset
     return bool(getattr(dataset, "is_slow", False))
+
+
+def origin_of(dataset: Any, index: int) -> str:
+    """Where a sample comes from, such as a file; empty where the data set does not say.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenetcli.data import ArrayDataset, Subset
+        >>> from lenetcli.data.dataset import origin_of
+        >>> whole = ArrayDataset(np.zeros((3, 1, 2, 2)), np.arange(3), origin="cat/{}.png".format)
+        >>> origin_of(Subset(whole, [2]), 0)
+        'cat/2.png'
+    """
+    while isinstance(dataset, Subset):
+        dataset, index = dataset.dataset, int(dataset.indices[index])
+    origin = getattr(dataset, "origin", None)
+    return origin(index) if callable(origin) else ""
 
 
 class Source:

@@ -119,7 +119,7 @@ class ImageFolder(Source):
             return read_within(files[number], LARGEST), str(files[number])
 
         images = Encoded(content, len(files), self.channels, self.preprocessing.resize).images()
-        return ArrayDataset(images, labels, self.preprocessing)
+        return ArrayDataset(images, labels, self.preprocessing, lambda number: str(files[number]))
 
 
 def _entries(place: Path) -> list[Path]:

@@ -96,7 +96,9 @@ class Parquet(Source):
             return data, f"{self.root}: {split} picture {at}"
 
         images = Encoded(content, len(chosen), self.channels, self.preprocessing.resize).images()
-        return ArrayDataset(images, labels[chosen], self.preprocessing)
+        return ArrayDataset(
+            images, labels[chosen], self.preprocessing, lambda number: f"{self.root}: {split} picture {chosen[number]}"
+        )
 
     def _files(self, split: str) -> list[Path]:
         """The files of a split, in the order of their names.
