@@ -20,7 +20,7 @@ COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a
 MOST = 500  # runs in the table
 STYLE = "".join(
     f".line.c{i} {{ stroke: {color}; }} .mark.c{i} {{ fill: {color}; }} " for i, color in enumerate(COLORS)
-) + ".legend { flex-wrap: wrap; }"  # fmt: skip
+) + ".line.faint { stroke: #8f97a3; } .legend { flex-wrap: wrap; }"  # fmt: skip
 
 
 @dataclass(frozen=True)
