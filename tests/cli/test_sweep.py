@@ -26,7 +26,7 @@ def test_a_grid_ends_in_a_table_and_the_same_command_does_nothing_again(lenet: L
     assert lines[0].startswith("trial 1/4: optimizer.lr=0.01, model.layers.fc1.out_features=4: finished, loss ")
     assert len(lines) == 4
     assert done.out.splitlines()[0].split() == [
-        "run", "status", "lr", "out_features", "accuracy", "loss", "epochs", "time",
+        "run", "status", "lr", "out_features", "accuracy", "last", "acc", "loss", "epochs", "time",
     ]  # fmt: skip
     again = lenet("sweep", small, *AXES, "train.epochs=1", "--metric", "loss")
     assert (again.code, again.out, again.err) == (0, done.out, "")
