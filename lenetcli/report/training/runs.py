@@ -53,7 +53,7 @@ def draw(rows: Sequence[RunRow], differing: Differences, console: Console) -> It
             Column("status", [row.status for row in rows]),
             *keys,
             Column("accuracy", [_four(row.accuracy) for row in rows], right=True),
-            Column("last acc", [_four(row.last_accuracy) for row in rows], rank=1, right=True),
+            Column("last acc", [_four(row.last_accuracy) for row in rows], rank=3, right=True),
             Column("loss", [_four(row.loss) for row in rows], rank=1, right=True),
             Column("last loss", [_four(row.last_loss) for row in rows] if unclassed else [], rank=1, right=True),
             Column("split", splits if validated else [], rank=1),
