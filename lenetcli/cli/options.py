@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,6 +40,12 @@ Places = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def without_places(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The files or runs among the words of a command that takes many, and where their data lies (data.root=DIR)."""
+    places = [word for word in words if re.match(r"data\.\w+=", word) and not Path(word).exists()]
+    return [word for word in words if word not in places], places
 
 
 def check_place(path: Path | None, option: str, *suffixes: str) -> None:

@@ -110,5 +110,7 @@ def _conclude(session: Session, ended: Ended) -> None:
     best = ""
     if ended.best_epoch is not None and ended.loss is not None:
         figure = f"accuracy {ended.accuracy:.4f}" if ended.accuracy is not None else f"loss {ended.loss:.6g}"
-        best = f"best epoch {ended.best_epoch}: test {figure}; "
+        split = "test" if run.validation_loader is None else "validation"
+        chosen = f", chosen on the {split} split" if ended.epoch > 1 else ""
+        best = f"best epoch {ended.best_epoch}: test {figure}{chosen}; "
     print(f"{best}{ended.seconds:.1f} s; run directory {place}")

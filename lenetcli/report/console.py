@@ -24,8 +24,9 @@ class Terminal(Console):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether somebody looks at it, so that colours and lines drawn anew are welcome."""
-        return super().is_terminal and (self._force_terminal is not None or is_looked_at(self.file))
+        """Whether somebody looks at it, or FORCE_COLOR says so: colours and lines drawn anew are welcome."""
+        asked = self._force_terminal is not None or os.environ.get("FORCE_COLOR")
+        return super().is_terminal and (bool(asked) or not has_no_size(self.file))
 
     def render_str(self, text: str, **how: Any) -> Text:
         """See rich."""
@@ -45,17 +46,19 @@ def results() -> Console:
 
 
 def is_looked_at(stream: Any) -> bool:
-    """Whether a stream is a terminal with a place to show something.
+    """Whether a stream is a terminal with a place to show something."""
+    return stream is not None and stream.isatty() and not has_no_size(stream)
 
-    Open MPI gives its ranks terminals of 0 lines of 0 characters, whose output goes to a job's log; COLUMNS tells
-    otherwise.
+
+def has_no_size(stream: Any) -> bool:
+    """Whether a stream is a terminal of 0 lines of 0 characters, and COLUMNS does not tell otherwise.
+
+    Open MPI gives its ranks such, whose output goes to a job's log.
     """
-    if stream is None or not stream.isatty():
-        return False
     try:
-        return any(os.get_terminal_size(stream.fileno())) or "COLUMNS" in os.environ
-    except (OSError, ValueError):  # none of the system's
-        return True
+        return stream.isatty() and not any(os.get_terminal_size(stream.fileno())) and "COLUMNS" not in os.environ
+    except (OSError, ValueError, AttributeError):  # none of the system's
+        return False
 
 
 def is_animated(console: Console) -> bool:

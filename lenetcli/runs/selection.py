@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lenetcli.errors import ConfigError
+from lenetcli.errors import ConfigError, printable
 from lenetcli.runs.table import find
 
 
@@ -32,6 +33,13 @@ def select(places: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     if not runs:
         raise ConfigError(f"{others[0]}: not a run directory (no metrics.jsonl in it), and none below it")
     return list(dict.fromkeys(runs)), others
+
+
+def tell_left_out(others: Sequence[Path]) -> None:
+    """Says on stderr which places were left out."""
+    if others:
+        names = printable(", ".join(map(str, others)))
+        print(f"left out, no run in {'it' if len(others) == 1 else 'them'}: {names}", file=sys.stderr)
 
 
 def _has_events(place: Path) -> bool:

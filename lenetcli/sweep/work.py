@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Protocol
 
 from lenetcli.build.places import as_changes
 from lenetcli.errors import ConfigError, DivergedError
@@ -15,6 +16,7 @@ from lenetcli.sweep.claim import Touch, ended
 from lenetcli.sweep.plan import Plan
 from lenetcli.sweep.trials import Trial, Trials
 from lenetcli.train.events import Evaluated, Event
+from lenetcli.train.run import Run
 from lenetcli.train.stopping import PRUNED
 
 PAUSE = 0.5  # seconds between two looks at what others do
@@ -22,15 +24,29 @@ PAUSE = 0.5  # seconds between two looks at what others do
 Tell = Callable[[Trial, str], None]
 
 
+class Shown(Protocol):
+    """Shows a trial while it trains."""
+
+    def __call__(self, event: Event) -> None: ...
+
+    def close(self) -> None:
+        """Puts the terminal back in order."""
+
+
+Show = Callable[[Trial, Run], Shown]
+
+
 def work(
-    plan: Plan, trials: Trials, told: Tell, waits: Callable[[int], None], also: Listener | None = None
-) -> str | None:
+    plan: Plan, trials: Trials, told: Tell, waits: Callable[[int], None], also: Listener | None = None,
+    show: Show | None = None,
+) -> str | None:  # fmt: skip
     """Trains every trial that is left, and waits for those of others, to take over where their worker dies.
 
     Args:
         told: hears of each trial that this worker is through with, and how it ended.
         waits: hears how many trials others are training, where nothing is left for this worker.
         also: gets every event of every trial.
+        show: gives what shows a trial while it trains.
 
     Returns:
         The signal that ended it; None where all trials are over.
@@ -54,14 +70,16 @@ def work(
         with trial.held:
             outcome = ended(trial.place)  # a worker may have died after the run's end, before it could say so
             if outcome is None:
-                outcome, stop = _train(plan, trials, trial, also)
+                outcome, stop = _train(plan, trials, trial, also, show)
                 if stop is not None:
                     return stop
             trials.settle(trial, outcome)
         told(trial, outcome)
 
 
-def _train(plan: Plan, trials: Trials, trial: Trial, also: Listener | None) -> tuple[str, str | None]:
+def _train(
+    plan: Plan, trials: Trials, trial: Trial, also: Listener | None, show: Show | None
+) -> tuple[str, str | None]:
     """How the trial's run ended, and the signal that ended it."""
     with ExitStack() as opened:
         try:
@@ -79,8 +97,11 @@ def _train(plan: Plan, trials: Trials, trial: Trial, also: Listener | None) -> t
             if isinstance(event, Evaluated) and event.split != "train" and trials.report(trial, event):
                 run.stop = run.stop or PRUNED
 
+        listeners: list[Listener] = [Touch(trial.place), prune, *([also] if also is not None else [])]
+        if show is not None:
+            listeners.append(opened.enter_context(closing(show(trial, run))))
         try:
-            last = session.follow([Touch(trial.place), prune, *([also] if also is not None else [])])
+            last = session.follow(listeners)
         except DivergedError:
             return "diverged", None
         return last.reason, None if run.stop == PRUNED else run.stop

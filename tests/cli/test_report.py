@@ -272,3 +272,29 @@ def test_a_browser_loads_the_page_without_complaint(lenet: Lenet, run: Path) -> 
     assert complaints == []
     assert dom.count("<section") == 10
     assert len(picture) > 50_000
+
+
+def test_the_worst_mistakes_name_their_files(lenet: Lenet, place: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    random = np.random.default_rng(0)
+    for name in ("cat", "dog & <b>"):
+        (place / "pictures" / name).mkdir(parents=True)
+        for number in range(10):
+            pixels = random.integers(0, 255, (8, 8), np.uint8)
+            image.fromarray(pixels).save(place / "pictures" / name / f"{number}.png")
+    config = SMALL.replace("{type: Digits}", "{type: ImageFolder, root: pictures, channels: 1}").replace("10}", "2}")
+    (place / "own.yaml").write_text(config)
+    for changes in ([], ["train.validation=0.3"]):
+        out = f"run{len(changes)}"
+        assert lenet("train", "own.yaml", *changes, "--out", out, "--progress", "off").code == 0
+        split = "validation" if changes else "train"
+        record = json.loads(lenet("report", out, "--split", split, "--images", "30", "--json").out)
+        assert record["mistakes"]
+        for mistake in record["mistakes"]:
+            file = Path(mistake["file"])
+            assert file.is_file()
+            assert file.parent.name == mistake["class"]
+        lenet("report", out, "--split", split)
+        found = check((place / out / "report.html").read_text())
+        assert record["mistakes"][0]["file"] in found.text
+    assert "file" not in json.loads(lenet("report", "run0", "--json").out)["evaluation"]

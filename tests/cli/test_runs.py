@@ -26,7 +26,8 @@ def test_the_table_shows_what_differs(lenet: Lenet, runs: None) -> None:
     assert (done.code, done.err) == (0, "")
     head, _, first, second, *_ = done.out.splitlines()
     assert head.split() == [
-        "run", "status", "out_features", "lr", "momentum", "weight_decay", "accuracy", "loss", "epochs", "time",
+        "run", "status", "out_features", "lr", "momentum", "weight_decay", "accuracy", "last", "acc", "loss", "epochs",
+        "time",
     ]  # fmt: skip
     assert first.split()[:4] == ["runs/net/002", "finished", "6", "0.01"]
     assert second.split()[:4] == ["runs/net/001", "finished", "5", "0.1"]

@@ -26,7 +26,7 @@ def test_a_grid_ends_in_a_table_and_the_same_command_does_nothing_again(lenet: L
     assert lines[0].startswith("trial 1/4: optimizer.lr=0.01, model.layers.fc1.out_features=4: finished, loss ")
     assert len(lines) == 4
     assert done.out.splitlines()[0].split() == [
-        "run", "status", "lr", "out_features", "accuracy", "loss", "epochs", "time",
+        "run", "status", "lr", "out_features", "accuracy", "last", "acc", "loss", "epochs", "time",
     ]  # fmt: skip
     again = lenet("sweep", small, *AXES, "train.epochs=1", "--metric", "loss")
     assert (again.code, again.out, again.err) == (0, done.out, "")
@@ -117,3 +117,50 @@ def test_wrong_input_is_one_message_before_anything_is_trained(
     assert (done.code, done.out) == (2, "")
     assert message in done.err
     assert not (place / "runs").exists()
+
+
+@pytest.mark.parametrize("mode", ["auto", "off", "plain", "bar"])
+def test_the_epochs_of_a_trial_are_shown(lenet: Lenet, small: str, mode: str) -> None:
+    done = lenet(
+        "sweep", small, "optimizer.lr=[0.01, 0.02]", "train.epochs=3", "--out", "here", "--progress", mode, "--json"
+    )
+    assert done.code == 0
+    assert len(json.loads(done.out)["runs"]) == 2
+    lines = done.err.splitlines()
+    epochs = [f"trial {trial}/2: epoch {epoch}/3: test accuracy " for trial in (1, 2) for epoch in (1, 2, 3)]
+    found = [line for line in lines if ": epoch " in line]
+    assert len(found) == (6 if mode == "plain" else 0)
+    assert all(line.startswith(wanted) for line, wanted in zip(found, epochs))
+    assert sum(": finished, accuracy " in line for line in lines) == 2
+
+
+def test_a_bar_tells_trial_and_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    from lenetcli import config
+    from lenetcli.build.parts import build_run
+    from lenetcli.report.training.sweep_progress import TrialBar
+    from lenetcli.train.events import Ended, Evaluated, Step
+
+    monkeypatch.setenv("COLUMNS", "120")
+    run = build_run(config.load(str(write_config(tmp_path)), []))
+    shown, file = TrialBar("trial 2/9", run), io.StringIO()
+    console = shown.bar.console
+    console.file, console._force_terminal, console.is_interactive = file, True, True
+    shown(Step(2, 6, 0.5, 0.1, 4, 100.0))
+    shown(Evaluated(2, 8, "test", 0.5, 0.75, 4, 0.1, 0.1, 40.0))
+    shown.bar.refresh()
+    shown(Ended(3, 12, "finished", 1.0, 2))
+    shown.close()
+    for part in ("trial 2/9", "epoch 2/3", "test accuracy 0.7500"):
+        assert part in file.getvalue()
+
+
+def test_a_picture_that_cannot_be_drawn_is_refused_before_the_sweep(
+    lenet: Lenet, small: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    done = lenet("sweep", small, "optimizer.lr=[0.01, 0.02]", "--out", "here", "--plot", "p.png")
+    assert (done.code, done.out) == (2, "")
+    assert "matplotlib" in done.err
+    assert not Path("here").exists()

@@ -124,7 +124,10 @@ def events(epochs: int, accuracy: float | None = 0.5) -> list[Event]:
 
 def test_a_run_is_its_curves() -> None:
     history = history_of([*events(3), Ended(3, 6, "finished", 65.0, 3, 0.3, 0.53)])
-    assert summary(history) == "finished after 3 epochs, best epoch 3: test accuracy 0.5300; 1:05"
+    assert (
+        summary(history)
+        == "finished after 3 epochs, best epoch 3: test accuracy 0.5300, chosen on the test split; 1:05"
+    )
     found = shown(run_html(history, "runs/a/001"))
     assert [a["aria-label"] for a in found.all("svg") if "aria-label" in a] == ["loss", "accuracy"]
     assert "runs/a/001" in found.text

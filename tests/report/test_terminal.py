@@ -77,6 +77,18 @@ def test_a_terminal_of_no_size_gets_no_escape_codes(trained: Path, tmp_path: Pat
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
-@pytest.mark.parametrize(("size", "variables"), [((24, 80), {}), ((0, 0), {"COLUMNS": "80"})])
+@pytest.mark.parametrize(
+    ("size", "variables"), [((24, 80), {}), ((0, 0), {"COLUMNS": "80"}), ((0, 0), {"FORCE_COLOR": "1"})]
+)
 def test_a_terminal_of_some_size_has_colours(trained: Path, size: tuple[int, int], variables: dict[str, str]) -> None:
     assert "\x1b[1m" in output(trained, "eval run", size, **variables)
+
+
+@pytest.mark.parametrize("variables", [{}, {"FORCE_COLOR": "1"}])
+def test_a_pipe_has_colours_only_where_they_are_asked_for(trained: Path, variables: dict[str, str]) -> None:
+    known = {key: value for key, value in os.environ.items() if key not in ("FORCE_COLOR", "NO_COLOR")}
+    environment = {**known, "PYTHONPATH": str(ROOT), **variables}
+    done = subprocess.run(
+        [sys.executable, "-m", "lenetcli", "eval", "run"], cwd=trained, env=environment, capture_output=True, check=True
+    )
+    assert (b"\x1b[1m" in done.stdout) == bool(variables)

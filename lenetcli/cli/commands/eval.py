@@ -41,6 +41,9 @@ def evaluate(
     def drawing(console: Any) -> Iterator[Any]:
         from lenetcli.report.model.evaluation import draw
 
-        return draw(found, loaded.classes, f"{run}, {split} split", console.width)
+        training = loaded.config.train
+        chosen = split == ("test" if training.validation is None else "validation") and training.epochs > 1
+        what = f"{run}, {split} split{' (which chose the best epoch)' if chosen else ''}"
+        return draw(found, loaded.classes, what, console.width)
 
     show(record, drawing, as_json)

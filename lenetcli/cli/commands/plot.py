@@ -56,7 +56,7 @@ def plot(
     Example: lenet plot runs/lenet/001
     """
     from lenetcli.inspection.training.curves import curves
-    from lenetcli.runs.selection import select
+    from lenetcli.runs.selection import select, tell_left_out
 
     if not 0 <= smooth < 1:
         raise ConfigError(f"--smooth: wanted a share from 0 to below 1, got {smooth:g}")
@@ -70,9 +70,7 @@ def plot(
 
         check_installed()
     places, others = select(runs)
-    if others:
-        left_out = printable(", ".join(map(str, others)))
-        print(f"left out, no run in {'it' if len(others) == 1 else 'them'}: {left_out}", file=sys.stderr)
+    tell_left_out(others)
     histories = _histories({_name(place): place for place in places})
     if by is None:
         epochs = min(len(history.judged) for history in histories.values())

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lenetcli.cli.options import Json, RunDir, show
+from lenetcli.cli.options import Json, RunDir, show, without_places
 from lenetcli.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -54,8 +52,7 @@ def predict(
 
     if as_json and as_csv:
         raise ConfigError("--json or --csv, not both")
-    places = [word for word in files if re.match(r"data\.\w+=", word) and not Path(word).exists()]
-    files = [word for word in files if word not in places]
+    files, places = without_places(files)
     if not files:
         raise ConfigError("which pictures? Name files, directories or patterns")
     if files.count(STDIN) > 1:

@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lenetcli.cli.options import Places, RunDir, check_place, check_split
-from lenetcli.errors import ConfigError, DataError
+from lenetcli.cli import completion
+from lenetcli.cli.options import check_place, check_split, without_places
+from lenetcli.errors import ConfigError, DataError, printable
 
 if TYPE_CHECKING:
     from lenetcli.inspection.training.run_report import RunReport
     from lenetcli.runs.open import Loaded
 
 NAME = "report.html"
+TOGETHER = "comparison.html"
+SOME = 4  # places that the page names
 
 
 def report(
-    run: RunDir,
-    places: Places = None,
+    run: Annotated[
+        list[str],
+        typer.Argument(
+            help="A run directory; several, or a directory of runs, are compared.",
+            metavar="RUN... [K=V ...]",
+            autocompletion=completion.runs,
+        ),
+    ],
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="FILE", help="The page.", show_default=f"RUN/{NAME}")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="FILE",
+            help="The page.",
+            show_default=f"RUN/{NAME}; {TOGETHER} beside the runs that are compared",
+        ),
     ] = None,
     images: Annotated[int, typer.Option(min=0, metavar="N", help="How many of the worst mistakes to show.")] = 12,
     image: Annotated[int, typer.Option(min=0, metavar="INDEX", help="The sample whose feature maps are shown.")] = 0,
@@ -34,28 +51,83 @@ def report(
 ) -> None:
     """Write one HTML page about a run: curves, confusion, mistakes, filters, feature maps, configuration.
 
-    The page needs no network and runs no scripts. Where something cannot be had, such as data that is not there any
-    more, the page says so.
+    Of several runs, or a directory of them such as a sweep's: their figures side by side, means over seeds, curves
+    together. The page needs no network and runs no scripts. Where something cannot be had, such as data that is not
+    there any more, the page says so.
 
     Example: lenet report runs/lenet/001
     """
-    from lenetcli.disk import check_inside, write_atomically, write_file
-
     check_split(split)
     check_place(out, "-o")
-    found = _gather(run, places or [], split, images, image)
+    words, places = without_places(run)
+    runs = list(map(Path, words))
+    if not runs:
+        raise ConfigError("which run? Name a run directory")
+    if len(runs) > 1 or (runs[0].is_dir() and not (runs[0] / "config.yaml").exists()):
+        if places:
+            raise ConfigError(
+                f"{' '.join(places)}: runs are compared by what they have written down, without their data"
+            )
+        _compare(runs, out, as_json)
+        return
+    place = runs[0]
+    found = _gather(place, places, split, images, image)
     if as_json:
         print(json.dumps(found.record(), allow_nan=False))
     if out is not None or not as_json:
         from lenetcli.report.training.run_page.page import page
 
         data = page(found).encode()
-        place = run / NAME if out is None else out
-        if out is None:
-            write_atomically(check_inside(run, place), data)
-        else:
-            write_file(place, data)
-        print(f"{place}: {len(data) / 1000:,.0f} kB", file=sys.stderr if as_json else sys.stdout)
+        _write(place / NAME if out is None else out, data, as_json, inside=place if out is None else None)
+
+
+def _write(place: Path, data: bytes, as_json: bool, inside: Path | None = None) -> None:
+    from lenetcli.disk import check_inside, write_atomically, write_file
+
+    if inside is None:
+        write_file(place, data)
+    else:
+        write_atomically(check_inside(inside, place), data)
+    print(f"{place}: {len(data) / 1000:,.0f} kB", file=sys.stderr if as_json else sys.stdout)
+
+
+def _compare(places: list[Path], out: Path | None, as_json: bool) -> None:
+    """The page, or the figures, of several runs."""
+    from lenetcli.runs.groups import grouped
+    from lenetcli.runs.history import read_history
+    from lenetcli.runs.selection import select, tell_left_out
+    from lenetcli.runs.table import differences, read_run
+
+    runs, others = select(places)
+    tell_left_out(others)
+    rows, histories = [], {}
+    for place in runs:
+        try:
+            rows.append(read_run(place))
+            histories[str(place)] = read_history(place, steps=False)
+        except DataError as error:
+            print(printable(f"left out: {error}"), file=sys.stderr)
+    if not rows:
+        raise DataError("none of these runs can be read")
+    differing, groups = differences(rows), grouped(rows)
+    if as_json:
+        from lenetcli.report.training import run_groups
+        from lenetcli.report.training.runs import record
+
+        print(json.dumps(record(rows, differing) | run_groups.record(groups), allow_nan=False))
+    if out is not None or not as_json:
+        from lenetcli.report.compare.page import Comparison, page
+
+        where = places[0] if len(places) == 1 else Path(os.path.commonpath([place.absolute().parent for place in runs]))
+        asked = " ".join(map(str, places[:SOME])) + (f" and {len(places) - SOME} more" if len(places) > SOME else "")
+        data = page(Comparison(asked, rows, differing, groups, histories)).encode()
+        _write(_shorter(where) / TOGETHER if out is None else out, data, as_json)
+
+
+def _shorter(place: Path) -> Path:
+    """The place from where we are, if it is below."""
+    here = Path.cwd()
+    return place.relative_to(here) if place.is_absolute() and place.is_relative_to(here) else place
 
 
 def _gather(run: Path, places: list[str], split: str, images: int, image: int) -> RunReport:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from lenetcli.runs.table import RunRow
     from lenetcli.sweep.plan import Plan, Way
     from lenetcli.sweep.trials import Trial, Trials
+    from lenetcli.sweep.work import Shown
+    from lenetcli.train.run import Run
 
 
 def sweep(
@@ -47,6 +49,10 @@ def sweep(
         Path | None,
         typer.Option(help="Draw parallel coordinates.", metavar="FILE.png|.svg", show_default=False),
     ] = None,
+    progress: Annotated[
+        Literal["auto", "bar", "plain", "off"],
+        typer.Option(help="How to show the epochs of a trial; auto is a bar in a terminal, and nothing elsewhere."),
+    ] = "auto",
     as_json: Json = False,
 ) -> None:
     """Train CONFIG with every combination of values, or with some of them, and show the best.
@@ -70,7 +76,11 @@ def sweep(
         raise ConfigError("--random or --optuna, not both")
     if prune and optuna is None:
         raise ConfigError("--prune: only with --optuna N")
-    check_place(plot, "--plot", *PICTURES)
+    if plot is not None:
+        from lenetcli.report.training.plot_file import check_installed
+
+        check_place(plot, "--plot", *PICTURES)
+        check_installed()
     way: Way = "random" if random is not None else "optuna" if optuna is not None else "grid"
     plan = Plan.of(config, values, way, random or optuna, seed, metric or "accuracy", prune)
     if not build_run(plan.config()).classes:  # or says what is wrong with the configuration or its data
@@ -88,8 +98,13 @@ def sweep(
     def waits(count: int) -> None:
         print(f"waiting for {count} trial{'' if count == 1 else 's'} that other workers train", file=sys.stderr)
 
+    def showing(trial: Trial, run: Run) -> Shown:
+        from lenetcli.report.training.sweep_progress import trial_progress
+
+        return trial_progress(progress, trial, trials.total, run)
+
     with outlets():
-        stop = work(plan, trials, told, waits)
+        stop = work(plan, trials, told, waits, show=showing)
     if stop is not None:
         print(f"stopped by {stop}; the same command goes on with {place}", file=sys.stderr)
         raise typer.Exit(EXIT_CODES[stop])

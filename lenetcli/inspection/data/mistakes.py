@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli.data.dataset import gather
+from lenetcli.data.dataset import gather, origin_of
 from lenetcli.data.loader import DataLoader
 from lenetcli.data.transforms import Preprocessing
 from lenetcli.nn.module import Module
@@ -35,6 +35,7 @@ class Mistake:
         target: number of the true class, or the first numbers of the target.
         output: number of the predicted class, or the first numbers of the output, as probabilities where targets are.
         image: (C, H, W), from 0 to 1, as it was before it was normalised.
+        file: where the sample comes from; empty where the data set does not say.
     """
 
     index: int
@@ -42,9 +43,13 @@ class Mistake:
     target: int | list[float]
     output: int | list[float]
     image: Array
+    file: str = ""
 
     def record(self, classes: tuple[str, ...]) -> dict[str, Any]:
         """As `report --json` shows it."""
+        return self._answer(classes) | ({"file": self.file} if self.file else {})
+
+    def _answer(self, classes: tuple[str, ...]) -> dict[str, Any]:
         if isinstance(self.target, int) and isinstance(self.output, int):
             return {
                 "index": self.index, "class": class_name(classes, self.target),
@@ -141,7 +146,7 @@ class _Ranking:
             return []
         images = gather(dataset, np.array([row[1] for row in self.rows]))[0]
         return [
-            Mistake(index, wrongness, target, output, shown(image, steps))
+            Mistake(index, wrongness, target, output, shown(image, steps), origin_of(dataset, index))
             for (wrongness, index, target, output), image in zip(self.rows, images)
         ]
 

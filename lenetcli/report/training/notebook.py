@@ -37,7 +37,8 @@ def summary(history: History) -> str:
     status = "not ended" if ended is None else ended.reason
     epochs = max(judged.epoch for judged in history.judged)
     many = "1 epoch" if epochs == 1 else f"{epochs} epochs"
-    return f"{status} after {many}, best epoch {best.epoch}: {best.split} {figure}; {duration(history.seconds)}"
+    chosen = f", chosen on the {best.split} split" if epochs > 1 else ""
+    return f"{status} after {many}, best epoch {best.epoch}: {best.split} {figure}{chosen}; {duration(history.seconds)}"
 
 
 def run_html(history: History, title: str = "") -> Markup:

@@ -112,7 +112,7 @@ def _braille_grid(
         for column, row in path:
             dots[row // 4][column // 2] |= DOTS[column % 2][row % 4]
             owners[row // 4][column // 2] = number
-        _mark(marks, path, number, len(found), (2, 4))
+        _mark(marks, path, number, len(found), width, (2, 4))
     grid: list[list[Cell]] = [[(" " if d == BLANK else chr(d), o) for d, o in zip(*rows)] for rows in zip(dots, owners)]
     _write(grid, marks, len(found))
     return grid
@@ -127,7 +127,7 @@ def _plain_grid(
         path = list(_path(curve, xs, ys, width, HEIGHT))
         for column, row in path:
             grid[row][column] = (".:*'~^"[number % 6], number)
-        _mark(marks, path, number, len(found), (1, 1))
+        _mark(marks, path, number, len(found), width, (1, 1))
     _write(grid, marks, len(found))
     return grid
 
@@ -146,8 +146,9 @@ def _path(
 
 
 def _mark(
-    marks: dict[tuple[int, int], int], path: Sequence[tuple[int, int]], number: int, curves: int, cell: tuple[int, int]
-) -> None:
+    marks: dict[tuple[int, int], int], path: Sequence[tuple[int, int]], number: int, curves: int, room: int,
+    cell: tuple[int, int],
+) -> None:  # fmt: skip
     """Chooses cells in which a curve's letters stand: evenly across its width, each curve's a bit further on.
 
     Where another curve's stand already, the nearest free place on the curve is taken.
@@ -155,7 +156,7 @@ def _mark(
     if curves == 1:
         return
     width = len(labels(curves)[0])
-    columns = {column // cell[0]: row // cell[1] for column, row in path}
+    columns = {min(column // cell[0], room - width): row // cell[1] for column, row in path}
     first, last = min(columns), max(columns)
     count = max(1, min(MARKS, TOGETHER // curves))
     for i in range(count):
@@ -170,9 +171,8 @@ def _write(grid: list[list[Cell]], marks: dict[tuple[int, int], int], curves: in
     """Puts the letters where they stand, over the curves."""
     names = labels(curves)
     for (column, row), number in marks.items():
-        start = max(0, min(column, len(grid[row]) - len(names[number])))
         for i, letter in enumerate(names[number]):
-            grid[row][start + i] = (letter, number)
+            grid[row][column + i] = (letter, number)
 
 
 def _x_axis(room: tuple[float, float], width: int, unit: str, plain: bool) -> Iterator[str]:

@@ -42,7 +42,7 @@ def draw(rows: Sequence[RunRow], differing: Differences) -> Iterator[RenderableT
     titles = short_keys(list(differing))
     splits = ["" if row.best is None else row.best.split for row in rows]
     validated = "validation" in splits
-    later = any(row.last is not None and row.last != row.best for row in rows)  # than the best epoch
+    unclassed = all(row.accuracy is None for row in rows)
     keys = [
         Column(titles[key], [shown(value) for value in values], 2 + i, right=all(map(is_number, values)), name=key)
         for i, (key, values) in enumerate(differing.items())
@@ -53,9 +53,9 @@ def draw(rows: Sequence[RunRow], differing: Differences) -> Iterator[RenderableT
             Column("status", [row.status for row in rows]),
             *keys,
             Column("accuracy", [_four(row.accuracy) for row in rows], right=True),
-            Column("last acc", [_four(row.last_accuracy) for row in rows] if later else [], rank=1, right=True),
+            Column("last acc", [_four(row.last_accuracy) for row in rows], rank=3, right=True),
             Column("loss", [_four(row.loss) for row in rows], rank=1, right=True),
-            Column("last loss", [_four(row.last_loss) for row in rows] if later else [], rank=99, right=True),
+            Column("last loss", [_four(row.last_loss) for row in rows] if unclassed else [], rank=1, right=True),
             Column("split", splits if validated else [], rank=1),
             Column("test acc", [_four(row.test_accuracy) for row in rows] if validated else [], rank=1, right=True),
             Column("epochs", [f"{row.epoch}/{row.epochs}" for row in rows], rank=1, right=True),

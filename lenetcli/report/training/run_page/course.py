@@ -42,6 +42,8 @@ def summary(report: RunReport) -> Child:
     history, judged = report.history, report.judged
     best = None if history is None else history.best
     where = "" if best is None else f"best epoch {best.epoch} of {_epochs(history)}"
+    if best is not None and _epochs(history) > 1:
+        where += f", chosen on the {best.split} split"
     if judged is not None:
         found = judged.evaluation
         what = f"{judged.split} split, {count(found.count, 'sample')}"

@@ -20,6 +20,7 @@ NUMBERED = 30  # classes; the confusion of more is a picture without numbers, th
 ALL = 100  # classes; of more, the worst have a row
 WORST = 30
 PAIRS = 10
+LONGEST = 60  # letters of a file's path; the whole one is the title of the picture
 LONG = 2  # letters of a class, over a column of the confusion matrix
 
 
@@ -118,20 +119,32 @@ def mistakes(report: RunReport) -> Child:
 def _mistake(report: RunReport, judged: Judged, found: Mistake) -> Markup:
     pixels = picture(found.image)
     where = f"{judged.split} sample {found.index}"
+    file = (
+        element("span", element("code", _short(found.file)), class_="more file", title=found.file)
+        if found.file
+        else None
+    )
     if isinstance(found.target, int) and isinstance(found.output, int):
         true, taken = (class_name(report.classes, number) for number in (found.target, found.output))
         caption = [
             element("span", element("b", true), " taken for ", element("b", taken)),
             element("span", f"{found.wrongness:.1%} sure, sample {found.index}", class_="more"),
+            file,
         ]
         alt = f"{where}: {true}, taken for {taken} with probability {found.wrongness:.4f}"
     else:
         caption = [
             element("span", "distance ", element("b", figure(found.wrongness))),
             element("span", f"sample {found.index}", class_="more"),
+            file,
         ]
         alt = f"{where}: {_some(found.output)} where {_some(found.target)} was wanted"
     return element("figure", image(pixels, alt, alt), element("figcaption", caption))
+
+
+def _short(file: str) -> str:
+    """The end of a path, in which files of a data set differ."""
+    return file if len(file) <= LONGEST else "…" + file[1 - LONGEST :]
 
 
 def _some(values: int | list[float]) -> str:

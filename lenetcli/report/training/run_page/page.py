@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import resources
 
 from lenetcli import __version__
@@ -29,9 +29,24 @@ SECTIONS: tuple[tuple[str, str, Callable[[RunReport], Child]], ...] = (
 
 def page(report: RunReport) -> str:
     """The page of a run."""
-    title = f"{report.name}: {report.place}"
-    bodies = [(key, name, draw(report)) for key, name, draw in SECTIONS]
-    shown = [(key, name, body) for key, name, body in bodies if body is not None]
+    return whole(
+        f"{report.name}: {report.place}", "Training run", report.name, course.headline(report),
+        [(key, name, draw(report)) for key, name, draw in SECTIONS], f"lenet report {report.place}",
+    )  # fmt: skip
+
+
+def whole(
+    title: str, kind: str, name: str, headline: Child, sections: Sequence[tuple[str, str, Child]], command: str,
+    style: str = "",
+) -> str:  # fmt: skip
+    """A page of sections that needs no network and runs no scripts.
+
+    Args:
+        sections: key, name and content; what has no content is left out.
+        command: that makes the page.
+        style: CSS beside that of all pages.
+    """
+    shown = [(key, name, body) for key, name, body in sections if body is not None]
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -40,21 +55,19 @@ def page(report: RunReport) -> str:
         element("meta", name="color-scheme", content="light dark"),
         element("meta", name="generator", content=f"lenet {__version__}"),
         element("title", title),
-        element("style", Markup(resources.files(__package__).joinpath("page.css").read_text("utf-8"))),
+        element("style", Markup(resources.files(__package__).joinpath("page.css").read_text("utf-8") + style)),
     )
     body = element(
         "body",
-        element("a", "Skip to the summary", href="#summary", class_="skip"),
-        element(
-            "header", element("p", "Training run", class_="kind"), element("h1", report.name), course.headline(report)
-        ),
+        element("a", f"Skip to the {shown[0][1].lower()}", href=f"#{shown[0][0]}", class_="skip"),
+        element("header", element("p", kind, class_="kind"), element("h1", name), headline),
         element(
             "nav",
             element("ul", [element("li", element("a", name, href=f"#{key}")) for key, name, _ in shown]),
             aria_label="Sections",
         ),
         element("main", [_section(key, name, content) for key, name, content in shown]),
-        element("footer", element("p", f"Made by lenet {__version__}: lenet report {report.place}")),
+        element("footer", element("p", f"Made by lenet {__version__}: {command}")),
     )
     return "<!doctype html>\n" + element("html", head, "\n", body, lang="en") + "\n"
 
