@@ -91,3 +91,13 @@ def test_a_page_may_leave_out_lines_but_not_change_them() -> None:
     assert not same("...\ntwo 2\n", printed)
     assert excerpt("one 3\n...\nfive\n", printed) == "one 1\n...\nfive\n"
     assert excerpt("one 3\n", printed) == printed
+
+
+def test_the_first_lines_fit_a_fresh_shell() -> None:
+    """.ci/run runs them; here that they need no `python` before there is one, and that both pages show the same."""
+    lines = re.findall(r"^<!-- first lines -->\n```sh\n(.*?)^```$", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert len(lines) == 1
+    words = lines[0].split()
+    assert words[:2] == ["python3", "-m"]
+    assert words.index("python") > words.index(".venv/bin/activate")
+    assert lines[0] in (README.parent / "docs" / "install.md").read_text("utf-8")

@@ -2,7 +2,7 @@
 
 python tools/build_native.py [--targets all]
 
-For this machine's instruction set, or for all, which the tests of each need; CMakeLists.txt says what else may be named.
+For this machine's instruction set, or for all, which the tests of each need.
 Needs cmake, a C++17 compiler (GCC or Clang) and nanobind (`pip install nanobind cmake ninja`).
 """
 

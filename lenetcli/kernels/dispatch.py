@@ -1,8 +1,8 @@
 """Which twin of each kernel runs, NumPy's or the native one, and how to force it.
 
 Callers use the names below as attributes of this module (`kernels.conv2d(...)`), so that the choice may change while
-the program runs. LENET_KERNELS decides from outside: numpy, native, or the native ones for one of the processor's
-instruction sets (v4, v3, v2) that were built; without it, native twins run where they are built, for the best of the sets.
+the program runs. LENET_KERNELS decides from outside: numpy, native, or the native ones for one of the instruction sets
+(v4, v3, v2) that were built and this processor has; without it, native twins run where they can, for the best of these.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ __all__ = [
 
 Twin = Literal["numpy", "native"]
 
-SLOWER = "2 to 6 times"  # than the native ones, trainings on one thread; measured, see docs/performance.md
+SLOWER = "up to 5 times"  # than the native ones; measured, see docs/performance.md
 
 _references: dict[str, Callable[..., Any]] = {name: globals()[name] for name in __all__}
 _native = twins()
@@ -110,7 +110,7 @@ def _routed(here: Callable[..., Any], there: Callable[..., Any]) -> Callable[...
 
 
 def slow_because() -> str:
-    """A line for who trains, where NumPy's kernels run and nobody asked for them: why, how slow, what helps; else ""."""
+    """Where NumPy's kernels run and nobody asked for them: how much slower, why, and what helps; else empty."""
     if native.absent is None or os.environ.get("LENET_KERNELS"):
         return ""
     return f"NumPy's kernels run, {SLOWER} slower: {native.absent}; {native.remedy}"

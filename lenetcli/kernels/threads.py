@@ -1,10 +1,14 @@
 """How many threads the kernels use: one number for the native pool and for NumPy's BLAS.
 
-LENET_THREADS sets it from outside, then OMP_NUM_THREADS, else it is the number of processors this process may use, or one
-with NumPy's kernels. With the native kernels, all that a float32 net of the usual layers does runs on their pool, its
-matrix products included: BLAS threads that wait for work by spinning would slow it down many times over. BLAS is left
-what has no native twin, such as float64 and batched products. With NumPy's kernels BLAS has all products, a hundred small
-ones a second and more: its threads wait for each other in every one, and where another process holds a core, for that.
+LENET_THREADS sets it from outside, then OMP_NUM_THREADS, else it is the number of processors this process may use, or
+one with NumPy's kernels.
+
+With the native kernels, all that a float32 net of the usual layers does runs on their pool, its matrix products
+included: BLAS threads that wait for work by spinning would slow it down many times over. BLAS is left what has no
+native twin, such as float64 and batched products.
+
+NumPy's kernels leave all products to BLAS, many small ones: its threads wait for each other in every one, and where
+another process holds a core, for that (docs/performance.md).
 """
 
 from __future__ import annotations

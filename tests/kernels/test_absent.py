@@ -19,8 +19,7 @@ STATES = {
     "not loadable": ("raise ImportError('wrong ELF class')", "cannot be loaded: wrong ELF class; install this package"),
     "for others": (
         "module.built = lambda: ['v4', 'v3']; module.targets = lambda: []",
-        "are built for processors with v4 or v3, which this one lacks; install this package once more on this machine, "
-        "or with -C cmake.define.LENET_TARGETS=all",
+        "are built for processors with v4 or v3, which this one lacks; install this package once more on this machine",
     ),
 }
 NAME = "lenetcli.kernels.native._native"

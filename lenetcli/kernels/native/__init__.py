@@ -1,8 +1,8 @@
 """The native twins: C++ kernels for float32, and the functions that call them under the names of their NumPy twins.
 
 Each twin takes the same arguments as its reference and hands what it was not made for (other types, strides, sizes) on
-to the reference. The compiled module is missing where no compiler was at hand at installation, and of no use where it was
-built for other processors; everything then runs on NumPy, `absent` says why and `remedy` what would help.
+to the reference. The compiled module is missing where no compiler was at hand at installation, and of no use where it
+was built for other processors; everything then runs on NumPy, `absent` says why and `remedy` what would help.
 
     *.py                        which calls a kernel takes; allocation of results
     module.cc, threads.cc       bindings; the one pool of threads
@@ -26,9 +26,8 @@ except ImportError as error:
     remedy = "install this package once more, on this machine"
 else:
     if not _native.targets():
-        absent = (
-            f"the native kernels are built for processors with {' or '.join(_native.built())}, which this one lacks"
-        )
+        _built = " or ".join(_native.built())
+        absent = f"the native kernels are built for processors with {_built}, which this one lacks"
         remedy = "install this package once more on this machine, or with -C cmake.define.LENET_TARGETS=all"
 
 

@@ -4,7 +4,8 @@
 #include "cpu.h"
 
 int main() {
-  for (const char* target : {"v4", "v3", "v2"})
+  const char* targets[] = {"v4", "v3", "v2"};
+  for (const char* target : targets)
     if (runs_here(target)) return puts(target) < 0;
   return 1;
 }
