@@ -248,21 +248,20 @@ def table(folder: Path) -> None:
     for key, result in results.items():
         values = list(result["files"].values())
         right, other = values.count("ok"), values.count("differs")
-        print(f"| {key.rsplit('-', 1)[0]} | {result['version']} | {right} | {other} | {len(values) - right - other} |")
-    print(
-        "\nA number is how many of a layer's files were read right where not all were; `!` marks files that gave other"
-    )
-    print("numbers without a word, which is worse than a refusal.\n")
-    shown = list(results)
-    print(f"| layer | files | {' | '.join(key.rsplit('-', 1)[0] for key in shown)} |")
-    print(f"|---|---:|{'---|' * len(shown)}")
+        name = key.removesuffix(f"-{result['version']}")
+        print(f"| {name} | {result['version']} | {right} | {other} | {len(values) - right - other} |")
+    print("\nThe layers that are not read right by all of them, and how many of their files were:\n")
+    labels = [f"{key.removesuffix('-' + results[key]['version'])} {results[key]['version'][:4]}" for key in results]
+    print(f"| layer | files | {' | '.join(labels)} |")
+    print(f"|---|---:|{'---|' * len(results)}")
     for layer, names in sorted(layers.items()):
         cells = []
-        for key in shown:
-            values = [results[key]["files"].get(name, "not tried") for name in names]
+        for result in results.values():
+            values = [result["files"].get(name, "not tried") for name in names]
             right, other = values.count("ok"), values.count("differs")
-            cells.append(("all" if right == len(names) else str(right)) + (f", {other}!" if other else ""))
-        print(f"| {layer} | {len(names)} | {' | '.join(cells)} |")
+            cells.append(("all" if right == len(names) else str(right)) + (f", {other} other" if other else ""))
+        if set(cells) != {"all"}:
+            print(f"| {layer} | {len(names)} | {' | '.join(cells)} |")
 
 
 HEAD = """# Readers of exported ONNX files

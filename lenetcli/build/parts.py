@@ -328,8 +328,8 @@ def load_config_of(directory: Path) -> Path:
     if not path.is_file() and (directory / "model.safetensors").is_file():
         weights = directory / "model.safetensors"
         raise ConfigError(
-            f"{directory}: not a run directory (no config.yaml in it) but weights, as Trainer.of(...).save writes "
-            f"them. Make the model as the script did that trained it, then "
+            f"{directory}: not a run directory (no config.yaml in it) but weights, as Trainer.of(...).save writes them."
+            f" Make the model as the script did that trained it, then "
             f"model.load_state_dict(lenetcli.load({str(weights)!r})); "
             f"or describe it in YAML (a class of yours is type: my_net.py:Net) and make a run of it: "
             f"lenet import {quote(str(weights))} --config CONFIG.yaml"

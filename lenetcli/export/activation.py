@@ -47,9 +47,7 @@ def celu(layer: nn.CELU, b: Builder, x: Value) -> str:
     alpha = float(layer.alpha)
     if alpha == 1:
         return b.add("Elu", x.name, alpha=1.0)
-    if alpha > 0:
-        return b.add("Mul", b.add("Elu", b.add("Div", x.name, number(alpha)), alpha=1.0), number(alpha))
-    grown = b.add("Sub", b.add("Exp", b.add("Div", x.name, number(alpha))), number(1))
+    grown = b.add("Sub", b.add("Exp", b.add("Mul", x.name, number(1 / alpha))), number(1))
     return b.add("Add", b.add("Relu", x.name), b.add("Min", b.add("Mul", grown, number(alpha)), number(0)))
 
 
@@ -80,12 +78,15 @@ def hardsigmoid(layer: nn.Hardsigmoid, b: Builder, x: Value) -> str:
 
 @lowers(nn.Hardshrink)
 def hardshrink(layer: nn.Hardshrink, b: Builder, x: Value) -> str:
-    return b.add("Shrink", x.name, lambd=float(layer.lambd), bias=0.0)
+    """Not Shrink, which readers get wrong or do not know."""
+    return b.add("Where", b.add("Greater", b.add("Abs", x.name), number(layer.lambd)), x.name, number(0))
 
 
 @lowers(nn.Softshrink)
 def softshrink(layer: nn.Softshrink, b: Builder, x: Value) -> str:
-    return b.add("Shrink", x.name, lambd=float(layer.lambd), bias=float(layer.lambd))
+    """max(x - lambda, 0) - max(-x - lambda, 0)."""
+    above = b.add("Relu", b.add("Sub", x.name, number(layer.lambd)))
+    return b.add("Sub", above, b.add("Relu", b.add("Sub", b.add("Neg", x.name), number(layer.lambd))))
 
 
 @lowers(nn.Threshold)

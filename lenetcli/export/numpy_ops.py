@@ -203,10 +203,6 @@ def hard_swish(x: Array) -> Array:
     return x * np.clip(x / 6 + 0.5, 0, 1)
 
 
-def shrink(x: Array, *, lambd: float, bias: float) -> Array:
-    return np.where(x > lambd, x - bias, np.where(x < -lambd, x + bias, 0))
-
-
 def flatten(x: Array, *, axis: int) -> Array:
     return x.reshape(*x.shape[:axis], math.prod(x.shape[axis:]))
 
