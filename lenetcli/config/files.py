@@ -46,7 +46,8 @@ def read(path: Path, rank: int = 0) -> Source:
 
 def is_resolved(path: Path) -> bool:
     """Whether a file is the config.yaml of a run directory."""
-    return path.name == "config.yaml" and (path.parent / "environment.json").exists()
+    signs = ("environment.json", "metrics.jsonl", "model.safetensors", "checkpoints")
+    return path.name == "config.yaml" and any((path.parent / sign).exists() for sign in signs)
 
 
 def _problem(path: Path, message: str, *hints: str) -> InvalidConfig:

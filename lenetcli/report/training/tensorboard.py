@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NAME = "tensorboard"
 PICTURES = 16  # of the data
 DATA = "data"  # in the graph: where no gradient goes, which is what comes in (and weights that are frozen)
+NO_THREAD = "threads of their own write TensorBoard's files, and none can begin: leave out --tensorboard"
 SAMPLES = 2  # that the graph is drawn with: layers that normalise over a batch want more than one
 
 
@@ -52,9 +53,7 @@ class TensorBoard:
         from tensorboardX import SummaryWriter
 
         if not begun(int):
-            raise LenetError(
-                "a thread of its own writes TensorBoard's files, and none can begin: leave out --tensorboard"
-            )
+            raise LenetError(NO_THREAD)
         self.run, self._place = run, place / NAME
         self._failure: OSError | None = None
         step = run.progress.step
@@ -66,13 +65,28 @@ class TensorBoard:
             )
         except OSError as error:
             raise LenetError(f"cannot write to {place / NAME}: {error.strerror or error}") from None
+        except (RuntimeError, MemoryError):
+            raise LenetError(NO_THREAD) from None
         self._guard()
-        if step == 0:
-            self._pictures()
-            self._graph()
+        try:
+            if step == 0:
+                self._pictures()
+                self._graph()
+        except RuntimeError as error:
+            if "thread" not in str(error):
+                raise
+            raise LenetError(NO_THREAD) from None
 
     def __call__(self, event: Event) -> None:
         """Writes what an event says."""
+        try:
+            self._write(event)
+        except RuntimeError as error:  # the queue's thread begins with the first event
+            if "thread" not in str(error):
+                raise
+            raise LenetError(NO_THREAD) from None
+
+    def _write(self, event: Event) -> None:
         if isinstance(event, Step):
             self.writer.add_scalar("train/loss of a step", event.loss, event.step)
             self.writer.add_scalar("train/learning rate", event.lr, event.step)
