@@ -93,9 +93,13 @@ def test_interrupted_it_goes_on_where_it_was(place: Path, monkeypatch: pytest.Mo
 def test_one_signal_ends_a_loop_of_several_fits(place: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     trainers = [lenet.Trainer(write_config(place), out=place / str(number)) for number in range(3)]
     at_step(3, lambda: os.kill(os.getpid(), getattr(signal, name)), monkeypatch)
-    with pytest.raises(KeyboardInterrupt):
+
+    def loop() -> None:
         for trainer in trainers:
             trainer.fit()
+
+    with pytest.raises(KeyboardInterrupt):
+        loop()
     assert (place / "0" / "checkpoints" / "latest").read_text() == "000003"
     assert [trainer.run_directory for trainer in trainers[1:]] == [None, None]
 
