@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from lenetcli.config.user_code import blamed, told
 from lenetcli.config.writing import plain
 from lenetcli.data import DataLoader, Source, Subset, hold_back
 from lenetcli.data.inputs import Inputs
-from lenetcli.disk import check_inside, is_there
+from lenetcli.disk import check_inside, is_regular
 from lenetcli.errors import ConfigError, ShapeError
 from lenetcli.kernels.device import to_host
 from lenetcli.kernels.layout import logical, stored
@@ -361,6 +360,6 @@ def load_config_of(directory: Path) -> Path:
         DataError: the file cannot be read just now, or is a link that leads out of it.
     """
     path = directory / "config.yaml"
-    if not is_there(path) or not os.path.isfile(path):
+    if not is_regular(path):
         raise ConfigError(f"{directory}: not a run directory (no config.yaml in it)")
     return check_inside(directory, path)

@@ -15,7 +15,7 @@ from lenetcli.build.parts import build_criterion, build_data, build_run, check_s
 from lenetcli.config import Config
 from lenetcli.data import Source
 from lenetcli.data.inputs import NAME, Inputs, read_inputs
-from lenetcli.disk import check_inside
+from lenetcli.disk import check_inside, is_regular
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.nn.module import Module
 from lenetcli.runs.checkpoint import Checkpoints
@@ -85,7 +85,7 @@ def load_run(place: Path) -> Loaded:
     """
     loaded = load_config(str(load_config_of(place)), [])
     path = check_inside(place, place / "model.safetensors")
-    if not path.is_file():
+    if not is_regular(path):
         raise DataError(f"{place}: no model.safetensors yet; the run has not finished an epoch")
     try:
         loaded.model.load_state_dict(load_weights(path))

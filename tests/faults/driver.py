@@ -1,7 +1,7 @@
 """Runs commands in forked children whose calls to the system fail where they are told to; started with shim.c loaded.
 
-A line of JSON in: {"argv": [...], "root": directory, "kinds": 1 reads | 2 writes, "error": errno, "at": which call or 0,
-"lasting": bool, "cwd": directory}. A line of JSON out: {"code", "out", "err", "calls"}; a negative code is a signal.
+A line of JSON in: {"argv": [...], "cwd": directory, "root": directory, "kinds": 1 reads | 2 writes, "error": errno,
+"at": which call or 0, "lasting": bool}. A line of JSON out: {"code", "out", "err", "calls"}; a negative code is a signal.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SECONDS = 60  # a command may take
 
 def run(told: dict[str, Any], shim: Any) -> dict[str, Any]:
     """One command in a child."""
-    files = [tempfile.TemporaryFile() for _ in range(2)]
+    files = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115  # closed below
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:

@@ -120,7 +120,7 @@ def reading(
         return f"the run was changed (exit code {done['code']})"
     if done["code"] not in (0, 1, 3):
         return complaint(done) or f"exit code {done['code']}: {done['err'][-300:]}"
-    if done["code"] and not re.search("cannot (be )?(read|look)|cannot write", done["err"]):
+    if done["code"] and not re.search("cannot (be )?(read|look|write)", done["err"]):
         return f"does not say that it cannot be read: {done['err'][-300:]}"
     return complaint(done)
 

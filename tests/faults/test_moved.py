@@ -1,4 +1,4 @@
-"""Each part of a run directory is renamed or removed while a training goes on in it: nothing is lost, nobody's taken."""
+"""Each part of a run directory is renamed or removed while a training goes on in it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,8 +54,8 @@ def after(step: int, act: Callable[[], object]) -> Callable[[Event], None]:
 
 
 PARTS = [
-    "lock", "config.yaml", "environment.json", "metrics.jsonl", "model.safetensors", "checkpoints", "checkpoints/latest",
-    "checkpoints/000003",
+    "lock", "config.yaml", "environment.json", "metrics.jsonl", "model.safetensors", "checkpoints",
+    "checkpoints/latest", "checkpoints/000003",
 ]  # fmt: skip
 
 
@@ -154,9 +154,9 @@ def test_a_lock_that_is_another_process_s_ends_the_training_and_stays(config: Pa
 
 
 @pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    yield tmp_path / "runs" / "small"
+    return tmp_path / "runs" / "small"
 
 
 def test_a_number_is_not_given_twice_while_its_first_owner_lives(config: Path, runs: Path) -> None:
