@@ -1,7 +1,8 @@
 """Runs commands in forked children whose calls to the system fail where they are told to; started with shim.c loaded.
 
 A line of JSON in: {"argv": [...], "cwd": directory, "root": directory, "kinds": 1 reads | 2 writes, "error": errno,
-"at": which call or 0, "lasting": bool}. A line of JSON out: {"code", "out", "err", "calls"}; a negative code is a signal.
+"at": which call or 0, "lasting": bool}. A line of JSON out: {"code", "out", "err", "calls"}; a negative code is a
+signal.
 """
 
 from __future__ import annotations

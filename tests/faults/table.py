@@ -108,9 +108,7 @@ def complaint(done: dict[str, Any]) -> str | None:
     return None
 
 
-def reading(
-    command: list[str], run: Path, place: Path, call: Commands, error: int, at: int, whole: dict[str, Any]
-) -> str | None:
+def reading(command: list[str], run: Path, place: Path, call: Commands, error: int, at: int) -> str | None:
     """A command whose read number `at` fails; what is wrong with that."""
     before = content(run)
     done = call(command, place, run, READS, error, at)
@@ -123,6 +121,29 @@ def reading(
     if done["code"] and not re.search("cannot (be )?(read|look|write)", done["err"]):
         return f"does not say that it cannot be read: {done['err'][-300:]}"
     return complaint(done)
+
+
+def begun(config: Path, place: Path, call: Commands) -> Path:
+    """A run that has come half of its way."""
+    start = place / "start"
+    if not start.exists():
+        words = ["train", str(config), *SHORT, "train.epochs=1", "--out", str(start), "--progress", "off"]
+        done = call(words, place, start)
+        assert done["code"] == 0, done["err"]
+        path = start / "config.yaml"
+        path.write_text(path.read_text().replace("epochs: 1", "epochs: 2"))
+    return start
+
+
+def reads_of_resuming(start: Path, place: Path, call: Commands) -> int:
+    """How many reads there are, where a run goes on."""
+    run = place / "run"
+    shutil.rmtree(run, ignore_errors=True)
+    shutil.copytree(start, run)
+    done = call(["train", "--resume", str(run), "--progress", "off"], place, run, READS)
+    assert done["code"] == 0, done["err"]
+    count: int = done["calls"]
+    return count
 
 
 def resuming(start: Path, end: Path, place: Path, call: Commands, error: int, at: int) -> str | None:
