@@ -224,16 +224,29 @@ def is_there(path: Path) -> bool:
     Raises:
         Unreadable: the system does not say.
     """
+    return _mode(path) is not None
+
+
+def is_regular(path: Path) -> bool:
+    """Whether there is an ordinary file of that name, links followed.
+
+    Raises:
+        Unreadable: the system does not say.
+    """
+    mode = _mode(path)
+    return mode is not None and stat.S_ISREG(mode)
+
+
+def _mode(path: Path) -> int | None:
     try:
-        os.stat(path)
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return False
+        return os.stat(path).st_mode
+    except ValueError:  # a NUL character in the path
+        return None
     except OSError as error:
         found = unreadable(path, error)
         if isinstance(found, Unreadable):
             raise found from None
-        return False
-    return True
+        return None
 
 
 def check_regular(path: Path, most: int) -> int:

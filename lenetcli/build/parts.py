@@ -27,7 +27,7 @@ from lenetcli.data.dataset import ArrayDataset, unlike
 from lenetcli.data.fingerprint import fingerprint
 from lenetcli.data.holdout import fair_sample
 from lenetcli.data.inputs import Inputs
-from lenetcli.disk import check_inside
+from lenetcli.disk import check_inside, is_regular
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.nn.module import Module
 from lenetcli.optim.swa_utils import AveragedModel, get_ema_avg_fn
@@ -322,10 +322,10 @@ def load_config_of(directory: Path) -> Path:
 
     Raises:
         ConfigError: it is no run directory.
-        DataError: the file is a link that leads out of it.
+        DataError: the file cannot be read just now, or is a link that leads out of it.
     """
     path = directory / "config.yaml"
-    if not path.is_file() and (directory / "model.safetensors").is_file():
+    if not is_regular(path) and is_regular(directory / "model.safetensors"):
         weights = directory / "model.safetensors"
         raise ConfigError(
             f"{directory}: not a run directory (no config.yaml in it) but weights, as Trainer.of(...).save writes them."
@@ -334,6 +334,6 @@ def load_config_of(directory: Path) -> Path:
             f"or describe it in YAML (a class of yours is type: my_net.py:Net) and make a run of it: "
             f"lenet import {quote(str(weights))} --config CONFIG.yaml"
         )
-    if not path.is_file():
+    if not is_regular(path):
         raise ConfigError(f"{directory}: not a run directory (no config.yaml in it)")
     return check_inside(directory, path)

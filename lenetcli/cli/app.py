@@ -12,7 +12,7 @@ import typer
 from lenetcli import __version__
 from lenetcli.cli.streams import prepare
 from lenetcli.cli.table import Commands
-from lenetcli.errors import LenetError, printable
+from lenetcli.errors import DataError, LenetError, printable
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # of the parser that typer brings
 
@@ -78,6 +78,9 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, OSError) and isinstance(error.filename, (str, os.PathLike)):
+            complain(DataError(f"{error.filename}: cannot be read or written: {error.strerror or error}"))
+            sys.exit(DataError.exit_code)
         print(f"error: {type(error).__name__}: {error}\n(--debug shows where)", file=sys.stderr)
         sys.exit(1)
 

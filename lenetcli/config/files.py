@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import os
 from pathlib import Path
 
 from lenetcli.config.problems import InvalidConfig, Problem, Source, did_you_mean
 from lenetcli.config.yaml_tree import most_bytes
+from lenetcli.disk import unreadable
 from lenetcli.formats.recognise import Kind, recognise
 
 _WEIGHTS = ("lenet inspect-params shows its arrays", "lenet import makes it a run, with --config for its model")
@@ -19,6 +21,7 @@ def read(path: Path, rank: int = 0) -> Source:
 
     Raises:
         InvalidConfig: missing, a directory or device, unreadable, too large, not UTF-8.
+        Unreadable: it is a run's, and cannot be read just now.
     """
     try:
         if not path.exists():
@@ -30,6 +33,8 @@ def read(path: Path, rank: int = 0) -> Source:
         with path.open("rb") as file:
             data = file.read(most + 1)
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
+        if isinstance(error, OSError) and is_resolved(path):
+            raise unreadable(path, error) from None  # of a run: there is nothing to mend in it
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise _problem(path, f"cannot be read: {reason}") from None
     if b"\0" in data[:1000] and not data.startswith(_UTF16):
@@ -51,7 +56,8 @@ def read(path: Path, rank: int = 0) -> Source:
 
 def is_resolved(path: Path) -> bool:
     """Whether a file is the config.yaml of a run directory."""
-    return path.name == "config.yaml" and (path.parent / "environment.json").exists()
+    signs = ("environment.json", "metrics.jsonl", "model.safetensors", "checkpoints")
+    return path.name == "config.yaml" and any(os.path.exists(path.parent / sign) for sign in signs)
 
 
 def _problem(path: Path, message: str, *hints: str) -> InvalidConfig:

@@ -26,6 +26,15 @@ class Bar(Progress):
         super().__init__(*columns, console=console, auto_refresh=bool(begun(int)), disable=off, **options)
         self._drawn = 0.0
 
+    def start(self) -> None:
+        """See rich."""
+        try:
+            super().start()
+        except (RuntimeError, MemoryError):  # other threads have begun since, and this one cannot
+            self.live.stop()
+            self.live.auto_refresh = False
+            super().start()
+
     def update(self, task_id: TaskID, **told: Any) -> None:
         """See rich."""
         super().update(task_id, **told)

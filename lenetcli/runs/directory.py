@@ -64,8 +64,9 @@ def create(name: str, out: Path | None = None) -> Path:
         if out is not None:
             if out.exists():
                 check_new(out)
+            was_there = out.exists()
             out.mkdir(parents=True, exist_ok=True)
-            sync_directory(out.absolute().parent)
+            _sync_name(out, was_there)
             return out
         parent = Path("runs") / name
         parent.mkdir(parents=True, exist_ok=True)
@@ -78,12 +79,23 @@ def create(name: str, out: Path | None = None) -> Path:
                 (parent / f"{number:03d}").mkdir()
             except FileExistsError:
                 continue  # another training was faster
-            sync_directory(parent)
+            _sync_name(parent / f"{number:03d}")
             return parent / f"{number:03d}"
     except OSError as error:
         place = f" {error.filename}" if error.filename else ""
         reason = error.strerror or str(error)
         raise LenetError(f"cannot make the run directory{place}: {reason}; choose another with --out DIR") from None
+
+
+def _sync_name(directory: Path, was_there: bool = False) -> None:
+    """Waits until a new directory is on disk; where that fails, it is taken away."""
+    try:
+        sync_directory(directory.absolute().parent)
+    except OSError:
+        if not was_there:
+            with contextlib.suppress(OSError):
+                directory.rmdir()
+        raise
 
 
 @contextlib.contextmanager

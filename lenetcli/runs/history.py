@@ -15,7 +15,7 @@ from typing import Any, get_type_hints
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli.disk import check_inside, check_regular
+from lenetcli.disk import check_inside, check_regular, unreadable
 from lenetcli.errors import DataError
 from lenetcli.train.events import FIGURES, LONGEST_LINE, Ended, Evaluated, Event, Step
 
@@ -109,7 +109,7 @@ def read_history(run: Path, steps: bool = True) -> History:
                 else:
                     gathered.add(_event(line))
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise unreadable(path, error) from None
     if gathered.count == 0:
         what = (
             "is empty: the run has not made a step" if gathered.skipped == 0 else "no line in it is an event of a run"

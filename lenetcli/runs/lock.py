@@ -47,7 +47,7 @@ class Held:
         Raises:
             Lost: it is not there any more, or another process has taken it over.
         """
-        if same_file(self._lock, self.directory / NAME):
+        if self.is_at(self.directory):
             return self.directory
         found = self.directory if self._is_ours(self.directory) else self._moved_to()
         if found is None or not self._is_ours(found):
@@ -58,6 +58,10 @@ class Held:
             self._lock_again(found)
         self.directory = found
         return found
+
+    def is_at(self, directory: Path) -> bool:
+        """Whether a directory is this one."""
+        return same_file(self._lock, directory / NAME)
 
     def leave(self) -> None:
         """Gives the lock back, and takes away its file where that is still this one."""
@@ -112,7 +116,7 @@ _HELD: list[Held] = []  # by this process
 
 def held(directory: Path) -> Held | None:
     """This process's hold on a run directory; None where it has none."""
-    return next((found for found in _HELD if os.path.realpath(found.directory) == os.path.realpath(directory)), None)
+    return next((found for found in _HELD if found.is_at(directory)), None)
 
 
 @contextmanager

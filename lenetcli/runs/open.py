@@ -20,7 +20,7 @@ from lenetcli.build.targets import classes_in
 from lenetcli.config import Config
 from lenetcli.data import Source
 from lenetcli.data.inputs import NAME, Inputs, read_inputs
-from lenetcli.disk import check_inside
+from lenetcli.disk import check_inside, is_regular
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.nn.module import Module
 from lenetcli.runs.checkpoint import Checkpoints
@@ -123,7 +123,7 @@ def load_run(place: Path, changes: Sequence[str] = ()) -> Loaded:
     """
     loaded = load_unfinished(place, changes)
     path = check_inside(place, place / "model.safetensors")
-    if not path.is_file():
+    if not is_regular(path):
         raise DataError(f"{place}: no model.safetensors yet; the run has not finished an epoch")
     try:
         loaded.model.load_state_dict(under_own_names(loaded.model, load_weights(path)))

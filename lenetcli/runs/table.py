@@ -13,9 +13,10 @@ from typing import Any
 from lenetcli import nn
 from lenetcli.config.problems import Source, did_you_mean
 from lenetcli.config.yaml_tree import compose, read_scalar
+from lenetcli.disk import check_regular, is_there
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.runs.directory import read_config_text
-from lenetcli.runs.history import read_history
+from lenetcli.runs.history import LARGEST, read_history
 
 SIGNS = ("metrics.jsonl", "environment.json", "model.safetensors")  # one of them makes a directory with a config a run
 RUNNING, KILLED, IMPORTED = "running", "killed", "imported"
@@ -138,8 +139,8 @@ def read_run(run: Path) -> RunRow:
     epochs = at(config, "train.epochs")
     planned = epochs if isinstance(epochs, int) else 0
     path = run / "metrics.jsonl"
-    if not path.exists() or path.stat().st_size == 0:
-        status = IMPORTED if (run / "model.safetensors").exists() else KILLED
+    if not is_there(path) or check_regular(path, LARGEST) == 0:
+        status = IMPORTED if is_there(run / "model.safetensors") else KILLED
         return RunRow(str(run), config, status, 0, planned, None, None, None, 0.0)
     history = read_history(run, steps=False)
     best, ended = history.best, history.ended

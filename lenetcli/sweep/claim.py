@@ -16,6 +16,7 @@ import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from lenetcli.disk import Unreadable
 from lenetcli.errors import DataError
 from lenetcli.runs.history import read_history
 from lenetcli.runs.lock import NAME, Busy, locked
@@ -27,10 +28,13 @@ OVER = ("finished", "stopped early", "out of time", "diverged", "pruned")
 
 def ended(place: Path) -> str | None:
     """How the run there ended; None where it has not, or was interrupted."""
-    with suppress(DataError):
+    try:
         found = read_history(place, steps=False).ended
-        return found.reason if found is not None and found.reason in OVER else None
-    return None
+    except Unreadable:  # it may well have ended
+        raise
+    except DataError:
+        return None
+    return found.reason if found is not None and found.reason in OVER else None
 
 
 def claim(place: Path) -> ExitStack | None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +17,7 @@ import pytest
 
 from lenetcli.data.download import Progress, download
 from lenetcli.errors import DataError, DownloadError
+from tests.conftest import ROOT
 
 CONTENT = bytes(range(256)) * 2000
 MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
@@ -163,3 +167,30 @@ def test_a_place_that_cannot_be_written_is_named(site: Site, tmp_path: Path) -> 
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"file.*cannot be written"):
         download(tmp_path / "file" / "a.gz", MD5, (site.at("whole"),))
+
+
+GET = """
+import sys
+from pathlib import Path
+from lenetcli.data.download import download
+download(Path(sys.argv[1]), sys.argv[2], (sys.argv[3],))
+"""
+
+
+def test_processes_that_want_the_same_file_wait_for_the_first(site: Site, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.gz"
+    command = [sys.executable, "-c", GET, str(path), MD5, site.at("whole")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    programs = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(5)]
+    assert [(program.communicate()[1], program.returncode) for program in programs] == [("", 0)] * 5
+    assert path.read_bytes() == CONTENT
+    assert names(path.parent) == ["a.gz"]
+    assert len(site.asked) == 1
+
+
+def test_a_process_that_was_killed_keeps_nobody_waiting(site: Site, tmp_path: Path) -> None:
+    (tmp_path / ".a.gz.lock").write_text("")
+    (tmp_path / "a.gz.part").write_bytes(CONTENT[:1000])
+    download(tmp_path / "a.gz", MD5, (site.at("resumes"),))
+    assert names(tmp_path) == ["a.gz"]
+    assert site.asked == [("resumes", "bytes=1000-")]

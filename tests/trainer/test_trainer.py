@@ -80,11 +80,28 @@ def test_interrupted_it_goes_on_where_it_was(place: Path, monkeypatch: pytest.Mo
     trainer = lenet.Trainer(write_config(place)) if kind == "config" else objects()
     with monkeypatch.context() as patch:
         at_step(3, lambda: os.kill(os.getpid(), signal.SIGINT), patch)
-        assert trainer.fit().ended.reason == "interrupted"  # type: ignore[union-attr]  # it has ended
+        with pytest.raises(KeyboardInterrupt, match="SIGINT after step 3"):
+            trainer.fit()
+        assert trainer.history.ended.reason == "interrupted"  # type: ignore[union-attr]  # it has ended
     history = trainer.fit(progress="off")
     assert history.ended.reason == "finished"  # type: ignore[union-attr]  # it has ended
     assert history.steps.step.tolist() == list(range(1, len(history.steps.step) + 1))
     assert len(history.judged) == 3
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2"])
+def test_one_signal_ends_a_loop_of_several_fits(place: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    trainers = [lenet.Trainer(write_config(place), out=place / str(number)) for number in range(3)]
+    at_step(3, lambda: os.kill(os.getpid(), getattr(signal, name)), monkeypatch)
+
+    def loop() -> None:
+        for trainer in trainers:
+            trainer.fit()
+
+    with pytest.raises(KeyboardInterrupt):
+        loop()
+    assert (place / "0" / "checkpoints" / "latest").read_text() == "000003"
+    assert [trainer.run_directory for trainer in trainers[1:]] == [None, None]
 
 
 def test_it_evaluates_and_predicts_with_the_best_model(place: Path) -> None:
