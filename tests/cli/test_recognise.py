@@ -209,3 +209,27 @@ def test_arrays_that_are_objects_or_cut_are_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"(1000,)", b"(9000,)"))
     with pytest.raises(DataError, match=r"w\.npz"):
         read_weights(path)
+
+
+@pytest.mark.parametrize("checkpoint", [False, True], ids=["state dict", "checkpoint"])
+def test_a_file_of_torch_becomes_a_run(checkpoint: bool, lenet: Lenet, place: Path) -> None:
+    done = lenet("train", "configs/mlp.yaml", "train.epochs=1", "train.limit_batches=2", "--out", "run")
+    assert done.code == 0
+    weights = lenet_library.load(place / "run" / "model.safetensors")
+    given = {"epoch": 3, "optimizer": {"state": {}, "param_groups": []}, "model": weights} if checkpoint else weights
+    lenet_library.save(given, place / "w.pth")
+    done = lenet("import", "w.pth", "--config", "configs/mlp.yaml", "--out", "again")
+    assert (done.code, done.err) == (0, "")
+    again = lenet_library.load(place / "again" / "model.safetensors")
+    assert {k: v.tolist() for k, v in again.items()} == {k: v.tolist() for k, v in weights.items()}
+    assert lenet("inspect-params", "w.pth", "--diff", "run", "--json").code == 0
+    assert lenet("inspect-params", "w.pth", "--tree").code == 0
+
+
+@pytest.mark.parametrize("value", [[1, 2], {"epoch": 3}, {}])
+def test_a_file_of_torch_without_weights_is_one_line(value: object, lenet: Lenet, place: Path) -> None:
+    lenet_library.save(value, place / "w.pt")
+    for words in (["import", "w.pt", "--config", "configs/mlp.yaml"], ["inspect-params", "w.pt"]):
+        done = lenet(*words)
+        assert done.err.count("\n") <= 13
+        assert (done.code == 3) == (value != {} or words[0] == "import"), done.err
