@@ -100,3 +100,13 @@ def test_the_sets_are_those_of_the_processor() -> None:
     needs = {"v4": {"avx512f", "avx512bw", "avx512vl"}, "v3": {"avx2", "fma", "bmi2"}, "v2": {"sse4_2"}, "plain": set()}
     assert _native.targets() == [name for name in _native.built() if needs[name] <= flags]
     assert native.target() in _native.targets()
+
+
+@pytest.mark.skipif(native.absent is not None, reason=str(native.absent))
+def test_the_kernels_tests_go_through_all_sets_of_this_processor() -> None:
+    from lenetcli.kernels.native import _native
+
+    built = _native.built()
+    if built in (["v4"], ["v3"], ["v2"]):
+        pytest.skip(f"only {built[0]} was built; for tests of all: -C cmake.define.LENET_TARGETS=all")
+    assert built in (["v4", "v3", "v2"], ["plain"])
