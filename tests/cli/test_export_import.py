@@ -164,7 +164,7 @@ def test_an_own_module_is_refused_by_name_but_its_weights_leave(lenet: Lenet, pl
     done = lenet("export", "run", "-o", "net.onnx")
     assert (done.code, done.out) == (2, "")
     assert done.err == (
-        "error: 0 (Net): cannot be exported: only layers of lenetcli.nn can be, not classes of your own\n"
+        "error: the model (Net): cannot be exported: only layers of lenetcli.nn can be, not classes of your own\n"
     )
     assert not (place / "net.onnx").exists()
     assert lenet("export", "run", "-o", "net.safetensors").code == 0
