@@ -86,8 +86,15 @@ def orderly(trains: bool) -> Iterator[None]:
         Terminated: a signal ends the program.
     """
 
+    came: list[str] = []
+
     def end(number: int, frame: FrameType | None) -> None:
-        raise Terminated(signal.Signals(number).name)
+        came.append(signal.Signals(number).name)
+        if _is_swallowed(frame) and hasattr(signal, "setitimer"):
+            signal.signal(signal.SIGALRM, end)
+            signal.setitimer(signal.ITIMER_REAL, 0.01)  # once more, a little later
+            return
+        raise Terminated(came[0])
 
     for name in EXIT_CODES:
         number = getattr(signal, name)
@@ -101,6 +108,15 @@ def orderly(trains: bool) -> Iterator[None]:
     finally:
         if save is not None and signal.getsignal(save) == _nothing:
             signal.signal(save, signal.SIG_IGN)  # at its end Python takes its own handlers away
+
+
+def _is_swallowed(frame: FrameType | None) -> bool:
+    """Whether Python would print an exception from here and go on: in destructors, and in callbacks of an import."""
+    while frame is not None:
+        if frame.f_code.co_name == "__del__" or "importlib" in frame.f_code.co_filename:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:

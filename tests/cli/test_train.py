@@ -216,7 +216,7 @@ def test_an_interrupted_run_stays_whole_and_can_be_continued(
     assert lenet("train", "--resume", "run", f"train.epochs={epoch + 1}").code == 0
 
 
-def test_a_reader_that_stops_early_gets_no_complaint(place: Path) -> None:
+def test_a_reader_that_stops_early_ends_no_training(place: Path) -> None:
     running = start(place, "configs/mlp.yaml", "train.epochs=3", "--progress", "json")
     assert running.stdout is not None
     assert running.stdout.readline()

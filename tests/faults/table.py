@@ -92,7 +92,7 @@ def content(run: Path) -> dict[str, str]:
     found = {}
     for path in sorted(run.rglob("*")):
         name = str(path.relative_to(run))
-        if name != "lock":
+        if name != "lock" and not name.startswith(".lenet-runs"):  # the index of `lenet runs` decides nothing
             found[name] = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "directory"
     return found
 
