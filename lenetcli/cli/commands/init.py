@@ -54,10 +54,10 @@ def init(
 def _write_schema(place: Path) -> str:
     """Writes the schema that the configuration names, unless there is one; says so."""
     from lenetcli.config.json_schema import schema
+    from lenetcli.disk import write_once
 
     try:
-        with (place / SCHEMA).open("x", encoding="utf-8") as file:
-            json.dump(schema(), file, indent=1)
+        write_once(place / SCHEMA, json.dumps(schema(), indent=1).encode())
     except FileExistsError:
         return ""
     return f", with {SCHEMA} for editors"
