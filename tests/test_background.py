@@ -18,7 +18,7 @@ import pytest
 import lenetcli as lenet
 from lenetcli.background import begun, mapped
 from lenetcli.data import Augmentation, DataLoader, Digits
-from lenetcli.data.encoded import Encoded
+from lenetcli.data.encoded import PictureForm, Pictures
 from lenetcli.data.prefetch import prefetched
 from lenetcli.kernels import dispatch
 from lenetcli.report.training.progress import EpochTable
@@ -91,12 +91,12 @@ def batches() -> list[bytes]:
 def pictures() -> list[bytes]:
     pillow = pytest.importorskip("PIL.Image")
 
-    def content(number: int) -> tuple[bytes, str]:
+    def content(number: int) -> bytes:
         held = io.BytesIO()
         pillow.new("L", (6, 4), number).save(held, "PNG")
-        return held.getvalue(), str(number)
+        return held.getvalue()
 
-    return [np.asarray(Encoded(content, 12, 1, None).images()[np.arange(12)]).tobytes()]
+    return [np.asarray(Pictures(content, str, 12, PictureForm(1, None), [])[np.arange(12)]).tobytes()]
 
 
 def training() -> list[bytes]:

@@ -139,7 +139,7 @@ def _choice() -> Twin:
         native.set_target(wanted)
         return "native"
     if wanted == "native" and native.absent is not None:
-        raise ConfigError(f"LENET_KERNELS=native: {native.absent}")
+        raise ConfigError(f"LENET_KERNELS=native: {native.absent}; {native.remedy}")
     if wanted:
         return wanted  # type: ignore[return-value]  # one of the two, as checked
     return "numpy" if native.absent is not None else "native"

@@ -186,7 +186,7 @@ def test_an_own_module_is_refused_by_name_but_its_weights_leave(lenet: Lenet, pl
         (["import", "x.safetensors", "--config", "nothing.yaml"], 2, "no such file"),
         (["import", "x.safetensors", "--config", "configs/mlp.yaml"], 3, "x.safetensors"),
         (["import", "x.pt", "--config", "configs/mlp.yaml"], 3, "x.pt: cannot be read: No such file"),
-        (["import", "configs/mlp.yaml", "--config", "configs/mlp.yaml"], 3, "wanted one of .safetensors, .pt, .pth"),
+        (["import", "configs/mlp.yaml", "--config", "configs/mlp.yaml"], 3, "configs/mlp.yaml: is a text file"),
     ],
 )
 def test_wrong_input_is_one_message_and_the_right_code(

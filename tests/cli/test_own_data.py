@@ -213,10 +213,10 @@ def test_names_of_files_may_be_anything(lenet: Lenet) -> None:
         (Path("photos") / "cat" / name).write_bytes(b"x")
     found = lenet("data", "check", "photos")
     assert found.code == 3
-    assert "\\udcfe.png: damaged" in found.err
+    assert "\\xfe.png: damaged" in found.err
     (Path("photos") / "cat" / "\udcfe.png").unlink()
     assert lenet("data", "check", "photos").out.splitlines()[1:] == [
-        "left out: 1 .avif files (photos/cat/a\\x1b[31mb\\n.avif)", "left out: 1 .heic files (photos/cat/\\udcff.heic)",
+        "left out: 1 .avif files (photos/cat/a\\x1b[31mb\\n.avif)", "left out: 1 .heic files (photos/cat/\\xff.heic)",
     ]  # fmt: skip
     write_config("{type: ImageFolder, root: photos}")
     assert lenet("train", "net.yaml", "--out", "run", "--progress", "json").code == 0

@@ -38,7 +38,7 @@ def test_a_narrow_table_drops_keys_and_says_which(lenet: Lenet, runs: None, monk
     monkeypatch.setenv("COLUMNS", "80")
     shown = lenet("runs").out
     assert max(map(len, shown.splitlines()[:4])) <= 80
-    assert "(no room for optimizer.momentum, optimizer.weight_decay; COLUMNS=" in shown
+    assert "(no room for optimizer.momentum, optimizer.weight_decay, last acc; COLUMNS=" in shown
     monkeypatch.setenv("COLUMNS", "200")
     assert "no room" not in lenet("runs").out
 

@@ -142,7 +142,8 @@ def test_a_bar_tells_trial_and_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyP
     from lenetcli.report.training.sweep_progress import TrialBar
     from lenetcli.train.events import Ended, Evaluated, Step
 
-    monkeypatch.setenv("COLUMNS", "120")
+    for name, value in (("COLUMNS", "120"), ("FORCE_COLOR", "1"), ("TERM", "xterm")):
+        monkeypatch.setenv(name, value)
     run = build_run(config.load(str(write_config(tmp_path)), []))
     shown, file = TrialBar("trial 2/9", run), io.StringIO()
     console = shown.bar.console
