@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -190,11 +191,40 @@ def test_large_numbers_and_unlike_splits_are_told(lenet: Lenet) -> None:
     assert (found.code, len(found.out.splitlines())) == (0, 2)
     assert "values up to 1e+08 in size, first in a.npz: x_train[9]" in found.out
     write_npz(x_test=lambda x: np.zeros((20, 1, 9, 9)))
-    for words in (("data", "check", "net.yaml"), ("train", "net.yaml", "--progress", "off")):
+    commands = (("data", "check", "net.yaml"), ("validate", "net.yaml"), ("train", "net.yaml", "--progress", "off"))
+    for words in commands:
         found = lenet(*words)
         assert found.code == 3
-        assert "samples to test on are [1, 9, 9], those to train on [1, 8, 8]; data.resize" in found.err
-    assert not [path for path in Path("runs").rglob("*") if path.name == "002"]
+        said = "samples to test on are [1, 9, 9], those to train on [1, 8, 8]; data.resize=[8,8] makes them alike"
+        assert said in found.err
+        assert lenet(*words, "data.resize=[8,8]").code == 0
+        shutil.rmtree("runs", ignore_errors=True)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize(
+    ("value", "said"), [(np.nan, "NaN"), (-np.inf, "infinity"), (1e300, "1e+300, too large for float32")]
+)
+def test_a_target_that_is_none_is_not_taken_for_a_picture(value: float, said: str, split: str, lenet: Lenet) -> None:
+    def one_wrong(y: Any) -> Any:
+        return np.where(np.arange(len(y)) == 4, value, y.astype(float))
+
+    write_npz(**{f"y_{split}": one_wrong})
+    for words in (("data", "check", "net.yaml"), ("validate", "net.yaml"), ("train", "net.yaml")):
+        found = lenet(*words)
+        assert found.code == 3
+        assert f"({split} sample 4) has as its target {said}" in found.err
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("y", "said"), [(0, "1 class"), (np.arange(60) % 3, "3 classes"), (0.5, "targets that are no classes")]
+)
+def test_check_says_what_the_targets_are(y: Any, said: str, lenet: Lenet) -> None:
+    write_npz(y_train=lambda old: np.broadcast_to(y, 60), y_test=lambda old: np.broadcast_to(y, 60)[:20])
+    assert lenet("data", "check", "net.yaml").out == (
+        f"net.yaml: ok, 60 to train, 20 to test, samples [1, 8, 8], {said}\n"
+    )
 
 
 def test_test_pictures_of_another_size_are_told(lenet: Lenet) -> None:
@@ -213,10 +243,10 @@ def test_names_of_files_may_be_anything(lenet: Lenet) -> None:
         (Path("photos") / "cat" / name).write_bytes(b"x")
     found = lenet("data", "check", "photos")
     assert found.code == 3
-    assert "\\udcfe.png: damaged" in found.err
+    assert "\\xfe.png: damaged" in found.err
     (Path("photos") / "cat" / "\udcfe.png").unlink()
     assert lenet("data", "check", "photos").out.splitlines()[1:] == [
-        "left out: 1 .avif files (photos/cat/a\\x1b[31mb\\n.avif)", "left out: 1 .heic files (photos/cat/\\udcff.heic)",
+        "left out: 1 .avif files (photos/cat/a\\x1b[31mb\\n.avif)", "left out: 1 .heic files (photos/cat/\\xff.heic)",
     ]  # fmt: skip
     write_config("{type: ImageFolder, root: photos}")
     assert lenet("train", "net.yaml", "--out", "run", "--progress", "json").code == 0
