@@ -296,12 +296,15 @@ def _check_counts(
     """Refuses outputs that are fewer than the classes of both splits, or more than classes that have names of their
     own; tells of outputs without a class and of classes to test on that nothing is learnt of."""
     path, alone = config.model.layers[-1].path, _only_tested(counts, names)
-    fitting = f"{dotted(path)} giving [{classes}] would fit"
+    single = f"{config.data.type} has one class only, which leaves nothing to tell apart"
+    fitting = f"{dotted(path)} giving [{classes}] would fit" if classes > 1 else single
     if classes > outputs:
         message = f"the model has {_many(outputs, 'output')} for the {_many(classes, 'class')} of {config.data.type}"
         raise config.error(path, "; ".join(filter(None, [message, alone])), fitting)
     if alone:
         yield f"{alone}: the model cannot learn it"
+    if outputs == classes == 1:
+        yield single
     if outputs > classes:
         message = f"the model has {_many(outputs, 'output')} for the {_many(classes, 'class')} of {config.data.type}"
         if classes == len(names) and list(names) != [str(i) for i in range(classes)]:

@@ -136,6 +136,26 @@ def test_broken_pictures_can_be_left_out_and_a_run_resumes_exactly(lenet: Lenet)
     assert "resume is exact" in verified.out
 
 
+@pytest.mark.parametrize("cell_of", ["no bytes", "empty", "text", "truncated", "large"])
+def test_every_kind_of_broken_cell_is_left_out_as_the_hint_says(cell_of: str, lenet: Lenet) -> None:
+    good = [cell((20 * i, 0, 0)) for i in range(12)]
+    bad: dict[str, Any] = {
+        "no bytes": None, "empty": b"", "text": b"no picture", "truncated": good[3]["bytes"][:-9],
+        "large": encoded(pillow.new("L", (400, 300)), "PNG"),
+    }  # fmt: skip
+    cells = [{"bytes": bad[cell_of], "path": None} if i in (3, 8) else good[i] for i in range(12)]
+    parquet_file(Path("hub/train-0.parquet"), cells, [i % 2 for i in range(12)])
+    parquet_file(Path("hub/test-0.parquet"), good, [i % 2 for i in range(12)])
+    write_config("{type: Parquet, root: hub, channels: 3, resize: [6, 8], max_pixels: 100000}")
+    for words in (("data", "check"), ("train",)):
+        found = lenet(*words, "net.yaml")
+        assert found.code == 3
+        assert "data.broken=skip leaves them out" in found.err
+        found = lenet(*words, "net.yaml", "data.broken=skip")
+        assert found.code == 0, found.err
+        assert "left out: 2 broken pictures (hub: train picture 3: " in found.out + found.err
+
+
 # Numbers that are none
 
 
@@ -252,6 +272,22 @@ def test_names_of_files_may_be_anything(lenet: Lenet) -> None:
     assert lenet("train", "net.yaml", "--out", "run", "--progress", "json").code == 0
 
 
+@pytest.mark.parametrize("wrong", ["no folders", "an empty folder", "a folder of folders"])
+def test_what_is_left_out_is_counted_once_where_the_folder_is_refused(wrong: str, lenet: Lenet) -> None:
+    for i in range(3):
+        place = Path("photos") / {"no folders": ".", "an empty folder": "cat", "a folder of folders": f"x/{i}"}[wrong]
+        place.mkdir(parents=True, exist_ok=True)
+        pillow.new("RGB", (8, 6)).save(place / f"{i}.png")
+        (Path("photos") / f"note{i}.txt").write_text("x")
+    if wrong == "an empty folder":
+        (Path("photos") / "dog").mkdir()
+    found = lenet("data", "check", "photos")
+    assert (found.code, found.err.count("error: ")) == (3, 1)
+    assert found.err.count("\n") == 1, found.err
+    count = 6 if wrong == "no folders" else 3
+    assert f"left out: {count} files beside the classes' folders" in found.out
+
+
 def test_what_lies_beside_the_folders_is_told(lenet: Lenet) -> None:
     for part in ("train", "test", "val"):
         make_folder(Path("photos") / part, {"cat": 3, "dog": 3})
@@ -320,6 +356,8 @@ def test_predict_reads_arrays_by_the_runs_own_shape(
     ("shape", "message"),
     [
         ((3, 20, 16), "can be read in two ways: it can be 3 gray pictures of 20 x 16 or one in colours"),
+        ((20, 16, 4), "can be read in two ways: it can be 20 gray pictures of 16 x 4 or one in colours"),
+        ((8, 8, 4), "can be read in two ways: it can be 8 gray pictures of 8 x 4 or one in colours"),
         ((3, 65), "or rows of 64 numbers, got [3, 65]"),
         ((65,), "or rows of 64 numbers"),
         ((2, 5, 8, 8), "wanted an array"),
@@ -329,7 +367,7 @@ def test_predict_reads_arrays_by_the_runs_own_shape(
 def test_arrays_that_can_be_read_in_two_ways_are_told(
     shape: tuple[int, ...], message: str, run: Path, lenet: Lenet
 ) -> None:
-    np.save("x.npy", np.ones(shape, np.uint8) * 200)
+    np.save("x.npy", np.ones(shape, np.float32) if shape[2:] == (4,) else np.full(shape, 200, np.uint8))
     found = lenet("predict", str(run), "x.npy")
     assert (found.code, found.out) == (3, "")
     assert message in found.err

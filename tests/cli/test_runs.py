@@ -38,7 +38,7 @@ def test_a_narrow_table_drops_keys_and_says_which(lenet: Lenet, runs: None, monk
     monkeypatch.setenv("COLUMNS", "80")
     shown = lenet("runs").out
     assert max(map(len, shown.splitlines()[:4])) <= 80
-    assert "(no room for optimizer.momentum, optimizer.weight_decay; COLUMNS=" in shown
+    assert "(no room for optimizer.momentum, optimizer.weight_decay, last acc; COLUMNS=" in shown
     monkeypatch.setenv("COLUMNS", "200")
     assert "no room" not in lenet("runs").out
 
@@ -82,6 +82,7 @@ def test_a_damaged_run_is_told_and_the_rest_is_shown(lenet: Lenet, runs: None, p
     ("words", "message"),
     [
         (["nowhere"], "nowhere: no such directory"),
+        ([__file__], f"{__file__}: a file, no directory"),
         (["--filter", "lr"], "wanted a key, a sign and a value"),
         (["--filter", "optimiser.lr<1"], "did you mean optimizer.lr?"),
         (["--sort", "nothing"], "--sort nothing: no run has that key"),
