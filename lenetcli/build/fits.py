@@ -13,6 +13,7 @@ from lenetcli.nn.module import Module
 from lenetcli.train.answers import meaning
 
 FLATTEN = "{type: Flatten}"
+SIGNS = (nn.SoftMarginLoss, nn.HingeEmbeddingLoss)  # of targets -1 and 1
 
 
 def would_fit(config: Config, criterion: Module, target: Any, classes: int, shape: list[int], per_class: bool) -> str:
@@ -29,9 +30,11 @@ def would_fit(config: Config, criterion: Module, target: Any, classes: int, shap
         if flatten is not None:
             return flatten
     if target.dtype.kind in "iu" and target.ndim == 1 and not per_class:
-        kind = (
-            "floats, 0.0 and 1.0" if meaning(criterion) in ("logits", "probabilities") else "a target for each output"
-        )
+        kind = "a float for each output"
+        if isinstance(criterion, SIGNS):
+            kind = "floats, -1.0 and 1.0"
+        elif meaning(criterion) in ("logits", "probabilities"):
+            kind = "floats, 0.0 and 1.0"
         text = f"it wants {kind}; class numbers are for CrossEntropyLoss, {last} giving [{classes}]"
         return Hint(text, sets=("loss={type: CrossEntropyLoss}", *_giving(config, classes)))
     if target.dtype.kind == "f" and target.ndim == 1 and per_class:

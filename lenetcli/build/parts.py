@@ -164,8 +164,6 @@ def _run(config: Config, shapes: Shapes, device: str) -> Run:
     config = located(config)
     build_optimizer(config, model)  # refuses what is wrong before data is read
     check_samples(config, source)
-    if said := unlike(source):
-        raise DataError(said)
     criterion = build_criterion(config, source).to(device)
     checked = check_output(config, model, criterion, source, device)
     if is_elementwise(criterion):
@@ -287,20 +285,23 @@ def _is_whole(source: Source) -> bool:
     return name not in CATALOGUE or present(name, getattr(source, "root", None))
 
 
-def check_samples(config: Config, source: Source, split: str = "train") -> None:
+def check_samples(config: Config, source: Source, split: str | None = None) -> None:
     """Refuses data whose samples are not what the model's input says.
 
     Args:
-        split: which are looked at, "train" or "test".
+        split: which are looked at, "train" or "test"; None: those to train on, and then both beside each other.
 
     Raises:
         ConfigError: the shapes differ.
+        DataError: the two splits' shapes do.
     """
     shape = tuple((source.test if split == "test" else source.train).sample_shape)
     wanted = tuple(config.model.input)
     if shape != wanted:
         message = f"the model's input is {list(wanted)}, a sample of {config.data.type} is {list(shape)}"
         raise config.error(("model", "input"), message, fitting_sample(config, shape))
+    if split is None and (said := unlike(source)):
+        raise DataError(said)
 
 
 def device_of(config: Config) -> str:

@@ -13,9 +13,10 @@ from lenetcli import nn
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import Generator, drawing_from
 from lenetcli.autograd.silence import silence
-from lenetcli.build.fits import would_fit
+from lenetcli.build.fits import SIGNS, would_fit
 from lenetcli.build.model import refusals
 from lenetcli.config import Config, dotted
+from lenetcli.config.problems import Hint
 from lenetcli.config.scheduling import watched_by
 from lenetcli.config.user_code import told
 from lenetcli.data import Source, Subset
@@ -32,7 +33,6 @@ from lenetcli.train.run import Run
 
 PER_CLASS = (nn.CrossEntropyLoss, nn.NLLLoss, nn.MultiMarginLoss)  # losses whose `weight` holds one for each class
 SHARES = (nn.BCELoss, nn.BCEWithLogitsLoss, nn.MultiLabelSoftMarginLoss)  # of targets from 0 to 1
-SIGNS = (nn.SoftMarginLoss, nn.HingeEmbeddingLoss)  # of targets -1 and 1
 FEW = 5  # classes that a message names
 
 Array = npt.NDArray[Any]
@@ -66,6 +66,8 @@ def check_output(
         classes = _known(source.classes, counts, criterion)
     target: Any = np.full(2, classes - 1, np.int64) if numbered else source.train.targets[[0, -1]]
     output = _tried(config, model, criterion, target, classes, device, _only_tested(counts, source.classes))
+    if isinstance(criterion, nn.BCELoss):
+        _check_shares(config, model, device)
     if decisions(output.array, to_host(target), criterion) is None:
         _check_no_accuracy(config)
     shape = tuple(output.array.shape)
@@ -199,6 +201,24 @@ def _tried(
     return output
 
 
+def _check_shares(config: Config, model: Module, device: str) -> None:
+    """Refuses a model whose outputs for large inputs are no probabilities: BCELoss would end the training by them."""
+    large = np.stack([np.full(config.model.input, value, np.float32) for value in (-100, 100)])
+    model.eval()
+    try:
+        with no_grad(), silence():
+            found = to_host(model(from_numpy(logical(stored(large))).to(device)).array)
+    finally:
+        model.train()
+    low, high = float(found.min()), float(found.max())
+    if low < 0 or high > 1:
+        message = f"{config.loss.type} takes outputs from 0 to 1, this model gives others, such as {low:g} and {high:g}"
+        hint = Hint(
+            "use BCEWithLogitsLoss, or end the model with {type: Sigmoid}", sets=("loss.type=BCEWithLogitsLoss",)
+        )
+        raise config.error(("loss",), message, hint)
+
+
 def _check_no_accuracy(config: Config) -> None:
     """Refuses options that want an accuracy where there is none."""
     stopping = config.train.early_stopping
@@ -276,15 +296,22 @@ def _check_counts(
     """Refuses outputs that are fewer than the classes of both splits, or more than classes that have names of their
     own; tells of outputs without a class and of classes to test on that nothing is learnt of."""
     path, alone = config.model.layers[-1].path, _only_tested(counts, names)
-    fitting = f"{dotted(path)} giving [{classes}] would fit"
+    single = f"{config.data.type} has one class only, which leaves nothing to tell apart"
+    fitting = f"{dotted(path)} giving [{classes}] would fit" if classes > 1 else single
     if classes > outputs:
-        message = f"the model has {outputs} outputs for the {classes} classes of {config.data.type}"
+        message = f"the model has {_many(outputs, 'output')} for the {_many(classes, 'class')} of {config.data.type}"
         raise config.error(path, "; ".join(filter(None, [message, alone])), fitting)
     if alone:
         yield f"{alone}: the model cannot learn it"
+    if outputs == classes == 1:
+        yield single
     if outputs > classes:
-        message = f"the model has {outputs} outputs for the {classes} classes of {config.data.type}"
+        message = f"the model has {_many(outputs, 'output')} for the {_many(classes, 'class')} of {config.data.type}"
         if classes == len(names) and list(names) != [str(i) for i in range(classes)]:
             shown = ", ".join(names[:FEW]) + (", ..." if classes > FEW else "")
             raise config.error(path, f"{message} ({shown}): the others would have no name", fitting)
         yield f"{message}; {fitting}"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}{'es' if noun.endswith('s') else 's'}"

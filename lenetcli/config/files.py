@@ -26,8 +26,12 @@ def read(path: Path, rank: int = 0) -> Source:
     try:
         if not path.exists():
             raise _problem(path, "no such file", *_nearby(path))
+        if path.is_dir():
+            inside = path / "config.yaml"
+            hints = (f"{inside} is the configuration of this run",) if inside.is_file() else ()
+            raise _problem(path, "wanted a YAML file, got a directory", *hints)
         if not path.is_file():
-            raise _problem(path, "wanted a YAML file, got a directory" if path.is_dir() else "not a regular file")
+            raise _problem(path, "not a regular file")
         resolved = is_resolved(path)
         most = most_bytes(resolved)
         with path.open("rb") as file:

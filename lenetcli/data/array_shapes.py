@@ -79,7 +79,7 @@ def _of_another_size(found: Array, held: tuple[int, int, int], name: str) -> Arr
     if found.ndim == 3 and channels == 1:
         if shape[2] == 1:
             return np.moveaxis(found, -1, 0)[None]
-        if shape[0] in COLOURS:
+        if shape[0] in COLOURS or shape[2] in COLOURS:
             several = f"{shape[0]} gray pictures of {shape[1]} x {shape[2]}"
             raise _two_ways(name, shape, f"it can be {several} or one in colours")
         return found[:, None]

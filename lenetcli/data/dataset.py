@@ -195,7 +195,7 @@ def unlike(source: Source) -> str:
     train, test = (list(getattr(part, "sample_shape", ())) for part in (source.train, source.test))
     if train == test or not test:
         return ""
-    hint = "; data.resize=[rows, columns] makes them alike" if train[0] == test[0] else ""
+    hint = f"; data.resize=[{train[1]},{train[2]}] makes them alike" if train[0] == test[0] and len(train) == 3 else ""
     return f"samples to test on are {test}, those to train on {train}{hint}"
 
 

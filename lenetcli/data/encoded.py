@@ -159,7 +159,7 @@ class Pictures(Kept):
             (h, w), (rows, columns) = picture.shape[1:], self._size
             raise DataError(
                 f"{self._names(number)}: {h} rows x {w} columns, the first picture has {rows} x {columns}; "
-                "data.resize=[rows, columns] makes them all alike"
+                f"data.resize=[{rows},{columns}] makes them all alike"
             )
         return picture
 

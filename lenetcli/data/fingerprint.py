@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli.data.dataset import Source
+from lenetcli.data.pictures import BrokenPicture
 from lenetcli.data.row_cache import Kept
 
 MOST = 1 << 30  # bytes of encoded pictures that are read; what comes after them counts by its number and targets
@@ -53,7 +54,10 @@ def _hash_encoded(digest: Any, images: Kept) -> int:
     count = read = 0
     if images.encoded is not None:
         while count < len(images) and read < MOST:
-            content = images.encoded(count)
+            try:
+                content = images.encoded(count)
+            except BrokenPicture:  # an empty cell, which decoding names with all the others
+                content = b""
             digest.update(hashlib.sha256(content).digest())
             read, count = read + len(content), count + 1
     return count

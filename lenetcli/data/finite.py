@@ -84,7 +84,8 @@ def listing(
         shown: the first ones, and what each holds.
         found: how many there are, of `count`.
     """
-    said = [f"{sample(split, index, origin)} holds {text}" for index, text in shown]
+    holds = "has as its target" if what == "targets" else "holds"
+    said = [f"{sample(split, index, origin)} {holds} {text}" for index, text in shown]
     if found > 1:
         said.insert(0, f"{what} of {found:,} of {count:,} {split} samples are not finite:")
     if found > len(shown):

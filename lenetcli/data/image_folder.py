@@ -74,6 +74,7 @@ class ImageFolder(Source):
         self.root, self.channels, self.test_fraction, self.seed = Path(root).expanduser(), channels, test_fraction, seed
         self._found: tuple[str, ...] | None = None
         self._listed: dict[Path, tuple[list[Path], npt.NDArray[np.int64]]] = {}
+        self._refused: dict[Path, DataError] = {}
         self._pictures: list[Pictures] = []
 
     @property
@@ -96,9 +97,10 @@ class ImageFolder(Source):
         if self._found is None:
             self.check_there()
             place = self._places.get("train") or self._whole
-            self._found = tuple(folders_in(place))
-            if not self._found:
+            found = tuple(folders_in(place))
+            if not found:
                 raise DataError(f"{place}: no folders in it; wanted one for each class, with pictures ({KINDS})")
+            self._found = found
         return self._found
 
     def load(self, split: str) -> ArrayDataset:
@@ -114,8 +116,14 @@ class ImageFolder(Source):
 
     def _files(self, place: Path) -> tuple[list[Path], npt.NDArray[np.int64]]:
         """Every picture with its class, in the order of the names."""
+        if place in self._refused:  # both splits may lie there: what is left out is counted once
+            raise self._refused[place]
         if place not in self._listed:
-            self._listed[place] = self._list(place)
+            try:
+                self._listed[place] = self._list(place)
+            except DataError as error:
+                self._refused[place] = error
+                raise
         return self._listed[place]
 
     def _list(self, place: Path) -> tuple[list[Path], npt.NDArray[np.int64]]:
@@ -151,9 +159,9 @@ class ImageFolder(Source):
             return
         if len(inner) > 1:
             beside = ", ".join(name for name in self.classes if name != folder.name)
-            what = f"beside {beside}, which would be classes, too" if beside else "and would be the only class"
+            what = f"beside {beside}, which would be classes, too" if beside else "and it would be the only class"
             raise DataError(
-                f"{folder}: no pictures in it but in its folders ({', '.join(sorted(inner)[:5])}) {what}; "
+                f"{folder}: pictures lie in its folders alone ({', '.join(sorted(inner)[:5])}), {what}; "
                 f"data.root={folder} makes these its classes, folders called train and test two splits"
             )
 
@@ -165,7 +173,7 @@ class ImageFolder(Source):
 
     def _note_beside(self, place: Path) -> None:
         """Counts what lies beside the folders that are read: in this one and, once, in the root above it."""
-        places = [place] if place == self.root or self._listed else [self.root, place]
+        places = [place] if place == self.root or self._listed or self._refused else [self.root, place]
         for beside in places:
             for path in entries(beside):
                 if is_hidden(path.name):

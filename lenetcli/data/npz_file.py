@@ -12,12 +12,14 @@ import numpy.typing as npt
 
 from lenetcli.data.augment import Augmentation
 from lenetcli.data.dataset import ArrayDataset, Source
+from lenetcli.data.finite import not_finite
 from lenetcli.data.transforms import Numbers, Preprocessing
 from lenetcli.data.zip_limits import check_unpacked
 from lenetcli.disk import check_regular
 from lenetcli.errors import DataError
 
 LARGEST = 1 << 33  # bytes of one array
+MOST_CLASSES = 1_000_000
 
 
 class NPZ(Source):
@@ -70,11 +72,17 @@ class NPZ(Source):
                 raise DataError(
                     f"{self.path}: y_{split}: one-hot rows {list(y.shape)}; class numbers are wanted: y.argmax(axis=1)"
                 )
-            if y.ndim != 1 or y.min() < 0 or y.max() > 1_000_000:
-                raise DataError(f"{self.path}: y_{split}: class numbers must be (N,) and start from 0")
+            if y.ndim != 1:
+                raise DataError(f"{self.path}: y_{split}: class numbers must be (N,), got {list(y.shape)}")
+            wrong = np.flatnonzero((y < 0) | (y > MOST_CLASSES))
+            if len(wrong):
+                raise DataError(
+                    f"{self.path}: y_{split}[{wrong[0]}]: class numbers must be from 0 to {MOST_CLASSES:,}, "
+                    f"got {y[wrong[0]]}; {len(wrong):,} of {len(y):,} are not"
+                )
             y = y.astype(np.int64)
         elif y.dtype.kind == "f":
-            y = y.astype(np.float32)
+            y = y if len(not_finite(y)) else y.astype(np.float32)  # as they are, they are named when refused
         else:
             raise DataError(f"{self.path}: y_{split}: wanted class numbers or floats, got {y.dtype}")
         scale = 1 / 255 if x.dtype == np.uint8 else 1.0

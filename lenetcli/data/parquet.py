@@ -12,7 +12,7 @@ from lenetcli.data.dataset import ArrayDataset, Source
 from lenetcli.data.encoded import PictureForm, Pictures
 from lenetcli.data.holdout import hold_back
 from lenetcli.data.parquet_columns import Columns, Unlabelled, read_columns
-from lenetcli.data.pictures import MOST_PIXELS
+from lenetcli.data.pictures import MOST_PIXELS, BrokenPicture
 from lenetcli.data.transforms import Numbers, Preprocessing
 from lenetcli.errors import ConfigError, DataError
 
@@ -98,7 +98,7 @@ class Parquet(Source):
         def content(number: int) -> bytes:
             data: bytes | None = pictures[int(chosen[number])].as_py()
             if data is None:
-                raise DataError(f"{names(number)}: no bytes in column {columns.image!r}")
+                raise BrokenPicture(f"{names(number)}: no bytes in column {columns.image!r}")
             return data
 
         def names(number: int) -> str:

@@ -49,7 +49,7 @@ _UPRIGHT = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # Exif's orientation: Pil
 
 
 class BrokenPicture(DataError):
-    """The bytes are there, and are no picture that is read: damaged, of another format, or too large."""
+    """What can be left out for good: an empty cell, or bytes that are no picture that is read, or too large a one."""
 
 
 class _NotReadError(ValueError):

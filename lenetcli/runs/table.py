@@ -105,7 +105,7 @@ def find(root: Path) -> list[Path]:
     """
     if not root.is_dir():
         hint = "; train one first: lenet train configs/lenet.yaml" if root == Path("runs") else ""
-        raise ConfigError(f"{root}: no such directory{hint}")
+        raise ConfigError(f"{root}: {'a file, no directory' if root.exists() else 'no such directory'}{hint}")
     return sorted(_below(root), key=lambda path: _natural(str(path)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,26 @@ def test_broken_pictures_can_be_left_out_and_a_run_resumes_exactly(lenet: Lenet)
     assert "resume is exact" in verified.out
 
 
+@pytest.mark.parametrize("cell_of", ["no bytes", "empty", "text", "truncated", "large"])
+def test_every_kind_of_broken_cell_is_left_out_as_the_hint_says(cell_of: str, lenet: Lenet) -> None:
+    good = [cell((20 * i, 0, 0)) for i in range(12)]
+    bad: dict[str, Any] = {
+        "no bytes": None, "empty": b"", "text": b"no picture", "truncated": good[3]["bytes"][:-9],
+        "large": encoded(pillow.new("L", (400, 300)), "PNG"),
+    }  # fmt: skip
+    cells = [{"bytes": bad[cell_of], "path": None} if i in (3, 8) else good[i] for i in range(12)]
+    parquet_file(Path("hub/train-0.parquet"), cells, [i % 2 for i in range(12)])
+    parquet_file(Path("hub/test-0.parquet"), good, [i % 2 for i in range(12)])
+    write_config("{type: Parquet, root: hub, channels: 3, resize: [6, 8], max_pixels: 100000}")
+    for words in (("data", "check"), ("train",)):
+        found = lenet(*words, "net.yaml")
+        assert found.code == 3
+        assert "data.broken=skip leaves them out" in found.err
+        found = lenet(*words, "net.yaml", "data.broken=skip")
+        assert found.code == 0, found.err
+        assert "left out: 2 broken pictures (hub: train picture 3: " in found.out + found.err
+
+
 # Numbers that are none
 
 
@@ -190,11 +211,40 @@ def test_large_numbers_and_unlike_splits_are_told(lenet: Lenet) -> None:
     assert (found.code, len(found.out.splitlines())) == (0, 2)
     assert "values up to 1e+08 in size, first in a.npz: x_train[9]" in found.out
     write_npz(x_test=lambda x: np.zeros((20, 1, 9, 9)))
-    for words in (("data", "check", "net.yaml"), ("train", "net.yaml", "--progress", "off")):
+    commands = (("data", "check", "net.yaml"), ("validate", "net.yaml"), ("train", "net.yaml", "--progress", "off"))
+    for words in commands:
         found = lenet(*words)
         assert found.code == 3
-        assert "samples to test on are [1, 9, 9], those to train on [1, 8, 8]; data.resize" in found.err
-    assert not [path for path in Path("runs").rglob("*") if path.name == "002"]
+        said = "samples to test on are [1, 9, 9], those to train on [1, 8, 8]; data.resize=[8,8] makes them alike"
+        assert said in found.err
+        assert lenet(*words, "data.resize=[8,8]").code == 0
+        shutil.rmtree("runs", ignore_errors=True)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize(
+    ("value", "said"), [(np.nan, "NaN"), (-np.inf, "infinity"), (1e300, "1e+300, too large for float32")]
+)
+def test_a_target_that_is_none_is_not_taken_for_a_picture(value: float, said: str, split: str, lenet: Lenet) -> None:
+    def one_wrong(y: Any) -> Any:
+        return np.where(np.arange(len(y)) == 4, value, y.astype(float))
+
+    write_npz(**{f"y_{split}": one_wrong})
+    for words in (("data", "check", "net.yaml"), ("validate", "net.yaml"), ("train", "net.yaml")):
+        found = lenet(*words)
+        assert found.code == 3
+        assert f"({split} sample 4) has as its target {said}" in found.err
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("y", "said"), [(0, "1 class"), (np.arange(60) % 3, "3 classes"), (0.5, "targets that are no classes")]
+)
+def test_check_says_what_the_targets_are(y: Any, said: str, lenet: Lenet) -> None:
+    write_npz(y_train=lambda old: np.broadcast_to(y, 60), y_test=lambda old: np.broadcast_to(y, 60)[:20])
+    assert lenet("data", "check", "net.yaml").out == (
+        f"net.yaml: ok, 60 to train, 20 to test, samples [1, 8, 8], {said}\n"
+    )
 
 
 def test_test_pictures_of_another_size_are_told(lenet: Lenet) -> None:
@@ -220,6 +270,22 @@ def test_names_of_files_may_be_anything(lenet: Lenet) -> None:
     ]  # fmt: skip
     write_config("{type: ImageFolder, root: photos}")
     assert lenet("train", "net.yaml", "--out", "run", "--progress", "json").code == 0
+
+
+@pytest.mark.parametrize("wrong", ["no folders", "an empty folder", "a folder of folders"])
+def test_what_is_left_out_is_counted_once_where_the_folder_is_refused(wrong: str, lenet: Lenet) -> None:
+    for i in range(3):
+        place = Path("photos") / {"no folders": ".", "an empty folder": "cat", "a folder of folders": f"x/{i}"}[wrong]
+        place.mkdir(parents=True, exist_ok=True)
+        pillow.new("RGB", (8, 6)).save(place / f"{i}.png")
+        (Path("photos") / f"note{i}.txt").write_text("x")
+    if wrong == "an empty folder":
+        (Path("photos") / "dog").mkdir()
+    found = lenet("data", "check", "photos")
+    assert (found.code, found.err.count("error: ")) == (3, 1)
+    assert found.err.count("\n") == 1, found.err
+    count = 6 if wrong == "no folders" else 3
+    assert f"left out: {count} files beside the classes' folders" in found.out
 
 
 def test_what_lies_beside_the_folders_is_told(lenet: Lenet) -> None:
@@ -290,6 +356,8 @@ def test_predict_reads_arrays_by_the_runs_own_shape(
     ("shape", "message"),
     [
         ((3, 20, 16), "can be read in two ways: it can be 3 gray pictures of 20 x 16 or one in colours"),
+        ((20, 16, 4), "can be read in two ways: it can be 20 gray pictures of 16 x 4 or one in colours"),
+        ((8, 8, 4), "can be read in two ways: it can be 8 gray pictures of 8 x 4 or one in colours"),
         ((3, 65), "or rows of 64 numbers, got [3, 65]"),
         ((65,), "or rows of 64 numbers"),
         ((2, 5, 8, 8), "wanted an array"),
@@ -299,7 +367,7 @@ def test_predict_reads_arrays_by_the_runs_own_shape(
 def test_arrays_that_can_be_read_in_two_ways_are_told(
     shape: tuple[int, ...], message: str, run: Path, lenet: Lenet
 ) -> None:
-    np.save("x.npy", np.ones(shape, np.uint8) * 200)
+    np.save("x.npy", np.ones(shape, np.float32) if shape[2:] == (4,) else np.full(shape, 200, np.uint8))
     found = lenet("predict", str(run), "x.npy")
     assert (found.code, found.out) == (3, "")
     assert message in found.err

@@ -86,6 +86,38 @@ def test_other_shapes_are_refused_before_anything_trains(
     assert not (place / "run" / "config.yaml").exists()
 
 
+def test_outputs_that_are_no_probabilities_are_seen_before_training(lenet: Lenet, place: Path) -> None:
+    write(place, "BCELoss", 1, ())
+    text = (place / "x.yaml").read_text()
+    (place / "x.yaml").write_text(text.replace(", {type: Sigmoid}", ""))
+    for command in ("validate x.yaml", "train x.yaml --out run", "find-lr x.yaml"):
+        done = lenet(*command.split())
+        assert done.code == 2, command
+        assert "BCELoss takes outputs from 0 to 1, this model gives others" in done.err
+    assert not (place / "run").exists()
+    assert lenet("train", "x.yaml", "loss.type=BCEWithLogitsLoss", "--progress", "off").code == 0  # as the hint says
+
+
+@pytest.mark.parametrize("name", sorted({*ELEMENTWISE} - {OF_INTEGERS, "KLDivLoss"}))
+def test_floats_that_a_hint_asks_for_are_taken(name: str, lenet: Lenet, place: Path) -> None:
+    """Class numbers 0 and 1 beside one output: the message names floats that the loss takes."""
+    write(place, name, 1, ())
+    with np.load(place / "data.npz") as file:
+        arrays = dict(file)
+    ends = {True: (-1.0, 1.0), False: (0.0, 1.0)}["-1.0" in _with(arrays, (0, 1), np.int64, lenet)]
+    assert _with(arrays, ends, np.float32, lenet) == ""
+
+
+def _with(arrays: dict[str, Any], ends: tuple[float, float], dtype: Any, lenet: Lenet) -> str:
+    given = {
+        key: np.where(a > 0.5, ends[1], ends[0]).astype(dtype) if key[0] == "y" else a for key, a in arrays.items()
+    }
+    np.savez("data.npz", **given)
+    done = lenet("validate", "x.yaml")
+    assert (done.code == 0) is (dtype is np.float32), done.err
+    return done.err
+
+
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_a_trainer_of_objects_pairs_them_too(name: str) -> None:
     x = lenetcli.rand(24, 1, 2, 2)

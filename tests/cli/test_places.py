@@ -85,8 +85,11 @@ def test_a_run_whose_data_moved_takes_its_new_place(kind: str, lenet: Lenet, pla
         assert done.code == (0 if knows else 3), (command, done.err)
         if not knows:
             assert f"data.{PLACE.get(kind, 'root')}=" in done.err, (command, done.err)
+        lacks = "left out (maps, judged, gradients): " in done.err
+        assert lacks is command.startswith("report"), (command, done.err)
         done = lenet(*command.format("run").split(), *changes)
         assert done.code == 0, (command, done.err)
+        assert "left out" not in done.err, (command, done.err)
     assert lenet("diff", "run", "whole", *changes).code == 0
     assert (
         yaml.safe_load(Path("run/config.yaml").read_text())["data"][PLACE.get(kind, "root")]
@@ -242,3 +245,14 @@ def test_data_of_ones_own_class_may_name_what_is_no_file(lenet: Lenet, place: Pa
     change = f"data={{type: '{folder / 'own.py'}:Made', root: 'bucket:name'}}"
     assert lenet("train", str(folder / "x.yaml"), change, "--out", "run", "--progress", "off").code == 0
     assert lenet("eval", "run").code == 0
+
+
+@pytest.mark.parametrize("command", ["validate", "show", "find-lr", "train"])
+def test_a_run_in_a_configurations_place_names_its_configuration(command: str, lenet: Lenet, place: Path) -> None:
+    folder = project(place, "NPZ")
+    assert lenet("train", str(folder / "x.yaml"), "--out", "run", "--progress", "off").code == 0
+    done = lenet(command, "run")
+    assert (done.code, done.err) == (
+        2, "run: wanted a YAML file, got a directory\n   run/config.yaml is the configuration of this run\n"
+    )  # fmt: skip
+    assert lenet(command, "run/config.yaml").code == 0

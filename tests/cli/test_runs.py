@@ -82,6 +82,7 @@ def test_a_damaged_run_is_told_and_the_rest_is_shown(lenet: Lenet, runs: None, p
     ("words", "message"),
     [
         (["nowhere"], "nowhere: no such directory"),
+        ([__file__], f"{__file__}: a file, no directory"),
         (["--filter", "lr"], "wanted a key, a sign and a value"),
         (["--filter", "optimiser.lr<1"], "did you mean optimizer.lr?"),
         (["--sort", "nothing"], "--sort nothing: no run has that key"),

@@ -147,7 +147,7 @@ def test_a_folder_of_the_classes_folders_is_no_class(tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         (tmp_path / "photos" / name).mkdir(parents=True)
         (tmp_path / "photos" / name / "a.png").write_bytes(encoded(pillow.fromarray(NOISE), "PNG"))
-    with pytest.raises(DataError, match=r"its folders \(cat, dog\) and would be the only class; data.root=.*photos"):
+    with pytest.raises(DataError, match=r"alone \(cat, dog\), and it would be the only class; data.root=.*photos"):
         _ = ImageFolder(str(tmp_path)).train
 
 
@@ -167,7 +167,7 @@ def test_splits_are_never_taken_for_classes(names: tuple[str, str], splits: bool
     if splits:
         assert (source.classes, len(source.train), len(source.test)) == (("cat", "dog"), 2, 2)
     else:
-        with pytest.raises(DataError, match=r"no pictures in it but in its folders \(cat, dog\) beside .*two splits"):
+        with pytest.raises(DataError, match=r"pictures lie in its folders alone \(cat, dog\), beside .*two splits"):
             _ = source.train
 
 

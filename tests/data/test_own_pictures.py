@@ -108,7 +108,7 @@ def test_a_lone_folder_train_is_split_as_the_root_would_be(tmp_path: Path) -> No
     source = data.ImageFolder(str(tmp_path))
     assert (source.classes, len(source.train), len(source.test)) == (("a", "b"), 24, 6)
     make_folder(tmp_path, {"car": 10})  # now train is a class: of trains
-    with pytest.raises(DataError, match="train: no pictures in it but in its folders \\(a, b\\) beside car"):
+    with pytest.raises(DataError, match="train: pictures lie in its folders alone \\(a, b\\), beside car"):
         _ = data.ImageFolder(str(tmp_path)).train
 
 

@@ -198,7 +198,7 @@ def _check_samples(name: str, changes: list[str], root: Path | None, as_json: bo
         print(json.dumps(found.record(name)))
     elif not found.problems:
         parts = ", ".join(f"{count:,} to {split}" for split, count in found.counts.items())
-        print(f"{name}: ok, {parts}, samples {found.shape}, {len(found.classes)} classes")
+        print(f"{name}: ok, {parts}, samples {found.shape}, {_said(len(found.classes))}")
     if not as_json:
         for line in (*found.left_out, *found.remarks):
             print(printable(line))
@@ -206,6 +206,10 @@ def _check_samples(name: str, changes: list[str], root: Path | None, as_json: bo
         raise DataError("\n".join(found.problems))
     for note in class_notes(source):
         print(f"{name}: {note}", file=sys.stderr)
+
+
+def _said(classes: int) -> str:
+    return f"{classes:,} class{'' if classes == 1 else 'es'}" if classes else "targets that are no classes"
 
 
 def _source(name: str, changes: list[str], root: Path | None) -> tuple[Any, int]:

@@ -72,6 +72,11 @@ def report(
         return
     place = runs[0]
     found = _gather(place, places, split, images, image)
+    reasons: dict[str, list[str]] = {}
+    for section, reason in found.problems.items():
+        reasons.setdefault(reason, []).append(section)
+    for reason, sections in reasons.items():
+        print(printable(f"left out ({', '.join(sections)}): {reason}"), file=sys.stderr)
     if as_json:
         print(json.dumps(found.record(), allow_nan=False))
     if out is not None or not as_json:
