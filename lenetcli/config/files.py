@@ -37,8 +37,9 @@ def read(path: Path, rank: int = 0) -> Source:
             raise unreadable(path, error) from None  # of a run: there is nothing to mend in it
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise _problem(path, f"cannot be read: {reason}") from None
-    if b"\0" in data[:1000] and not data.startswith(_UTF16):
-        kind = recognise(path)
+    binary = b"\0" in data[:1000] and not data.startswith(_UTF16)
+    kind = recognise(path) if binary or data.lstrip().startswith((b"<", b"version https:")) else Kind.text
+    if binary or kind in (Kind.page, Kind.pointer):
         found = "one that holds no text" if kind is Kind.unknown else kind.what
         raise _problem(path, f"wanted a YAML file, got {found}", *HINTS.get(kind, ()))
     if len(data) > most:
