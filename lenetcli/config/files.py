@@ -27,7 +27,7 @@ def read(path: Path, rank: int = 0) -> Source:
         if not path.exists():
             raise _problem(path, "no such file", *_nearby(path))
         if not path.is_file():
-            raise _problem(path, "wanted a YAML file, got a directory" if path.is_dir() else "not a regular file")
+            raise _directory(path) if path.is_dir() else _problem(path, "not a regular file")
         resolved = is_resolved(path)
         most = most_bytes(resolved)
         with path.open("rb") as file:
@@ -63,6 +63,15 @@ def is_resolved(path: Path) -> bool:
 
 def _problem(path: Path, message: str, *hints: str) -> InvalidConfig:
     return InvalidConfig([Problem(None, (), f"{path}: {message}", hints)])
+
+
+def _directory(path: Path) -> InvalidConfig:
+    """A directory where a file is wanted, and the file in it that may be meant."""
+    inside = sorted(p for p in path.iterdir() if p.suffix in (".yaml", ".yml") and p.is_file())
+    if is_resolved(path / "config.yaml") and path / "config.yaml" in inside:
+        run = f"its configuration is {inside[0]}; lenet train --resume {path} goes on with it"
+        return _problem(path, "wanted a YAML file, got the directory of a run", run)
+    return _problem(path, "wanted a YAML file, got a directory", *(f"did you mean {p}?" for p in inside[:1]))
 
 
 def _nearby(path: Path) -> tuple[str, ...]:
