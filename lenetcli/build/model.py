@@ -16,6 +16,7 @@ from lenetcli import nn
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import Generator, drawing_from
 from lenetcli.config import Component, Config, dotted
+from lenetcli.config.catalogue import ROLES
 from lenetcli.config.problems import Hint
 from lenetcli.config.signature import Argument
 from lenetcli.config.size_limits import MOST_IN_SAMPLE, too_large
@@ -131,8 +132,11 @@ class Shapes:
         return self.config.error(path, message, *hints, more=layer_text(rows))
 
     def _hint(self, spec: Component) -> str:
-        flat = "1d" in spec.type and len(self.sample) == 3
-        if len(self.sample) > 1 and (spec.cls is nn.Linear or flat):
+        plane = spec.type.replace("1d", "2d").replace("3d", "2d")
+        if len(self.sample) == 3 and plane != spec.type and plane in ROLES["layers"].classes:
+            change = f"{dotted(spec.path)}.type={plane}"
+            return Hint(f"{plane} takes pictures: {change}", sets=(change,))
+        if len(self.sample) > 1 and (spec.cls is nn.Linear or ("1d" in spec.type and len(self.sample) == 3)):
             return Hint("put {type: Flatten} before it", insert=(spec.path, "{type: Flatten}"))
         if "2d" in spec.type and len(self.sample) == 2 and self.sample == self.config.model.input:
             shape = [1, *self.sample]

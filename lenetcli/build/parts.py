@@ -336,5 +336,13 @@ def load_config_of(directory: Path) -> Path:
             f"lenet import {quote(str(weights))} --config CONFIG.yaml"
         )
     if not is_regular(path):
-        raise ConfigError(f"{directory}: not a run directory (no config.yaml in it)")
+        raise ConfigError(f"{directory}: not a run directory (no config.yaml in it){_instead(directory)}")
     return check_inside(directory, path)
+
+
+def _instead(place: Path) -> str:
+    """What may be meant by a place that is no run."""
+    if place.suffix in (".yaml", ".yml") and is_regular(place):
+        return f"; it is a configuration: lenet train {quote(str(place))} makes a run"
+    runs = sorted(str(found.parent) for depth in ("*", "*/*") for found in place.glob(f"{depth}/config.yaml"))
+    return f"; did you mean {quote(runs[-1])}?" if runs else ""

@@ -26,12 +26,8 @@ def read(path: Path, rank: int = 0) -> Source:
     try:
         if not path.exists():
             raise _problem(path, "no such file", *_nearby(path))
-        if path.is_dir():
-            inside = path / "config.yaml"
-            hints = (f"{inside} is the configuration of this run",) if inside.is_file() else ()
-            raise _problem(path, "wanted a YAML file, got a directory", *hints)
         if not path.is_file():
-            raise _problem(path, "not a regular file")
+            raise _directory(path) if path.is_dir() else _problem(path, "not a regular file")
         resolved = is_resolved(path)
         most = most_bytes(resolved)
         with path.open("rb") as file:
@@ -41,8 +37,9 @@ def read(path: Path, rank: int = 0) -> Source:
             raise unreadable(path, error) from None  # of a run: there is nothing to mend in it
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise _problem(path, f"cannot be read: {reason}") from None
-    if b"\0" in data[:1000] and not data.startswith(_UTF16):
-        kind = recognise(path)
+    binary = b"\0" in data[:1000] and not data.startswith(_UTF16)
+    kind = recognise(path) if binary or data.lstrip().startswith((b"<", b"version https:")) else Kind.text
+    if binary or kind in (Kind.page, Kind.pointer):
         found = "one that holds no text" if kind is Kind.unknown else kind.what
         raise _problem(path, f"wanted a YAML file, got {found}", *HINTS.get(kind, ()))
     if len(data) > most:
@@ -66,6 +63,15 @@ def is_resolved(path: Path) -> bool:
 
 def _problem(path: Path, message: str, *hints: str) -> InvalidConfig:
     return InvalidConfig([Problem(None, (), f"{path}: {message}", hints)])
+
+
+def _directory(path: Path) -> InvalidConfig:
+    """A directory where a file is wanted, and the file in it that may be meant."""
+    inside = sorted(p for p in path.iterdir() if p.suffix in (".yaml", ".yml") and p.is_file())
+    if is_resolved(path / "config.yaml") and path / "config.yaml" in inside:
+        run = f"its configuration is {inside[0]}; lenet train --resume {path} goes on with it"
+        return _problem(path, "wanted a YAML file, got the directory of a run", run)
+    return _problem(path, "wanted a YAML file, got a directory", *(f"did you mean {p}?" for p in inside[:1]))
 
 
 def _nearby(path: Path) -> tuple[str, ...]:

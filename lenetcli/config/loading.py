@@ -15,7 +15,8 @@ from lenetcli.config.catalogue import ROLES
 from lenetcli.config.components import Component, ComponentReader
 from lenetcli.config.document import SECTIONS, Document
 from lenetcli.config.messages import UNKNOWN, details_of, explained, got, section_in
-from lenetcli.config.problems import Hint, InvalidConfig, Problem
+from lenetcli.config.overrides import MISWRITTEN
+from lenetcli.config.problems import Hint, InvalidConfig, Problem, Span
 from lenetcli.config.sections import VERSION, Config, Header, Model, ModelKeys, Section, Train
 from lenetcli.config.suggestions import settled
 from lenetcli.config.yaml_tree import Node
@@ -71,7 +72,8 @@ def meant_override(text: str, path: Path) -> str | None:
 
 def _settled(problem: Problem, root: Node) -> Problem:
     """An unknown key gets the place where it belongs; what a shell would take apart is said in quotes."""
-    found = settled(problem, root, _plain_keys()) if problem.message.startswith(UNKNOWN) else problem
+    plain = _plain_keys()
+    found = settled(problem, root, plain) if problem.message.startswith(UNKNOWN) else _spelt(problem, root, plain)
     where = found.where
     if where is None or where.source.is_file:
         return found
@@ -83,6 +85,24 @@ def _settled(problem: Problem, root: Node) -> Problem:
         return Hint(f"did you mean {shlex.quote(before + hint.write + after)}?", hint.write)
 
     return replace(found, hints=tuple(map(quoted, found.hints)))
+
+
+def _spelt(problem: Problem, root: Node, plain: dict[str, Any]) -> Problem:
+    """What is no key=value, with a hint whose key is one that there is: epochs 3 is train.epochs=3."""
+    hint, where = next(iter(problem.hints), None), problem.where
+    if problem.message not in MISWRITTEN or not isinstance(hint, Hint) or hint.write is None or where is None:
+        return problem
+    key = hint.write.partition("=")[0]
+    if not key.strip("."):
+        return problem
+    source = replace(where.source, text=hint.write)
+    typed = Problem(Span(source, 0, 0, 0, len(key)), tuple(key.split(".")), UNKNOWN[0], problem.hints)
+    right = settled(typed, root, plain)
+    meant, span = right.hints[0], right.where
+    if right is typed or span is None or not isinstance(meant, Hint) or meant.write is None:
+        return problem
+    written = hint.write[: span.column] + meant.write + hint.write[span.end_column :]
+    return replace(problem, hints=(Hint(f"did you mean {written}?", write=written),))
 
 
 def _plain_keys() -> dict[str, Any]:
@@ -184,7 +204,7 @@ class _Reader:
         layers: tuple[Component, ...] = ()
         if "layers" in node.mapping:
             layers = self.components.read_list(node.mapping["layers"], ("model", "layers"), ROLES["layers"])
-        else:
+        elif not any("did you mean layers?" in p.hints for p in self.problems if p.path[:1] == ("model",)):
             self.problems.append(Problem(node.span, ("model", "layers"), "missing: the model needs a list of layers"))
         return None if keys is None else Model(tuple(keys.input), layers)
 

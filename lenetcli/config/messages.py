@@ -189,6 +189,16 @@ def unknown_key(key: str, names: Iterable[str], node: Node, owner: str) -> tuple
     word, colon, rest = key.partition(":")
     if colon and word in names:
         return (Hint("put a space after the colon", write=f"{word}: {rest}"),)
+    word, equals, rest = key.partition("=")
+    if (
+        equals
+        and word in names
+        and span.source.is_file
+        and node.mapping is not None
+        and node.mapping[key].value is None
+    ):
+        return (Hint("a colon and a space stand between a key and its value", write=f"{word}: {rest}"),)
+    word = key
     if word in ("activation", "act", "nonlinearity") and "type" in names:
         return (Hint("an activation is a layer of its own, after this one: {type: ReLU}", drop=True),)
     near = nearest(key, names)

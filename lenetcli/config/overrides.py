@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from lenetcli.config.problems import Hint, KeyPath, Problem, Source, Span, did_you_mean, dotted
 from lenetcli.config.yaml_tree import Node, compose
 
+MISWRITTEN = "wanted key=value", "cannot read the key"  # of what is no override
 _STEP = re.compile(r"\.?(?:([^.\[\]=\s]+)|\[(-?\d+)\])")
 
 
@@ -39,7 +40,7 @@ class Override:
             steps.append((step[group], Span(source, 0, step.start(group), 0, step.end(group))))
             at = step.end()
         if not equals or not key or at < len(key) or key.startswith("."):
-            hint, message = _as_override(text), "wanted key=value" if not equals else "cannot read the key"
+            hint, message = _as_override(text), MISWRITTEN[bool(equals)]
             from_start = not equals or hint.is_executable or at >= len(key)
             wrong = Span(
                 source, 0, 0 if from_start else at, 0, len(text) if hint.is_executable or not equals else len(key)
@@ -59,13 +60,14 @@ def joined(texts: Iterable[str]) -> list[str]:
     A key and its value that stand apart, as after an option, are told as one.
 
     Example:
-        >>> joined(["train.epochs", "3", "optimizer={type:", "Adam}"])
-        ['train.epochs 3', 'optimizer={type: Adam}']
+        >>> joined(["train.epochs", "3", "optimizer={type:", "Adam}", "seed", "=", "1"])
+        ['train.epochs 3', 'optimizer={type: Adam}', 'seed = 1']
     """
     found: list[str] = []
     for text in texts:
         last = found[-1] if found else ""
-        apart = "=" not in last and "=" not in text and re.fullmatch(r"[\w.\[\]-]+", last)
+        value = "[^=]*" if "=" in last else "=?[^=]*"
+        apart = re.fullmatch(r"[\w.\[\]-]+\s*=?", last) and re.fullmatch(value, text)
         if apart or ("=" in last and any(last.count(a) > last.count(b) for a, b in ("{}", "[]"))):
             found[-1] += f" {text}"
         else:

@@ -13,6 +13,7 @@ from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor
 
 SHOWN = 12  # differences in a message
+AVERAGED = "n_averaged"  # how many models torch's AveragedModel has averaged, beside their weights
 COUNTER = "num_batches_tracked"  # of batch norm; old files lack it, and nothing but training looks at it
 
 
@@ -33,6 +34,9 @@ def fitted(model: Module, given: Mapping[Any, Any], name: str) -> tuple[dict[str
     if strange:
         raise DataError(f"{name}: wanted a flat list of tensors, but {strange[0]!r} is none")
     notes: list[str] = []
+    if AVERAGED in given and AVERAGED not in own:
+        given = {key: tensor for key, tensor in given.items() if key != AVERAGED}
+        notes.append(f"{AVERAGED}, which counts averaged models, is left out")
     prefix = _prefix(own, given)
     if prefix:
         given = {key.removeprefix(prefix): tensor for key, tensor in given.items()}
@@ -48,14 +52,17 @@ def fitted(model: Module, given: Mapping[Any, Any], name: str) -> tuple[dict[str
 
 
 def _prefix(own: Iterable[str], given: Iterable[str]) -> str:
-    """What all given names begin with and no own name has; empty where that is nothing, or the rest does not fit."""
+    """What all given names begin with, "module._orig_mod." for one; empty where the rest does not fit then."""
     own, given = set(own), list(given)
-    first = given[0].partition(".") if given else ("", "", "")
-    prefix = first[0] + first[1]
-    if not first[1] or not all(key.startswith(prefix) for key in given):
-        return ""
-    rest = {key.removeprefix(prefix) for key in given}
-    return prefix if rest <= own and all(key in rest or key.endswith(COUNTER) for key in own) else ""
+    parts = given[0].split(".") if given else []
+    for length in range(1, len(parts)):
+        prefix = ".".join(parts[:length]) + "."
+        if not all(key.startswith(prefix) for key in given):
+            break
+        rest = {key.removeprefix(prefix) for key in given}
+        if rest <= own and all(key in rest or key.endswith(COUNTER) for key in own):
+            return prefix
+    return ""
 
 
 def _problems(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:

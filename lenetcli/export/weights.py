@@ -13,20 +13,12 @@ import numpy as np
 from lenetcli.data.pictures import decode_array
 from lenetcli.data.zip_limits import check_unpacked
 from lenetcli.errors import DataError
-from lenetcli.formats.recognise import Kind, recognise
+from lenetcli.formats.recognise import Kind, recognise, refusal
 from lenetcli.nn.module import Module
-from lenetcli.tensors.serialization import load, load_metadata, to_bytes
+from lenetcli.tensors.serialization import TORCH, load, load_metadata, to_bytes
 from lenetcli.tensors.tensor import Tensor, from_numpy
 
-NAMES = (
-    "state_dict",
-    "model_state_dict",
-    "model",
-    "weights",
-    "net",
-    "model_ema",
-    "ema",
-)  # of state dicts in checkpoints
+NAMES = ("state_dict", "model_state_dict", "model", "weights", "net", "model_ema", "ema")  # of state dicts
 
 
 def safetensors_bytes(model: Module, metadata: Mapping[str, str] | None = None) -> bytes:
@@ -57,6 +49,8 @@ def read_weights(path: Path) -> dict[Any, Any]:
     kind = recognise(path) if path.exists() or path.suffix == ".npz" else Kind.safetensors
     if kind is Kind.npz:
         return _arrays(path)
+    if kind not in (Kind.safetensors, Kind.zip, Kind.unknown, *TORCH):
+        raise DataError(refusal(path, kind, "only .safetensors and .npz files and torch's are read"))
     return _state_dict(load(path), path)
 
 
@@ -64,12 +58,21 @@ def _state_dict(found: Any, path: Path) -> dict[Any, Any]:
     """The names and tensors of what a file holds."""
     if _is_state_dict(found) or not isinstance(found, dict):
         if not isinstance(found, dict):
-            raise DataError(f"{path}: holds a {type(found).__name__}, not tensors by their names: save state_dict()")
+            kind = type(found).__name__
+            raise DataError(f"{path}: holds one value, of type {kind}, not tensors by their names: save state_dict()")
         return found
     inner = {key: value for key, value in found.items() if _is_state_dict(value) and value}
-    for key in (*NAMES, *inner):
+    for key in NAMES:
         if key in inner:
             return dict(inner[key])
+    if len(inner) > 1:
+        keys = list(inner)
+        raise DataError(
+            f"{path}: holds {len(keys)} state dicts, {', '.join(map(repr, keys[:8]))}: write the one that is "
+            f"meant to a file of its own, lenetcli.save(lenetcli.load({str(path)!r})[{keys[0]!r}], 'NAME.pt')"
+        )
+    if inner:
+        return dict(*inner.values())
     shown = ", ".join(repr(key) for key in list(found)[:8]) or "nothing"
     raise DataError(f"{path}: holds no tensors by their names but {shown}: save state_dict()")
 

@@ -199,6 +199,7 @@ _STEPS: dict[str, Callable[[_Machine, Any], Any]] = {
     "GLOBAL": lambda machine, argument: machine.named(argument.replace(" ", ".", 1)),
     "STACK_GLOBAL": lambda machine, _: machine.global_name(),
     "REDUCE": lambda machine, _: machine.call(),
+    "NEWOBJ": lambda machine, _: machine.call(),  # of a listed name too, which does the same
     "BUILD": lambda machine, _: machine.build(),
     "MEMOIZE": lambda machine, _: machine.store(len(machine.memo)),
     "BINPERSID": lambda machine, _: machine.persist(),

@@ -42,9 +42,14 @@ class Kind(Enum):
     hdf5 = "an HDF5 file, as Keras has them", "write its weights as arrays where Keras is: numpy.savez(NAME, **names)"
     tflite = "a model of TensorFlow Lite", "it holds no names of a model's weights"
     gguf = "a GGUF file, weights of a language model", "it is not read here"
-    rds = "a compressed file, as R's saveRDS writes it", "in R: torch_save of torch 0.17 writes safetensors"
+    rds = (
+        "a compressed file, as gzip or R's saveRDS writes it",
+        "unpack it; in R: torch_save of torch 0.17 writes safetensors",
+    )
     zip = "a ZIP archive", "unpack it"
     picture = "a picture", "`lenet predict RUN FILE` classes it"
+    page = "a page of HTML", "a download that went wrong, as a rule: fetch the file itself"
+    pointer = "a pointer of Git LFS, not the file itself", "`git lfs pull` fetches it"
     text = "a text file", "weights are no text; a configuration goes with --config"
     empty = "an empty file", "write it again"
     unknown = "a file of no format that is known here", "weights are .safetensors, .pt, .pth, or .npz with their names"
@@ -118,6 +123,8 @@ _SIGNS: tuple[tuple[Kind, Callable[[bytes], bool]], ...] = (
     (Kind.npy, _begins(b"\x93NUMPY")),
     (Kind.gguf, _begins(b"GGUF")),
     (Kind.rds, _begins(b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")),
+    (Kind.page, lambda start: start.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html"))),
+    (Kind.pointer, _begins(b"version https://git-lfs.github.com/spec/")),
     (Kind.tflite, lambda start: start[4:8] == b"TFL3"),
     (Kind.torch, lambda start: start[:1] == b"\x80" and start[2:].startswith(_TORCH_MAGIC)),
     (Kind.pickle, lambda start: len(start) > 2 and start[0] == 0x80 and start[1] in (2, 3, 4, 5)),

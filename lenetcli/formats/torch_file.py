@@ -23,7 +23,8 @@ _PLAIN = (tuple, set, frozenset, str, bytes, int, float, type(None))
 def read(path: str | os.PathLike[str], tensor: Callable[[SavedTensor], Any]) -> Any:
     """What a file holds: dictionaries, lists, tuples, numbers, text, None and tensors.
 
-    Sizes are tuples, devices and types texts such as "cuda:0" and "torch.float32", dictionaries of any class `dict`.
+    Sizes are tuples, devices, types and paths texts such as "cuda:0" and "torch.float32"; ordered, counting and
+    default dictionaries and the arguments of scripts (`argparse.Namespace`) are `dict`.
     Half floats are widened to float32. Arrays of tensors that share a storage share memory.
 
     Args:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -207,8 +208,30 @@ def _dictionary(items: Any = ()) -> dict[Any, Any]:
     return {checked_key(key): value for key, value in pairs}
 
 
+def _default_dictionary(factory: Any = None, items: Any = ()) -> dict[Any, Any]:
+    return _dictionary(items)
+
+
+class _Attributes(Built, dict[Any, Any]):
+    """An object that only holds attributes, such as the arguments of a script: a dictionary, filled from its state."""
+
+    def __init__(self) -> None:
+        dict.__init__(self)
+
+    def build(self, state: Any) -> None:
+        self.update(_dictionary(state or {}))
+
+
 def _keys(items: Iterable[Any] = ()) -> set[Any]:
     return set(map(checked_key, items))
+
+
+def _path(*parts: Any) -> str:
+    return str(PurePosixPath(*parts))
+
+
+def _windows_path(*parts: Any) -> str:
+    return str(PureWindowsPath(*parts))
 
 
 def _bytes(given: Any = b"") -> bytes:
@@ -218,6 +241,9 @@ def _bytes(given: Any = b"") -> bytes:
 NAMES: dict[str, Any] = {
     "collections.OrderedDict": _dictionary,
     "collections.Counter": _dictionary,
+    "collections.defaultdict": _default_dictionary,
+    "argparse.Namespace": _Attributes,
+    "types.SimpleNamespace": _Attributes,
     "torch.Size": lambda sizes=(): tuple(sizes),
     "torch.device": _device,
     "torch._utils._rebuild_tensor": tensor,
@@ -239,6 +265,11 @@ NAMES |= {f"torch.{name}": kind for name, kind in KINDS.items()}
 NAMES |= {f"torch.{name}Storage": KINDS[kind] for name, kind in _STORAGES.items()}
 for _module in ("builtins", "__builtin__"):
     NAMES |= {f"{_module}.set": _keys, f"{_module}.frozenset": _keys, f"{_module}.bytes": _bytes}
+    NAMES |= {f"{_module}.{name}": name for name in ("list", "dict", "tuple", "int", "float", "bool", "str")}
+    NAMES |= {f"{_module}.long": "int", f"{_module}.unicode": "str"}  # what protocol 2 calls them
+for _module in ("pathlib", "pathlib._local"):
+    NAMES |= {f"{_module}.{name}": _path for name in ("Path", "PosixPath", "PurePath", "PurePosixPath")}
+    NAMES |= {f"{_module}.{name}": _windows_path for name in ("WindowsPath", "PureWindowsPath")}
 for _module in ("numpy.core.multiarray", "numpy._core.multiarray"):
     NAMES |= {f"{_module}.scalar": _numpy_scalar, f"{_module}._reconstruct": NumpyArray}
 for _module in ("numpy.core.numeric", "numpy._core.numeric"):

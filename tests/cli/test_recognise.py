@@ -75,6 +75,8 @@ FILES: dict[Kind, Any] = {
     Kind.rds: lambda: gzip.compress(b"X\n\0\0\0\3"),
     Kind.zip: lambda: archive("a.txt", "b.npy"),
     Kind.picture: lambda: b"\x89PNG\r\n\x1a\n" + bytes(100),
+    Kind.page: lambda: b"\n<!DOCTYPE html><html><body>404</body></html>",
+    Kind.pointer: lambda: b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n",
     Kind.text: lambda: b"model: {input: [1, 2]}\n",
     Kind.empty: lambda: b"",
     Kind.unknown: lambda: b"\xfe\0\1\2" * 30,
@@ -123,7 +125,7 @@ def test_every_reader_says_what_a_file_is(
     compared = lenet("diff", name, name)
     assert compared.code in (2, 3)
     for done in (shown, imported, compared):
-        if not readable and kind not in (Kind.unknown, Kind.empty, Kind.text):
+        if not readable and kind not in (Kind.unknown, Kind.empty, Kind.text):  # taken for a configuration by some
             assert kind.what in done.err, done.err
     if kind in (Kind.safetensors, Kind.npz, Kind.onnx, Kind.npy, Kind.picture):
         assert "pickle" not in shown.err + imported.err + compared.err
@@ -224,6 +226,17 @@ def test_a_file_of_torch_becomes_a_run(checkpoint: bool, lenet: Lenet, place: Pa
     assert {k: v.tolist() for k, v in again.items()} == {k: v.tolist() for k, v in weights.items()}
     assert lenet("inspect-params", "w.pth", "--diff", "run", "--json").code == 0
     assert lenet("inspect-params", "w.pth", "--tree").code == 0
+
+
+def test_of_several_state_dicts_none_is_taken_in_silence(lenet: Lenet, place: Path) -> None:
+    weights = {"w": lenet_library.ones(2)}
+    lenet_library.save({"G": weights, "D": weights, "epoch": 1}, place / "gan.pt")
+    for words in (["import", "gan.pt", "--config", "configs/mlp.yaml"], ["inspect-params", "gan.pt"]):
+        done = lenet(*words)
+        assert done.code == 3
+        assert "'G', 'D'" in done.err
+    lenet_library.save(lenet_library.load(place / "gan.pt")["G"], place / "g.pt")  # as the message says
+    assert lenet("inspect-params", "g.pt").code == 0
 
 
 @pytest.mark.parametrize("value", [[1, 2], {"epoch": 3}, {}])

@@ -98,6 +98,11 @@ TYPED = {
     "sed=3": "seed=3",
     "momentum=0.5": "optimizer.momentum=0.5",
     "wd=0.1": "optimizer.weight_decay=0.1",
+    "epochs 3": "train.epochs=3",
+    "epochs:3": "train.epochs=3",
+    "--lr 0,05": "optimizer.lr=0.05",
+    "train.epochs = 3": "train.epochs=3",
+    "epochs = 3": "train.epochs=3",
 }  # fmt: skip
 
 CONV = "    - {type: Conv2d, name: conv, out_channels: 4, kernel_size: 3}\n"
@@ -133,6 +138,10 @@ WRITTEN = {  # what newcomers write in the file
     "an input of another shape": GOOD.replace(CONV, "").replace("[1, 8, 8]", "[3, 4, 4]"),
     "channels last": GOOD.replace("[1, 8, 8]", "[8, 8, 1]"),
     "a key given, written otherwise": GOOD.replace("out_channels: 4", "out_channels: 4, outchannels: 3"),
+    "layers of signals": GOOD.replace("Conv2d", "Conv1d").replace("{type: ReLU}", "{type: BatchNorm3d}"),
+    "a norm of rows on pictures": GOOD.replace("{type: ReLU}", "{type: BatchNorm1d}"),
+    "equals signs": GOOD.replace("lr: 0.1", "lr=0.2"),
+    "layers under another name": GOOD.replace("layers:", "layer:"),
     "wrong channels": GOOD.replace("kernel_size: 3", "kernel_size: 3, in_channels: 3"),
 }
 
@@ -202,6 +211,12 @@ def test_pictures_whose_channels_come_last_are_told_apart(tmp_path: Path) -> Non
             assert "save x.transpose(0, 3, 1, 2), and input: [3, 12, 10] would fit" in hint
         else:  # done as it said
             assert problems == ()
+
+
+def test_a_key_apart_from_its_value_is_one_mistake(tmp_path: Path) -> None:
+    for words in (("epochs", "3"), ("epochs", "=", "3"), ("epochs", "=3")):
+        (problem,) = Texts(changes=words).problems(tmp_path)
+        assert problem.hints[0] == "did you mean train.epochs=3?"
 
 
 def test_a_size_is_only_offered_where_the_data_takes_one(tmp_path: Path) -> None:

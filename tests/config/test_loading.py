@@ -76,11 +76,23 @@ def test_later_changes_win_and_numbers_keep_their_yaml_meaning(good: Path) -> No
     assert config.seed == 10
 
 
-@pytest.mark.parametrize("data", [b"PK\x03\x04\0\0", b"\x08\0" * 400_000])
-def test_a_file_that_is_no_text_is_told_as_such(good: Path, data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"PK\x03\x04\0\0", "a ZIP archive"), (b"\x08\0" * 400_000, "one that holds no text"),
+        (b"<!DOCTYPE html>\n<html></html>", "a page of HTML"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_configuration_is_told_as_such(good: Path, data: bytes, words: str) -> None:
     good.write_bytes(data)
-    with pytest.raises(InvalidConfig, match="wanted a YAML file, got one that holds no text"):
+    with pytest.raises(InvalidConfig, match=f"wanted a YAML file, got .*{words}"):
         configuration.load(good)
+
+
+def test_a_directory_leads_to_the_file_in_it(good: Path) -> None:
+    with pytest.raises(InvalidConfig, match=f"got a directory\n   did you mean {good}"):
+        configuration.load(good.parent)
 
 
 def test_a_whole_section_can_be_replaced(good: Path) -> None:

@@ -108,12 +108,20 @@ def test_a_long_list_of_differences_is_cut() -> None:
     assert problems(state).endswith("\n  ... and 22 more")
 
 
-@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model."])
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.", "module._orig_mod.", "_orig_mod.module."])
 def test_a_prefix_of_all_names_is_taken_off(prefix: str) -> None:
     model = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
     found, notes = fitted(model, {prefix + key: value for key, value in given().items()}, "w")
     assert list(found) == list(given())
     assert notes == [f"names without their prefix {prefix!r}"]
+
+
+def test_the_weights_of_an_averaged_model_are_taken() -> None:
+    state = {"n_averaged": lenet.tensor(3), **{f"module.{key}": value for key, value in given().items()}}
+    found, notes = fitted(nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2)), state, "w")
+    assert list(found) == list(given())
+    assert len(notes) == 2
+    assert "n_averaged" in notes[0]
 
 
 def test_other_floats_are_converted_and_the_loss_is_told() -> None:

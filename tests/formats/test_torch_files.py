@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import pickle
 import struct
+import types
 import zipfile
-from pathlib import Path
+from collections import Counter, defaultdict
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -83,6 +86,34 @@ def test_results_of_numpy_beside_the_weights_are_read(tmp_path: Path, torch: Any
         torch.save(value, tmp_path / "n.pt", pickle_protocol=protocol)
         found = raw(tmp_path / "n.pt")
         assert (found["best"], found["count"], found["curve"].array.tolist()) == (0.5, 3, value["curve"].tolist())
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_what_scripts_keep_beside_the_weights_is_read(protocol: int, tmp_path: Path, torch: Any) -> None:
+    """Arguments, paths, histories, states of random numbers: plain data for which no code is needed."""
+    arguments = argparse.Namespace(
+        lr=0.1, out=PurePosixPath("a/b"), inner=argparse.Namespace(device=torch.device("cpu"))
+    )
+    value = {
+        "args": arguments,
+        "more": types.SimpleNamespace(a=[1]),
+        "paths": [PurePosixPath("/a/b.pt"), PureWindowsPath("C:\\a"), Path("x") / "y"],
+        "history": defaultdict(list, {"loss": [1.0, 0.5]}),
+        "sets": defaultdict(set),
+        "classes": Counter("aab"),
+        "types": [int, float, list],
+        "random": np.random.get_state(),
+        "model": {"w": torch.ones(2)},
+    }
+    torch.save(value, tmp_path / "c.pt", pickle_protocol=protocol)
+    found = raw(tmp_path / "c.pt")
+    assert found["args"] == {"lr": 0.1, "out": "a/b", "inner": {"device": "cpu"}}
+    assert found["more"] == {"a": [1]}
+    assert found["paths"] == ["/a/b.pt", "C:\\a", "x/y"]
+    assert (found["history"], found["sets"], found["classes"]) == ({"loss": [1.0, 0.5]}, {}, {"a": 2, "b": 1})
+    assert found["types"] == ["int", "float", "list"]
+    assert found["random"][1].array.shape == (624,)
+    assert found["model"]["w"].array.tolist() == [1, 1]
 
 
 def assert_like(theirs: Any, ours: Any) -> None:
@@ -244,8 +275,7 @@ def tensor_of(count: int, offset: int = 0, size: tuple[int, ...] = (2, 2), strid
 
 
 REFUSED = {
-    "empty": (b"", "it begins neither as a zip nor as a pickle"),
-    "text": (b"hello, this is no pickle", "it begins neither as a zip nor as a pickle"),
+    "no beginning": (b"\xfe\0\1 this is no pickle", "it begins neither as a zip nor as a pickle"),
     "bare pickle": (pickle.dumps({"a": 1}), "it is a pickle, but none of torch.save"),
     "zip of others": (rewritten("alone.pt", {"data.pkl": None}), "a ZIP archive of other things"),
     "no version": (rewritten("alone.pt", {"version": None}), "without torch's version record"),

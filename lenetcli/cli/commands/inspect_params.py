@@ -25,7 +25,7 @@ def inspect_params(
         str,
         typer.Argument(
             help="A configuration, a run directory or a weights file.",
-            metavar="CONFIG|RUN|FILE.safetensors|.npz",
+            metavar="CONFIG|RUN|FILE.safetensors|.pt|.npz",
             autocompletion=completion.either,
         ),
     ],
