@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from lenetcli import nn
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import Generator, drawing_from
 from lenetcli.config import Component, Config, dotted
+from lenetcli.config.catalogue import is_stand_in
 from lenetcli.config.problems import Hint
 from lenetcli.config.signature import Argument
 from lenetcli.config.size_limits import MOST_IN_SAMPLE, too_large
-from lenetcli.config.user_code import function, is_own, told
+from lenetcli.config.user_code import NotImported, function, is_own, load, told
 from lenetcli.errors import ConfigError, LenetError
 from lenetcli.kernels.layout import logical, stored
 from lenetcli.nn.module import Module
@@ -52,6 +54,11 @@ class Shapes:
     @property
     def sample(self) -> tuple[int, ...]:
         return tuple(self.batch.array.shape[1:])
+
+    def follow(self, layers: Sequence[Component]) -> None:
+        """Makes the model, layer by layer."""
+        with drawing_from(self.random):
+            self.model = self.build(layers)
 
     def build(self, layers: Sequence[Component], kind: type[nn.Sequential] = nn.Sequential) -> nn.Sequential:
         """The layers as one container; `self.batch` becomes its output."""
@@ -172,23 +179,29 @@ def build_model(config: Config) -> tuple[nn.Sequential, list[LayerRow]]:
 
 def follow(config: Config) -> Shapes:
     """One sample's way through the model, which is made on the way."""
+    shapes = _beginning(config)
+    shapes.follow(config.model.layers)
+    return shapes
+
+
+def _beginning(config: Config) -> Shapes:
     if math.prod(config.model.input) > MOST_IN_SAMPLE:
         message = f"wanted at most {MOST_IN_SAMPLE:,} numbers in a sample, got {math.prod(config.model.input):,}"
         raise config.error(("model", "input"), message)
     sample = logical(stored(np.zeros((1, *config.model.input), np.float32)))
-    shapes = Shapes(config, from_numpy(sample))
-    with drawing_from(shapes.random):
-        shapes.model = shapes.build(config.model.layers)
-    return shapes
+    return Shapes(config, from_numpy(sample))
 
 
 def resolved(config: Config) -> Config:
-    """The config with every inferred argument written in.
+    """The config with every inferred argument written in: up to the first layer that is only looked at, not imported.
 
     Raises:
         ConfigError: as build_model.
     """
-    return filled(config, follow(config))
+    shapes = _beginning(config)
+    with suppress(NotImported):
+        shapes.follow(config.model.layers)
+    return filled(config, shapes)
 
 
 def filled(config: Config, shapes: Shapes) -> Config:
@@ -207,6 +220,8 @@ def made(config: Config, spec: Component, *first: Any, **more: Any) -> Any:
     Raises:
         ConfigError: the constructor refuses its arguments.
     """
+    if is_stand_in(spec.cls):
+        load(spec.type, Path())  # which refuses, and says what would allow it
     args = dict(spec.args)
     for argument in spec.known:
         if argument.is_tensor and args.get(argument.name) is not None:

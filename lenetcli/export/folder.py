@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lenetcli import __version__
+from lenetcli.config.user_code import made_of
 from lenetcli.data.inputs import Inputs
 from lenetcli.disk import sync_directory, write_new
 from lenetcli.display.characters import ERRORS
@@ -144,7 +145,16 @@ def _preprocessor(inputs: Inputs) -> dict[str, Any]:
 def model_card(what: Described) -> str:
     """README.md: what the model is, how it did, how it was trained, how it is used. Only what the run knows."""
     return "\n".join(
-        [_front_matter(what), f"# {what.name}", "", *_about(what), *_results(what), *_training(what), _USE]
+        [
+            _front_matter(what),
+            f"# {what.name}",
+            "",
+            *_about(what),
+            *_results(what),
+            *_training(what),
+            _USE,
+            *_code(what),
+        ]
     )
 
 
@@ -215,6 +225,26 @@ def _training(what: Described) -> list[str]:
         *lines,
         "",
         "`config.yaml` holds everything: `lenet train config.yaml` repeats the run.",
+        "",
+    ]
+
+
+def _code(what: Described) -> list[str]:
+    """What the reader has to know before the model's own Python is run."""
+    files = made_of(what.config)
+    if not files:
+        return []
+    lines = [f"- `{file.name}`, sha256 `{file.sha256}`" for file in files]
+    return [
+        "## Code",
+        "",
+        "The model is made of Python that is not part of lenet, and not in this folder: `config.yaml` says where it lay.",
+        "To use the model is to run that Python. Get it from whom you trust, read it, and compare its hash:",
+        "",
+        *lines,
+        "",
+        "lenet imports it only where you say so: `lenet import ... --allow-code`, `lenet predict ... --allow-code`, or",
+        "after a `lenet train` of yours with the same file.",
         "",
     ]
 
