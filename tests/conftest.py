@@ -28,6 +28,15 @@ def config_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield place
 
 
+@pytest.fixture
+def consenting() -> Iterator[None]:
+    """Python that configurations name may be imported, as with --allow-code, also by functions called directly."""
+    from lenetcli.config import consent
+
+    with consent.under(allow=True):
+        yield
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks tests that use the `torch` fixture, for `-m torch`; skips slow ones unless `-m` names them."""
     slow_too = "slow" in str(config.getoption("-m"))

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.abc import MetaPathFinder
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -44,8 +44,8 @@ class NotImported(NoSuchClass):
     def __init__(self, what: str, path: Path, digest: str) -> None:
         self.what, self.path, self.digest = f"{path.name}:{what.rpartition(':')[2]}", path, digest
         super().__init__(
-            f"{quoted(what, 200)} is Python that would be run, and you have not agreed to it: {path}, sha256 {digest}",
-            "read it; if you would run it: --allow-code does (in Python, allow_code=True)",
+            f"{quoted(what, 200)} is Python that would be run, and you have not agreed to it: {path}, sha256 {digest}. "
+            "Read it; --allow-code runs it (in Python, allow_code=True), lenet train CONFIG does and remembers it"
         )
 
 
@@ -130,6 +130,7 @@ class _Imported:
 
 
 _imported: dict[Path, _Imported] = {}  # the newest of each file
+_beside: dict[str, tuple[OwnFile, ModuleType]] = {}  # modules that such files have imported from beside them, by name
 
 
 def _module(name: str, directory: Path) -> tuple[Path, ModuleType]:
@@ -186,22 +187,28 @@ def _import(path: Path, content: bytes, directory: Path) -> _Imported:
     module = module_from_spec(spec)
     sys.modules[name] = module
     beside = _Beside(path.parent, directory)
+    hidden = {other: sys.modules.pop(other) for other in _beside if other in sys.modules}  # may be another directory's
     sys.meta_path.insert(0, beside)
     sys.path.insert(0, str(path.parent))
     try:
         module.__loader__.exec_module(module)  # type: ignore[union-attr]  # it is a _Content
     except (NotImported, DataError):
         del sys.modules[name]
-        beside.forget()
         raise
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise NoSuchClass(f"{path} cannot be imported: {told(error)}") from error
+    else:
+        _beside.update({other: (file, sys.modules[other]) for other, file in beside.found.items()})
+        return _Imported(module, [OwnFile(path, path.name, content), *beside.found.values()])
     finally:
+        for other in beside.found.keys() - _beside.keys():
+            sys.modules.pop(other, None)  # of a file that was refused, or raised
+        for other, known in hidden.items():
+            sys.modules.setdefault(other, known)
         sys.meta_path.remove(beside)
         with suppress(ValueError):  # the file may have changed the list itself
             sys.path.remove(str(path.parent))
-    return _Imported(module, [OwnFile(path, path.name, content), *beside.files])
 
 
 class _Content(SourceFileLoader):
@@ -217,6 +224,20 @@ class _Content(SourceFileLoader):
         return code
 
 
+class _Again(Loader):
+    """Gives a module that has been imported before."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module = module
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """The very module."""
+        return self._module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """It has been run."""
+
+
 class _Beside(MetaPathFinder):
     """Finds modules that lie beside a user's file, or below: they are the user's own as well, and need agreement.
 
@@ -228,9 +249,9 @@ class _Beside(MetaPathFinder):
 
     def __init__(self, directory: Path, run: Path) -> None:
         self.directory, self.run = directory, run
-        self.files: list[OwnFile] = []
-        self._names: list[str] = []
-        installed = [os.path.dirname(lenetcli.__file__), *map(os.path.realpath, sys.path)]
+        self.found: dict[str, OwnFile] = {}
+        packages = [place for place in sys.path if os.path.basename(place) in ("site-packages", "dist-packages")]
+        installed = [os.path.dirname(lenetcli.__file__), *map(os.path.realpath, packages)]
         self._installed = [place for place in installed if _is_below(place, str(directory))]
 
     def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
@@ -245,17 +266,14 @@ class _Beside(MetaPathFinder):
         if not _is_below(origin, str(self.directory)) or any(_is_below(origin, p) for p in self._installed):
             return None
         content = _agreed_content(Path(origin), spec.origin, self.run)
-        if origin.endswith(".py"):
+        found = OwnFile(Path(origin), Path(os.path.relpath(origin, self.directory)).as_posix(), content)
+        known, module = _beside.get(fullname, (None, None))
+        if module is not None and known == found:
+            spec.loader = _Again(module)
+        elif origin.endswith(".py"):
             spec.loader = _Content(fullname, Path(origin), content)
-        name = Path(os.path.relpath(origin, self.directory)).as_posix()
-        self.files.append(OwnFile(Path(origin), name, content))
-        self._names.append(fullname)
+        self.found[fullname] = found
         return spec
-
-    def forget(self) -> None:
-        """Modules that were found do not stay: the file that wanted them was refused."""
-        for name in self._names:
-            sys.modules.pop(name, None)
 
 
 def _is_below(path: str, directory: str) -> bool:

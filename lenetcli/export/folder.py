@@ -238,7 +238,7 @@ def _code(what: Described) -> list[str]:
     return [
         "## Code",
         "",
-        "The model is made of Python that is not part of lenet, and not in this folder: `config.yaml` says where it lay.",
+        "The model is made of Python that is not part of lenet nor in this folder; `config.yaml` says where it lay.",
         "To use the model is to run that Python. Get it from whom you trust, read it, and compare its hash:",
         "",
         *lines,

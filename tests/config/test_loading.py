@@ -103,6 +103,7 @@ def test_a_problem_in_a_section_file_names_that_file(good: Path) -> None:
         configuration.load(good, ["optimizer=sgd.yaml"])
 
 
+@pytest.mark.usefixtures("consenting")
 def test_a_class_of_the_users_own_is_found_beside_the_config(good: Path) -> None:
     (good.parent / "my_nets.py").write_text(
         "from lenetcli import nn\n"
@@ -121,6 +122,7 @@ def test_a_class_of_the_users_own_is_found_beside_the_config(good: Path) -> None
         configuration.load(good)
 
 
+@pytest.mark.usefixtures("consenting")
 def test_a_scheduler_may_use_a_function_of_the_users_own(good: Path) -> None:
     (good.parent / "my_rates.py").write_text("def halving(epoch):\n    return 0.5**epoch\n")
     changes = ["scheduler={type: LambdaLR, lr_lambda: my_rates.py:halving}"]
@@ -143,6 +145,7 @@ def test_a_scheduler_may_use_a_function_of_the_users_own(good: Path) -> None:
             configuration.load(good, [f"scheduler={{type: LambdaLR, lr_lambda: {wrong}}}"])
 
 
+@pytest.mark.usefixtures("consenting")
 def test_a_users_file_that_raises_is_one_clear_message(good: Path) -> None:
     (good.parent / "broken.py").write_text("x = 1\nraise ValueError('no')\n")
     good.write_text(GOOD.replace("type: ReLU", "type: broken.py:Net"))
