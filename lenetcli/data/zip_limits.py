@@ -21,7 +21,7 @@ def check_packed(path: Path, entries: Sequence[ZipInfo], size: int) -> None:
         size: bytes that the file has.
 
     Raises:
-        DataError: the parts cannot lie in the file as they say, or one is, or all together are, a bomb.
+        DataError: the parts cannot lie in the file as they say, or one is a bomb.
     """
     end = 0
     for entry in sorted(entries, key=lambda entry: entry.header_offset):
@@ -31,8 +31,8 @@ def check_packed(path: Path, entries: Sequence[ZipInfo], size: int) -> None:
                 f"{entry.header_offset:,} on, of {size:,}, or some that another part has"
             )
         end = entry.header_offset + _HEADER + entry.compress_size
+    for entry in entries:
         check_unpacked(path, entry.file_size, entry.compress_size)
-    check_unpacked(path, sum(entry.file_size for entry in entries), size)
 
 
 def check_unpacked(path: Path, unpacked: int, packed: int) -> None:

@@ -203,3 +203,32 @@ def test_every_class_takes_its_own_defaults() -> None:
 
 def _required(cls: Any, base: Any) -> dict[str, Any]:
     return {a.name: None for a in arguments(cls, base) if a.required}
+
+
+SECRETS = {
+    "passwd": "root:TOPSECRET:0:0:root:/root:/bin/bash\n", "env": "KEY=TOPSECRET\n",
+    "ini": "[default]\nkey = TOPSECRET\n",
+    "secrets.yaml": "password: TOPSECRET\nuser: me\n", "key.json": '{"type": "service_account", "key": "TOPSECRET"}',
+    "list.yaml": "- TOPSECRET\n", "broken.yaml": "a: [TOPSECRET\n", "pem": "-----BEGIN TOPSECRET-----\nabc\n",
+    "scalar": "TOPSECRET", "latin": b"TOPSECRET \xe9\n", "tag.yaml": "!!python/name:TOPSECRET a\n",
+    "twice.yaml": "TOPSECRET: 1\nTOPSECRET: 2\n", "alias.yaml": "a: *TOPSECRET\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("section", ["model", "data", "loss", "optimizer", "scheduler", "train"])
+def test_a_section_path_to_another_kind_of_file_shows_nothing_of_it(good: Path, section: str, name: str) -> None:
+    content = SECRETS[name]
+    (good.parent / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(InvalidConfig) as told:
+        configuration.load(good, [f"{section}={name}"])
+    assert "TOPSECRET" not in str(told.value)
+    assert name in str(told.value)
+
+
+@pytest.mark.parametrize("text", ["type: Adam\nlr: fast", "{type: adam}", "lr: 1\ntype: Adma", "lr: 0.1, type: SGD"])
+def test_a_section_that_is_one_is_quoted_where_it_is_wrong(good: Path, text: str) -> None:
+    (good.parent / "mine.yaml").write_text(text)
+    with pytest.raises(InvalidConfig) as told:
+        configuration.load(good, ["optimizer=mine.yaml"])
+    assert f"| {text.splitlines()[0]}" in str(told.value) or f"| {text.splitlines()[-1]}" in str(told.value)
