@@ -13,7 +13,7 @@ IMPORTING = {
     "data check", "data show",
 }  # fmt: skip
 # Those of them that refuse other Python than a run was made with; train has the option as one of its own.
-OF_RUNS = IMPORTING - {"train", "validate", "show", "data check", "data show"}
+OF_RUNS = IMPORTING - {"train", "validate", "show", "data check", "data show"} | {"sweep"}
 
 
 def consent_options(command: str) -> list[Any]:
@@ -56,7 +56,7 @@ def _accept(
             "--accept-changed",
             callback=_hold,
             expose_value=False,
-            help="Go on though a run's own Python is not what it was made with.",
+            help="Go on though own Python (of a sweep data, too) is not what a run was made with.",
         ),
     ] = False,
 ) -> None:

@@ -140,7 +140,7 @@ class Session:
                 config = configuration.load(str(path), changes)
                 run = build_run(config, device_of(config))
                 data = run.fingerprint() if run.fingerprint is not None and group.rank == 0 else None
-                if not accept_changed and (place / directory.ENVIRONMENT).exists():
+                if not consent.rules().accept_changed and (place / directory.ENVIRONMENT).exists():
                     resume_rules.check_data(place, directory.read_environment(place), data)
             run.checkpoints = group.checkpoints(place, config.train.keep_checkpoints)
             found = run.checkpoints.restore(run) if group.broadcast(run.checkpoints.exist()) else None

@@ -380,3 +380,15 @@ def test_two_configurations_have_each_its_own_module_beside_it(lenet: Lenet, pla
         (place / name / "own.py").write_text(code)
     models = [repr(lenet_package.Trainer(f"{name}/x.yaml").model) for name in ("one", "two")]
     assert ["beside one" in models[0], "beside two" in models[1]] == [True, True]
+
+
+def test_a_sweep_goes_on_with_other_python_only_when_told(lenet: Lenet, place: Path) -> None:
+    write(place, "layer")
+    words = ["sweep", "s/x.yaml", "optimizer.lr=[0.1,0.2]", "--out", "s/sweep"]
+    assert lenet(*words).code == 0
+    for ended in (place / "s" / "sweep" / "0001" / "metrics.jsonl",):
+        ended.write_text("".join(line for line in ended.read_text().splitlines(True) if '"ended"' not in line))
+    edit(place)
+    done = lenet(*words)
+    assert (done.code, "own.py has changed" in done.err) == (3, True)
+    assert lenet(*words, "--accept-changed").code == 0
