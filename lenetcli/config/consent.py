@@ -143,7 +143,7 @@ def place() -> Path:
     folder = os.environ.get("XDG_CONFIG_HOME", "")
     if os.path.isabs(folder):
         return Path(folder) / "lenet" / NAME
-    home = Path(os.path.expanduser("~"))
+    home = Path(os.path.expanduser("~"))  # not absolute where nobody knows it: then nothing is read or written
     if os.name == "nt":
         return Path(os.environ.get("APPDATA") or home / "AppData" / "Roaming") / "lenet" / NAME
     if sys.platform == "darwin":
@@ -153,6 +153,8 @@ def place() -> Path:
 
 def remembered() -> Mapping[str, Any]:
     """What is known of each hash that was agreed to, by hash; nothing where the file cannot be read."""
+    if not place().is_absolute():
+        return {}
     try:
         return _read(place())
     except DataError:
@@ -184,6 +186,8 @@ def _remember(path: Path, digest: str) -> None:
         LenetError: it cannot be written.
     """
     target = place()
+    if not target.is_absolute():
+        raise LenetError("there is no home directory")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

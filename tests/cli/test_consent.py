@@ -392,3 +392,18 @@ def test_a_sweep_goes_on_with_other_python_only_when_told(lenet: Lenet, place: P
     done = lenet(*words)
     assert (done.code, "own.py has changed" in done.err) == (3, True)
     assert lenet(*words, "--accept-changed").code == 0
+
+
+def test_without_a_home_the_working_directory_is_none(
+    lenet: Lenet, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker = trained(lenet, place, "layer")
+    (place / "config").rename(place / "kept")
+    for home in ("relative", "~", ""):
+        monkeypatch.setenv("XDG_CONFIG_HOME", home)
+        monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+        shutil.copytree(place / "kept", place / "~" / ".config", dirs_exist_ok=True)
+        shutil.copytree(place / "kept", place / "relative", dirs_exist_ok=True)
+        assert lenet("eval", "s/run").code == 2
+        assert not marker.exists()
+    assert "no home directory" in lenet("train", "s/x.yaml").err

@@ -62,7 +62,7 @@ def diff(
         for part in draw_config(configs, a, b):
             results().print(part)
     found = {"config": [d.record() for d in configs], "first_step": None, "replay": None, "tensors": []}
-    record = {**found, "code": code}
+    record = {**found, **({"code": code} if code else {})}
     if runs:
         record |= _runs((Path(a), one), (Path(b), other), places or [], replay, not as_json)
     elif places:
