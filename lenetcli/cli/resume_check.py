@@ -25,7 +25,11 @@ from lenetcli.runs.resume_rules import differences
 from lenetcli.tensors.serialization import load
 from lenetcli.train.events import Event, Step
 
-_CHILD = "from lenetcli.cli.resume_check import train_to_death; train_to_death()"
+# The working directory, which -c puts first, is no place to import from: it may be a stranger's.
+_CHILD = (
+    "import sys; sys.path[:] = filter(None, sys.path); "
+    "from lenetcli.cli.resume_check import train_to_death; train_to_death()"
+)
 
 
 @dataclass(frozen=True)

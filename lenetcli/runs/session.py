@@ -235,7 +235,8 @@ def _describe(run: Run, place: Path, group: ProcessGroup, data: dict[str, Any] |
     Args:
         data: the hash of its data, where it is known.
     """
-    if data is None and run.fingerprint is not None and not is_there(place / directory.ENVIRONMENT):
-        data = run.fingerprint()
-    directory.write_environment(place, group.size, data, run.left_out, made_of(run.config))
+    if not is_there(place / directory.ENVIRONMENT):
+        if data is None and run.fingerprint is not None:
+            data = run.fingerprint()
+        directory.write_environment(place, group.size, data, run.left_out, made_of(run.config))
     write_inputs(place, run.inputs)

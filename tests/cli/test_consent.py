@@ -407,3 +407,12 @@ def test_without_a_home_the_working_directory_is_none(
         assert lenet("eval", "s/run").code == 2
         assert not marker.exists()
     assert "no home directory" in lenet("train", "s/x.yaml").err
+
+
+def test_other_processes_import_nothing_from_the_working_directory(lenet: Lenet, place: Path) -> None:
+    write(place, "layer")
+    for name in ("json", "signal", "numpy", "lenetcli"):
+        (place / f"{name}.py").write_text(f"open({str(place / 'EVIL')!r}, 'w')\n")
+    words = ["verify-resume", "s/x.yaml", "model.layers.1={type: ReLU}", "--kills", "1"]
+    assert lenet(*words).code == 0
+    assert not (place / "EVIL").exists()

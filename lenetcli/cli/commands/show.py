@@ -6,6 +6,7 @@ import json
 import sys
 
 from lenetcli.cli.options import Config, Json, Overrides
+from lenetcli.errors import printable
 
 
 def show(
@@ -27,6 +28,10 @@ def show(
 
     with consent.under(look=True):
         found = with_lengths(resolved(configuration.load(config, overrides or [])))
+        strangers = found.strangers()
+    if strangers:
+        names = ", ".join(dict.fromkeys(stranger.what for stranger in strangers))
+        print(printable(f"{config}: {names} is not imported: what follows from it stays as it is"), file=sys.stderr)
     if as_json:
         print(json.dumps(plain(found)))
     else:
