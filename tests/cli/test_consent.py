@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import py_compile
+import random
 import shutil
 import subprocess
 import sys
@@ -416,3 +417,23 @@ def test_other_processes_import_nothing_from_the_working_directory(lenet: Lenet,
     words = ["verify-resume", "s/x.yaml", "model.layers.1={type: ReLU}", "--kills", "1"]
     assert lenet(*words).code == 0
     assert not (place / "EVIL").exists()
+
+
+def test_no_damage_of_a_run_directory_is_consent(lenet: Lenet, place: Path) -> None:
+    marker = trained(lenet, place, "layer")
+    strange(place)
+    draw = random.Random(0)
+    run = place / "s" / "run"
+    whole = {name: (run / name).read_bytes() for name in ("config.yaml", "environment.json", "metrics.jsonl")}
+    for number in range(60):
+        name = draw.choice(list(whole))
+        content = bytearray(whole[name])
+        for _ in range(draw.randint(1, 4)):
+            at = draw.randrange(len(content))
+            content[at : at + draw.randint(0, 9)] = draw.choice([b"", b"\0", b"'", b"{", b"sha256", content[:40]])
+        (run / name).write_bytes(content)
+        for words in (["eval", "s/run"], ["show", "s/run/config.yaml"], ["diff", "s/run", "s/run", "--no-replay"]):
+            done = lenet(*words, *["--accept-changed"] * (number % 2 and words[0] == "eval"))
+            assert done.code in (0, 2, 3), (number, words, done.err)
+            assert not marker.exists(), number
+        (run / name).write_bytes(whole[name])
