@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -221,14 +220,14 @@ def made(config: Config, spec: Component, *first: Any, **more: Any) -> Any:
         ConfigError: the constructor refuses its arguments.
     """
     if is_stand_in(spec.cls):
-        load(spec.type, Path())  # which refuses, and says what would allow it
+        load(spec.type)  # which refuses, and says what would allow it
     args = dict(spec.args)
     for argument in spec.known:
         if argument.is_tensor and args.get(argument.name) is not None:
             args[argument.name] = tensor(args[argument.name])
         if argument.is_function and args.get(argument.name):
             names = args[argument.name]
-            functions = [function(name, Path()) for name in (names if isinstance(names, list) else [names])]
+            functions = [function(name) for name in (names if isinstance(names, list) else [names])]
             args[argument.name] = functions if isinstance(names, list) else functions[0]
         if argument.record is not None and isinstance(args.get(argument.name), BaseModel):
             args[argument.name] = _record(config, spec, argument)

@@ -59,7 +59,7 @@ class Component:
         functions = [name for given in names for name in (given if isinstance(given, list) else [given])]
         for name in functions + [self.type] * is_stand_in(self.cls):
             try:
-                user_code.function(name, Path())
+                user_code.function(name)
             except user_code.NotImported as error:
                 yield error
 

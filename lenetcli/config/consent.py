@@ -110,6 +110,13 @@ def agreed() -> list[str]:
     return sorted(_process.agreed)
 
 
+def tell_once(line: str) -> None:
+    """Tells the user something about a file, once in this process."""
+    if line not in _process.told:
+        _process.told.add(line)
+        (_rules.get().say or _to_stderr)(line)
+
+
 def hash_of(content: bytes) -> str:
     """The hash that a file's content is known by."""
     return hashlib.sha256(content).hexdigest()
@@ -129,9 +136,7 @@ def permits(path: Path, digest: str) -> bool:
             try:
                 _remember(path, digest)
             except LenetError as error:
-                if "unwritable" not in _process.told:
-                    _process.told.add("unwritable")
-                    now.say(f"this is not remembered: {error}; other commands will want --allow-code")
+                tell_once(f"this is not remembered: {error}; other commands will want --allow-code")
     return True
 
 

@@ -75,14 +75,15 @@ def check(directory: Path, path: Path, digest: str) -> None:
     entry = recorded(directory).get(str(path))
     if entry is None or entry["sha256"] == digest or consent.rules().look:
         return
+    then_and_now = f"it had the sha256 {entry['sha256'][:12]}..., now {digest[:12]}..."
     if consent.rules().accept_changed:
+        consent.tell_once(f"{path} has changed since {directory} was made: {then_and_now}")
         if entry["sha256"] in consent.remembered():
             consent.agree([digest])  # a file of this user's own, and the word that it may be another now
         return
     raise DataError(
-        f"{directory}: {path} has changed since the run was made: it had the sha256 {entry['sha256'][:12]}..., now "
-        f"{digest[:12]}...{_copied(directory, entry)}; --accept-changed goes on with the file as it is, which no "
-        "longer repeats the run"
+        f"{directory}: {path} has changed since the run was made: {then_and_now}{_copied(directory, entry)}; "
+        "--accept-changed goes on with the file as it is, which no longer repeats the run"
     )
 
 

@@ -65,8 +65,11 @@ def absolute(name: str, directory: Path) -> str:
     return f"{(directory / file).resolve()}:{class_name}"
 
 
-def load(name: str, directory: Path) -> type:
+def load(name: str, directory: Path | None = None) -> type:
     """The class that `file.py:Class` names.
+
+    Args:
+        directory: of the configuration; None for a whole path, which a configuration has been read with.
 
     Raises:
         NoSuchClass: no such file or class, the file raises, or the name is no class.
@@ -86,8 +89,11 @@ def load(name: str, directory: Path) -> type:
     raise NoSuchClass(f"{path} has no class {quoted(class_name)}", *near)
 
 
-def function(name: str, directory: Path) -> Callable[..., Any]:
+def function(name: str, directory: Path | None = None) -> Callable[..., Any]:
     """The function that `file.py:name` names.
+
+    Args:
+        directory: as in `load`.
 
     Raises:
         NoSuchClass: no such file or function, the file raises, or the name is no function.
@@ -133,7 +139,7 @@ _imported: dict[Path, _Imported] = {}  # the newest of each file
 _beside: dict[str, tuple[OwnFile, ModuleType]] = {}  # modules that such files have imported from beside them, by name
 
 
-def _module(name: str, directory: Path) -> tuple[Path, ModuleType]:
+def _module(name: str, directory: Path | None) -> tuple[Path, ModuleType]:
     """The file that `file.py:name` names, and what it defines.
 
     Raises:
@@ -142,13 +148,13 @@ def _module(name: str, directory: Path) -> tuple[Path, ModuleType]:
         DataError: it is not what the run in the directory was made with.
     """
     file = name.rpartition(":")[0]
-    path = directory / file
+    path = (directory or Path()) / file
     try:
         path.stat()
     except (OSError, ValueError) as error:
         beside = [p.name for p in sorted(path.parent.glob("*.py"))[:1000]] if path.parent.is_dir() else []
         reason = "no such file" if isinstance(error, (FileNotFoundError, NotADirectoryError)) else str(error)
-        copied = made_with.missing(directory, path)
+        copied = None if directory is None else made_with.missing(directory, path)
         raise NoSuchClass(
             f"{quoted(str(path), 200)}: {reason}",
             *((copied,) if copied else ()),
@@ -165,20 +171,21 @@ def _module(name: str, directory: Path) -> tuple[Path, ModuleType]:
     return path, known.module
 
 
-def _agreed_content(path: Path, name: str, directory: Path) -> bytes:
+def _agreed_content(path: Path, name: str, directory: Path | None) -> bytes:
     """What a file holds, if it may run."""
     try:
         content = read_within(path, consent.LARGEST)
     except DataError as error:
         raise NoSuchClass(str(error)) from None
     digest = consent.hash_of(content)
-    made_with.check(directory, path, digest)
+    if directory is not None:
+        made_with.check(directory, path, digest)
     if not consent.permits(path, digest):
         raise NotImported(name, path, digest)
     return content
 
 
-def _import(path: Path, content: bytes, directory: Path) -> _Imported:
+def _import(path: Path, content: bytes, directory: Path | None) -> _Imported:
     """Runs the file, with its directory importable meanwhile."""
     name = f"{_PREFIX}{path.stem}_{abs(hash((str(path), content))):x}"
     spec = spec_from_file_location(name, path, loader=_Content(name, path, content))
@@ -244,10 +251,10 @@ class _Beside(MetaPathFinder):
     What is installed below that directory is not.
 
     Args:
-        run: the directory of the configuration.
+        run: the directory of the configuration, which may be a run; None where that does not matter.
     """
 
-    def __init__(self, directory: Path, run: Path) -> None:
+    def __init__(self, directory: Path, run: Path | None) -> None:
         self.directory, self.run = directory, run
         self.found: dict[str, OwnFile] = {}
         packages = [place for place in sys.path if os.path.basename(place) in ("site-packages", "dist-packages")]
