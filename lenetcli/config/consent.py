@@ -27,6 +27,7 @@ from lenetcli.file_lock import alone
 NAME = "trusted.json"
 LARGEST = 1 << 24  # bytes of trusted.json, and of a file of Python
 FORMAT = 1
+PATIENCE = 5.0  # seconds to wait for another process that writes trusted.json
 
 Say = Callable[[str], None]
 
@@ -197,6 +198,6 @@ def _remember(path: Path, digest: str) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LenetError(f"cannot make {target.parent}: {error.strerror or error}") from None
-    with alone(target.with_name(f".{NAME}.lock")):
+    with alone(target.with_name(f".{NAME}.lock"), PATIENCE):
         files = {**_read(target), digest: {"file": os.fsencode(path).decode("utf-8", "backslashreplace")}}
         write_atomically(target, (json.dumps({"format": FORMAT, "files": files}, indent=1) + "\n").encode())

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import lenetcli as lenet_package
+from lenetcli import file_lock
 from lenetcli.cli.consent_options import IMPORTING
 from lenetcli.config import consent, user_code
 from lenetcli.errors import ConfigError, DataError
@@ -438,3 +439,24 @@ def test_no_damage_of_a_run_directory_is_consent(lenet: Lenet, place: Path) -> N
             assert done.code in (0, 2, 3), (number, words, done.err)
             assert not marker.exists(), number
         (run / name).write_bytes(whole[name])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_nothing_in_the_config_folder_makes_a_training_hang(
+    lenet: Lenet, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(place, "layer")
+    folder = place / "config" / "lenet"
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / "trusted.json")
+    assert "not remembered" in lenet("train", "s/x.yaml").err
+    (folder / "trusted.json").unlink()
+    forget()
+    monkeypatch.setattr(consent, "PATIENCE", 0.1)
+    held = file_lock.take(folder / ".trusted.json.lock")
+    assert held is not None
+    try:
+        assert lenet("train", "s/x.yaml").code == 0
+    finally:
+        os.close(held)
+    assert len(consent.remembered()) == 1
