@@ -111,6 +111,12 @@ def agreed() -> list[str]:
     return sorted(_process.agreed)
 
 
+def shown(path: Path) -> str:
+    """A path on one line."""
+    text = str(path)
+    return text if text.isprintable() else ascii(text)
+
+
 def tell_once(line: str) -> None:
     """Tells the user something about a file, once in this process."""
     if line not in _process.told:
@@ -132,7 +138,7 @@ def permits(path: Path, digest: str) -> bool:
     _process.agreed.add(digest)
     if now.say is not None and digest not in _process.told:
         _process.told.add(digest)
-        now.say(f"runs Python of its own: {path}, sha256 {digest}")
+        now.say(f"runs Python of its own: {shown(path)}, sha256 {digest}")
         if now.remember and not known:
             try:
                 _remember(path, digest)

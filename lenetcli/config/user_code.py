@@ -44,7 +44,8 @@ class NotImported(NoSuchClass):
     def __init__(self, what: str, path: Path, digest: str) -> None:
         self.what, self.path, self.digest = f"{path.name}:{what.rpartition(':')[2]}", path, digest
         super().__init__(
-            f"{quoted(what, 200)} is Python that would be run, and you have not agreed to it: {path}, sha256 {digest}. "
+            f"{quoted(what, 200)} is Python that would be run, and you have not agreed to it: {consent.shown(path)}, "
+            f"sha256 {digest}. "
             "Read it; --allow-code runs it (in Python, allow_code=True), lenet train CONFIG does and remembers it"
         )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
@@ -234,7 +235,8 @@ def _code(what: Described) -> list[str]:
     files = made_of(what.config)
     if not files:
         return []
-    lines = [f"- `{file.name}`, sha256 `{file.sha256}`" for file in files]
+    names = [re.sub(r"[^\w./ -]", "?", file.name) for file in files]
+    lines = [f"- `{name}`, sha256 `{file.sha256}`" for name, file in zip(names, files)]
     return [
         "## Code",
         "",

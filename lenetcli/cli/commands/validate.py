@@ -44,8 +44,10 @@ def validate(
             continue
         if strangers:
             names = ", ".join(dict.fromkeys(stranger.what for stranger in strangers))
-            print(f"{path}: ok but for {names}, not imported")
-            for line in dict.fromkeys(f"{stranger.path}, sha256 {stranger.digest}" for stranger in strangers):
+            print(printable(f"{path}: ok but for {names}, not imported"))
+            for line in dict.fromkeys(
+                f"{consent.shown(stranger.path)}, sha256 {stranger.digest}" for stranger in strangers
+            ):
                 print(printable(f"{path}: would import {line}; --allow-code does"), file=sys.stderr)
             continue
         for hint in (*hints(config), *notes):
