@@ -69,14 +69,19 @@ def take(path: Path, patience: float = LOOK) -> int | None:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Waits for the lock of a file and holds it within the block; where the system has no locks, goes on without."""
+def alone(path: Path, patience: float = float("inf")) -> Iterator[None]:
+    """Waits for the lock of a file and holds it within the block; where the system has no locks, goes on without.
+
+    Args:
+        patience: seconds after which it goes on without, too: a process that has stopped may hold it for ever.
+    """
     try:
-        handle = take(path, float("inf"))
+        handle = take(path, patience)
     except OSError:
+        handle = None
+    if handle is None:
         yield
         return
-    assert handle is not None, "it was waited for"
     try:
         yield
     finally:

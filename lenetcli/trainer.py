@@ -18,7 +18,7 @@ from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
 from lenetcli.build.parts import build_run, device_of, load_config_of
 from lenetcli.build.places import check_changes
 from lenetcli.build.targets import check_classes_of
-from lenetcli.config import Config
+from lenetcli.config import Config, consent
 from lenetcli.config.writing import text
 from lenetcli.data import DataLoader, TensorDataset
 from lenetcli.data.dataset import gather
@@ -33,7 +33,7 @@ from lenetcli.report.training.tensorboard import check_installed
 from lenetcli.runs import directory
 from lenetcli.runs.history import History, history_of, read_history
 from lenetcli.runs.lock import NAME as LOCK
-from lenetcli.runs.open import inputs_of, load_run
+from lenetcli.runs.open import Loaded, inputs_of, load_run
 from lenetcli.runs.session import Listener, Session
 from lenetcli.tensors.serialization import save as save_weights
 from lenetcli.tensors.tensor import Tensor, from_numpy
@@ -65,6 +65,8 @@ class Trainer:
         config: a YAML file, or what would stand in one as a dict.
         changes: such as "optimizer.lr=0.1", as on the command line.
         out: the run directory, new or empty; None: the next free runs/<name>/<NNN>.
+        allow_code: to train is to agree to the Python that the configuration names (`type: net.py:Net`): it is told on
+            stderr, and remembered. False: only what has been agreed to before is imported.
 
     Raises:
         ConfigError: the configuration does not work; every problem is in the message.
@@ -88,27 +90,34 @@ class Trainer:
 
     def __init__(
         self, config: str | Path | Mapping[str, Any] | InDirectory | InMemory, *changes: str,
-        out: str | Path | None = None,
+        out: str | Path | None = None, allow_code: bool = True,
     ) -> None:  # fmt: skip
         if not isinstance(config, (InDirectory, InMemory)):
-            found = _loaded(config, changes)
+            with consent.given() if allow_code else consent.under(allow=False):
+                found = _loaded(config, changes)
             config = InDirectory(found, build_run(found, device_of(found)), None if out is None else Path(out))
         self._training = config
 
     @classmethod
-    def open(cls, run_directory: str | Path, *changes: str) -> Trainer:
+    def open(
+        cls, run_directory: str | Path, *changes: str, allow_code: bool = False, accept_changed: bool = False
+    ) -> Trainer:
         """A run that was trained before, here or by the command.
 
         Args:
             changes: where its data lies now, such as "data.root=DIR".
+            allow_code: import the Python that it names, though you have never trained with it.
+            accept_changed: go on though that Python, or the data, is not what the run was made with.
 
         Raises:
-            ConfigError: no run directory, or another change.
+            ConfigError: no run directory, another change, or Python that has not been agreed to.
+            DataError: the run was made with other Python than there is now.
         """
         place = Path(run_directory)
-        config = configuration.load(str(load_config_of(place)), changes)
+        with consent.under(allow=allow_code, accept_changed=accept_changed):
+            config = configuration.load(str(load_config_of(place)), changes)
         check_changes(config, str(place), changes)
-        return cls(InDirectory(config, directory=place, places=changes))
+        return cls(InDirectory(config, directory=place, places=changes, accept_changed=accept_changed))
 
     @classmethod
     def of(
@@ -252,6 +261,7 @@ class InDirectory:
         run: as it was built; None where the directory knows better.
         out: where the directory shall be.
         places: changes of where the data lies.
+        accept_changed: go on with other data or Python than the run was made with.
     """
 
     config: Config
@@ -260,6 +270,7 @@ class InDirectory:
     directory: Path | None = None
     listeners: Sequence[Listener] = ()
     places: Sequence[str] = ()
+    accept_changed: bool = False
 
     @property
     def title(self) -> str:
@@ -270,7 +281,8 @@ class InDirectory:
         if tensorboard:
             check_installed()
         if self.directory is not None:
-            opening = Session.resume(self.directory, [*self.places, *changes])
+            wanted = [*self.places, *changes]
+            opening = Session.resume(self.directory, wanted, accept_changed=self.accept_changed)
         elif changes:
             raise ConfigError(f"the run has not begun: give {', '.join(changes)} to Trainer(...)")
         else:
@@ -291,19 +303,19 @@ class InDirectory:
         if self.directory is None:
             assert self.run is not None, "a run that has not begun was built"
             return self.run.model
-        return load_run(self.directory).model
+        return self._loaded(self.directory).model
 
     def evaluate(self, split: str) -> Evaluation:
         if split not in SPLITS:
             raise ConfigError(f"evaluate: wanted {', '.join(SPLITS)}, got {split!r}")
-        loaded = load_run(self._trained("evaluate"), self.places)
+        loaded = self._loaded(self._trained("evaluate"), self.places)
         batches = DataLoader(loaded.split(split), BATCH)
         with drawing_from(loaded.random):
             return evaluate(loaded.model, batches, loaded.criterion, len(loaded.classes))
 
     def predict(self, images: Any, top: int) -> list[Prediction]:
         place = self._trained("predict")
-        loaded = load_run(place, self.places)
+        loaded = self._loaded(place, self.places)
         predictor = Predictor(loaded.model, loaded.criterion, inputs_of(place, loaded), top)
         if isinstance(images, Tensor):
             images = images.numpy()
@@ -323,6 +335,10 @@ class InDirectory:
             except (shutil.Error, OSError) as error:
                 raise LenetError(f"cannot copy {source} to {target}: {_reason(error)}") from None
         return target
+
+    def _loaded(self, place: Path, places: Sequence[str] = ()) -> Loaded:
+        with consent.under(accept_changed=self.accept_changed):
+            return load_run(place, places)
 
     def _trained(self, what: str) -> Path:
         """The run directory, once there is one."""

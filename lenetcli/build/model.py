@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,11 @@ from lenetcli import nn
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import Generator, drawing_from
 from lenetcli.config import Component, Config, dotted
-from lenetcli.config.catalogue import ROLES
+from lenetcli.config.catalogue import ROLES, is_stand_in
 from lenetcli.config.problems import Hint
 from lenetcli.config.signature import Argument
 from lenetcli.config.size_limits import MOST_IN_SAMPLE, too_large
-from lenetcli.config.user_code import function, is_own, told
+from lenetcli.config.user_code import NotImported, function, is_own, load, told
 from lenetcli.errors import ConfigError, LenetError
 from lenetcli.kernels.layout import logical, stored
 from lenetcli.nn.module import Module
@@ -55,6 +55,11 @@ class Shapes:
     @property
     def sample(self) -> tuple[int, ...]:
         return tuple(self.batch.array.shape[1:])
+
+    def follow(self, layers: Sequence[Component]) -> None:
+        """Makes the model, layer by layer."""
+        with drawing_from(self.random):
+            self.model = whole(self.config, self.build(layers))
 
     def build(self, layers: Sequence[Component], kind: type[nn.Sequential] = nn.Sequential) -> nn.Sequential:
         """The layers as one container; `self.batch` becomes its output."""
@@ -186,14 +191,17 @@ def build_model(config: Config) -> tuple[Module, list[LayerRow]]:
 
 def follow(config: Config) -> Shapes:
     """One sample's way through the model, which is made on the way."""
+    shapes = _beginning(config)
+    shapes.follow(config.model.layers)
+    return shapes
+
+
+def _beginning(config: Config) -> Shapes:
     if math.prod(config.model.input) > MOST_IN_SAMPLE:
         message = f"wanted at most {MOST_IN_SAMPLE:,} numbers in a sample, got {math.prod(config.model.input):,}"
         raise config.error(("model", "input"), message)
     sample = logical(stored(np.zeros((1, *config.model.input), np.float32)))
-    shapes = Shapes(config, from_numpy(sample))
-    with drawing_from(shapes.random):
-        shapes.model = whole(config, shapes.build(config.model.layers))
-    return shapes
+    return Shapes(config, from_numpy(sample))
 
 
 def whole(config: Config, layers: nn.Sequential) -> Module:
@@ -214,12 +222,15 @@ def under_own_names(model: Module, tensors: dict[Any, Any]) -> dict[Any, Any]:
 
 
 def resolved(config: Config) -> Config:
-    """The config with every inferred argument written in.
+    """The config with every inferred argument written in: up to the first layer that is only looked at, not imported.
 
     Raises:
         ConfigError: as build_model.
     """
-    return filled(config, follow(config))
+    shapes = _beginning(config)
+    with suppress(NotImported):
+        shapes.follow(config.model.layers)
+    return filled(config, shapes)
 
 
 def filled(config: Config, shapes: Shapes) -> Config:
@@ -238,13 +249,15 @@ def made(config: Config, spec: Component, *first: Any, **more: Any) -> Any:
     Raises:
         ConfigError: the constructor refuses its arguments.
     """
+    if is_stand_in(spec.cls):
+        load(spec.type)  # which refuses, and says what would allow it
     args = dict(spec.args)
     for argument in spec.known:
         if argument.is_tensor and args.get(argument.name) is not None:
             args[argument.name] = tensor(args[argument.name])
         if argument.is_function and args.get(argument.name):
             names = args[argument.name]
-            functions = [function(name, Path()) for name in (names if isinstance(names, list) else [names])]
+            functions = [function(name) for name in (names if isinstance(names, list) else [names])]
             args[argument.name] = functions if isinstance(names, list) else functions[0]
         if argument.record is not None and isinstance(args.get(argument.name), BaseModel):
             args[argument.name] = _record(config, spec, argument)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli import cuda, optim
+from lenetcli import cuda, nn, optim
 from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
 from lenetcli.build.fits import fitting_sample
 from lenetcli.build.model import LayerRow, Shapes, build_model, filled, follow, layer_text, made, resolved
@@ -19,7 +20,7 @@ from lenetcli.build.scheduler import build_scheduler, with_lengths
 from lenetcli.build.targets import PER_CLASS, are_numbered, check_classes, check_output
 from lenetcli.config import Config
 from lenetcli.config.scheduling import unit_of, watched_by
-from lenetcli.config.user_code import blamed
+from lenetcli.config.user_code import NotImported, blamed
 from lenetcli.config.writing import plain
 from lenetcli.data import DataLoader, Source, hold_back
 from lenetcli.data.catalogue import CATALOGUE, present
@@ -44,6 +45,7 @@ __all__ = [
     "build_optimizer",
     "build_run",
     "check",
+    "check_apart",
     "check_output",
     "check_samples",
     "check_with_data",
@@ -267,6 +269,18 @@ def check_with_data(config: Config) -> tuple[Module, list[LayerRow], list[str]]:
         check_samples(config, source)
         found = check_output(config, model, build_criterion(config, source), source)
     return model, rows, [*ambiguous(config), *found.notes]
+
+
+def check_apart(config: Config) -> None:
+    """Refuses what would not train, where some classes are only looked at: each part by itself, but for those.
+
+    Raises:
+        ConfigError: a part does not work.
+    """
+    stand_in = nn.Linear(1, 1)
+    for part in (follow, build_data, build_criterion, lambda config: build_optimizer(config, stand_in)):
+        with suppress(NotImported), drawing_from(Generator()):
+            part(config)
 
 
 def _offline(config: Config) -> dict[str, Any]:

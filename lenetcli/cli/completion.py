@@ -6,13 +6,14 @@ A shell asks at every TAB, so files are looked for by the system's own means, an
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 MOST = 500  # that are offered
 DEPTH = 4  # directories below what has been typed
 PRESETS = Path(__file__).parent.parent / "presets"
-HEAD = 1 << 14  # characters of a YAML file in which a configuration has its model
+HEAD = 1 << 14  # bytes of a YAML file in which a configuration has its model
 
 
 def _walk(typed: str, start: str = "") -> Iterator[tuple[str, list[str], list[str]]]:
@@ -33,17 +34,31 @@ def configs(incomplete: str) -> list[str]:
             directories.clear()
             continue
         paths = [os.path.join(place, name) for name in files if name.endswith((".yaml", ".yml"))]
-        found += [path for path in paths if path.startswith(incomplete) and _has_model(path)]
+        found += [path for path in paths if path.startswith(incomplete) and is_plain(path) and _has_model(path)]
         if len(found) >= MOST:
             break
     return found[:MOST]
 
 
+def is_plain(path: str) -> bool:
+    """Whether a shell takes a path as it stands: what it would take apart, or run, must not get into a command line.
+
+    Example:
+        >>> [is_plain(path) for path in ("configs/lenet-5.yaml", "a b.yaml", "$(reboot).yaml", "-f.yaml")]
+        [True, False, False, False]
+    """
+    return all(c.isalnum() or c in "_./-+@%=:," for c in path) and path[:1] not in "-+@%=:,"
+
+
 def _has_model(path: str) -> bool:
+    """Looks into an ordinary file only: to open a pipe is to wait for its writer, and devices do what they like."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return "\nmodel:" in "\n" + file.read(HEAD)
-    except OSError:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return False
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
+        with open(handle, "rb") as file:
+            return stat.S_ISREG(os.fstat(handle).st_mode) and b"\nmodel:" in b"\n" + file.read(HEAD)
+    except (OSError, ValueError):
         return False
 
 
@@ -53,7 +68,7 @@ def runs(incomplete: str) -> list[str]:
     for place, directories, files in _walk(incomplete, "runs"):
         if "config.yaml" in files and place:
             directories.clear()
-            found += [place] if place.startswith(incomplete) else []
+            found += [place] if place.startswith(incomplete) and is_plain(place) else []
         if len(found) >= MOST:
             break
     return found[:MOST]

@@ -17,6 +17,7 @@ from typing import Any
 from lenetcli import config as configuration
 from lenetcli.build.parts import build_run
 from lenetcli.cli.training import resume_run, start_run
+from lenetcli.config import consent
 from lenetcli.errors import ConfigError, DataError, DivergedError, LenetError
 from lenetcli.inspection.compare.tensors import bit_differences, flat
 from lenetcli.runs.checkpoint import LATEST, MODEL, STATE, Checkpoints
@@ -24,7 +25,11 @@ from lenetcli.runs.resume_rules import differences
 from lenetcli.tensors.serialization import load
 from lenetcli.train.events import Event, Step
 
-_CHILD = "from lenetcli.cli.resume_check import train_to_death; train_to_death()"
+# The working directory, which -c puts first, is no place to import from: it may be a stranger's.
+_CHILD = (
+    "import sys; sys.path[:] = filter(None, sys.path); "
+    "from lenetcli.cli.resume_check import train_to_death; train_to_death()"
+)
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ def _child(way: dict[str, Any]) -> None:
     Raises:
         LenetError: it did not.
     """
-    command = [sys.executable, "-c", _CHILD, json.dumps(way)]
+    command = [sys.executable, "-c", _CHILD, json.dumps({**way, "agreed": consent.agreed()})]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, errors="replace")
     killed = done.returncode == -signal.SIGKILL if hasattr(signal, "SIGKILL") else done.returncode != 0
@@ -120,6 +125,7 @@ def _child(way: dict[str, Any]) -> None:
 def train_to_death() -> None:
     """What the other process does; the way to train is JSON on its command line."""
     way = json.loads(sys.argv[1])
+    consent.agree(way["agreed"])
 
     def listen(event: Event) -> None:
         if not isinstance(event, Step):

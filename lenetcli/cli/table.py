@@ -92,11 +92,20 @@ class Commands(Group):
             from lenetcli.cli.threads_option import threads_option
 
             command.params.append(threads_option())
+        _add_consent(command, cmd_name)
         return _checked(command)
 
     def purpose(self, ctx: Any, name: str) -> str:
         found = _named(name)
         return _first_paragraph(found.info.help if isinstance(found, typer.Typer) else getdoc(found))
+
+
+def _add_consent(command: Any, name: str) -> None:
+    from lenetcli.cli.consent_options import consent_options
+
+    command.params += consent_options(name)
+    for inner, one in getattr(command, "commands", {}).items():
+        _add_consent(one, f"{name} {inner}")
 
 
 def _checked(command: Any) -> Any:

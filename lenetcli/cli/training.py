@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lenetcli import config as configuration
 from lenetcli.build.scheduler import hints
+from lenetcli.config import consent
 from lenetcli.data import Subset
 from lenetcli.errors import ConfigError
 from lenetcli.kernels.dispatch import slow_because
@@ -33,6 +34,8 @@ def start_run(
 ) -> int:  # fmt: skip
     """Trains from a configuration in a new run directory; gives the exit code.
 
+    That is its user's word that the Python it names may be imported.
+
     Args:
         also: gets each event of the run after the others.
         tensorboard: write files for TensorBoard, too.
@@ -41,7 +44,8 @@ def start_run(
     with group.barrier():
         if tensorboard:
             check_installed()
-        config = configuration.load(path, changes)
+        with consent.given(group.log, remember=group.rank == 0):
+            config = configuration.load(path, changes)
     with surviving_outlets(), Session.new(config, out, group=group) as session:
         return _follow(session, mode, debug_nan, also, tensorboard)
 
@@ -53,7 +57,7 @@ def resume_run(
     """Continues a run from its newest whole checkpoint; gives the exit code. Changes go into its config.yaml.
 
     Args:
-        accept_changed: go on though the data is not what it was.
+        accept_changed: go on though the data or the run's own Python is not what it was.
 
     Raises:
         ConfigError: no run directory, one where a training is running, or a change other than of MAY_CHANGE.

@@ -16,15 +16,15 @@ import importlib
 import inspect
 import re
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from lenetcli.config import user_code
+from lenetcli.config import consent, user_code
 from lenetcli.config.problems import did_you_mean, quoted
 from lenetcli.config.scheduling import keys_of
 from lenetcli.config.signature import Argument, NotFromConfig, arguments
-from lenetcli.config.user_code import NoSuchClass
+from lenetcli.config.user_code import NoSuchClass, NotImported
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,15 @@ class Role:
         Raises:
             NoSuchClass: there is no such class, or it is of another kind.
             NotFromConfig: a config cannot construct it.
+            NotImported: the file has not been agreed to.
         """
         if user_code.is_own(name):
-            cls: Any = user_code.load(name, directory)
+            try:
+                cls: Any = user_code.load(name, directory)
+            except NotImported:
+                if not consent.rules().look:
+                    raise
+                return stand_in(name, self.base)
             if not issubclass(cls, self.base):
                 what = f"{self.module}.{self.base_name}"
                 raise NoSuchClass(f"{cls.__name__} is no subclass of {what}, so it cannot be a {self.kind}")
@@ -122,6 +128,27 @@ class Role:
         if hints or len(self.classes) > 20:
             return hints or ("`lenet layers` lists what there is",)
         return (f"there are {', '.join(self.classes)}",)
+
+
+@cache
+def stand_in(name: str, base: type) -> type:
+    """A class in the place of one that is only looked at, and not imported: it takes any arguments, and is never made.
+
+    Example:
+        >>> from lenetcli.nn import Module
+        >>> stand_in("net.py:Net", Module)
+        <class 'net.py:Net.Net'>
+    """
+    return type(name.rpartition(":")[2], (base,), {"__init__": _take, "__module__": name, "not_imported": True})
+
+
+def _take(self: Any, **arguments: Any) -> None:
+    raise AssertionError("a stand-in is never made")
+
+
+def is_stand_in(cls: Any) -> bool:
+    """Whether a class stands for one that was not imported."""
+    return bool(getattr(cls, "not_imported", False))
 
 
 def takes_layers(cls: type) -> bool:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from lenetcli.config import user_code
-from lenetcli.config.catalogue import ROLES, Role, takes_layers
+from lenetcli.config import consent, user_code
+from lenetcli.config.catalogue import ROLES, Role, is_stand_in, takes_layers
 from lenetcli.config.messages import details_of, explained, got
 from lenetcli.config.problems import Hint, KeyPath, Problem, did_you_mean, nearest
 from lenetcli.config.signature import Argument, NotFromConfig, String, arguments, schema_of
@@ -48,6 +48,20 @@ class Component:
     def known(self) -> tuple[Argument, ...]:
         """The arguments that a config may give to the class."""
         return arguments(self.cls, self.role.base)
+
+    def strangers(self) -> Iterator[user_code.NotImported]:
+        """What of it names Python that was only looked at and not imported, with what it is made of."""
+        inner = [part for value in self.args.values() for part in (value if isinstance(value, list) else [value])]
+        for part in (*self.layers, *inner):
+            if isinstance(part, Component):
+                yield from part.strangers()
+        names = [self.args.get(argument.name) or [] for argument in self.known if argument.is_function]
+        functions = [name for given in names for name in (given if isinstance(given, list) else [given])]
+        for name in functions + [self.type] * is_stand_in(self.cls):
+            try:
+                user_code.function(name)
+            except user_code.NotImported as error:
+                yield error
 
 
 class ComponentReader:
@@ -114,6 +128,10 @@ class ComponentReader:
             try:
                 for one in names:
                     user_code.function(one, self.directory)
+            except user_code.NotImported as error:
+                if not consent.rules().look:
+                    self.problems.append(Problem(node.mapping[name].span, (*path, name), str(error), error.hints))
+                    return
             except user_code.NoSuchClass as error:
                 self.problems.append(Problem(node.mapping[name].span, (*path, name), str(error), error.hints))
                 return

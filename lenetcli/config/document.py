@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from lenetcli.config.problems import InvalidConfig, KeyPath, Problem, Source, Sp
 from lenetcli.config.suggestions import in_place_of
 from lenetcli.config.yaml_tree import Node, compose
 
+_MARKS = {"model": "input|layers", "train": "epochs|batch_size"}  # keys that tell a section; of the others: type
+# The key that tells another section, with a class's name behind it, which "service_account" is not.
+_TYPE = r"""type(?=["']?\s*:\s*["']?([A-Za-z][A-Za-z0-9]*|[^"'\n]*\.py:\w*)["']?\s*([,}#\n]|\Z))"""
 SECTIONS = ("model", "data", "loss", "optimizer", "scheduler", "train")
 
 
@@ -91,27 +95,44 @@ class Document:
         if not node.span.source.is_file:
             places = [self.path.parent / name, Path(name)]
         path = next((place for place in places if _exists(place)), places[0])
+        foreign = Problem(node.span, (section,), f"{quoted(str(path), 200)}: {_no_section(section)}")
         try:
             source = files.read(path, self.sources)
         except InvalidConfig as error:
             (problem,) = error.problems
-            if problem.where is None:
+            if problem.where is not None and not _is_section(section, problem.where.source.text):
+                problem = foreign
+            elif problem.where is None:
                 hints = problem.hints if name.endswith((".yaml", ".yml")) else in_place_of(section, name, self.path)
                 problem = Problem(node.span, (section,), problem.message, hints)
             self.problems.append(problem)
+            return None
+        if not _is_section(section, source.text):
+            self.problems.append(foreign)
             return None
         self.sources += 1
         tree = compose(source, self.problems, (section,))
         if tree is None:
             return None
         if tree.mapping is None:
-            self.problems.append(Problem(tree.span, (section,), f"wanted a mapping that is the {section} section"))
+            self.problems.append(foreign)
             return None
         if set(tree.mapping) == {section}:
             hint = f"a section file holds just the section: remove the line {quoted(section + ':')} and its indentation"
             self.problems.append(Problem(tree.keys[section], (section, section), "unknown key", (hint,)))
             return None
         return tree
+
+
+def _is_section(section: str, text: str) -> bool:
+    """Whether a file looks like one of ours: only then may messages quote it, since a path can lead to any file."""
+    names = f"({section}|{_MARKS.get(section, _TYPE)})"
+    return not text.strip() or re.search(rf"""(?m)(^\s*|[{{,]\s*)["']?{names}["']?\s*:""", text) is not None
+
+
+def _no_section(section: str) -> str:
+    marks = _MARKS.get(section, "type").replace("|", " and ")
+    return f"wanted a mapping that is the {section} section, with {marks}; the file holds something else"
 
 
 def _exists(path: Path) -> bool:

@@ -33,6 +33,8 @@ def keys_of(cls: Any) -> tuple[Argument, ...]:
 
 def parts_of(spec: Component) -> list[Component]:
     """The schedulers that one is made of."""
+    if getattr(spec.cls, "not_imported", False):
+        return []
     found = spec.args.get("schedulers", ())
     return list(found) if isinstance(found, (list, tuple)) else [found]
 

@@ -13,6 +13,7 @@ from lenetcli.config.document import Document
 from lenetcli.config.messages import Said
 from lenetcli.config.problems import InvalidConfig, KeyPath, Problem
 from lenetcli.config.signature import Boolean, Integer, Number, String
+from lenetcli.config.user_code import NotImported
 
 VERSION = 1  # of the config's format; the first
 _UNITS = {"h": 3600, "m": 60, "s": 1}
@@ -193,6 +194,11 @@ class Config:
     version: int = VERSION
     device: str = "cpu"
     document: Document | None = field(default=None, compare=False, repr=False)
+
+    def strangers(self) -> list[NotImported]:
+        """What names Python that was only looked at and not imported, since nobody has agreed to it."""
+        parts = (*self.model.layers, self.data, self.loss, self.optimizer, self.scheduler)
+        return [found for part in parts if part is not None for found in part.strangers()]
 
     def error(self, path: KeyPath, message: str, *hints: str, more: str = "") -> InvalidConfig:
         """The error that says what is wrong with the value at a path, pointing at its place in the text."""

@@ -14,7 +14,7 @@ from lenetcli.data.augment import Augmentation
 from lenetcli.data.dataset import ArrayDataset, Source
 from lenetcli.data.finite import not_finite
 from lenetcli.data.transforms import Numbers, Preprocessing
-from lenetcli.data.zip_limits import check_unpacked
+from lenetcli.data.zip_limits import check_packed
 from lenetcli.disk import check_regular
 from lenetcli.errors import DataError
 
@@ -93,15 +93,14 @@ class NPZ(Source):
         return ArrayDataset(x, y, Preprocessing(scale, self._resize, self._normalize), origin)
 
     def _read(self, key: str) -> npt.NDArray[Any]:
-        check_regular(self.path, LARGEST)
+        size = check_regular(self.path, LARGEST)
         try:
             with zipfile.ZipFile(self.path) as archive:
                 names = [name.removesuffix(".npy") for name in archive.namelist()]
                 if key not in names:
                     raise DataError(f"{self.path}: no array {key!r}; it holds {', '.join(names)[:200] or 'nothing'}")
                 entry = archive.getinfo(f"{key}.npy")
-                there = self.path.stat().st_size  # the archive's own word on the packed size may be a lie
-                check_unpacked(self.path, entry.file_size, min(entry.compress_size, there))
+                check_packed(self.path, archive.infolist(), size)
                 with archive.open(entry) as file:
                     return self._array(file, key, entry.file_size)
         except DataError:

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from zipfile import ZipInfo
 
 from lenetcli.errors import DataError
 
 _HARMLESS = 1 << 26  # bytes that any machine has
+_HEADER = 30  # bytes before each part of a ZIP file, at least
 _MOST = 200  # times; pictures shrink to a half or a tenth, a bomb to a thousandth
+
+
+def check_packed(path: Path, entries: Sequence[ZipInfo], size: int) -> None:
+    """Refuses a ZIP file whose parts would grow out of all proportion; its own words of packed bytes prove nothing.
+
+    Args:
+        entries: what its directory says of its parts.
+        size: bytes that the file has.
+
+    Raises:
+        DataError: the parts cannot lie in the file as they say, or one is a bomb.
+    """
+    end = 0
+    for entry in sorted(entries, key=lambda entry: entry.header_offset):
+        if entry.header_offset < end or entry.header_offset + _HEADER + entry.compress_size > size:
+            raise DataError(
+                f"{path}: not a sound ZIP file: {entry.filename!r} would take {entry.compress_size:,} bytes from "
+                f"{entry.header_offset:,} on, of {size:,}, or some that another part has"
+            )
+        end = entry.header_offset + _HEADER + entry.compress_size
+    for entry in entries:
+        check_unpacked(path, entry.file_size, entry.compress_size)
 
 
 def check_unpacked(path: Path, unpacked: int, packed: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lenetcli import __version__
+from lenetcli.config.user_code import made_of
 from lenetcli.data.inputs import Inputs
 from lenetcli.export.described import Described
 
@@ -20,7 +21,7 @@ def model_card(what: Described, has_onnx: bool = False) -> str:
     Args:
         has_onnx: onnx/model.onnx lies beside it.
     """
-    parts = [_about(what), _results(what), _training(what), _use(what, has_onnx)]
+    parts = [_about(what), _results(what), _training(what), _use(what, has_onnx), _code(what)]
     return "\n".join([_front_matter(what), f"# {words(what.name)}", "", *(line for part in parts for line in part)])
 
 
@@ -205,3 +206,22 @@ def _differences(what: Described, inputs: Inputs) -> list[str]:
 
 def _size(sizes: tuple[int, ...]) -> str:
     return " x ".join(map(str, sizes))
+
+
+def _code(what: Described) -> list[str]:
+    """What the reader has to know before the model's own Python is run."""
+    files = made_of(what.config)
+    if not files:
+        return []
+    return [
+        "## Code",
+        "",
+        "The model is made of Python that is not part of lenet; it lies in this folder, and to use the model is to run it.",
+        "Get it from whom you trust, read it, and compare its hash:",
+        "",
+        *(f"- {words(file.name)}, sha256 `{file.sha256}`" for file in files),
+        "",
+        "lenet imports it only where you say so: `lenet import ... --allow-code`, `lenet predict ... --allow-code`, or",
+        "after a `lenet train` of yours with the same file.",
+        "",
+    ]

@@ -45,6 +45,9 @@ def read(file: BinaryIO, size: int) -> Any:
     check_directory(file, size)
     try:
         with zipfile.ZipFile(file) as archive:
+            for member in archive.infolist():
+                if member.header_offset + 30 + member.compress_size > size:  # the directory's word proves nothing
+                    raise Refused(f"its zip is damaged: {member.filename!r} would end after the file does")
             return _read(archive)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, struct.error, OverflowError) as error:
         raise Refused(f"its zip is damaged: {' '.join(str(error).split())[:120]}") from None

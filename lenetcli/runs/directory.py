@@ -1,7 +1,8 @@
 """The run directory: made once, never overwritten.
 
 config.yaml        the configuration, fully resolved: training from it repeats the run
-environment.json   versions, processor, threads, commit, the hash of the data
+environment.json   versions, processor, threads, commit, the hashes of the data and of Python of the user's own
+code/              copies of that Python, as it was when the run began
 initial.safetensors  weights that the run was given and trains from; see beginning.py
 inputs.json        how pictures are made into what the model takes
 metrics.jsonl      one event a line
@@ -20,13 +21,15 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 import numpy as np
 
 from lenetcli import __version__
+from lenetcli.config import made_with
+from lenetcli.config.made_with import OwnFile
 from lenetcli.config.yaml_tree import most_bytes
 from lenetcli.data.left_out import LeftOut
 from lenetcli.disk import (
@@ -47,7 +50,7 @@ from lenetcli.runs import lock
 from lenetcli.runs.checkpoint import METRICS
 from lenetcli.train.events import LONGEST_LINE, Event
 
-ENVIRONMENT = "environment.json"
+ENVIRONMENT = made_with.ENVIRONMENT
 LARGEST = 1 << 24  # bytes of config.yaml or environment.json
 
 OF_THREADS = ("LENET_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -156,13 +159,17 @@ def check_space(directory: Path, model: Module, keep: int) -> None:
         )
 
 
-def environment(ranks: int = 1, data: dict[str, Any] | None = None, left_out: Sequence[LeftOut] = ()) -> dict[str, Any]:
+def environment(
+    ranks: int = 1, data: dict[str, Any] | None = None, left_out: Sequence[LeftOut] = (),
+    code: Sequence[Mapping[str, str]] = (),
+) -> dict[str, Any]:  # fmt: skip
     """What a repeat of the run would need to know about this machine, these versions and these data.
 
     Args:
         ranks: processes that train the run together.
         data: the hash of its data, as `fingerprint` gives it.
         left_out: what the data set found and does not use.
+        code: the user's own Python, as `lenetcli.config.made_with.record` gives it.
     """
     return {
         "lenet": __version__,
@@ -178,6 +185,7 @@ def environment(ranks: int = 1, data: dict[str, Any] | None = None, left_out: Se
         "git_commit": _commit(),
         "command": sys.argv,
         **({"data": data} if data is not None else {}),
+        **({"code": list(code)} if code else {}),
         **({"left_out": [part.record() for part in left_out]} if left_out else {}),
     }
 
@@ -224,10 +232,22 @@ def write_config(directory: Path, config_text: str) -> None:
     write_atomically(check_inside(directory, directory / "config.yaml"), config_text.encode())
 
 
+def _write_copies(directory: Path, files: Mapping[str, OwnFile]) -> None:
+    """Writes files at their places in the run directory."""
+    for name, file in files.items():
+        path = directory / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LenetError(f"cannot make {path.parent}: {error.strerror or error}") from None
+        write_atomically(check_inside(directory, path), file.content)
+
+
 def write_environment(
-    directory: Path, ranks: int = 1, data: dict[str, Any] | None = None, left_out: Sequence[LeftOut] = ()
-) -> None:
-    """Writes environment.json, unless it is there: it describes where the run began.
+    directory: Path, ranks: int = 1, data: dict[str, Any] | None = None, left_out: Sequence[LeftOut] = (),
+    code: Sequence[OwnFile] = (),
+) -> None:  # fmt: skip
+    """Writes environment.json and copies of the user's own Python, unless it is there: it describes how the run began.
 
     Raises:
         LenetError: it cannot be written.
@@ -235,7 +255,8 @@ def write_environment(
     """
     path = check_inside(directory, directory / ENVIRONMENT)
     if not is_there(path):
-        record = environment(ranks, data, left_out)
+        _write_copies(directory, made_with.copies(code))
+        record = environment(ranks, data, left_out, made_with.record(code))
         write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from lenetcli import config as configuration
 from lenetcli.build.parts import build_run, device_of, load_config_of
-from lenetcli.config import Config
-from lenetcli.config.user_code import blamed
+from lenetcli.config import Config, consent
+from lenetcli.config.user_code import blamed, made_of
 from lenetcli.config.writing import text
 from lenetcli.data.inputs import write_inputs
 from lenetcli.disk import is_there
@@ -120,15 +120,18 @@ class Session:
         Args:
             changes: to its configuration; they go into config.yaml.
             lock: False where the caller holds the directory's lock.
-            accept_changed: go on though the data is not what it was.
+            accept_changed: go on though the data or the run's own Python is not what it was.
 
         Raises:
             ConfigError: no run directory, one where another process trains, or a configuration that is not the
                 checkpoint's.
-            DataError: no whole checkpoint, or other data than the run began with.
+            DataError: no whole checkpoint, or other data or Python than the run began with.
         """
         changes = list(changes)
         with ExitStack() as held:
+            if group.size > 1:
+                consent.agree(group.broadcast(list(consent.remembered())))
+            held.enter_context(consent.under(accept_changed=accept_changed or consent.rules().accept_changed))
             with group.barrier():
                 path = load_config_of(place)
                 if group.rank == 0 and lock:
@@ -137,7 +140,7 @@ class Session:
                 config = configuration.load(str(path), changes)
                 run = build_run(config, device_of(config))
                 data = run.fingerprint() if run.fingerprint is not None and group.rank == 0 else None
-                if not accept_changed:
+                if not consent.rules().accept_changed:
                     resume_rules.check_data(place, _environment(place), data)
             run.checkpoints = group.checkpoints(place, config.train.keep_checkpoints)
             found = run.checkpoints.restore(run) if group.broadcast(run.checkpoints.exist()) else None
@@ -240,7 +243,8 @@ def _describe(run: Run, place: Path, group: ProcessGroup, data: dict[str, Any] |
     Args:
         data: the hash of its data, where it is known.
     """
-    if data is None and run.fingerprint is not None and not is_there(place / directory.ENVIRONMENT):
-        data = run.fingerprint()
-    directory.write_environment(place, group.size, data, run.left_out)
+    if not is_there(place / directory.ENVIRONMENT):
+        if data is None and run.fingerprint is not None:
+            data = run.fingerprint()
+        directory.write_environment(place, group.size, data, run.left_out, made_of(run.config))
     write_inputs(place, run.inputs)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from lenetcli import config as configuration
 from lenetcli.build.parts import resolved
-from lenetcli.config import Config
+from lenetcli.config import Config, consent
 from lenetcli.config.writing import plain
 from lenetcli.disk import read_within, write_atomically
 from lenetcli.errors import ConfigError, DataError, LenetError
@@ -64,10 +64,13 @@ class Plan:
     def config(self, point: Point | None = None) -> Config:
         """The configuration of a point; without one, that of which all trials are changes.
 
+        To sweep over it is its user's word that the Python it names may be imported.
+
         Raises:
             ConfigError: it does not work.
         """
-        return configuration.load(self.path, [*self.fixed, *overrides(point or {})])
+        with consent.given():
+            return configuration.load(self.path, [*self.fixed, *overrides(point or {})])
 
     def points(self) -> list[Point]:
         """The points of a grid or of random draws.

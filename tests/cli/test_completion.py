@@ -115,3 +115,34 @@ def test_describe_says_what_layers_says(lenet: Lenet) -> None:
     assert (wrong.code, wrong.out) == (2, "")
     assert "did you mean Conv" in wrong.err
     assert lenet("describe").code == 2
+
+
+SHELLS = ["$(touch ran)", "`touch ran`", "a;touch ran", "a&touch ran", "a|b", "a b", "a'b", 'a"b', "a\\b", "a*", "a\nb"]
+SHELLS += ["a>ran", "~", "-f", "a#b", "a!b", "{a,b}", "[a]", "\x1b[31m", "a\u2028b"]
+
+
+@pytest.mark.parametrize("name", SHELLS)
+def test_a_name_that_a_shell_would_take_apart_is_not_offered(full: Path, name: str) -> None:
+    (full / f"{name}.yaml").write_text("model: {}\n")
+    (full / "plain.yaml").write_text("model: {}\n")
+    make(full / "runs" / "mlp" / name)
+    make(full / "runs" / f"{name}-x" / "001")
+    for shell in ("bash", "zsh", "fish"):
+        for line in ("lenet train ", "lenet eval ", "lenet train --resume runs/", f"lenet step {name[:1]}"):
+            found = " ".join(asked(full, line, shell))
+            assert f"{name}.yaml" not in found
+            assert f" {name}" not in f" {found}"
+            assert name == "-f" or (f"mlp/{name}" not in found and f"{name}-x" not in found)
+    assert "plain.yaml" in asked(full, "lenet train pl")
+    assert not (full / "ran").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_a_pipe_is_not_opened(full: Path) -> None:
+    os.mkfifo(full / "pipe.yaml")
+    (full / "null.yaml").symlink_to("/dev/zero")
+    (full / "loop.yaml").symlink_to("loop.yaml")
+    assert asked(full, "lenet train p") == []
+    offered = asked(full, "lenet train ")
+    assert "configs/lenet.yaml" in offered
+    assert not {"pipe.yaml", "null.yaml", "loop.yaml"} & set(offered)

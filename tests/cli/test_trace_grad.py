@@ -82,6 +82,7 @@ def test_check_gives_each_op_a_verdict(lenet: Lenet) -> None:
     assert re.search(r"checked \d+ nodes against differences, 0 failed", table)
 
 
+@pytest.mark.usefixtures("consenting")
 def test_a_wrong_gradient_is_5_and_named(lenet: Lenet, place: Path) -> None:
     (place / "wrong.py").write_text(WRONG)
     path = write(place, "{type: Linear, name: fc, out_features: 6}", "{type: 'wrong.py:Wrong', name: odd}")
@@ -95,6 +96,7 @@ def test_a_wrong_gradient_is_5_and_named(lenet: Lenet, place: Path) -> None:
     assert lenet("trace-grad", path).code == 0
 
 
+@pytest.mark.usefixtures("consenting")
 def test_gradcheck_of_a_right_and_of_a_wrong_net(lenet: Lenet, place: Path) -> None:
     done = lenet("gradcheck", "configs/lenet.yaml", "--samples", "3")
     assert done.code == 0
@@ -204,6 +206,7 @@ def test_a_training_that_diverges_is_shown_up_to_there(lenet: Lenet, place: Path
     assert (place / "a.html").is_file()
 
 
+@pytest.mark.usefixtures("consenting")
 def test_names_cannot_write_to_the_terminal(lenet: Lenet, place: Path) -> None:
     (place / "odd.py").write_text(
         "from lenetcli import nn\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"

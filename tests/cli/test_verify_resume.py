@@ -49,6 +49,7 @@ def test_json_has_the_kills_and_no_difference(lenet: Lenet) -> None:
 
 
 @pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.usefixtures("consenting")
 def test_state_that_no_checkpoint_knows_of_is_found(as_json: bool, lenet: Lenet, place: Path) -> None:
     (place / "configs" / "own.py").write_text(FORGETFUL)
     change = "model.layers.2={type: own.py:Forgetful}"

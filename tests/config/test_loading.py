@@ -115,6 +115,7 @@ def test_a_problem_in_a_section_file_names_that_file(good: Path) -> None:
         configuration.load(good, ["optimizer=sgd.yaml"])
 
 
+@pytest.mark.usefixtures("consenting")
 def test_a_class_of_the_users_own_is_found_beside_the_config(good: Path) -> None:
     (good.parent / "my_nets.py").write_text(
         "from lenetcli import nn\n"
@@ -133,6 +134,7 @@ def test_a_class_of_the_users_own_is_found_beside_the_config(good: Path) -> None
         configuration.load(good)
 
 
+@pytest.mark.usefixtures("consenting")
 def test_a_scheduler_may_use_a_function_of_the_users_own(good: Path) -> None:
     (good.parent / "my_rates.py").write_text("def halving(epoch):\n    return 0.5**epoch\n")
     changes = ["scheduler={type: LambdaLR, lr_lambda: my_rates.py:halving}"]
@@ -155,6 +157,7 @@ def test_a_scheduler_may_use_a_function_of_the_users_own(good: Path) -> None:
             configuration.load(good, [f"scheduler={{type: LambdaLR, lr_lambda: {wrong}}}"])
 
 
+@pytest.mark.usefixtures("consenting")
 def test_a_users_file_that_raises_is_one_clear_message(good: Path) -> None:
     (good.parent / "broken.py").write_text("x = 1\nraise ValueError('no')\n")
     good.write_text(GOOD.replace("type: ReLU", "type: broken.py:Net"))
@@ -212,3 +215,32 @@ def test_every_class_takes_its_own_defaults() -> None:
 
 def _required(cls: Any, base: Any) -> dict[str, Any]:
     return {a.name: None for a in arguments(cls, base) if a.required}
+
+
+SECRETS = {
+    "passwd": "root:TOPSECRET:0:0:root:/root:/bin/bash\n", "env": "KEY=TOPSECRET\n",
+    "ini": "[default]\nkey = TOPSECRET\n",
+    "secrets.yaml": "password: TOPSECRET\nuser: me\n", "key.json": '{"type": "service_account", "key": "TOPSECRET"}',
+    "list.yaml": "- TOPSECRET\n", "broken.yaml": "a: [TOPSECRET\n", "pem": "-----BEGIN TOPSECRET-----\nabc\n",
+    "scalar": "TOPSECRET", "latin": b"TOPSECRET \xe9\n", "tag.yaml": "!!python/name:TOPSECRET a\n",
+    "twice.yaml": "TOPSECRET: 1\nTOPSECRET: 2\n", "alias.yaml": "a: *TOPSECRET\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("section", ["model", "data", "loss", "optimizer", "scheduler", "train"])
+def test_a_section_path_to_another_kind_of_file_shows_nothing_of_it(good: Path, section: str, name: str) -> None:
+    content = SECRETS[name]
+    (good.parent / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(InvalidConfig) as told:
+        configuration.load(good, [f"{section}={name}"])
+    assert "TOPSECRET" not in str(told.value)
+    assert name in str(told.value)
+
+
+@pytest.mark.parametrize("text", ["type: Adam\nlr: fast", "{type: adam}", "lr: 1\ntype: Adma", "lr: 0.1, type: SGD"])
+def test_a_section_that_is_one_is_quoted_where_it_is_wrong(good: Path, text: str) -> None:
+    (good.parent / "mine.yaml").write_text(text)
+    with pytest.raises(InvalidConfig) as told:
+        configuration.load(good, ["optimizer=mine.yaml"])
+    assert f"| {text.splitlines()[0]}" in str(told.value) or f"| {text.splitlines()[-1]}" in str(told.value)

@@ -128,6 +128,7 @@ def test_a_frozen_layer_takes_less_of_backward() -> None:
     assert found.layers[1].backward_multiply_adds == 0  # neither the data nor the weight wants a gradient
 
 
+@pytest.mark.usefixtures("consenting")
 def test_a_model_with_its_own_forward_is_a_row_beside_its_layers(tmp_path: Path) -> None:
     (tmp_path / "nets.py").write_text(
         "from lenetcli import nn\n"

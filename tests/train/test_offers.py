@@ -19,6 +19,8 @@ from lenetcli.nn.module import ForPython
 from lenetcli.train.events import Ended, Step
 from lenetcli.train.loop import fit
 
+pytestmark = pytest.mark.usefixtures("consenting")
+
 VECTOR, ROW, IMAGE = "[6]", "[4, 6]", "[4, 6, 6]"  # of what layers take
 
 # Of each layer that needs more than its name: shape of its input, its arguments

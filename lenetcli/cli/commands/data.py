@@ -222,12 +222,14 @@ def _source(name: str, changes: list[str], root: Path | None) -> tuple[Any, int]
     if Path(name).exists():
         from lenetcli import config as configuration
         from lenetcli.build.parts import build_data, load_config_of
+        from lenetcli.config import consent
 
         path = str(load_config_of(Path(name))) if Path(name).is_dir() else name
         if root is not None:
             raise ConfigError(f"--root: {name} says itself where its data is; write data.root={root}")
-        config = configuration.load(path, changes)
-        return build_data(config), config.seed
+        with consent.under(look=True):
+            config = configuration.load(path, changes)
+            return build_data(config), config.seed
     if name.endswith((".yaml", ".yml")):
         raise ConfigError(f"{name}: no such file")
     _refuse(changes, f"{name} is no configuration")

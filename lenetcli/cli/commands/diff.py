@@ -12,7 +12,7 @@ import typer
 
 from lenetcli.cli import completion
 from lenetcli.cli.options import Json, Places
-from lenetcli.errors import ConfigError
+from lenetcli.errors import ConfigError, printable
 
 if TYPE_CHECKING:
     from lenetcli.config import Config
@@ -39,22 +39,31 @@ def diff(
     """Compare two configurations, defaults written in, key by key; of two runs also where they part.
 
     For two runs: the first step at which their recorded losses part; by training both again from the newest checkpoints
-    that are the same, or from the start, the first step after which any tensor differs; and the best weights.
+    that are the same, or from the start, the first step after which any tensor differs; and the best weights. Python
+    of your own that they were made with is compared by its hashes; --no-replay imports none that you have not used.
 
     Example: lenet diff runs/lenet/001 runs/lenet/002
     """
+    from lenetcli.config import consent, made_with
     from lenetcli.config.writing import plain
     from lenetcli.inspection.compare.config import config_differences
     from lenetcli.report.compare.config import draw_config
     from lenetcli.report.console import results
 
-    one, other = _config(a), _config(b)
+    runs = Path(a).is_dir() and Path(b).is_dir()
+    code = list(made_with.changes(Path(a), Path(b))) if runs else []
+    if not as_json:
+        for line in code:
+            print(printable(f"own Python: {line}"))
+    with consent.under(look=not (runs and replay)):
+        one, other = _config(a), _config(b)
     configs = list(config_differences(plain(one), plain(other)))
     if not as_json:
         for part in draw_config(configs, a, b):
             results().print(part)
-    record = {"config": [d.record() for d in configs], "first_step": None, "replay": None, "tensors": []}
-    if Path(a).is_dir() and Path(b).is_dir():
+    found = {"config": [d.record() for d in configs], "first_step": None, "replay": None, "tensors": []}
+    record = {**found, **({"code": code} if code else {})}
+    if runs:
         record |= _runs((Path(a), one), (Path(b), other), places or [], replay, not as_json)
     elif places:
         raise ConfigError(f"{' '.join(places)}: two configurations are compared as they stand; their data is not read")
@@ -66,7 +75,6 @@ def _runs(
     one: tuple[Path, Config], other: tuple[Path, Config], places: list[str], again: bool, draw: bool
 ) -> dict[str, Any]:
     """What else there is to say of two runs; drawn as soon as it is known."""
-    from lenetcli.build.parts import build_model
     from lenetcli.inspection.compare.config import first_step
     from lenetcli.inspection.compare.replay import Recorded
     from lenetcli.inspection.compare.tensors import tensor_differences
@@ -86,7 +94,7 @@ def _runs(
             console.print(line)
     weights = [run.place / "model.safetensors" for run in (a, b)]
     without = [path.parent for path in weights if not path.is_file()]
-    tensors = [] if without else tensor_differences(weights[0], weights[1], build_model(one[1])[0].state_dict())
+    tensors = [] if without else tensor_differences(weights[0], weights[1], _order(one[1]))
     if draw and without:
         console.print(f"\nbest weights: none yet in {without[0]}: it has not finished an epoch", markup=False)
     elif draw:
@@ -97,6 +105,13 @@ def _runs(
         "replay": replayed.record() if replayed else None,
         "tensors": [t.record() for t in tensors],
     }
+
+
+def _order(config: Config) -> list[str]:
+    """The names of a model's tensors in its order; none where it is made of what is only looked at."""
+    from lenetcli.build.parts import build_model
+
+    return [] if config.strangers() else list(build_model(config)[0].state_dict())
 
 
 def _beginning(place: Path, places: list[str]) -> Run:

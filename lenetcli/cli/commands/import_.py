@@ -100,7 +100,8 @@ def _write(
     """Makes the run directory, whole or not at all; the configuration, which makes it a run, comes last."""
     from lenetcli.build.parts import resolved
     from lenetcli.build.places import located
-    from lenetcli.config.writing import dump
+    from lenetcli.config.user_code import made_of
+    from lenetcli.config.writing import dump, plain
     from lenetcli.data.inputs import write_inputs
     from lenetcli.disk import write_atomically
     from lenetcli.runs import directory
@@ -111,7 +112,7 @@ def _write(
     with directory.made(config.name, out) as place, locked(place):
         directory.check_new(place)
         write_atomically(place / "model.safetensors", weights)
-        directory.write_environment(place, data=data)
+        directory.write_environment(place, data=data, code=made_of(plain(config)))
         write_inputs(place, inputs)
         directory.write_config(place, text)
     return place

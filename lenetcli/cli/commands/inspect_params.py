@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,9 +12,10 @@ import typer
 
 from lenetcli.cli import completion
 from lenetcli.cli.options import Json, Places, show
-from lenetcli.errors import ConfigError
+from lenetcli.errors import ConfigError, printable
 
 if TYPE_CHECKING:
+    from lenetcli.config.user_code import NotImported
     from lenetcli.nn.module import Module
 
 SUFFIXES = ".safetensors", ".pt", ".pth", ".npz"  # of weights
@@ -211,17 +213,40 @@ def _gradients(what: str, as_json: bool) -> None:
 
 
 def _tensors(what: str) -> dict[str, Any]:
-    """Named parameters of a configuration or run, or all tensors of a weights file."""
+    """Named parameters of a configuration or run, or all tensors of a weights file.
+
+    A run whose own Python has not been agreed to is its weights file.
+    """
     if _is_weights(what):
         from lenetcli.export.weights import read_weights
 
         return dict(read_weights(Path(what)))
+    weights = Path(what) / "model.safetensors"
+    strangers = _strangers(Path(what)) if weights.is_file() else []
+    if strangers:
+        names = ", ".join(dict.fromkeys(stranger.what for stranger in strangers))
+        print(printable(f"{what}: read as weights without layers: {names} is not imported"), file=sys.stderr)
+        return _tensors(str(weights))
     return dict(_model(what)[0].named_parameters())
+
+
+def _strangers(run: Path) -> list[NotImported]:
+    from lenetcli import config as configuration
+    from lenetcli.build.parts import load_config_of
+    from lenetcli.config import consent
+
+    with consent.under(look=True):
+        return configuration.load(str(load_config_of(run))).strangers()
 
 
 def _state(what: str) -> dict[str, Any]:
     """Named parameters and buffers."""
-    return _tensors(what) if _is_weights(what) else dict(_model(what)[0].state_dict())
+    if _is_weights(what):
+        return _tensors(what)
+    weights = Path(what) / "model.safetensors"
+    if weights.is_file() and _strangers(Path(what)):
+        return _tensors(what)
+    return dict(_model(what)[0].state_dict())
 
 
 def _model(what: str, option: str = "") -> tuple[Module, tuple[int, ...]]:

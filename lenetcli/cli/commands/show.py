@@ -6,6 +6,7 @@ import json
 import sys
 
 from lenetcli.cli.options import Config, Json, Overrides
+from lenetcli.errors import printable
 
 
 def show(
@@ -15,14 +16,22 @@ def show(
 ) -> None:
     """Print a configuration fully resolved: section files, changes, inferred arguments and defaults written in.
 
+    A class of a file that you have not trained with stays as it is written: nothing is imported to be shown.
+
     Example: lenet show configs/lenet.yaml optimizer.lr=0.1
     """
     from lenetcli import config as configuration
     from lenetcli.build.parts import resolved
     from lenetcli.build.scheduler import with_lengths
+    from lenetcli.config import consent
     from lenetcli.config.writing import plain
 
-    found = with_lengths(resolved(configuration.load(config, overrides or [])))
+    with consent.under(look=True):
+        found = with_lengths(resolved(configuration.load(config, overrides or [])))
+        strangers = found.strangers()
+    if strangers:
+        names = ", ".join(dict.fromkeys(stranger.what for stranger in strangers))
+        print(printable(f"{config}: {names} is not imported: what follows from it stays as it is"), file=sys.stderr)
     if as_json:
         print(json.dumps(plain(found)))
     else:

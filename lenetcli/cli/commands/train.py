@@ -55,7 +55,7 @@ def train(
     ] = False,
     accept_changed: Annotated[
         bool,
-        typer.Option("--accept-changed", help="With --resume: go on though the data is not what the run began with."),
+        typer.Option("--accept-changed", help="With --resume: go on though data or own Python has changed since."),
     ] = False,
     parallel: Annotated[
         ParallelMode,

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from lenetcli.cli import completion
-from lenetcli.errors import ConfigError, DataError, LenetError
+from lenetcli.errors import ConfigError, DataError, LenetError, printable
 
 
 def validate(
@@ -26,23 +26,38 @@ def validate(
 ) -> None:
     """Check configurations: every key, every type, that each layer takes what the one before gives, and the data.
 
-    Where the data is there, its samples, classes and targets have to fit the model and the loss.
+    Where the data is there, its samples, classes and targets have to fit the model and the loss. Python that a
+    configuration names is not imported unless you have trained with it, or say --allow-code.
 
     Example: lenet validate configs/lenet.yaml configs/mlp.yaml
     """
     from lenetcli import config as configuration
-    from lenetcli.build.parts import check_with_data
+    from lenetcli.build.parts import check_apart, check_with_data
     from lenetcli.build.scheduler import hints
+    from lenetcli.config import consent
 
     failed: LenetError | None = None
     paths, changes = _parted(configs)
     for path in paths:
         try:
-            config = configuration.load(path, changes)
-            model, rows, notes = check_with_data(config)
+            with consent.under(look=True):
+                config = configuration.load(path, changes)
+                strangers = config.strangers()
+                if strangers:
+                    check_apart(config)
+                else:
+                    model, rows, notes = check_with_data(config)
         except (ConfigError, DataError) as error:
             print(error, file=sys.stderr)
             failed = error
+            continue
+        if strangers:
+            names = ", ".join(dict.fromkeys(stranger.what for stranger in strangers))
+            print(printable(f"{path}: ok but for {names}, not imported"))
+            for line in dict.fromkeys(
+                f"{consent.shown(stranger.path)}, sha256 {stranger.digest}" for stranger in strangers
+            ):
+                print(printable(f"{path}: would import {line}; --allow-code does"), file=sys.stderr)
             continue
         for hint in (*hints(config), *notes):
             print(f"{path}: {hint}", file=sys.stderr)

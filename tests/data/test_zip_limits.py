@@ -1,0 +1,39 @@
+"""Small ZIP files that would fill the memory, and directories that lie about them."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lenetcli.data import NPZ
+from lenetcli.errors import DataError
+
+
+@pytest.mark.parametrize("claimed", [2**31, "overlapping"])
+def test_an_npz_whose_directory_lies_about_packed_bytes_is_refused(tmp_path: Path, claimed: int | str) -> None:
+    path = tmp_path / "x.npz"
+    zeros = np.zeros((1600, 1, 224, 224), np.uint8)  # 80 MB in 80 KB
+    np.savez_compressed(path, x_train=zeros, y_train=np.zeros(1600, np.int64), x_test=zeros, y_test=zeros[:, 0, 0, 0])
+    content = bytearray(path.read_bytes())
+    at = content.index(b"PK\x01\x02")
+    packed = int.from_bytes(content[at + 20 : at + 24], "little")
+    value = claimed if isinstance(claimed, int) else packed + 100
+    content[at + 20 : at + 24] = value.to_bytes(4, "little")
+    path.write_bytes(content)
+    tracemalloc.start()
+    with pytest.raises(DataError, match="not a sound ZIP file"):
+        NPZ(str(path)).load("train")
+    assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    tracemalloc.stop()
+
+
+def test_a_bomb_is_refused_and_arrays_that_pack_well_are_read(tmp_path: Path) -> None:
+    rows = {"x_train": np.zeros((9, 8, 8), np.uint8), "y_train": np.arange(9)}
+    for name, rest in (("sound", rows), ("bomb", {**rows, "x_train": np.zeros((1600, 1, 224, 224), np.uint8)})):
+        np.savez_compressed(tmp_path / f"{name}.npz", **rest)
+    assert len(NPZ(str(tmp_path / "sound.npz")).load("train")) == 9
+    with pytest.raises(DataError, match="would unpack to"):
+        NPZ(str(tmp_path / "bomb.npz")).load("train")
