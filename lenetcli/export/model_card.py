@@ -216,7 +216,7 @@ def _code(what: Described) -> list[str]:
     return [
         "## Code",
         "",
-        "The model is made of Python that is not part of lenet; it lies in this folder, and to use the model is to run it.",
+        "The model is made of Python that is not part of lenet; it lies in this folder. To use the model is to run it.",
         "Get it from whom you trust, read it, and compare its hash:",
         "",
         *(f"- {words(file.name)}, sha256 `{file.sha256}`" for file in files),
