@@ -145,8 +145,8 @@ def test_outputs_beside_classes(kind: str, out: int, lenet: Lenet, place: Path) 
 def test_a_class_that_is_only_tested(kind: str, out: int, lenet: Lenet, place: Path) -> None:
     write(place, kind, THREE, [0, 1, 2, 3, 0, 3], out)
     done = lenet("train", "x.yaml", "--out", "run", "--progress", "off")
-    assert "class '3' of the test split no sample to train on has" in done.err
-    assert "class '3' of the test split no sample to train on has" in lenet("data", "check", "x.yaml").err
+    assert "class '3' of the test split has no samples to train on" in done.err
+    assert "class '3' of the test split has no samples to train on" in lenet("data", "check", "x.yaml").err
     assert lenet("validate", "x.yaml").code == done.code == (2 if out < (10 if kind == "MNIST" else 4) else 0)
     if done.code:
         assert not (place / "run").exists()
