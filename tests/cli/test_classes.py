@@ -154,6 +154,16 @@ def test_a_class_that_is_only_tested(kind: str, out: int, lenet: Lenet, place: P
         looks_sound(lenet, place)
 
 
+@pytest.mark.parametrize("out", [1, 3])
+@pytest.mark.parametrize("kind", ["NPZ", "CSV", "ImageFolder"])
+def test_a_single_class_is_told(kind: str, out: int, lenet: Lenet, place: Path) -> None:
+    write(place, kind, [0] * 6, [0] * 6, out)
+    done = lenet("validate", "x.yaml")
+    assert done.code == (2 if kind == "ImageFolder" and out > 1 else 0)  # folders have names, the other outputs none
+    assert f"{kind} has one class only, which leaves nothing to tell apart" in done.err
+    assert "would fit" not in done.err
+
+
 def test_a_folder_that_is_only_tested_is_refused(lenet: Lenet, place: Path) -> None:
     write(place, "ImageFolder", THREE, [0, 1, 2, 3], 3)
     assert lenet("train", "x.yaml").code == 3
