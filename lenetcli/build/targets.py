@@ -287,7 +287,8 @@ def _only_tested(counts: tuple[Array, Array] | None, names: Sequence[str]) -> st
     alone = [i for i, count in enumerate(test) if count and (i >= len(train) or not train[i])]
     shown = ", ".join(repr(class_name(names, i)) for i in alone[:FEW]) + (", ..." if len(alone) > FEW else "")
     what = "class" if len(alone) == 1 else f"{len(alone):,} classes"
-    return f"{what} {shown} of the test split no sample to train on has" if alone else ""
+    have = "has" if len(alone) == 1 else "have"
+    return f"{what} {shown} of the test split {have} no samples to train on" if alone else ""
 
 
 def _check_counts(

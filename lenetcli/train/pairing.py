@@ -41,7 +41,7 @@ def paired(criterion: Module, output: Tensor, target: Tensor) -> Tensor:
     name = type(criterion).__name__
     raise ShapeError(
         f"{name} wants a target for each output, got targets {list(given)} beside outputs {list(wanted)}: "
-        f"let the last layer give {list(given[1:])} for each sample, or its targets be {list(wanted[1:])}"
+        f"let the last layer give {list(given[1:]) or [1]} for each sample, or its targets be {list(wanted[1:])}"
     )
 
 

@@ -145,13 +145,23 @@ def test_outputs_beside_classes(kind: str, out: int, lenet: Lenet, place: Path) 
 def test_a_class_that_is_only_tested(kind: str, out: int, lenet: Lenet, place: Path) -> None:
     write(place, kind, THREE, [0, 1, 2, 3, 0, 3], out)
     done = lenet("train", "x.yaml", "--out", "run", "--progress", "off")
-    assert "class '3' of the test split no sample to train on has" in done.err
-    assert "class '3' of the test split no sample to train on has" in lenet("data", "check", "x.yaml").err
+    assert "class '3' of the test split has no samples to train on" in done.err
+    assert "class '3' of the test split has no samples to train on" in lenet("data", "check", "x.yaml").err
     assert lenet("validate", "x.yaml").code == done.code == (2 if out < (10 if kind == "MNIST" else 4) else 0)
     if done.code:
         assert not (place / "run").exists()
     else:
         looks_sound(lenet, place)
+
+
+@pytest.mark.parametrize("out", [1, 3])
+@pytest.mark.parametrize("kind", ["NPZ", "CSV", "ImageFolder"])
+def test_a_single_class_is_told(kind: str, out: int, lenet: Lenet, place: Path) -> None:
+    write(place, kind, [0] * 6, [0] * 6, out)
+    done = lenet("validate", "x.yaml")
+    assert done.code == (2 if kind == "ImageFolder" and out > 1 else 0)  # folders have names, the other outputs none
+    assert f"{kind} has one class only, which leaves nothing to tell apart" in done.err
+    assert "would fit" not in done.err
 
 
 def test_a_folder_that_is_only_tested_is_refused(lenet: Lenet, place: Path) -> None:
