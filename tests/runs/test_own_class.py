@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,8 +51,7 @@ def test_its_tensors_have_its_own_names(lenet: Lenet, own: Path) -> None:  # noq
     assert [row["name"] for row in shown["parameters"]] == NAMES
 
 
-def test_what_torch_has_trained_of_the_class_is_imported(lenet: Lenet, own: Path) -> None:  # noqa: F811
-    torch = pytest.importorskip("torch")
+def test_what_torch_has_trained_of_the_class_is_imported(torch: Any, lenet: Lenet, own: Path) -> None:  # noqa: F811
     save_file = pytest.importorskip("safetensors.torch").save_file
     scope: dict[str, object] = {"nn": torch.nn, "F": torch.nn.functional}
     exec(NET, scope)
