@@ -43,8 +43,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def without_places(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The files or runs among the words of a command that takes many, and where their data lies (data.root=DIR)."""
-    places = [word for word in words if re.match(r"\w+(\.\w+)*=", word) and not Path(word).exists()]
+    """The files or runs among the words of a command that takes many, and the changes: where the data lies.
+
+    Other changes than data.root=DIR are among those, so that they are refused as such.
+    """
+    places = [word for word in words if re.match(r"[A-Za-z_][\w.\[\]-]*=", word) and not Path(word).exists()]
     return [word for word in words if word not in places], places
 
 

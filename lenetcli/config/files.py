@@ -71,7 +71,8 @@ def _directory(path: Path) -> InvalidConfig:
     if is_resolved(path / "config.yaml") and path / "config.yaml" in inside:
         run = f"its configuration is {inside[0]}; lenet train --resume {path} goes on with it"
         return _problem(path, "wanted a YAML file, got the directory of a run", run)
-    return _problem(path, "wanted a YAML file, got a directory", *(f"did you mean {p}?" for p in inside[:1]))
+    hint = f"did you mean {inside[0]}?" if inside else f"`lenet init {path}` writes one there, or says how for pictures"
+    return _problem(path, "wanted a YAML file, got a directory", hint)
 
 
 def _nearby(path: Path) -> tuple[str, ...]:

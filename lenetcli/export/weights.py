@@ -46,6 +46,8 @@ def read_weights(path: Path) -> dict[Any, Any]:
     Raises:
         DataError: a file of another kind, which the message names; a damaged one; one that holds no tensors by name.
     """
+    if path.is_dir():
+        raise DataError(f"{path}: wanted a file of weights, got a directory; try {path / 'model.safetensors'}")
     kind = recognise(path) if path.exists() or path.suffix == ".npz" else Kind.safetensors
     if kind is Kind.npz:
         return _arrays(path)

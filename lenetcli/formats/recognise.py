@@ -104,7 +104,7 @@ def refusal(path: str | os.PathLike[str], kind: Kind, wanted: str) -> str:
     """Words for a file of another kind than wanted.
 
     Example:
-        >>> refusal("a.pt", Kind.hdf5, "only .npz files are read")[:60]
+        >>> refusal("a.pt", Kind.hdf5, "only .npz files are read")[:61]
         'a.pt: is an HDF5 file, as Keras has them; only .npz files are'
     """
     return f"{path}: is {kind.what}; {wanted}: {kind.advice}"

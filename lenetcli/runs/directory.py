@@ -134,7 +134,7 @@ def check_new(directory: Path) -> None:
     if not directory.is_dir() or any(p.name != lock.NAME and not is_temporary(p.name) for p in directory.iterdir()):
         raise ConfigError(
             f"{directory}: exists and is not an empty directory; name another with --out, or continue it with "
-            f"--resume {directory}"
+            f"lenet train --resume {directory}"
         )
 
 

@@ -186,7 +186,7 @@ def test_an_own_module_is_refused_by_name_but_its_weights_leave(lenet: Lenet, pl
         (["import", "x.safetensors", "--config", "nothing.yaml"], 2, "no such file"),
         (["import", "x.safetensors", "--config", "configs/mlp.yaml"], 3, "x.safetensors"),
         (["import", "x.pt", "--config", "configs/mlp.yaml"], 3, "x.pt: cannot be read: No such file"),
-        (["import", "configs/mlp.yaml", "--config", "configs/mlp.yaml"], 3, "configs/mlp.yaml: is a text file"),
+        (["import", "configs/mlp.yaml", "--config", "configs/mlp.yaml"], 3, "a configuration goes with --config"),
     ],
 )
 def test_wrong_input_is_one_message_and_the_right_code(
@@ -224,3 +224,19 @@ def test_an_export_that_gives_other_numbers_is_not_written(
     assert done.code == 5
     assert "differ from the engine's" in done.err
     assert not (place / "net.py").exists()
+
+
+def test_imported_runs_are_compared_by_their_weights(lenet: Lenet, run: Path) -> None:
+    weights = str(run / "model.safetensors")
+    assert lenet("import", weights, "--config", "configs/lenet5.yaml", "--out", "taken").code == 0
+    done = lenet("diff", str(run), "taken")
+    assert (done.code, done.err) == (0, "")
+    assert "steps: taken has made none" in done.out
+    assert all(not t["count"] for t in json.loads(lenet("diff", str(run), "taken", "--json").out)["tensors"])
+
+
+def test_what_stands_in_the_wrong_place_is_told_where_it_goes(lenet: Lenet, run: Path) -> None:
+    weights = str(run / "model.safetensors")
+    assert "--config configs/mlp.yaml" in lenet("import", weights, "configs/mlp.yaml").err
+    done = lenet("import", str(run), "--config", "configs/mlp.yaml")
+    assert (done.code, f"got a directory; try {weights}" in done.err) == (3, True)

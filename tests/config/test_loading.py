@@ -93,6 +93,9 @@ def test_a_file_that_is_no_configuration_is_told_as_such(good: Path, data: bytes
 def test_a_directory_leads_to_the_file_in_it(good: Path) -> None:
     with pytest.raises(InvalidConfig, match=f"got a directory\n   did you mean {good}"):
         configuration.load(good.parent)
+    (good.parent / "empty").mkdir()
+    with pytest.raises(InvalidConfig, match=f"`lenet init {good.parent / 'empty'}` writes one"):
+        configuration.load(good.parent / "empty")
 
 
 def test_a_whole_section_can_be_replaced(good: Path) -> None:

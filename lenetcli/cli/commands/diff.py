@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from lenetcli.errors import ConfigError, printable
 
 if TYPE_CHECKING:
     from lenetcli.config import Config
+    from lenetcli.inspection.compare.config import FirstStep
     from lenetcli.inspection.compare.replay import Recorded, Replay
     from lenetcli.train.run import Run
 
@@ -83,16 +85,22 @@ def _runs(
     from lenetcli.runs.history import read_history
 
     console = results()
-    a, b = (Recorded(place, partial(_beginning, place, places), read_history(place)) for place, _ in (one, other))
-    names = str(a.place), str(b.place)
-    step = first_step(a.history, b.history)
-    if draw:
-        console.print(draw_steps(step))
-    replayed = _again(a, b, step.step if step else min(a.last, b.last)) if again else None
+    names = str(one[0]), str(other[0])
+    untrained = [place for place, _ in (one, other) if not os.path.lexists(place / "metrics.jsonl")]
+    step: FirstStep | None = None
+    replayed: Replay | None = None
+    if not untrained:
+        a, b = (Recorded(place, partial(_beginning, place, places), read_history(place)) for place, _ in (one, other))
+        step = first_step(a.history, b.history)
+        if draw:
+            console.print(draw_steps(step))
+        replayed = _again(a, b, step.step if step else min(a.last, b.last)) if again else None
+    elif draw:
+        console.print(f"\nsteps: {untrained[0]} has made none, as an imported run", markup=False)
     if draw and replayed is not None:
         for line in draw_replay(replayed, names):
             console.print(line)
-    weights = [run.place / "model.safetensors" for run in (a, b)]
+    weights = [place / "model.safetensors" for place, _ in (one, other)]
     without = [path.parent for path in weights if not path.is_file()]
     tensors = [] if without else tensor_differences(weights[0], weights[1], _order(one[1]))
     if draw and without:

@@ -43,7 +43,8 @@ def import_weights(
     from lenetcli.tensors.serialization import to_bytes
 
     if not config:
-        raise ConfigError("which model? Give its configuration with --config")
+        given = next((word for word in overrides or [] if word.endswith((".yaml", ".yml"))), "")
+        raise ConfigError(f"which model? Give its configuration with --config {given}".rstrip())
     checked = configuration.load(config, overrides or [])
     model, _ = build_model(checked)
     data: dict[str, Any] | None = None
