@@ -96,7 +96,7 @@ def missing(directory: Path, path: Path) -> str | None:
 def _copied(directory: Path, entry: Mapping[str, str]) -> str:
     copy, parts = directory / entry["copy"], PurePosixPath(entry["copy"]).parts
     inside = parts[:1] == (COPIES,) and ".." not in parts
-    return f". The run keeps a copy: {copy}" if inside and is_there(copy) else ""
+    return f"; the run keeps a copy: {copy}" if inside and is_there(copy) else ""
 
 
 def changes(a: Path, b: Path) -> Iterator[str]:
