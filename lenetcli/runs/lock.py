@@ -133,7 +133,7 @@ def locked(directory: Path) -> Iterator[Held]:
     except OSError as error:
         raise LenetError(f"cannot write to {directory}: {error.strerror or error}") from None
     if found is None:
-        raise Busy(f"{directory}: another training is running there: {_holder(path)}")
+        raise Busy(f"{directory}: another training is running there: {holder(directory)}")
     _HELD.append(found)
     try:
         with numbered(directory):
@@ -210,9 +210,10 @@ def _self() -> dict[str, Any]:
     return {"pid": os.getpid(), "host": platform.node(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
 
 
-def _holder(path: Path) -> str:
+def holder(directory: Path) -> str:
+    """Who holds the lock of a run directory, in words."""
     try:
-        with path.open("rb") as file:
+        with (directory / NAME).open("rb") as file:
             found = json.loads(file.read(1000))
         return f"process {int(found['pid'])} on {str(found['host'])[:60]}, since {str(found['since'])[:20]}"
     except (OSError, ValueError, KeyError, TypeError):
