@@ -153,7 +153,11 @@ def _system_lock(path: Path) -> Iterator[None]:
         raise ConfigError("--optuna needs a system with flock(); a grid or --random N works here") from None
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:
+            what = f"{path}: cannot be locked: {error.strerror}"
+            raise ConfigError(f"{what}; --optuna needs locks, a grid or --random N works here with --no-lock") from None
         yield
     finally:
         os.close(handle)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lenetcli.cli.options import PICTURES, Config, Json, check_place, show
+from lenetcli.cli.options import PICTURES, Config, Json, NoLock, check_place, show, trust
 from lenetcli.errors import ConfigError, printable
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def sweep(
         Path | None,
         typer.Option(help="Draw parallel coordinates.", metavar="FILE.png|.svg", show_default=False),
     ] = None,
+    no_lock: NoLock = False,
     as_json: Json = False,
 ) -> None:
     """Train CONFIG with every combination of values, or with some of them, and show the best.
@@ -101,6 +102,9 @@ def sweep(
             raise ConfigError("--cluster or mpiexec, not both")
         if jobs is not None and cluster not in HERE:
             raise ConfigError(f"--jobs N: only with --cluster {' or '.join(HERE)}")
+        if no_lock and (cluster is not None or pool is not None):
+            raise ConfigError("--no-lock: not with --cluster or mpiexec, where many workers are there")
+        trust(no_lock)
         check_place(plot, "--plot", *PICTURES)
         way: Way = "random" if random is not None else "optuna" if optuna is not None else "grid"
         plan = _judged(Plan.of(config, values, way, random or optuna, seed, metric or "accuracy", prune), metric)

@@ -1,0 +1,244 @@
+"""A sweep over two hosts that meets every fault: does each trial end once, with the bits of a sweep without faults?
+
+    python tools/sweep_faults.py [--trials 24] [--overhead 1000]
+
+The hosts are network namespaces with a cable between them (root, iproute2); nothing leaves this machine. A scheduler,
+the command and two workers are on the first, two workers on the second. While it sweeps, a worker is killed (-9), the
+second host is cut off and comes back, the scheduler is killed and started again, and so is the command. Then so many
+trials of a second are shared out without faults, and what that costs is told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.train.small import CONFIG, difference  # noqa: E402
+
+HOSTS, CABLE, NET = ("lenet-sweep1", "lenet-sweep2"), ("lenet-cable1", "lenet-cable2"), "10.78.0"
+ADDRESS = f"tcp://{NET}.1:8786"
+SLOW = '''
+import os, time
+from lenetcli import nn
+
+class Slow(nn.Module):
+    """Hands on what it gets, after a while."""
+    def forward(self, x):
+        time.sleep(float(os.environ.get("SLOW", 0)))
+        return x
+'''
+FORWARDS = 18  # of a trial: 12 steps and 3 evaluations of two splits
+PYTHON = [sys.executable, "-m"]
+SOON = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "12s", "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "10s"}
+
+
+def ip(*words: str) -> bool:
+    return subprocess.run(["ip", *words], capture_output=True).returncode == 0
+
+
+@contextmanager
+def hosts() -> Iterator[None]:
+    """Two namespaces and a cable."""
+    for host in HOSTS:
+        ip("netns", "delete", host)
+    if not all(ip("netns", "add", host) for host in HOSTS):
+        print("skipped: network namespaces need root and iproute2", file=sys.stderr)
+        raise SystemExit(0)
+    try:
+        ip("link", "add", CABLE[0], "netns", HOSTS[0], "type", "veth", "peer", "name", CABLE[1], "netns", HOSTS[1])
+        for number, (host, cable) in enumerate(zip(HOSTS, CABLE), 1):
+            ip("-n", host, "address", "add", f"{NET}.{number}/24", "dev", cable)
+            ip("-n", host, "link", "set", cable, "up")
+            ip("-n", host, "link", "set", "lo", "up")
+        yield
+    finally:
+        for host in HOSTS:
+            ip("netns", "delete", host)
+
+
+class Cluster:
+    """The processes on the two hosts."""
+
+    def __init__(self, place: Path, slow: float) -> None:
+        self.place, self.slow, self.started = place, slow, list[subprocess.Popen[bytes]]()
+
+    def start(self, host: str, *words: str, log: str) -> subprocess.Popen[bytes]:
+        variables = {**os.environ, **SOON, "PYTHONPATH": str(ROOT), "SLOW": str(self.slow), "LENET_THREADS": "1"}
+        with (self.place / log).open("ab") as out:
+            self.started.append(
+                subprocess.Popen(
+                    ["ip", "netns", "exec", host, *PYTHON, *words], cwd=self.place, env=variables,
+                    stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+                )
+            )  # fmt: skip
+        return self.started[-1]
+
+    def scheduler(self) -> subprocess.Popen[bytes]:
+        words = ["distributed.cli.dask_scheduler", "--host", f"{NET}.1", "--port", "8786", "--no-dashboard"]
+        return self.start(HOSTS[0], *words, log="scheduler.log")
+
+    def worker(self, number: int) -> subprocess.Popen[bytes]:
+        words = ["--nthreads", "1", "--memory-limit", "0", "--no-dashboard", "--local-directory", f"w{number}"]
+        return self.start(HOSTS[number % 2], "distributed.cli.dask_worker", ADDRESS, *words, log=f"worker{number}.log")
+
+    def sweep(self, out: str, trials: int) -> subprocess.Popen[bytes]:
+        return self.start(HOSTS[0], "lenetcli", *sweep(out, trials), "--cluster", ADDRESS, log=f"{out}.log")
+
+    def end(self) -> None:
+        for process in self.started:
+            for child in children(process.pid):
+                kill(child)
+            process.kill()
+            process.wait()
+
+
+def sweep(out: str, trials: int) -> list[str]:
+    return ["sweep", "slow.yaml", "optimizer.lr=log(1e-4, 1e-1)", "--random", str(trials), "--out", out]
+
+
+def children(pid: int) -> list[int]:
+    """The worker that a nanny watches over."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                if parent == pid and b"spawn_main" in (entry / "cmdline").read_bytes():
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+    return found
+
+
+def kill(pid: int) -> None:
+    try:
+        os.kill(pid, 9)
+    except ProcessLookupError:
+        return
+
+
+def over(place: Path) -> int:
+    """How many trials are over."""
+    return sum('"ended"' in path.read_text()[-2000:] for path in place.glob("*/metrics.jsonl"))
+
+
+def until(condition: Callable[[], bool], seconds: float = 300) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.1)
+
+
+def faults(place: Path, trials: int) -> int:
+    """How many trials ended otherwise than in a sweep without faults, one after the other."""
+    plain = {**os.environ, "PYTHONPATH": str(ROOT), "SLOW": "0", "LENET_THREADS": "1"}
+    subprocess.run(
+        [*PYTHON, "lenetcli", *sweep("serial", trials)], cwd=place, env=plain, check=True, capture_output=True
+    )
+    print(f"{trials} trials, one after the other: done")
+    cluster = Cluster(place, 2 / FORWARDS)
+    try:
+        scheduler, workers = cluster.scheduler(), [cluster.worker(number) for number in range(4)]
+        command = cluster.sweep("shared", trials)
+        until(lambda: over(place / "shared") >= trials // 8)
+        kill(children(workers[0].pid)[0])
+        print("a worker was killed")
+        until(lambda: over(place / "shared") >= trials * 2 // 8)
+        ip("-n", HOSTS[1], "link", "set", CABLE[1], "down")
+        time.sleep(20)
+        ip("-n", HOSTS[1], "link", "set", CABLE[1], "up")
+        print("the second host was cut off for 20 s")
+        until(lambda: over(place / "shared") >= trials * 4 // 8)
+        scheduler.kill()
+        scheduler.wait()
+        time.sleep(2)
+        cluster.scheduler()
+        print(f"the scheduler was killed and started again; over: {over(place / 'shared')}")
+        until(lambda: over(place / "shared") >= trials * 6 // 8)
+        command.kill()
+        command.wait()
+        print(f"the command was killed; over: {over(place / 'shared')}")
+        code = cluster.sweep("shared", trials).wait(timeout=300)
+        print(f"the same command again: exit {code}")
+    finally:
+        cluster.end()
+    wrong = int(code != 0)
+    for number in range(1, trials + 1):
+        run = place / "shared" / f"{number:04d}"
+        events = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+        steps = [event["step"] for event in events if event["event"] == "step"]
+        ends = [event["reason"] for event in events if event["event"] == "ended"]
+        found = difference(place / "serial" / run.name, run)
+        if found is not None or steps != list(range(1, 13)) or ends != ["finished"]:
+            print(f"trial {number}: differs: {found}, steps {steps}, ended {ends}")
+            wrong += 1
+    print(f"{trials} trials shared, {wrong} wrong")
+    return wrong
+
+
+def rate(log: Path) -> tuple[int, float]:
+    """Trials that ended after the first one, and in how many seconds, while a command writes its log."""
+    first = last = 0.0
+    seen = count = 0
+    while True:
+        count = log.read_text().count("\ntrial ") + log.read_text().startswith("trial ") if log.exists() else 0
+        if count > seen:
+            last = time.monotonic()
+            first, seen = first or last, count
+        if log.exists() and "runs\n" in log.read_text()[-200:]:
+            return seen, last - first
+        time.sleep(0.02)
+
+
+def overhead(place: Path, trials: int) -> float:
+    """What sharing out costs: time of four workers over a fourth of the time of one, less 1."""
+    cluster, few = Cluster(place, 1 / FORWARDS), max(8, trials // 25)
+    try:
+        cluster.start(HOSTS[0], "lenetcli", *sweep("one", few), log="one.log")
+        done, seconds = rate(place / "one.log")
+        one = seconds / (done - 1)
+        cluster.scheduler()
+        for number in range(4):
+            cluster.worker(number)
+        cluster.sweep("four", trials)
+        done, seconds = rate(place / "four.log")
+    finally:
+        cluster.end()
+    found = seconds / ((done - 4) * one / 4) - 1  # the first line is that of the first four
+    print(f"a trial: {one:.3f} s; {done} by four workers: {seconds:.1f} s, {found:+.1%}")
+    return found
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--trials", type=int, default=24)
+    options.add_argument("--overhead", type=int, default=1000, help="trials of a second; 0 for none")
+    asked = options.parse_args()
+    place = Path(tempfile.mkdtemp(prefix="lenet-sweep-"))
+    text = CONFIG.replace("- {type: Flatten}", "- {type: 'slow.py:Slow'}\n    - {type: Flatten}")
+    (place / "slow.yaml").write_text(text)
+    (place / "slow.py").write_text(SLOW)
+    with hosts():
+        wrong = faults(place, asked.trials) if asked.trials else 0
+        cost = overhead(place, asked.overhead) if asked.overhead else 0.0
+    if wrong or cost > 0.05:
+        print(f"logs: {place}")
+        return 1
+    shutil.rmtree(place)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
