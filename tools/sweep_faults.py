@@ -80,8 +80,8 @@ class Cluster:
         with (self.place / log).open("ab") as out:
             self.started.append(
                 subprocess.Popen(
-                    ["ip", "netns", "exec", host, *PYTHON, *words], cwd=self.place, env=variables,
-                    stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+                    ["ip", "netns", "exec", host, *words], cwd=self.place, env=variables,
+                    start_new_session=True, stdout=out, stderr=out, stdin=subprocess.DEVNULL,
                 )
             )  # fmt: skip
         return self.started[-1]

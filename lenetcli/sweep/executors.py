@@ -20,8 +20,9 @@ from lenetcli.parallel.futures import ranks
 from lenetcli.sweep.trial import Record, Task
 
 HERE = ("local", "slurm")  # clusters that are made for one sweep; else the address of a scheduler
-ANSWER = 10  # seconds in which a scheduler answers
+ANSWER = 30  # seconds in which a scheduler answers, at first and after it was lost
 DEATHS = 10  # of workers, after which a trial is no longer given to another one
+DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"  # Ctrl-C is for the command, which has them save
 INSTALL_DASK = "python -m pip install 'lenet[cluster]'"
 
 
@@ -80,7 +81,7 @@ def dask(cluster: str, jobs: int | None = None) -> Iterator[Pool]:
             return executor.submit(function, task)
 
         def workers() -> int:
-            with suppress(OSError):  # while it looks for a scheduler that went away
+            with suppress(OSError, RuntimeError):  # while it looks for a scheduler that went away
                 return sum(client.nthreads().values())
             return 0
 
@@ -91,6 +92,7 @@ def _local(distributed: Any, jobs: int) -> Any:
     threads = {} if wanted_threads()[0] else {"LENET_THREADS": str(max(1, processors() // jobs))}
     return distributed.LocalCluster(
         n_workers=jobs, threads_per_worker=1, processes=True, host="127.0.0.1", memory_limit=0, env=threads,
+        preload=DEAF,
         dashboard_address="127.0.0.1:0" if _has_dashboard() else None,
     )  # fmt: skip
 
