@@ -189,36 +189,31 @@ def faults(place: Path, trials: int) -> int:
     return wrong
 
 
-def rate(log: Path) -> tuple[int, float]:
-    """Trials that ended after the first one, and in how many seconds, while a command writes its log."""
-    first = last = 0.0
-    seen = count = 0
-    while True:
-        count = log.read_text().count("\ntrial ") + log.read_text().startswith("trial ") if log.exists() else 0
-        if count > seen:
-            last = time.monotonic()
-            first, seen = first or last, count
-        if log.exists() and "runs\n" in log.read_text()[-200:]:
-            return seen, last - first
-        time.sleep(0.02)
+def spent(place: Path, workers: int) -> float:
+    """Time of the workers from the first trial's beginning to the last one's end, for a second of training."""
+    runs = sorted(place.glob("0*"))
+    ends = [json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])["seconds"] for run in runs]
+    window = max((run / "metrics.jsonl").stat().st_mtime for run in runs)
+    window -= min((run / "config.yaml").stat().st_mtime for run in runs)
+    print(f"{len(runs)} trials, {workers} workers: {window:.1f} s, of {sum(ends) / len(runs):.3f} s each")
+    return window * workers / sum(ends)
 
 
 def overhead(place: Path, trials: int) -> float:
-    """What sharing out costs: time of four workers over a fourth of the time of one, less 1."""
+    """What sharing out costs: the workers' time for a second of training, over that of a single process."""
     cluster, few = Cluster(place, 1 / FORWARDS), max(8, trials // 25)
     try:
-        cluster.start(HOSTS[0], *PYTHON, "lenetcli", *sweep("one", few), log="one.log")
-        done, seconds = rate(place / "one.log")
-        one = seconds / (done - 1)
+        code = cluster.start(HOSTS[0], *PYTHON, "lenetcli", *sweep("one", few), log="one.log").wait()
         cluster.scheduler()
         for number in range(4):
             cluster.worker(number)
-        cluster.sweep("four", trials)
-        done, seconds = rate(place / "four.log")
+        until(lambda: (place / "scheduler.log").read_text().count("Register worker addr") >= 4)
+        code += cluster.sweep("four", trials).wait()
     finally:
         cluster.end()
-    found = seconds / ((done - 4) * one / 4) - 1  # the first line is that of the first four
-    print(f"a trial: {one:.3f} s; {done} by four workers: {seconds:.1f} s, {found:+.1%}")
+    assert code == 0, f"a sweep failed; logs: {place}"
+    found = spent(place / "four", 4) / spent(place / "one", 1) - 1
+    print(f"sharing out costs {found:+.1%}")
     return found
 
 
