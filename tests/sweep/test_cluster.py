@@ -24,20 +24,30 @@ from lenetcli.sweep.plan import Plan
 from lenetcli.sweep.trial import Record, Task, ended, perform
 from lenetcli.sweep.trials import Given
 from tests.commands import inside, run
-from tests.conftest import ROOT
-from tests.parallel.ranks import MPIEXEC, needs_mpi
+from tests.parallel.ranks import LENET, MPIEXEC, environment, needs_mpi
 from tests.train.small import difference, write_config
 
 HAS_DASK = importlib.util.find_spec("distributed") is not None
 needs_dask = pytest.mark.skipif(not HAS_DASK, reason="dask.distributed is not here: pip install 'lenet[cluster]'")
 WORDS = ["sweep", "small.yaml", "optimizer.lr=log(1e-3, 1e-1)", "--random", "6"]
-LENET = [sys.executable, "-m", "lenetcli"]
 
 
-def start(place: Path, *words: str, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
-    variables = {**os.environ, "PYTHONPATH": str(ROOT), "LENET_THREADS": "1"}
-    pipe = subprocess.PIPE
-    return subprocess.Popen([*before, *LENET, *words], cwd=place, env=variables, stdout=pipe, stderr=pipe, text=True)
+SLOW = """
+import os, time
+from lenetcli import nn
+
+class Slow(nn.Module):
+    def forward(self, x):
+        time.sleep(float(os.environ.get("SLOW", 0)))
+        return x
+"""
+
+
+def start(place: Path, *words: str, before: tuple[str, ...] = (), **more: str) -> subprocess.Popen[str]:
+    variables, pipe = {**environment(), **more}, subprocess.PIPE
+    return subprocess.Popen(
+        [*before, *LENET, *words], cwd=place, env=variables, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    )
 
 
 def until(condition: Any) -> None:
@@ -236,3 +246,37 @@ def _seen(times: int) -> Any:
     """A look at the lock that sees it so many times."""
     looks = iter(range(times))
     return lambda place: next(looks, None) is not None
+
+
+# Signals
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("engine", [pytest.param("dask", marks=needs_dask), pytest.param("mpi", marks=needs_mpi)])
+def test_a_signal_has_the_workers_save_and_the_same_command_goes_on(
+    place: Path, engine: str, number: signal.Signals
+) -> None:
+    (place / "slow.py").write_text(SLOW)
+    text = (place / "small.yaml").read_text()
+    (place / "small.yaml").write_text(
+        text.replace("- {type: Flatten}", "- {type: 'slow.py:Slow'}\n    - {type: Flatten}")
+    )
+    before = (str(MPIEXEC), "-n", "3") if engine == "mpi" else ()
+    words = [*WORDS, "--out", "shared", *(["--cluster", "local", "--jobs", "2"] if engine == "dask" else [])]
+    command = start(place, *words, before=before, SLOW="0.3")
+    until(lambda: any('"step": 2' in path.read_text() for path in place.glob("shared/*/metrics.jsonl")))
+    if number == signal.SIGINT:  # a terminal's Ctrl-C comes to all processes
+        os.killpg(command.pid, number)
+    else:
+        command.send_signal(number)
+    _, err = command.communicate(timeout=100)
+    assert command.returncode == 128 + number, err
+    assert f"stopped by {number.name}; the same command goes on with shared" in err
+    assert "Traceback" not in err
+    assert not list(place.glob("shared/**/lock"))
+    assert all('"interrupted"' in path.read_text() for path in place.glob("shared/*/metrics.jsonl"))
+    again = start(place, *words, before=before)
+    _, err = again.communicate(timeout=100)
+    assert again.returncode == 0, err
+    check_same(place)
