@@ -85,7 +85,10 @@ def dask(cluster: str, jobs: int | None = None) -> Iterator[Pool]:
                 return sum(client.nthreads().values())
             return 0
 
-        yield Pool(submit, workers, f"dashboard: {client.dashboard_link}" if _has_dashboard() else "")
+        description = f"{workers()} workers" if workers() else "no workers yet; dask worker ADDRESS starts one"
+        if _has_dashboard():
+            description += f"; dashboard: {client.dashboard_link}"
+        yield Pool(submit, workers, f"--cluster {cluster}: {description}")
 
 
 def _local(distributed: Any, jobs: int) -> Any:

@@ -76,13 +76,20 @@ def share_out(plan: Plan, trials: Trials, pool: Pool, told: Tell) -> str | None:
                 for future in wait(running, LOOK, FIRST_COMPLETED).done:
                     trial = running.pop(future)
                     with trial.held:
-                        record = _answer(future, trial)
+                        try:
+                            record = _answer(future, trial)
+                        except ConfigError:
+                            trials.settle(trial, None)
+                            raise
                         wishes.stop = wishes.stop or record.stop
                         if record.outcome is None or record.stop is not None:
                             continue  # its way was lost: it is taken once more
                         trials.settle(trial, record.outcome)
                     told(trial, record.outcome)
             return wishes.stop
+    except SystemExit:  # a second signal: at once
+        running.clear()
+        raise
     finally:
         wait(running, GRACE)  # the sweep's lock is free, so that the workers save and end
 
