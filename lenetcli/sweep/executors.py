@@ -85,7 +85,8 @@ def dask(cluster: str, jobs: int | None = None) -> Iterator[Pool]:
                 return sum(client.nthreads().values())
             return 0
 
-        description = f"{workers()} workers" if workers() else "no workers yet; dask worker ADDRESS starts one"
+        none = "no workers yet" + (f"; to start one: dask worker {cluster}" if place is cluster else "")
+        description = f"{workers()} workers" if workers() else none
         if _has_dashboard():
             description += f"; dashboard: {client.dashboard_link}"
         yield Pool(submit, workers, f"--cluster {cluster}: {description}")

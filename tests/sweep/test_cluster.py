@@ -115,6 +115,36 @@ def test_what_is_wrong_is_one_message_of_all_ranks(place: Path) -> None:
     assert err.count("nothing to vary") == 1
 
 
+SBATCH = """#!/bin/sh
+cp "$1" "$JOBS/script.$$"  # dask-jobqueue takes its own away
+setsid bash "$JOBS/script.$$" >"$JOBS/log.$$" 2>&1 </dev/null &
+echo "Submitted batch job $!"
+"""
+SCANCEL = """#!/bin/sh
+for job in "$@"; do kill -- "-$job"; done
+"""
+
+
+@needs_dask
+@pytest.mark.skipif(sys.platform != "linux", reason="the stand-in for Slurm needs setsid and a device called lo")
+def test_jobs_of_slurm_train_what_one_process_trains(place: Path) -> None:
+    pytest.importorskip("dask_jobqueue")
+    programs = place / "bin"
+    programs.mkdir()
+    for name, text in (("sbatch", SBATCH), ("scancel", SCANCEL)):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    settings = {"CORES": "1", "MEMORY": "4GB", "INTERFACE": "lo"}
+    variables = {f"DASK_JOBQUEUE__SLURM__{key}": value for key, value in settings.items()}
+    path = os.pathsep.join([str(programs), os.environ["PATH"]])
+    words = [*WORDS, "--out", "shared", "--cluster", "slurm", "--jobs", "2"]
+    command = start(place, *words, PATH=path, JOBS=str(place), **variables)
+    _, err = command.communicate(timeout=100)
+    assert command.returncode == 0, err
+    assert len(list(place.glob("script.*"))) == 2
+    check_same(place)
+
+
 def test_without_dask_the_message_says_how_to_get_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     found = run([*WORDS, "--cluster", "local"], place)
