@@ -191,7 +191,7 @@ def faults(place: Path, trials: int) -> int:
 
 def spent(place: Path, workers: int) -> float:
     """Time of the workers from the first trial's beginning to the last one's end, for a second of training."""
-    runs = sorted(place.glob("0*"))
+    runs = sorted(place.glob("[0-9]*"))
     ends = [json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])["seconds"] for run in runs]
     window = max((run / "metrics.jsonl").stat().st_mtime for run in runs)
     window -= min((run / "config.yaml").stat().st_mtime for run in runs)
