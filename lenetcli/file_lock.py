@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+NONE_HERE = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)  # what systems without locks say
 _OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 LOOK = 0.05  # seconds between two tries
+
+
+class NoLocks(OSError):
+    """A system, or a file system, without locks: it has none, or its locks keep nobody out."""
 
 
 def try_lock(handle: int, shared: bool = False) -> bool:
     """Asks the system for the lock of an open file; False where another process holds it.
 
     Raises:
-        OSError: there are no locks here.
+        NoLocks: there are none here.
     """
     try:
         import fcntl
@@ -32,7 +38,28 @@ def try_lock(handle: int, shared: bool = False) -> bool:
         fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        if error.errno in NONE_HERE:
+            raise NoLocks(error.errno, os.strerror(error.errno)) from None
+        raise
     return True
+
+
+def excludes(handle: int, path: Path) -> bool:
+    """Whether the lock that this process holds on a file keeps others out; in a browser, for one, it does not.
+
+    Args:
+        handle: the file, locked.
+        path: where it lies.
+
+    Raises:
+        OSError: it cannot be opened once more.
+    """
+    other = os.open(path, _OPEN, 0o644)
+    try:
+        return not same_file(handle, path) or not try_lock(other)
+    finally:
+        os.close(other)
 
 
 def same_file(handle: int, path: Path) -> bool:
@@ -47,7 +74,8 @@ def take(path: Path, patience: float = LOOK) -> int | None:
     """The file, made if need be, open and locked; None where another process has it still after `patience` seconds.
 
     Raises:
-        OSError: it cannot be made, or there are no locks here.
+        NoLocks: there are none here.
+        OSError: it cannot be made.
     """
     until = time.monotonic() + patience  # others may hold it for a moment, to look
     while True:

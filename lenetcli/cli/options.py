@@ -39,6 +39,10 @@ Places = Annotated[
         help="Where the run's data lies now, as data.root=DIR.", metavar="[data.root=DIR]", show_default=False
     ),
 ]
+NoLock = Annotated[
+    bool,
+    typer.Option("--no-lock", help="Where the disk or system has no locks: train without; nobody else is there."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -49,6 +53,14 @@ def without_places(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """
     places = [word for word in words if re.match(r"[A-Za-z_][\w.\[\]-]*=", word) and not Path(word).exists()]
     return [word for word in words if word not in places], places
+
+
+def trust(no_lock: bool) -> None:
+    """Trains without a lock where there are none, if that was asked for."""
+    if no_lock:
+        from lenetcli.runs.lock import go_without
+
+        go_without()
 
 
 def check_place(path: Path | None, option: str, *suffixes: str) -> None:

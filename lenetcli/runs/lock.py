@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lenetcli.errors import ConfigError, LenetError
-from lenetcli.file_lock import same_file, take, try_lock
+from lenetcli.file_lock import NoLocks, excludes, same_file, take, try_lock
 
 NAME = "lock"
 _LOOK = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -102,7 +103,11 @@ class Held:
             raise Lost(f"{place}: another process has locked it; nothing more is written") from None
         except OSError as error:
             raise Lost(f"{place}: its lock was taken away, and cannot be put back: {error.strerror or error}") from None
-        if not try_lock(handle):
+        try:
+            free = try_lock(handle)
+        except NoLocks:
+            free = _alone
+        if not free:
             os.close(handle)
             raise Lost(f"{place}: another process has locked it; nothing more is written")
         with suppress(OSError):
@@ -128,16 +133,21 @@ def locked(directory: Path) -> Iterator[Held]:
 
     Raises:
         Busy: another process trains there; the message names it.
-        LenetError: the file cannot be made.
+        LenetError: the file cannot be made, or there are no locks here and `go_without` was not said.
     """
     path = directory / NAME
     try:
-        handle = take(path)
+        handle = _taken(path)
         found = None if handle is None else _signed(directory, handle)
+    except NoLocks as error:
+        raise LenetError(
+            f"{directory}: cannot lock {NAME}: {error.strerror}: another training here would not be noticed; choose "
+            "another place with --out, or say that nobody else is there with --no-lock"
+        ) from None
     except OSError as error:
         raise LenetError(f"cannot write to {directory}: {error.strerror or error}") from None
     if found is None:
-        raise Busy(f"{directory}: another training is running there: {_holder(path)}")
+        raise Busy(f"{directory}: another training is running there: {holder(directory)}")
     _HELD.append(found)
     try:
         with numbered(directory):
@@ -145,6 +155,37 @@ def locked(directory: Path) -> Iterator[Held]:
     finally:
         _HELD.remove(found)
         found.leave()
+
+
+_alone = False  # whether somebody has said that nobody else is there
+
+
+def go_without() -> None:
+    """For this process: where there are no locks, trains without."""
+    global _alone
+    _alone = True
+
+
+def _taken(path: Path) -> int | None:
+    """The lock's file, locked where that can be; None where another process has it.
+
+    Raises:
+        NoLocks: there are none here, and nobody has said that nobody else is there.
+    """
+    was_there = path.exists()
+    try:
+        handle = take(path)
+        if handle is not None and not _alone and not excludes(handle, path):
+            os.close(handle)
+            raise NoLocks(errno.ENOLCK, "the locks of this system keep nobody out")
+    except NoLocks:
+        if not _alone:
+            if not was_there:
+                with suppress(OSError):
+                    os.unlink(path)
+            raise
+        return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
+    return handle
 
 
 # Numbers of runs: runs/<name>/001 keeps its number while its training lives, also where it is renamed
@@ -214,9 +255,10 @@ def _self() -> dict[str, Any]:
     return {"pid": os.getpid(), "host": platform.node(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
 
 
-def _holder(path: Path) -> str:
+def holder(directory: Path) -> str:
+    """Who holds the lock of a run directory, in words."""
     try:
-        with path.open("rb") as file:
+        with (directory / NAME).open("rb") as file:
             found = json.loads(file.read(1000))
         return f"process {int(found['pid'])} on {str(found['host'])[:60]}, since {str(found['since'])[:20]}"
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,7 +1,7 @@
 """Trials that Optuna proposes, from a study in a journal file that any number of workers share.
 
 Optuna's journal has no heartbeat (its RDB storage alone has), so a trial's worker is alive while it holds the lock of
-the trial's run directory; see claim.py. All that decides who does what happens under one more lock of the system's, and
+the trial's run directory; see trial.py. All that decides who does what happens under one more lock of the system's, and
 so does every write to the journal: Optuna's own lock is a file, which a killed worker leaves for the others to wait on.
 """
 
@@ -17,10 +17,10 @@ from typing import Any
 from lenetcli.autograd.silence import silence
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.runs.history import read_history
-from lenetcli.sweep.claim import claim
 from lenetcli.sweep.plan import Plan
 from lenetcli.sweep.space import Axis
-from lenetcli.sweep.trials import Trial
+from lenetcli.sweep.trial import claim
+from lenetcli.sweep.trials import Claim, Trial
 from lenetcli.train.events import Evaluated
 
 JOURNAL = "journal.log"
@@ -33,13 +33,14 @@ class Proposed:
 
     Args:
         place: the sweep's directory: the journal lies there, and each trial has a run directory below it.
+        claim: how a trial is taken.
 
     Raises:
         ConfigError: Optuna is not installed, or there are no locks here.
         DataError: the journal is damaged.
     """
 
-    def __init__(self, place: Path, plan: Plan) -> None:
+    def __init__(self, place: Path, plan: Plan, claim: Claim = claim) -> None:
         try:
             import optuna
             from optuna.storages import JournalStorage
@@ -48,7 +49,7 @@ class Proposed:
             raise ConfigError("--optuna needs Optuna: python -m pip install 'lenet[sweep]'") from None
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         assert plan.count is not None, "a study has a number of trials"
-        self.place, self.plan = place, plan
+        self.place, self.plan, self._claim = place, plan, claim
         self.total, self.others = plan.count, 0
         self._optuna = optuna
         self._tried: dict[int, Any] = {}  # by number: Optuna's side of the trials that this worker has
@@ -91,7 +92,7 @@ class Proposed:
     def _claimed(self, trial: Any) -> Trial | None:
         number = trial.number + 1
         place = self.place / f"{number:04d}"
-        held = claim(place)
+        held = self._claim(place)
         if held is None:
             return None
         if trial.storage.get_trial(trial._trial_id).state.is_finished():  # since it was listed: its worker told so
@@ -152,7 +153,11 @@ def _system_lock(path: Path) -> Iterator[None]:
         raise ConfigError("--optuna needs a system with flock(); a grid or --random N works here") from None
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:
+            what = f"{path}: cannot be locked: {error.strerror}"
+            raise ConfigError(f"{what}; --optuna needs locks, a grid or --random N works here with --no-lock") from None
         yield
     finally:
         os.close(handle)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from lenetcli.sweep.claim import claim, ended
 from lenetcli.sweep.space import Point
+from lenetcli.sweep.trial import claim, ended
 from lenetcli.train.events import Evaluated
+
+Claim = Callable[[Path], ExitStack | None]  # what takes a trial's directory for this worker, where it is free
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Trial:
 class Trials(Protocol):
     """Where a worker gets its trials from."""
 
+    place: Path  # the sweep's directory
     total: int
     others: int  # trials that other workers were training at the last look
 
@@ -50,10 +53,11 @@ class Given:
 
     Args:
         place: the sweep's directory; each trial has a run directory below it.
+        claim: how a trial is taken.
     """
 
-    def __init__(self, place: Path, points: Sequence[Point]) -> None:
-        self.place, self.points = place, points
+    def __init__(self, place: Path, points: Sequence[Point], claim: Claim = claim) -> None:
+        self.place, self.points, self._claim = place, points, claim
         self.total, self.others = len(points), 0
         self._over: set[int] = set()
 
@@ -64,7 +68,7 @@ class Given:
             place = self.place / f"{number:04d}"
             if number in self._over or self._is_over(number, place):
                 continue
-            held = claim(place)
+            held = self._claim(place)
             if held is None:
                 self.others += 1
             elif self._is_over(number, place):  # another worker was through with it just before
@@ -83,4 +87,5 @@ class Given:
         return False
 
     def settle(self, trial: Trial, outcome: str | None) -> None:
-        """Its run directory says it all."""
+        """Its run directory says it all; another machine may see that later."""
+        self._over.add(trial.number)

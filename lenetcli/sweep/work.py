@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Protocol
 
-from lenetcli.build.places import as_changes
-from lenetcli.errors import ConfigError, DivergedError
-from lenetcli.runs.session import Listener, Session
+from lenetcli.errors import ConfigError
+from lenetcli.runs.lock import Busy, holder, is_locked
+from lenetcli.runs.session import Listener
 from lenetcli.runs.table import RunRow, find, ordered, read_run
-from lenetcli.sweep.claim import Touch, ended
 from lenetcli.sweep.plan import Plan
+from lenetcli.sweep.trial import PAUSE, ended, train
 from lenetcli.sweep.trials import Trial, Trials
 from lenetcli.train.events import Evaluated, Event
 from lenetcli.train.run import Run
 from lenetcli.train.stopping import PRUNED
-
-PAUSE = 0.5  # seconds between two looks at what others do
 
 Tell = Callable[[Trial, str], None]
 
@@ -53,8 +51,11 @@ def work(
 
     Raises:
         ConfigError: a trial's configuration does not work.
+        Busy: another process shares out the trials.
         LenetError: a trial failed in a way that others will, too.
     """
+    if is_locked(trials.place):
+        raise Busy(f"{trials.place}: another command shares out its trials: {holder(trials.place)}")
     waiting = False
     while True:
         trial = trials.take()
@@ -81,30 +82,22 @@ def _train(
     plan: Plan, trials: Trials, trial: Trial, also: Listener | None, show: Show | None
 ) -> tuple[str, str | None]:
     """How the trial's run ended, and the signal that ended it."""
-    with ExitStack() as opened:
-        try:
-            if (trial.place / "config.yaml").is_file():
-                opening = Session.resume(trial.place, as_changes(plan.config(trial.point)), lock=False)
-            else:
-                opening = Session.new(plan.config(trial.point), trial.place, lock=False)
-            session = opened.enter_context(opening)
-        except ConfigError:
-            trials.settle(trial, None)
-            raise
-        run = session.run
 
+    def listeners(run: Run, opened: ExitStack) -> Iterable[Listener]:
         def prune(event: Event) -> None:
             if isinstance(event, Evaluated) and event.split != "train" and trials.report(trial, event):
                 run.stop = run.stop or PRUNED
 
-        listeners: list[Listener] = [Touch(trial.place), prune, *([also] if also is not None else [])]
+        found: list[Listener] = [prune, *([also] if also is not None else [])]
         if show is not None:
-            listeners.append(opened.enter_context(closing(show(trial, run))))
-        try:
-            last = session.follow(listeners)
-        except DivergedError:
-            return "diverged", None
-        return last.reason, None if run.stop == PRUNED else run.stop
+            found.append(opened.enter_context(closing(show(trial, run))))
+        return found
+
+    try:
+        return train(trial.place, lambda: plan.config(trial.point), listeners)
+    except ConfigError:
+        trials.settle(trial, None)
+        raise
 
 
 def results(plan: Plan, place: Path) -> list[RunRow]:

@@ -19,7 +19,7 @@ from lenetcli.errors import ConfigError, DataError, LenetError
 from lenetcli.runs.history import read_history
 from lenetcli.runs.lock import is_locked, locked
 from lenetcli.runs.table import at, read_run
-from lenetcli.sweep import claim as claims
+from lenetcli.sweep import trial as claims
 from lenetcli.sweep.plan import NAME, Plan, Way
 from lenetcli.sweep.trials import Given, Trials
 from lenetcli.sweep.work import results, work
@@ -138,22 +138,11 @@ def test_what_another_worker_trains_is_left_to_it(tmp_path: Path) -> None:
         trial.held.close()
 
 
-def test_a_worker_of_another_machine_is_trusted_while_it_shows_that_it_lives(tmp_path: Path) -> None:
-    lock = tmp_path / "lock"
-    lock.write_text(json.dumps({"pid": 1, "host": "elsewhere", "since": ""}))
-    assert claims.claim(tmp_path) is None
-    os.utime(lock, (time.time() - claims.LEASE - 1,) * 2)
-    held = claims.claim(tmp_path)
-    assert held is not None
-    held.close()
-
-
-def test_a_worker_shows_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "TOUCH", 0.0)
-    (tmp_path / "lock").touch()
-    os.utime(tmp_path / "lock", (1, 1))
-    claims.Touch(tmp_path)(None)
-    assert (tmp_path / "lock").stat().st_mtime > 1e9
+def test_what_another_command_shares_out_is_left_to_it(tmp_path: Path) -> None:
+    plan, place = plan_of(tmp_path), tmp_path / "sweep"
+    trials = trials_of(plan, place)
+    with locked(place), pytest.raises(ConfigError, match=f"shares out its trials: process {os.getpid()} on"):
+        work(plan, trials, lambda trial, how: None, lambda count: None)
 
 
 # Plans
@@ -216,15 +205,14 @@ def test_a_trial_that_ends_while_another_worker_looks_at_it_is_not_taken_again(
     one, other = trials_of(plan, place), trials_of(plan, place)
     taken = one.take()
     assert taken is not None
-    from lenetcli.sweep import study
 
     def end_it_first(where: Path) -> Any:
-        monkeypatch.setattr(study, "claim", claims.claim)
+        monkeypatch.setattr(other, "_claim", claims.claim)
         one.settle(taken, "diverged")
         taken.held.close()
         return claims.claim(where)
 
-    monkeypatch.setattr(study, "claim", end_it_first)
+    monkeypatch.setattr(other, "_claim", end_it_first)
     next_one = other.take()
     assert next_one is not None
     assert next_one.number == 2

@@ -7,19 +7,24 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from lenetcli.errors import ConfigError, LenetError
+from lenetcli.runs import lock
 from lenetcli.runs.lock import locked
+from tests.commands import run as run_command
 from tests.conftest import ROOT
 from tests.train.small import resume, train, write_config
 
 HOLD = """
 import sys, time
 from pathlib import Path
+from lenetcli.runs import lock
 from lenetcli.runs.lock import locked
+from tests.commands import run as run_command
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -85,3 +90,45 @@ def test_a_link_is_no_lock(tmp_path: Path) -> None:
     with pytest.raises(LenetError, match="cannot write to"), locked(tmp_path / "run"):
         pass
     assert (tmp_path / "precious").read_text() == "text"
+
+
+def none(number: int) -> Callable[[int, int], None]:
+    """flock() of a system, or file system, that has no locks; 0: of one where they keep nobody out."""
+
+    def flock(handle: int, how: int) -> None:
+        if number:
+            raise OSError(number, os.strerror(number))
+
+    return flock
+
+
+COMMANDS = {
+    "train": "train {config} train.epochs=1 --progress off --out {out}",
+    "train --resume": "train --resume {run} train.epochs=2 --progress off",
+    "import": "import {run}/model.safetensors --config {config} --out {out}",
+    "sweep": "sweep {config} optimizer.lr=[0.1] train.epochs=1 --out {out}",
+}
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, 0])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_where_there_are_no_locks_it_says_so_and_goes_on_where_nobody_else_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, number: int
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    config, run, out = write_config(tmp_path), tmp_path / "run", tmp_path / "out"
+    train(config, run, "train.epochs=1")
+    before = sorted(path.relative_to(run) for path in run.rglob("*"))
+    monkeypatch.setattr(fcntl, "flock", none(number))
+    monkeypatch.setattr(lock, "_alone", False)
+    words = COMMANDS[command].format(config=config, run=run, out=out).split()
+    refused = run_command(words, tmp_path)
+    assert (refused.code, refused.out) == (1, "")
+    reason = os.strerror(number) if number else "the locks of this system keep nobody out"
+    assert f"cannot lock lock: {reason}: another training here would not be noticed" in refused.err
+    assert "--no-lock" in refused.err
+    assert "cannot write" not in refused.err
+    assert sorted(path.relative_to(run) for path in run.rglob("*")) == before
+    assert not list(tmp_path.rglob("lock"))
+    assert run_command([*words, "--no-lock"], tmp_path).code == 0
+    assert not list(tmp_path.rglob("lock"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lenetcli.cli.options import changes
+from lenetcli.cli.options import NoLock, changes, trust
 from lenetcli.errors import ConfigError, DataError, LenetError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def import_weights(
     out: Annotated[
         Path | None, typer.Option(help="The run directory, new or empty.", show_default="runs/<name>/<NNN>")
     ] = None,
+    no_lock: NoLock = False,
 ) -> None:
     """Make a run directory of weights that were trained elsewhere, by torch for example.
 
@@ -42,6 +43,7 @@ def import_weights(
     from lenetcli.export.weights import read_weights
     from lenetcli.tensors.serialization import to_bytes
 
+    trust(no_lock)
     if not config:
         given = next((word for word in overrides or [] if word.endswith((".yaml", ".yml"))), "")
         raise ConfigError(f"which model? Give its configuration with --config {given}".rstrip())

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from lenetcli.cli import completion
-from lenetcli.cli.options import Overrides
+from lenetcli.cli.options import NoLock, Overrides, trust
 from lenetcli.errors import ConfigError
 
 
@@ -61,6 +61,7 @@ def train(
         ParallelMode,
         typer.Option(help="Train with other processes over MPI; auto does where mpiexec or srun started several."),
     ] = ParallelMode.auto,
+    no_lock: NoLock = False,
 ) -> None:
     """Train a model as CONFIG says; evaluate it each epoch; write a run directory.
 
@@ -69,6 +70,7 @@ def train(
     from lenetcli.cli.training import resume_run, start_run
     from lenetcli.parallel.launch import joined
 
+    trust(no_lock)
     changes = overrides or []
     if resume is not None:
         if out is not None:
