@@ -46,7 +46,7 @@ def test_help_imports_neither_numpy_nor_other_heavy_libraries(command: str, tmp_
 
 def test_a_command_imports_only_its_own_module(tmp_path: Path) -> None:
     commands = rooms(imported_by("validate --help", tmp_path), "cli.")
-    needed = ("app", "commands", "commands.validate", "completion", "consent_options", "streams", "table", "usage")
+    needed = ("app", "commands", "commands.validate", "completion", "consent_options", "streams", "table")
     assert commands == {f"lenetcli.cli.{name}" for name in needed}
 
 
