@@ -41,6 +41,7 @@ def config_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     place = tmp_path_factory.mktemp("config")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(place))
+        patch.setenv("MPLCONFIGDIR", str(Path.home() / ".cache" / "matplotlib"))  # not a new list of fonts each time
         yield place
 
 

@@ -16,6 +16,7 @@ from tests.conftest import ROOT
 from tests.data.test_sources import write_mnist
 
 __all__ = ["lenet", "place"]  # fixtures
+pytestmark = pytest.mark.usefixtures("consenting")
 PAPERS = sorted((ROOT / "configs" / "papers").glob("*.yaml"))
 
 # trainable parameters of each layer: LeCun et al. 1998, section II.B

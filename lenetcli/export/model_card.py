@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lenetcli import __version__
-from lenetcli.config.user_code import made_of
+from lenetcli.config.consent import hash_of
 from lenetcli.data.inputs import Inputs
 from lenetcli.export.described import Described
 
@@ -210,16 +210,16 @@ def _size(sizes: tuple[int, ...]) -> str:
 
 def _code(what: Described) -> list[str]:
     """What the reader has to know before the model's own Python is run."""
-    files = made_of(what.config)
-    if not files:
+    if not what.own_files:
         return []
+    hashes = {name: hash_of(file.read_bytes()) for name, file in what.own_files.items()}
     return [
         "## Code",
         "",
         "The model is made of Python that is not part of lenet; it lies in this folder. To use the model is to run it.",
         "Get it from whom you trust, read it, and compare its hash:",
         "",
-        *(f"- {words(file.name)}, sha256 `{file.sha256}`" for file in files),
+        *(f"- {words(name)}, sha256 `{digest}`" for name, digest in hashes.items()),
         "",
         "lenet imports it only where you say so: `lenet import ... --allow-code`, `lenet predict ... --allow-code`, or",
         "after a `lenet train` of yours with the same file.",

@@ -117,7 +117,7 @@ def test_an_npz_bomb_whose_directory_lies_about_its_size_is_refused(tmp_path: Pa
     at = content.index(b"PK\x01\x02") + 20  # the packed size, in the archive's directory
     content[at : at + 4] = (2**27).to_bytes(4, "little")
     path.write_bytes(content)
-    with pytest.raises(lenet.errors.DataError, match="refused, no images shrink that much"):
+    with pytest.raises(lenet.errors.DataError, match=r"not a sound ZIP file: .* would take 134,217,728 bytes"):
         _ = data.NPZ(str(path)).train
 
 

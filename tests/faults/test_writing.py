@@ -10,7 +10,8 @@ import stat
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,13 @@ def test_no_file_is_written_beside_the_one_function() -> None:
             found[name] = calls
     assert found == {}
     assert all((PACKAGE / name).exists() for name in (*OTHERWISE, *IN_MEMORY))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fonts_are_listed() -> None:
+    """matplotlib writes a list of fonts when it is first imported: before a test takes the disk away."""
+    with suppress(ImportError):
+        import_module("matplotlib.font_manager")
 
 
 @pytest.fixture(scope="module")

@@ -225,7 +225,7 @@ def test_absurd_values_with_the_right_hash_are_refused_or_harmless(start: Path, 
         (b'{"format": 2}', "state.json: damaged, its content does not have the hash"),
         (b'{"format": ' + b"9" * 5000 + b"}", "state.json: "),
         (b"\xff\xfe\x00", "state.json: "),
-        (b" " * (LARGEST + 1), "has 4,194,305 bytes, more than the 4,194,304"),
+        (b" " * (LARGEST + 1), f"has {LARGEST + 1:,} bytes, more than the {LARGEST:,}"),
     ],
     ids=lambda value: repr(value[:20]),
 )

@@ -88,7 +88,7 @@ def test_a_schedule_steps_after_what_it_is_made_for(text: str, make: Any, every:
     assert rates(config, f"scheduler={text}") == pytest.approx(by_hand(make, every), rel=1e-12)
 
 
-def test_every_scheduler_has_a_unit_and_shows_it(config: Path) -> None:
+def test_every_scheduler_has_a_unit_and_shows_it(config: Path, consenting: None) -> None:
     for name, text in SCHEDULERS.items():
         if name == "none":
             continue
