@@ -175,17 +175,26 @@ def _taken(path: Path) -> int | None:
     was_there = path.exists()
     try:
         handle = take(path)
-        if handle is not None and not _alone and not excludes(handle, path):
-            os.close(handle)
+        if handle is not None and not _alone:
+            _check(handle, path)
+        return handle
+    except OSError as error:
+        if isinstance(error, NoLocks) and _alone:
+            return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
+        if not was_there:
+            with suppress(OSError):
+                os.unlink(path)
+        raise
+
+
+def _check(handle: int, path: Path) -> None:
+    """Refuses a lock that keeps nobody out, and gives it back."""
+    try:
+        if not excludes(handle, path):
             raise NoLocks(errno.ENOLCK, "the locks of this system keep nobody out")
-    except NoLocks:
-        if not _alone:
-            if not was_there:
-                with suppress(OSError):
-                    os.unlink(path)
-            raise
-        return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
-    return handle
+    except BaseException:
+        os.close(handle)
+        raise
 
 
 # Numbers of runs: runs/<name>/001 keeps its number while its training lives, also where it is renamed
