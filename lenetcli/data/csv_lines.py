@@ -54,13 +54,16 @@ def read_table(path: Path, columns: int, label_column: int) -> tuple[npt.NDArray
     """
     try:
         lines = _lines(path, columns, label_column)
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not UTF-8 text") from None
+    try:
         table = np.loadtxt(
             path, np.float64, delimiter=",", skiprows=lines.names, ndmin=2, encoding=ENCODING, comments=None,
             quotechar='"',
         )  # fmt: skip
     except UnicodeDecodeError:
         raise DataError(f"{path}: not UTF-8 text") from None
-    except (ValueError, csv.Error) as error:
+    except ValueError as error:
         raise _no_numbers(path, lines, error) from None
     return table, lines
 
@@ -122,17 +125,29 @@ def _lines(path: Path, columns: int, label_column: int) -> Lines:
             quoted = '"' in line
             if quoted and line.count('"') % 2:
                 raise DataError(f"{path}:{number}: a quoted cell does not end on its line")
-            if not rows and not names and _are_names(next(csv.reader([line]), []), label_column):
+            if not rows and not names and _are_names(_cells(path, number, line), label_column):
                 names, blank = number, []
                 continue
             rows += 1
-            found = len(next(csv.reader([line]))) if quoted else line.count(",") + 1
+            found = len(_cells(path, number, line)) if quoted else line.count(",") + 1
             if found != columns:
                 message = f"{found} columns, wanted {columns} (a label and the pixels)"
                 raise DataError(f"{path}:{number}: {message}{_other(line, columns)}")
     if not rows:
         raise DataError(f"{path}: no lines of data")
     return Lines(names, blank)
+
+
+def _cells(path: Path, number: int, line: str) -> list[str]:
+    """The cells of a line.
+
+    Raises:
+        DataError: it cannot be taken apart; before Python 3.11 a NUL is such.
+    """
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error as error:
+        raise DataError(f"{path}:{number}: not a sound CSV file: {error}") from None
 
 
 def _other(line: str, columns: int) -> str:
@@ -170,7 +185,7 @@ def _no_numbers(path: Path, lines: Lines, error: Exception) -> DataError:
             number += 1
             if number <= lines.names or not line.strip():
                 continue
-            cells = next(csv.reader([line]), [])
+            cells = _cells(path, number, line)
             at = next((i for i, cell in enumerate(cells) if not _is_number(cell) and cell.strip().lower() != "nan"), -1)
             if at >= 0:
                 count += 1
