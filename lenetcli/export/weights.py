@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli.data.pictures import decode_array
-from lenetcli.data.zip_limits import check_unpacked
+from lenetcli.data.zip_limits import check_packed
 from lenetcli.errors import DataError
 from lenetcli.formats.recognise import Kind, recognise, refusal
 from lenetcli.nn.module import Module
@@ -58,10 +58,10 @@ def read_weights(path: Path) -> dict[Any, Any]:
 
 def _state_dict(found: Any, path: Path) -> dict[Any, Any]:
     """The names and tensors of what a file holds."""
-    if _is_state_dict(found) or not isinstance(found, dict):
-        if not isinstance(found, dict):
-            kind = type(found).__name__
-            raise DataError(f"{path}: holds one value, of type {kind}, not tensors by their names: save state_dict()")
+    if not isinstance(found, dict):
+        kind = type(found).__name__
+        raise DataError(f"{path}: holds one value, of type {kind}, not tensors by their names: save state_dict()")
+    if _is_state_dict(found):
         return found
     inner = {key: value for key, value in found.items() if _is_state_dict(value) and value}
     for key in NAMES:
@@ -93,8 +93,8 @@ def _arrays(path: Path) -> dict[str, Tensor]:
     found = {}
     try:
         with zipfile.ZipFile(path) as archive:
+            check_packed(path, archive.infolist(), path.stat().st_size)
             for entry in archive.infolist():
-                check_unpacked(path, entry.file_size, entry.compress_size)
                 array = decode_array(archive.read(entry), f"{path}: {entry.filename}")
                 plain = np.array(array, array.dtype.newbyteorder("="), order="C")
                 found[entry.filename.removesuffix(".npy")] = from_numpy(plain)

@@ -12,6 +12,7 @@ from lenetcli import __version__
 from lenetcli.errors import DeviceError
 from lenetcli.inspection.record import Record
 from lenetcli.kernels import device, dispatch, native, threads
+from lenetcli.kernels.environment import wanted_threads
 
 REQUIRED = ("numpy", "typer", "rich", "pydantic", "PyYAML", "safetensors", "threadpoolctl")
 
@@ -71,7 +72,7 @@ def _gpu() -> Finding:
 
 def _threads() -> Finding:
     """How many threads compute, who said so, and whether NumPy's BLAS was told."""
-    count, (name, value) = threads.get_num_threads(), threads.source()
+    count, (name, value) = threads.get_num_threads(), wanted_threads()
     one = "; one for NumPy's kernels" if dispatch.twin == "numpy" else ""
     because = f"{name}={value}" if name else f"LENET_THREADS or --threads sets it{one}"
     blas = ", ".join(f"{pool['internal_api']} {pool['num_threads']}" for pool in threads.blas_pools())

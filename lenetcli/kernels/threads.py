@@ -22,13 +22,8 @@ from lenetcli.kernels.environment import wanted_threads
 _DEFAULT_MOST = 16  # more threads than that do not help images of this size
 
 
-def source() -> tuple[str, str]:
-    """The environment variable that sets the number, and its value; empty where none does."""
-    return wanted_threads()
-
-
 def _from_environment() -> int:
-    value = source()[1]
+    value = wanted_threads()[1]
     if value:
         return int(value)
     return min(processors(), _DEFAULT_MOST) if begun(int) else 1
@@ -89,7 +84,7 @@ def set_num_threads(count: int) -> None:
 def begin(native_runs: bool) -> None:
     """Passes the first number on, when the kernels are loaded."""
     global _count
-    alone = not native_runs and not source()[0]
+    alone = not native_runs and not wanted_threads()[0]
     if alone:
         _count = 1
     _tell_native()

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from lenetcli.data import DataLoader, Subset
 from lenetcli.errors import ConfigError
-from lenetcli.kernels.threads import get_num_threads, set_num_threads, source
+from lenetcli.kernels.environment import wanted_threads
+from lenetcli.kernels.threads import get_num_threads, set_num_threads
 from lenetcli.nn.module import Module
 from lenetcli.nn.syncbatchnorm import SyncBatchNorm
 from lenetcli.parallel import agreement
@@ -102,7 +103,7 @@ def _machines(comm: Communicator) -> str:
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
     places = comm.all_gather([comm.host, cores])
     rivals = sum(host == comm.host and not set(cores).isdisjoint(theirs) for host, theirs in places)
-    if not source()[0]:
+    if not wanted_threads()[0]:
         set_num_threads(max(1, min(get_num_threads(), len(cores) // rivals)))
     machines = len({host for host, _ in places})
     return "1 machine" if machines == 1 else f"{machines} machines"

@@ -202,6 +202,17 @@ def test_a_bomb_of_arrays_is_refused(tmp_path: Path) -> None:
         read_weights(path)
 
 
+def test_a_bomb_of_arrays_whose_directory_lies_about_its_size_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.npz"
+    np.savez_compressed(path, w=np.zeros(1 << 27, np.uint8))
+    content = bytearray(path.read_bytes())
+    at = content.index(b"PK\x01\x02") + 20  # the packed size, in the archive's directory
+    content[at : at + 4] = (1 << 27).to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"not a sound ZIP file: .* would take 134,217,728 bytes"):
+        read_weights(path)
+
+
 def test_arrays_that_are_objects_or_cut_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "w.npz"
     np.savez(path, w=np.array([{}], object))
