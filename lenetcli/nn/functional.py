@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from lenetcli.ops.nn.batch_norm import *
     from lenetcli.ops.nn.binary_cross_entropy import *
     from lenetcli.ops.nn.conv2d import *
+    from lenetcli.ops.nn.conv_transpose2d import *
     from lenetcli.ops.nn.cross_entropy import *
     from lenetcli.ops.nn.distance import *
     from lenetcli.ops.nn.dropout import *
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from lenetcli.ops.nn.softmax import *
     from lenetcli.ops.pointwise.exp import *
     from lenetcli.ops.pointwise.gelu import *
+    from lenetcli.ops.pointwise.hardtanh import *
     from lenetcli.ops.pointwise.relu import *
     from lenetcli.ops.pointwise.sin import *
     from lenetcli.ops.shaping.pad import *
@@ -31,13 +33,14 @@ if TYPE_CHECKING:
     from lenetcli.ops.shaping.unfold import *
 
 _MODULES = {
-    "lenetcli.ops.pointwise.relu": """hardshrink hardsigmoid hardswish hardtanh leaky_relu prelu relu relu6 rrelu
-        softshrink threshold""",
+    "lenetcli.ops.pointwise.relu": "leaky_relu prelu relu rrelu",
+    "lenetcli.ops.pointwise.hardtanh": "hardshrink hardsigmoid hardswish hardtanh relu6 softshrink threshold",
     "lenetcli.ops.nn.adaptive_pool": "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d",
     "lenetcli.ops.nn.avg_pool2d": "avg_pool1d avg_pool2d lp_pool1d lp_pool2d",
     "lenetcli.ops.nn.batch_norm": "batch_norm",
     "lenetcli.ops.nn.cross_entropy": "cross_entropy nll_loss",
-    "lenetcli.ops.nn.conv2d": "conv1d conv2d conv_transpose1d conv_transpose2d",
+    "lenetcli.ops.nn.conv2d": "conv1d conv2d",
+    "lenetcli.ops.nn.conv_transpose2d": "conv_transpose1d conv_transpose2d",
     "lenetcli.ops.nn.distance": "cosine_similarity normalize pairwise_distance",
     "lenetcli.ops.nn.dropout": "alpha_dropout dropout dropout1d dropout2d feature_alpha_dropout",
     "lenetcli.ops.nn.embedding": "embedding one_hot",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -12,13 +12,14 @@ from lenetcli.autograd.tape import RemovableHandle
 from lenetcli.nn.hooks import watch_backward
 from lenetcli.nn.parameter import Parameter
 from lenetcli.nn.state import Stateful
+from lenetcli.nn.tree import Tree
 from lenetcli.tensors.tensor import Tensor, wanted_of
 
 M = TypeVar("M", bound="Module")
 _NONE: Any = {}  # the tables of a module whose __init__ has not run
 
 
-class Module(Stateful):
+class Module(Tree, Stateful):
     """Base of all layers and nets: assign parameters and modules as attributes, write `forward`.
 
     Source: torch.nn.Module.
@@ -248,104 +249,6 @@ class Module(Stateful):
         """True where a hook would miss something if this module's call were skipped."""
         hooks = self.__dict__
         return bool(hooks["_forward_pre_hooks"] or hooks["_forward_hooks"] or hooks["_backward_hooks"])
-
-    # The tree
-
-    def named_modules(
-        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Module]]:
-        """Every module of the tree, parents first, with its path; one that is used twice appears once, unless asked."""
-        memo = set() if memo is None else memo
-        if self in memo:
-            return
-        if remove_duplicate:
-            memo.add(self)
-        yield prefix, self
-        for name, child in self._modules.items():
-            if child is not None:
-                yield from child.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
-
-    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
-        """Every module of the tree, once unless asked."""
-        return (module for _, module in self.named_modules(remove_duplicate=remove_duplicate))
-
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The modules one level down, with their names."""
-        seen = set()
-        for name, child in self._modules.items():
-            if child is not None and child not in seen:
-                seen.add(child)
-                yield name, child
-
-    def children(self) -> Iterator[Module]:
-        """The modules one level down."""
-        return (child for _, child in self.named_children())
-
-    def _named_members(self, table: str, prefix: str, recurse: bool, unique: bool = True) -> Iterator[tuple[str, Any]]:
-        seen = set()
-        for path, module in self.named_modules(None, prefix, unique) if recurse else [(prefix, self)]:
-            for name, value in getattr(module, table).items():
-                if value is not None and not (unique and value in seen):
-                    seen.add(value)
-                    yield (f"{path}.{name}" if path else name), value
-
-    def named_parameters(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Parameter]]:
-        """Every parameter with its path; one that is used twice appears once."""
-        return self._named_members("_parameters", prefix, recurse, remove_duplicate)
-
-    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """Every parameter once."""
-        return (p for _, p in self.named_parameters(recurse=recurse))
-
-    def named_buffers(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Tensor]]:
-        """Every buffer with its path."""
-        return self._named_members("_buffers", prefix, recurse, remove_duplicate)
-
-    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """Every buffer once."""
-        return (b for _, b in self.named_buffers(recurse=recurse))
-
-    def get_submodule(self, target: str) -> Module:
-        """The module at a path such as "features.0".
-
-        Raises:
-            AttributeError: there is none; the message names what there is.
-        """
-        module: Module = self
-        for name in target.split(".") if target else ():
-            child = module._modules.get(name)
-            if child is None:
-                have = ", ".join(module._modules) or "no modules"
-                raise AttributeError(
-                    f"{type(module).__name__} has no submodule {name!r} (of {target!r}); it has {have}"
-                )
-            module = child
-        return module
-
-    def get_parameter(self, target: str) -> Parameter:
-        """The parameter at a path such as "conv1.bias".
-
-        Raises:
-            AttributeError: there is none.
-        """
-        path, _, name = target.rpartition(".")
-        found = self.get_submodule(path)._parameters.get(name)
-        if found is None:
-            have = ", ".join(n for n, _ in self.named_parameters())
-            raise AttributeError(f"no parameter {target!r}; there are {have}")
-        return found
-
-    def get_buffer(self, target: str) -> Tensor:
-        """The buffer at a path such as "bn1.running_mean"."""
-        path, _, name = target.rpartition(".")
-        found = self.get_submodule(path)._buffers.get(name)
-        if found is None:
-            raise AttributeError(f"no buffer {target!r}")
-        return found
 
     # Modes and types
 

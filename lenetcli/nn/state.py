@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from lenetcli.autograd.tape import RemovableHandle
 from lenetcli.kernels.device import write
 from lenetcli.nn.parameter import Parameter
-from lenetcli.tensors.tensor import Size, Tensor, of_array
+from lenetcli.tensors.size import Size
+from lenetcli.tensors.tensor import Tensor, of_array
 
 if TYPE_CHECKING:
     from lenetcli.nn.module import Module

@@ -21,11 +21,8 @@ import secrets
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from lenetcli.build.model import under_own_names
 from lenetcli.disk import (
@@ -45,18 +42,9 @@ from lenetcli.errors import DataError, LenetError
 from lenetcli.nn.module import Module
 from lenetcli.runs import resume_rules
 from lenetcli.runs.lock import Lost
-from lenetcli.runs.state_json import (
-    LARGEST,
-    check_count,
-    check_fields,
-    check_kind,
-    decode,
-    encode,
-    plain_state,
-    up_to_date,
-)
+from lenetcli.runs.restore import put_back, streams
+from lenetcli.runs.state_json import LARGEST, check_count, decode, encode
 from lenetcli.tensors.serialization import load, to_bytes
-from lenetcli.tensors.tensor import Tensor, of_array
 from lenetcli.train.run import Run
 
 MODEL, AVERAGE, OPTIMIZER = "model.safetensors", "average.safetensors", "optimizer.safetensors"
@@ -142,7 +130,7 @@ class Checkpoints:
             "progress": dataclasses.asdict(run.progress),
             "averaged": None if run.average is None else int(run.average.n_averaged),
             "scheduler": None if run.scheduler is None else run.scheduler.state_dict(),
-            "random": _streams(run),
+            "random": streams(run),
             "best": self.best,
             "events": self.events,
         }
@@ -298,7 +286,8 @@ class Checkpoints:
         state = self.read_state(path, {file: size + _HEADER for file, size in most.items()})
         resume_rules.check(state.get("config"), run.config)
         try:
-            _apply(run, path, state)
+            read = {file: load(path / file) for file in state["files"]}
+            put_back(run, state, read[MODEL], read[OPTIMIZER], read.get(AVERAGE))
         except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise DataError(f"{path}: does not fit this configuration: {_line(error)}") from None
         return state
@@ -402,90 +391,6 @@ class Checkpoints:
                 ):
                     return True
         return False
-
-
-def _streams(run: Run) -> dict[str, Any]:
-    """The run's random streams. Shuffling and augmentation begin anew each epoch from the seed and its number, so that
-    the seed is all of their state; the epoch and the place in it are in the progress."""
-    seed = run.train_loader.seed
-    return {
-        "init": run.init_random,
-        "shuffle": {"seed": seed},
-        "dropout": run.random.get_state(),
-        "augmentation": {"seed": seed},
-    }
-
-
-def _apply(run: Run, path: Path, state: dict[str, Any]) -> None:
-    """Checks everything, then changes the run."""
-    progress = check_fields(type(run.progress), up_to_date(state["progress"]))
-    model, optimizer, average = under_own_names(run.model, load(path / MODEL)), load(path / OPTIMIZER), None
-    _check_tensors(run.model.state_dict(), model)
-    if (run.average is None) is (AVERAGE in state["files"]):
-        raise ValueError(f"{AVERAGE}: the run and the checkpoint do not both have averaged weights")
-    if run.average is not None:
-        average = under_own_names(run.average.module, load(path / AVERAGE))
-        _check_tensors(run.average.module.state_dict(), average)
-        check_count(state["averaged"], "averaged")
-    if set(optimizer) != {"state", "param_groups"} or not isinstance(optimizer["state"], dict):
-        raise ValueError("optimizer: no state of one")
-    own = run.optimizer.state_dict()["param_groups"]
-    check_kind(own, optimizer["param_groups"], "optimizer")
-    if [group["params"] for group in own] != [group["params"] for group in optimizer["param_groups"]]:
-        raise ValueError("optimizer: other parameters")
-    scheduler = None if run.scheduler is None else plain_state(run.scheduler.state_dict())
-    check_kind(scheduler, state["scheduler"], "scheduler")
-    seed = state["random"]["shuffle"]["seed"]
-    if type(seed) is not int or not -(2**64) < seed < 2**64:
-        raise ValueError("random.shuffle.seed: wanted an integer of 64 bits")
-    check_count(state["events"], "events")
-    samples = len(run.train_loader.dataset)
-    if check_count(state["samples"], "samples") != samples:
-        raise ValueError(
-            f"the data has changed: it had {state['samples']:,} samples to train on, now it has {samples:,}"
-        )
-    if progress["batch"] > run.batches:
-        raise ValueError(f"progress.batch: {progress['batch']} of {run.batches} batches")
-    _check_best(state["best"])
-
-    run.model.load_state_dict(model)
-    if run.average is not None and average is not None:
-        run.average.module.load_state_dict(average)
-        run.average.n_averaged.array[...] = state["averaged"]
-    run.optimizer.load_state_dict(optimizer)
-    _try_step(run)
-    if run.scheduler is not None:
-        run.scheduler.load_state_dict(state["scheduler"])
-    run.random.set_state(state["random"]["dropout"])
-    run.train_loader.seed = seed
-    run.optimizer._opt_called = True  # the steps before the checkpoint count, or schedulers would warn
-    run.progress = type(run.progress)(**progress)
-    resume_rules.follow_lr(run, state["config"])
-
-
-def _check_best(best: Any) -> None:
-    if best is not None:
-        words = (best["checkpoint"], best["sha256"])
-        if not all(map(re.fullmatch, ("[0-9]{1,18}", "[0-9a-f]{64}"), words)):
-            raise ValueError("best: wanted a checkpoint and a hash")
-
-
-def _check_tensors(own: dict[str, Tensor], new: dict[str, Any]) -> None:
-    if set(own) != set(new):
-        raise ValueError(f"other tensors: {', '.join(sorted(map(str, set(own) ^ set(new))))[:200]}")
-    for name, tensor in own.items():
-        kind, found = (tensor.array.dtype, tensor.array.shape), (new[name].array.dtype, new[name].array.shape)
-        if kind != found:
-            raise ValueError(f"{name}: wanted {kind[0]} {list(kind[1])}, got {found[0]} {list(found[1])}")
-
-
-def _try_step(run: Run) -> None:
-    """A step of a copy of the optimizer, so that state it cannot work with is found here and not in the training."""
-    trial = deepcopy(run.optimizer)
-    for group in trial.param_groups:
-        for p in group["params"]:
-            p.grad = of_array(np.zeros_like(p.array))
-    trial.step()
 
 
 def _line(error: Exception) -> str:

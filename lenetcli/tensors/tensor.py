@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import index
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,87 +13,10 @@ from lenetcli.autograd.dtypes import from_numpy_dtype
 from lenetcli.autograd.tape import Array, RemovableHandle, Variable, like
 from lenetcli.kernels import device as placing
 from lenetcli.ops import families
+from lenetcli.tensors.device import CPU, device
 from lenetcli.tensors.operators import add_operators
 from lenetcli.tensors.printing import tensor_str
-
-
-class Size(tuple[int, ...]):
-    """A shape: a tuple of integers that prints as torch's does.
-
-    Source: torch.Size.
-
-    Example:
-        >>> import lenetcli as lenet
-        >>> lenet.zeros(2, 3).shape, lenet.zeros(2, 3).shape.numel()
-        (torch.Size([2, 3]), 6)
-    """
-
-    def __new__(cls, sizes: Iterable[Any] = ()) -> Size:
-        found = tuple(sizes)
-        for i, size in enumerate(found):
-            if not hasattr(size, "__index__"):
-                raise TypeError(f"Size() takes an iterable of 'int' (item {i} is {type(size).__name__!r})")
-        return tuple.__new__(cls, map(index, found))
-
-    def __repr__(self) -> str:
-        return f"torch.Size({list(self)})"
-
-    def __getitem__(self, at: Any) -> Any:
-        found = tuple.__getitem__(self, at)
-        return Size(found) if isinstance(at, slice) else found
-
-    def __add__(self, other: Any) -> Any:
-        return Size(tuple.__add__(self, other)) if isinstance(other, tuple) else NotImplemented
-
-    def __radd__(self, other: Any) -> Any:
-        return Size(tuple.__add__(other, self)) if isinstance(other, tuple) else NotImplemented
-
-    def __mul__(self, count: Any) -> Any:
-        return Size(tuple.__mul__(self, index(count))) if hasattr(count, "__index__") else NotImplemented
-
-    __rmul__ = __mul__
-
-    def numel(self) -> int:
-        """The number of elements: the product of the sizes."""
-        count = 1
-        for size in self:
-            count *= size
-        return count
-
-
-class device:
-    """Where a tensor lives, such as `device(type='cpu')`; equal to its name.
-
-    Source: torch.device.
-
-    Example:
-        >>> import lenetcli as lenet
-        >>> lenet.zeros(1).device, lenet.zeros(1).device == "cpu"
-        (device(type='cpu'), True)
-    """
-
-    def __init__(self, name: str | device) -> None:
-        kind, colon, index = str(name).partition(":")
-        if kind not in ("cpu", "cuda") or (colon and not index.isdecimal()):
-            raise RuntimeError(f"wanted a device such as 'cpu', 'cuda' or 'cuda:0', got {str(name)!r}")
-        self.type = kind
-        self.index = int(index) if index else None
-
-    def __str__(self) -> str:
-        return self.type if self.index is None else f"{self.type}:{self.index}"
-
-    def __repr__(self) -> str:
-        index = "" if self.index is None else f", index={self.index}"
-        return f"device(type='{self.type}'{index})"
-
-    def __eq__(self, other: object) -> bool:
-        return str(self) == str(other) if isinstance(other, (str, device)) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(str(self))
-
-
-CPU = device("cpu")
+from lenetcli.tensors.size import Size
 
 
 class _Methods(type):

@@ -33,7 +33,7 @@ OTHERWISE = {
     "runs/directory.py": "metrics.jsonl grows by lines; a torn one is left out",
     "data/download.py": "a download's .part grows until its hash is right",
     "sweep/study.py": "the journal grows by lines; a torn one is cut off",
-    "trainer.py": "shutil.copytree into a directory that becomes a run with its last file",
+    "trainer/in_directory.py": "shutil.copytree into a directory that becomes a run with its last file",
 }
 IN_MEMORY = {"report/data/contact_sheet.py", "export/weights.py", "data/pictures.py", "report/training/plot_file.py"}
 

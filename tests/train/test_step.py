@@ -291,7 +291,7 @@ def test_warm_up_leaves_the_scheduled_rate_even_after_an_error(trained: Path) ->
 
 OWN = {  # files that may call backward, zero_grad or an optimizer's step themselves
     "train/step.py": "the step",
-    "runs/checkpoint.py": "tries a copy of the optimizer with zeros",
+    "runs/restore.py": "tries a copy of the optimizer with zeros",
     "train/out_of_memory.py": "drops the gradients of a trial",
     "report/training/tensorboard.py": "drops the gradients of a trace",
     "inspection/training/lr_finder.py": "drops the gradients of the test",

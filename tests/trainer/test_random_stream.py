@@ -37,7 +37,7 @@ from lenetcli.runs.history import read_history
 from lenetcli.runs.open import load_config, load_run, load_training
 from lenetcli.train.accumulate import batches_of_steps
 from lenetcli.train.loop import fit
-from lenetcli.trainer import SPLITS
+from lenetcli.trainer.in_directory import SPLITS
 from tests.conftest import ROOT
 from tests.train.small import write_config
 

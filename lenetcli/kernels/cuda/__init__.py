@@ -17,7 +17,7 @@ from typing import Any
 
 def twins() -> dict[str, Callable[..., Any]]:
     """The CUDA twins by name."""
-    from lenetcli.kernels.cuda import conv, linear, norm, pool, softmax, update
+    from lenetcli.kernels.cuda import conv, fused, linear, norm, pool, softmax, update
 
-    families = conv, linear, norm, pool, softmax, update
+    families = conv, fused, linear, norm, pool, softmax, update
     return {name: getattr(family, name) for family in families for name in family.__all__}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.tape import Variable
-from lenetcli.ops.linalg.mm import bmm
+from lenetcli.ops.linalg.bmm import bmm
 from lenetcli.ops.operands import wanted_tensors
 from lenetcli.ops.pointwise.add import mul
 from lenetcli.ops.reduction.sum import sum as sum_over

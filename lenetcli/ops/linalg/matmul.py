@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lenetcli.errors import ShapeError
+from lenetcli.ops.linalg.bmm import bmm
 from lenetcli.ops.linalg.dot import dot, mv
-from lenetcli.ops.linalg.mm import bmm, check_types, mm
+from lenetcli.ops.linalg.mm import check_types, mm
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import broadcast_shape, wanted_tensors
 from lenetcli.ops.pointwise.clone import clone

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,38 +11,27 @@ import numpy as np
 import yaml
 
 from lenetcli import config as configuration
-from lenetcli.autograd.modes import no_grad
-from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
+from lenetcli.autograd.random import DROPOUT, Generator
 from lenetcli.build.parts import build_run, device_of, load_config_of
 from lenetcli.build.places import check_changes
-from lenetcli.build.targets import check_classes_of
 from lenetcli.config import Config, consent
 from lenetcli.config.writing import text
 from lenetcli.data import DataLoader, TensorDataset
-from lenetcli.data.dataset import gather
-from lenetcli.errors import ConfigError, DataError, LenetError
-from lenetcli.inspection.data.predictions import BATCH, Prediction, Predictor, ranked
+from lenetcli.errors import ConfigError
+from lenetcli.inspection.data.predictions import BATCH, Prediction
 from lenetcli.nn.module import Module
 from lenetcli.optim.optimizer import Optimizer
 from lenetcli.report.training.listeners import showing
 from lenetcli.report.training.notebook import run_html, summary
 from lenetcli.report.training.progress import Mode
-from lenetcli.report.training.tensorboard import check_installed
-from lenetcli.runs import directory
-from lenetcli.runs.history import History, history_of, read_history
-from lenetcli.runs.lock import NAME as LOCK
-from lenetcli.runs.open import Loaded, inputs_of, load_run
-from lenetcli.runs.session import Listener, Session
-from lenetcli.tensors.serialization import save as save_weights
+from lenetcli.runs.history import History
 from lenetcli.tensors.tensor import Tensor, from_numpy
-from lenetcli.train.answers import answered, meaning
-from lenetcli.train.evaluate import Evaluation, evaluate
-from lenetcli.train.events import Event
+from lenetcli.train.evaluate import Evaluation
 from lenetcli.train.run import Run
 from lenetcli.train.schedule import unit_of
 from lenetcli.train.signals import EXIT_CODES
-
-SPLITS = ("train", "validation", "test")
+from lenetcli.trainer.in_directory import InDirectory
+from lenetcli.trainer.in_memory import InMemory
 
 
 @dataclass(frozen=True, repr=False)
@@ -253,201 +240,6 @@ class Trainer:
         return run_html(self.history, self._training.title)
 
 
-@dataclass
-class InDirectory:
-    """A configuration's run, in its directory once it has begun.
-
-    Args:
-        run: as it was built; None where the directory knows better.
-        out: where the directory shall be.
-        places: changes of where the data lies.
-        accept_changed: go on with other data or Python than the run was made with.
-    """
-
-    config: Config
-    run: Run | None = None
-    out: Path | None = None
-    directory: Path | None = None
-    listeners: Sequence[Listener] = ()
-    places: Sequence[str] = ()
-    accept_changed: bool = False
-
-    @property
-    def title(self) -> str:
-        return self.config.name if self.directory is None else str(self.directory)
-
-    @contextmanager
-    def session(self, changes: Sequence[str], tensorboard: bool) -> Iterator[Session]:
-        if tensorboard:
-            check_installed()
-        if self.directory is not None:
-            wanted = [*self.places, *changes]
-            opening = Session.resume(self.directory, wanted, accept_changed=self.accept_changed)
-        elif changes:
-            raise ConfigError(f"the run has not begun: give {', '.join(changes)} to Trainer(...)")
-        else:
-            opening = Session.new(self.config, self.out, run=self.run)
-        with opening as session:
-            self.directory = session.directory
-            try:
-                yield session
-            finally:
-                self.directory = session.directory  # it may have been moved
-
-    def history(self) -> History:
-        place = self.directory
-        known = place is not None and (place / "metrics.jsonl").exists()
-        return read_history(place) if place is not None and known else history_of([])
-
-    def model(self) -> Module:
-        if self.directory is None:
-            assert self.run is not None, "a run that has not begun was built"
-            return self.run.model
-        return self._loaded(self.directory).model
-
-    def evaluate(self, split: str) -> Evaluation:
-        if split not in SPLITS:
-            raise ConfigError(f"evaluate: wanted {', '.join(SPLITS)}, got {split!r}")
-        loaded = self._loaded(self._trained("evaluate"), self.places)
-        batches = DataLoader(loaded.split(split), BATCH)
-        with drawing_from(loaded.random):
-            return evaluate(loaded.model, batches, loaded.criterion, len(loaded.classes))
-
-    def predict(self, images: Any, top: int) -> list[Prediction]:
-        place = self._trained("predict")
-        loaded = self._loaded(place, self.places)
-        predictor = Predictor(loaded.model, loaded.criterion, inputs_of(place, loaded), top)
-        if isinstance(images, Tensor):
-            images = images.numpy()
-        with drawing_from(loaded.random):
-            if isinstance(images, np.ndarray):
-                return predictor.of(images)
-            files = [images] if isinstance(images, (str, Path)) else images
-            return list(predictor([str(file) for file in files], _complain))
-
-    def save(self, place: Path) -> Path:
-        source = self._trained("save")
-        with directory.made(self.config.name, place) as target:
-            try:
-                rest = shutil.ignore_patterns(LOCK, ".*", "config.yaml")
-                shutil.copytree(source, target, dirs_exist_ok=True, ignore=rest)
-                directory.write_config(target, directory.read_config_text(source))  # now it is a run
-            except (shutil.Error, OSError) as error:
-                raise LenetError(f"cannot copy {source} to {target}: {_reason(error)}") from None
-        return target
-
-    def _loaded(self, place: Path, places: Sequence[str] = ()) -> Loaded:
-        with consent.under(accept_changed=self.accept_changed):
-            return load_run(place, places)
-
-    def _trained(self, what: str) -> Path:
-        """The run directory, once there is one."""
-        if self.directory is None:
-            raise ConfigError(f"{what}: nothing has been trained yet; call fit() first")
-        return self.directory
-
-
-@dataclass
-class InMemory:
-    """A run of objects that a script has made, and the events of it."""
-
-    run: Run
-    seed: int
-    events: list[Event] = field(default_factory=list)
-    directory: Path | None = None  # there is none
-
-    @property
-    def listeners(self) -> Sequence[Listener]:
-        return (self.events.append,)
-
-    @property
-    def title(self) -> str:
-        return type(self.run.model).__name__
-
-    @property
-    def random(self) -> Generator:
-        """What layers draw from that do so in use, too: the same numbers each time."""
-        return Generator().begin(self.seed, DROPOUT)
-
-    @contextmanager
-    def session(self, changes: Sequence[str], tensorboard: bool) -> Iterator[Session]:
-        check_classes_of(self.run)
-        if changes:
-            raise ConfigError(f"a trainer of objects has no configuration to change: {', '.join(changes)}")
-        if tensorboard:
-            raise ConfigError("a trainer of objects has no run directory for TensorBoard's files")
-        run = self.run
-        run.stop = None
-        try:
-            yield Session(run)
-        finally:
-            run.progress.seconds = run.elapsed
-
-    def history(self) -> History:
-        return history_of(self.events)
-
-    def model(self) -> Module:
-        return self.run.model
-
-    def evaluate(self, split: str) -> Evaluation:
-        run = self.run
-        loaders = {"train": run.train_loader, "test": run.test_loader}
-        check_classes_of(run)
-        if split not in loaders:
-            raise ConfigError(f"evaluate: wanted train or test, got {split!r}")
-        with drawing_from(self.random):
-            return evaluate(run.model, loaders[split], run.criterion, len(run.classes))
-
-    def predict(self, images: Any, top: int) -> list[Prediction]:
-        run = self.run
-        array = images.numpy() if isinstance(images, Tensor) else np.asarray(images)
-        if array.dtype.kind not in "fiub":
-            raise DataError(f"predict: wanted inputs of the model, numbers, got {array.dtype}")
-        trained = gather(run.train_loader.dataset, np.zeros(1, np.int64))
-        array = _like(array, trained[0].dtype)
-        numbered = meaning(run.criterion) is None and trained[1].dtype.kind in "iu"  # a loss of one's own, of classes
-        found: list[Prediction] = []
-        random, training = self.random, run.model.training
-        run.model.eval()
-        try:
-            for start in range(0, len(array), BATCH):
-                with no_grad(), drawing_from(random):
-                    output = run.model(from_numpy(array[start : start + BATCH])).array
-                known = run.classes or ("0",) * (numbered and output.ndim == 2)
-                rows, names = answered(output, run.criterion, known)
-                found += [ranked("inputs", start + i, row, names, top) for i, row in enumerate(rows)]
-        finally:
-            run.model.train(training)
-        return found
-
-    def save(self, place: Path) -> Path:
-        with directory.made(self.title, place) as target:
-            save_weights(self.run.model.state_dict(), target / "model.safetensors")
-            directory.write_environment(target)
-            with closing(directory.MetricsFile(target)) as written:
-                for event in self.events:
-                    written(event)
-        return target
-
-
-def _reason(error: Exception) -> str:
-    """Why files could not be copied: the first of the reasons that shutil gathers."""
-    if isinstance(error, shutil.Error) and error.args and error.args[0]:
-        return str(error.args[0][0][-1])
-    return getattr(error, "strerror", None) or str(error)
-
-
-def _like(array: Any, kind: np.dtype[Any]) -> Any:
-    """Inputs in the type of those that the model was trained on.
-
-    Raises:
-        DataError: fractions, where those are whole numbers.
-    """
-    if array.dtype.kind == "f" and kind.kind in "iub" and not (array == np.floor(array)).all():
-        raise DataError(f"predict: the model was trained on {kind}, got fractions ({array.dtype})")
-    return array.astype(kind)
-
-
 def _loader(data: Any, batch_size: int, seed: int, shuffle: bool) -> DataLoader:
     """Batches of what a user has."""
     if isinstance(data, DataLoader):
@@ -465,7 +257,3 @@ def _loaded(config: str | Path | Mapping[str, Any], changes: Sequence[str]) -> C
     except yaml.YAMLError as error:
         raise ConfigError(f"the configuration cannot be written as YAML: {error.args[-1]!r}") from None
     return configuration.load("notebook", changes, written)
-
-
-def _complain(error: DataError) -> None:
-    raise error
