@@ -25,7 +25,8 @@ def called(words: Sequence[str]) -> int:
     """The exit code of `lenet WORDS`; it prints to wherever this process prints."""
     from lenetcli.cli.app import main
 
-    with mock.patch.object(sys, "argv", ["lenet", *words]):
+    main_module = sys.modules["__main__"]  # what `lenet` is called in usages and by shells depends on it
+    with mock.patch.object(sys, "argv", ["lenet", *words]), mock.patch.object(main_module, "__package__", None):
         try:
             main()
         except SystemExit as end:

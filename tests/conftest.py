@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import inspect
 import os
 import signal
 from collections.abc import Iterator
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from lenetcli.train.run import Run
 
 ROOT = Path(__file__).parent.parent
+NO_TORCH = "torch is not installed, which this test compares with"
+HAS_TORCH = importlib.util.find_spec("torch") is not None
 
 
 def run_of(config: str | Path, *changes: str) -> Run:
@@ -64,10 +68,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.torch)
 
 
+class WithoutTorch(pytest.Item):
+    """One skipped test in place of all cases of a function that takes the `torch` fixture."""
+
+    def runtest(self) -> None:
+        pytest.skip(NO_TORCH)
+
+
+def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str, obj: object) -> pytest.Item | None:
+    """Where there is no torch, the 14,000 cases that compare with it are not even made: that would take a minute."""
+    if HAS_TORCH or not inspect.isfunction(obj) or not collector.funcnamefilter(name):
+        return None
+    if "torch" not in inspect.signature(obj).parameters:
+        return None
+    item: pytest.Item = WithoutTorch.from_parent(collector, name=name)
+    item.add_marker(pytest.mark.torch)
+    return item
+
+
 @pytest.fixture(scope="session")
 def torch() -> Any:
     """The installed torch, to compare with; skips where there is none. A test that asks for it has the torch mark."""
-    return pytest.importorskip("torch", reason="torch is not installed, which this test compares with")
+    return pytest.importorskip("torch", reason=NO_TORCH)
 
 
 @pytest.fixture(scope="session")

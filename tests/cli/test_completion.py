@@ -11,6 +11,7 @@ import pytest
 
 from lenetcli.cli import completion
 from tests.cli.conftest import Lenet
+from tests.commands import run
 from tests.conftest import ROOT
 from tests.inspection.test_runs import make
 
@@ -26,30 +27,36 @@ def full(place: Path) -> Path:
     return place
 
 
+def variables(line: str, shell: str) -> dict[str, str]:
+    """What a shell that asks for the last word of a line sets in the environment."""
+    asking = {"_LENET_COMPLETE": f"complete_{shell}"}
+    if shell == "bash":
+        return {**asking, "COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)}
+    return {**asking, "_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+
+
 def asked(place: Path, line: str, shell: str = "bash") -> list[str]:
     """What the program offers for the last word of a line."""
-    words = line.split(" ")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "_LENET_COMPLETE": f"complete_{shell}"}
-    if shell == "bash":
-        environment |= {"COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
-    else:
-        environment |= {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    done = run([], place, **variables(line, shell))
+    assert done.err == ""
+    return done.out.split()
+
+
+def asked_by_a_shell(place: Path, line: str, shell: str) -> list[str]:
+    """The same, in a process of its own as a shell begins it."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        cwd=place,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+        [sys.executable, "-c", PROGRAM], cwd=place, capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables(line, shell)},
+    )  # fmt: skip
     assert done.stderr == ""
     return done.stdout.split()
 
 
 def test_commands_are_offered(full: Path) -> None:
     assert asked(full, "lenet tra") == ["train", "trace-grad"]
-    assert {"runs", "sweep", "describe", "layers"} <= set(asked(full, "lenet "))
+    offered = asked_by_a_shell(full, "lenet ", "bash")
+    assert {"runs", "sweep", "describe", "layers"} <= set(offered)
+    assert offered == asked(full, "lenet ")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +77,9 @@ def test_words_of_a_command_are_offered(full: Path, line: str, offered: list[str
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_other_shells_ask_in_their_own_way(full: Path, shell: str) -> None:
-    assert any("Conv2d" in word for word in asked(full, "lenet describe Conv2", shell))
+    offered = asked_by_a_shell(full, "lenet describe Conv2", shell)
+    assert any("Conv2d" in word for word in offered)
+    assert offered == asked(full, "lenet describe Conv2", shell)
 
 
 def test_the_scripts_for_the_shells_can_be_had(lenet: Lenet, full: Path) -> None:
