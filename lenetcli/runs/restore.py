@@ -13,6 +13,7 @@ from lenetcli.runs import resume_rules
 from lenetcli.runs.state_json import check_count, check_fields, check_kind, plain_state, up_to_date
 from lenetcli.tensors.tensor import Tensor, of_array
 from lenetcli.train.run import Run
+from lenetcli.train.several_tally import check_state
 
 
 def streams(run: Run) -> dict[str, Any]:
@@ -66,6 +67,7 @@ def put_back(run: Run, state: dict[str, Any], model: Any, optimizer: Any, averag
     if progress["batch"] > run.batches:
         raise ValueError(f"progress.batch: {progress['batch']} of {run.batches} batches")
     _check_best(state["best"])
+    check_state(run.criterion, progress["epoch_losses"])
 
     run.model.load_state_dict(model)
     if run.average is not None:
