@@ -1,6 +1,6 @@
 """Operations on arrays, and `apply`, which runs one and puts it on the tape.
 
-An op is a class with two static methods over arrays:
+An op is a class with two methods over arrays:
 
     class Exp(Op):
         def forward(ctx, x):        # arrays in, array (or tuple of arrays) out
@@ -13,8 +13,8 @@ An op is a class with two static methods over arrays:
             return grad * y
 
 Positional arguments of `apply` are operands (tensors, numbers, None) and each has an edge in the graph; keyword
-arguments are parameters. `ctx` is the node itself: attributes set in forward are there in backward. The tape, not the
-op, sums gradients over broadcast dimensions and casts them to their input's type.
+arguments are parameters. `ctx` is the op itself, which is the graph's node: attributes set in forward are there in
+backward. The tape, not the op, sums gradients over broadcast dimensions and casts them to their input's type.
 
 What is shown of an op are members of it, too, beginning with its rule:
 
@@ -80,7 +80,7 @@ class Op(Node):
 
     def run(self, grads: Sequence[Array | None]) -> Sequence[Array | None]:
         self.check_saved()
-        result = self.backward(self, *grads)
+        result = type(self).backward(self, *grads)
         return result if type(result) is tuple else (result,)
 
     def check_saved(self) -> None:

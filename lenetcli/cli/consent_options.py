@@ -19,10 +19,10 @@ OF_RUNS = IMPORTING - {"train", "validate", "show", "data check", "data show"} |
 def consent_options(command: str) -> list[Any]:
     """The options of a command, as typer makes them; they hold while it runs."""
     declarations = [_allow] * (command in IMPORTING) + [_accept] * (command in OF_RUNS)
-    return [_option(declaration) for declaration in declarations]
+    return [option_of(declaration) for declaration in declarations]
 
 
-def _option(declaration: Any) -> Any:
+def option_of(declaration: Any) -> Any:
     holder = typer.Typer(add_completion=False, rich_markup_mode=None)
     holder.command()(declaration)
     return typer.main.get_command(holder).params[0]

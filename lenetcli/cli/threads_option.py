@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from lenetcli.cli.consent_options import option_of
+
 
 def threads_option() -> Any:
     """The option as typer makes it; its value counts for this process and those it starts, from when it is read."""
-    holder = typer.Typer(add_completion=False, rich_markup_mode=None)
-    holder.command()(_declaration)
-    return typer.main.get_command(holder).params[0]
+    return option_of(_declaration)
 
 
 def _use(count: int | None) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 
@@ -11,6 +13,7 @@ class Record:
     """A dataclass that is shown with its own fields, in their order.
 
     Args:
+        SHOWN: attributes that are shown instead, properties among them.
         KEYS: other names of fields, where JSON has them; None leaves a field out.
 
     Example:
@@ -25,15 +28,17 @@ class Record:
         {'step': 3, 'norms': [1.0, None], 'type': 'Linear'}
     """
 
+    SHOWN: ClassVar[tuple[str, ...]] = ()
     KEYS: ClassVar[dict[str, str | None]] = {}
 
     def record(self) -> dict[str, Any]:
         """As JSON holds it."""
-        return _fields(self, self.KEYS)
+        return _fields(self, self.SHOWN, self.KEYS)
 
 
-def _fields(value: Any, keys: dict[str, str | None]) -> dict[str, Any]:
-    named = {keys.get(f.name, f.name): getattr(value, f.name) for f in fields(value)}
+def _fields(value: Any, shown: tuple[str, ...] = (), keys: Mapping[str, str | None] = MappingProxyType({})) -> Any:
+    names = shown or [field.name for field in fields(value)]
+    named = {keys.get(name, name): getattr(value, name) for name in names}
     return {name: strict(inner) for name, inner in named.items() if name is not None}
 
 
@@ -54,4 +59,4 @@ def strict(value: Any) -> Any:
         return [strict(inner) for inner in value]
     if hasattr(value, "record"):
         return strict(value.record())
-    return _fields(value, {}) if is_dataclass(value) else value
+    return _fields(value) if is_dataclass(value) else value

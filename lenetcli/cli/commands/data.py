@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from lenetcli.cli.options import check_no_weights
+from lenetcli.cli.options import Json, check_no_weights
 from lenetcli.cli.table import Group
 from lenetcli.errors import ConfigError, DataError, printable
 
@@ -43,18 +42,10 @@ Root = Annotated[
     Path | None,
     typer.Option(help="The directory of the files.", show_default="data/<name>", parser=_place, metavar="PATH"),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-class Split(str, Enum):
-    """Parts of a data set."""
-
-    train = "train"
-    test = "test"
 
 
 @app.command("list")
-def list_(as_json: AsJson = False) -> None:
+def list_(as_json: Json = False) -> None:
     """List the data sets that have a name: what, how large, whether present, under which licence, where from.
 
     Example: lenet data list
@@ -113,7 +104,7 @@ def get(
 
 
 @app.command("check")
-def check(name: What, changes: Changes = None, root: Root = None, as_json: AsJson = False) -> None:
+def check(name: What, changes: Changes = None, root: Root = None, as_json: Json = False) -> None:
     """Check a data set's files against their hashes, or read and decode every sample of a configuration's data.
 
     Example: lenet data check MNIST
@@ -131,7 +122,7 @@ def show(
     name: What,
     changes: Changes = None,
     root: Root = None,
-    split: Annotated[Split, typer.Option(help="Which part.")] = Split.train,
+    split: Annotated[Literal["train", "test"], typer.Option(help="Which part.")] = "train",
     count: Annotated[int, typer.Option(help="How many pictures.", min=1, max=1000)] = 20,
     augmented: Annotated[
         bool, typer.Option("--augmented", help="As the training sees them, with the configuration's augmentation.")
@@ -151,7 +142,7 @@ def show(
     source, seed = _source(name, changes or [], root)
     if augmented and source.augmenter is None:
         raise ConfigError(f"--augmented: {name} has no augmentation (data.augment)")
-    sheet = contact_sheet(source, split.value, count, seed, epoch - 1 if augmented else None)
+    sheet = contact_sheet(source, split, count, seed, epoch - 1 if augmented else None)
     if png is not None:
         write_file(png, png_sheet(sheet))
         print(png)

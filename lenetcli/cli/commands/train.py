@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from lenetcli.cli import completion
 from lenetcli.cli.options import NoLock, Overrides, trust
 from lenetcli.errors import ConfigError
-
-
-class ProgressMode(str, Enum):
-    """How a run shows itself."""
-
-    auto = "auto"
-    bar = "bar"
-    plain = "plain"
-    json = "json"
-    off = "off"
-
-
-class ParallelMode(str, Enum):
-    """Whether this process trains with others."""
-
-    auto = "auto"
-    mpi = "mpi"
-    off = "off"
 
 
 def train(
@@ -44,8 +25,9 @@ def train(
         Path | None, typer.Option(help="Continue this run, with nothing else to say.", autocompletion=completion.runs)
     ] = None,
     progress: Annotated[
-        ProgressMode, typer.Option(help="How to show the run; json writes events to stdout.")
-    ] = ProgressMode.auto,
+        Literal["auto", "bar", "plain", "json", "off"],
+        typer.Option(help="How to show the run; json writes events to stdout."),
+    ] = "auto",
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write files for TensorBoard, to tensorboard/ in the run directory.")
     ] = False,
@@ -58,9 +40,9 @@ def train(
         typer.Option("--accept-changed", help="With --resume: go on though data or own Python has changed since."),
     ] = False,
     parallel: Annotated[
-        ParallelMode,
+        Literal["auto", "mpi", "off"],
         typer.Option(help="Train with other processes over MPI; auto does where mpiexec or srun started several."),
-    ] = ParallelMode.auto,
+    ] = "auto",
     no_lock: NoLock = False,
 ) -> None:
     """Train a model as CONFIG says; evaluate it each epoch; write a run directory.
@@ -85,13 +67,13 @@ def train(
         raise ConfigError(
             "which configuration? Try: lenet train configs/lenet.yaml, or make one with: lenet init my.yaml"
         )
-    with joined(parallel.value) as group:
+    with joined(parallel) as group:
         if resume is not None:
             code = resume_run(
-                resume, changes, progress.value, debug_nan, tensorboard=tensorboard, group=group,
+                resume, changes, progress, debug_nan, tensorboard=tensorboard, group=group,
                 accept_changed=accept_changed,
             )  # fmt: skip
         else:
             assert config is not None
-            code = start_run(config, changes, out, progress.value, debug_nan, tensorboard=tensorboard, group=group)
+            code = start_run(config, changes, out, progress, debug_nan, tensorboard=tensorboard, group=group)
     raise typer.Exit(code)

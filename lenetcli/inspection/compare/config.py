@@ -10,35 +10,28 @@ from typing import Any
 import numpy as np
 
 from lenetcli.config.problems import KeyPath, dotted
+from lenetcli.inspection.record import Record
 from lenetcli.runs.history import History
 
 ABSENT = object()  # a key or layer that one side does not have
 
 
 @dataclass(frozen=True)
-class Difference:
+class Difference(Record):
     """One key with two values; None where a side does not have it (or has null)."""
 
     key: str
     a: Any
     b: Any
 
-    def record(self) -> dict[str, Any]:
-        """As `--json` shows it."""
-        return {"key": self.key, "a": self.a, "b": self.b}
-
 
 @dataclass(frozen=True)
-class FirstStep:
+class FirstStep(Record):
     """The first step at which two runs have another loss."""
 
     step: int
     a: float
     b: float
-
-    def record(self) -> dict[str, Any]:
-        """As `--json` shows it."""
-        return {"step": self.step, "a": self.a, "b": self.b}
 
 
 def config_differences(a: Any, b: Any, path: KeyPath = ()) -> Iterator[Difference]:

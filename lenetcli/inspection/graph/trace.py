@@ -12,7 +12,7 @@ from lenetcli.autograd.random import get_rng_state, set_rng_state
 from lenetcli.autograd.tape import AccumulateGrad, Node
 from lenetcli.inspection.graph.node_check import Call, calls_noted, check_call
 from lenetcli.inspection.graph.nodes import ModuleCall, Notes, TracedNode, described, forward_noted, gradients_noted
-from lenetcli.inspection.record import Record, strict
+from lenetcli.inspection.record import Record
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor
 from lenetcli.train.accumulate import batches_of_steps
@@ -45,7 +45,7 @@ class TracedParameter(Record):
 
 
 @dataclass
-class Trace:
+class Trace(Record):
     """What the forward and backward passes of a step did.
 
     Args:
@@ -57,6 +57,7 @@ class Trace:
         batches: in the step.
     """
 
+    SHOWN: ClassVar = ("step", "loss", "forward", "first_steps", "nodes", "calls", "parameters")
     loss: float
     loss_text: str
     forward: list[str]
@@ -71,21 +72,6 @@ class Trace:
     def failed(self) -> list[TracedNode]:
         """Nodes whose check did not hold."""
         return [n for n in self.nodes if n.check is not None and not n.check.ok]
-
-    def record(self) -> dict[str, Any]:
-        """The trace as `trace-grad --json` prints it; what is no finite number is None."""
-        found: dict[str, Any] = strict(
-            {
-                "step": self.step,
-                "loss": self.loss,
-                "forward": self.forward,
-                "first_steps": self.first_steps,
-                "nodes": self.nodes,
-                "calls": self.calls,
-                "parameters": self.parameters,
-            }
-        )
-        return found
 
 
 def trace(

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from lenetcli.autograd.modes import fusion, no_grad, watch
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.tape import Variable
+from lenetcli.inspection.record import Record
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor, from_numpy
 
 
 @dataclass
-class LayerSummary:
+class LayerSummary(Record):
     """One call of a module.
 
     Args:
@@ -29,6 +30,8 @@ class LayerSummary:
         leaf: there are no modules inside.
     """
 
+    KEYS: ClassVar = {"kind": "type", "leaf": None}
+
     path: str
     kind: str
     depth: int
@@ -39,16 +42,9 @@ class LayerSummary:
     multiply_adds: int = 0
     leaf: bool = True
 
-    def record(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        return {
-            "path": self.path, "type": self.kind, "depth": self.depth, "input": self.input, "output": self.output,
-            "parameters": self.parameters, "reused": self.reused, "multiply_adds": self.multiply_adds,
-        }  # fmt: skip
-
 
 @dataclass
-class Summary:
+class Summary(Record):
     """A model's layers with their totals.
 
     Args:
@@ -59,23 +55,14 @@ class Summary:
         activations: numbers that the layers without others inside give, for one sample.
     """
 
+    KEYS: ClassVar = {"parameters": "total"}
+
     layers: list[LayerSummary] = field(default_factory=list)
     parameters: int = 0
     trainable: int = 0
     bytes: int = 0
     multiply_adds: int = 0
     activations: int = 0
-
-    def record(self) -> dict[str, Any]:
-        """As `inspect-params --summary --json` prints it."""
-        return {
-            "layers": [layer.record() for layer in self.layers],
-            "total": self.parameters,
-            "trainable": self.trainable,
-            "bytes": self.bytes,
-            "multiply_adds": self.multiply_adds,
-            "activations": self.activations,
-        }
 
 
 def summary(model: Module, sample: tuple[int, ...]) -> Summary:

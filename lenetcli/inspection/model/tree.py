@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
+from lenetcli.inspection.record import Record
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor
 
@@ -31,13 +32,16 @@ class Leaf:
 
 
 @dataclass
-class Branch:
+class Branch(Record):
     """A module, or a part of a tensor's name where no model is at hand.
 
     Args:
         name: in the module around it.
         kind: its class; "" where that is not known.
     """
+
+    SHOWN: ClassVar = ("name", "kind", "count", "trainable", "leaves", "branches")
+    KEYS: ClassVar = {"kind": "type", "leaves": "parameters", "branches": "modules"}
 
     name: str
     kind: str = ""
@@ -54,17 +58,6 @@ class Branch:
         """Those of them that are trained."""
         own = sum(leaf.count for leaf in self.leaves if leaf.trainable)
         return own + sum(branch.trainable for branch in self.branches)
-
-    def record(self) -> dict[str, Any]:
-        """As `inspect-params --tree --json` prints it."""
-        return {
-            "name": self.name,
-            "type": self.kind,
-            "count": self.count,
-            "trainable": self.trainable,
-            "parameters": [leaf.record() for leaf in self.leaves],
-            "modules": [branch.record() for branch in self.branches],
-        }
 
 
 def tree_of_model(model: Module) -> Branch:

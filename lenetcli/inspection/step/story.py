@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli.inspection.record import Record, strict
+from lenetcli.inspection.record import Record
 from lenetcli.inspection.statistics import figures, relative_change
 from lenetcli.inspection.step.written_out import ByHand, Index
 
@@ -118,7 +118,7 @@ class Moment(Record):
 
 
 @dataclass(frozen=True)
-class Story:
+class Story(Record):
     """A whole step.
 
     Args:
@@ -134,6 +134,7 @@ class Story:
         tensors: every tensor by its name; a parameter as it was before the step.
     """
 
+    SHOWN: ClassVar = ("step", "epoch", "batch", "lr", "loss", "loss_after", "followed", "moments")
     step: int
     epoch: int
     batch: int
@@ -145,18 +146,7 @@ class Story:
     moments: list[Moment]
     tensors: dict[str, Array] = field(repr=False)
 
-    def record(self) -> dict[str, Any]:
-        """As `lenet step --json` prints it."""
-        found: dict[str, Any] = strict(
-            {
-                "step": self.step,
-                "epoch": self.epoch,
-                "batch": self.batch,
-                "lr": self.lr,
-                "loss": self.loss,
-                "loss_after": self.loss_after,
-                "followed": {"parameter": self.parameter, "index": list(self.index)},
-                "moments": self.moments,
-            }
-        )
-        return found
+    @property
+    def followed(self) -> dict[str, Any]:
+        """The element that is followed, and where it is."""
+        return {"parameter": self.parameter, "index": self.index}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+
+from lenetcli.inspection.record import Record
 
 Array = npt.NDArray[Any]
 Index = tuple[int, ...]
@@ -16,7 +18,7 @@ SHOWN = 3  # terms of a sum that are written out
 
 
 @dataclass(frozen=True)
-class ByHand:
+class ByHand(Record):
     """A formula for one number, the same with numbers, and what it comes to.
 
     Args:
@@ -25,15 +27,13 @@ class ByHand:
         digits: how many of the value are worth showing.
     """
 
+    KEYS: ClassVar = {"digits": None}
+
     formula: str
     numbers: str
     value: float
     actual: float | None = None
     digits: int = 4
-
-    def record(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        return {"formula": self.formula, "numbers": self.numbers, "value": self.value, "actual": self.actual}
 
 
 def largest(array: Array) -> Index:

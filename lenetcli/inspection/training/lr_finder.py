@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from lenetcli.autograd.random import draws_from, get_rng_state, set_rng_state
 from lenetcli.errors import DivergedError
+from lenetcli.inspection.record import Record
 from lenetcli.train.events import Step
 from lenetcli.train.loop import train_epoch
 from lenetcli.train.run import Progress, Run
@@ -36,7 +36,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class LrRange:
+class LrRange(Record):
     """What the test found.
 
     Args:
@@ -50,10 +50,6 @@ class LrRange:
     suggestion: float | None
     best_lr: float | None
     ended: str
-
-    def record(self) -> dict[str, Any]:
-        """The test as `--json` shows it."""
-        return asdict(self)
 
 
 @draws_from(lambda run, *_, **__: run.random)

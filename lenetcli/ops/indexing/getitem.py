@@ -34,12 +34,10 @@ class Part(Op):
 
     is_view = True
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, key: Any) -> Array:
         ctx.key, ctx.shape = key, x.shape
         return x[key]
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         d_x = np.zeros_like(grad, shape=ctx.shape)
         d_x[ctx.key] = grad
@@ -57,13 +55,11 @@ class Slice(Part):
 class NewDimension(Part):
     backward_name = "Unsqueeze"
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return grad.reshape(ctx.shape)
 
 
 class Alias(Part):
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return grad
 
@@ -75,12 +71,10 @@ class Index(Op):
     formula = "y = the elements of x that the subscript names"
     gradient = ("d_x = Σ of grad over the places an element was taken to, else 0",)
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, at: Subscript) -> Array:
         ctx.at, ctx.shape = at, x.shape
         return at.read(x)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         if ctx.at.masked:
             d_x = np.zeros_like(grad, shape=ctx.shape, order="C")
@@ -133,7 +127,6 @@ class IndexPut(Op):
     formula = "y = x with values written (or added) where the subscript names"
     gradient = ("d_x = grad, 0 where a value was written", "d_values = grad where they were written")
 
-    @staticmethod
     def forward(ctx: Any, x: Array, values: Any, *, at: Subscript, accumulate: bool = False) -> Array:
         ctx.at, ctx.accumulate = at, accumulate
         if not accumulate:
@@ -145,7 +138,6 @@ class IndexPut(Op):
             raise _misfit(values.shape, places.shape)
         return add_at(x.copy(order="C"), places, values)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         need_x, need_values = ctx.needs_input_grad
         d_x = grad

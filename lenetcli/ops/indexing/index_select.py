@@ -52,12 +52,10 @@ class IndexSelect(Op):
     formula = "y = the slices of x that index names, along dimension {dim}"
     gradient = ("d_x = Σ of grad over the places a slice was taken to, else 0",)
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, index: Array, dim: int) -> Array:
         ctx.shape, ctx.index, ctx.dim = x.shape, index, dim
         return np.take(x, index, axis=dim) if x.ndim else x.repeat(index.size).reshape(())
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         x = np.broadcast_to(np.zeros((), grad.dtype, like=grad), ctx.shape)
         return scattered(ctx.shape, _rows(x, ctx.index, ctx.dim), grad)
@@ -93,14 +91,12 @@ class IndexAdd(Op):
     formula = "y = x, with {alpha} · source added at the slices that index names"
     gradient = ("d_x = grad", "d_source = {alpha} · grad at the slices that index names")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, source: Array, *, index: Array, dim: int, alpha: Any) -> Array:
         ctx.index, ctx.dim, ctx.alpha, ctx.shape = index, dim, alpha, source.shape
         places = _rows(x, index, dim)
         return add_at(x.copy(order="C"), places, source.reshape(places.shape) * alpha)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         if not ctx.needs_input_grad[1]:
             return grad, None
@@ -150,7 +146,6 @@ class IndexCopy(Op):
     formula = "y = x, with source at the slices that index names"
     gradient = ("d_x = grad, 0 where a slice was replaced", "d_source = grad at the slices that index names")
 
-    @staticmethod
     def forward(ctx: Any, x: Array, source: Any, *, index: Array, dim: int) -> Array:
         ctx.key, ctx.shape = _key(x, index, dim), np.shape(source)
         y = x.copy(order="K")
@@ -158,7 +153,6 @@ class IndexCopy(Op):
             y[ctx.key] = source if x.ndim else np.reshape(source, ())
         return y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         need_x, need_source = ctx.needs_input_grad
         d_x = d_source = None
@@ -308,7 +302,6 @@ class Put(Op):
     formula = "y = x, with source written (or added) at places of the flattened x"
     gradient = ("d_x = grad, 0 where an element was replaced", "d_source = grad at the places it was written to")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, source: Array, *, places: Array, accumulate: bool) -> Array:
         ctx.places, ctx.shape, ctx.accumulate = places, source.shape, accumulate
@@ -318,7 +311,6 @@ class Put(Op):
         y.reshape(-1)[places] = source.reshape(places.shape)
         return y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         d_x = grad
         if not ctx.accumulate:

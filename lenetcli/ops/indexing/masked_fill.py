@@ -36,14 +36,12 @@ class MaskedFill(Op):
     formula = "y = value where mask, else x"
     gradient = ("d_x = grad where not mask, else 0", "d_value = Σ grad where mask")
 
-    @staticmethod
     def forward(ctx: Any, x: Array, value: Any, *, mask: Array, shape: tuple[int, ...]) -> Array:
         ctx.mask = mask
         y = x.copy(order="K") if x.shape == shape else np.broadcast_to(x, shape).copy()
         np.copyto(y, value, where=mask, casting="unsafe")
         return y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         need_x, need_value = ctx.needs_input_grad
         zero = grad.dtype.type(0)
@@ -83,12 +81,10 @@ class MaskedSelect(Op):
     formula = "y = the elements of x where mask, one after the other"
     gradient = ("d_x = grad at the places they were taken from, else 0",)
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, mask: Array, shape: tuple[int, ...]) -> Array:
         ctx.mask = np.broadcast_to(mask, shape)
         return as_array(np.broadcast_to(x, shape)[ctx.mask])
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         d_x = np.zeros_like(grad, shape=ctx.mask.shape)
         d_x[ctx.mask] = grad
@@ -118,14 +114,12 @@ class MaskedScatter(Op):
         "d_source = grad at the places they were put to, 0 for those not used",
     )
 
-    @staticmethod
     def forward(ctx: Any, x: Array, source: Array, *, mask: Array, shape: tuple[int, ...]) -> Array:
         ctx.mask, ctx.shape = np.broadcast_to(mask, shape), source.shape
         y = np.broadcast_to(x, shape).copy()
         y[ctx.mask] = source.reshape(-1)[: int(np.count_nonzero(ctx.mask))]
         return y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         taken = grad[ctx.mask]
         d_source = np.zeros_like(grad, shape=ctx.shape, order="C")

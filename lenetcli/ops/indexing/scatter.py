@@ -88,12 +88,10 @@ class Gather(Op):
     formula = "y = the elements of x at the places of index"
     gradient = ("d_x = Σ of grad over the places an element was taken to, else 0",)
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, places: Array) -> Array:
         ctx.places, ctx.shape = places, x.shape
         return as_array(x.reshape(-1)[places])
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return scattered(ctx.shape, ctx.places, grad)
 
@@ -173,14 +171,12 @@ class Scatter(Op):
     formula = "y = x, with src at the places of index"
     gradient = ("d_x = grad, 0 where an element was replaced", "d_src = grad at the places of index")
 
-    @staticmethod
     def forward(ctx: Any, x: Array, src: Any, *, places: Array) -> Array:
         ctx.places, ctx.source = places, np.shape(src)
         y = x.copy(order="C")
         y.reshape(-1)[places] = src if np.isscalar(src) else cropped(src, places.shape)
         return y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         need_x, need_src = ctx.needs_input_grad
         d_x = d_src = None
@@ -260,13 +256,11 @@ class ScatterAdd(Op):
     formula = "y = x, with src added at the places of index"
     gradient = ("d_x = grad", "d_src = grad at the places of index")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, src: Array, *, places: Array) -> Array:
         ctx.places, ctx.source = places, src.shape
         return add_at(x.copy(order="C"), places, cropped(src, places.shape))
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         need_src = ctx.needs_input_grad[1]
         return grad, _uncropped(as_array(grad.reshape(-1)[ctx.places]), ctx.source) if need_src else None
@@ -302,7 +296,6 @@ class ScatterReduce(Op):
         "d_src = grad · ∂y/∂src at the place it was sent to, as for x",
     )
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, src: Array, *, places: Array, reduce: str, include: bool) -> Array:
         ctx.places, ctx.reduce, ctx.include = places, reduce, include
@@ -310,7 +303,6 @@ class ScatterReduce(Op):
         ctx.save(x, src, y)
         return y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         x, src, y = ctx.saved
         used = cropped(src, ctx.places.shape)

@@ -23,11 +23,9 @@ class Unique2(Op):
     formula = "y = the different values of x"
     gradient = ("d_x = grad has no way back, as in torch",)
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, found: Array) -> Array:
         return found
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         raise NotImplementedError(f"the derivative of {ctx.name().removesuffix('Backward')} is not implemented")
 

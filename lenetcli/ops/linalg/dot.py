@@ -158,7 +158,6 @@ class Addr(Op):
     formula = "y[i,j] = {beta:g} c[i,j] + {alpha:g} a[i] · b[j]"
     gradient = ("d_c = {beta:g} grad", "d_a = {alpha:g} grad b", "d_b = {alpha:g} gradᵀ a")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, c: Array, a: Array, b: Array, *, beta: float, alpha: float) -> Array:
         _, need_a, need_b = ctx.needs_input_grad
@@ -176,7 +175,6 @@ class Addr(Op):
             y += beta * c
         return y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         a, b = ctx.saved
         return (
@@ -279,7 +277,6 @@ class LinalgCross(Op):
     formula = "y = a × b, the cross product along dimension {dim}"
     gradient = ("d_a = b × grad", "d_b = grad × a")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, a: Array, b: Array, *, dim: int) -> Array:
         need_a, need_b = ctx.needs_input_grad
@@ -287,7 +284,6 @@ class LinalgCross(Op):
         ctx.dim = dim
         return crossed(a, b, dim)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         a, b = ctx.saved
         return (

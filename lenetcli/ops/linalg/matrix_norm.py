@@ -29,13 +29,11 @@ class LinalgSvd(Op):
     formula = "y = the singular values of x"
     gradient = ("d_x = U diag(grad) Vᵀ, x = U diag(y) Vᵀ",)
 
-    @staticmethod
     def forward(ctx: Any, x: Array) -> Array:
         u, s, vh = np.linalg.svd(x, full_matrices=False)
         ctx.save(u, vh)
         return s
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         u, vh = ctx.saved
         return np.matmul(u * grad[..., None, :], vh)

@@ -77,14 +77,12 @@ class Product(Op):
     def multiply_adds(y: Array, a: Array, b: Array) -> int:
         return y.size * a.shape[-1]
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, a: Array, b: Array) -> Array:
         need_a, need_b = ctx.needs_input_grad
         ctx.save(a if need_b else None, b if need_a else None)
         return as_array(ctx.multiply(a, b))
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         a, b = ctx.saved
         return ctx.gradients(grad, a, b, ctx.needs_input_grad)
@@ -110,7 +108,6 @@ class AddedProduct(Op):
         _, need_a, need_b = self.needs_input_grad
         self.save(a if need_b else None, b if need_a else None)
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, c: Array, a: Array, b: Array, *, beta: float, alpha: float) -> Array:
         ctx.keep_factors(a, b)
@@ -125,7 +122,6 @@ class AddedProduct(Op):
             y += beta * c
         return y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         a, b = ctx.saved
         need_c, *needs = ctx.needs_input_grad
@@ -216,7 +212,6 @@ class Addmm(AddedProduct):
     gradients = staticmethod(gradients_of_matrices)
     linear = False  # one kernel forward, one for all gradients
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, c: Array, a: Array, b: Array, *, beta: float, alpha: float) -> Array:
         batch_last = a.flags.f_contiguous and (len(a) == 1 or not a.flags.c_contiguous)
@@ -227,7 +222,6 @@ class Addmm(AddedProduct):
         ctx.linear, ctx.weight_shape = True, b.shape[::-1]
         return kernels.linear(a, b.T, c)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         need_c, need_a, need_b = ctx.needs_input_grad
         if not (ctx.linear and need_c and need_b):

@@ -26,13 +26,11 @@ class AdaptiveAvgPool2D(Op):
     formula = "y = the mean of x over each of {out} windows"
     gradient = ("d_x = grad / window size, all over the window",)
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, out: Pair) -> Array:
         ctx.image = x.shape[2:]
         return avg_pool.adaptive_avg_pool2d(x, out)
 
-    @staticmethod
     @quiet
     def backward(ctx: Any, grad: Array) -> Array:
         return avg_pool.adaptive_avg_pool2d_backward(grad, ctx.image)
@@ -42,14 +40,12 @@ class AdaptiveMaxPool2D(Op):
     formula = "y = the largest x in each of {out} windows"
     gradient = ("d_x = grad at the largest of each window, else 0",)
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, out: Pair, indices: bool) -> Any:
         y, index = avg_pool.adaptive_max_pool2d(x, out)
         ctx.save(index)
         ctx.image = x.shape[2:]
         return (y, index) if indices else y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array, _: Any = None) -> Array:
         (index,) = ctx.saved
         return put(grad, index, ctx.image, np.add)

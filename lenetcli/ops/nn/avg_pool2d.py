@@ -22,7 +22,6 @@ class AvgPool2D(Op):
     formula = "y = the mean of x over each {kernel} window"
     gradient = ("d_x = grad / window size, at each place of the window",)
 
-    @staticmethod
     @quiet
     def forward(
         ctx: Any,
@@ -42,7 +41,6 @@ class AvgPool2D(Op):
         )
         return kernels.avg_pool2d(x, ctx.divisor, *ctx.geometry)
 
-    @staticmethod
     @quiet
     def backward(ctx: Any, grad: Array) -> Array:
         return kernels.avg_pool2d_backward(grad, ctx.divisor, ctx.image, *ctx.geometry)

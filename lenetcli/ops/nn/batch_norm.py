@@ -30,7 +30,6 @@ class NativeBatchNorm(Op):
         "d_bias = Σ grad",
     )
 
-    @staticmethod
     @quiet
     def forward(
         ctx: Any,
@@ -57,7 +56,6 @@ class NativeBatchNorm(Op):
             y = kernels.channel_norm(values, mean, var, weight, bias, eps)
         return y.astype(x.dtype, copy=False)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         x, weight = ctx.saved
         grad, x = widened(grad), widened(x)

@@ -29,7 +29,6 @@ class BinaryCrossEntropy(Op):
     formula = "y = {reduction} of −(target log x + (1 − target) log(1 − x))"
     gradient = ("d_x = grad · (x − target) / (x (1 − x)){share}", "d_target = grad · (log(1 − x) − log x){share}")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, target: Array, *, weight: Array | None, reduction: str) -> Array:
         ctx.save(x, target if ctx.needs_input_grad[0] else None)
@@ -37,7 +36,6 @@ class BinaryCrossEntropy(Op):
         losses = (target - 1) * np.maximum(np.log1p(-x), -100) - target * np.maximum(np.log(x), -100)
         return reduced(losses if weight is None else losses * weight, reduction)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         x, target = ctx.saved
         need_x, need_target = ctx.needs_input_grad
@@ -124,7 +122,6 @@ class BinaryCrossEntropyWithLogits(Op):
     formula = "y = {reduction} of log(1 + e^x) − target · x"
     gradient = ("d_x = grad · (1/(1 + e^−x) − target){share}", "d_target = −grad · x{share}")
 
-    @staticmethod
     @quiet
     def forward(
         ctx: Any, x: Array, target: Array, *, weight: Array | None, pos_weight: Array | None, reduction: str
@@ -136,7 +133,6 @@ class BinaryCrossEntropyWithLogits(Op):
         losses = (1 - target) * x - (log_p if pos_weight is None else ((pos_weight - 1) * target + 1) * log_p)
         return reduced(losses if weight is None else losses * weight, reduction)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         x, target = ctx.saved
         need_x, need_target = ctx.needs_input_grad

@@ -36,7 +36,6 @@ class Convolution(Op):
     def multiply_adds(y: Array, x: Array, weight: Array, bias: Array | None) -> int:
         return y.size * math.prod(weight.shape[1:])
 
-    @staticmethod
     @quiet
     def forward(
         ctx: Any,
@@ -53,7 +52,6 @@ class Convolution(Op):
         ctx.geometry = stride, padding, dilation, groups
         return in_dimensions(x.ndim, kernels.conv2d(as_image(x), as_image(weight), bias, *ctx.geometry))
 
-    @staticmethod
     @quiet
     def backward(ctx: Any, grad: Array) -> Any:
         x, weight = saved(ctx, grad)

@@ -34,7 +34,6 @@ class ConvolutionTransposed(Op):
     def multiply_adds(y: Array, x: Array, weight: Array, bias: Array | None) -> int:
         return x.size * math.prod(weight.shape[1:])
 
-    @staticmethod
     @quiet
     def forward(
         ctx: Any,
@@ -55,7 +54,6 @@ class ConvolutionTransposed(Op):
             y += bias[:, None, None]
         return in_dimensions(x.ndim, y)
 
-    @staticmethod
     @quiet
     def backward(ctx: Any, grad: Array) -> Any:
         x, weight = saved(ctx, grad)

@@ -28,7 +28,6 @@ class NllLoss(Op):
     formula = "y = {reduction} of −log_p[n, target[n]]"
     gradient = ("d_log_p[n, target[n]] = −grad{share}, else 0",)
 
-    @staticmethod
     @quiet
     def forward(
         ctx: Any, log_p: Array, *, target: Array, weight: Array | None, ignore_index: int, reduction: str
@@ -80,7 +79,6 @@ class NllLoss(Op):
         ctx.count = count.astype(log_p.dtype) if is_array(count) else log_p.dtype.type(count)
         return as_array(total / ctx.count)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         (log_p,) = ctx.saved
         if ctx.target is not None:

@@ -53,7 +53,6 @@ class CosineSimilarity(Op):
     gradient = ("d_a = grad · (b/|b| − y a/|a|) / |a|", "d_b = grad · (a/|a| − y b/|b|) / |b|")
     backward_name = "Sum"  # torch: (x1 / length1 * x2 / length2).sum(dim)
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, a: Array, b: Array, *, dim: int, eps: float) -> Array:
         a, b = np.broadcast_arrays(*together(a, b))
@@ -68,7 +67,6 @@ class CosineSimilarity(Op):
         ctx.save(a if need_a else units[0], b if need_b else units[1], *lengths)  # of a constant its direction alone
         return sum_over(units[0] * units[1], dim)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         a, b, a_length, b_length = ctx.saved
         eps, grad = a.dtype.type(ctx.eps), np.expand_dims(grad, ctx.dim)
@@ -142,7 +140,6 @@ class Cdist(Op):
         "d_b[j] = −Σ_i grad[i,j] · sign(d) (|d| / y[i,j])^({p:g} − 1), 0 for p = 0, d = a[i] − b[j]",
     )
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, a: Array, b: Array, *, p: float) -> Array:
         d = a[..., :, None, :] - b[..., None, :, :]  # (*, P, 1, M) - (*, 1, R, M)
@@ -159,7 +156,6 @@ class Cdist(Op):
         ctx.save(d, y)
         return y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         (d, y), p = ctx.saved, ctx.p
         size, y, grad = np.abs(d), y[..., None], grad[..., None]

@@ -22,12 +22,10 @@ class Embedding(Op):
     formula = "y = weight[index]"
     gradient = ("d_weight[i] = Σ of grad where index = i",)
 
-    @staticmethod
     def forward(ctx: Any, weight: Array, *, index: Array, padding: int | None, by_frequency: bool) -> Array:
         ctx.index, ctx.shape, ctx.padding, ctx.by_frequency = index, weight.shape, padding, by_frequency
         return weight[index]
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         rows, width = ctx.shape
         d_weight = scattered(ctx.shape, ctx.index[..., None] * width + np.arange(width, like=grad), grad)

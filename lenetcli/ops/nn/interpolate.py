@@ -26,7 +26,6 @@ class UpsampleNearest1D(Op):
     formula = "y = the nearest x"
     gradient = ("d_x = Σ of grad over the places that took x",)
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, taps: list[list[Tap]]) -> Array:
         ctx.sizes, ctx.taps = x.shape[2:], taps
@@ -35,7 +34,6 @@ class UpsampleNearest1D(Op):
             y = resample(y, axis, taps[axis - 1])
         return logical(y)
 
-    @staticmethod
     @quiet
     def backward(ctx: Any, grad: Array) -> Array:
         d_x = stored(grad)

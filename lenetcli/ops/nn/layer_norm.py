@@ -46,7 +46,6 @@ class Standardised(Op):
     centred: ClassVar[bool] = True
     copies_weight: ClassVar[bool] = False  # keeps a copy, so that the weight may change before backward
 
-    @staticmethod
     @quiet
     def forward(
         ctx: Any,
@@ -75,7 +74,6 @@ class Standardised(Op):
             y += bias.reshape(place)
         return y.astype(x.dtype, copy=False)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         z, weight = ctx.saved
         grad = widened(grad)
@@ -342,7 +340,6 @@ class LocalResponseNorm(Op):
         "d_x = grad · s^−{beta:g} − 2 · {alpha:g} · {beta:g} / {size} · x · Σ grad · y / s over its windows, s = (…)",
     )
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, size: int, alpha: float, beta: float, k: float) -> Array:
         channel = np.arange(x.shape[1], like=x)
@@ -354,7 +351,6 @@ class LocalResponseNorm(Op):
         ctx.save(x, d)
         return _unrows(rows * d**-beta, x.shape)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         x, d = ctx.saved
         d_y, rows = (stored(v).reshape(d.shape) for v in (grad, x))

@@ -74,7 +74,6 @@ class Trilinear(Op):
     def multiply_adds(y: Array, x1: Array, weight: Array, x2: Array) -> int:
         return y.size * (x1.shape[1] + 1) * x2.shape[1]
 
-    @staticmethod
     def forward(ctx: Any, x1: Array, weight: Array, x2: Array) -> Array:
         need_x1, need_weight, need_x2 = ctx.needs_input_grad
         ctx.save(
@@ -85,7 +84,6 @@ class Trilinear(Op):
         half = np.tensordot(x1, weight, (1, 1))  # (N, O, J)
         return matmul(half, x2[:, :, None])[:, :, 0]
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         x1, weight, x2 = ctx.saved
         need_x1, need_weight, need_x2 = ctx.needs_input_grad

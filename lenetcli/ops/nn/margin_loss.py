@@ -252,7 +252,6 @@ class SoftMarginLoss(Op):
     formula = "y = {reduction} of log(1 + e^(−target · x))"
     gradient = ("d_x = −grad · target / (1 + e^(target · x)){share}",)
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, target: Array, reduction: str) -> Array:
         x, target = together(x, target)
@@ -263,7 +262,6 @@ class SoftMarginLoss(Op):
         margin = target * x
         return reduced(np.log1p(np.exp(-np.abs(margin))) - np.minimum(margin, 0), reduction)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         (x,) = ctx.saved
         margin = ctx.target * x

@@ -39,7 +39,6 @@ class MaxPool2DWithIndices(Op):
     gradient = ("d_x = grad at the largest of each window, else 0",)
     pooled: tuple[Array, list[int], int] | None = None  # the result, its version counter and version, for `merge`
 
-    @staticmethod
     def forward(
         ctx: Any, x: Array, *, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool, indices: bool
     ) -> Any:
@@ -48,7 +47,6 @@ class MaxPool2DWithIndices(Op):
         ctx.geometry = x.shape[2:], kernel, stride, padding, dilation
         return (y, winner_index(winner, *ctx.geometry)) if indices else y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array, _: Any = None) -> Array:
         (winner,) = ctx.saved
         return kernels.max_pool2d_backward(grad, winner, *ctx.geometry)
@@ -204,12 +202,10 @@ class MaxUnpool2D(Op):
     formula = "y = x at the places of index, else 0"
     gradient = ("d_x = grad at the places of index",)
 
-    @staticmethod
     def forward(ctx: Any, x: Array, index: Array, *, image: Pair) -> Array:
         ctx.save(index)
         return put(x, index, image)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         (index,) = ctx.saved
         return take(grad, index), None

@@ -87,7 +87,6 @@ class DistanceLoss(Op):
     value: ClassVar[Any]
     slope: ClassVar[Any]
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, target: Array, *, reduction: str, constants: tuple[float, ...] = ()) -> Array:
         x, target = together(x, target)
@@ -96,7 +95,6 @@ class DistanceLoss(Op):
         ctx.reduction, ctx.constants = reduction, constants
         return reduced(ctx.value(d, *constants), reduction)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         (d,) = ctx.saved
         need_x, need_target = ctx.needs_input_grad

@@ -23,7 +23,6 @@ class MultiMarginLoss(Op):
     formula = "y = {reduction} of Σ_c max(0, {margin:g} − x[n,t] + x[n,c])^{p} / classes, t = target[n]"
     gradient = ("d_x = ±grad where the margin is not kept",)
 
-    @staticmethod
     @quiet
     def forward(
         ctx: Any, x: Array, *, target: Array, p: int, margin: float, weight: Array | None, reduction: str
@@ -42,7 +41,6 @@ class MultiMarginLoss(Op):
         losses = sum_over(share * (short if p == 1 else short * short), 1)
         return reduced(losses.reshape(shape), reduction)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         (short,) = ctx.saved
         grad = scaled(grad, len(short), ctx.reduction)
@@ -145,7 +143,6 @@ class MultilabelMarginLoss(Op):
     formula = "y = {reduction} of Σ max(0, 1 − x[n,t] + x[n,c]) / classes"
     gradient = ("d_x = ±grad where the margin is not kept",)
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, target: Array, reduction: str) -> Array:
         scores, labels = np.atleast_2d(x), np.atleast_2d(target)  # (N, C)
@@ -161,7 +158,6 @@ class MultilabelMarginLoss(Op):
         losses = sum_over(np.where(missed, short, x.dtype.type(0)), (1, 2)) / scores.shape[1]
         return reduced(losses if x.ndim > 1 else losses.reshape(()), reduction)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         (missed,) = ctx.saved
         grad = (scaled(grad, len(missed), ctx.reduction) / missed.shape[2]).reshape(-1, 1)

@@ -28,7 +28,6 @@ class Softmax(Op):
     kernel: ClassVar[Any] = staticmethod(kernels.softmax)
     kernel_backward: ClassVar[Any] = staticmethod(kernels.softmax_backward)
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, dim: int) -> Array:
         y = ctx.kernel(np.atleast_1d(x), dim)
@@ -37,7 +36,6 @@ class Softmax(Op):
         ctx.save(result)
         return result
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         (y,) = ctx.saved
         return ctx.kernel_backward(np.atleast_1d(grad), np.atleast_1d(y), ctx.dim).reshape(ctx.shape)

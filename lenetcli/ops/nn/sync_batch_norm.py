@@ -27,7 +27,6 @@ class SyncBatchNorm(Op):
         "d_bias = Σ grad of this part",
     )
 
-    @staticmethod
     @quiet
     def forward(
         ctx: Any,
@@ -59,7 +58,6 @@ class SyncBatchNorm(Op):
             track(running, momentum, mean, var * count / (count - 1))
         return kernels.channel_norm(values, ctx.moments[0], var, weight, bias, eps).astype(x.dtype, copy=False)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         x, weight = ctx.saved
         grad, values = widened(grad), widened(x)

@@ -31,7 +31,6 @@ class Add(Op):
     formula = "y = a + {alpha:g} b"
     gradient = ("d_a = grad", "d_b = {alpha:g} grad")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, a: Any, b: Any, *, alpha: float) -> Any:
         ctx.alpha = alpha
@@ -40,7 +39,6 @@ class Add(Op):
             return a + b
         return a + b * checked_factor("add", alpha, a.dtype)
 
-    @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         return grad, grad if ctx.alpha == 1 else grad * ctx.alpha
 
@@ -69,7 +67,6 @@ class Sub(Op):
     formula = "y = a − {alpha:g} b"
     gradient = ("d_a = grad", "d_b = −{alpha:g} grad")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, a: Any, b: Any, *, alpha: float) -> Any:
         ctx.alpha = alpha
@@ -80,7 +77,6 @@ class Sub(Op):
             return a - b
         return a - b * checked_factor("sub", alpha, a.dtype)
 
-    @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         return grad, grad * -ctx.alpha
 
@@ -105,7 +101,6 @@ class Mul(Op):
     formula = "y = a · b"
     gradient = ("d_a = grad · b", "d_b = grad · a")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, a: Any, b: Any) -> Any:
         need_a, need_b = ctx.needs_input_grad
@@ -113,7 +108,6 @@ class Mul(Op):
         a, b = together(a, b)
         return a * b
 
-    @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         a, b = ctx.saved
         need_a, need_b = ctx.needs_input_grad
@@ -154,13 +148,11 @@ class Neg(Op):
     formula = "y = −x"
     gradient = ("d_x = grad · (−1)",)
 
-    @staticmethod
     def forward(ctx: Any, x: Any) -> Any:
         if x.dtype == np.bool_:
             raise RuntimeError("neg: negation of a bool tensor is not supported; use ~ or logical_not")
         return -x
 
-    @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         return -grad
 
@@ -195,7 +187,6 @@ class Addcmul(Op):
     formula = "y = x + {value:g} · a · b"
     gradient = ("d_x = grad", "d_a = {value:g} · grad · b", "d_b = {value:g} · grad · a")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Any, a: Any, b: Any, *, value: float) -> Any:
         x, a, b = all_together(x, a, b)
@@ -204,7 +195,6 @@ class Addcmul(Op):
         ctx.save(a if need_b else None, b if need_a else None)
         return x + (a * value) * b
 
-    @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         a, b = ctx.saved
         _, need_a, need_b = ctx.needs_input_grad
@@ -227,7 +217,6 @@ class Addcdiv(Op):
     formula = "y = x + {value:g} · a / b"
     gradient = ("d_x = grad", "d_a = {value:g} · grad / b", "d_b = −{value:g} · grad · a / b²")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Any, a: Any, b: Any, *, value: float) -> Any:
         if a.dtype.kind != "f" and b.dtype.kind != "f":
@@ -238,7 +227,6 @@ class Addcdiv(Op):
         ctx.save(a if need_b else None, b if need_a or need_b else None)
         return x + (a * value) / b
 
-    @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         a, b = ctx.saved
         _, need_a, need_b = ctx.needs_input_grad
@@ -265,7 +253,6 @@ class Lerp(Op):
     formula = "y = start + weight · (end − start)"
     gradient = ("d_start = grad · (1 − weight)", "d_end = grad · weight", "d_weight = grad · (end − start)")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, start: Any, end: Any, weight: Any) -> Any:
         weighed = (weight,) if is_array(weight) else ()
@@ -285,7 +272,6 @@ class Lerp(Op):
             return np.where(near_start, start + weight * span, end - span * (1 - weight))
         return start + weight * span if near_start else end - span * (1 - weight)
 
-    @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         start, end, weight = ctx.saved
         need_start, need_end, need_weight = ctx.needs_input_grad

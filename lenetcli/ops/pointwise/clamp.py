@@ -23,14 +23,12 @@ class Maximum(Op):
     formula = "y = max(a, b)"
     gradient = ("d_a = grad where a is more", "d_b = grad where b is more")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, a: Array, b: Array) -> Array:
         a, b = together(a, b)
         ctx.save(a, b)
         return larger(b, a)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         a, b = ctx.saved
         return _shares(grad, a == b, lost_by_a=a < b, lost_by_b=a > b)
@@ -70,14 +68,12 @@ class Minimum(Op):
     formula = "y = min(a, b)"
     gradient = ("d_a = grad where a is less", "d_b = grad where b is less")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, a: Array, b: Array) -> Array:
         a, b = together(a, b)
         ctx.save(a, b)
         return smaller(b, a)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         a, b = ctx.saved
         return _shares(grad, a == b, lost_by_a=a > b, lost_by_b=a < b)
@@ -108,7 +104,6 @@ class Clamp(Op):
         "d_high = Σ grad where x is above high",
     )
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, low: Any, high: Any) -> Array:
         given = [bound for bound in (low, high) if bound is not None]
@@ -121,7 +116,6 @@ class Clamp(Op):
         y = x if low is None else larger(low, x)
         return y if high is None else smaller(high, y)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         x, low, high = ctx.saved
         _, need_low, need_high = ctx.needs_input_grad
@@ -184,7 +178,6 @@ class Where(Op):
     formula = "y = a where condition, else b"
     gradient = ("d_a = grad where condition", "d_b = grad where not condition")
 
-    @staticmethod
     def forward(ctx: Any, condition: Array, a: Any, b: Any) -> Array:
         if condition.dtype == np.uint8:
             warnings.warn("where: a uint8 condition is deprecated; convert it with bool()", UserWarning, stacklevel=4)
@@ -196,7 +189,6 @@ class Where(Op):
         ctx.save(condition)
         return np.where(condition, a, b)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         (condition,) = ctx.saved
         _, need_a, need_b = ctx.needs_input_grad

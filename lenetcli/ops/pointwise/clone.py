@@ -20,12 +20,10 @@ class ToCopy(Op):
     formula = "y = x in another type"
     gradient = ("d_x = grad in the type of x",)
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, kind: np.dtype[Any]) -> Array:
         with np.errstate(over="ignore", invalid="ignore"):
             return x.astype(kind, order="K")
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return grad  # the tape casts it back
 
@@ -40,12 +38,10 @@ class ToDevice(Op):
     gradient = ("d_x = grad on the device of x",)
     backward_name = "ToCopy"
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, kind: str, index: int | None) -> Array:
         ctx.came_from = device.kind(x)
         return device.put(x, kind, index)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return device.put(grad, ctx.came_from)
 
@@ -61,11 +57,9 @@ class Clone(Op):
     formula = "y = a copy of x"
     gradient = ("d_x = grad",)
 
-    @staticmethod
     def forward(ctx: Any, x: Array) -> Array:
         return x.copy(order="K")
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return grad
 

@@ -18,14 +18,12 @@ class Div(Op):
     formula = "y = a / b"
     gradient = ("d_a = grad / b", "d_b = −grad · a / b²")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, a: Any, b: Any) -> Any:
         a, b = both_floating(a, b)
         ctx.save(a if ctx.needs_input_grad[1] else None, b)
         return a / b
 
-    @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         a, b = ctx.saved
         need_a, need_b = ctx.needs_input_grad
@@ -65,13 +63,11 @@ class RoundedDiv(Op):
     gradient = ("d_a = 0", "d_b = 0")
     backward_name = "Div"
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, a: Any, b: Any, *, down: bool) -> Any:
         a, b = together(a, b)
         return floor_quotient(a, b) if down else truncated_quotient(a, b)
 
-    @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         return np.zeros_like(grad), np.zeros_like(grad)
 
@@ -124,12 +120,10 @@ class FloorDivide(Op):
         "d_b = none: backward through it raises, as in torch",
     )
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, a: Any, b: Any) -> Any:
         return floor_quotient(*together(a, b))
 
-    @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         raise RuntimeError(
             "derivative for floor_divide is not implemented; use div(a, b, rounding_mode='floor'), whose gradient is 0"
@@ -157,7 +151,6 @@ class Remainder(Op):
     formula = "y = a − floor(a / b) · b"
     gradient = ("d_a = grad", "d_b = −grad · floor(a / b)")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, a: Any, b: Any) -> Any:
         a, b = together(a, b)
@@ -167,7 +160,6 @@ class Remainder(Op):
         y = np.remainder(a, b)
         return y if y.dtype.kind != "f" else np.where(y == 0, np.copysign(y, a), y)  # NumPy's zero has the sign of b
 
-    @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         return grad, -grad * floor_quotient(*ctx.saved) if ctx.needs_input_grad[1] else None
 
@@ -199,7 +191,6 @@ class Fmod(Op):
     formula = "y = a − trunc(a / b) · b"
     gradient = ("d_a = grad", "d_b = −grad · trunc(a / b)")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, a: Any, b: Any) -> Any:
         a, b = together(a, b)
@@ -208,7 +199,6 @@ class Fmod(Op):
             ctx.save(a, b)
         return np.fmod(a, b)
 
-    @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         return grad, -grad * truncated_quotient(*ctx.saved) if ctx.needs_input_grad[1] else None
 

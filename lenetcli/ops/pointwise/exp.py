@@ -28,7 +28,6 @@ class Curve(Op):
     curve: ClassVar[Any]
     slope: ClassVar[Any]
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array) -> Array:
         x = floating(x)
@@ -36,7 +35,6 @@ class Curve(Op):
         ctx.save(y if ctx.keeps_result else x)
         return y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         (kept,) = ctx.saved
         return ctx.slope(grad, kept)
@@ -50,14 +48,12 @@ def signs(x: Array) -> Array:
 class Abs(Op):
     formula = "y = |x|"
 
-    @staticmethod
     def forward(ctx: Any, x: Array) -> Array:
         if x.dtype == np.bool_:
             raise NotImplementedError("abs: not implemented for bool; convert to a number type first")
         ctx.save(x)
         return np.abs(x)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         (x,) = ctx.saved
         return grad * signs(x)
@@ -83,12 +79,10 @@ def abs(input: Tensor) -> Tensor:
 class Sign(Op):
     formula = "y = sign(x)"
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array) -> Array:
         return x.copy(order="K") if x.dtype == np.bool_ else signs(x)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return np.zeros_like(grad)
 
@@ -272,7 +266,6 @@ def sigmoid(input: Tensor) -> Tensor:
 class Logit(Op):
     formula = "y = log(x / (1 − x))"
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, eps: float | None) -> Array:
         x = floating(x)
@@ -282,7 +275,6 @@ class Logit(Op):
             x = np.minimum(np.maximum(x, x.dtype.type(eps)), x.dtype.type(1 - eps))
         return np.log(x / (1 - x))
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         (x,) = ctx.saved
         d_x = grad / (np.abs(x) * (1 - x))  # infinity at -0, too
@@ -357,7 +349,6 @@ class Xlogy(Op):
     formula = "y = x log y₂"
     gradient = ("d_x = grad · log y₂", "d_y₂ = grad · x / y₂")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Any, y: Any) -> Array:
         x, y = both_floating(x, y)
@@ -365,7 +356,6 @@ class Xlogy(Op):
         product = np.where(x == 0, x.dtype.type(0), x * np.log(y, dtype=x.dtype))  # y may be a number
         return np.where(np.isnan(y), x.dtype.type(np.nan), product)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         x, y = ctx.saved
         need_x, need_y = ctx.needs_input_grad

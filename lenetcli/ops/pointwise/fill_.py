@@ -26,7 +26,6 @@ class Copy(Op):
     formula = "y = the values of another tensor"
     gradient = ("d_x = 0: its values are gone", "d_values = grad")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, values: Any) -> Array:
         shape = np.shape(values)
@@ -36,7 +35,6 @@ class Copy(Op):
         np.copyto(y, values, casting="unsafe")
         return y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         return np.zeros_like(grad), grad
 
@@ -45,7 +43,6 @@ class Fill(Copy):
     formula = "y = one value everywhere"
     gradient = ("d_x = 0: its values are gone", "d_values = Σ grad")
 
-    @staticmethod
     def forward(ctx: Any, x: Array, values: Any) -> Array:
         return Copy.forward(ctx, x, values if is_array(values) else number_as(values, x.dtype))
 

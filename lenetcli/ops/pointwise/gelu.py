@@ -257,14 +257,12 @@ class Glu(Op):
     formula = "y = a σ(b), a and b the halves of x"
     gradient = ("d_x = grad · (σ(b), a σ(b) (1 − σ(b)))",)
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, dim: int) -> Array:
         ctx.save(x)
         ctx.dim = dim
         return kernels.glu(*np.split(x, 2, axis=dim))
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         (x,) = ctx.saved
         value, gate = np.split(x, 2, axis=ctx.dim)

@@ -44,7 +44,6 @@ class Pow(Op):
     formula = "y = base^exponent"
     gradient = ("d_base = grad · exponent · base^(exponent − 1)", "d_exponent = grad · y · log(base)")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, base: Any, exponent: Any) -> Array:
         if type(exponent) is int and exponent < 0 and base.dtype.kind != "f":
@@ -57,7 +56,6 @@ class Pow(Op):
         ctx.save(base, exponent, y if ctx.needs_input_grad[1] else None)
         return y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         base, exponent, y = ctx.saved
         need_base, need_exponent = ctx.needs_input_grad
@@ -187,7 +185,6 @@ class Hypot(Op):
     formula = "y = √(a² + b²)"
     gradient = ("d_a = grad · a / y", "d_b = grad · b / y")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, a: Array, b: Array) -> Array:
         a, b = together(a, b)
@@ -196,7 +193,6 @@ class Hypot(Op):
         ctx.save(a if need_a else None, b if need_b else None, y)
         return y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         a, b, y = ctx.saved
         return None if a is None else grad * (a / y), None if b is None else grad * (b / y)

@@ -34,7 +34,6 @@ class Activation(Op):
     curve: ClassVar[Any]
     slope: ClassVar[Any]
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, constants: tuple[float, ...] = ()) -> Array:
         if x.dtype.kind != "f":
@@ -44,7 +43,6 @@ class Activation(Op):
         ctx.constants = constants = tuple(c.item() if isinstance(c, np.generic) else c for c in constants)
         return ctx.curve(_wide(x), *constants).astype(x.dtype, copy=False).reshape(x.shape)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         (x,) = ctx.saved
         return ctx.slope(_wide(grad), _wide(x), *ctx.constants).reshape(x.shape)
@@ -59,7 +57,6 @@ def _wide(x: Array) -> Array:
 class Relu(Op):
     can_die = True
 
-    @staticmethod
     def forward(ctx: Any, x: Array) -> Array:
         if x.dtype == np.bool_:
             raise RuntimeError("Boolean inputs not supported for relu")
@@ -67,7 +64,6 @@ class Relu(Op):
         ctx.save(y)
         return y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         (y,) = ctx.saved
         return dispatch.relu_backward(grad, y)
@@ -136,13 +132,11 @@ class PreluKernel(Op):
     formula = "y = x where x > 0, else weight · x"
     gradient = ("d_x = grad · (1 where x > 0, else weight)", "d_weight = Σ of grad · x where x ≤ 0")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, weight: Array) -> Array:
         ctx.save(x, weight if ctx.needs_input_grad[0] else None)
         return select(x > 0, x, as_array(weight * x))
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         x, weight = ctx.saved
         need_x, need_weight = ctx.needs_input_grad
@@ -203,7 +197,6 @@ class RreluWithNoise(Op):
     formula = "y = x where x > 0, else a · x with random a"
     gradient = ("d_x = grad · (1 where x > 0, else a)",)
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, lower: float, upper: float) -> Array:
         if x.dtype.kind != "f":
@@ -212,7 +205,6 @@ class RreluWithNoise(Op):
         ctx.slopes = np.where(x <= 0, drawn, 1).astype(x.dtype)
         return x * ctx.slopes
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return grad * ctx.slopes
 

@@ -20,7 +20,6 @@ class Rounding(Op):
 
     rounded: ClassVar[Any]
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array) -> Array:
         if x.dtype == np.bool_:
@@ -29,7 +28,6 @@ class Rounding(Op):
             )
         return ctx.rounded(x) if x.dtype.kind == "f" else x.copy(order="K")
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return np.zeros_like(grad)
 
@@ -95,7 +93,6 @@ class RoundDecimals(Op):
     gradient = ("d_x = grad · 0",)
     backward_name = "Round"
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, decimals: int) -> Array:
         if x.dtype.kind != "f":
@@ -103,7 +100,6 @@ class RoundDecimals(Op):
         power = x.dtype.type(10.0 ** np.abs(decimals))
         return np.rint(x * power) / power if decimals > 0 else np.rint(x / power) * power
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return np.zeros_like(grad)
 
@@ -125,14 +121,12 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
 class Frac(Op):
     formula = "y = x − trunc(x)"
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array) -> Array:
         if x.dtype.kind != "f":
             raise NotImplementedError(f"frac: not implemented for {x.dtype}; it would be 0")
         return x - np.trunc(x)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return grad
 

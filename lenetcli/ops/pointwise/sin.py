@@ -249,14 +249,12 @@ class Atan2(Op):
     formula = "y = the angle of the point (x, y₂)"
     gradient = ("d_y₂ = grad · x / (x² + y₂²)", "d_x = −grad · y₂ / (x² + y₂²)")
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, y: Array, x: Array) -> Array:
         y, x = both_floating(y, x)
         ctx.save(y, x)
         return np.arctan2(y, x)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         y, x = ctx.saved
         square = y * y + x * x

@@ -33,13 +33,11 @@ class Cumsum(Op):
     formula = "y = Σ of the x up to each place along dimension {dim}"
     gradient = ("d_x = Σ of grad from each place on",)
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, dim: int, kind: Any) -> Array:
         ctx.dim = dim
         return running_sum(x.astype(kind, copy=False), dim).reshape(x.shape)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         if not grad.ndim:
             return grad
@@ -64,14 +62,12 @@ class Cumprod(Op):
     formula = "y = the product of the x up to each place along dimension {dim}"
     gradient = ("d_x = Σ of grad · y / x from each place on",)
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, dim: int, kind: Any) -> Array:
         ctx.dim = dim
         ctx.save(x)
         return running_product(x.astype(kind, copy=False), dim).reshape(x.shape)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         """With s[k] = grad[k] + x[k+1] s[k+1], d_x[k] = x[0] ... x[k-1] s[k]: no division, so zeros are fine."""
         (x,) = ctx.saved
@@ -109,7 +105,6 @@ class Cummax(Op):
 
     extreme: Any = np.maximum
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, dim: int) -> tuple[Array, Array]:
         ctx.dim, ctx.shape = dim, x.shape
@@ -121,7 +116,6 @@ class Cummax(Op):
         ctx.save(at)
         return y, at
 
-    @staticmethod
     def backward(ctx: Any, grad: Array, _: Any) -> Array:
         if not grad.ndim:
             return grad
@@ -170,7 +164,6 @@ class Logcumsumexp(Op):
     formula = "y = log Σ e^x up to each place along dimension {dim}"
     gradient = ("d_x = Σ of grad · e^(x − y) from each place on",)
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, dim: int) -> Array:
         y = running(np.logaddexp, x.astype(np.float64), dim).astype(x.dtype) if x.ndim else x.copy()
@@ -178,7 +171,6 @@ class Logcumsumexp(Op):
         ctx.save(x, y)
         return y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         """d_x[k] = sum over i >= k of grad[i] exp(x[k] - y[i]), in logarithms, apart for the two signs of grad."""
         x, y = ctx.saved

@@ -43,7 +43,6 @@ class Extreme(Op):
     reduce: Any
     share: Any
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...], keepdim: bool) -> Array:
         y = as_array(ctx.reduce(x, axis=over, keepdims=True))
@@ -51,7 +50,6 @@ class Extreme(Op):
         ctx.save(x, y)
         return y if keepdim or not x.ndim else as_array(y.squeeze(over))
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         x, y = ctx.saved
         return ctx.share(kept(grad, x.shape, ctx.over, ctx.keepdim), x, y, ctx.over)
@@ -132,7 +130,6 @@ def amin(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
 class Pick(Op):
     """Elements at one index per row along an axis, with the indices; the gradient goes to those elements."""
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, at: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
         ctx.x = np.broadcast_to(np.zeros((), x.dtype, like=x), x.shape)
         ctx.dim, ctx.keepdim = dim, keepdim
@@ -142,7 +139,6 @@ class Pick(Op):
         y = np.take_along_axis(x, at, dim)
         return (y, at) if keepdim else (y.squeeze(dim), at.squeeze(dim))
 
-    @staticmethod
     def backward(ctx: Any, grad: Array, _: Any) -> Array:
         if not ctx.x.ndim:
             return grad
@@ -276,13 +272,11 @@ class MedianAll(Op):
     gradient = ("d_x = grad at the middle, shared by those that tie, else 0",)
     backward_name = "Median"
 
-    @staticmethod
     def forward(ctx: Any, x: Array) -> Array:
         y = as_array(x.reshape(-1)[_middle(x.reshape(-1), 0)[0]]) if x.size else median_of_nothing(x)
         ctx.save(x, y)
         return y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         x, y = ctx.saved
         return evenly(grad, x, y, tuple(range(x.ndim)))
@@ -331,7 +325,6 @@ class Aminmax(Op):
     formula = "y = the smallest and the largest x over dimensions {over}"
     gradient = ("d_x = grad of each at its elements, shared by those that tie, else 0",)
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...], keepdim: bool) -> tuple[Array, Array]:
         low, high = (as_array(reduce(x, axis=over, keepdims=True)) for reduce in (np.min, np.max))
@@ -341,7 +334,6 @@ class Aminmax(Op):
             return low, high
         return as_array(low.squeeze(over)), as_array(high.squeeze(over))
 
-    @staticmethod
     def backward(ctx: Any, d_low: Array | None, d_high: Array | None) -> Array:
         x, low, high = ctx.saved
         d_x = np.zeros_like(x)

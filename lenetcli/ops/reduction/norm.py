@@ -26,7 +26,6 @@ class LinalgVectorNorm(Op):
     formula = "y = the {order:g}-norm of x along {over}"
     gradient = ("d_x = grad · sign(x) (|x| / y)^({order:g} − 1), 0 for order 0",)
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, order: float, over: tuple[int, ...], keepdim: bool) -> Array:
         size = np.abs(x)
@@ -49,7 +48,6 @@ class LinalgVectorNorm(Op):
         ctx.save(x, None if order in (0, 1) else y)
         return y if keepdim or not x.ndim else as_array(y.squeeze(over))
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array | None:
         x, y = ctx.saved
         order = ctx.order

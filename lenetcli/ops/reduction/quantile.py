@@ -36,7 +36,6 @@ class NanmedianAll(MedianAll):
     formula = "y = the middle x, NaN left out"
     backward_name = "Nanmedian"
 
-    @staticmethod
     def forward(ctx: Any, x: Array) -> Array:
         flat = x.reshape(-1)
         y = as_array(flat[_middle_number(flat, 0)[0]]) if x.size else median_of_nothing(x)

@@ -52,7 +52,6 @@ class Sum(Op):
     formula = "y = Σ x over dimensions {over}"
     gradient = ("d_x = grad at every place that was summed",)
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...], keepdim: bool, kind: Any) -> Array:
         ctx.shape, ctx.over, ctx.keepdim = x.shape, over, keepdim
@@ -60,7 +59,6 @@ class Sum(Op):
             return sum_over(x.astype(kind, copy=False), over, keepdim)
         return as_array(np.sum(x, axis=over, keepdims=keepdim, dtype=kind))
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return spread(grad, ctx.shape, ctx.over, ctx.keepdim)
 
@@ -102,14 +100,12 @@ class Mean(Op):
     formula = "y = mean of x over dimensions {over}"
     gradient = ("d_x = grad / count at every place that was averaged",)
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...], keepdim: bool) -> Array:
         ctx.shape, ctx.over, ctx.keepdim = x.shape, over, keepdim
         ctx.count = count_over(x.shape, over)
         return mean_over(x, over, keepdim)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return spread(grad / max(ctx.count, 1), ctx.shape, ctx.over, ctx.keepdim)
 
@@ -139,14 +135,12 @@ class Prod(Op):
     formula = "y = the product of x over dimensions {dim}"
     gradient = ("d_x = grad · the product of the other elements",)
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, dim: int | None, keepdim: bool, kind: Any) -> Array:
         ctx.dim, ctx.keepdim = dim, keepdim
         ctx.save(x)
         return as_array(np.prod(x, axis=dim if x.ndim else None, keepdims=keepdim, dtype=kind))
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         (x,) = ctx.saved
         if ctx.dim is None or not x.ndim:
@@ -218,7 +212,6 @@ class Logsumexp(Op):
     formula = "y = log Σ e^x over dimensions {over}"
     gradient = ("d_x = grad · e^(x − y)",)
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...], keepdim: bool) -> Array:
         x = floating(x)
@@ -230,7 +223,6 @@ class Logsumexp(Op):
         ctx.save(x, y)
         return y if keepdim else as_array(y.squeeze(over) if x.ndim else y)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         x, y = ctx.saved
         return kept(grad, x.shape, ctx.over, ctx.keepdim) * np.exp(x - y)

@@ -26,7 +26,6 @@ class Var(Op):
     root = False
     with_mean = False
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...], correction: float, keepdim: bool) -> Any:
         if x.dtype.kind != "f":
@@ -46,7 +45,6 @@ class Var(Op):
         results = [r if keepdim or not x.ndim else r.squeeze(over) for r in ((y, mean) if ctx.with_mean else (y,))]
         return tuple(results) if ctx.with_mean else results[0]
 
-    @staticmethod
     def backward(ctx: Any, grad: Array | None, d_mean: Array | None = None) -> Any:
         centred, y = ctx.saved
         d_x: Any = 0

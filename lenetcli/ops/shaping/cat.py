@@ -44,7 +44,6 @@ class Cat(Op):
     formula = "y = the tensors, one after the other along dimension {dim}"
     gradient = ("d_arrays = its part of grad",)
 
-    @staticmethod
     def forward(ctx: Any, *arrays: Array, dim: int) -> Array:
         arrays = tuple(in_one_type(arrays))
         real = [x for x in arrays if x.shape != (0,)] or [arrays[0]]
@@ -52,7 +51,6 @@ class Cat(Op):
         ctx.lengths = [x.shape[dim] if x.shape != (0,) else None for x in arrays]
         return np.concatenate(real, axis=dim)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         before = (slice(None),) * ctx.dim
         parts: list[Array | None] = []
@@ -141,12 +139,10 @@ class Stack(Op):
     formula = "y = the tensors, side by side along a new dimension {dim}"
     gradient = ("d_arrays = its slice of grad",)
 
-    @staticmethod
     def forward(ctx: Any, *arrays: Array, dim: int) -> Array:
         ctx.dim = dim
         return np.stack(in_one_type(arrays), axis=dim)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         before = (slice(None),) * ctx.dim
         return tuple([grad[(*before, i, ...)] if need else None for i, need in enumerate(ctx.needs_input_grad)])
@@ -262,7 +258,6 @@ class BlockDiag(Op):
     formula = "y = the matrices along the diagonal, else 0"
     gradient = ("d_arrays = its block of grad",)
 
-    @staticmethod
     def forward(ctx: Any, *arrays: Array) -> Array:
         ctx.shapes = [x.shape for x in arrays]
         blocks = [np.atleast_2d(x) for x in in_one_type(arrays)]
@@ -276,7 +271,6 @@ class BlockDiag(Op):
             y[place] = block
         return y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         return tuple([grad[place].reshape(shape) for place, shape in zip(ctx.places, ctx.shapes)])
 

@@ -34,12 +34,10 @@ class Diagonal(Op):
     gradient = ("d_x = grad on the diagonal, else 0",)
     is_view = True
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, offset: int, dims: tuple[int, int]) -> Array:
         ctx.shape, ctx.offset, ctx.dims = x.shape, offset, dims
         return on_diagonal(x, offset, *dims)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         d_x = np.zeros(ctx.shape, grad.dtype, like=grad)
         on_diagonal(d_x, ctx.offset, *ctx.dims)[...] = grad
@@ -97,7 +95,6 @@ class DiagonalCopy(Diagonal):
 
     is_view = False
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, offset: int, dims: tuple[int, int]) -> Array:
         return Diagonal.forward(ctx, x, offset=offset, dims=dims).copy()
 
@@ -109,7 +106,6 @@ class DiagEmbed(Op):
     formula = "y = x on the diagonal of matrices, else 0"
     gradient = ("d_x = the diagonal of grad",)
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, offset: int, dims: tuple[int, int]) -> Array:
         ctx.offset, ctx.dims = offset, dims
         size = x.shape[-1] + abs(offset)
@@ -120,7 +116,6 @@ class DiagEmbed(Op):
         on_diagonal(y, offset, *dims)[...] = x
         return y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return np.diagonal(grad, ctx.offset, *ctx.dims)
 
@@ -194,13 +189,11 @@ class Trace(Op):
     formula = "y = Σ_i x[i,i]"
     gradient = ("d_x = grad on the diagonal, else 0",)
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array) -> Array:
         ctx.shape = x.shape
         return as_array(np.trace(x, dtype=sum_type(x, None)))
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         d_x = np.zeros(ctx.shape, grad.dtype, like=grad)
         np.fill_diagonal(d_x, grad)
@@ -233,12 +226,10 @@ class Tril(Op):
     gradient = ("d_x = grad on and below the diagonal, else 0",)
     keep: Any = staticmethod(np.tril)
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, diagonal: int) -> Array:
         ctx.diagonal = diagonal
         return ctx.keep(x, diagonal)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return ctx.keep(grad, ctx.diagonal)
 
@@ -302,14 +293,12 @@ class FillDiagonal(Op):
     formula = "y = x with {value} on the diagonal"
     gradient = ("d_x = grad, 0 on the diagonal",)
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, value: Any, wrap: bool) -> Array:
         ctx.wrap = wrap
         y = x.copy(order="C")
         np.fill_diagonal(y, value, wrap)
         return y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         d_x = grad.copy(order="C")
         np.fill_diagonal(d_x, 0, ctx.wrap)

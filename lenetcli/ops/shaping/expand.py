@@ -26,14 +26,12 @@ class Expand(Op):
     gradient = ("d_x = Σ grad over the repetitions",)
     is_view = True
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, shape: tuple[int, ...]) -> Array:
         fresh = (1,) * (len(shape) - x.ndim)
         if shape == fresh + x.shape:
             return x.reshape(shape)  # np.broadcast_to would be read-only
         return np.broadcast_to(x, shape)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return grad  # the tape sums over what was stretched
 
@@ -160,7 +158,6 @@ class Repeat(Op):
     formula = "y = x laid side by side, {repeats} times along its dimensions"
     gradient = ("d_x = Σ grad over the repetitions",)
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, repeats: tuple[int, ...]) -> Array:
         ctx.shape = x.shape
         old = (1,) * (len(repeats) - x.ndim) + x.shape
@@ -171,7 +168,6 @@ class Repeat(Op):
         ctx.parts = parts
         return y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         over = tuple(range(0, len(ctx.parts), 2))
         return sum_over(grad.reshape(ctx.parts), over).reshape(ctx.shape)
@@ -238,14 +234,12 @@ class RepeatEach(Op):
 
     backward_name = "IndexSelect"
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, repeats: Array, along: int) -> Array:
         ctx.shape, ctx.repeats, ctx.along = x.shape, repeats, along
         ends = np.cumsum(repeats)
         source = np.searchsorted(ends, np.arange(int(ends[-1]) if ends.size else 0, like=x), "right")
         return np.take(x, source, axis=along)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         d_x = np.zeros_like(grad, shape=ctx.shape)
         present = np.flatnonzero(ctx.repeats)

@@ -20,12 +20,10 @@ class Flip(Op):
     formula = "y = x reversed along dimensions {over}"
     gradient = ("d_x = grad reversed back",)
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...]) -> Array:
         ctx.over = over
         return np.flip(x, over).copy(order="K")  # np.flip alone is a view
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return np.flip(grad, ctx.over)
 
@@ -88,12 +86,10 @@ class Roll(Op):
     formula = "y = x shifted by {shifts}, what is pushed out coming in again"
     gradient = ("d_x = grad shifted back",)
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, shifts: tuple[int, ...], dims: tuple[int, ...] | None) -> Array:
         ctx.shifts, ctx.dims = shifts, dims
         return np.roll(x, shifts, dims)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return np.roll(grad, tuple(-s for s in ctx.shifts), ctx.dims)
 
@@ -133,7 +129,6 @@ class Rot90(Op):
     formula = "y = x rotated by {k} times 90 degrees in dimensions {dims}"
     gradient = ("d_x = grad rotated back",)
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, k: int, dims: tuple[int, int]) -> Array:
         ctx.k, ctx.dims = k, dims
         turned = np.rot90(x, k, dims)  # a view
@@ -141,7 +136,6 @@ class Rot90(Op):
         y[...] = turned
         return y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return np.rot90(grad, -ctx.k, ctx.dims)
 

@@ -23,13 +23,11 @@ class ConstantPadNd(Op):
     formula = "y = x with a border of {value:g}"
     gradient = ("d_x = grad without the border",)
 
-    @staticmethod
     @quiet
     def forward(ctx: Any, x: Array, *, borders: Borders, value: float) -> Array:
         ctx.borders = borders
         return _framed(x, borders, value)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return _framed(grad, [(-left, -right) for left, right in ctx.borders], 0)
 
@@ -48,7 +46,6 @@ class _EdgePad(Op):
 
     mode: ClassVar[str]
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, borders: Borders) -> Array:
         ctx.axes = []
         for axis, (left, right) in enumerate(borders):
@@ -58,7 +55,6 @@ class _EdgePad(Op):
                 x = pad_axis(x, *ctx.axes[-1])
         return x if ctx.axes else x.copy(order="K")
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         for one in reversed(ctx.axes):
             grad = pad_axis_backward(grad, *one)

@@ -19,12 +19,10 @@ class Permute(Op):
     gradient = ("d_x = grad with them back in order",)
     is_view = True
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, dims: tuple[int, ...]) -> Array:
         ctx.dims = dims
         return x.transpose(dims)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return grad.transpose(sorted(range(grad.ndim), key=ctx.dims.__getitem__))
 
@@ -128,11 +126,9 @@ class T(Op):
     gradient = ("d_x = gradᵀ",)
     is_view = True
 
-    @staticmethod
     def forward(ctx: Any, x: Array) -> Array:
         return x.T
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return grad.T
 

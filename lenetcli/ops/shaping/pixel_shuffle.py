@@ -36,12 +36,10 @@ class PixelShuffle(Op):
     formula = "y = channels as {factor} × {factor} pixels"
     gradient = ("d_x = grad's pixels as channels",)
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, factor: int) -> Array:
         ctx.factor = factor
         return _to_space(x, factor)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return _to_channels(grad, ctx.factor)
 
@@ -50,12 +48,10 @@ class PixelUnshuffle(Op):
     formula = "y = {factor} × {factor} pixels as channels"
     gradient = ("d_x = grad's channels as pixels",)
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, factor: int) -> Array:
         ctx.factor = factor
         return _to_channels(x, factor)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return _to_space(grad, ctx.factor)
 
@@ -129,7 +125,6 @@ class ChannelShuffle(Op):
     formula = "y = channels of {groups} groups, interleaved"
     gradient = ("d_x = grad's channels back in order",)
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, groups: int) -> Array:
         ctx.groups = groups
         y, each = np.empty_like(x), x.shape[1] // groups
@@ -137,7 +132,6 @@ class ChannelShuffle(Op):
             y[:, g::groups] = x[:, g * each : (g + 1) * each]
         return y
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         d_x, each = np.empty_like(grad), grad.shape[1] // ctx.groups
         for g in range(ctx.groups):

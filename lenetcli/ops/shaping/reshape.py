@@ -28,12 +28,10 @@ class View(Op):
     gradient = ("d_x = grad in the shape of x",)
     is_view = True
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, shape: tuple[int, ...]) -> Array:
         ctx.shape = x.shape
         return x.reshape(shape)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return grad.reshape(ctx.shape)
 
@@ -59,11 +57,9 @@ class Contiguous(Op):
 
     backward_name = "Clone"
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, copied: Array | None = None) -> Array:
         return x.copy(order="C") if copied is None else copied
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return grad
 

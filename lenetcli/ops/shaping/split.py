@@ -48,13 +48,11 @@ class SplitWithSizes(Op):
     gradient = ("d_x = grad of the parts, one after the other",)
     is_view = True
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, along: int, lengths: Sequence[int]) -> tuple[Array, ...]:
         ctx.shape, ctx.along, ctx.lengths = x.shape, along, lengths
         before = whole(along)
         return tuple([x[(*before, part)] for part in ends(lengths)])
 
-    @staticmethod
     def backward(ctx: Any, *grads: Array | None) -> Array:
         example = next(g for g in grads if g is not None)
         d_x = np.empty_like(example, shape=ctx.shape)
@@ -201,13 +199,11 @@ class Unbind(Op):
     gradient = ("d_x = grad of the slices, side by side",)
     is_view = True
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, along: int) -> tuple[Array, ...]:
         ctx.shape, ctx.along = x.shape, along
         before = whole(along)
         return tuple([x[(*before, i, ...)] for i in range(x.shape[along])])
 
-    @staticmethod
     def backward(ctx: Any, *grads: Array | None) -> Array:
         zero = np.zeros_like(next(g for g in grads if g is not None))
         return np.stack([zero if g is None else g for g in grads], axis=ctx.along)
@@ -345,7 +341,6 @@ class Unfold(Op):
     gradient = ("d_x = Σ of grad over the windows that hold it",)
     is_view = True
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, along: int, size: int, step: int) -> Array:
         ctx.shape, ctx.along, ctx.size, ctx.step = x.shape, along, size, step
         if not x.ndim:
@@ -355,7 +350,6 @@ class Unfold(Op):
         strides[along] *= step
         return strided(x, (*shape, size), (*strides, x.strides[along]), writeable=step >= size)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         d_x = np.zeros(ctx.shape, grad.dtype, like=grad)
         if not d_x.ndim:

@@ -36,12 +36,10 @@ class Im2Col(Op):
     formula = "y = each window of x as a column"
     gradient = ("d_x = Σ grad of the columns that hold the place",)
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, out: Pair, windows: Windows) -> Array:
         ctx.image, ctx.out, ctx.windows = x.shape[2:], out, windows
         return _columns_of(x, out, *windows)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return _image_of(grad, ctx.image, ctx.out, *ctx.windows)
 
@@ -50,12 +48,10 @@ class Col2Im(Op):
     formula = "y = Σ of the columns that hold the place"
     gradient = ("d_x = grad's windows as columns",)
 
-    @staticmethod
     def forward(ctx: Any, x: Array, *, image: Pair, out: Pair, windows: Windows) -> Array:
         ctx.out, ctx.windows = out, windows
         return _image_of(x, image, out, *windows)
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return _columns_of(grad, ctx.out, *ctx.windows)
 

@@ -16,7 +16,12 @@ class _WithFunctions(LRScheduler):
 
     _outside_state: ClassVar[tuple[str, ...]] = ("optimizer", "lr_lambdas")
 
-    def __init__(self, optimizer: Optimizer, lr_lambda: Any, last_epoch: int = -1) -> None:
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        lr_lambda: Callable[[int], float] | list[Callable[[int], float]],
+        last_epoch: int = -1,
+    ) -> None:
         count = len(optimizer.param_groups) if isinstance(optimizer, Optimizer) else 0
         self.lr_lambdas = list(lr_lambda) if isinstance(lr_lambda, (list, tuple)) else [lr_lambda] * count
         if count and len(self.lr_lambdas) != count:
@@ -61,14 +66,6 @@ class LambdaLR(_WithFunctions):
         [1.0, 0.5, 0.25, 0.125]
     """
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        lr_lambda: Callable[[int], float] | list[Callable[[int], float]],
-        last_epoch: int = -1,
-    ) -> None:
-        super().__init__(optimizer, lr_lambda, last_epoch)
-
     def get_lr(self) -> list[Any]:
         self._warn_outside_step()
         return [lr * function(self.last_epoch) for function, lr in zip(self.lr_lambdas, self.base_lrs)]
@@ -99,14 +96,6 @@ class MultiplicativeLR(_WithFunctions):
         >>> [round(rate, 3) for rate in rates]
         [1.0, 0.5, 0.25, 0.125]
     """
-
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        lr_lambda: Callable[[int], float] | list[Callable[[int], float]],
-        last_epoch: int = -1,
-    ) -> None:
-        super().__init__(optimizer, lr_lambda, last_epoch)
 
     def get_lr(self) -> list[Any]:
         self._warn_outside_step()
