@@ -88,7 +88,8 @@ def test_a_kill_at_every_call_of_a_training_loses_nothing(
     assert kills == len(numbers)
     with capsys.disabled():
         print(
-            f"\n{kills} kills in a training, one at each call that changes a file: resumed and ended bit-identical after every one"
+            f"\n{kills} kills in a training, one at each call that finds other files: "
+            "resumed and ended bit-identical after every one"
         )
 
 
@@ -141,7 +142,8 @@ def test_a_kill_at_every_call_of_a_resumption_loses_nothing(
     assert kills == len(numbers)
     with capsys.disabled():
         print(
-            f"\n{kills} kills in a resumption, one at each call that changes a file: resumed and ended bit-identical after every one"
+            f"\n{kills} kills in a resumption, one at each call that finds other files: "
+            "resumed and ended bit-identical after every one"
         )
 
 
@@ -158,7 +160,12 @@ def complaint(work: Callable[[], Any]) -> str | None:
 
 
 @pytest.mark.parametrize(
-    ("error", "lasting"), [(NO_ROOM, True), (NO_ROOM, False), (BROKEN, False)], ids=["full", "full once", "broken once"]
+    ("error", "lasting"),
+    [
+        pytest.param(NO_ROOM, True, id="full"),
+        pytest.param(BROKEN, False, id="broken once"),
+        pytest.param(NO_ROOM, False, id="full once", marks=pytest.mark.slow),  # nothing asks which of the two it was
+    ],
 )
 def test_a_call_that_fails_is_one_clear_error_and_loses_nothing(
     error: int, lasting: bool, config: Path, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
