@@ -87,12 +87,3 @@ def test_the_lines_of_a_training_fit(columns: int, lenet: Lenet, monkeypatch: py
     assert max(map(len, table)) <= columns
     assert ("train loss" in table[0]) is (columns == 80)
     assert "test acc" in table[0]
-
-
-def test_the_verdict_on_resuming_fits(lenet: Lenet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    small = ("data={type: Random, shape: [1, 8, 8], train: 40, test: 8}", "train.batch_size=8", "train.epochs=1")
-    done = lenet("verify-resume", "configs/mlp.yaml", *small, "--kills", "2")
-    assert done.code == 0, done.err
-    assert max(map(len, done.out.splitlines())) <= 80
-    assert "same to the last bit" in " ".join(done.out.split())
