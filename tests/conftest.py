@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 NO_TORCH = "torch is not installed, which this test compares with"
+FSYNC = os.fsync
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 
 
@@ -47,6 +48,20 @@ def config_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("XDG_CONFIG_HOME", str(place))
         patch.setenv("MPLCONFIGDIR", str(Path.home() / ".cache" / "matplotlib"))  # not a new list of fonts each time
         yield place
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting_for_the_disk() -> Iterator[None]:
+    """fsync matters when the power fails; thousands of small files would wait for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
+
+
+@pytest.fixture
+def real_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that wait for the disk, as a training does."""
+    monkeypatch.setattr(os, "fsync", FSYNC)
 
 
 @pytest.fixture

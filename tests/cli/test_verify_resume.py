@@ -40,7 +40,7 @@ def test_a_run_that_resumes_exactly_is_proved_in_a_line(lenet: Lenet, place: Pat
 
 def test_json_has_the_kills_and_no_difference(lenet: Lenet) -> None:
     changes = ("model.layers.2={type: Dropout, p: 0.5}", "optimizer={type: Adam, lr: 0.01}")
-    found = json.loads(lenet("verify-resume", "configs/mlp.yaml", *SMALL, *changes, "--json").out)
+    found = json.loads(lenet("verify-resume", "configs/mlp.yaml", *SMALL, *changes, "--kills", "1", "--json").out)
     assert found["identical"] is True
     assert found["first_difference"] is None
     assert found["steps"] == 10
@@ -53,7 +53,8 @@ def test_json_has_the_kills_and_no_difference(lenet: Lenet) -> None:
 def test_state_that_no_checkpoint_knows_of_is_found(as_json: bool, lenet: Lenet, place: Path) -> None:
     (place / "configs" / "own.py").write_text(FORGETFUL)
     change = "model.layers.2={type: own.py:Forgetful}"
-    done = lenet("verify-resume", "configs/mlp.yaml", *SMALL, change, "--seed", "3", *(["--json"] if as_json else []))
+    words = ("verify-resume", "configs/mlp.yaml", *SMALL, change, "--kills", "1", "--seed", "3")
+    done = lenet(*words, *(["--json"] if as_json else []))
     assert done.code == 5
     if as_json:
         found = json.loads(done.out)["first_difference"]

@@ -25,19 +25,26 @@ FAILURES = [OSError(28, "No space left on device"), BrokenPipeError(), ValueErro
 SHOWN = {"plain": EpochTable, "json": JsonLines}
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing showed."""
+    place = tmp_path_factory.mktemp("plain")
+    train(write_config(place), place / "run")
+    return place / "run"
+
+
 @pytest.mark.parametrize(
     "kind", [Step, Evaluated, Saved, Ended, None], ids=lambda kind: getattr(kind, "event", "close")
 )
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
 @pytest.mark.parametrize("mode", ["plain", "json", "tensorboard"])
 def test_whatever_a_listener_raises_the_training_is_the_same(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, mode: Any, failure: Exception,
-    kind: type[Event] | None,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, plain: Path, mode: Any,
+    failure: Exception, kind: type[Event] | None,
 ) -> None:  # fmt: skip
     if mode == "tensorboard":
         pytest.importorskip("tensorboardX")
     path = write_config(tmp_path)
-    train(path, tmp_path / "plain")
     calls = []
 
     def fails(self: Any, event: Event | None = None) -> None:
@@ -49,12 +56,12 @@ def test_whatever_a_listener_raises_the_training_is_the_same(
     tensorboard = mode == "tensorboard"
     shown = "off" if tensorboard else mode
     assert start_run(str(path), [], tmp_path / "seen", shown, tensorboard=tensorboard) == 0
-    assert difference(tmp_path / "plain", tmp_path / "seen") is None
+    assert difference(plain, tmp_path / "seen") is None
     err = capsys.readouterr().err
     assert err.count("the training goes on") == (not isinstance(failure, (BrokenPipeError, SystemExit)))
     assert sum(kind is None or isinstance(call, kind) for call in calls) == 1  # it is not asked again
     lenet.Trainer(path, out=tmp_path / "python").fit(progress=shown, tensorboard=tensorboard)
-    assert difference(tmp_path / "plain", tmp_path / "python") is None
+    assert difference(plain, tmp_path / "python") is None
 
 
 @pytest.mark.parametrize("lr", ["1e30", "1e12", "3e38"])

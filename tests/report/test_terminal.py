@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import exit_code, forked, run
 from tests.conftest import ROOT
 
 COMMANDS = (
@@ -27,12 +28,10 @@ def output(place: Path, command: str, size: tuple[int, int], **variables: str) -
 
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
-    known = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "FORCE_COLOR", "NO_COLOR")}
-    environment = {**known, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **variables}
-    program = [sys.executable, "-m", "lenetcli", *command.split()]
-    running = subprocess.Popen(
-        program, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs
-    )
+    known = dict.fromkeys(("COLUMNS", "FORCE_COLOR", "NO_COLOR"))
+    with open(os.devnull) as nothing:
+        streams = {0: nothing.fileno(), 1: theirs, 2: theirs}
+        child = forked(command.split(), place, streams, **{**known, "TERM": "xterm-256color", **variables})
     os.close(theirs)
     shown = b""
     while True:
@@ -44,7 +43,7 @@ def output(place: Path, command: str, size: tuple[int, int], **variables: str) -
             break
         shown += part
     os.close(ours)
-    assert running.wait() == 0, shown.decode()
+    assert exit_code(child) == 0, shown.decode()
     return shown.decode()
 
 
@@ -57,9 +56,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("terminal")
     shutil.copytree(ROOT / "configs", place / "configs")
     np.save(place / "digit.npy", np.zeros((1, 8, 8), np.float32))
-    program = [sys.executable, "-m", "lenetcli", "train", "configs/mlp.yaml", "train.epochs=2", "--progress", "off"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run([*program, "--out", "run"], cwd=place, env=environment, check=True)
+    words = ["train", "configs/mlp.yaml", "train.epochs=2", "--progress", "off", "--out", "run"]
+    assert run(words, place).code == 0
     (place / "runs").mkdir()
     (place / "runs" / "a").symlink_to(place / "run")
     shutil.copytree(place / "run", place / "runs" / "b")

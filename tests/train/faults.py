@@ -35,13 +35,34 @@ class Boundary:
     def __init__(self, number: int | None, act: Callable[[], None]) -> None:
         self.number, self.act, self.count = number, act, 0
 
-    def passed(self) -> bool:
-        """Takes the next number; true where it was the one, and the action let us live."""
+    def passed(self, half: bool = False) -> bool:
+        """Takes the next number, perhaps in the middle of a write; true where it was the one, and we still live."""
         self.count += 1
         if self.count == self.number:
             self.act()
             return True
         return False
+
+
+class Changes(Boundary):
+    """Notes the boundaries that find other files than the one before: a kill at any other leaves the very same ones.
+
+    Args:
+        place: the directory that is watched.
+    """
+
+    def __init__(self, place: Path) -> None:
+        super().__init__(None, lambda: None)
+        self.place, self.numbers = place, list[int]()
+        self.files: dict[Path, bytes | None] | None = None
+
+    def passed(self, half: bool = False) -> bool:
+        """Compares names and contents; half a write is always news."""
+        files = {path: path.read_bytes() if path.is_file() else None for path in self.place.rglob("*")}
+        if half or files != self.files:
+            self.numbers.append(self.count + 1)
+        self.files = files
+        return super().passed(half)
 
 
 class Disk:
@@ -106,7 +127,7 @@ def watched(boundary: Boundary, disk: Disk | None = None) -> Iterator[None]:
                 half = len(args[1]) // 2
                 if boundary.count + 1 == boundary.number:
                     real(args[0], args[1][:half])
-                boundary.passed()
+                boundary.passed(half=True)
             if disk is not None:
                 disk.before(name, args)
             result = real(*args, **options)
@@ -153,6 +174,14 @@ def boundaries(work: Callable[[], Any]) -> int:
     with watched(boundary):
         work()
     return boundary.count
+
+
+def changes(work: Callable[[], Any], place: Path) -> list[int]:
+    """The boundaries of the work that find other files in a directory than the one before."""
+    boundary = Changes(place)
+    with watched(boundary):
+        work()
+    return boundary.numbers
 
 
 def killed_at(number: int, work: Callable[[], Any], power: Path | None = None) -> bool:
