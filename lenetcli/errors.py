@@ -82,3 +82,13 @@ def escaped(character: str) -> str:
     """
     code = ord(character)
     return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code < 0xDD00 else ascii(character)[1:-1]
+
+
+def in_a_line(error: object, most: int = 200) -> str:
+    """What another library said of a damaged file, as part of a message; its kind where it said nothing.
+
+    Example:
+        >>> in_a_line(ValueError("bad\\n  header")), in_a_line(KeyError())
+        ('bad header', 'KeyError')
+    """
+    return " ".join(str(error).split())[:most] or type(error).__name__

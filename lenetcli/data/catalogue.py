@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lenetcli.disk import md5_of
 from lenetcli.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 CIFAR10_ARCHIVE = "cifar-10-binary.tar.gz"
-BLOCK = 1 << 20  # bytes read at a time
 
 
 @dataclass(frozen=True)
@@ -110,14 +109,11 @@ def state(path: Path, md5: str) -> str:
     """ "ok", "missing", or the md5 it has instead of the right one."""
     if not path.is_file():
         return "missing"
-    digest = hashlib.md5(usedforsecurity=False)
     try:
-        with path.open("rb") as file:
-            while block := file.read(BLOCK):
-                digest.update(block)
+        found = md5_of(path)
     except OSError as error:
         return f"cannot be read: {error.strerror or error}"
-    return "ok" if digest.hexdigest() == md5 else f"wrong md5 {digest.hexdigest()}"
+    return "ok" if found == md5 else f"wrong md5 {found}"
 
 
 def get(

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from lenetcli.data.augment import Augmentation
 from lenetcli.data.csv_lines import Lines, check_values, read_table
 from lenetcli.data.dataset import ArrayDataset, Source
+from lenetcli.data.holdout import fifth_of_each
 from lenetcli.data.transforms import Numbers, Preprocessing
 from lenetcli.disk import check_regular
 from lenetcli.errors import DataError
@@ -70,9 +71,7 @@ class CSV(Source):
         images, labels, lines = self._read(path)
         chosen = np.arange(len(labels))
         if self.test_path is None:
-            testing = np.zeros(len(labels), bool)
-            for label in np.unique(labels):
-                testing[np.flatnonzero(labels == label)[4::5]] = True
+            testing = fifth_of_each(labels)
             chosen = np.flatnonzero(testing if split == "test" else ~testing)
             images, labels = images[chosen], labels[chosen]
         if not len(chosen):

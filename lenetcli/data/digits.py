@@ -12,6 +12,7 @@ import numpy as np
 
 from lenetcli.data.augment import Augmentation
 from lenetcli.data.dataset import ArrayDataset, Source
+from lenetcli.data.holdout import fifth_of_each
 from lenetcli.data.transforms import Numbers, Preprocessing
 
 
@@ -45,8 +46,6 @@ class Digits(Source):
     def load(self, split: str) -> ArrayDataset:
         with resources.files("lenetcli.data").joinpath("digits.npz").open("rb") as file, np.load(file) as held:
             images, labels = held["images"], held["labels"].astype(np.int64)
-        testing = np.zeros(len(labels), bool)
-        for label in range(10):
-            testing[np.flatnonzero(labels == label)[4::5]] = True
+        testing = fifth_of_each(labels)
         chosen = testing if split == "test" else ~testing
         return ArrayDataset(images[chosen][:, None], labels[chosen], self.preprocessing)

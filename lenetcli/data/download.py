@@ -5,7 +5,6 @@ pooch, which others use for this, starts a broken download from its beginning an
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import os
 import re
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lenetcli.disk import md5_of
 from lenetcli.errors import DataError, DownloadError
 from lenetcli.file_lock import alone
 
@@ -55,7 +55,7 @@ def download(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with alone(path.with_name(f".{path.name}.lock")):
-            if not (path.is_file() and _md5(path) == md5):  # else another process has got it in the meantime
+            if not (path.is_file() and md5_of(path) == md5):  # else another process has got it in the meantime
                 _download(path, md5, mirrors, progress)
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
@@ -68,10 +68,10 @@ def _download(path: Path, md5: str, mirrors: tuple[str, ...], progress: Callable
         try:
             continued = _size(part) > 0
             _fetch(mirror, path.name, part, progress)
-            if continued and _md5(part) != md5:  # what was there may have been of another file
+            if continued and md5_of(part) != md5:  # what was there may have been of another file
                 part.unlink()
                 _fetch(mirror, path.name, part, progress)
-            found = _md5(part)
+            found = md5_of(part)
             if found != md5:
                 part.unlink()
                 raise _Refused(f"wrong md5 {found}, wanted {md5}")
@@ -137,11 +137,3 @@ def _continues(answer: Any, have: int) -> bool:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
-
-
-def _md5(path: Path) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

@@ -16,7 +16,7 @@ from lenetcli.data.finite import not_finite
 from lenetcli.data.transforms import Numbers, Preprocessing
 from lenetcli.data.zip_limits import check_packed
 from lenetcli.disk import check_regular
-from lenetcli.errors import DataError
+from lenetcli.errors import DataError, in_a_line
 
 LARGEST = 1 << 33  # bytes of one array
 MOST_CLASSES = 1_000_000
@@ -108,7 +108,7 @@ class NPZ(Source):
         except OSError as error:
             raise DataError(f"{self.path}: cannot be read: {error.strerror or error}") from None
         except Exception as error:  # whatever the readers of ZIP and NPY raise on damage
-            raise DataError(f"{self.path}: not a sound .npz file ({key}): {_line(error)}") from None
+            raise DataError(f"{self.path}: not a sound .npz file ({key}): {in_a_line(error)}") from None
 
     def _array(self, file: IO[bytes], key: str, size: int) -> npt.NDArray[Any]:
         """An array of a .npy file, whose header is checked against the file's size before anything is allocated."""
@@ -124,7 +124,3 @@ class NPZ(Source):
             raise DataError(f"{self.path}: {key}: not a sound .npz file: {list(shape)} {kind} has {len(data):,} bytes")
         array = np.frombuffer(data, kind)
         return array.reshape(shape[::-1]).T if by_columns else array.reshape(shape)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

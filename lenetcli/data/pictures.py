@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from lenetcli.data.transforms import resize
 from lenetcli.disk import read_within
-from lenetcli.errors import ConfigError, DataError
+from lenetcli.errors import ConfigError, DataError, in_a_line
 from lenetcli.kernels.rescale import pixel_weights, rescaled
 
 Array = npt.NDArray[Any]
@@ -187,7 +187,7 @@ def _reason(pillow: ModuleType, error: Exception, data: bytes, size: tuple[int, 
         if said:
             return said
         return f"damaged or truncated picture: {'an empty file' if not data else f'not recognised as {KINDS}'}"
-    return f"damaged or truncated picture: {' '.join(str(error).split())[:200] or type(error).__name__}"
+    return f"damaged or truncated picture: {in_a_line(error)}"
 
 
 def _other(data: bytes) -> str:

@@ -11,7 +11,7 @@ import pickletools
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
-from lenetcli.errors import DataError
+from lenetcli.errors import DataError, in_a_line
 
 MOST_STEPS = 1_000_000  # opcodes: a state dict takes about 40 for each tensor
 MOST_DEPTH = 200  # containers within containers
@@ -77,7 +77,7 @@ def read(
         UnicodeError,
         EOFError,
     ) as error:
-        raise Refused(f"its pickle is damaged: {' '.join(str(error).split())[:120] or type(error).__name__}") from None
+        raise Refused(f"its pickle is damaged: {in_a_line(error, 120)}") from None
     raise Refused("its pickle is damaged: it has no end")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lenetcli.report.columns import Column, Columns, plain_text
+from lenetcli.tensors.tensor import of_array
 
 if TYPE_CHECKING:
     from lenetcli.inspection.data.predictions import Prediction
@@ -31,6 +32,21 @@ def plain_table(title: str | None = None, caption: str | None = None) -> Table:
 def figure(value: float | None) -> str:
     """A number in three significant digits."""
     return "" if value is None else f"{value:.3g}"
+
+
+def four(value: float | None) -> str:
+    """A loss or an accuracy in four decimals."""
+    return "" if value is None else f"{value:.4f}"
+
+
+def sizes(shape: Iterable[int] | None) -> str:
+    """A shape, as in [4,1,3,3]."""
+    return "" if shape is None else f"[{','.join(map(str, shape))}]"
+
+
+def numbers(values: Any) -> str:
+    """Nested lists of numbers as torch prints a tensor."""
+    return "None" if values is None else repr(of_array(np.asarray(values, np.float32)))
 
 
 def parameter_table(rows: Sequence[ParameterRow]) -> Iterator[RenderableType]:

@@ -38,7 +38,7 @@ from lenetcli.disk import (
     write_atomically,
     write_new,
 )
-from lenetcli.errors import DataError, LenetError
+from lenetcli.errors import DataError, LenetError, in_a_line
 from lenetcli.nn.module import Module
 from lenetcli.runs import resume_rules
 from lenetcli.runs.lock import Lost
@@ -289,7 +289,7 @@ class Checkpoints:
             read = {file: load(path / file) for file in state["files"]}
             put_back(run, state, read[MODEL], read[OPTIMIZER], read.get(AVERAGE))
         except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise DataError(f"{path}: does not fit this configuration: {_line(error)}") from None
+            raise DataError(f"{path}: does not fit this configuration: {in_a_line(error)}") from None
         return state
 
     def read_state(self, path: Path, most: dict[str, int] | None = None) -> dict[str, Any]:
@@ -315,7 +315,7 @@ class Checkpoints:
                 if found != wanted:
                     raise DataError(f"{path / file}: damaged, its sha256 is not the one in {STATE}")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{path / STATE}: {_line(error)}") from None
+            raise DataError(f"{path / STATE}: {in_a_line(error)}") from None
         return state
 
     def _settle(self, name: str, damaged: list[str], state: dict[str, Any], best: bytes | None) -> str:
@@ -391,7 +391,3 @@ class Checkpoints:
                 ):
                     return True
         return False
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -21,7 +21,7 @@ import safetensors.numpy
 from lenetcli.autograd.dtypes import from_numpy_dtype
 from lenetcli.autograd.tape import Array
 from lenetcli.disk import read_within, write_file
-from lenetcli.errors import ConfigError, DataError
+from lenetcli.errors import ConfigError, DataError, in_a_line
 from lenetcli.formats import torch_file, torch_zip
 from lenetcli.formats.recognise import Kind, recognise, refusal
 from lenetcli.formats.torch_names import SavedTensor
@@ -146,7 +146,7 @@ def load(f: str | os.PathLike[str]) -> Any:
     try:
         arrays = _of_r(data, header) if is_of_r(header) else safetensors.numpy.load(data)
     except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: damaged safetensors file: {_line(error)}") from None
+        raise DataError(f"{path}: damaged safetensors file: {in_a_line(error)}") from None
     for name, array in arrays.items():
         if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
             raise DataError(f"{path}: damaged safetensors file: {name} is BOOL but has bytes other than 0 and 1")
@@ -157,7 +157,7 @@ def load(f: str | os.PathLike[str]) -> Any:
     try:
         restored = _decode(json.loads(notes[_STRUCTURE]), tensors)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DataError(f"{path}: damaged metadata {_STRUCTURE!r}: {_line(error)}") from None
+        raise DataError(f"{path}: damaged metadata {_STRUCTURE!r}: {in_a_line(error)}") from None
     if not isinstance(restored, dict):
         raise DataError(f"{path}: damaged metadata {_STRUCTURE!r}: not a dictionary")
     return restored
@@ -231,7 +231,7 @@ def _open(f: str | os.PathLike[str], call: str) -> tuple[Path, dict[str, Any], b
         else:
             header = _plain_header(header)
     except (ValueError, RecursionError, safetensors.SafetensorError, OSError) as error:
-        raise DataError(f"{path}: not a safetensors file, or a damaged one: {_line(error)}") from None
+        raise DataError(f"{path}: not a safetensors file, or a damaged one: {in_a_line(error)}") from None
     for name, entry in header.items():
         if name != "__metadata__" and entry["dtype"] not in _KNOWN_TYPES:
             known = ", ".join(_KNOWN_TYPES)
@@ -292,10 +292,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} appears twice in its header")
     return found
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 # Nested state as JSON: tensors by name, everything else as it is

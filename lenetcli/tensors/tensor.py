@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -75,41 +75,13 @@ class Tensor(Variable, metaclass=_Methods):
     def __dir__(self) -> list[str]:
         return sorted({*vars(self), *dir(type(self))})
 
-    if TYPE_CHECKING:  # operators come from _tensor_operators; their signatures are the functions'
-        __add__: Callable[..., Tensor]
-        __radd__: Callable[..., Tensor]
-        __sub__: Callable[..., Tensor]
-        __rsub__: Callable[..., Tensor]
-        __mul__: Callable[..., Tensor]
-        __rmul__: Callable[..., Tensor]
-        __truediv__: Callable[..., Tensor]
-        __rtruediv__: Callable[..., Tensor]
-        __floordiv__: Callable[..., Tensor]
-        __rfloordiv__: Callable[..., Tensor]
-        __mod__: Callable[..., Tensor]
-        __rmod__: Callable[..., Tensor]
-        __pow__: Callable[..., Tensor]
-        __rpow__: Callable[..., Tensor]
-        __matmul__: Callable[..., Tensor]
-        __rmatmul__: Callable[..., Tensor]
-        __and__: Callable[..., Tensor]
-        __rand__: Callable[..., Tensor]
-        __or__: Callable[..., Tensor]
-        __ror__: Callable[..., Tensor]
-        __xor__: Callable[..., Tensor]
-        __rxor__: Callable[..., Tensor]
-        __lshift__: Callable[..., Tensor]
-        __rlshift__: Callable[..., Tensor]
-        __rshift__: Callable[..., Tensor]
-        __rrshift__: Callable[..., Tensor]
-        __lt__: Callable[..., Tensor]
-        __le__: Callable[..., Tensor]
-        __gt__: Callable[..., Tensor]
-        __ge__: Callable[..., Tensor]
-        __neg__: Callable[..., Tensor]
-        __abs__: Callable[..., Tensor]
-        __invert__: Callable[..., Tensor]
-        __getitem__: Callable[..., Tensor]
+    if TYPE_CHECKING:  # operators come from tensors/operators.py; their signatures are the functions'
+        _operator = cast("Callable[..., Tensor]", None)
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _operator
+        __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __matmul__ = __rmatmul__ = _operator
+        __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = _operator
+        __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = __lt__ = __le__ = __gt__ = __ge__ = _operator
+        __neg__ = __abs__ = __invert__ = __getitem__ = _operator
 
     # What it is
 

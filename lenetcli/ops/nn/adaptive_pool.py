@@ -31,7 +31,6 @@ class AdaptiveAvgPool2D(Op):
         ctx.image = x.shape[2:]
         return avg_pool.adaptive_avg_pool2d(x, out)
 
-    @quiet
     def backward(ctx: Any, grad: Array) -> Array:
         return avg_pool.adaptive_avg_pool2d_backward(grad, ctx.image)
 

@@ -41,7 +41,6 @@ class AvgPool2D(Op):
         )
         return kernels.avg_pool2d(x, ctx.divisor, *ctx.geometry)
 
-    @quiet
     def backward(ctx: Any, grad: Array) -> Array:
         return kernels.avg_pool2d_backward(grad, ctx.divisor, ctx.image, *ctx.geometry)
 

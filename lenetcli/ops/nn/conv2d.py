@@ -52,7 +52,6 @@ class Convolution(Op):
         ctx.geometry = stride, padding, dilation, groups
         return in_dimensions(x.ndim, kernels.conv2d(as_image(x), as_image(weight), bias, *ctx.geometry))
 
-    @quiet
     def backward(ctx: Any, grad: Array) -> Any:
         x, weight = saved(ctx, grad)
         d_x, d_weight, d_bias = kernels.conv2d_backward(

@@ -54,7 +54,6 @@ class ConvolutionTransposed(Op):
             y += bias[:, None, None]
         return in_dimensions(x.ndim, y)
 
-    @quiet
     def backward(ctx: Any, grad: Array) -> Any:
         x, weight = saved(ctx, grad)
         need_x, need_weight, need_bias = ctx.needs_input_grad

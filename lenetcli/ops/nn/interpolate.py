@@ -34,7 +34,6 @@ class UpsampleNearest1D(Op):
             y = resample(y, axis, taps[axis - 1])
         return logical(y)
 
-    @quiet
     def backward(ctx: Any, grad: Array) -> Array:
         d_x = stored(grad)
         for axis, (size, taps) in enumerate(zip(ctx.sizes, ctx.taps), 1):

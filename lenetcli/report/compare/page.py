@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from lenetcli.display.markup import Child, element
 from lenetcli.inspection.training.curves import Metric, curves
+from lenetcli.report.tables import four
 from lenetcli.report.training.progress import duration
+from lenetcli.report.training.run_groups import spread_of
 from lenetcli.report.training.run_page.chart import Line, chart, legend
 from lenetcli.report.training.run_page.page import whole
 from lenetcli.report.training.run_page.parts import count, heat, missing, note, table
 from lenetcli.report.training.runs import CHOSEN_ON_TEST, Differences, short_keys, shown
-from lenetcli.runs.groups import Group, Spread
+from lenetcli.runs.groups import Group
 from lenetcli.runs.history import History
 from lenetcli.runs.table import RunRow, ordered
 
@@ -74,12 +76,12 @@ def _runs(found: Comparison) -> Child:
     for row in found.best_first[:MOST]:
         value = row.value(found.metric)
         share = 0.0 if value is None else (value - low) / ((high - low) or 1.0)
-        best: dict[str, Child] = {"accuracy": _four(row.accuracy), "loss": _four(row.loss)}
+        best: dict[str, Child] = {"accuracy": four(row.accuracy), "loss": four(row.loss)}
         if value is not None:
-            best[found.metric] = heat(_four(value), 1 - share if found.metric == "loss" else share)
+            best[found.metric] = heat(four(value), 1 - share if found.metric == "loss" else share)
         keys = [shown(values[index[id(row)]]) for values in found.differing.values()]
         rows.append([
-            row.run, row.status, *keys, best["accuracy"], _four(row.last_accuracy), best["loss"], _four(row.last_loss),
+            row.run, row.status, *keys, best["accuracy"], four(row.last_accuracy), best["loss"], four(row.last_loss),
             f"{row.best_epoch or '-'} of {row.epoch}", duration(row.seconds),
         ])  # fmt: skip
     heads = ["run", "status", *titles.values(), "accuracy", "last accuracy", "loss", "last loss", "best epoch", "time"]
@@ -103,7 +105,7 @@ def _means(found: Comparison) -> Child:
     rows = [
         [
             ", ".join(f"{titles.get(key, key)} {shown(value)}" for key, value in group.config.items()) or "all",
-            str(len(group.rows)), *(_spread(group.spread(name)) for name in ("accuracy", "last_accuracy", "loss")),
+            str(len(group.rows)), *(spread_of(group, name) for name in ("accuracy", "last_accuracy", "loss")),
         ]
         for group in groups
     ]  # fmt: skip
@@ -127,13 +129,3 @@ def _curves(found: Comparison, metric: Metric) -> Child:
     pale = note(f"The {len(COLORS)} best runs in colours, best first; the other {rest:,} pale.") if rest > 0 else None
     drawn = chart(lines, metric, "epoch", floor=0.0 if metric == "loss" else None)
     return [pale, element("figure", drawn, legend(colored), class_="wide-chart")]
-
-
-def _four(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
-
-
-def _spread(found: Spread | None) -> str:
-    if found is None:
-        return ""
-    return f"{found.mean:.4f}" if found.std is None else f"{found.mean:.4f} ± {found.std:.4f}"

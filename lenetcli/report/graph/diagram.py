@@ -9,8 +9,7 @@ from lenetcli.inspection.graph.nodes import TracedNode
 from lenetcli.inspection.graph.outline import in_order, is_side, outline, stacks, title
 from lenetcli.inspection.graph.trace import Trace
 from lenetcli.report.columns import plain_text
-from lenetcli.report.graph.trace import sizes
-from lenetcli.report.tables import figure
+from lenetcli.report.tables import figure, sizes
 
 LOOK = (  # of a Graphviz picture
     'graph [fontname="sans-serif", rankdir=TB, style=rounded, color="#8896a8"]',

@@ -6,8 +6,8 @@ from xml.sax.saxutils import escape
 
 from lenetcli.inspection.graph.trace import Trace
 from lenetcli.report.graph.diagram import Box, boxes, framed, last_part
-from lenetcli.report.graph.trace import bars, sizes
-from lenetcli.report.tables import figure
+from lenetcli.report.graph.trace import bars
+from lenetcli.report.tables import figure, sizes
 
 TOP, HEIGHT, GAP, PILL = 22, 46, 24, 20  # of the caption, of a box, between boxes, of a parameter's pill
 MARGIN, LANE, FRAME = 20, 12, 10  # around all, between arcs, between frames

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
-import numpy as np
 from rich.console import RenderableType
 from rich.text import Text
 
@@ -15,8 +13,7 @@ from lenetcli.inspection.graph.outline import ROWS, SMALL, Row, is_side, outline
 from lenetcli.inspection.graph.trace import Trace
 from lenetcli.report.columns import Column, Columns, bar, plain_text
 from lenetcli.report.histogram import HEIGHTS
-from lenetcli.report.tables import figure
-from lenetcli.tensors.tensor import of_array
+from lenetcli.report.tables import figure, numbers, sizes
 
 CHAIN = 60  # steps of the forward chain that are shown in full
 BAR = 12  # columns
@@ -54,9 +51,9 @@ def draw(trace: Trace, expand: bool = False, depth: int | None = None) -> Iterat
     for parameter in trace.parameters:
         name = plain_text(parameter.name)
         yield Text(f"\n{name}.grad before backward", style="bold")
-        yield Text(_show(parameter.before))
+        yield Text(numbers(parameter.before))
         yield Text(f"{name}.grad after backward", style="bold")
-        yield Text(_show(parameter.after))
+        yield Text(numbers(parameter.after))
 
 
 def _shortened(chain: list[str]) -> list[str]:
@@ -239,11 +236,6 @@ def _ids(numbers: Sequence[int | None]) -> str:
     return " ".join("-" if n is None else str(n) for n in numbers)
 
 
-def sizes(shape: Any) -> str:
-    """A shape in as few columns as can be: [1,16,13,13]."""
-    return "[" + ",".join(map(str, shape)) + "]"
-
-
 def percent(share: float | None) -> str:
     """A share in per cent; 0% and 100% mean none and all."""
     if share is None:
@@ -253,9 +245,3 @@ def percent(share: float | None) -> str:
     if 0.99 < share < 1:
         return ">99%"
     return f"{100 * share:.0f}%"
-
-
-def _show(values: Any) -> str:
-    if values is None:
-        return "None"
-    return repr(of_array(np.asarray(values, np.float32)))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lenetcli.inspection.model.gradient_check import ParameterCheck
 from lenetcli.report.columns import Column, Columns, plain_text
-from lenetcli.report.graph.trace import sizes
+from lenetcli.report.tables import sizes
 
 
 def check_table(found: Sequence[ParameterCheck]) -> Columns:

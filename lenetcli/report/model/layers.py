@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -10,6 +10,7 @@ from rich.text import Text
 from lenetcli.inspection.model.summary import LayerSummary, Summary
 from lenetcli.inspection.model.tree import Branch
 from lenetcli.report.columns import Column, Columns, plain_text
+from lenetcli.report.tables import sizes
 
 FORK, LAST, DOWN, BLANK = "├─ ", "└─ ", "│  ", "   "
 
@@ -21,8 +22,8 @@ def draw_summary(found: Summary) -> Iterator[RenderableType]:
         [
             Column("layer", [_name(layer) for layer in layers], fold=True),
             Column("type", [layer.kind for layer in layers], 1, fold=True),
-            Column("input", [_shape(layer.input) for layer in layers], 2),
-            Column("output", [_shape(layer.output) for layer in layers]),
+            Column("input", [sizes(layer.input) for layer in layers], 2),
+            Column("output", [sizes(layer.output) for layer in layers]),
             Column("parameters", [_parameters(layer) for layer in layers], right=True),
             Column("multiply-adds", [_count(layer.multiply_adds) for layer in layers], right=True),
         ],
@@ -36,10 +37,6 @@ def draw_summary(found: Summary) -> Iterator[RenderableType]:
 def _name(layer: LayerSummary) -> str:
     own = layer.path.rpartition(".")[2] or layer.kind
     return "  " * max(layer.depth - 1, 0) + plain_text(own)
-
-
-def _shape(shape: Sequence[int] | None) -> str:
-    return "" if shape is None else "[" + ",".join(map(str, shape)) + "]"
 
 
 def _count(count: int) -> str:
@@ -93,6 +90,6 @@ def _lines(branch: Branch, before: str, below: str) -> Iterator[tuple[str, str, 
     for i, leaf in enumerate(branch.leaves):
         text = below + (LAST if i == last else FORK) + plain_text(leaf.name)
         count = f"same as {plain_text(leaf.shared)}" if leaf.shared is not None else _count(leaf.count)
-        yield text, _shape(leaf.shape), count, None
+        yield text, sizes(leaf.shape), count, None
     for i, inside in enumerate(branch.branches, len(branch.leaves)):
         yield from _lines(inside, below + (LAST if i == last else FORK), below + (BLANK if i == last else DOWN))

@@ -20,7 +20,7 @@ from lenetcli.inspection.training.checkpoint_history import Updates
 from lenetcli.inspection.training.gradient_history import GradientCourse, spread
 from lenetcli.report.columns import Column, Columns, plain_text
 from lenetcli.report.histogram import blocks, heights
-from lenetcli.report.tables import figure
+from lenetcli.report.tables import figure, sizes
 from lenetcli.tensors.tensor import Tensor
 
 SMALL = 7  # pictures with fewer pixels a side are drawn larger
@@ -35,7 +35,7 @@ def draw_histograms(tensors: Mapping[str, Tensor], found: Sequence[Figures]) -> 
     yield Columns(
         [
             Column("name", [plain_text(name) for name in tensors], fold=True),
-            Column("shape", [_sizes(t.shape) for t in tensors.values()], 1),
+            Column("shape", [sizes(t.shape) for t in tensors.values()], 1),
             Column("min", [figure(f.min) for f in found], right=True),
             Column("histogram", bars),
             Column("max", [figure(f.max) for f in found]),
@@ -54,7 +54,7 @@ def draw_comparison(found: Comparison, names: tuple[str, str]) -> Iterator[Rende
     yield Columns(
         [
             Column("name", [plain_text(d.name) for d in rows], fold=True),
-            Column("shape", [_sizes(d.shape) if d.shape or d is not found.total else "" for d in rows], 1),
+            Column("shape", [sizes(d.shape) if d.shape or d is not found.total else "" for d in rows], 1),
             Column("mean |difference|", [d.note or figure(d.mean) for d in rows], right=True),
             Column("max", [figure(d.max) for d in rows], right=True),
             Column("relative", [figure(d.relative) for d in rows], right=True),
@@ -163,7 +163,3 @@ def _shades(pictures: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 
 def _enlarged(pictures: Pixels, zoom: int) -> Pixels:
     return pictures.repeat(zoom, axis=1).repeat(zoom, axis=2)
-
-
-def _sizes(shape: Sequence[int]) -> str:
-    return "[" + ",".join(map(str, shape)) + "]"

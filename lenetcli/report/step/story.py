@@ -15,7 +15,7 @@ from lenetcli.inspection.statistics import figures
 from lenetcli.inspection.step.story import Change, Moment, Shown, Story
 from lenetcli.inspection.step.written_out import ByHand
 from lenetcli.report.columns import Column, Columns, plain_text
-from lenetcli.report.tables import figure
+from lenetcli.report.tables import figure, sizes
 
 INDENT = 2
 KEPT = "\u00a0"  # a space where no line ends
@@ -89,7 +89,7 @@ def _tensors(shown: Sequence[Shown]) -> Columns:
         [
             Column("", [s.role for s in shown]),
             Column("tensor", [plain_text(s.name) for s in shown], fold=True),
-            Column("shape", [sizes(s.array) for s in shown], fold=True),
+            Column("shape", [sizes(s.array.shape) for s in shown], fold=True),
             Column("mean", [figure(f.mean) for f in found], 1, right=True),
             Column("min", [figure(f.min) for f in found], 3, right=True),
             Column("max", [figure(f.max) for f in found], 3, right=True),
@@ -102,7 +102,7 @@ def _tensors(shown: Sequence[Shown]) -> Columns:
 
 def _changes(changes: Sequence[Change]) -> Columns:
     """What is different: mean sizes before and after."""
-    shapes = [sizes(c.after if c.after is not None else c.before) for c in changes]
+    shapes = [sizes(next((a.shape for a in (c.after, c.before) if a is not None), None)) for c in changes]
     return Columns(
         [
             Column("changed", [plain_text(c.name) for c in changes], fold=True),
@@ -113,11 +113,6 @@ def _changes(changes: Sequence[Change]) -> Columns:
             Column("relative", [figure(c.relative) for c in changes], 1, right=True),
         ]
     )
-
-
-def sizes(array: npt.NDArray[np.generic] | None) -> str:
-    """A shape in as few columns as can be: [1,16,13,13]; nothing where there is no array."""
-    return "" if array is None else "[" + ",".join(map(str, array.shape)) + "]"
 
 
 def share(value: float | None) -> str:

@@ -11,8 +11,8 @@ from lenetcli.inspection.statistics import figures
 from lenetcli.inspection.step.story import Array, Moment, Story
 from lenetcli.report.columns import plain_text
 from lenetcli.report.histogram import blocks
-from lenetcli.report.step.story import draw, opening, sizes
-from lenetcli.report.tables import figure
+from lenetcli.report.step.story import draw, opening
+from lenetcli.report.tables import figure, sizes
 from lenetcli.tensors.tensor import of_array
 
 HELP = """\
@@ -119,7 +119,7 @@ def tensor(story: Story, moment: Moment, name: str) -> Iterator[RenderableType]:
         yield Text(f"no tensor {name!r}; t lists their names")
     for title, array in found:
         stats = figures([array], histogram=True)
-        told = f"{plain_text(title)}  {sizes(array)}  {array.dtype}"
+        told = f"{plain_text(title)}  {sizes(array.shape)}  {array.dtype}"
         yield Text(told, style="bold")
         numbers = {"mean": stats.mean, "std": stats.std, "min": stats.min, "max": stats.max, "norm": stats.norm}
         yield Text("  ".join(f"{key} {figure(value)}" for key, value in numbers.items() if value is not None))

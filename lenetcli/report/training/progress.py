@@ -11,6 +11,7 @@ from rich.text import Text
 
 from lenetcli.report.columns import no_room
 from lenetcli.report.console import Terminal, is_looked_at
+from lenetcli.report.tables import four
 from lenetcli.train.events import Ended, Evaluated, Event, Saved, Step
 
 if TYPE_CHECKING:
@@ -144,10 +145,10 @@ def epoch_cells(tested: Evaluated, train: Evaluated | None, epochs: int) -> tupl
     seconds = tested.seconds + (train.seconds if train else 0.0)
     return (
         f"{tested.epoch}/{epochs}",
-        _number(train.loss if train else None),
-        _share(train.accuracy if train else None),
-        _number(tested.loss),
-        _share(tested.accuracy),
+        four(train.loss if train else None),
+        four(train.accuracy if train else None),
+        four(tested.loss),
+        four(tested.accuracy),
         f"{tested.lr:.4g}",
         f"{train.samples_per_second:,.0f}" if train else "",
         duration(seconds * (epochs - tested.epoch)),
@@ -179,14 +180,6 @@ def _bar() -> Progress:
         console=Terminal(stderr=True, force_jupyter=False),
         transient=True,
     )
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
-
-
-def _share(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
 
 
 def duration(seconds: float) -> str:

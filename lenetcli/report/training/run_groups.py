@@ -45,7 +45,7 @@ def draw(groups: Sequence[Group], console: Console) -> Iterator[RenderableType]:
     values = {key: [group.config.get(key) for group in groups] for key in keys}
     plus = "±" if console.encoding.lower().startswith("utf") else "+-"
     figures = [
-        Column(title, [_spread(group, figure, plus) for group in groups], rank=0 if i == 0 else 1, right=True)
+        Column(title, [spread_of(group, figure, plus) for group in groups], rank=0 if i == 0 else 1, right=True)
         for i, (figure, title) in enumerate(SHOWN.items())
     ]
     seconds = [group.spread("seconds") for group in groups]
@@ -64,7 +64,8 @@ def draw(groups: Sequence[Group], console: Console) -> Iterator[RenderableType]:
     yield Text(f"\n{many}: mean {plus} standard deviation")
 
 
-def _spread(group: Group, figure: str, plus: str) -> str:
+def spread_of(group: Group, figure: str, plus: str = "±") -> str:
+    """Mean and standard deviation of a figure; the mean alone of one run."""
     found = group.spread(figure)
     if found is None:
         return ""

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from lenetcli.inspection.record import strict
 from lenetcli.report.columns import Column, Columns, plain_text
+from lenetcli.report.tables import four
 from lenetcli.report.training.progress import duration
 from lenetcli.runs.table import RunRow
 
@@ -52,12 +53,12 @@ def draw(rows: Sequence[RunRow], differing: Differences) -> Iterator[RenderableT
             Column("run", [plain_text(row.run) for row in rows], fold=True),
             Column("status", [row.status for row in rows]),
             *keys,
-            Column("accuracy", [_four(row.accuracy) for row in rows], right=True),
-            Column("last acc", [_four(row.last_accuracy) for row in rows], rank=3, right=True),
-            Column("loss", [_four(row.loss) for row in rows], rank=1, right=True),
-            Column("last loss", [_four(row.last_loss) for row in rows] if unclassed else [], rank=1, right=True),
+            Column("accuracy", [four(row.accuracy) for row in rows], right=True),
+            Column("last acc", [four(row.last_accuracy) for row in rows], rank=3, right=True),
+            Column("loss", [four(row.loss) for row in rows], rank=1, right=True),
+            Column("last loss", [four(row.last_loss) for row in rows] if unclassed else [], rank=1, right=True),
             Column("split", splits if validated else [], rank=1),
-            Column("test acc", [_four(row.test_accuracy) for row in rows] if validated else [], rank=1, right=True),
+            Column("test acc", [four(row.test_accuracy) for row in rows] if validated else [], rank=1, right=True),
             Column("epochs", [f"{row.epoch}/{row.epochs}" for row in rows], rank=1, right=True),
             Column("time", [duration(row.seconds) for row in rows], rank=1, right=True),
         ],
@@ -94,10 +95,6 @@ def shown(value: Any) -> str:
     text = value if isinstance(value, str) else f"{value:.6g}" if isinstance(value, float) else json.dumps(value)
     text = plain_text(text)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
-
-
-def _four(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
 
 
 def is_number(value: Any) -> bool:

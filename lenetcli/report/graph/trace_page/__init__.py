@@ -7,14 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lenetcli.inspection.graph.nodes import TracedNode
 from lenetcli.inspection.graph.outline import in_order, is_side
 from lenetcli.inspection.graph.trace import Trace
 from lenetcli.inspection.record import strict
 from lenetcli.inspection.statistics import Figures, Histogram
-from lenetcli.tensors.tensor import of_array
+from lenetcli.report.tables import numbers
 
 PLACE = Path(__file__).parent
 SCRIPTS = ("graph.js", "view.js", "detail.js", "controls.js")  # in the order in which they need each other
@@ -84,7 +82,7 @@ def _step(trace: Trace, graph: int) -> dict[str, Any]:
         "graph": graph,
         "grad": [n.grad and _gradient(n.grad) for n in nodes],
         "value": [n.value and _value(n.value) for n in nodes],
-        "parameters": [[p.name, _text(p.before), _text(p.after)] for p in trace.parameters],
+        "parameters": [[p.name, numbers(p.before), numbers(p.after)] for p in trace.parameters],
     }
     dead = {i: [n.dead, n.units] for i, n in enumerate(nodes) if n.dead is not None}
     checks = {
@@ -118,8 +116,3 @@ def _bars(histogram: Histogram | None) -> list[Any]:
         _short(histogram.high),
         "".join(DIGITS[-(-63 * count // most)] for count in histogram.counts),
     ]
-
-
-def _text(values: Any) -> str:
-    """A gradient as torch prints it."""
-    return "None" if values is None else repr(of_array(np.asarray(values, np.float32)))

@@ -100,7 +100,7 @@ def _sample(look: str) -> Markup:
 def _grid(scale: Scale, unit: str, whole: bool) -> Markup:
     parts = []
     for value in _log_ticks(scale.ys) if scale.log else ticks(*scale.ys, 6):
-        y = _n(scale.y(value))
+        y = coord(scale.y(value))
         parts += [
             element("path", d=f"M{LEFT} {y}H{WIDTH - RIGHT}", class_="grid"),
             element("text", short(value), x=LEFT - 8, y=y, dy="0.34em", text_anchor="end"),
@@ -108,7 +108,7 @@ def _grid(scale: Scale, unit: str, whole: bool) -> Markup:
     for value in ticks(*scale.xs, 7):
         if whole and value != math.floor(value):
             continue
-        x = _n(scale.x(value))
+        x = coord(scale.x(value))
         parts += [
             element("path", d=f"M{x} {HEIGHT - BOTTOM}v5", class_="axis"),
             element("text", short(value), x=x, y=HEIGHT - BOTTOM + 19, text_anchor="middle"),
@@ -117,7 +117,7 @@ def _grid(scale: Scale, unit: str, whole: bool) -> Markup:
     return joined([
         parts,
         element("path", d=f"M{LEFT} {HEIGHT - BOTTOM}H{WIDTH - RIGHT}", class_="axis"),
-        element("text", unit, x=_n(middle), y=HEIGHT - 5, text_anchor="middle", class_="unit"),
+        element("text", unit, x=coord(middle), y=HEIGHT - 5, text_anchor="middle", class_="unit"),
     ])  # fmt: skip
 
 
@@ -130,13 +130,13 @@ def _best(scale: Scale, best: tuple[float, str] | None, curves: Sequence[Curve])
     heights = [scale.y(float(c.y[int(np.abs(c.x - best[0]).argmin())])) for c in curves]
     y = TOP + 11 if min(heights) > TOP + 40 else HEIGHT - BOTTOM - 8
     return joined([
-        element("path", d=f"M{_n(x)} {TOP}V{HEIGHT - BOTTOM}", class_="best"),
-        element("text", best[1], x=_n(x + (-6 if left else 6)), y=y, text_anchor="end" if left else "start"),
+        element("path", d=f"M{coord(x)} {TOP}V{HEIGHT - BOTTOM}", class_="best"),
+        element("text", best[1], x=coord(x + (-6 if left else 6)), y=y, text_anchor="end" if left else "start"),
     ])  # fmt: skip
 
 
 def _path(scale: Scale, line: Line) -> Markup:
-    points = [f"{_n(scale.x(x))} {_n(scale.y(y))}" for x, y in zip(line.curve.x.tolist(), line.curve.y.tolist())]
+    points = [f"{coord(scale.x(x))} {coord(scale.y(y))}" for x, y in zip(line.curve.x.tolist(), line.curve.y.tolist())]
     return element("path", d="M" + "L".join(points), class_=f"line {line.look}")
 
 
@@ -150,8 +150,8 @@ def _marks(scale: Scale, line: Line, unit: str) -> list[Markup]:
 def _mark(x: float, y: float, look: str, title: str | None) -> Markup:
     inside = None if title is None else element("title", title)
     if look == "train":
-        return element("rect", inside, x=_n(x - 3), y=_n(y - 3), width=6, height=6, class_=f"mark {look}")
-    return element("circle", inside, cx=_n(x), cy=_n(y), r="3.2", class_=f"mark {look}")
+        return element("rect", inside, x=coord(x - 3), y=coord(y - 3), width=6, height=6, class_=f"mark {look}")
+    return element("circle", inside, cx=coord(x), cy=coord(y), r="3.2", class_=f"mark {look}")
 
 
 def _decades(ys: Sequence[Room]) -> Room:
@@ -170,6 +170,6 @@ def _log_ticks(room: Room) -> list[float]:
     return found[::every] or [room[0], room[1]]
 
 
-def _n(value: float) -> str:
+def coord(value: float) -> str:
     """A coordinate in a tenth of a unit."""
     return f"{value:.1f}".removesuffix(".0")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from lenetcli.display.markup import Child, element
 from lenetcli.inspection.training.run_report import RunReport
-from lenetcli.report.training.run_page.parts import count, missing, note, table
+from lenetcli.report.training.run_page.parts import across, count, missing, note, table
 
 MOST_KEYS = 100
 MOST_TEXT = 2000  # characters of a value
@@ -16,14 +15,10 @@ MOST_TEXT = 2000  # characters of a value
 
 def model(report: RunReport) -> Child:
     """The layers with the shapes of their outputs and their parameters."""
-    rows = [[line.layer, line.kind, _shape(line.output), f"{line.parameters:,}"] for line in report.layers]
+    rows = [[line.layer, line.kind, across(line.output), f"{line.parameters:,}"] for line in report.layers]
     heads = ["layer", "type", "output", "parameters"]
-    caption = f"{count(len(rows), 'layer')}, {count(report.parameters, 'parameter')}, input {_shape(report.input)}"
+    caption = f"{count(len(rows), 'layer')}, {count(report.parameters, 'parameter')}, input {across(report.input)}"
     return table(caption, heads, rows, class_="numbers model")
-
-
-def _shape(shape: Sequence[int]) -> str:
-    return " × ".join(map(str, shape))
 
 
 def config(report: RunReport) -> Child:

@@ -33,7 +33,7 @@ def _trained(report: RunReport) -> Child:
         _chart("Update |w′ − w| / |w|", names, course.steps, [p.update for p in course.parameters]),
     ]
     shown = spread(len(course.steps), LOOKS)
-    rows = [[p.name, *(_number(p.norm[i]) for i in shown)] for p in course.parameters]
+    rows = [[p.name, *(figure(p.norm[i]) for i in shown)] for p in course.parameters]
     heads = ["parameter", *(f"step {course.steps[i]:,}" for i in shown)]
     caption = "Gradient norms in numbers"
     numbers = element("details", element("summary", caption), table(caption, heads, rows, class_="numbers"))
@@ -53,10 +53,6 @@ def _chart(title: str, names: Sequence[str], steps: Sequence[int], values: Value
     label = f"{title} of {count(len(names), 'parameter')} at {count(len(steps), 'step')}{ends}"
     picture = heatmap(label, "step", names, steps, values)
     return element("figure", element("figcaption", title), picture, class_="card")
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else figure(value)
 
 
 def _checkpoints(report: RunReport) -> Child:

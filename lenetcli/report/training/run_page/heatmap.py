@@ -9,6 +9,7 @@ from lenetcli.display.markup import Markup, element
 from lenetcli.inspection.training.gradient_history import spread
 from lenetcli.report.axes import short
 from lenetcli.report.tables import figure
+from lenetcli.report.training.run_page.chart import coord
 
 WIDTH, LEFT, RIGHT, TOP = 460, 126, 6, 6  # units of the drawing; about a pixel each
 ROW, LEAST_ROW, TALLEST = 20.0, 4.0, 520.0  # of a row; of all of them together
@@ -44,8 +45,8 @@ def heatmap(label: str, unit: str, names: Sequence[str], places: Sequence[int], 
                 if value is not None:
                     told = element("title", f"{names[i]}, {unit} {places[j]:,}: {figure(value)}")
                     yield element(
-                        "rect", told, x=_n(LEFT + x * width), y=_n(TOP + y * height), width=_n(width),
-                        height=_n(height - (1 if height > 8 else 0)), **_look(value, low, high),
+                        "rect", told, x=coord(LEFT + x * width), y=coord(TOP + y * height), width=coord(width),
+                        height=coord(height - (1 if height > 8 else 0)), **_look(value, low, high),
                     )  # fmt: skip
 
     return element(
@@ -55,7 +56,7 @@ def heatmap(label: str, unit: str, names: Sequence[str], places: Sequence[int], 
         list(_names(names, rows, height)),
         list(_places(unit, [places[j] for j in columns], width, bottom)),
         list(_scale(low, high, bottom + 52)) if logs else None,
-        viewBox=f"0 0 {WIDTH} {_n(bottom + 84)}", role="img", aria_label=label, class_="chart",
+        viewBox=f"0 0 {WIDTH} {coord(bottom + 84)}", role="img", aria_label=label, class_="chart",
     )  # fmt: skip
 
 
@@ -72,7 +73,7 @@ def _names(names: Sequence[str], rows: Sequence[int], height: float) -> Iterator
     for y, i in list(enumerate(rows))[::every]:
         name = names[i] if len(names[i]) <= LETTERS else "…" + names[i][1 - LETTERS :]
         told = element("title", names[i]) if name != names[i] else None
-        yield element("text", name, told, x=LEFT - 6, y=_n(TOP + (y + 0.5) * height), dy="0.34em", text_anchor="end")
+        yield element("text", name, told, x=LEFT - 6, y=coord(TOP + (y + 0.5) * height), dy="0.34em", text_anchor="end")
 
 
 def _places(unit: str, places: Sequence[int], width: float, bottom: float) -> Iterator[Markup]:
@@ -80,11 +81,11 @@ def _places(unit: str, places: Sequence[int], width: float, bottom: float) -> It
         x = LEFT + (i + 0.5) * width
         anchor = "end" if x > WIDTH - 30 else "middle"
         yield element(
-            "text", f"{places[i]:,}", x=_n(WIDTH - RIGHT if anchor == "end" else x), y=_n(bottom + 16),
+            "text", f"{places[i]:,}", x=coord(WIDTH - RIGHT if anchor == "end" else x), y=coord(bottom + 16),
             text_anchor=anchor,
         )  # fmt: skip
-    middle = _n((LEFT + WIDTH - RIGHT) / 2)
-    yield element("text", unit, x=middle, y=_n(bottom + 33), text_anchor="middle", class_="unit")
+    middle = coord((LEFT + WIDTH - RIGHT) / 2)
+    yield element("text", unit, x=middle, y=coord(bottom + 33), text_anchor="middle", class_="unit")
 
 
 def _scale(low: float, high: float, y: float) -> Iterator[Markup]:
@@ -93,13 +94,8 @@ def _scale(low: float, high: float, y: float) -> Iterator[Markup]:
     for i in range(SHADES):
         share = f"--share:{i / (SHADES - 1):.3f}"
         yield element(
-            "rect", x=_n(LEFT + i * width), y=_n(y - 6), width=_n(width), height=10, class_="cell", style=share
+            "rect", x=coord(LEFT + i * width), y=coord(y - 6), width=coord(width), height=10, class_="cell", style=share
         )
     for value, x, anchor in ((low, LEFT, "start"), ((low + high) / 2, (LEFT + WIDTH - RIGHT) / 2, "middle"),
                              (high, WIDTH - RIGHT, "end")):  # fmt: skip
-        yield element("text", short(float(f"{10**value:.2g}")), x=_n(x), y=_n(y + 19), text_anchor=anchor)
-
-
-def _n(value: float) -> str:
-    """A coordinate in a tenth of a unit."""
-    return f"{value:.1f}".removesuffix(".0")
+        yield element("text", short(float(f"{10**value:.2g}")), x=coord(x), y=coord(y + 19), text_anchor=anchor)

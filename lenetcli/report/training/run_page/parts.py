@@ -19,6 +19,11 @@ def missing(reason: str) -> Markup:
     return element("p", reason, class_="missing")
 
 
+def across(shape: Iterable[int]) -> str:
+    """A shape, as in 16 × 13 × 13."""
+    return " × ".join(map(str, shape))
+
+
 def table(
     caption: Child, heads: Sequence[str], rows: Iterable[Sequence[Child]], class_: str | None = None,
     label: str | None = None,

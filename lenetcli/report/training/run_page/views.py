@@ -9,7 +9,7 @@ from lenetcli.display.png import picture, signed
 from lenetcli.inspection.model.feature_maps import LayerMaps
 from lenetcli.inspection.training.run_report import RunReport
 from lenetcli.report.tables import figure
-from lenetcli.report.training.run_page.parts import count, image, missing, note
+from lenetcli.report.training.run_page.parts import across, count, image, missing, note
 
 LIKELIEST = 5
 SIGNS = "Blue is above 0, white is 0, orange is below; one scale for the whole layer."
@@ -32,7 +32,7 @@ def filters(report: RunReport) -> Child:
         tiles.append(image(pixels, f"{name}, from {low} to {high}", f"{name}: {low} to {high}"))
     rest = f" The first {len(tiles)} of {found.total:,} are shown." if found.total > len(tiles) else ""
     how = "Gray is 0, colours are those that a filter looks for." if colored else SIGNS
-    lead = f"{found.kind} {found.layer}, weights {_sizes(found.shape)}: what each of its units looks for. {how}{rest}"
+    lead = f"{found.kind} {found.layer}, weights {across(found.shape)}: what each of its units looks for. {how}{rest}"
     return [note(lead), element("div", tiles, class_="tiles-of-pixels filters")]
 
 
@@ -86,7 +86,3 @@ def _layer(found: LayerMaps) -> Markup:
         f"{found.shape[1]} × {found.shape[2]}",
     )  # fmt: skip
     return element("figure", heading, element("div", tiles, class_="tiles-of-pixels"), class_="layer")
-
-
-def _sizes(shape: list[int]) -> str:
-    return " × ".join(map(str, shape))
