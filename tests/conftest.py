@@ -65,6 +65,15 @@ def real_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def short_timing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`lenet time` takes the fewest steps it may: for those to whom it does not matter what it measures."""
+    from lenetcli.inspection.step import profile
+
+    monkeypatch.setattr(profile, "SECONDS", 0.01)
+    monkeypatch.setattr(profile, "SIDE", 128)
+
+
+@pytest.fixture
 def consenting() -> Iterator[None]:
     """Python that configurations name may be imported, as with --allow-code, also by functions called directly."""
     from lenetcli.config import consent

@@ -88,7 +88,7 @@ train: {epochs: 2, batch_size: 32, limit_batches: {train: 3, eval: 1}, validatio
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(short_timing: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own.py").write_text(OWN)
     (tmp_path / "noisy.yaml").write_text(NOISY)
