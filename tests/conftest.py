@@ -40,6 +40,17 @@ def pytest_configure() -> None:
     os.environ.pop("COLUMNS", None)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """`-n 2`: each process has half of the tests, file by file, and takes from the other's end once it has done them.
+
+    By xdist's own way each gets some of every file, makes its fixtures again, and may wait for the other's last batch.
+    """
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log) if config.getoption("dist") == "load" else None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def config_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The user's config folder, where consent to own Python is remembered, is one of the tests' own."""
@@ -62,6 +73,15 @@ def _no_waiting_for_the_disk() -> Iterator[None]:
 def real_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests that wait for the disk, as a training does."""
     monkeypatch.setattr(os, "fsync", FSYNC)
+
+
+@pytest.fixture
+def short_timing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`lenet time` takes the fewest steps it may: for those to whom it does not matter what it measures."""
+    from lenetcli.inspection.step import profile
+
+    monkeypatch.setattr(profile, "SECONDS", 0.01)
+    monkeypatch.setattr(profile, "SIDE", 128)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def run(small_run: Path, place: Path) -> Path:
 
 
 @pytest.fixture
-def lenet(place: Path, capsys: pytest.CaptureFixture[str]) -> Lenet:
+def lenet(place: Path, short_timing: None, capsys: pytest.CaptureFixture[str]) -> Lenet:
     """Runs a command line, as in `lenet("train", "configs/mlp.yaml")`."""
 
     def run(*words: str) -> Result:

@@ -207,8 +207,8 @@ def streams(name: str, all_widths: bool) -> Iterator[tuple[str | None, int]]:
 def row(name: str, place: Path, all_widths: bool = True) -> str:
     """The command's line of the table; the working directory is the place."""
     cells: dict[str, list[str]] = {}
-    once = functools.cache(lambda: check_resume("größe.yaml", [], kills=1, seed=0))
-    with mock.patch("lenetcli.cli.resume_check.check_resume", lambda *_: once()):  # trainings in processes of their own
+    verdict = functools.cache(lambda: check_resume("größe.yaml", [], kills=1, seed=0))  # which starts three processes
+    with mock.patch("lenetcli.cli.resume_check.check_resume", side_effect=lambda *_: verdict()):
         for encoding, width in streams(name, all_widths):
             cells.setdefault(encoding or "closed", []).extend(faults(name, encoding, width, place))
     return f"| `{name}` | {' | '.join('; '.join(found) or 'ok' for found in cells.values())} |"

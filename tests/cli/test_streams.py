@@ -34,6 +34,7 @@ def letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("all_widths", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["", "at all widths"])
 @pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.usefixtures("short_timing")
 def test_a_command_shows_all_in_every_stream(
     name: str, all_widths: bool, letters: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

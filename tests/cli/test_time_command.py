@@ -7,14 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lenetcli.inspection.step import profile
 from tests.cli.conftest import Lenet
-
-
-@pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profile, "SECONDS", 0.01)
-    monkeypatch.setattr(profile, "SIDE", 128)
 
 
 @pytest.mark.parametrize("columns", [80, 200])

@@ -87,8 +87,17 @@ train: {epochs: 2, batch_size: 32, limit_batches: {train: 3, eval: 1}, validatio
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _agreed(config_home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A training that was asked for remembers that own.py may be imported, wherever it lies."""
+    place = tmp_path_factory.mktemp("agreed")
+    (place / "own.py").write_text(OWN)
+    (place / "noisy.yaml").write_text(NOISY)
+    lenet.Trainer(place / "noisy.yaml", "train.epochs=1", out=place / "run").fit(progress="off")
+
+
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(short_timing: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own.py").write_text(OWN)
     (tmp_path / "noisy.yaml").write_text(NOISY)
