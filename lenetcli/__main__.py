@@ -13,7 +13,7 @@ def main() -> None:
     from lenetcli.train.signals import Terminated, orderly
 
     try:
-        with orderly(trains=not {"train", "sweep"}.isdisjoint(sys.argv[1:3])):
+        with orderly(trains=not {"train", "sweep", "verify-resume"}.isdisjoint(sys.argv[1:3])):
             _run()
     except Terminated as ended:
         with suppress(OSError, ValueError, AttributeError):  # a terminal that is closed

@@ -1,8 +1,9 @@
 """Runs commands in forked children whose calls to the system fail where they are told to; started with shim.c loaded.
 
 A line of JSON in: {"argv": [...], "cwd": directory, "root": directory, "kinds": 1 reads | 2 writes, "error": errno,
-"at": which call or 0, "lasting": bool}. A line of JSON out: {"code", "out", "err", "calls"}; a negative code is a
-signal.
+"at": which call or 0, "lasting": bool, "signals": as `moments.send` takes them, "memory": bytes that it may take, 0 for no limit}. A line of JSON out: {"code",
+"out", "err", "calls", "phases": in which each signal was sent, "largest": KiB of memory at most, "seconds"}; a negative
+code is a signal.
 """
 
 from __future__ import annotations
@@ -11,17 +12,23 @@ import ctypes
 import json
 import os
 import resource
+import signal
 import sys
 import tempfile
+import time
 from typing import Any
+
+from tests.faults.moments import START, Marks, send
 
 SECONDS = 60  # a command may take
 
 
-def run(told: dict[str, Any], shim: Any) -> dict[str, Any]:
+def run(told: dict[str, Any], shim: Any, marks: Marks) -> dict[str, Any]:
     """One command in a child."""
+    marks.clear()
     files = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115  # closed below
     reader, writer = os.pipe()
+    began = time.monotonic()
     child = os.fork()
     if child == 0:
         code = 70
@@ -30,10 +37,15 @@ def run(told: dict[str, Any], shim: Any) -> dict[str, Any]:
             os.dup2(files[1].fileno(), 2)
             os.chdir(told["cwd"])
             resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
+            signal.alarm(2 * SECONDS)
+            if told["memory"]:
+                most = _size() + told["memory"]
+                resource.setrlimit(resource.RLIMIT_AS, (most, most))
+            marks.watch()
             sys.argv = ["lenet", *told["argv"]]
             arm = (told["kinds"], told["error"], told["at"], int(told["lasting"]))
             shim.fault_arm(os.fsencode(told["root"]), *arm)
-            code = _code()
+            code = _code(marks)
             calls = shim.fault_calls()
             shim.fault_arm(b"", 0, 0, 0, 0)
             sys.stdout.flush()
@@ -41,7 +53,9 @@ def run(told: dict[str, Any], shim: Any) -> dict[str, Any]:
         finally:
             os._exit(code)
     os.close(writer)
-    status = os.waitpid(child, 0)[1]
+    phases = [send(child, marks, wish) for wish in told["signals"]]
+    _, status, used = os.wait4(child, 0)
+    seconds = time.monotonic() - began
     calls = os.read(reader, 100)
     os.close(reader)
     texts = []
@@ -50,12 +64,22 @@ def run(told: dict[str, Any], shim: Any) -> dict[str, Any]:
         texts.append(file.read().decode("utf-8", "replace"))
         file.close()
     code = os.waitstatus_to_exitcode(status)
-    return {"code": code, "out": texts[0], "err": texts[1], "calls": int(calls or 0)}
+    return {
+        "code": code, "out": texts[0], "err": texts[1], "calls": int(calls or 0), "phases": phases,
+        "largest": used.ru_maxrss, "seconds": seconds,
+    }  # fmt: skip
 
 
-def _code() -> int:
+def _size() -> int:
+    """Bytes of address space that this process has."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
+
+
+def _code(marks: Marks) -> int:
     from lenetcli.__main__ import main
 
+    marks.begin(START)
     try:
         main()
     except SystemExit as end:
@@ -73,6 +97,7 @@ def serve() -> None:
     shim = ctypes.CDLL(None)
     shim.fault_arm.argtypes = [ctypes.c_char_p, ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_int]
     shim.fault_calls.restype = ctypes.c_long
+    marks = Marks()
     import lenetcli.cli.app
     import lenetcli.cli.training
     import lenetcli.report.training.run_page.page
@@ -80,7 +105,7 @@ def serve() -> None:
 
     assert lenetcli.cli.app
     for line in sys.stdin:
-        print(json.dumps(run(json.loads(line), shim)), flush=True)
+        print(json.dumps(run(json.loads(line), shim, marks)), flush=True)
 
 
 if __name__ == "__main__":

@@ -15,12 +15,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT
+from tests.faults.outcome import GOES_ON, exit_code
 from tests.train.small import difference
 
 READS, WRITES = 1, 2
@@ -28,7 +29,9 @@ READING = {"EIO": errno.EIO, "EACCES": errno.EACCES, "ESTALE": errno.ESTALE}
 WRITING = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO, "EACCES": errno.EACCES}
 SHORT = ("train.epochs=2", "train.batch_size=7", "train.keep_checkpoints=2", "train.ema=0.9")  # 2 epochs of 2 steps
 
-READERS = {  # commands that read a run, R; they write nothing into it
+BROKEN = (70, 71, -6, -7, -8, -11)  # exit codes that no command has
+
+READERS = {  # commands that read a run, R, or its parts; they write nothing into it
     "eval": ["eval", "R"],
     "eval --json": ["eval", "R", "--json"],
     "inspect-params": ["inspect-params", "R"],
@@ -40,7 +43,31 @@ READERS = {  # commands that read a run, R; they write nothing into it
     "diff": ["diff", "R", "R"],
     "export npz": ["export", "R", "-o", "OUT.npz"],
     "export huggingface": ["export", "R", "--format", "huggingface", "-o", "OUTDIR"],
-    "runs": ["runs", "ROOT"],
+    "runs": ["runs", "R"],
+    "predict": ["predict", "R", "D/four.npy"],
+    "validate": ["validate", "R/config.yaml"],
+    "show": ["show", "R/config.yaml"],
+    "data check": ["data", "check", "R/config.yaml"],
+    "inspect-params FILE": ["inspect-params", "R/model.safetensors"],
+    "import": ["import", "R/model.safetensors", "--config", "R/config.yaml", "--out", "OUTDIR"],
+    "export onnx": ["export", "R", "--format", "onnx", "-o", "OUT"],
+    "lab": ["lab", "R/config.yaml"],
+    "gradcheck": ["gradcheck", "R/config.yaml"],
+    "train CONFIG": ["train", "R/config.yaml", "--out", "OUTDIR", "--progress", "off"],
+    "sweep": ["sweep", "R/config.yaml", "seed=[1,2]", "train.epochs=1", "--out", "OUTDIR", "--progress", "off"],
+}
+WRITERS = {  # commands that write beside a run
+    "export npz": ["export", "R", "--format", "npz", "-o", "OUT"],
+    "export onnx": ["export", "R", "--format", "onnx", "-o", "OUT"],
+    "export huggingface": ["export", "R", "--format", "huggingface", "-o", "OUTDIR"],
+    "report": ["report", "R", "-o", "OUT"],
+    "plot": ["plot", "R", "-o", "OUT.svg"],
+    "trace-grad": ["trace-grad", "R", "--html", "OUT"],
+    "import": ["import", "R/model.safetensors", "--config", "R/config.yaml", "--out", "OUTDIR"],
+    "init": ["init", "OUT.yaml"],
+    "sweep": ["sweep", "R/config.yaml", "seed=[1,2]", "train.epochs=1", "--out", "OUTDIR", "--progress", "off"],
+    "verify-resume": ["verify-resume", "R/config.yaml"],
+    "runs": ["runs", "R"],
 }
 
 
@@ -56,11 +83,12 @@ class Commands:
         )  # fmt: skip
 
     def __call__(
-        self, argv: list[str], cwd: Path, root: Path, kinds: int = 0, error: int = 0, at: int = 0, lasting: bool = False
-    ) -> dict[str, Any]:
+        self, argv: list[str], cwd: Path, root: Path, kinds: int = 0, error: int = 0, at: int = 0,
+        lasting: bool = False, signals: Sequence[Mapping[str, Any]] = (), memory: int = 0,
+    ) -> dict[str, Any]:  # fmt: skip
         told = {
             "argv": argv, "cwd": str(cwd), "root": str(root), "kinds": kinds, "error": error, "at": at,
-            "lasting": lasting,
+            "lasting": lasting, "signals": list(signals), "memory": memory,
         }  # fmt: skip
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -99,28 +127,66 @@ def content(run: Path) -> dict[str, str]:
 
 def complaint(done: dict[str, Any]) -> str | None:
     """What is wrong with how a command failed; None where it said in its own words what was the matter."""
-    if done["code"] < 0 or done["code"] >= 70:
+    if done["code"] < 0 or done["code"] in BROKEN:
         return f"ended with {done['code']}: {done['err'][-600:]}"
+    return unclear(done) or (f"exit code {done['code']} and nothing said" if _is_silent(done) else None)
+
+
+def unclear(done: dict[str, Any]) -> str | None:
+    """What a command has said that is not in its own words."""
     if "Traceback" in done["err"] or "--debug shows where" in done["err"]:
         return f"no message of its own: {done['err'][-600:]}"
-    if done["code"] and not done["err"].strip():
-        return f"exit code {done['code']} and nothing said"
     return None
 
 
-def reading(command: list[str], run: Path, place: Path, call: Commands, error: int, at: int) -> str | None:
-    """A command whose read number `at` fails; what is wrong with that."""
+def _is_silent(done: dict[str, Any]) -> bool:
+    return bool(done["code"]) and not done["err"].strip()
+
+
+Came = tuple[str, str | None]  # of a fault: in words, and what is wrong with it
+
+
+_SOME = re.compile("[0-9.]+ ?(s|ms|us|GFLOP/s)?\\b")  # what is another each time
+
+
+def reading(
+    command: list[str], run: Path, place: Path, call: Commands, error: int, at: int, shown: str | None = None
+) -> Came:
+    """A command whose read number `at` fails.
+
+    Args:
+        shown: what it shows where none does.
+    """
     before = content(run)
     done = call(command, place, run, READS, error, at)
-    for left in place.glob("OUT*"):
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    came = exit_code(done["code"])
+    left = clear(place)
     if content(run) != before:
-        return f"the run was changed (exit code {done['code']})"
-    if done["code"] not in (0, 1, 3):
-        return complaint(done) or f"exit code {done['code']}: {done['err'][-300:]}"
-    if done["code"] and not re.search("cannot (be )?(read|look|write)", done["err"]):
-        return f"does not say that it cannot be read: {done['err'][-300:]}"
-    return complaint(done)
+        return came, f"the run was changed (exit code {done['code']})"
+    if done["code"] not in (0, 1, 2, 3):
+        return came, complaint(done) or f"exit code {done['code']}: {done['err'][-300:]}"
+    if done["code"] and not re.search("cannot (be )?(read|look|write|make|lock)|could not", done["err"]):
+        return came, f"does not say that it cannot be read: {done['code']} {done['err'][-300:]}"
+    if done["code"] and left and command[0] not in ("train", "sweep"):
+        return came, f"left: {left}"
+    if done["code"]:
+        return f"{came}, nothing changed", complaint(done)
+    if shown is not None and not done["err"] and _lines(done["out"]) != _lines(shown):
+        return came, f"shows something else, and says nothing: {sorted(_lines(done['out']) ^ _lines(shown))[:6]}"
+    return came, complaint(done)
+
+
+def _lines(text: str) -> set[str]:
+    """What is shown, but for times."""
+    return {_SOME.sub("", line) for line in text.splitlines() if "seconds" not in line}
+
+
+def clear(place: Path) -> list[str]:
+    """Takes away what a command has written; gives its names."""
+    found = [path for pattern in ("OUT*", ".OUT*") for path in place.glob(pattern)]
+    for path in found:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return [path.name for path in found]
 
 
 def begun(config: Path, place: Path, call: Commands) -> Path:
@@ -146,53 +212,74 @@ def reads_of_resuming(start: Path, place: Path, call: Commands) -> int:
     return count
 
 
-def resuming(start: Path, end: Path, place: Path, call: Commands, error: int, at: int) -> str | None:
+def resuming(start: Path, end: Path, place: Path, call: Commands, error: int, at: int) -> Came:
     """A run that goes on, and cannot read at one place: it goes on from its newest checkpoint, or changes nothing."""
     run = place / "run"
     shutil.rmtree(run, ignore_errors=True)
     shutil.copytree(start, run)
     before, newest = content(run), (run / "checkpoints" / "latest").read_text()
     done = call(["train", "--resume", str(run), "--progress", "off"], place, run, READS, error, at)
+    came = exit_code(done["code"])
     wrong = complaint(done)
     if wrong:
-        return wrong
+        return came, wrong
     if "damaged" in done["err"] or any(run.rglob("*.damaged")):
-        return f"taken for damaged: {done['err'][-300:]}"
+        return came, f"taken for damaged: {done['err'][-300:]}"
     if done["code"] == 0:
         if f"from checkpoint {newest}" not in done["err"]:
-            return f"went on from another checkpoint than {newest}: {done['err'][-300:]}"
-        return difference(end, run)
+            return came, f"went on from another checkpoint than {newest}: {done['err'][-300:]}"
+        return f"{came}, the same bits", difference(end, run)
     if f"resuming {run}" in done["err"]:  # it had begun: what was saved is whole
-        return _goes_on(run, end, place, call)
+        return _goes_on(came, run, end, place, call)
     if done["code"] != 3 and not (done["code"] == 1 and "cannot write" in done["err"]):
-        return f"exit code {done['code']}: {done['err'][-300:]}"
+        return came, f"exit code {done['code']}: {done['err'][-300:]}"
     if content(run) != before:
-        return f"changed: {sorted(set(content(run).items()) ^ set(before.items()))[:4]}: {done['err'][-300:]}"
-    return None
+        changed = sorted(set(content(run).items()) ^ set(before.items()))[:4]
+        return came, f"changed: {changed}: {done['err'][-300:]}"
+    return f"{came}, nothing changed", None
 
 
-def writing(config: Path, end: Path, place: Path, call: Commands, error: int, at: int, lasting: bool) -> str | None:
+def writing(config: Path, end: Path, place: Path, call: Commands, error: int, at: int, lasting: bool) -> Came:
     """A training that cannot write at one place: exit code 1, and it goes on from there to the same end."""
     run = place / "run"
     shutil.rmtree(run, ignore_errors=True)
     command = ["train", str(config), *SHORT, "--out", str(run), "--progress", "off"]
     done = call(command, place, run, WRITES, error, at, lasting)
+    came = exit_code(done["code"])
     wrong = complaint(done)
     if wrong:
-        return wrong
+        return came, wrong
     if done["code"] not in (0, 1):
-        return f"exit code {done['code']}: {done['err'][-300:]}"
+        return came, f"exit code {done['code']}: {done['err'][-300:]}"
     if done["code"] == 0:
-        return difference(end, run)
+        return f"{came}, the same bits", difference(end, run)
     if not (run / "config.yaml").exists():
         left = sorted(p.name for p in run.iterdir()) if run.exists() else []
         again = call(command, place, run)
-        return complaint(again) or (f"cannot begin again: {left}: {again['err']}" if again["code"] else None)
-    return _goes_on(run, end, place, call)
+        wrong = f"cannot begin again: {left}: {again['err']}" if again["code"] else difference(end, run)
+        return f"{came}, begins again to the same bits", complaint(again) or wrong
+    return _goes_on(came, run, end, place, call)
 
 
-def _goes_on(run: Path, end: Path, place: Path, call: Commands) -> str | None:
+def resuming_unwritten(
+    start: Path, end: Path, place: Path, call: Commands, error: int, at: int, lasting: bool
+) -> Came:
+    """A run that goes on, and cannot write at one place."""
+    run = place / "run"
+    shutil.rmtree(run, ignore_errors=True)
+    shutil.copytree(start, run)
+    done = call(["train", "--resume", str(run), "--progress", "off"], place, run, WRITES, error, at, lasting)
+    came = exit_code(done["code"])
+    wrong = complaint(done) or (None if done["code"] in (0, 1) else f"exit code {done['code']}: {done['err'][-300:]}")
+    if wrong:
+        return came, wrong
+    if done["code"] == 0:
+        return f"{came}, the same bits", difference(end, run)
+    return _goes_on(came, run, end, place, call)
+
+
+def _goes_on(came: str, run: Path, end: Path, place: Path, call: Commands) -> Came:
     again = call(["train", "--resume", str(run), "--progress", "off"], place, run)
     if again["code"]:
-        return f"does not go on: {again['code']}: {again['err'][-300:]}"
-    return difference(end, run)
+        return came, f"does not go on: {again['code']}: {again['err'][-300:]}"
+    return f"{came}, {GOES_ON}", difference(end, run)
