@@ -15,7 +15,7 @@ import yaml
 from lenetcli import config as configuration
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
-from lenetcli.build.parts import build_run, device_of, load_config_of
+from lenetcli.build.parts import build_run, config_of_run, device_of
 from lenetcli.build.places import check_changes
 from lenetcli.build.targets import check_classes_of
 from lenetcli.config import Config, consent
@@ -115,7 +115,7 @@ class Trainer:
         """
         place = Path(run_directory)
         with consent.under(allow=allow_code, accept_changed=accept_changed):
-            config = configuration.load(str(load_config_of(place)), changes)
+            config = config_of_run(place, changes)
         check_changes(config, str(place), changes)
         return cls(InDirectory(config, directory=place, places=changes, accept_changed=accept_changed))
 

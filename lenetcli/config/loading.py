@@ -107,7 +107,7 @@ def _spelt(problem: Problem, root: Node, plain: dict[str, Any]) -> Problem:
 
 def _plain_keys() -> dict[str, Any]:
     """The keys of the sections with fixed keys."""
-    model = {**_keys_of(ModelKeys), "layers": None}
+    model = {**_keys_of(ModelKeys), "layers": None, "unfreeze": None}  # its epoch is not what a stray epoch means
     return {**_keys_of(Header), "model": model, "train": _keys_of(Train)}
 
 
@@ -206,7 +206,12 @@ class _Reader:
             layers = self.components.read_list(node.mapping["layers"], ("model", "layers"), ROLES["layers"])
         elif not any("did you mean layers?" in p.hints for p in self.problems if p.path[:1] == ("model",)):
             self.problems.append(Problem(node.span, ("model", "layers"), "missing: the model needs a list of layers"))
-        return None if keys is None else Model(tuple(keys.input), layers)
+        if keys is None:
+            return None
+        unfreeze = None if keys.unfreeze is None else keys.unfreeze.epoch
+        rename = {old: new or "" for old, new in keys.rename.items()}
+        freeze = tuple(dict.fromkeys(keys.freeze))
+        return Model(tuple(keys.input), layers, keys.init, keys.strict, rename, freeze, unfreeze)
 
     def _train(self) -> Train | None:
         node = self._section("train")

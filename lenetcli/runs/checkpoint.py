@@ -200,6 +200,14 @@ class Checkpoints:
         """Names of the checkpoints, oldest first."""
         return [name for name in self._found() if name.isdecimal()]
 
+    def epochs(self) -> int:
+        """Epochs that were finished when the newest one was made, as far as it says."""
+        for name in reversed(self.names()):
+            with suppress(DataError, ValueError, KeyError, TypeError):
+                state = decode(read_within(check_inside(self.directory, self.root / name / STATE), LARGEST))
+                return check_count(state["progress"]["epoch"], "epoch")
+        return 0
+
     def _found(self) -> list[str]:
         """Names of directories that may be whole checkpoints, oldest first: 000030.old stands in for 000030."""
         try:
@@ -460,6 +468,7 @@ def _apply(run: Run, path: Path, state: dict[str, Any]) -> None:
     run.train_loader.seed = seed
     run.optimizer._opt_called = True  # the steps before the checkpoint count, or schedulers would warn
     run.progress = type(run.progress)(**progress)
+    run.freeze()
     resume_rules.follow_lr(run, state["config"])
 
 
