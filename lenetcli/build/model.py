@@ -15,7 +15,9 @@ from pydantic import BaseModel
 from lenetcli import nn
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import Generator, drawing_from
+from lenetcli.build.freezing import Freezing, freezing_of
 from lenetcli.build.graph import assembled, joined_size, joining, named, sources, unfit
+from lenetcli.build.initial_weights import InitialWeights, given_weights
 from lenetcli.config import Component, Config, dotted
 from lenetcli.config.catalogue import ROLES, is_stand_in
 from lenetcli.config.problems import Hint
@@ -62,6 +64,8 @@ class Shapes:
         self.inferred: dict[Any, dict[str, Any]] = {}  # by the layer's path and serial number
         self._around: list[tuple[Component, str]] = []  # the layers that are being made, with their names
         self.random = Generator().manual_seed(config.seed)  # what initial weights are drawn from
+        self.initial: InitialWeights | None = None
+        self.freezing: Freezing | None = None
 
     @property
     def sample(self) -> tuple[int, ...]:
@@ -230,19 +234,29 @@ def layer_text(rows: Sequence[LayerRow]) -> str:
 
 
 def build_model(config: Config) -> tuple[Module, list[LayerRow]]:
-    """The model with initial weights that follow from the config's seed, and its layer table.
+    """The model with the weights that a run begins with, which follow from seed and `model.init`; its layer table.
 
     Raises:
         ConfigError: a layer cannot be made or does not take what the layer before gives.
+        DataError: the weights of `model.init` cannot be read, or are of another model.
     """
     shapes = follow(config)
     return shapes.model, shapes.rows
 
 
 def follow(config: Config) -> Shapes:
-    """One sample's way through the model, which is made on the way."""
+    """One sample's way through the model, which is made on the way: as a run begins with it.
+
+    Raises:
+        ConfigError: a layer does not fit, or what is frozen is not there.
+        DataError: the weights that it begins with cannot be read, or are of another model.
+    """
     shapes = _beginning(config)
     shapes.follow(config.model.layers)
+    shapes.initial = given_weights(config, shapes.model)
+    shapes.freezing = freezing_of(config, shapes.model)
+    if shapes.freezing is not None:
+        shapes.freezing.apply(shapes.model, epochs=0)
     return shapes
 
 

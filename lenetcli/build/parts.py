@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -15,10 +16,13 @@ from lenetcli import cuda, nn, optim
 from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
 from lenetcli.build.fits import fitting_sample
 from lenetcli.build.model import LayerRow, Shapes, build_model, filled, follow, layer_text, made, resolved
+from lenetcli.build.notes import fine_tuning, notes_of
+from lenetcli.build.parameter_groups import parameter_groups
 from lenetcli.build.places import ambiguous, located, missing
 from lenetcli.build.scheduler import build_scheduler, with_lengths
 from lenetcli.build.targets import PER_CLASS, are_numbered, check_classes, check_output
 from lenetcli.config import Component, Config
+from lenetcli.config import load as load_config
 from lenetcli.config.scheduling import unit_of, watched_by
 from lenetcli.config.user_code import NotImported, blamed
 from lenetcli.config.writing import plain
@@ -168,7 +172,7 @@ def build_optimizer(config: Config, model: Module, steps: int | None = None) -> 
     Raises:
         ConfigError: an argument is out of range, no parameters, or a schedule that does not fit the training.
     """
-    optimizer: optim.Optimizer = made(config, config.optimizer, list(model.parameters()))
+    optimizer: optim.Optimizer = made(config, config.optimizer, parameter_groups(config, model))
     return optimizer, build_scheduler(config, optimizer, steps)
 
 
@@ -245,7 +249,9 @@ def _run(config: Config, shapes: Shapes, device: str) -> Run:
         init_random=init_random,
         inputs=Inputs.of(source),
         device=device,
-        notes=(*notes, *checked.notes),
+        notes=(*notes, *notes_of(config, shapes), *checked.notes),
+        initial=None if shapes.initial is None else shapes.initial.record,
+        freezing=shapes.freezing,
         fingerprint=partial(fingerprint, source),
         left_out=source.left_out,
     )
@@ -267,11 +273,12 @@ def _evaluation_loader(config: Config, data: Any) -> DataLoader:
     return DataLoader(data, size)
 
 
-def check(config: Config) -> tuple[Module, list[LayerRow]]:
+def check(config: Config) -> Shapes:
     """Refuses what would not train, as far as that can be told without reading data; gives the model and its layers.
 
     Raises:
         ConfigError: the parts do not fit together.
+        DataError: the weights of `model.init` cannot be read, or are of another model.
     """
     shapes = follow(config)
     with drawing_from(shapes.random):
@@ -279,26 +286,27 @@ def check(config: Config) -> tuple[Module, list[LayerRow]]:
         build_optimizer(config, shapes.model)
         if _is_known(source) and are_numbered(source, criterion):
             check_output(config, shapes.model, criterion, source, read=False)
-    return shapes.model, shapes.rows
+    return shapes
 
 
-def check_with_data(config: Config) -> tuple[Module, list[LayerRow], list[str]]:
+def check_with_data(config: Config) -> tuple[Shapes, list[str]]:
     """As `check`, and then what the data itself shows, where it is there; nothing is downloaded. What should be said
-    of it comes last.
+    of the run comes last.
 
     Raises:
         ConfigError: the parts do not fit together, or not with the data.
         DataError: the data is there and cannot be read.
     """
-    model, rows = check(config)
+    shapes = check(config)
+    said = [*notes_of(config, shapes), *fine_tuning(config, shapes.model, shapes.freezing)]
     source = build_data(replace(config, data=replace(config.data, args=_offline(config))))
     if source.missing is not None or not _is_whole(source):
         known = type(source).__name__ in CATALOGUE  # which `lenet data get` gets at any time
-        return model, rows, [] if known else [f"the data was not looked at: {source.missing}"]
+        return shapes, said + ([] if known else [f"the data was not looked at: {source.missing}"])
     with drawing_from(Generator()):
         check_samples(config, source)
-        found = check_output(config, model, build_criterion(config, source), source)
-    return model, rows, [*ambiguous(config), *found.notes]
+        found = check_output(config, shapes.model, build_criterion(config, source), source)
+    return shapes, [*said, *ambiguous(config), *found.notes]
 
 
 def check_apart(config: Config) -> None:
@@ -307,8 +315,8 @@ def check_apart(config: Config) -> None:
     Raises:
         ConfigError: a part does not work.
     """
-    stand_in = nn.Linear(1, 1)
-    for part in (follow, build_data, build_criterion, lambda config: build_optimizer(config, stand_in)):
+    stand_in, alone = nn.Linear(1, 1), replace(config, optimizer=replace(config.optimizer, keys={}))
+    for part in (follow, build_data, build_criterion, lambda _: build_optimizer(alone, stand_in)):
         with suppress(NotImported), drawing_from(Generator()):
             part(config)
 
@@ -382,6 +390,16 @@ def load_config_of(directory: Path) -> Path:
     if not is_regular(path):
         raise ConfigError(f"{directory}: not a run directory (no config.yaml in it){_instead(directory)}")
     return check_inside(directory, path)
+
+
+def config_of_run(directory: Path, changes: Iterable[str] = ()) -> Config:
+    """The configuration of a run directory, whose weights lie there.
+
+    Raises:
+        ConfigError: it is no run directory, or the configuration does not work.
+        DataError: the file cannot be read just now, or is a link that leads out of it.
+    """
+    return replace(load_config(load_config_of(directory), changes), begun=True)
 
 
 def _instead(place: Path) -> str:

@@ -1,4 +1,4 @@
-"""Where a configuration's data lies: beside the file that names it, or in the working directory; `~` is one's home."""
+"""Where a configuration's files lie: beside the one that names them, or in the working directory; `~` is one's home."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lenetcli.errors import ConfigError
 
 
 def located(config: Config, shown: bool = False) -> Config:
-    """The configuration with absolute names in place of those that say where its data lies.
+    """The configuration with absolute names in place of those that say where its data and its first weights lie.
 
     A relative name is looked for where the file that gives it lies, then in the working directory; one of the command
     line first in the working directory. One that is nowhere stands for a place in the working directory, where
@@ -27,7 +27,16 @@ def located(config: Config, shown: bool = False) -> Config:
     changed = {name: str(path) for name, path in found.items() if path is not None}
     if shown:
         changed = {name: _below(Path.cwd(), given[name], path) for name, path in changed.items()}
+    if config.model.init is not None and not shown:
+        config = replace(config, model=replace(config.model, init=str(weights_file(config))))
     return replace(config, data=replace(config.data, args={**config.data.args, **changed})) if changed else config
+
+
+def weights_file(config: Config) -> Path:
+    """Where the weights lie that a new run begins with; the first place to look at, where they are nowhere."""
+    assert config.model.init is not None, "the configuration names some"
+    looked = _looked(config, ("model", "init"), config.model.init)
+    return next(filter(_exists, looked), looked[0])
 
 
 def missing(config: Config) -> str | None:
@@ -108,10 +117,19 @@ def _found(config: Config, name: str, value: str) -> Path | None:
 
 
 def _places(config: Config, name: str, value: str) -> list[Path]:
-    """Where a name is looked for, in turn."""
+    """Where a name of data is looked for, in turn."""
+    return _looked(config, ("data", name) if name in config.data.args else None, value)
+
+
+def _looked(config: Config, key: tuple[str, str] | None, value: str) -> list[Path]:
+    """Where a name is looked for, in turn.
+
+    Args:
+        key: of the configuration, which gives it; None: a class's default.
+    """
     path = _expanded(value)
     document = config.document
-    span = None if document is None or name not in config.data.args else document.place(("data", name))
+    span = None if document is None or key is None else document.place(key)
     beside = document.path.parent if document is not None else Path()
     if span is not None and span.source.is_file:
         beside = span.source.directory

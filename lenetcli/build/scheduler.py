@@ -9,11 +9,11 @@ from typing import Any
 
 from lenetcli import optim
 from lenetcli.build.model import made, refusals
+from lenetcli.build.parameter_groups import stand_ins
 from lenetcli.config import Component, Config, dotted
 from lenetcli.config.problems import Hint
 from lenetcli.config.scheduling import parts_of, unit_of
 from lenetcli.config.user_code import told
-from lenetcli.nn.parameter import Parameter
 from lenetcli.optim.lr_scheduler import (
     ChainedScheduler,
     CosineAnnealingLR,
@@ -22,7 +22,6 @@ from lenetcli.optim.lr_scheduler import (
     ReduceLROnPlateau,
     SequentialLR,
 )
-from lenetcli.tensors.creation import zeros
 
 LEAST = {
     **dict.fromkeys(("T_max", "T_0", "T_mult", "step_size", "step_size_up", "step_size_down"), 1),
@@ -166,7 +165,7 @@ def _try(config: Config, spec: Component) -> None:
     """Refuses a schedule that cannot make its first step, such as one of no length. It is tried on nothing."""
     if any(a.is_function for part, *_ in _spans(spec, 1) for a in part.known):
         return  # a function of the user's own is called for the training alone
-    optimizer: optim.Optimizer = made(config, config.optimizer, [Parameter(zeros(1))])
+    optimizer: optim.Optimizer = made(config, config.optimizer, stand_ins(config))
     scheduler = _made(config, spec, optimizer)
     optimizer._opt_called = True
     try:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from lenetcli import config as configuration
+from lenetcli.build.notes import fine_tuning
 from lenetcli.build.scheduler import hints
 from lenetcli.config import consent
 from lenetcli.data import Subset
@@ -30,7 +31,7 @@ OVER_EARLY = {
 
 def start_run(
     path: str, changes: list[str], out: Path | None, mode: Mode, debug_nan: bool = False, also: Listener | None = None,
-    tensorboard: bool = False, group: ProcessGroup = ALONE,
+    tensorboard: bool = False, group: ProcessGroup = ALONE, accept_changed: bool = False,
 ) -> int:  # fmt: skip
     """Trains from a configuration in a new run directory; gives the exit code.
 
@@ -40,13 +41,14 @@ def start_run(
         also: gets each event of the run after the others.
         tensorboard: write files for TensorBoard, too.
         group: the processes that train the run.
+        accept_changed: of a run's configuration: begin though the weights of model.init are not what they were.
     """
     with group.barrier():
         if tensorboard:
             check_installed()
         with consent.given(group.log, remember=group.rank == 0):
             config = configuration.load(path, changes)
-    with surviving_outlets(), Session.new(config, out, group=group) as session:
+    with surviving_outlets(), Session.new(config, out, group=group, accept_changed=accept_changed) as session:
         return _follow(session, mode, debug_nan, also, tensorboard)
 
 
@@ -84,6 +86,7 @@ def _follow(session: Session, mode: Mode, debug_nan: bool, also: Listener | None
     if not quiet:
         assert session.config is not None, "a run directory has one"
         told = [slow_because(), *map(str, run.left_out), _sampled(run)]
+        told += fine_tuning(session.config, run.model, run.freezing)
         for line in filter(None, [*told, *hints(session.config, run.steps), group.description]):
             group.log(line)
     with showing(session, mode if group.rank == 0 else "off", tensorboard and group.rank == 0) as shown:

@@ -20,9 +20,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from lenetcli.config import consent, user_code
+from lenetcli.config import consent, parameter_groups, scheduling, user_code
 from lenetcli.config.problems import did_you_mean, quoted
-from lenetcli.config.scheduling import keys_of
 from lenetcli.config.signature import Argument, NotFromConfig, arguments
 from lenetcli.config.user_code import NoSuchClass, NotImported
 
@@ -52,7 +51,9 @@ class Role:
 
     def keys(self, cls: Any) -> tuple[Argument, ...]:
         """What a config may say of a class beside its constructor's arguments."""
-        return keys_of(cls) if self.kind == "scheduler" and not self.nested else ()
+        if self.kind == "optimizer" and not is_stand_in(cls):
+            return parameter_groups.keys_of(cls, self.base)
+        return scheduling.keys_of(cls) if self.kind == "scheduler" and not self.nested else ()
 
     @cached_property
     def base(self) -> type:

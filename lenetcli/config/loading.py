@@ -109,7 +109,8 @@ def _spelt(problem: Problem, root: Node, plain: dict[str, Any]) -> Problem:
 
 def _plain_keys() -> dict[str, Any]:
     """The keys of the sections with fixed keys."""
-    model = {**_keys_of(ModelKeys), "layers": None, "blocks": None}
+    model = {**_keys_of(ModelKeys), "layers": None, "blocks": None, "unfreeze": None}
+    # unfreeze's epoch is not what a stray epoch means
     return {**_keys_of(Header), "model": model, "train": _keys_of(Train)}
 
 
@@ -231,7 +232,13 @@ class _Reader:
             layers = self._layers(node.mapping["layers"], node.mapping.get("outputs"))
         elif not any("did you mean layers?" in p.hints for p in self.problems if p.path[:1] == ("model",)):
             self.problems.append(Problem(node.span, ("model", "layers"), "missing: the model needs a list of layers"))
-        return None if keys is None else Model(tuple(keys.input), layers, tuple(keys.outputs or ()))
+        if keys is None:
+            return None
+        unfreeze = None if keys.unfreeze is None else keys.unfreeze.epoch
+        rename = {old: new or "" for old, new in keys.rename.items()}
+        freeze = tuple(dict.fromkeys(keys.freeze))
+        outputs = tuple(keys.outputs or ())
+        return Model(tuple(keys.input), layers, outputs, keys.init, keys.strict, rename, freeze, unfreeze)
 
     def _layers(self, node: Node, outputs: Node | None) -> tuple[Component, ...]:
         """The model's layers; a mistake in a block that is used several times is one problem."""

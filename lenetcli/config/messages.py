@@ -123,6 +123,8 @@ def _of_text(text: str, want: str) -> str | None:
         return "".join(f"{count}{unit}" for count, unit in re.findall(r"(\d+) *([hms])", word))
     if want.startswith("letters, digits") and (name := re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")):
         return name
+    if want == "a list of strings" and text and not re.search(r"[\[\],\"]", text):
+        return f"[{text}]" if re.fullmatch(r"[A-Za-z_][\w.]*", text) else f'["{text}"]'
     if "list of" in want and (listed := _listed(text)):
         return listed
     if "integer" in want or "number" in want:
@@ -143,6 +145,8 @@ def _of_number(value: Any, want: str) -> str | None:
         return f"{{{first[1]}: {5 if value is True else value}}}" if value else None
     if isinstance(value, bool):
         return None
+    if want == "a string":
+        return f'"{value}"'
     if "true or false" in want and value in (0, 1):
         return "true" if value else "false"
     several = re.search(r"a list of (\d )?integers", want)
@@ -273,7 +277,9 @@ def explained(
         else:
             assert node.mapping is not None
             value, section = node.mapping[key], section_in(fields[key])
-            if section is not None and value.mapping is not None:
+            if section is not None and get_origin(fields[key]) is list and isinstance(value.value, list):
+                problems += _of_entries(found, value.value, here, section)
+            elif section is not None and value.mapping is not None and get_origin(fields[key]) is not list:
                 inner = {name: field.annotation for name, field in section.model_fields.items()}
                 within = _within(found, section)
                 problems += explained(within, value, here, inner, "key", key, value.span)
@@ -286,6 +292,21 @@ def place_of(node: Node, path: KeyPath, key: str) -> KeyPath:
     """Where a mapping's value stands in the config: under its key, but for one that a block was given."""
     value = node.mapping.get(key) if node.mapping else None
     return (*path, key) if value is None or value.place is None else value.place
+
+
+def _of_entries(
+    details: Sequence[Any], entries: Sequence[Node], path: KeyPath, section: type[BaseModel]
+) -> list[Problem]:
+    """The problems of a list of mappings, entry by entry."""
+    problems: list[Problem] = []
+    fields = {name: field.annotation for name, field in section.model_fields.items()}
+    for number, entry in enumerate(entries):
+        found = [{**d, "loc": d["loc"][2:]} for d in details if len(d["loc"]) > 1 and d["loc"][1] == number]
+        if found and entry.mapping is None:
+            problems.append(Problem(entry.span, (*path, number), f"wanted {wanted(section)}, got {got(entry.plain())}"))
+        elif found:
+            problems += explained(found, entry, (*path, number), fields, "key", f"an entry of {path[-1]}", entry.span)
+    return problems
 
 
 def details_of(error: ValidationError) -> list[Any]:
@@ -327,6 +348,9 @@ def _wrong_value(details: list[Any], node: Node, path: KeyPath, annotation: Any)
             if isinstance(part, int) and isinstance(node.value, list) and part < len(node.value):
                 node, path = node.value[part], (*path, part)
                 annotation = _TYPES.get(first["type"], annotation)
+            elif isinstance(part, str) and node.mapping is not None and part in node.mapping:
+                node, path = node.mapping[part], (*path, part)
+                annotation = _TYPES.get(first["type"], annotation)
     limits = {name: _plainly(limit) for name, limit in first.get("ctx", {}).items()}
     want = _CONSTRAINTS[first["type"]].format(**limits) if first["type"] in _CONSTRAINTS else wanted(annotation)
     value = node.plain()
@@ -361,6 +385,7 @@ _CONSTRAINTS = {
     "less_than": "less than {lt}",
     "finite_number": "a finite number",
     "string_pattern_mismatch": "letters, digits, '.', '_' and '-', beginning with a letter or digit",
+    "string_too_short": "a text that is not empty",
     "string_too_long": "at most {max_length} characters",
     "too_short": "at least {min_length} entries",
     "too_long": "at most {max_length} entries",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -55,6 +56,8 @@ Device = (
     Annotated[Literal["cpu", "cuda", "auto"], Said("cpu, cuda, auto")]
     | Annotated[String, Field(pattern=r"^cuda:[0-9]{1,2}$"), Said("cuda:1")]
 )
+WeightsFile = Annotated[String, Field(min_length=1)]
+Patterns = list[Annotated[String, Field(min_length=1)]]
 Name = Annotated[String, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 
 
@@ -78,6 +81,13 @@ class Header(Section):
     one, else the CPU. Commands that look into a model run on the CPU."""
 
 
+class Unfreeze(Section):
+    """When frozen layers begin to train."""
+
+    epoch: Annotated[Integer, Field(ge=2, le=10**6)]
+    """The first epoch in which they do; epochs count from 1."""
+
+
 class ModelKeys(Section):
     """The model, but for its layers."""
 
@@ -85,6 +95,20 @@ class ModelKeys(Section):
     """Shape of one sample: [C, H, W] for images, [features] for vectors."""
     outputs: Annotated[list[String], Field(min_length=1), Said("a list of names of layers")] | None = None
     """Names of the layers whose outputs the model gives, in this order; by default the last layer's."""
+    init: WeightsFile | None = None
+    """File of weights that a new run begins with: .pt, .pth, .safetensors or .npz, relative to this file. Their names
+    and shapes are the model's, as `lenet import` wants them."""
+    strict: Boolean = True
+    """Every tensor of the file fits the model, and the other way round; false: what does not fit is left, and what the
+    model then lacks starts anew, such as a head of another number of classes."""
+    rename: dict[String, String | None] = {}
+    """Beginnings of the file's names, and what stands in their place: {"module.": "", "backbone.": "features."}; one
+    after the other, each once; null is nothing, as "" is. "" is the beginning of all."""
+    freeze: Patterns = []
+    """Layers that do not train, by names of modules or parameters, with * and ?: [conv1, "layer1.*"]. Their batch norms
+    stay in evaluation mode."""
+    unfreeze: Unfreeze | None = None
+    """From which epoch on they train after all: {epoch: 3}."""
 
 
 class Warmup(Section):
@@ -173,11 +197,16 @@ class Train(Section):
 
 @dataclass(frozen=True)
 class Model:
-    """The model section."""
+    """The model section; `unfreeze` is the epoch."""
 
     input: tuple[int, ...]
     layers: tuple[Component, ...]
     outputs: tuple[str, ...] = ()
+    init: str | None = None
+    strict: bool = True
+    rename: Mapping[str, str] = field(default_factory=dict)
+    freeze: tuple[str, ...] = ()
+    unfreeze: int | None = None
 
 
 @dataclass(frozen=True)
@@ -185,6 +214,9 @@ class Config:
     """A checked config: every key is known, every value has its type, every class exists.
 
     Whether the parts fit together (shapes, ranges) is for `lenetcli.build.parts` to see.
+
+    Args:
+        begun: it is a run directory's: its weights lie there, and `model.init` has done its part.
     """
 
     name: str
@@ -199,6 +231,7 @@ class Config:
     device: str = "cpu"
     document: Document | None = field(default=None, compare=False, repr=False)
     losses: tuple[LossTerm, ...] = ()  # where the section is a list; `loss` is the first one's then
+    begun: bool = field(default=False, compare=False, repr=False)
 
     def strangers(self) -> list[NotImported]:
         """What names Python that was only looked at and not imported, since nobody has agreed to it."""

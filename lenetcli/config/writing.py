@@ -9,8 +9,9 @@ from pydantic import BaseModel
 
 from lenetcli.config.components import Component
 from lenetcli.config.losses import LossTerm
+from lenetcli.config.parameter_groups import groups_of
 from lenetcli.config.scheduling import unit_of, watched_by
-from lenetcli.config.sections import Config
+from lenetcli.config.sections import Config, Model
 from lenetcli.config.signature import schema_of
 from lenetcli.display.characters import takes
 
@@ -34,6 +35,7 @@ def plain(config: Config) -> dict[str, Any]:
     """The config as mappings, lists and scalars."""
     model = {
         "input": _Flow(config.model.input),
+        **_fine_tuning(config.model),
         "layers": [_component(layer) for layer in config.model.layers],
     }
     if config.model.outputs:
@@ -61,6 +63,20 @@ def _term(term: LossTerm) -> dict[str, Any]:
     return _FlowMap({**output, "type": found.pop("type"), **own, "target": term.target, **found})
 
 
+def _fine_tuning(model: Model) -> dict[str, Any]:
+    """The keys of a model that begins with given weights, or of which a part is frozen."""
+    found: dict[str, Any] = {}
+    if model.init is not None:
+        found |= {"init": model.init, "strict": model.strict}
+    if model.rename:
+        found["rename"] = _FlowMap(model.rename)
+    if model.freeze:
+        found |= {"freeze": _Flow(model.freeze)}
+    if model.unfreeze is not None:
+        found["unfreeze"] = _FlowMap(epoch=model.unfreeze)
+    return found
+
+
 def _component(component: Component) -> dict[str, Any]:
     """One component with the defaults of its class."""
     found: dict[str, Any] = {"type": component.type}
@@ -85,9 +101,13 @@ def _component(component: Component) -> dict[str, Any]:
 
 def _keys(component: Component) -> dict[str, Any]:
     """What a config says beside the constructor's arguments, or would have to say."""
-    resolved = {"step": unit_of, "watch": watched_by}
+    resolved = {"step": unit_of, "watch": watched_by, "groups": _groups}
     found = {key.name: resolved[key.name](component) for key in component.role.keys(component.cls)}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _groups(component: Component) -> Any:
+    return _Flow(map(_FlowMap, groups_of(component))) or None
 
 
 def _writable(value: Any) -> bool:

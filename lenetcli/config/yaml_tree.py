@@ -282,4 +282,5 @@ _SYNTAX_HINTS = {
     "found character '\\t'": "indent with spaces",
     "mapping values are not allowed here": "quote a value that contains ': ', or line its key up with the others",
     "cannot start any token": "put the value in quotes",
+    "expected alphabetic or numeric character": "quote a value that begins with * or &",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from lenetcli.nn.parameter import Parameter
 from lenetcli.tensors import creation
 from lenetcli.tensors.tensor import Tensor, of_array
 
+Norm = TypeVar("Norm", bound="ChannelNorm")
+
 
 class ChannelNorm(Module):
     """Parameters and running statistics of batch norm and instance norm: one number per channel each."""
@@ -23,6 +25,7 @@ class ChannelNorm(Module):
     _version: ClassVar[int] = 2
 
     dims: ClassVar[tuple[int, ...]]  # how many dimensions an input may have
+    frozen: bool = False  # it stays in evaluation mode, also where the modules around it train
 
     weight: Parameter | None
     bias: Parameter | None
@@ -52,6 +55,10 @@ class ChannelNorm(Module):
             self.register_buffer(name, room)
         self.register_buffer("num_batches_tracked", of_array(np.array(0, np.int64)) if track_running_stats else None)
         self.reset_parameters()
+
+    def train(self: Norm, mode: bool = True) -> Norm:
+        """Switches to training mode, unless it is frozen."""
+        return super().train(False if self.frozen else mode)
 
     def reset_running_stats(self) -> None:
         """Forgets the batches seen: mean 0, variance 1."""

@@ -75,6 +75,7 @@ class SyncBatchNorm(BatchNorm):
                 process_group, bias=module.bias is not None,
             )  # fmt: skip
             made._parameters, made._buffers = module._parameters, module._buffers
+            made.frozen = module.frozen
             made.train(module.training)
         for name, child in module.named_children():
             made.add_module(name, cls.convert_sync_batchnorm(child, process_group))

@@ -10,8 +10,10 @@ from typing import Any, Literal
 import numpy as np
 
 from lenetcli.autograd.modes import no_grad
+from lenetcli.kernels.device import on_device
 from lenetcli.nn.batchnorm import BatchNorm
 from lenetcli.nn.module import Module
+from lenetcli.nn.parameter import Parameter
 from lenetcli.optim.lr_scheduler.scheduler import LRScheduler, check_optimizer, for_each_group
 from lenetcli.optim.optimizer import Optimizer
 from lenetcli.tensors.tensor import Tensor, of_array
@@ -78,6 +80,15 @@ def _on_lists(average: Callable[[Tensor, Tensor, Any], Tensor]) -> Callable[[lis
 def _check_decay(decay: float) -> None:
     if not 0.0 <= decay <= 1.0:
         raise ValueError(f"Invalid decay value {decay} provided. Please provide a value in [0,1] range.")
+
+
+def _is_frozen(tensor: Tensor) -> bool:
+    return isinstance(tensor, Parameter) and not tensor.requires_grad
+
+
+def _equal(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors are equal: the mean of a frozen parameter is itself, and not what is left after rounding."""
+    return not on_device(a.array) and np.array_equal(a.array, b.array)
 
 
 def _overwrite(target: Tensor, source: Tensor) -> None:
@@ -148,8 +159,9 @@ class AveragedModel(Module):
                 _overwrite(average, value)
         else:
             update = self.multi_avg_fn or _on_lists(self.avg_fn or get_swa_avg_fn())
+            moved = [i for i, p in enumerate(new) if not _is_frozen(p) or not _equal(averages[i], values[i])]
             with no_grad():
-                update(averages, values, self.n_averaged)
+                update([averages[i] for i in moved], [values[i] for i in moved], self.n_averaged)
         if not self.use_buffers:
             for mine, theirs in zip(self.module.buffers(), model.buffers()):
                 _overwrite(mine.detach(), theirs.detach())

@@ -48,6 +48,13 @@ class MPIReducer:
     def __init__(self, comm: Communicator, run: Run) -> None:
         self.comm, self.wishes = comm, Wishes()
         self._max_seconds, run.max_seconds = run.max_seconds, 0.0 if out_of_time(run) else None
+        self._generator, self._random = run.random, stream(run.train_loader.seed, DROPOUT, comm.rank)
+        self._arrange(run)
+        self._begin(run.progress.step)
+
+    def _arrange(self, run: Run) -> None:
+        """The buffer, with a place for all that trains: other layers do from an epoch on where some are frozen."""
+        self._frozen = run.freezing is not None and run.freezing.is_on(run.progress.epoch)
         self._parameters = [p for p in run.model.parameters() if p.requires_grad]
         self._statistics = list(_statistics(run.model))
         parts: Sequence[Tensor] = [*self._parameters, *self._statistics]
@@ -59,11 +66,11 @@ class MPIReducer:
         self._sums, self._given, *places = np.split(self._flat, ends[:-1])
         places = [place.reshape(part.array.shape) for place, part in zip(places, parts)]
         self._gradients, self._kept = places[: len(self._parameters)], places[len(self._parameters) :]
-        self._generator, self._random = run.random, stream(run.train_loader.seed, DROPOUT, comm.rank)
-        self._begin(run.progress.step)
 
     def reduce_step(self, run: Run, group: Sequence[Batch], tally: Tally, loss: float) -> tuple[float, int]:
         p = run.progress
+        if run.freezing is not None and self._frozen is not run.freezing.is_on(p.epoch):
+            self._arrange(run)
         weight = sum(share(run, batch, group) for batch in group)
         samples, right = tally.count - p.epoch_count, (tally.right or 0) - (p.epoch_right or 0)
         ignored, counted = tally.ignored - p.epoch_ignored, tally.weight - p.epoch_weight
@@ -147,9 +154,9 @@ class MPIReducer:
 
 
 def _statistics(model: Module) -> Iterator[Tensor]:
-    """Buffers of numbers that each rank tracks of its own part: all but those that are synchronised anyway."""
+    """Buffers of numbers that each rank tracks of its own part: all but those that are synchronised, or do not move."""
     for module in model.modules():
-        if not isinstance(module, SyncBatchNorm):
+        if not isinstance(module, SyncBatchNorm) and not getattr(module, "frozen", False):
             for _, buffer in module.named_buffers(recurse=False):
                 if buffer.array.dtype.kind == "f":
                     yield buffer

@@ -66,12 +66,18 @@ def parameter_table(rows: Sequence[ParameterRow]) -> Iterator[RenderableType]:
             Column("std", [figure(v.std) for v in values], 1, right=True),
             Column("min", [figure(v.min) for v in values], 4, right=True),
             Column("max", [figure(v.max) for v in values], 4, right=True),
+            *([_rates(rows)] if any(r.lr is not None for r in rows) else []),
             *(gradients if any(r.gradient for r in rows) else []),
         ],
         [None if r.trainable else "dim" for r in rows],
     )
     total, trainable = (sum(r.count for r in rows if r.trainable or all_) for all_ in (True, False))
     yield Text(f"{len(rows)} tensors, {total:,} parameters, {trainable:,} trainable", style="italic dim")
+
+
+def _rates(rows: Sequence[ParameterRow]) -> Column:
+    """The learning rate of each parameter, where they differ."""
+    return Column("lr", ["" if r.lr is None else f"{r.lr:.4g}" if r.trainable else "frozen" for r in rows], right=True)
 
 
 def prediction_table(predictions: Sequence[Prediction]) -> Table:

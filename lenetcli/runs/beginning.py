@@ -7,10 +7,12 @@ begins, so that no training ever replaces what it has not made.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from lenetcli.disk import check_inside, check_regular, read_within, sha256_within, write_atomically
+from lenetcli.disk import check_inside, check_regular, is_there, read_within, sha256_within, write_atomically
 from lenetcli.errors import DataError
 from lenetcli.runs.checkpoint import MODEL
+from lenetcli.runs.directory import ENVIRONMENT, read_environment
 from lenetcli.runs.history import read_history
 from lenetcli.tensors.serialization import load
 from lenetcli.train.run import Run
@@ -39,14 +41,39 @@ def keep_given(place: Path) -> None:
     write_atomically(initial, read_within(weights, check_regular(weights, _LARGEST)))
 
 
+def check_init(place: Path, found: dict[str, Any]) -> None:
+    """Refuses weights to begin with that are not those which a run began with whose configuration is used again.
+
+    Args:
+        place: where the configuration lies; no run directory says nothing.
+        found: the file, and its hash now.
+
+    Raises:
+        DataError: the same file, and other content.
+    """
+    try:
+        wanted = read_environment(place).get("init") if is_there(place / ENVIRONMENT) else None
+    except DataError:
+        return
+    if not isinstance(wanted, dict) or wanted.get("file") != found["file"] or wanted.get("sha256") == found["sha256"]:
+        return
+    raise DataError(
+        f"model.init: {found['file']} has changed since {place} began with it: it had the sha256 "
+        f"{str(wanted.get('sha256'))[:12]}..., now {found['sha256'][:12]}...; the run keeps what it began with: "
+        f"model.init={place / INITIAL}; --accept-changed begins with the file as it is"
+    )
+
+
 def begin(run: Run, place: Path) -> str:
     """Puts a run to its beginning; says what that is.
 
     Raises:
-        DataError: the weights that it was given are damaged, or of another model.
+        DataError: the weights that it was given are gone, damaged, or of another model.
     """
     initial = check_inside(place, place / INITIAL)
     if not initial.exists():
+        if run.config is not None and run.config["model"].get("init") is not None:
+            raise DataError(f"{initial}: it is gone, and with it the weights that this run begins with")
         return f"{place} has no checkpoint yet: starting from its beginning"
     try:
         for model in (run.model, *([] if run.average is None else [run.average.module])):

@@ -188,6 +188,14 @@ class Checkpoints:
         """Names of the checkpoints, oldest first."""
         return [name for name in self._found() if name.isdecimal()]
 
+    def epochs(self) -> int:
+        """Epochs that were finished when the newest one was made, as far as it says."""
+        for name in reversed(self.names()):
+            with suppress(DataError, ValueError, KeyError, TypeError):
+                state = decode(read_within(check_inside(self.directory, self.root / name / STATE), LARGEST))
+                return check_count(state["progress"]["epoch"], "epoch")
+        return 0
+
     def _found(self) -> list[str]:
         """Names of directories that may be whole checkpoints, oldest first: 000030.old stands in for 000030."""
         try:

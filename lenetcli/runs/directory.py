@@ -161,7 +161,7 @@ def check_space(directory: Path, model: Module, keep: int) -> None:
 
 def environment(
     ranks: int = 1, data: dict[str, Any] | None = None, left_out: Sequence[LeftOut] = (),
-    code: Sequence[Mapping[str, str]] = (),
+    code: Sequence[Mapping[str, str]] = (), init: dict[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What a repeat of the run would need to know about this machine, these versions and these data.
 
@@ -170,6 +170,7 @@ def environment(
         data: the hash of its data, as `fingerprint` gives it.
         left_out: what the data set found and does not use.
         code: the user's own Python, as `lenetcli.config.made_with.record` gives it.
+        init: the file of the weights that it began with, and its hash.
     """
     return {
         "lenet": __version__,
@@ -185,6 +186,7 @@ def environment(
         "git_commit": _commit(),
         "command": sys.argv,
         **({"data": data} if data is not None else {}),
+        **({"init": init} if init is not None else {}),
         **({"code": list(code)} if code else {}),
         **({"left_out": [part.record() for part in left_out]} if left_out else {}),
     }
@@ -245,7 +247,7 @@ def _write_copies(directory: Path, files: Mapping[str, OwnFile]) -> None:
 
 def write_environment(
     directory: Path, ranks: int = 1, data: dict[str, Any] | None = None, left_out: Sequence[LeftOut] = (),
-    code: Sequence[OwnFile] = (),
+    code: Sequence[OwnFile] = (), init: dict[str, Any] | None = None,
 ) -> None:  # fmt: skip
     """Writes environment.json and copies of the user's own Python, unless it is there: it describes how the run began.
 
@@ -256,7 +258,7 @@ def write_environment(
     path = check_inside(directory, directory / ENVIRONMENT)
     if not is_there(path):
         _write_copies(directory, made_with.copies(code))
-        record = environment(ranks, data, left_out, made_with.record(code))
+        record = environment(ranks, data, left_out, made_with.record(code), init)
         write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
 
 

@@ -13,8 +13,10 @@ import numpy as np
 from lenetcli import config as configuration
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
+from lenetcli.build.freezing import Freezing
 from lenetcli.build.model import follow, under_own_names
-from lenetcli.build.parts import build_criterion, build_data, build_run, check_samples, load_config_of, split_data
+from lenetcli.build.notes import notes_of
+from lenetcli.build.parts import build_criterion, build_data, build_run, check_samples, config_of_run, split_data
 from lenetcli.build.places import check_changes, check_words
 from lenetcli.build.targets import classes_in
 from lenetcli.config import Config
@@ -39,6 +41,8 @@ class Loaded:
     source: Source
     init_random: Generator  # where the random stream of the initial weights ended
     trained: tuple[str, ...] = ()  # the classes that a run was trained on, where it has written them down
+    notes: tuple[str, ...] = ()  # what should be known of the weights that it begins with
+    freezing: Freezing | None = None
 
     @cached_property
     def criterion(self) -> Module:
@@ -129,6 +133,8 @@ def load_run(place: Path, changes: Sequence[str] = ()) -> Loaded:
         loaded.model.load_state_dict(under_own_names(loaded.model, load_weights(path)))
     except RuntimeError as error:
         raise DataError(f"{path}: {error}") from None
+    if loaded.freezing is not None:
+        loaded.freezing.apply(loaded.model, Checkpoints(place).epochs())
     loaded.model.eval()
     return loaded
 
@@ -140,7 +146,7 @@ def load_unfinished(place: Path, changes: Sequence[str] = ()) -> Loaded:
         ConfigError: no run directory, or a change other than of where its data lies.
     """
     check_words(changes)
-    loaded = load_config(str(load_config_of(place)), list(changes))
+    loaded = _loaded(config_of_run(place, changes))
     check_changes(loaded.config, str(place), changes)
     try:
         inputs = read_inputs(place)
@@ -155,12 +161,17 @@ def load_config(path: str, changes: list[str]) -> Loaded:
     Raises:
         ConfigError: the configuration does not work.
     """
-    config = configuration.load(path, changes)
+    return _loaded(configuration.load(path, changes))
+
+
+def _loaded(config: Config) -> Loaded:
     shapes = follow(config)
     with drawing_from(Generator()):
         build_criterion(config)  # refuses what is wrong with it now
     with drawing_from(shapes.random):
-        return Loaded(config, shapes.model, build_data(config), shapes.random)
+        return Loaded(
+            config, shapes.model, build_data(config), shapes.random, (), notes_of(config, shapes), shapes.freezing
+        )
 
 
 def inputs_of(place: Path, loaded: Loaded) -> Inputs:
@@ -206,7 +217,7 @@ def load_training(path: str, changes: list[str]) -> tuple[Config, Run]:
         config = configuration.load(path, changes)
         return config, build_run(config)
     check_words(changes)
-    config = configuration.load(str(load_config_of(place)), changes)
+    config = config_of_run(place, changes)
     check_changes(config, path, changes)
     run = build_run(config)
     checkpoints = Checkpoints(place)

@@ -81,6 +81,7 @@ def put_back(run: Run, state: dict[str, Any], model: Any, optimizer: Any, averag
     run.train_loader.seed = seed
     run.optimizer._opt_called = True  # the steps before the checkpoint count, or schedulers would warn
     run.progress = type(run.progress)(**progress)
+    run.freeze()
     resume_rules.follow_lr(run, state["config"])
 
 

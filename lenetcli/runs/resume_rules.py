@@ -90,7 +90,8 @@ def _short(value: Any) -> str:
 def follow_lr(run: Run, then: Any) -> None:
     """Goes on with another `optimizer.lr`, where the configuration has another one than when the run was saved.
 
-    The schedule goes on from where it is: rates become what they would be, had it begun from the new one.
+    The schedule goes on from where it is: rates become what they would be, had it begun from the new one. Groups with
+    a rate of their own keep it.
 
     Raises:
         ConfigError: the scheduler does not begin from `optimizer.lr`.
@@ -102,7 +103,10 @@ def follow_lr(run: Run, then: Any) -> None:
     def changed(rate: Any) -> Any:
         return new if rate == old or not old else rate * (new / old)
 
-    for group in run.optimizer.param_groups:
+    groups = run.optimizer.param_groups
+    given = ["lr" in group for group in run.config["optimizer"].get("groups", ())] if run.config is not None else []
+    follows = [not own for own in ([False] * (len(groups) - len(given)) + given)]
+    for group in (group for group, does in zip(groups, follows) if does):
         if group.get("initial_lr", old) != old:
             name = type(run.scheduler).__name__
             raise ConfigError(
@@ -114,7 +118,8 @@ def follow_lr(run: Run, then: Any) -> None:
     for scheduler in _all(run.scheduler):
         for name in ("base_lrs", "_last_lr"):
             if hasattr(scheduler, name):
-                setattr(scheduler, name, [changed(rate) for rate in getattr(scheduler, name)])
+                rates = getattr(scheduler, name)
+                setattr(scheduler, name, [changed(rate) if does else rate for rate, does in zip(rates, follows)])
 
 
 def _all(scheduler: Any) -> Iterator[Any]:

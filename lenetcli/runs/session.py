@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lenetcli import config as configuration
-from lenetcli.build.parts import build_run, device_of, load_config_of
+from lenetcli.build.parts import build_run, config_of_run, device_of, load_config_of
 from lenetcli.config import Config, consent
 from lenetcli.config.user_code import blamed, made_of
 from lenetcli.config.writing import text
 from lenetcli.data.inputs import write_inputs
-from lenetcli.disk import is_there
+from lenetcli.disk import is_there, write_atomically
 from lenetcli.errors import DataError, LenetError
 from lenetcli.runs import directory, resume_rules
 from lenetcli.runs import lock as locks
-from lenetcli.runs.beginning import begin, keep_given
+from lenetcli.runs.beginning import INITIAL, begin, check_init, keep_given
 from lenetcli.runs.process_group import ProcessGroup
+from lenetcli.tensors.serialization import to_bytes
 from lenetcli.train.divergence import detect_nan
 from lenetcli.train.divergence import place as at
 from lenetcli.train.events import Ended, Event
@@ -73,6 +73,7 @@ class Session:
         run: Run | None = None,
         lock: bool = True,
         group: ProcessGroup = ALONE,
+        accept_changed: bool = False,
     ) -> Iterator[Session]:
         """A run at its beginning, in a new directory.
 
@@ -80,10 +81,12 @@ class Session:
             out: the directory, new or empty; None: the next free runs/<name>/<NNN>.
             run: what was built of the configuration; None: it is built here.
             lock: False where `out` is there and the caller holds its lock.
+            accept_changed: begin though the configuration is a run's, and the weights of model.init are not what they
+                were.
 
         Raises:
             ConfigError: the configuration does not work, or the directory is not empty.
-            DataError: its data cannot be read.
+            DataError: its data cannot be read, or its weights are not those of the run whose configuration it is.
             LenetError: the directory cannot be written, or there is too little room.
         """
         with ExitStack() as held:
@@ -91,6 +94,9 @@ class Session:
                 run = build_run(config, device_of(config)) if run is None else run
                 assert run.config is not None, "build_run keeps the configuration"
                 directory.check_config(text(run.config))
+                init = None if run.initial is None else run.initial()
+                if init is not None and config.document is not None and not accept_changed:
+                    check_init(config.document.path.parent, init)
             group.check(run)
             place = out or Path()
             with group.barrier():
@@ -101,8 +107,10 @@ class Session:
                 if group.rank == 0:
                     directory.check_new(place)
                     directory.check_space(place, run.model, config.train.keep_checkpoints)
+                    if init is not None:
+                        write_atomically(place / INITIAL, to_bytes(run.model.state_dict()))
                     _write_config(run, place)
-                    _describe(run, place, group)
+                    _describe(run, place, group, init=init)
             run.checkpoints = group.checkpoints(place, config.train.keep_checkpoints)
             yield cls(run, place, config, group=group, notes=run.notes)
 
@@ -133,11 +141,11 @@ class Session:
                 consent.agree(group.broadcast(list(consent.remembered())))
             held.enter_context(consent.under(accept_changed=accept_changed or consent.rules().accept_changed))
             with group.barrier():
-                path = load_config_of(place)
+                load_config_of(place)
                 if group.rank == 0 and lock:
                     held.enter_context(locks.locked(place))
             with group.barrier():
-                config = configuration.load(str(path), changes)
+                config = config_of_run(place, changes)
                 run = build_run(config, device_of(config))
                 data = run.fingerprint() if run.fingerprint is not None and group.rank == 0 else None
                 if not consent.rules().accept_changed:
@@ -237,14 +245,17 @@ def _write_config(run: Run, place: Path) -> None:
     directory.write_config(place, text(run.config))
 
 
-def _describe(run: Run, place: Path, group: ProcessGroup, data: dict[str, Any] | None = None) -> None:
+def _describe(
+    run: Run, place: Path, group: ProcessGroup, data: dict[str, Any] | None = None, init: dict[str, Any] | None = None
+) -> None:
     """Writes what the run is made with, where that is missing.
 
     Args:
         data: the hash of its data, where it is known.
+        init: the file of the weights that it begins with, and its hash.
     """
     if not is_there(place / directory.ENVIRONMENT):
         if data is None and run.fingerprint is not None:
             data = run.fingerprint()
-        directory.write_environment(place, group.size, data, run.left_out, made_of(run.config))
+        directory.write_environment(place, group.size, data, run.left_out, made_of(run.config), init)
     write_inputs(place, run.inputs)

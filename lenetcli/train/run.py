@@ -119,6 +119,28 @@ class Reducer(Protocol):
         """What signals ask of this process."""
 
 
+class Freezing(Protocol):
+    """Which parameters do not train, and until when: `lenetcli.build.freezing`."""
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Their names."""
+
+    @property
+    def norms(self) -> tuple[str, ...]:
+        """Names of the batch norms that stay in evaluation mode."""
+
+    @property
+    def until(self) -> int | None:
+        """The first epoch, counted from 1, in which they train after all."""
+
+    def is_on(self, epochs: int) -> bool:
+        """Whether they are frozen after so many epochs."""
+
+    def apply(self, model: Module, epochs: int) -> None:
+        """Freezes them, or lets them train, as it has to be after so many epochs."""
+
+
 @dataclass
 class Run:
     """Model, data, loss, optimizer, schedule and options of one training.
@@ -147,6 +169,8 @@ class Run:
         scheduler_watch: what a ReduceLROnPlateau looks at; None: what its mode means, the loss (min) or accuracy (max).
         notes: what should be known of its data before it trains.
         fingerprint: the hash of its data, when asked for; None where nobody knows it.
+        initial: the file of weights that a new run begins with, and its hash, when asked for; None where there is none.
+        freezing: which parameters do not train.
         tell: takes a line for whoever watches.
         left_out: what the data set found and does not use.
         reducer: sums up with the other processes that train this run, too; None where it has one only.
@@ -184,6 +208,8 @@ class Run:
     scheduler_watch: Literal["loss", "accuracy"] | None = None
     notes: tuple[str, ...] = ()
     fingerprint: Callable[[], dict[str, Any]] | None = None
+    initial: Callable[[], dict[str, Any]] | None = None
+    freezing: Freezing | None = None
     tell: Callable[[str], None] = lambda line: None
     left_out: tuple[LeftOut, ...] = ()
     _began: float | None = None
@@ -213,6 +239,11 @@ class Run:
     def shown_model(self) -> Module:
         """The model that is evaluated and whose weights are kept as the best: the average, where there is one."""
         return self.model if self.average is None else self.average.module
+
+    def freeze(self) -> None:
+        """Freezes what does not train in the epoch where the progress stands."""
+        if self.freezing is not None:
+            self.freezing.apply(self.model, self.progress.epoch)
 
     def start_clock(self) -> None:
         """From now on `elapsed` counts, from where the progress stands."""

@@ -12,7 +12,7 @@ import yaml
 
 from lenetcli import config as configuration
 from lenetcli.autograd.random import DROPOUT, Generator
-from lenetcli.build.parts import build_run, device_of, load_config_of
+from lenetcli.build.parts import build_run, config_of_run, device_of
 from lenetcli.build.places import check_changes
 from lenetcli.config import Config, consent
 from lenetcli.config.writing import text
@@ -102,7 +102,7 @@ class Trainer:
         """
         place = Path(run_directory)
         with consent.under(allow=allow_code, accept_changed=accept_changed):
-            config = configuration.load(str(load_config_of(place)), changes)
+            config = config_of_run(place, changes)
         check_changes(config, str(place), changes)
         return cls(InDirectory(config, directory=place, places=changes, accept_changed=accept_changed))
 

@@ -21,7 +21,7 @@ from lenetcli.build.parts import (
     check_output,
     check_samples,
 )
-from lenetcli.errors import ConfigError
+from lenetcli.errors import ConfigError, DataError
 
 PAGE = Path(__file__).parent / "bad.txt"
 
@@ -65,7 +65,7 @@ class Case:
                 source = build_data(config)
                 check_samples(config, source)
                 check_output(config, model, build_criterion(config), source)
-            except ConfigError as error:
+            except (ConfigError, DataError) as error:
                 return str(error).replace(f"{place}/", "") + "\n"
         return "no error\n"
 

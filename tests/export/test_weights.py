@@ -45,11 +45,11 @@ def test_from_torch_and_back_every_bit_stays(torch: Any, tmp_path: Path) -> None
     state = theirs.state_dict()  # type: ignore[attr-defined]
     safetensors_torch.save_file(state, tmp_path / "in.safetensors")
     ours = net(nn)
-    found, notes = fitted(ours, load(tmp_path / "in.safetensors"), "in")  # type: ignore[arg-type]
-    ours.load_state_dict(found)  # type: ignore[attr-defined]
+    fit = fitted(ours, load(tmp_path / "in.safetensors"), "in")  # type: ignore[arg-type]
+    ours.load_state_dict(fit.tensors)  # type: ignore[attr-defined]
     (tmp_path / "out.safetensors").write_bytes(safetensors_bytes(ours))  # type: ignore[arg-type]
     back = safetensors_torch.load_file(tmp_path / "out.safetensors")
-    assert notes == []
+    assert list(fit.told()) == []
     assert back.keys() == state.keys()
     for key, tensor in state.items():
         assert back[key].dtype == tensor.dtype, key
@@ -99,7 +99,8 @@ def test_all_differences_are_listed_with_the_nearest_names() -> None:
         "  1.weight: the file has shape [2, 5], the model [2, 3]\n"
         "  1.bias [2]: not in the file; the file has head.bias [7]\n"
         "  0.wieght [3, 4]: in the file, not in the model\n"
-        "  head.bias [7]: in the file, not in the model"
+        "  head.bias [7]: in the file, not in the model\n"
+        "  strict: false would take the 1 that fit, and start the others anew"
     )
 
 
@@ -111,23 +112,23 @@ def test_a_long_list_of_differences_is_cut() -> None:
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.", "module._orig_mod.", "_orig_mod.module."])
 def test_a_prefix_of_all_names_is_taken_off(prefix: str) -> None:
     model = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
-    found, notes = fitted(model, {prefix + key: value for key, value in given().items()}, "w")
-    assert list(found) == list(given())
-    assert notes == [f"names without their prefix {prefix!r}"]
+    fit = fitted(model, {prefix + key: value for key, value in given().items()}, "w")
+    assert list(fit.tensors) == list(given())
+    assert fit.notes == (f"names without their prefix {prefix!r}",)
 
 
 def test_the_weights_of_an_averaged_model_are_taken() -> None:
     state = {"n_averaged": lenet.tensor(3), **{f"module.{key}": value for key, value in given().items()}}
-    found, notes = fitted(nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2)), state, "w")
-    assert list(found) == list(given())
-    assert len(notes) == 2
-    assert "n_averaged" in notes[0]
+    fit = fitted(nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2)), state, "w")
+    assert list(fit.tensors) == list(given())
+    assert len(fit.notes) == 2
+    assert "n_averaged" in fit.notes[0]
 
 
 def test_other_floats_are_converted_and_the_loss_is_told() -> None:
     model = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
     state = given(**{"0_weight": lenet.zeros(3, 4, dtype=lenet.float64), "0_bias": lenet.zeros(3, dtype=lenet.float16)})
-    assert fitted(model, state, "w")[1] == ["1 tensors rounded to float32, 0.weight among them"]
+    assert fitted(model, state, "w").notes == ("1 tensors rounded to float32, 0.weight among them",)
 
 
 @pytest.mark.parametrize(
@@ -145,5 +146,5 @@ def test_values_that_no_model_has_are_refused(value: object, message: str) -> No
 def test_batch_norm_may_lack_its_counter() -> None:
     model = nn.Sequential(nn.BatchNorm1d(3))
     state = {key: value.clone() for key, value in model.state_dict().items() if "tracked" not in key}
-    found, _ = fitted(model, state, "w")
+    found = fitted(model, state, "w").tensors
     assert found["0.num_batches_tracked"].item() == 0

@@ -117,13 +117,22 @@ def _difference(whole: Path, run: Path) -> str | None:
 def _is_whole(path: Path, how: str) -> bool:
     """Whether what was taken is there again: the training was not over."""
     away = path.with_name(f"{path.name}-away")
-    return path.exists() and (path.is_dir() == away.is_dir() if away.exists() else path.is_dir() or path.stat().st_size > 0)
+    return path.exists() and (
+        path.is_dir() == away.is_dir() if away.exists() else path.is_dir() or path.stat().st_size > 0
+    )
 
 
 def _kind(err: str) -> str:
     """What an error says, in short."""
     line = err.strip().splitlines()[-1]
-    for words in ("nothing more is written", "cannot save checkpoint", "cannot write", "refused", "damaged", "cannot be read"):
+    for words in (
+        "nothing more is written",
+        "cannot save checkpoint",
+        "cannot write",
+        "refused",
+        "damaged",
+        "cannot be read",
+    ):
         if words in line:
             return words
     return line[:100]

@@ -153,7 +153,7 @@ def _judged(done: dict[str, Any], came: list[tuple[str, str]], loud: bool) -> st
     if wrong:
         return wrong
     lines = done["err"].strip().splitlines()
-    if done["code"] and loud and not (lines or [''])[-1].startswith(("stopped by", "ended by", "interrupted")):
+    if done["code"] and loud and not (lines or [""])[-1].startswith(("stopped by", "ended by", "interrupted")):
         return f"says {lines[-3:]}"
     return None
 

@@ -33,6 +33,14 @@ OPTIONS: dict[str, tuple[str, ...]] = {
         "train.batch_size=3",
         "train.accumulate=2",
     ),
+    "frozen at first": (
+        "model.freeze=[conv, norm]",
+        "model.unfreeze.epoch=2",
+        "train.epochs=3",
+        "train.ema=0.8",
+        "optimizer.groups=[{match: norm, lr: 0.01, momentum: 0.5}]",
+    ),
+    "frozen": ("model.freeze=[conv, norm]", "train.sync_batchnorm=false", "train.epochs=2"),
     "of weight 0": ("loss={type: CrossEntropyLoss, weight: [0, 0, 1, 0]}", "train.batch_size=2", "optimizer=adam.yaml"),
 }
 RANDOM = CONFIG.replace("{type: Flatten}", "{type: Flatten}\n    - {type: Dropout}").replace("epochs: 1", "epochs: 2")

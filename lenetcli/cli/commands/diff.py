@@ -1,4 +1,4 @@
-"""`lenet diff`: what two configurations or two runs differ in."""
+"""`lenet diff`: what two configurations, two runs or two files of weights differ in."""
 
 from __future__ import annotations
 
@@ -26,7 +26,12 @@ LONG = 3.0  # seconds of training that are told before
 
 def diff(
     a: Annotated[
-        str, typer.Argument(help="A configuration or a run directory.", metavar="A", autocompletion=completion.either)
+        str,
+        typer.Argument(
+            help="A configuration, a run directory or a file of weights.",
+            metavar="A",
+            autocompletion=completion.either,
+        ),
     ],
     b: Annotated[str, typer.Argument(help="Another one.", metavar="B", autocompletion=completion.either)],
     places: Places = None,
@@ -38,20 +43,27 @@ def diff(
     ] = True,
     as_json: Json = False,
 ) -> None:
-    """Compare two configurations, defaults written in, key by key; of two runs also where they part.
+    """Compare two configurations, defaults written in, key by key; of two runs also where they part; weights by name.
 
     For two runs: the first step at which their recorded losses part; by training both again from the newest checkpoints
     that are the same, or from the start, the first step after which any tensor differs; and the best weights. Python
     of your own that they were made with is compared by its hashes; --no-replay imports none that you have not used.
 
+    Of two files of weights, of torch, safetensors or NumPy, the tensors that differ; a run beside a file is its best
+    weights.
+
     Example: lenet diff runs/lenet/001 runs/lenet/002
     """
     from lenetcli.config import consent, made_with
     from lenetcli.config.writing import plain
+    from lenetcli.export.weights import is_weights
     from lenetcli.inspection.compare.config import config_differences
     from lenetcli.report.compare.config import draw_config
     from lenetcli.report.console import results
 
+    if is_weights(a) or is_weights(b):
+        _weights(a, b, places or [], as_json)
+        return
     runs = Path(a).is_dir() and Path(b).is_dir()
     code = list(made_with.changes(Path(a), Path(b))) if runs else []
     if not as_json:
@@ -71,6 +83,34 @@ def diff(
         raise ConfigError(f"{' '.join(places)}: two configurations are compared as they stand; their data is not read")
     if as_json:
         print(json.dumps(record))
+
+
+def _weights(a: str, b: str, places: list[str], as_json: bool) -> None:
+    """What differs between two files of weights.
+
+    Raises:
+        ConfigError: one of the two is a configuration, or there are changes.
+        DataError: a file cannot be read.
+    """
+    from lenetcli.export.weights import is_weights, read_weights
+    from lenetcli.inspection.compare.tensors import differing
+    from lenetcli.report.compare.config import draw_tensors
+    from lenetcli.report.console import results
+
+    if places:
+        raise ConfigError(f"{' '.join(places)}: two files of weights are compared as they are; no data is read")
+    for name in (a, b):
+        if not is_weights(name) and not Path(name).is_dir():
+            raise ConfigError(f"{name}: a file of weights is compared with another one, or with a run")
+    files = [Path(name) / "model.safetensors" if Path(name).is_dir() else Path(name) for name in (a, b)]
+    one, other = map(read_weights, files)
+    found = differing(one, other)
+    if as_json:
+        empty: dict[str, Any] = {"config": [], "first_step": None, "replay": None}
+        print(json.dumps({**empty, "tensors": [t.record() for t in found]}))
+        return
+    for part in draw_tensors(found, (a, b), "weights"):
+        results().print(part)
 
 
 def _runs(
@@ -145,6 +185,6 @@ def _again(a: Recorded, b: Recorded, until: int) -> Replay:
 def _config(what: str) -> Config:
     """A configuration, or that of a run, fully resolved."""
     from lenetcli import config as configuration
-    from lenetcli.build.parts import load_config_of, resolved
+    from lenetcli.build.parts import config_of_run, resolved
 
-    return resolved(configuration.load(str(load_config_of(Path(what))) if Path(what).is_dir() else what))
+    return resolved(config_of_run(Path(what)) if Path(what).is_dir() else configuration.load(what))

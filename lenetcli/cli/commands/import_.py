@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +27,18 @@ def import_weights(
     out: Annotated[
         Path | None, typer.Option(help="The run directory, new or empty.", show_default="runs/<name>/<NNN>")
     ] = None,
+    strict: Annotated[
+        bool | None,
+        typer.Option(
+            "--strict/--no-strict",
+            help="Every tensor has to fit, or: what does not fit is left, and what the model lacks starts anew.",
+            show_default="model.strict",
+        ),
+    ] = None,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option(help="Another beginning of names: module.= or backbone.=features.", metavar="OLD=NEW"),
+    ] = None,
     no_lock: NoLock = False,
 ) -> None:
     """Make a run directory of weights that were trained elsewhere, by torch for example.
@@ -47,12 +60,13 @@ def import_weights(
     if not config:
         given = next((word for word in overrides or [] if word.endswith((".yaml", ".yml"))), "")
         raise ConfigError(f"which model? Give its configuration with --config {given}".rstrip())
-    checked = configuration.load(config, overrides or [])
+    checked = _with_options(configuration.load(config, overrides or []), strict, rename or [])
     model, _ = build_model(checked)
     data: dict[str, Any] | None = None
     build_criterion(checked)  # refuses what is wrong with it now
-    found, notes = fitted(model, read_weights(weights), str(weights))
-    model.load_state_dict(found)
+    fit = fitted(model, read_weights(weights), str(weights), checked.model.strict, checked.model.rename)
+    model.load_state_dict(fit.tensors)
+    found, notes = fit.tensors, list(fit.told())
     source = build_data(checked)
     try:
         inputs, said = _checked_inputs(checked, model, source)
@@ -65,6 +79,21 @@ def import_weights(
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     print(f"{weights}: {len(found)} tensors, {sum(t.numel() for t in found.values()):,} numbers; run directory {place}")
+
+
+def _with_options(config: Config, strict: bool | None, rename: list[str]) -> Config:
+    """The configuration with the command line's word on how weights become its model's.
+
+    What it says of weights to begin with itself is left out: these are the ones.
+    """
+    table = dict(config.model.rename)
+    for change in rename:
+        old, equals, new = change.partition("=")
+        if not equals:
+            raise ConfigError(f"--rename {change}: wanted OLD=NEW, such as module.= or backbone.=features.")
+        table[old] = new
+    strict = config.model.strict if strict is None else strict
+    return replace(config, model=replace(config.model, init=None, strict=strict, rename=table))
 
 
 def _checked_inputs(config: Config, model: Module, source: Source) -> tuple[Inputs | None, list[str]]:

@@ -15,10 +15,10 @@ from lenetcli.cli.options import Json, Places, show
 from lenetcli.errors import ConfigError, printable
 
 if TYPE_CHECKING:
+    from lenetcli.config import Config
     from lenetcli.config.user_code import NotImported
     from lenetcli.nn.module import Module
 
-SUFFIXES = ".safetensors", ".pt", ".pth", ".npz"  # of weights
 MOST_SHOWN, MOST_IN_FILE = 64, 1024  # filters
 
 
@@ -93,8 +93,8 @@ def inspect_params(
 def _table(what: str, values: bool, as_json: bool) -> None:
     from lenetcli.inspection.model.parameters import row, table
 
-    tensors = _tensors(what)
-    rows = [row(name, tensor) for name, tensor in tensors.items()]
+    tensors, rates = _tensors_and_rates(what)
+    rows = [row(name, tensor, rates.get(name)) for name, tensor in tensors.items()]
     if as_json:
         record = table(rows)
         if values:
@@ -213,30 +213,36 @@ def _gradients(what: str, as_json: bool) -> None:
 
 
 def _tensors(what: str) -> dict[str, Any]:
-    """Named parameters of a configuration or run, or all tensors of a weights file.
+    return _tensors_and_rates(what)[0]
+
+
+def _tensors_and_rates(what: str) -> tuple[dict[str, Any], dict[str, float]]:
+    """Named parameters of a configuration or run, or all tensors of a weights file; learning rates, where they differ.
 
     A run whose own Python has not been agreed to is its weights file.
     """
     if _is_weights(what):
         from lenetcli.export.weights import read_weights
 
-        return dict(read_weights(Path(what)))
+        return dict(read_weights(Path(what))), {}
     weights = Path(what) / "model.safetensors"
     strangers = _strangers(Path(what)) if weights.is_file() else []
     if strangers:
         names = ", ".join(dict.fromkeys(stranger.what for stranger in strangers))
         print(printable(f"{what}: read as weights without layers: {names} is not imported"), file=sys.stderr)
-        return _tensors(str(weights))
-    return dict(_model(what)[0].named_parameters())
+        return _tensors_and_rates(str(weights))
+    from lenetcli.build.parameter_groups import rates
+
+    config, model = _opened(what)
+    return dict(model.named_parameters()), rates(config, model)
 
 
 def _strangers(run: Path) -> list[NotImported]:
-    from lenetcli import config as configuration
-    from lenetcli.build.parts import load_config_of
+    from lenetcli.build.parts import config_of_run
     from lenetcli.config import consent
 
     with consent.under(look=True):
-        return configuration.load(str(load_config_of(run))).strangers()
+        return config_of_run(run).strangers()
 
 
 def _state(what: str) -> dict[str, Any]:
@@ -257,23 +263,29 @@ def _model(what: str, option: str = "") -> tuple[Module, tuple[int, ...]]:
     """
     if _is_weights(what):
         raise ConfigError(f"{option}: {what} holds weights without layers; give the configuration or the run")
+    config, model = _opened(what)
+    return model, tuple(config.model.input)
+
+
+def _opened(what: str) -> tuple[Config, Module]:
+    """A configuration or run, and its model."""
     if Path(what).is_dir():
         from lenetcli.runs.open import load_run
 
         loaded = load_run(Path(what))
-        return loaded.model, tuple(loaded.config.model.input)
+        return loaded.config, loaded.model
     from lenetcli import config as configuration
-    from lenetcli.build.model import build_model
+    from lenetcli.build.model import follow
+    from lenetcli.build.notes import notes_of
 
     config = configuration.load(what)
-    return build_model(config)[0], tuple(config.model.input)
+    shapes = follow(config)
+    for note in notes_of(config, shapes):
+        print(printable(f"{what}: {note}"), file=sys.stderr)
+    return config, shapes.model
 
 
 def _is_weights(what: str) -> bool:
-    """A file that is no text, whatever its name ends in; one that is not there goes by its name."""
-    from lenetcli.formats.recognise import Kind, recognise
+    from lenetcli.export.weights import is_weights
 
-    path = Path(what)
-    if not path.is_file():
-        return path.suffix in SUFFIXES and not path.is_dir()
-    return path.suffix in SUFFIXES or recognise(path) not in (Kind.text, Kind.empty)
+    return is_weights(what)

@@ -6,7 +6,7 @@ import json
 import sys
 
 from lenetcli.cli.options import Config, Json, Overrides
-from lenetcli.errors import printable
+from lenetcli.errors import DataError, printable
 
 
 def show(
@@ -21,6 +21,8 @@ def show(
     Example: lenet show configs/lenet.yaml optimizer.lr=0.1
     """
     from lenetcli import config as configuration
+    from lenetcli.build.model import follow
+    from lenetcli.build.notes import notes_of
     from lenetcli.build.parts import resolved
     from lenetcli.build.scheduler import with_lengths
     from lenetcli.config import consent
@@ -29,9 +31,17 @@ def show(
     with consent.under(look=True):
         found = with_lengths(resolved(configuration.load(config, overrides or [])))
         strangers = found.strangers()
+        notes: tuple[str, ...] = ()
+        if found.model.init is not None and not strangers:
+            try:
+                notes = notes_of(found, follow(found))
+            except DataError as error:  # to be shown, a configuration needs no file
+                notes = (str(error),)
     if strangers:
         names = ", ".join(dict.fromkeys(stranger.what for stranger in strangers))
         print(printable(f"{config}: {names} is not imported: what follows from it stays as it is"), file=sys.stderr)
+    for note in notes:
+        print(printable(f"{config}: {note}"), file=sys.stderr)
     if as_json:
         print(json.dumps(plain(found)))
     else:

@@ -37,7 +37,10 @@ def train(
     ] = False,
     accept_changed: Annotated[
         bool,
-        typer.Option("--accept-changed", help="With --resume: go on though data or own Python has changed since."),
+        typer.Option(
+            "--accept-changed",
+            help="With --resume: go on though data or own Python has changed since; with a run's config: model.init.",
+        ),
     ] = False,
     parallel: Annotated[
         Literal["auto", "mpi", "off"],
@@ -61,8 +64,8 @@ def train(
             changes = [config, *changes]
         elif config is not None:
             raise ConfigError(f"--resume takes the configuration of {resume}; leave {config} away")
-    elif accept_changed:
-        raise ConfigError("--accept-changed goes with --resume")
+    elif accept_changed and (config is None or not (Path(config).parent / "environment.json").is_file()):
+        raise ConfigError("--accept-changed goes with --resume, or with the config.yaml of a run")
     elif config is None:
         raise ConfigError(
             "which configuration? Try: lenet train configs/lenet.yaml, or make one with: lenet init my.yaml"
@@ -75,5 +78,8 @@ def train(
             )  # fmt: skip
         else:
             assert config is not None
-            code = start_run(config, changes, out, progress, debug_nan, tensorboard=tensorboard, group=group)
+            code = start_run(
+                config, changes, out, progress, debug_nan, tensorboard=tensorboard, group=group,
+                accept_changed=accept_changed,
+            )  # fmt: skip
     raise typer.Exit(code)

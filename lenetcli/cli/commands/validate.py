@@ -46,7 +46,7 @@ def validate(
                 if strangers:
                     check_apart(config)
                 else:
-                    model, rows, notes = check_with_data(config)
+                    shapes, notes = check_with_data(config)
         except (ConfigError, DataError) as error:
             print(error, file=sys.stderr)
             failed = error
@@ -61,8 +61,8 @@ def validate(
             continue
         for hint in (*hints(config), *notes):
             print(f"{path}: {hint}", file=sys.stderr)
-        count = sum(p.numel() for p in model.parameters())
-        output = list(rows[-1].output or ())
+        rows, output = shapes.rows, list(shapes.rows[-1].output or ())
+        count = sum(p.numel() for p in shapes.model.parameters())
         print(f"{path}: ok, {list(config.model.input)} -> {output}, {len(rows)} layers, {count:,} parameters")
     if failed is not None:
         raise typer.Exit(failed.exit_code)

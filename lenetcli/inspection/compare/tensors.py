@@ -129,7 +129,7 @@ def _json(value: float | None) -> float | str | None:
 
 
 def tensor_differences(a: Path, b: Path, order: Iterable[str] = ()) -> list[TensorDifference]:
-    """The tensors of two weights files that differ.
+    """The tensors of two weights files of runs that differ.
 
     Args:
         order: names in the order of the model, which a file does not know; others come last.
@@ -137,7 +137,19 @@ def tensor_differences(a: Path, b: Path, order: Iterable[str] = ()) -> list[Tens
     Raises:
         DataError: a file is missing or damaged.
     """
-    found = [_compared(name, left, right) for name, left, right in _pairs(load(a), load(b), order)]
+    return differing(load(a), load(b), order)
+
+
+def differing(a: Mapping[str, Tensor], b: Mapping[str, Tensor], order: Iterable[str] = ()) -> list[TensorDifference]:
+    """The tensors that differ, those of a in its order, then those that only b has; some names may come first.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> a, b = {"w": lenet.tensor([1.0, 2.0])}, {"w": lenet.tensor([1.0, 5.0])}
+        >>> [(d.name, d.count, d.largest) for d in differing(a, b)]
+        [('w', 1, 3.0)]
+    """
+    found = [_compared(name, left, right) for name, left, right in _pairs(a, b, order)]
     return [difference for difference in found if difference is not None]
 
 

@@ -43,6 +43,7 @@ class ParameterRow:
     trainable: bool
     values: Statistics
     gradient: Statistics | None
+    lr: float | None = None  # the learning rate that training begins with, where that is known
 
     def record(self) -> dict[str, Any]:
         """The row as JSON holds it; gradient figures only where there is a gradient."""
@@ -54,12 +55,14 @@ class ParameterRow:
             "trainable": self.trainable,
             **asdict(self.values),
         }
+        if self.lr is not None:
+            row["lr"] = self.lr
         if self.gradient is not None:
             row |= {f"grad_{k}": v for k, v in asdict(self.gradient).items()}
         return row
 
 
-def row(name: str, tensor: Tensor) -> ParameterRow:
+def row(name: str, tensor: Tensor, lr: float | None = None) -> ParameterRow:
     """Shape, type and statistics of one tensor."""
     return ParameterRow(
         name,
@@ -69,6 +72,7 @@ def row(name: str, tensor: Tensor) -> ParameterRow:
         tensor.requires_grad,
         statistics(tensor.array),
         statistics(tensor.grad.array) if tensor.grad is not None else None,
+        lr,
     )
 
 

@@ -149,6 +149,7 @@ class _State:
 
     def restore(self, run: Run) -> None:
         run.model.load_state_dict(self.weights)
+        run.freeze()
         run.model.train(self.training)
         run.optimizer.load_state_dict(self.optimizer)
         run.optimizer.zero_grad()

@@ -77,14 +77,16 @@ def _number(value: Any) -> str:
     return "none" if value is None else f"{value:.9g}" if isinstance(value, float) else str(value)
 
 
-def draw_tensors(found: list[TensorDifference], names: tuple[str, str]) -> Iterator[RenderableType]:
+def draw_tensors(
+    found: list[TensorDifference], names: tuple[str, str], title: str = "best weights"
+) -> Iterator[RenderableType]:
     """The weights that differ, the largest difference marked."""
     if not found:
-        yield Text("\nbest weights: bit for bit the same")
+        yield Text(f"\n{title}: bit for bit the same")
         return
     headings = _headings(names)
     largest = max(found, key=lambda d: -1.0 if d.largest is None else d.largest)
-    yield Text("\nbest weights", style="bold")
+    yield Text(f"\n{title}", style="bold")
     yield Columns(
         [
             Column("tensor", [d.name for d in found], fold=True),
@@ -97,7 +99,8 @@ def draw_tensors(found: list[TensorDifference], names: tuple[str, str]) -> Itera
         ],
         ["bold" if d is largest else None for d in found],
     )
-    yield Text(f"\nfirst differing tensor: {found[0].name}; largest difference: {largest.name}")
+    most = "" if largest.largest is None else f"; largest difference: {largest.name}"
+    yield Text(f"\nfirst differing tensor: {found[0].name}{most}")
 
 
 def _headings(names: tuple[str, str]) -> Iterator[str]:
