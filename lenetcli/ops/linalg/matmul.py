@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from lenetcli.autograd.modes import whole
 from lenetcli.errors import ShapeError
 from lenetcli.ops.linalg.dot import dot, mv
 from lenetcli.ops.linalg.mm import bmm, check_types, mm
@@ -30,6 +31,7 @@ class SqueezeOwn(Squeeze):
 
 
 @method
+@whole
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """The product of vectors, matrices or batches of matrices: what `@` computes.
 
