@@ -1,4 +1,4 @@
-"""Switches of the tape, one set per thread: gradient recording, anomaly detection, fusion, observers."""
+"""Switches of the tape, one set per thread: gradient recording, anomaly detection, fusion, observers, a tracer."""
 
 from __future__ import annotations
 
@@ -9,15 +9,26 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Tracer(Protocol):
+    """What is told of calls that ops alone do not tell of: functions taken whole, and changes in place."""
+
+    def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Runs a function that is marked `whole`."""
+
+    def assigned(self, target: Any, result: Any) -> None:
+        """Hears that `target` holds `result` now."""
 
 
 class _Switches(threading.local):
     """State of the current thread; a new thread starts with these values.
 
     Args:
+        tracer: hears of calls of whole functions and of changes in place, where a trace is made.
         scopes: the modules being called, outermost first, as (root module, calling module); a node keeps its tuple.
     """
 
@@ -25,6 +36,7 @@ class _Switches(threading.local):
     anomaly: bool = False
     fusion: bool = True
     observers: tuple[Callable[..., None], ...] = ()
+    tracer: Tracer | None = None
 
     def __init__(self) -> None:
         self.scopes: list[tuple[Any, Any]] = []
@@ -236,6 +248,30 @@ def watch(observer: Callable[..., None]) -> Iterator[None]:
         yield
     finally:
         switches.observers = before
+
+
+def whole(function: F) -> F:
+    """Marks a function whose call a trace takes as one step.
+
+    Such are those that read values which none of their ops takes as an operand, an index or a mask, and those whose ops
+    say less than their arguments.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> from lenetcli.autograd.modes import whole
+        >>> @whole
+        ... def double(x):
+        ...     return x + x
+        >>> double(lenet.ones(1))
+        tensor([2.])
+    """
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        tracer = switches.tracer
+        return function(*args, **kwargs) if tracer is None else tracer.call(function, args, kwargs)
+
+    return cast(F, call)
 
 
 def is_grad_enabled() -> bool:

@@ -1,14 +1,18 @@
-"""Activation layers, softmax and dropout in evaluation mode, as ONNX's operators."""
+"""Activation functions, softmax and dropout in evaluation mode, as ONNX's operators."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
-from lenetcli import nn
-from lenetcli.export.graph import FLOAT, Array, Builder, Value, lowers
-from lenetcli.nn.module import Module
+from lenetcli.export.graph import FLOAT, Array, Builder, Growing, Value, lowers
+from lenetcli.nn import functional as F
+from lenetcli.ops.nn.softmax import LogSoftmax, Softmax
+from lenetcli.ops.pointwise import exp, gelu, relu, sin
+
+Constants = tuple[float, ...]
 
 
 def number(value: float) -> Array:
@@ -16,146 +20,158 @@ def number(value: float) -> Array:
     return np.array(value, FLOAT)
 
 
-@lowers(nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)
-def nothing(layer: Module, b: Builder, x: Value) -> str:
-    return x.name
+@lowers(F.dropout, F.dropout1d, F.dropout2d, F.alpha_dropout, F.feature_alpha_dropout, any_batch=True)
+def nothing(b: Builder, input: Value) -> Value:
+    """Dropout as in evaluation, whatever the call says."""
+    return input
 
 
 PLAIN = {
-    nn.ReLU: "Relu",
-    nn.Sigmoid: "Sigmoid",
-    nn.Tanh: "Tanh",
-    nn.SELU: "Selu",
-    nn.Softsign: "Softsign",
-    nn.Hardswish: "HardSwish",
-}  # layers that are one operator, with nothing to say about it
+    relu.Relu: "Relu",
+    exp.Sigmoid: "Sigmoid",
+    sin.Tanh: "Tanh",
+    relu.Hardswish: "HardSwish",
+    F.softsign: "Softsign",
+}  # ops that are one operator, with nothing to say about it
 
 
-@lowers(*PLAIN)
-def plain(layer: Module, b: Builder, x: Value) -> str:
-    return b.add(PLAIN[type(layer)], x.name)
+def _plain(op: str) -> Any:
+    def lower(b: Builder, x: Value) -> Any:
+        return b.add(op, b.cast(x, b.out.kind))
+
+    return lower
 
 
-@lowers(nn.ELU)
-def elu(layer: nn.ELU, b: Builder, x: Value) -> str:
-    return b.add("Elu", x.name, alpha=float(layer.alpha))
+for _op, _name in PLAIN.items():
+    if _op is not F.softsign:
+        lowers(_op, any_batch=True)(_plain(_name))
 
 
-@lowers(nn.CELU)
-def celu(layer: nn.CELU, b: Builder, x: Value) -> str:
+@lowers(F.softsign, any_batch=True)
+def softsign(b: Builder, input: Value) -> Any:
+    return b.add("Softsign", b.cast(input, b.out.kind))
+
+
+@lowers(gelu.Elu, any_batch=True)
+def elu(b: Builder, x: Value, constants: Constants) -> Any:
+    """scale x above 0, scale alpha (exp(x input_scale) - 1) below."""
+    alpha, scale, inner = map(float, constants)
+    if (alpha, scale, inner) == (gelu.SELU_ALPHA, gelu.SELU_SCALE, 1.0):
+        return b.add("Selu", x)
+    if inner != 1:
+        raise b.refusal("elu with a factor inside")
+    found = b.add("Elu", x, alpha=alpha)
+    return found if scale == 1 else b.add("Mul", found, number(scale))
+
+
+@lowers(gelu.Celu, any_batch=True)
+def celu(b: Builder, x: Value, constants: Constants) -> Any:
     """max(x, 0) + min(alpha (exp(x / alpha) - 1), 0), not Celu, in which a reader takes alpha for Elu's."""
-    alpha = float(layer.alpha)
+    alpha = float(constants[0])
     if alpha == 1:
-        return b.add("Elu", x.name, alpha=1.0)
-    grown = b.add("Sub", b.add("Exp", b.add("Mul", x.name, number(1 / alpha))), number(1))
-    return b.add("Add", b.add("Relu", x.name), b.add("Min", b.add("Mul", grown, number(alpha)), number(0)))
+        return b.add("Elu", x, alpha=1.0)
+    grown = b.add("Sub", b.add("Exp", b.add("Mul", x, number(1 / alpha))), number(1))
+    return b.add("Add", b.add("Relu", x), b.add("Min", b.add("Mul", grown, number(alpha)), number(0)))
 
 
-@lowers(nn.LeakyReLU)
-def leaky_relu(layer: nn.LeakyReLU, b: Builder, x: Value) -> str:
-    return b.add("LeakyRelu", x.name, alpha=float(layer.negative_slope))
+@lowers(relu.LeakyRelu, relu.RreluEvaluated, any_batch=True)
+def leaky_relu(b: Builder, x: Value, constants: Constants) -> Any:
+    return b.add("LeakyRelu", x, alpha=float(constants[0]))
 
 
-@lowers(nn.RReLU)
-def rrelu(layer: nn.RReLU, b: Builder, x: Value) -> str:
-    return b.add("LeakyRelu", x.name, alpha=(layer.lower + layer.upper) / 2)
+@lowers(relu.PreluKernel, any_batch=True)
+def prelu(b: Builder, x: Value, weight: Value) -> Any:
+    """A slope without the sizes of 1 in front, so that a single one is the layer's own parameter."""
+    if weight.array is not None:
+        extra = next((i for i, n in enumerate(weight.shape[:-1]) if n != 1), max(weight.ndim - 1, 0))
+        weight = b.constant(weight.array.reshape(weight.shape[extra:]))
+    return b.add("PRelu", x, weight)
 
 
-@lowers(nn.PReLU)
-def prelu(layer: nn.PReLU, b: Builder, x: Value) -> str:
-    return b.add("PRelu", x.name, b.column(layer.weight, max(len(x.shape) - 2, 0)))
+@lowers(relu.Hardtanh, any_batch=True)
+def hardtanh(b: Builder, x: Value, constants: Constants) -> Any:
+    return b.add("Clip", x, np.array(constants[0], x.kind), np.array(constants[1], x.kind))
 
 
-@lowers(nn.Hardtanh, nn.ReLU6)
-def hardtanh(layer: nn.Hardtanh, b: Builder, x: Value) -> str:
-    return b.add("Clip", x.name, number(layer.min_val), number(layer.max_val))
+@lowers(relu.Hardsigmoid, any_batch=True)
+def hardsigmoid(b: Builder, x: Value) -> Any:
+    return b.add("HardSigmoid", x, alpha=1 / 6, beta=0.5)
 
 
-@lowers(nn.Hardsigmoid)
-def hardsigmoid(layer: nn.Hardsigmoid, b: Builder, x: Value) -> str:
-    return b.add("HardSigmoid", x.name, alpha=1 / 6, beta=0.5)
-
-
-@lowers(nn.Hardshrink)
-def hardshrink(layer: nn.Hardshrink, b: Builder, x: Value) -> str:
+@lowers(relu.Hardshrink, any_batch=True)
+def hardshrink(b: Builder, x: Value, constants: Constants) -> Any:
     """Not Shrink, which readers get wrong or do not know."""
-    return b.add("Where", b.add("Greater", b.add("Abs", x.name), number(layer.lambd)), x.name, number(0))
+    return b.add("Where", b.add("Greater", b.add("Abs", x), number(constants[0])), x, number(0))
 
 
-@lowers(nn.Softshrink)
-def softshrink(layer: nn.Softshrink, b: Builder, x: Value) -> str:
+@lowers(relu.Softshrink, any_batch=True)
+def softshrink(b: Builder, x: Value, constants: Constants) -> Any:
     """max(x - lambda, 0) - max(-x - lambda, 0)."""
-    above = b.add("Relu", b.add("Sub", x.name, number(layer.lambd)))
-    return b.add("Sub", above, b.add("Relu", b.add("Sub", b.add("Neg", x.name), number(layer.lambd))))
+    wide = number(constants[0])
+    return b.add("Sub", b.add("Relu", b.add("Sub", x, wide)), b.add("Relu", b.add("Sub", b.add("Neg", x), wide)))
 
 
-@lowers(nn.Threshold)
-def threshold(layer: nn.Threshold, b: Builder, x: Value) -> str:
-    return b.add("Where", b.add("Greater", x.name, number(layer.threshold)), x.name, number(layer.value))
+@lowers(relu.Threshold, any_batch=True)
+def threshold(b: Builder, x: Value, constants: Constants) -> Any:
+    return b.add("Where", b.add("Greater", x, number(constants[0])), x, number(constants[1]))
 
 
-@lowers(nn.SiLU)
-def silu(layer: nn.SiLU, b: Builder, x: Value) -> str:
-    return b.add("Mul", x.name, b.add("Sigmoid", x.name))
+@lowers(gelu.Silu, any_batch=True)
+def silu(b: Builder, x: Value) -> Any:
+    return b.add("Mul", x, b.add("Sigmoid", x))
 
 
-@lowers(nn.Mish)
-def mish(layer: nn.Mish, b: Builder, x: Value) -> str:
-    return b.add("Mul", x.name, b.add("Tanh", b.add("Softplus", x.name)))
+@lowers(gelu.Mish, any_batch=True)
+def mish(b: Builder, x: Value) -> Any:
+    return b.add("Mul", x, b.add("Tanh", b.add("Softplus", x)))
 
 
-@lowers(nn.GELU)
-def gelu(layer: nn.GELU, b: Builder, x: Value) -> str:
-    if layer.approximate == "tanh":
-        cube = b.add("Mul", b.add("Mul", x.name, x.name), x.name)
-        inner = b.add("Add", x.name, b.add("Mul", cube, number(0.044715)))
-        share = b.add("Tanh", b.add("Mul", inner, number(math.sqrt(2 / math.pi))))
-    else:
-        share = b.add("Erf", b.add("Mul", x.name, number(math.sqrt(0.5))))
-    return b.add("Mul", b.add("Mul", x.name, number(0.5)), b.add("Add", share, number(1)))
+@lowers(gelu.Gelu, any_batch=True)
+def gelu_(b: Builder, x: Value) -> Any:
+    return _half(b, x, b.add("Erf", b.add("Mul", x, number(math.sqrt(0.5)))))
 
 
-@lowers(nn.Softplus)
-def softplus(layer: nn.Softplus, b: Builder, x: Value) -> str:
-    inner = x.name if layer.beta == 1 else b.add("Mul", x.name, number(layer.beta))
+@lowers(gelu.GeluTanh, any_batch=True)
+def gelu_tanh(b: Builder, x: Value) -> Any:
+    cube = b.add("Mul", b.add("Mul", x, x), x)
+    inner = b.add("Add", x, b.add("Mul", cube, number(0.044715)))
+    return _half(b, x, b.add("Tanh", b.add("Mul", inner, number(math.sqrt(2 / math.pi)))))
+
+
+def _half(b: Builder, x: Value, share: str) -> Any:
+    return b.add("Mul", b.add("Mul", x, number(0.5)), b.add("Add", share, number(1)))
+
+
+@lowers(gelu.Softplus, any_batch=True)
+def softplus(b: Builder, x: Value, constants: Constants) -> Any:
+    beta, high = constants
+    inner = x if beta == 1 else b.add("Mul", x, number(beta))
     soft = b.add("Softplus", inner)
-    soft = soft if layer.beta == 1 else b.add("Div", soft, number(layer.beta))
-    return b.add("Where", b.add("Greater", inner, number(layer.threshold)), x.name, soft)
+    soft = soft if beta == 1 else b.add("Div", soft, number(beta))
+    return b.add("Where", b.add("Greater", inner, number(high)), x, soft)
 
 
-@lowers(nn.LogSigmoid)
-def log_sigmoid(layer: nn.LogSigmoid, b: Builder, x: Value) -> str:
+@lowers(gelu.LogSigmoid, any_batch=True)
+def log_sigmoid(b: Builder, x: Value) -> Any:
     """min(x, 0) - log(1 + exp(-|x|)), which overflows nowhere."""
-    small = b.add("Exp", b.add("Neg", b.add("Abs", x.name)))
-    return b.add("Sub", b.add("Min", x.name, number(0)), b.add("Log", b.add("Add", small, number(1))))
+    small = b.add("Exp", b.add("Neg", b.add("Abs", x)))
+    return b.add("Sub", b.add("Min", x, number(0)), b.add("Log", b.add("Add", small, number(1))))
 
 
-@lowers(nn.Tanhshrink)
-def tanhshrink(layer: nn.Tanhshrink, b: Builder, x: Value) -> str:
-    return b.add("Sub", x.name, b.add("Tanh", x.name))
-
-
-@lowers(nn.GLU)
-def glu(layer: nn.GLU, b: Builder, x: Value) -> str:
-    axis = layer.dim % len(x.shape)
-    half = x.shape[axis] // 2
-    if axis == 0:
+@lowers(gelu.Glu, any_batch=True)
+def glu(b: Builder, x: Value, dim: int) -> Any:
+    size = x.shape[dim]
+    if isinstance(size, Growing):
         raise b.refusal("it would halve the batch")
+    half = size // 2
     first, second = (
-        b.add("Slice", x.name, np.array([start]), np.array([start + half]), np.array([axis])) for start in (0, half)
+        b.add("Slice", x, np.array([start]), np.array([start + half]), np.array([dim])) for start in (0, half)
     )
     return b.add("Mul", first, b.add("Sigmoid", second))
 
 
-@lowers(nn.Softmax, nn.LogSoftmax, nn.Softmin)
-def softmax(layer: nn.Softmax, b: Builder, x: Value) -> str:
-    dims = len(x.shape)
-    axis = (0 if dims in (0, 1, 3) else 1) if layer.dim is None else layer.dim  # torch's choice, as in functional
-    name = b.add("Neg", x.name) if isinstance(layer, nn.Softmin) else x.name
-    return b.add("LogSoftmax" if isinstance(layer, nn.LogSoftmax) else "Softmax", name, axis=axis % dims)
-
-
-@lowers(nn.Softmax2d)
-def softmax2d(layer: nn.Softmax2d, b: Builder, x: Value) -> str:
-    b.check_dims(x, 4)
-    return b.add("Softmax", x.name, axis=1)
+@lowers(Softmax, LogSoftmax, any_batch=True)
+def softmax(b: Builder, x: Value, dim: int) -> Any:
+    if not x.ndim:
+        raise b.refusal("it is of a number")
+    return b.add(b.op, x, axis=dim)

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from lenetcli import nn
 from lenetcli.data.inputs import Inputs
-from lenetcli.export.graph import FLOAT, Builder, Graph, Value
-from lenetcli.export.layers import lower
+from lenetcli.export.graph import FLOAT, Builder, Graph, NotExportable, Value
+from lenetcli.export.lowering import lower
 from lenetcli.nn.module import Module
 
 Array = npt.NDArray[Any]
@@ -31,13 +31,15 @@ def hub_graph(model: Module, inputs: Inputs, outputs: str) -> Graph:
         outputs: what the model's numbers are, as `nn.loss.Outputs` says.
 
     Raises:
-        NotExportable: a layer that ONNX has no words for.
+        NotExportable: an op that ONNX has no words for.
     """
     first = nn.Upsample(inputs.size, mode="bilinear") if inputs.size != inputs.shape[1:] else None
     graph = lower(model, inputs.shape, first=first)
+    if graph.output.label[:1] != ["N"]:
+        raise NotExportable(f"the model: cannot be exported: it joins the samples: its output is {graph.output.label}")
     if outputs not in ("logits", "probabilities"):
         return graph
-    b = Builder(graph, {})
+    b = Builder(graph)
     name, is_one = graph.output.name, graph.output.shape[1:] in ((), (1,))
     if is_one:  # of class 0 and class 1
         column = b.add("Reshape", name, np.array([-1, 1])) if len(graph.output.shape) == 1 else name
@@ -46,7 +48,7 @@ def hub_graph(model: Module, inputs: Inputs, outputs: str) -> Graph:
         name = b.add("Add", name, np.array([offset], FLOAT)) if any(offset) else name
     if outputs == "probabilities":
         name = b.add("Log", b.add("Clip", name, np.array(LEAST), np.array(1, FLOAT)))
-    graph.output = Value(name, (graph.output.shape[0], 2) if is_one else graph.output.shape)
+    graph.outputs = [Value(name, (graph.output.shape[0], 2) if is_one else graph.output.shape), *graph.outputs[1:]]
     return graph
 
 

@@ -147,9 +147,12 @@ def standardized(x: Array, axes: Sizes, epsilon: float) -> Array:
     return np.asarray(beside / np.sqrt((beside * beside).mean(axes, keepdims=True) + epsilon))
 
 
-def gemm(x: Array, weight: Array, bias: Array | None = None, *, transB: int) -> Array:
-    y = x @ weight.T
-    return np.asarray(y if bias is None else y + bias)
+def gemm(
+    x: Array, weight: Array, bias: Array | None = None, *, transB: int = 0, alpha: float = 1, beta: float = 1
+) -> Array:
+    y = x @ (weight.T if transB else weight)
+    y = y if alpha == 1 else y * np.float32(alpha)
+    return np.asarray(y if bias is None else y + (bias if beta == 1 else bias * np.float32(beta)))
 
 
 def softmax(x: Array, *, axis: int) -> Array:
@@ -211,6 +214,43 @@ def reshape(x: Array, shape: Sizes) -> Array:
     return x.reshape([x.shape[i] if n == 0 else n for i, n in enumerate(shape)])
 
 
+def concat(*arrays: Array, axis: int) -> Array:
+    return np.concatenate(arrays, axis)
+
+
+def cum_sum(x: Array, axis: int) -> Array:
+    return np.cumsum(x, int(axis), dtype=x.dtype)
+
+
+def gather_elements(x: Array, index: Array, *, axis: int) -> Array:
+    whole = tuple(slice(None) if i == axis else slice(0, n) for i, n in enumerate(index.shape))
+    return np.take_along_axis(x[whole], index, axis)
+
+
+def arg_max(x: Array, *, axis: int, keepdims: int) -> Array:
+    return np.asarray(np.argmax(x, axis, keepdims=bool(keepdims)), np.int64)
+
+
+def arg_min(x: Array, *, axis: int, keepdims: int) -> Array:
+    return np.asarray(np.argmin(x, axis, keepdims=bool(keepdims)), np.int64)
+
+
+def top_k(x: Array, k: Sizes, *, axis: int, largest: int, sorted: int) -> tuple[Array, Array]:
+    """Of equal values the first ones come first."""
+    if largest:
+        last = x.shape[axis] - 1
+        at = np.flip(last - np.argsort(np.flip(x, axis), axis, kind="stable"), axis)
+    else:
+        at = np.argsort(x, axis, kind="stable")
+    at = np.take(at, np.arange(k[0]), axis)
+    return np.take_along_axis(x, at, axis), at
+
+
+def mod(x: Array, y: Array, *, fmod: int) -> Array:
+    with np.errstate(all="ignore"):
+        return np.asarray(np.fmod(x, y) if fmod else np.mod(x, y))
+
+
 def depth_to_space(x: Array, *, blocksize: int, mode: str) -> Array:
     n, c, h, w = x.shape
     blocks = x.reshape(n, c // blocksize**2, blocksize, blocksize, h, w)
@@ -252,8 +292,10 @@ def resize(
     return x
 
 
-def part(x: Array, starts: Sizes, ends: Sizes, axes: Sizes) -> Array:
+def part(x: Array, starts: Sizes, ends: Sizes, axes: Sizes, steps: Sizes = ()) -> Array:
     found = [slice(None)] * x.ndim
-    for start, end, axis in zip(starts, ends, axes):
-        found[axis] = slice(start, end)
+    for i, axis in enumerate(axes):
+        step = steps[i] if steps else 1
+        end = None if abs(ends[i]) >= 2**63 - 1 else ends[i]
+        found[axis] = slice(starts[i], end, step)
     return x[tuple(found)]

@@ -12,7 +12,7 @@ import numpy as np
 from lenetcli import __version__
 from lenetcli.errors import ConfigError
 from lenetcli.export.graph import Array, Graph, NotExportable, Value
-from lenetcli.export.layers import lower
+from lenetcli.export.lowering import lower
 from lenetcli.export.opsets import OLDEST, OPSET, in_opset
 from lenetcli.nn.module import Module
 
@@ -27,24 +27,24 @@ class Written:
         opset: the version of ONNX's operators.
         batch: the number of samples that the model takes; None: any.
         metadata: text to keep in the file.
-        names: of the input and the output.
+        names: of the first input and the first output, where they are not to be those of the graph.
     """
 
     opset: int = OPSET
     batch: int | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
-    names: tuple[str, str] = ("input", "output")
+    names: tuple[str, str] | None = None
 
 
 def onnx_model(model: Module, sample: tuple[int, ...], written: Written = Written()) -> bytes:
     """A model in evaluation mode as the content of an .onnx file, checked by onnx.checker.
 
     Args:
-        model: layers of `lenetcli.nn` in Sequential and Residual.
+        model: any module of one input.
         sample: shape of one input sample.
 
     Raises:
-        NotExportable: a layer that cannot be expressed; the message names it.
+        NotExportable: an op that cannot be expressed; the message names it, its module and the line.
         ConfigError: onnx is not installed, or knows no such opset.
     """
     return to_bytes(lower(model, sample), written)
@@ -60,20 +60,23 @@ def to_bytes(graph: Graph, written: Written = Written()) -> bytes:
     if sum(array.nbytes for array in graph.constants.values()) > LARGEST:
         raise NotExportable("the weights are larger than the 2 GiB that an .onnx file may have")
     helper, used = onnx.helper, {name for node in graph.nodes for name in node.inputs}
-    names: dict[str, int] = {}
-    given = dict(zip((graph.input.name, graph.output.name), written.names))
+    numbers: dict[str, int] = {}
+    shown = _shown_names(graph, written)
     nodes = []
     for node in graph.nodes:
-        names[node.layer] = number = names.get(node.layer, 0) + 1
+        numbers[node.layer] = number = numbers.get(node.layer, 0) + 1
         label = f"{node.layer}/{node.op}" if number == 1 else f"{node.layer}/{node.op}.{number}"
-        inputs, output = [given.get(name, name) for name in node.inputs], given.get(node.output, node.output)
-        nodes.append(helper.make_node(node.op, inputs, [output], name=label, **node.attributes))
+        inputs, outputs = ([shown.get(name, name) for name in names] for names in (node.inputs, node.outputs))
+        words = dict(node.attributes)
+        if node.op == "Cast":
+            words["to"] = helper.np_dtype_to_tensor_dtype(np.dtype(words["to"]))
+        nodes.append(helper.make_node(node.op, inputs, outputs, name=label, **words))
     made = helper.make_model(
         helper.make_graph(
             nodes,
             "lenet",
-            [_info(onnx, written, 0, graph.kind, graph.input)],
-            [_info(onnx, written, 1, np.dtype(np.float32), graph.output)],
+            [_info(onnx, written, shown[value.name], value) for value in graph.inputs],
+            [_info(onnx, written, shown[value.name], value) for value in graph.outputs],
             [onnx.numpy_helper.from_array(a, name) for name, a in graph.constants.items() if name in used],
         ),
         opset_imports=[helper.make_opsetid("", written.opset)],
@@ -87,13 +90,13 @@ def to_bytes(graph: Graph, written: Written = Written()) -> bytes:
     return content
 
 
-def runner(content: bytes) -> Callable[[Array], Array] | None:
+def runner(content: bytes) -> Callable[..., list[Array]] | None:
     """Runs an .onnx file: by onnxruntime where it is installed, else by ONNX's own reference, which is slow.
 
     None where only the reference is there and it is known to fail.
     """
     model = _onnx().load_from_string(content)
-    given = model.graph.input[0].name
+    given = [value.name for value in model.graph.input]
     session: Any = _session(content)
     if session is None:
         if reference_fails(model):
@@ -101,7 +104,7 @@ def runner(content: bytes) -> Callable[[Array], Array] | None:
         from onnx.reference import ReferenceEvaluator
 
         session = ReferenceEvaluator(model)
-    return lambda x: session.run(None, {given: x})[0]
+    return lambda *inputs: session.run(None, dict(zip(given, inputs)))
 
 
 def reference_fails(model: Any) -> bool:
@@ -160,8 +163,20 @@ def _onnx() -> ModuleType:
     return onnx
 
 
-def _info(onnx: ModuleType, written: Written, which: int, kind: np.dtype[Any], value: Value) -> Any:
-    """A name with its type and sizes; that of the batch is N where it may be any."""
-    sizes = ["N" if written.batch is None else written.batch, *value.shape[1:]]
-    type_ = onnx.helper.np_dtype_to_tensor_dtype(kind)
-    return onnx.helper.make_tensor_value_info(written.names[which], type_, sizes)
+def _shown_names(graph: Graph, written: Written) -> dict[str, str]:
+    """What inputs and outputs are called in the file: no name of theirs is another value's."""
+    taken = {*graph.constants, *(name for node in graph.nodes for name in node.outputs)}
+    found: dict[str, str] = {value.name: value.name for value in graph.inputs}
+    for value, name in zip(graph.outputs, graph.names):
+        while name in found.values() or (name in taken and name != value.name):
+            name += "_"
+        found[value.name] = name
+    if written.names is not None:
+        found[graph.input.name], found[graph.output.name] = written.names
+    return found
+
+
+def _info(onnx: ModuleType, written: Written, name: str, value: Value) -> Any:
+    """A name with its type and sizes; those that grow with the number of samples as the file has them."""
+    sizes = value.label if written.batch is None else value.sizes_of(written.batch)
+    return onnx.helper.make_tensor_value_info(name, onnx.helper.np_dtype_to_tensor_dtype(value.kind), sizes)

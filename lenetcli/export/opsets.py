@@ -22,7 +22,7 @@ def in_opset(graph: Graph, opset: int) -> Graph:
 
     Example:
         >>> from lenetcli import nn
-        >>> from lenetcli.export.layers import lower
+        >>> from lenetcli.export.lowering import lower
         >>> graph = lower(nn.Sequential(nn.Hardswish()), (3,))
         >>> [[node.op for node in in_opset(graph, opset).nodes] for opset in (18, 13)]
         [['HardSwish'], ['HardSigmoid', 'Mul']]
@@ -56,7 +56,9 @@ class _Rewriter:
                 continue
             names.append(f"{output}.constant.{at}")
             self.graph.constants[names[-1]] = given
-        self.graph.nodes.append(replace(self.node, op=op, inputs=tuple(names), output=output, attributes=attributes))
+        self.graph.nodes.append(
+            replace(self.node, op=op, inputs=tuple(names), outputs=(output,), attributes=attributes)
+        )
         return output
 
 
@@ -67,7 +69,7 @@ def _hard_swish(to: _Rewriter, node: Node) -> None:
 
 def _softmax(to: _Rewriter, node: Node) -> None:
     """Before opset 13 all axes from the given one on are taken together: the one that is meant has to be the last."""
-    (x,), axis, ndim = node.inputs, node.attributes["axis"], to.graph.ranks[node.layer]
+    (x,), axis, ndim = node.inputs, node.attributes["axis"], node.ndim
     if axis == ndim - 1:
         to.add(node.op, x, axis=axis, last=True)
         return
@@ -100,12 +102,23 @@ def _resize(to: _Rewriter, node: Node) -> None:
     to.add("Resize", x, np.zeros(0, FLOAT), scales, **node.attributes, last=True)
 
 
+def _less_or_equal(to: _Rewriter, node: Node) -> None:
+    x, y = node.inputs
+    strict = to.add("Less" if node.op == "LessOrEqual" else "Greater", x, y)
+    to.add("Or", strict, to.add("Equal", x, y), last=True)
+
+
 REWRITES: dict[str, tuple[int, Callable[[_Rewriter, Node], None]]] = {
     "HardSwish": (14, _hard_swish),
     "Softmax": (13, _softmax),
     "LogSoftmax": (13, _softmax),
     "ReduceMean": (18, _reduced),
     "ReduceMax": (18, _reduced),
+    "ReduceMin": (18, _reduced),
+    "ReduceProd": (18, _reduced),
+    "ReduceSum": (13, _reduced),
+    "LessOrEqual": (12, _less_or_equal),
+    "GreaterOrEqual": (12, _less_or_equal),
     "LayerNormalization": (17, _layer_norm),
     "Resize": (13, _resize),
 }  # by operator: the first opset that has it as graphs use it, and what stands for it before

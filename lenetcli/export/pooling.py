@@ -12,86 +12,123 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli import nn
 from lenetcli.export.graph import FLOAT, Array, Builder, Value, lowers
 from lenetcli.export.padding import framed
 from lenetcli.kernels.avg_pool import adaptive_bounds, window_counts
 from lenetcli.kernels.window import extent
+from lenetcli.nn import functional as F
+from lenetcli.ops.nn.adaptive_pool import AdaptiveMaxPool2D
+from lenetcli.ops.nn.avg_pool2d import AvgPool2D
 from lenetcli.ops.nn.geometry import per_dimension
+from lenetcli.ops.nn.max_pool2d import MaxPool2DWithIndices
 
 Sizes = tuple[int, ...]
 
 
-@lowers(nn.MaxPool1d, nn.MaxPool2d)
-def max_pool(layer: nn.MaxPool2d, b: Builder, x: Value) -> str:
-    dims = 1 if isinstance(layer, nn.MaxPool1d) else 2
-    b.check_dims(x, dims + 2)
-    kernel, stride, padding = _windows(layer, dims)
-    spread = per_dimension("dilation", layer.dilation, dims, 1)
-    more, ceil = _overhang(x.shape[2:], kernel, stride, padding, spread, layer.ceil_mode)
+@lowers(F.max_pool1d)
+def max_pool1d(
+    b: Builder,
+    input: Value,
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil_mode: bool,
+    return_indices: bool,
+) -> Any:
+    b.check_dims(input, 3)
+    windows = _windows(1, kernel_size, stride, padding)
+    return max_pool(b, input, *windows, per_dimension("dilation", dilation, 1, 1), ceil_mode, return_indices)
+
+
+@lowers(MaxPool2DWithIndices)
+def max_pool(
+    b: Builder, x: Value, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool, indices: bool
+) -> Any:
+    more, ceil = _overhang(x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
     after = padding if ceil else tuple(p + m for p, m in zip(padding, more))
-    name = x.name
+    given: Any = x
     if any(end >= k for end, k in zip(after, kernel)):  # a runtime may refuse borders as wide as the window
-        name = framed(b, x, list(zip(padding, after)), -np.inf)
-        padding = after = (0,) * dims
-    return b.add(
-        "MaxPool", name, kernel_shape=kernel, strides=stride, pads=(*padding, *after), dilations=spread, ceil_mode=ceil
-    )
+        given = framed(b, x, list(zip(padding, after)), -np.inf)
+        padding = after = (0,) * len(kernel)
+    words = {"kernel_shape": kernel, "strides": stride, "pads": (*padding, *after), "dilations": dilation}
+    y = b.add("MaxPool", given, **words, ceil_mode=ceil, ndim=x.ndim)
+    return (y, None) if indices else y  # indices count otherwise in ONNX: whoever takes them is refused
 
 
-@lowers(nn.AvgPool1d, nn.AvgPool2d)
-def avg_pool(layer: nn.AvgPool2d, b: Builder, x: Value) -> str:
-    dims = 1 if isinstance(layer, nn.AvgPool1d) else 2
-    b.check_dims(x, dims + 2)
-    kernel, stride, padding = _windows(layer, dims)
-    divisor = getattr(layer, "divisor_override", None)
-    return _average(b, x, kernel, stride, padding, layer.ceil_mode, layer.count_include_pad, divisor)
+@lowers(F.avg_pool1d)
+def avg_pool1d(
+    b: Builder, input: Value, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool
+) -> Any:
+    b.check_dims(input, 3)
+    return _average(b, input, *_windows(1, kernel_size, stride, padding), ceil_mode, count_include_pad, None)
 
 
-@lowers(nn.LPPool1d, nn.LPPool2d)
-def lp_pool(layer: nn.LPPool2d, b: Builder, x: Value) -> str:
+@lowers(AvgPool2D)
+def avg_pool(
+    b: Builder,
+    x: Value,
+    kernel: Sizes,
+    stride: Sizes,
+    padding: Sizes,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor: int | None,
+) -> Any:
+    return _average(b, x, kernel, stride, padding, ceil_mode, count_include_pad, divisor)
+
+
+@lowers(F.lp_pool1d, F.lp_pool2d)
+def lp_pool(b: Builder, input: Value, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool) -> Any:
     """As torch computes it; ONNX's LpPool takes absolute values first."""
-    dims = 1 if isinstance(layer, nn.LPPool1d) else 2
-    b.check_dims(x, dims + 2)
-    kernel, stride, padding = _windows(layer, dims)
-    power = layer.norm_type
-    powers = b.add("Mul", x.name, x.name) if power == 2 else b.add("Pow", x.name, np.array(power, FLOAT))
-    mean = _average(b, Value(powers, x.shape), kernel, stride, padding, layer.ceil_mode, True, None)
+    dims = 1 if b.op == "lp_pool1d" else 2
+    b.check_dims(input, dims + 2)
+    kernel, stride, padding = _windows(dims, kernel_size, stride, 0)
+    power = norm_type
+    powers = b.add("Mul", input, input) if power == 2 else b.add("Pow", input, np.array(power, FLOAT))
+    mean = _average(b, Value(powers, input.shape), kernel, stride, padding, ceil_mode, True, None)
     total = b.add("Mul", mean, np.array(math.prod(kernel), FLOAT))
     return b.add("Sqrt", total) if power == 2 else b.add("Pow", total, np.array(1 / power, FLOAT))
 
 
-@lowers(nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)
-def adaptive_avg_pool(layer: nn.AdaptiveAvgPool2d, b: Builder, x: Value) -> str:
+@lowers(F.adaptive_avg_pool1d, F.adaptive_avg_pool2d)
+def adaptive_avg_pool(b: Builder, input: Value, output_size: Any) -> Any:
     """A pool, where all windows are alike; else a product with the matrix of the windows' shares, axis by axis."""
-    dims = 1 if isinstance(layer, nn.AdaptiveAvgPool1d) else 2
+    x, dims = input, 1 if b.op == "adaptive_avg_pool1d" else 2
     b.check_dims(x, dims + 2)
-    image, out = x.shape[2:], _output_size(layer, b, x, dims)
+    image, out = x.shape[2:], _output_size(b, x, dims, output_size)
     if all(o == 1 for o in out):
-        return b.add("GlobalAveragePool", x.name)
+        return b.add("GlobalAveragePool", x)
     if not any(size % o for size, o in zip(image, out)):
         kernel = tuple(size // o for size, o in zip(image, out))
-        return b.add("AveragePool", x.name, kernel_shape=kernel, strides=kernel)
-    name = x.name
+        return b.add("AveragePool", x, kernel_shape=kernel, strides=kernel)
+    name: Any = x
     for axis, (size, o) in enumerate(zip(image, out), 2):
         if size != o:
             shares = np.zeros((size, o), FLOAT)
             for i, (start, end) in enumerate(adaptive_bounds(size, o)):
                 shares[start:end, i] = 1 / (end - start)
-            name = mixed(b, name, shares, axis == len(x.shape) - 1)
+            name = mixed(b, name, shares, axis == x.ndim - 1)
     return name
 
 
-@lowers(nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
-def adaptive_max_pool(layer: nn.AdaptiveMaxPool2d, b: Builder, x: Value) -> str:
+@lowers(F.adaptive_max_pool1d)
+def adaptive_max_pool1d(b: Builder, input: Value, output_size: Any, return_indices: bool) -> Any:
+    b.check_dims(input, 3)
+    return adaptive_max_pool(b, input, _output_size(b, input, 1, output_size), return_indices)
+
+
+@lowers(AdaptiveMaxPool2D)
+def adaptive_max_pool(b: Builder, x: Value, out: Sizes, indices: bool) -> Any:
     """A pool, where all windows are alike; else the windows are gathered, axis by axis, and their maximum taken."""
-    dims = 1 if isinstance(layer, nn.AdaptiveMaxPool1d) else 2
-    b.check_dims(x, dims + 2)
-    image, out = x.shape[2:], _output_size(layer, b, x, dims)
+    image = x.shape[2:]
+    if 0 in out:
+        raise b.refusal("its output is empty")
+    name: Any = x
     if not any(size % o for size, o in zip(image, out)):
         kernel = tuple(size // o for size, o in zip(image, out))
-        return b.add("MaxPool", x.name, kernel_shape=kernel, strides=kernel)
-    name = x.name
+        name = b.add("MaxPool", x, kernel_shape=kernel, strides=kernel)
+        return (name, None) if indices else name
     for axis, (size, o) in enumerate(zip(image, out), 2):
         if size != o:
             bounds = adaptive_bounds(size, o)
@@ -100,10 +137,10 @@ def adaptive_max_pool(layer: nn.AdaptiveMaxPool2d, b: Builder, x: Value) -> str:
             places = [[min(start + i, end - 1) for i in range(longest)] for start, end in bounds]
             gathered = b.add("Gather", name, np.array(places), axis=axis)  # the axis becomes (windows, places)
             name = b.add("ReduceMax", gathered, np.array([axis + 1]), keepdims=0)
-    return name
+    return (name, None) if indices else name
 
 
-def mixed(b: Builder, name: str, weights: Array, last: bool) -> str:
+def mixed(b: Builder, name: Any, weights: Array, last: bool) -> Any:
     """The last axis, or the one before it, times a matrix (old size, new size)."""
     return b.add("MatMul", name, weights) if last else b.add("MatMul", np.ascontiguousarray(weights.T), name)
 
@@ -117,18 +154,18 @@ def _average(
     ceil_mode: bool,
     with_border: bool,
     divisor: int | None,
-) -> str:
+) -> Any:
     image, ones = x.shape[2:], (1,) * len(kernel)
     more, ceil = _overhang(image, kernel, stride, padding, ones, ceil_mode)
     pixels, windows = math.prod(kernel), {"kernel_shape": kernel, "strides": stride}
     if not any(more):
         whole = with_border or divisor is not None  # windows at the border are divided as all others are
         borders = {"pads": padding * 2, "count_include_pad": int(whole)} if any(padding) else {}
-        mean = b.add("AveragePool", x.name, **windows, **borders)
+        mean = b.add("AveragePool", x, **windows, **borders)
         return mean if divisor in (None, pixels) else b.add("Mul", mean, np.array(pixels / divisor, FLOAT))
     if ceil and divisor is None and not (with_border and any(padding)):
         borders = {"pads": padding * 2} if any(padding) else {}
-        return b.add("AveragePool", x.name, **windows, **borders, count_include_pad=0, ceil_mode=1)
+        return b.add("AveragePool", x, **windows, **borders, count_include_pad=0, ceil_mode=1)
     counts: Any = np.ones((), np.int64)
     for sizes in zip(image, kernel, stride, padding):
         counts = np.multiply.outer(counts, window_counts(*sizes, extent(*sizes, 1, ceil_mode), with_border))
@@ -140,11 +177,10 @@ def _average(
     return b.add("Mul", mean, np.array(factor.flat[0]) if (factor == factor.flat[0]).all() else factor)
 
 
-def _windows(layer: Any, dims: int) -> tuple[Sizes, Sizes, Sizes]:
-    kernel: Sizes = per_dimension("kernel_size", layer.kernel_size, dims, 1)
-    stride: Sizes = kernel if layer.stride in (None, (), []) else per_dimension("stride", layer.stride, dims, 1)
-    padding: Sizes = per_dimension("padding", getattr(layer, "padding", 0), dims, 0)
-    return kernel, stride, padding
+def _windows(dims: int, kernel_size: Any, stride: Any, padding: Any) -> tuple[Sizes, Sizes, Sizes]:
+    kernel: Sizes = per_dimension("kernel_size", kernel_size, dims, 1)
+    steps: Sizes = kernel if stride in (None, (), []) else per_dimension("stride", stride, dims, 1)
+    return kernel, steps, per_dimension("padding", padding, dims, 0)
 
 
 def _overhang(
@@ -161,8 +197,7 @@ def _overhang(
     return tuple(found), int(any(found) and same)
 
 
-def _output_size(layer: Any, b: Builder, x: Value, dims: int) -> Sizes:
-    given = layer.output_size
+def _output_size(b: Builder, x: Value, dims: int, given: Any) -> Sizes:
     wanted = tuple(given) if isinstance(given, (tuple, list)) else (given,) * dims
     out = tuple(size if o is None else int(o) for size, o in zip(x.shape[2:], wanted))
     if 0 in out:

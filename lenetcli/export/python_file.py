@@ -18,7 +18,7 @@ import numpy as np
 from lenetcli import __version__
 from lenetcli.data.inputs import Inputs
 from lenetcli.export import numpy_ops
-from lenetcli.export.graph import Array, Graph, Node, NotExportable
+from lenetcli.export.graph import Array, Graph, Node, NotExportable, Value
 
 LARGEST = 1 << 28  # bytes of weights; Python takes long to read more text than that
 SMALL = 64  # constants of up to so many integers stand in the code itself
@@ -26,27 +26,61 @@ SMALL = 64  # constants of up to so many integers stand in the code itself
 # operators that are an expression of their inputs
 EXPRESSIONS = {
     "Abs": "np.abs({0})",
+    "Acos": "np.arccos({0})",
+    "Acosh": "np.arccosh({0})",
     "Add": "{0} + {1}",
+    "And": "{0} & {1}",
+    "Asin": "np.arcsin({0})",
+    "Asinh": "np.arcsinh({0})",
+    "Atan": "np.arctan({0})",
+    "Atanh": "np.arctanh({0})",
+    "Ceil": "np.ceil({0})",
     "Clip": "np.clip({0}, {1}, {2})",
+    "Cos": "np.cos({0})",
+    "Cosh": "np.cosh({0})",
     "Div": "{0} / {1}",
+    "Equal": "{0} == {1}",
     "Exp": "np.exp({0})",
+    "Expand": "np.broadcast_to({0}, np.broadcast_shapes({0}.shape, tuple({1})))",
+    "Floor": "np.floor({0})",
     "Gather": "np.take({0}, {1}, {axis})",
     "Greater": "{0} > {1}",
+    "GreaterOrEqual": "{0} >= {1}",
     "Identity": "{0}",
+    "IsInf": "np.isinf({0})",
+    "IsNaN": "np.isnan({0})",
+    "Less": "{0} < {1}",
+    "LessOrEqual": "{0} <= {1}",
     "Log": "np.log({0})",
     "MatMul": "{0} @ {1}",
+    "Max": "np.maximum({0}, {1})",
     "Min": "np.minimum({0}, {1})",
     "Mul": "{0} * {1}",
     "Neg": "-{0}",
+    "Not": "~{0}",
+    "Or": "{0} | {1}",
     "Pow": "{0} ** {1}",
+    "Reciprocal": "1 / {0}",
     "ReduceMax": "{0}.max({1}, keepdims=bool({keepdims}))",
     "ReduceMean": "{0}.mean({1}, keepdims=bool({keepdims}))",
+    "ReduceMin": "{0}.min({1}, keepdims=bool({keepdims}))",
+    "ReduceProd": "{0}.prod({1}, keepdims=bool({keepdims}))",
+    "ReduceSum": "{0}.sum({1}, keepdims=bool({keepdims}))",
     "Relu": "np.maximum({0}, 0)",
+    "Round": "np.rint({0})",
+    "Shape": "np.array({0}.shape)",
+    "Sign": "np.sign({0})",
+    "Sin": "np.sin({0})",
+    "Sinh": "np.sinh({0})",
     "Sqrt": "np.sqrt({0})",
+    "Squeeze": "{0}.squeeze(tuple({1}))",
     "Sub": "{0} - {1}",
+    "Tan": "np.tan({0})",
     "Tanh": "np.tanh({0})",
+    "Tile": "np.tile({0}, {1})",
     "Transpose": "{0}.transpose({perm})",
     "Where": "np.where({0}, {1}, {2})",
+    "Xor": "{0} ^ {1}",
 }
 PROBABILITIES = {"scores": "softmax(y, axis=1)", "logits": "sigmoid(y)", "logarithms": "np.exp(y)"}
 RENAMED = {"Slice": "part"}  # operators whose function has another name than theirs
@@ -73,7 +107,7 @@ Sizes = tuple
 {constants}
 
 
-def forward(x: Array) -> Array:
+def forward({arguments}) -> {result}:
     """The model: {input} -> {output}, for a batch of any size N."""
 {body}
 '''
@@ -192,7 +226,7 @@ def python_source(graph: Graph, inputs: Inputs | None, outputs: str, title: str 
     body = "\n".join(textwrap.indent(line, "    ") for line in code.lines())
     used = set(code.functions)
     constants, more = [], ""
-    if inputs is not None and outputs == "numbers":
+    if inputs is not None and (outputs == "numbers" or len(graph.outputs) > 1):
         inputs = replace(inputs, classes=())
     if inputs is not None:
         used |= {"pixel_weights", "rescaled"}
@@ -217,20 +251,22 @@ def python_source(graph: Graph, inputs: Inputs | None, outputs: str, title: str 
         title=_quoted(title),
         story=_story(inputs),
         version=__version__,
-        constants="\n".join(constants) or f"INPUT = {graph.input.shape[1:]!r}",
-        input=_shape(graph.input.shape),
-        output=_shape(graph.output.shape),
+        constants="\n".join(constants) or f"INPUT = {tuple(graph.input.label[1:])!r}",
+        arguments=", ".join(f"{code.name_of(value)}: Array" for value in graph.inputs),
+        result="Array" if len(graph.outputs) == 1 else "tuple",
+        input=", ".join(map(_shape, graph.inputs)),
+        output=", ".join(map(_shape, graph.outputs)),
         body=body,
     )
     functions = "".join(f"\n\n{source}" for source in _sources(used))
     return head + more + functions + code.weights() + (RUN if runs else "")
 
 
-def runner(source: str) -> Callable[[Array], Array]:
+def runner(source: str) -> Callable[..., Any]:
     """Runs the file's `forward`."""
     scope: dict[str, Any] = {"__name__": "exported"}
     exec(compile(source, "exported.py", "exec"), scope)  # our own text, made a moment ago
-    forward: Callable[[Array], Array] = scope["forward"]
+    forward: Callable[..., Any] = scope["forward"]
     return forward
 
 
@@ -270,8 +306,8 @@ def _quoted(text: str) -> str:
     return " ".join(text.replace("\\", "/").replace('"', "'").split())
 
 
-def _shape(shape: Iterable[int]) -> str:
-    return f"({', '.join(['N', *map(str, list(shape)[1:])])})"
+def _shape(value: Value) -> str:
+    return f"({', '.join(map(str, value.label))})"
 
 
 class _Code:
@@ -281,15 +317,23 @@ class _Code:
         self.graph = graph
         self.functions: list[str] = []
         self.kept: list[str] = []  # constants that are no literals
-        self._names = {graph.input.name: "x"}
+        self._names = {value.name: "x" if i == 0 else f"x_{i}" for i, value in enumerate(graph.inputs)}
+
+    def name_of(self, value: Value) -> str:
+        """A value's name in the code."""
+        return self._names[value.name]
 
     def lines(self) -> list[str]:
         """An assignment for each operator, the layer's name behind it; then the return."""
-        found = []
-        for number, node in enumerate(self.graph.nodes, 1):
-            self._names[node.output] = name = f"x{number}"
-            found.append(f"{name} = {self._call(node)}  # {node.layer}".removesuffix("  # "))
-        return [*found, f"return {self._names[self.graph.output.name]}"]
+        found, number = [], 0
+        for node in self.graph.nodes:
+            names = [f"x{number + i}" for i in range(1, len(node.outputs) + 1)]
+            number += len(names)
+            line = f"{', '.join(names)} = {self._call(node)}"
+            self._names |= dict(zip(node.outputs, names))
+            found.append(f"{line}  # {node.layer}".removesuffix("  # "))
+        results = [self._names[value.name] for value in self.graph.outputs]
+        return [*found, f"return {', '.join(results)}"]
 
     def weights(self) -> str:
         """The constants as text."""
@@ -306,6 +350,8 @@ class _Code:
 
     def _call(self, node: Node) -> str:
         inputs = [self._operand(node, name) for name in node.inputs]
+        if node.op == "Cast":
+            return f"np.asarray({inputs[0]}).astype(np.dtype({np.dtype(node.attributes['to']).name!r}))"
         if node.op in EXPRESSIONS:
             return EXPRESSIONS[node.op].format(*inputs, **node.attributes)
         function = RENAMED.get(node.op) or re.sub(r"(?<!^)(?=[A-Z])", "_", node.op).lower()

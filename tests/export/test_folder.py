@@ -229,7 +229,7 @@ def test_the_softmax_of_what_leaves_are_the_probabilities(
     x = np.random.default_rng(0).random((4, 1, 4, 3)).astype(np.float32)
     run = runner(to_bytes_onnx(graph, Written(names=NAMES)))
     assert run is not None
-    found = run(x)
+    (found,) = run(x)
     y = expected(model, resize(x, inputs.size))
     np.testing.assert_allclose(found, logits(y, outputs), rtol=1e-4, atol=1e-5)
     shares = np.exp(found) / np.exp(found).sum(1, keepdims=True)

@@ -14,7 +14,7 @@ import lenetcli as lenet
 from lenetcli import nn
 from lenetcli.errors import ConfigError
 from lenetcli.export.graph import Graph, NotExportable
-from lenetcli.export.layers import lower
+from lenetcli.export.lowering import lower
 from lenetcli.export.onnx_file import Written, onnx_model, reference_fails, to_bytes
 from lenetcli.export.opsets import OLDEST, OPSET, REWRITES
 from tests.export.nets import batch, expected, layer_samples, settled
@@ -109,6 +109,8 @@ def faults(made: Any) -> list[str]:
 @pytest.mark.parametrize("sample", layer_samples(), ids=str)
 def test_no_layer_is_written_in_words_that_readers_stumble_over(sample: LayerSample) -> None:
     graph = lowered(sample)[1]
+    if graph.output.label[0] != "N":
+        pytest.skip("a size that joins samples is not known")
     for opset in OPSETS:
         assert faults(onnx.load_from_string(to_bytes(graph, Written(opset)))) == []
 

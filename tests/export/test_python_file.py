@@ -17,7 +17,7 @@ from lenetcli import nn
 from lenetcli.data.inputs import Inputs
 from lenetcli.data.transforms import Preprocessing
 from lenetcli.export.graph import NotExportable
-from lenetcli.export.layers import lower
+from lenetcli.export.lowering import lower
 from lenetcli.export.python_file import python_source, runner
 from tests.export.nets import batch, expected, layer_samples, random_net, settled
 from tests.nn.sample import LayerSample

@@ -23,7 +23,7 @@ from lenetcli.autograd.random import Generator, drawing_from
 from lenetcli.build.parts import build_criterion, build_model, build_run, check, resolved
 from lenetcli.cli.app import main
 from lenetcli.data import DataLoader
-from lenetcli.export.layers import lower
+from lenetcli.export.lowering import lower
 from lenetcli.inspection.compare import replay
 from lenetcli.inspection.graph.step_traces import traces
 from lenetcli.inspection.lab import LESSONS, Bench

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -13,18 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lenetcli.cli.options import Json, Places, RunDir, check_no_weights
-from lenetcli.errors import CheckFailed, ConfigError, DataError
+from lenetcli.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from lenetcli.export.described import Described, Figures
-    from lenetcli.export.graph import Graph
-    from lenetcli.nn import Module
+    from lenetcli.export.graph import Graph, Value
     from lenetcli.runs.open import Loaded
-
-NEAR = 1e-4  # what an exported model's outputs may differ from the engine's, relative to the largest
-SAMPLES = 3  # random inputs that are tried
 
 
 class Format(str, Enum):
@@ -133,6 +126,7 @@ def _described(run: Path, loaded: Loaded) -> Described:
 
 def _hub_onnx(what: Described, record: dict[str, Any]) -> bytes | None:
     """The model from pictures to logits, tried; None, and why, where there is none."""
+    from lenetcli.export.checked import difference
     from lenetcli.export.hub_onnx import NAMES, hub_graph, logits
     from lenetcli.export.onnx_file import Written, runner, to_bytes
     from lenetcli.nn import Sequential, Upsample
@@ -142,13 +136,13 @@ def _hub_onnx(what: Described, record: dict[str, Any]) -> bytes | None:
     try:
         graph = hub_graph(what.model, what.inputs, what.outputs)
         content = to_bytes(graph, Written(metadata=what.metadata, names=NAMES))
-    except ConfigError as error:  # a layer that ONNX has no words for, or no onnx here
+    except ConfigError as error:  # an op that ONNX has no words for, or no onnx here
         print(f"note: without onnx/model.onnx: {error}", file=sys.stderr)
         return None
     run = runner(content)
     if run is not None:
         whole = Sequential(Upsample(what.inputs.size, mode="bilinear"), what.model).eval()
-        record["difference"] = _difference(run, whole, graph, then=lambda y: logits(y, what.outputs))
+        record["difference"] = difference(run, whole, graph, then=lambda y: logits(y, what.outputs))
     return content
 
 
@@ -175,11 +169,13 @@ def _content(chosen: Format, what: Described, loaded: Loaded, options: dict[str,
         return safetensors_bytes(what.model, what.metadata)
     if chosen is Format.npz:
         return npz_bytes(what.model)
-    from lenetcli.export.layers import lower
+    from lenetcli.export.checked import SAMPLES, difference
 
-    graph = lower(what.model, tuple(loaded.config.model.input))
     batch = options.get("batch")
-    record["input"], record["output"] = ([batch or "N", *value.shape[1:]] for value in (graph.input, graph.output))
+    graph = _graph(what, tuple(loaded.config.model.input), batch)
+    record["input"], record["output"] = (_sizes(value, batch) for value in (graph.input, graph.output))
+    if len(graph.outputs) > 1:
+        record["outputs"] = {name: _sizes(value, batch) for name, value in zip(graph.names, graph.outputs)}
     if chosen is Format.onnx:
         from lenetcli.export.onnx_file import Written, runner, to_bytes
 
@@ -187,7 +183,7 @@ def _content(chosen: Format, what: Described, loaded: Loaded, options: dict[str,
         record |= options
         run = runner(content)
         if run is not None:
-            record["difference"] = _difference(run, what.model, graph, batch or SAMPLES)
+            record["difference"] = difference(run, what.model, graph, (batch,) if batch else SAMPLES)
         return content
     from lenetcli.export import python_file
 
@@ -195,8 +191,26 @@ def _content(chosen: Format, what: Described, loaded: Loaded, options: dict[str,
     source = python_file.python_source(
         graph, inputs, _outputs(loaded, graph), f"{what.name}: a net that lenet trained."
     )
-    record["difference"] = _difference(python_file.runner(source), what.model, graph)
+    record["difference"] = difference(python_file.runner(source), what.model, graph)
     return source.encode()
+
+
+def _graph(what: Described, sample: tuple[int, ...], batch: int | None) -> Graph:
+    """The graph for any number of samples; where it cannot be so, for the one that is given."""
+    from lenetcli.export.graph import NotExportable
+    from lenetcli.export.lowering import lower
+
+    try:
+        return lower(what.model, sample)
+    except NotExportable:
+        if batch is None:
+            raise
+        return lower(what.model, sample, batch=batch)
+
+
+def _sizes(value: Value, batch: int | None) -> list[int | str]:
+    """As the file says them."""
+    return value.label if batch is None else value.sizes_of(batch)
 
 
 def _outputs(loaded: Loaded, graph: Graph) -> str:
@@ -209,32 +223,3 @@ def _outputs(loaded: Loaded, graph: Graph) -> str:
     if kind == "scores" and ends_in_softmax and not isinstance(loaded.criterion, nn.CrossEntropyLoss):
         return "probabilities"
     return kind
-
-
-def _difference(
-    run: Callable[[npt.NDArray[Any]], npt.NDArray[Any]],
-    model: Module,
-    graph: Graph,
-    samples: int = SAMPLES,
-    then: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] = lambda y: y,
-) -> float:
-    """The greatest difference between the exported model's outputs and the engine's, for random inputs.
-
-    Raises:
-        CheckFailed: it is more than rounding.
-    """
-    import numpy as np
-
-    from lenetcli import no_grad
-    from lenetcli.tensors.tensor import from_numpy
-
-    x = np.random.default_rng(0).standard_normal((samples, *graph.input.shape[1:])).astype(np.float32)
-    with no_grad():
-        expected = then(model(from_numpy(x.copy())).array)
-    got = run(x)
-    if got.shape != expected.shape:
-        raise CheckFailed(f"the exported model gives {list(got.shape)}, the engine {list(expected.shape)}: not written")
-    difference = float(np.abs(got - expected).max(initial=0))
-    if not difference <= NEAR * max(1.0, float(np.abs(expected).max(initial=0))):
-        raise CheckFailed(f"the exported model's outputs differ from the engine's by {difference:g}: not written")
-    return difference

@@ -10,7 +10,7 @@ import numpy as np
 
 from lenetcli.autograd.dtypes import number_as
 from lenetcli.autograd.inplace import assign, check_view, refuse_shared_elements
-from lenetcli.autograd.modes import switches
+from lenetcli.autograd.modes import switches, whole
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.tape import Variable
 from lenetcli.errors import ShapeError
@@ -117,8 +117,15 @@ def index(input: Tensor, at: Any) -> Tensor:
     for step, key in subscript.steps:
         result = STEPS[step].apply(result, key=key)
     if subscript.chosen is not None:
-        return Index.apply(result, at=subscript._replace(steps=()))
+        return choose(result, at, subscript._replace(steps=()))
     return result if subscript.steps else Alias.apply(input, key=...)
+
+
+@whole
+def choose(input: Tensor, at: Any, subscript: Subscript) -> Tensor:
+    """The elements that index tensors name, after all else in an index is done."""
+    found: Tensor = Index.apply(input, at=subscript)
+    return found
 
 
 class IndexPut(Op):
@@ -198,7 +205,8 @@ def set_index(input: Tensor, at: Any, value: Any) -> None:
         value = number_as(value, input.array.dtype)
     if switches.grad and input.base is not None:
         check_view(input)
-    if not switches.grad or not (input.requires_grad or (is_tensor and value.requires_grad)):
+    recorded = switches.grad and (input.requires_grad or (is_tensor and value.requires_grad))
+    if not recorded and switches.tracer is None:
         write_in_place(input, subscript, value.array if is_tensor else value)
     elif subscript.steps:
         assign(input, SlicePut.apply, value, at=subscript)

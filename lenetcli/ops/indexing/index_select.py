@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.dtypes import number_as
+from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.tape import Variable
 from lenetcli.errors import ShapeError
@@ -62,6 +63,7 @@ class IndexSelect(Op):
 
 
 @method
+@whole
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices along a dimension that a vector of indices names, in its order.
 
@@ -119,6 +121,7 @@ def _check_source(name: str, input: Tensor, dim: int, index: Array, source: Tens
 
 
 @method(in_place=True)
+@whole
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """A copy of `input` with alpha times the slices of `source` added to those that `index` names.
 
@@ -170,6 +173,7 @@ class IndexFill(IndexCopy):
 
 
 @method(in_place=True)
+@whole
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """A copy of `input` with the slices that `index` names replaced by those of `source`; of two the last one wins.
 
@@ -193,6 +197,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 
 
 @method(in_place=True)
+@whole
 def index_fill(input: Tensor, dim: int, index: Tensor, value: float | Tensor) -> Tensor:
     """A copy of `input` with the slices that `index` names set to one value.
 
@@ -241,6 +246,7 @@ class IndexReduce(ScatterReduce):
 
 
 @method(in_place=True)
+@whole
 def index_reduce(
     input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True
 ) -> Tensor:
@@ -270,6 +276,7 @@ class Take(Gather):
 
 
 @method
+@whole
 def take(input: Tensor, index: Tensor) -> Tensor:
     """Elements of the flattened tensor, in the index's shape.
 
@@ -320,6 +327,7 @@ class Put(Op):
 
 
 @method(in_place=True)
+@whole
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """A copy of `input` with elements of the flattened tensor replaced (or, with `accumulate`, added to).
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.tape import like
 from lenetcli.kernels.device import as_array
@@ -52,6 +53,7 @@ class MaskedFill(Op):
 
 
 @method(in_place=True)
+@whole
 def masked_fill(input: Tensor, mask: Tensor, value: float | Tensor) -> Tensor:
     """A copy of `input` with one value where the mask is true; the mask broadcasts.
 
@@ -92,6 +94,7 @@ class MaskedSelect(Op):
 
 
 @method
+@whole
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements for which the mask is true, in row order, as a vector; both broadcast.
 
@@ -128,6 +131,7 @@ class MaskedScatter(Op):
 
 
 @method(in_place=True)
+@whole
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """A copy of `input` with the elements of `source`, in row order, where the mask is true; the mask broadcasts.
 
@@ -153,6 +157,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
 
 
 @method
+@whole
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """Indices of the elements that are not 0, in row order.
 
@@ -190,6 +195,7 @@ def argwhere(input: Tensor) -> Tensor:
 
 
 @method
+@whole
 def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
     """How many elements are not 0, over some dimensions or all. Source: torch.count_nonzero.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.dtypes import number_as
-from lenetcli.autograd.modes import switches
+from lenetcli.autograd.modes import switches, whole
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.tape import Variable, like
 from lenetcli.errors import ShapeError
@@ -97,6 +97,7 @@ class Gather(Op):
 
 
 @method
+@whole
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """Takes elements along a dimension.
 
@@ -130,6 +131,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
 
 
 @method
+@whole
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """`gather` with broadcasting in the other dimensions; without `dim` from the flattened tensor.
 
@@ -189,6 +191,7 @@ class Scatter(Op):
 
 
 @method(in_place=True)
+@whole
 def scatter(
     input: Tensor,
     dim: int,
@@ -267,6 +270,7 @@ class ScatterAdd(Op):
 
 
 @method(in_place=True)
+@whole
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """A copy of `input` with `src` added along a dimension; places that the index names twice get both.
 
@@ -354,6 +358,7 @@ REDUCTION_GRADIENTS: dict[str, Any] = {
 
 
 @method(in_place=True)
+@whole
 def scatter_reduce(
     input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
 ) -> Tensor:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli.autograd.modes import whole
 from lenetcli.autograd.tape import like
 from lenetcli.kernels.device import on_device
 from lenetcli.kernels.layout import Array
@@ -60,6 +61,7 @@ def order(x: Array, dim: int, descending: bool = False) -> Array:
 
 
 @method
+@whole
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
     """The elements in order along a dimension, as (values, indices).
 
@@ -86,6 +88,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
 
 
 @method
+@whole
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """Indices that put the elements in order along a dimension: those of `sort`. Source: torch.argsort.
 
@@ -112,6 +115,7 @@ def msort(input: Tensor) -> Tensor:
 
 
 @method
+@whole
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     """The k greatest (or smallest) elements along a dimension, as (values, indices), in order.
 
@@ -145,6 +149,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
 
 
 @method
+@whole
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The k-th smallest element along a dimension, counted from 1, as (values, indices).
 

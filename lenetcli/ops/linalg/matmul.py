@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from lenetcli.autograd.modes import whole
 from lenetcli.errors import ShapeError
 from lenetcli.ops.linalg.bmm import bmm
 from lenetcli.ops.linalg.dot import dot, mv
@@ -31,6 +32,7 @@ class SqueezeOwn(Squeeze):
 
 
 @method
+@whole
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """The product of vectors, matrices or batches of matrices: what `@` computes.
 

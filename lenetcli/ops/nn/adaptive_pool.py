@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import avg_pool
@@ -50,6 +51,7 @@ class AdaptiveMaxPool2D(Op):
         return put(grad, index, ctx.image, np.add)
 
 
+@whole
 def adaptive_avg_pool1d(input: Tensor, output_size: int | Sequence[int]) -> Tensor:
     """Means of `output_size` windows that together cover a sequence; see `adaptive_avg_pool2d`.
 
@@ -70,6 +72,7 @@ def adaptive_avg_pool1d(input: Tensor, output_size: int | Sequence[int]) -> Tens
     return as_images(input, lambda x: _average(x, (1, *out)))
 
 
+@whole
 def adaptive_avg_pool2d(input: Tensor, output_size: OutputSize) -> Tensor:
     """Means of windows that together cover the image: `output_size` of them, whatever the image's size.
 
@@ -107,6 +110,7 @@ def _average(input: Tensor, out: tuple[int, ...]) -> Any:
     return input.mean((-2, -1), keepdim=True) if out == (1, 1) else AdaptiveAvgPool2D.apply(input, out=out)
 
 
+@whole
 def adaptive_max_pool1d(input: Tensor, output_size: int | Sequence[int], return_indices: bool = False) -> Any:
     """The greatest values of `output_size` windows that together cover a sequence; see `adaptive_max_pool2d`.
 

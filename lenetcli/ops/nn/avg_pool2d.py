@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
 from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.avg_pool import window_counts
@@ -70,6 +71,7 @@ def _divisor(
     return product if divisor is None else np.full_like(product, divisor)
 
 
+@whole
 def avg_pool1d(
     input: Tensor,
     kernel_size: Sizes,
@@ -172,6 +174,7 @@ def _windows(
     return windows
 
 
+@whole
 def lp_pool1d(
     input: Tensor, norm_type: float, kernel_size: Sizes, stride: Sizes | None = None, ceil_mode: bool = False
 ) -> Tensor:
@@ -187,6 +190,7 @@ def lp_pool1d(
     return _root(avg_pool1d(input.pow(norm_type), kernel_size, stride, 0, ceil_mode), norm_type, count)
 
 
+@whole
 def lp_pool2d(
     input: Tensor, norm_type: float, kernel_size: Sizes, stride: Sizes | None = None, ceil_mode: bool = False
 ) -> Tensor:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.inplace import assign
+from lenetcli.autograd.modes import whole
 from lenetcli.autograd.random import numpy_generator
 from lenetcli.autograd.tape import like
 from lenetcli.kernels.device import beside
@@ -66,6 +67,7 @@ def _dropped(input: Tensor, p: float, training: bool, inplace: bool, per_channel
     return assign(input, compute, factor) if inplace else compute(input, factor)
 
 
+@whole
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Zeros each element with probability `p` and scales the others by 1 / (1 - p), so that the mean stays.
 
@@ -94,6 +96,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     return _dropped(input, p, training, inplace, per_channel=False, alpha=False)
 
 
+@whole
 def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """`dropout` of whole channels of sequences.
 
@@ -121,6 +124,7 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     return _dropped(input.unsqueeze(0), p, training, False, per_channel=True, alpha=False).squeeze(0)
 
 
+@whole
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """`dropout` of whole channels of images.
 
@@ -140,11 +144,12 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
         warnings.warn(
             f"dropout2d: received a {input.ndim}D input, wanted (N, C, H, W); the first two dimensions are taken as "
             "samples and channels. Use dropout1d for sequences, dropout for everything else.",
-            stacklevel=2,
+            stacklevel=3,
         )
     return _dropped(input, p, training, inplace, per_channel=True, alpha=False)
 
 
+@whole
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """Dropout for selu networks: dropped elements take selu's lowest value, and mean 0 and variance 1 stay.
 
@@ -163,6 +168,7 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace
     return _dropped(input, p, training, inplace, per_channel=False, alpha=True)
 
 
+@whole
 def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """`alpha_dropout` of whole channels: the second dimension. Source: torch.nn.functional.feature_alpha_dropout.
 

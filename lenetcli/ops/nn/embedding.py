@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.tape import like
 from lenetcli.errors import ShapeError
@@ -37,6 +38,7 @@ class Embedding(Op):
         return d_weight
 
 
+@whole
 def embedding(
     input: Tensor,
     weight: Tensor,
@@ -116,6 +118,7 @@ def _shorten(table: Array, rows: Array, max_norm: float, order: float) -> None:
     table[rows[long]] *= (max_norm / (lengths[long] + 1e-7)).astype(table.dtype)[:, None]
 
 
+@whole
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """Vectors of zeros with a 1 at each index.
 

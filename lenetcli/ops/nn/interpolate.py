@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.layout import Array, logical, stored
@@ -79,6 +80,7 @@ _MODES: dict[tuple[str, int], tuple[type[Op], Callable[..., list[Tap]]]] = {
 }
 
 
+@whole
 def interpolate(
     input: Tensor,
     size: int | Sequence[int] | None = None,

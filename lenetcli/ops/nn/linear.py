@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.layout import Array
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from lenetcli.tensors.tensor import Tensor
 
 
+@whole
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """A weighted sum of the last dimension for each output.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.tape import Edge, Variable
 from lenetcli.errors import ShapeError
@@ -111,6 +112,7 @@ class MaxPool2DWithIndices(Op):
         return f"{seen.element('d_x', at)} = grad of the windows whose largest it is", numbers, value
 
 
+@whole
 def max_pool1d(
     input: Tensor,
     kernel_size: Sizes,
@@ -211,6 +213,7 @@ class MaxUnpool2D(Op):
         return take(grad, index), None
 
 
+@whole
 def max_unpool1d(
     input: Tensor,
     indices: Tensor,
@@ -238,6 +241,7 @@ def max_unpool1d(
     return _unpooled("max_unpool1d", 1, input, indices, kernel_size, stride, padding, output_size)
 
 
+@whole
 def max_unpool2d(
     input: Tensor,
     indices: Tensor,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli.autograd.modes import whole
 from lenetcli.autograd.tape import Variable, like
 from lenetcli.kernels.device import as_array
 from lenetcli.ops.methods import method
@@ -22,6 +23,7 @@ def _compared(function: Any, input: Any, other: Any) -> Any:
 
 
 @method(in_place=True)
+@whole
 def eq(input: Tensor, other: Tensor | float) -> Tensor:
     """Where both are equal, with broadcasting; what `==` does. Source: torch.eq.
 
@@ -34,6 +36,7 @@ def eq(input: Tensor, other: Tensor | float) -> Tensor:
 
 
 @method(in_place=True, aliases=("not_equal",))
+@whole
 def ne(input: Tensor, other: Tensor | float) -> Tensor:
     """Where both differ; what `!=` does. Source: torch.ne.
 
@@ -46,6 +49,7 @@ def ne(input: Tensor, other: Tensor | float) -> Tensor:
 
 
 @method(in_place=True, aliases=("less",))
+@whole
 def lt(input: Tensor, other: Tensor | float) -> Tensor:
     """Where input is less; what `<` does. Source: torch.lt.
 
@@ -58,6 +62,7 @@ def lt(input: Tensor, other: Tensor | float) -> Tensor:
 
 
 @method(in_place=True, aliases=("less_equal",))
+@whole
 def le(input: Tensor, other: Tensor | float) -> Tensor:
     """Where input is less or equal; what `<=` does. Source: torch.le.
 
@@ -70,6 +75,7 @@ def le(input: Tensor, other: Tensor | float) -> Tensor:
 
 
 @method(in_place=True, aliases=("greater",))
+@whole
 def gt(input: Tensor, other: Tensor | float) -> Tensor:
     """Where input is greater; what `>` does. Source: torch.gt.
 
@@ -82,6 +88,7 @@ def gt(input: Tensor, other: Tensor | float) -> Tensor:
 
 
 @method(in_place=True, aliases=("greater_equal",))
+@whole
 def ge(input: Tensor, other: Tensor | float) -> Tensor:
     """Where input is greater or equal; what `>=` does. Source: torch.ge.
 
@@ -94,6 +101,7 @@ def ge(input: Tensor, other: Tensor | float) -> Tensor:
 
 
 @method
+@whole
 def isnan(input: Tensor) -> Tensor:
     """Where the value is NaN. Source: torch.isnan.
 
@@ -106,6 +114,7 @@ def isnan(input: Tensor) -> Tensor:
 
 
 @method
+@whole
 def isfinite(input: Tensor) -> Tensor:
     """Where the value is neither infinite nor NaN. Source: torch.isfinite.
 
@@ -118,6 +127,7 @@ def isfinite(input: Tensor) -> Tensor:
 
 
 @method
+@whole
 def isinf(input: Tensor) -> Tensor:
     """Where the value is inf or -inf. Source: torch.isinf.
 
@@ -130,6 +140,7 @@ def isinf(input: Tensor) -> Tensor:
 
 
 @method
+@whole
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Where |input - other| <= atol + rtol |other|; infinities only equal themselves. Source: torch.isclose.
 
@@ -154,6 +165,7 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
 
 
 @method
+@whole
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """True if `isclose` holds everywhere. Source: torch.allclose.
 
@@ -166,6 +178,7 @@ def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e
 
 
 @method
+@whole
 def equal(input: Tensor, other: Tensor) -> bool:
     """True if both have the same shape and values. Source: torch.equal.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from lenetcli.autograd.inplace import assign
+from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import activation as kernels
@@ -229,6 +230,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     return LogSigmoid.apply(input)
 
 
+@whole
 def softsign(input: Tensor) -> Tensor:
     """x / (1 + |x|). Source: torch.nn.functional.softsign.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli.autograd.modes import whole
 from lenetcli.autograd.tape import Variable, like
 from lenetcli.kernels.device import as_array
 from lenetcli.ops.methods import method
@@ -23,6 +24,7 @@ def _of_truths(function: Any, input: Tensor, other: Tensor) -> Tensor:
 
 
 @method(in_place=True)
+@whole
 def logical_and(input: Tensor, other: Tensor) -> Tensor:
     """Where both are true (not 0), with broadcasting. Source: torch.logical_and.
 
@@ -35,6 +37,7 @@ def logical_and(input: Tensor, other: Tensor) -> Tensor:
 
 
 @method(in_place=True)
+@whole
 def logical_or(input: Tensor, other: Tensor) -> Tensor:
     """Where one is true. Source: torch.logical_or.
 
@@ -47,6 +50,7 @@ def logical_or(input: Tensor, other: Tensor) -> Tensor:
 
 
 @method(in_place=True)
+@whole
 def logical_xor(input: Tensor, other: Tensor) -> Tensor:
     """Where exactly one is true. Source: torch.logical_xor.
 
@@ -59,6 +63,7 @@ def logical_xor(input: Tensor, other: Tensor) -> Tensor:
 
 
 @method(in_place=True)
+@whole
 def logical_not(input: Tensor) -> Tensor:
     """Where the value is false (0). Source: torch.logical_not.
 
@@ -84,6 +89,7 @@ def refuse_floats(name: str, x: Any) -> None:
 
 
 @method(in_place=True)
+@whole
 def bitwise_and(input: Tensor | int, other: Tensor | int) -> Tensor:
     """Bits set in both; what `&` does. Source: torch.bitwise_and.
 
@@ -96,6 +102,7 @@ def bitwise_and(input: Tensor | int, other: Tensor | int) -> Tensor:
 
 
 @method(in_place=True)
+@whole
 def bitwise_or(input: Tensor | int, other: Tensor | int) -> Tensor:
     """Bits set in one; what `|` does. Source: torch.bitwise_or.
 
@@ -108,6 +115,7 @@ def bitwise_or(input: Tensor | int, other: Tensor | int) -> Tensor:
 
 
 @method(in_place=True)
+@whole
 def bitwise_xor(input: Tensor | int, other: Tensor | int) -> Tensor:
     """Bits set in exactly one; what `^` does. Source: torch.bitwise_xor.
 
@@ -127,6 +135,7 @@ def _shifted(function: Any, input: Any, other: Any) -> Any:
 
 
 @method(in_place=True)
+@whole
 def bitwise_left_shift(input: Tensor | int, other: Tensor | int) -> Tensor:
     """Bits moved up by `other` places, `input * 2 ** other`; what `<<` does. Source: torch.bitwise_left_shift.
 
@@ -139,6 +148,7 @@ def bitwise_left_shift(input: Tensor | int, other: Tensor | int) -> Tensor:
 
 
 @method(in_place=True)
+@whole
 def bitwise_right_shift(input: Tensor | int, other: Tensor | int) -> Tensor:
     """Bits moved down by `other` places, `input // 2 ** other`; what `>>` does. Source: torch.bitwise_right_shift.
 
@@ -151,6 +161,7 @@ def bitwise_right_shift(input: Tensor | int, other: Tensor | int) -> Tensor:
 
 
 @method(in_place=True)
+@whole
 def bitwise_not(input: Tensor) -> Tensor:
     """All bits turned; what `~` does (`not` for booleans). Source: torch.bitwise_not.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.tape import Variable, like
 from lenetcli.kernels.device import as_array
@@ -242,6 +243,7 @@ def _arg_of(function: Any, name: str, input: Any, dim: int | None, keepdim: bool
 
 
 @method
+@whole
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Index of the greatest element over a dimension, or in the flattened tensor; the first one where several tie.
 
@@ -256,6 +258,7 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
 
 
 @method
+@whole
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Index of the smallest element; like `argmax`. Source: torch.argmin.
 

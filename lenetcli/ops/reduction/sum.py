@@ -9,6 +9,7 @@ import numpy as np
 
 from lenetcli.autograd.dtypes import dtype as Dtype
 from lenetcli.autograd.dtypes import to_numpy_dtype
+from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.tape import Variable, like
 from lenetcli.kernels.device import as_array
@@ -78,6 +79,7 @@ def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Dtype 
 
 
 @method
+@whole
 def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Dtype | None = None) -> Tensor:
     """`sum` with NaN counting as 0 (and getting no gradient). Source: torch.nansum.
 
@@ -185,6 +187,7 @@ def _truth(function: Any, input: Any, dim: Dims, keepdim: bool) -> Any:
 
 
 @method
+@whole
 def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Whether one element over `dim` is true (not 0). Source: torch.any.
 
@@ -197,6 +200,7 @@ def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
 
 @method
+@whole
 def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Whether all elements over `dim` are true (not 0). Source: torch.all.
 
@@ -246,6 +250,7 @@ def logsumexp(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) ->
 
 
 @method
+@whole
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """How often each of 0, 1, 2 ... occurs, or the sum of its weights.
 

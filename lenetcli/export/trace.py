@@ -1,0 +1,406 @@
+"""The ops of one forward pass: what each takes and gives, in which module, on which line of the user's.
+
+An observer hears of every op; functions that are marked `whole` are taken as one step. What is no result of a step is
+a constant: parameters and buffers under their names, and whatever a forward makes of nothing but those. A forward that
+looks at the values (`if x.sum() > 0`, `.item()`, `.numpy()`) is refused with its line: it would be another function
+for other values.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+import numpy as np
+
+from lenetcli import __file__ as PACKAGE
+from lenetcli.autograd.modes import fusion, no_grad, switches, watch
+from lenetcli.autograd.silence import silence
+from lenetcli.autograd.tape import Variable
+from lenetcli.errors import LenetError
+from lenetcli.export.graph import Array, NotExportable
+from lenetcli.nn.module import Module
+from lenetcli.tensors.tensor import Tensor, from_numpy
+
+# whose lines are none of the user's
+HOME = (str(Path(PACKAGE).parent), str(Path(np.__file__).parent), str(Path(inspect.__file__).parent))
+
+
+@dataclass(frozen=True)
+class Ref:
+    """The value of that number: first the inputs, then the results of the steps."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Constant:
+    """Values that no step of the trace gave."""
+
+    array: Array
+
+
+@dataclass(frozen=True)
+class Place:
+    """The module that runs an op, and the user's line."""
+
+    path: str = ""
+    kind: str = ""
+    where: str = ""
+
+    def __str__(self) -> str:
+        module = f"{self.path or 'the model'} ({self.kind})" if self.kind else self.path or "the model"
+        return f"{self.where}: {module}" if self.where else module
+
+
+@dataclass(frozen=True)
+class Step:
+    """One op.
+
+    Args:
+        op: its class, or the function that was taken whole.
+        arguments: operands and parameters by name; values are `Ref`, constants `Constant`.
+        results: the numbers of the values that it gives.
+    """
+
+    op: Any
+    arguments: dict[str, Any]
+    results: tuple[int, ...]
+    place: Place
+
+    @property
+    def name(self) -> str:
+        """The op's name, for messages."""
+        name: str = self.op.__name__
+        return name.removesuffix("Backward").lstrip("_")
+
+
+@dataclass
+class Trace:
+    """Steps in the order they ran, the shape and type of each value, and which values come out.
+
+    Args:
+        outputs: the values (or constants) that the model gives, by the names of what it returns.
+    """
+
+    inputs: int
+    steps: list[Step] = field(default_factory=list)
+    shapes: list[tuple[int, ...]] = field(default_factory=list)
+    kinds: list[np.dtype[Any]] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+
+class Traced(Tensor):
+    """A tensor whose values depend on the input; what would let Python look at them is refused."""
+
+    def _looked_at(self, what: str) -> NotExportable:
+        tracer = switches.tracer
+        place = tracer.place() if isinstance(tracer, Tracer) else Place()
+        return NotExportable(
+            f"{place}: cannot be exported: {what} looks at values that depend on the input, so that what runs would "
+            "depend on them; say it with ops such as where()"
+        )
+
+    def __bool__(self) -> bool:
+        raise self._looked_at("a condition (if, while, and, bool())")
+
+    def __int__(self) -> int:
+        raise self._looked_at("int()")
+
+    def __index__(self) -> int:
+        raise self._looked_at("an index or range()")
+
+    def __float__(self) -> float:
+        raise self._looked_at("float()")
+
+    def __contains__(self, value: object) -> bool:
+        raise self._looked_at("`in`")
+
+    def item(self) -> Any:
+        raise self._looked_at(".item()")
+
+    def tolist(self) -> Any:
+        raise self._looked_at(".tolist()")
+
+    def numpy(self) -> Array:
+        raise self._looked_at(".numpy()")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        raise self._looked_at("NumPy")
+
+
+Traced.result_class = Traced
+
+
+def trace(
+    model: Module, inputs: Sequence[Array], wholes: Container[Any], first: Module | None = None, what: str = ""
+) -> Trace:
+    """Runs a model in evaluation mode.
+
+    Args:
+        inputs: one array for each argument of its forward.
+        wholes: of the functions that are marked `whole`, those whose calls are steps; the ops of others are.
+        first: a layer that is put before the model.
+        what: about these inputs, for the message where forward fails.
+
+    Raises:
+        NotExportable: it looks at values, changes some in place where that cannot be followed, or fails.
+    """
+    found = Tracer(model, first, wholes)
+    with _evaluation(model), no_grad(), silence(), fusion(False), watch(found.observe), np.errstate(all="ignore"):
+        switches.tracer, before = found, switches.tracer
+        try:
+            given = [found.enter(from_numpy(array)) for array in inputs]
+            if first is not None:
+                given = [first(*given)]
+            found.leave(_forward(model, given))
+        except LenetError as error:
+            raise error if isinstance(error, NotExportable) else _failed(found, what, error) from None
+        except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, NotImplementedError) as error:
+            raise _failed(found, what, error) from None
+        finally:
+            switches.tracer = before
+    return found.trace
+
+
+def _failed(tracer: Tracer, what: str, error: Exception) -> NotExportable:
+    """The error of a forward pass, with the module and the line where it was raised."""
+    module, where, frame = None, "", error.__traceback__
+    while frame is not None:
+        code, own = frame.tb_frame.f_code, frame.tb_frame.f_locals.get("self")
+        if code is _forward.__code__:
+            where = ""
+        elif not _is_ours(code.co_filename):
+            where = f"{_shown(code.co_filename)}:{frame.tb_lineno}"
+        if isinstance(own, Module):
+            module = own
+        frame = frame.tb_next
+    place = Place(tracer.path_of(module), type(module).__name__ if module is not None else "", where)
+    return NotExportable(f"{place}: cannot be exported: its forward fails{what}: {' '.join(str(error).split())}")
+
+
+def _forward(model: Module, given: list[Any]) -> Any:
+    """The call that user's lines lie inside of."""
+    return model(*given)
+
+
+@contextmanager
+def _evaluation(model: Module) -> Iterator[None]:
+    """Evaluation mode; modes and buffers are put back."""
+    was_training = [module for module in model.modules() if module.training]
+    buffers = [(buffer, buffer.array, buffer.array.copy(order="K")) for buffer in model.buffers()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in was_training:
+            module.training = True
+        for buffer, array, values in buffers:
+            if not np.array_equal(array, values, equal_nan=array.dtype.kind == "f"):
+                array[...] = values
+            buffer.array = array
+
+
+class Tracer:
+    """Listens to a forward pass."""
+
+    def __init__(self, model: Module, first: Module | None, wholes: Container[Any]) -> None:
+        self.trace = Trace(0)
+        self._paths = {id(module): path for path, module in model.named_modules()}
+        if first is not None:
+            self._paths[id(first)] = "first"
+        self._wholes = wholes
+        self._known: dict[int, tuple[int, int]] = {}  # by the id of an array: the number of the value, its version
+        self._alive: list[Any] = []  # whose ids are known
+
+    def enter(self, tensor: Tensor) -> Tensor:
+        """An input."""
+        self.trace.inputs += 1
+        self._know(tensor)
+        return tensor
+
+    def leave(self, result: Any) -> None:
+        """What the model gives."""
+        self.trace.outputs = {}
+        for name, tensor in flat("", result):
+            if not isinstance(tensor, Variable):
+                kind = type(tensor).__name__
+                raise NotExportable(
+                    f"the model: cannot be exported: it gives {kind} ({name or 'its output'}), no tensor"
+                )
+            self.trace.outputs[name or "output"] = self._operand(tensor)
+        if not self.trace.outputs:
+            raise NotExportable("the model: cannot be exported: it gives no tensor")
+
+    def observe(self, node: Any, operands: Sequence[Any], parameters: Mapping[str, Any], results: list[Any]) -> None:
+        """An op has run."""
+        if switches.tracer is not self:
+            return
+        arguments: dict[str, Any] = {}
+        op: Any = type(node)
+        names = _operand_names(op)
+        for at, operand in enumerate(operands):
+            if at < len(names):
+                arguments[names[at]] = self._operand(operand)
+            else:
+                arguments.setdefault("arrays", []).append(self._operand(operand))
+        arguments |= {name: self._operand(value) for name, value in parameters.items()}
+        if _refers(arguments):
+            self._note(type(node), arguments, results)
+
+    def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A function that is marked `whole` is called."""
+        if function not in self._wholes or not self._takes_values((args, kwargs)):
+            return function(*args, **kwargs)
+        bound = _signature(function).bind(*args, **kwargs)
+        bound.apply_defaults()
+        arguments = {name: self._operand(value) for name, value in bound.arguments.items()}
+        switches.tracer = None
+        try:
+            result = function(*args, **kwargs)
+        finally:
+            switches.tracer = self
+        results = list(result) if isinstance(result, (tuple, list)) else [result]
+        if all(isinstance(r, Variable) for r in results):
+            if not all(id(r.array) in self._known for r in results):
+                self._note(function, arguments, results)
+            return result
+        raise NotExportable(
+            f"{self.place()}: cannot be exported: {function.__name__}() looks at values that depend on the input"
+        )
+
+    def assigned(self, target: Any, result: Any) -> None:
+        """A tensor was changed in place."""
+        number = self._known.get(id(result.array))
+        if number is None:
+            self._known.pop(id(target.array), None)
+            if isinstance(target, Traced):
+                target.__class__ = Tensor  # type: ignore[assignment]
+            return
+        if target.array.dtype != result.array.dtype or target.array.shape != result.array.shape:
+            raise NotExportable(f"{self.place()}: cannot be exported: a change in place to another type or shape")
+        if type(target) is Tensor:
+            target.__class__ = Traced
+        elif type(target) is not Traced:
+            raise NotExportable(f"{self.place()}: cannot be exported: forward changes a parameter in place")
+        self._alive += [target, target.array]
+        self._known[id(target.array)] = number[0], target._version
+
+    def place(self) -> Place:
+        """Where the forward pass is."""
+        module = switches.scopes[-1][1] if switches.scopes else None
+        return Place(
+            self.path_of(module), type(module).__name__ if module is not None else "", _users_line(_forward.__code__)
+        )
+
+    def path_of(self, module: Module | None) -> str:
+        """Where in the model a module is; "" for the model itself."""
+        return self._paths.get(id(module), "")
+
+    def _note(self, op: Any, arguments: dict[str, Any], results: Sequence[Any]) -> None:
+        numbers = tuple(self._know(result) for result in results)
+        self._alive.append(arguments)
+        self.trace.steps.append(Step(op, arguments, numbers, self.place()))
+
+    def _know(self, tensor: Any) -> int:
+        number = len(self.trace.shapes)
+        self.trace.shapes.append(tensor.array.shape)
+        self.trace.kinds.append(tensor.array.dtype)
+        if type(tensor) is Tensor:
+            tensor.__class__ = Traced
+        self._alive += [tensor, tensor.array]
+        self._known[id(tensor.array)] = number, tensor._version
+        return number
+
+    def _takes_values(self, value: Any) -> bool:
+        if isinstance(value, Variable):
+            return isinstance(value, Traced) or id(value.array) in self._known
+        if isinstance(value, dict):
+            return any(self._takes_values(v) for v in value.values())
+        return isinstance(value, (list, tuple)) and any(self._takes_values(v) for v in value)
+
+    def _operand(self, value: Any) -> Any:
+        """What a step keeps of an operand or parameter."""
+        if isinstance(value, (Variable, np.ndarray)):
+            array = value if isinstance(value, np.ndarray) else value.array
+            known = self._known.get(id(array))
+            if known is None:
+                if isinstance(value, Traced):
+                    raise NotExportable(
+                        f"{self.place()}: cannot be exported: it takes values that depend on the input and were "
+                        "computed by what has no form in a graph"
+                    )
+                return Constant(array)
+            if isinstance(value, Variable) and value._version != known[1]:
+                raise NotExportable(
+                    f"{self.place()}: cannot be exported: it takes values that were changed in place by way of a view "
+                    "or its base; make a copy with clone() first"
+                )
+            return Ref(known[0])
+        if isinstance(value, dict):
+            return {name: self._operand(v) for name, v in value.items()}
+        if isinstance(value, tuple) and hasattr(value, "_fields"):
+            return type(value)(*map(self._operand, value))
+        return type(value)([self._operand(v) for v in value]) if type(value) in (list, tuple) else value
+
+
+def _refers(value: Any) -> bool:
+    """There is a value among these arguments."""
+    if isinstance(value, dict):
+        return any(map(_refers, value.values()))
+    return isinstance(value, Ref) or (isinstance(value, (list, tuple)) and any(map(_refers, value)))
+
+
+def flat(name: str, result: Any) -> Iterator[tuple[str, Any]]:
+    """The tensors of a tuple, list or dict, with names that say where in it they are."""
+    if isinstance(result, dict):
+        parts = [(str(key), value) for key, value in result.items()]
+    elif isinstance(result, (list, tuple)):
+        fields = getattr(result, "_fields", None)
+        parts = [(fields[i] if fields else f"output_{i}" if not name else str(i), v) for i, v in enumerate(result)]
+    else:
+        yield name, result
+        return
+    for key, value in parts:
+        yield from flat(f"{name}.{key}" if name else key, value)
+
+
+@cache
+def _operand_names(op: type) -> tuple[str, ...]:
+    """The names of an op's operands; those of `*arrays` have none of their own."""
+    parameters = list(inspect.signature(op.forward).parameters.values())[1:]  # type: ignore[attr-defined]
+    return tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
+
+
+_signature = cache(inspect.signature)
+
+
+def _users_line(until: CodeType) -> str:
+    """The innermost line on the stack that is not this package's; "" where the model has none of its own."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code is not until:
+        if not _is_ours(frame.f_code.co_filename):
+            return f"{_shown(frame.f_code.co_filename)}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""
+
+
+@cache
+def _is_ours(file: str) -> bool:
+    """A file of this package, NumPy or Python's library."""
+    return file.startswith(("<frozen", HOME[0], HOME[1])) or (file.startswith(HOME[2]) and "site-packages" not in file)
+
+
+def _shown(file: str) -> str:
+    """A file's name as short as it can be from here."""
+    try:
+        return str(Path(file).relative_to(Path.cwd()))
+    except ValueError:
+        return file
