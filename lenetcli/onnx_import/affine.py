@@ -75,7 +75,7 @@ class Pads:
         kind = layer.type[:-2]
         if kind in ("ZeroPad", "ConstantPad") and layer.args.get("value", 0.0) == value:
             return "zeros", layer.args["padding"]
-        return _MODES.get(kind, ""), layer.args.get("padding", [])
+        return (_MODES[kind], layer.args["padding"]) if kind in _MODES else ("", [])
 
 
 @reads("ConvTranspose")
@@ -234,6 +234,7 @@ def scaled(
         layer = reader.layers[layer.affine]
     if layer is not None and layer.type in ("LayerNorm", "RMSNorm") and flow.plain:
         if _into_norm(layer, shape, factor, offset):
+            _rename(reader, node, layer)
             return flow
     if layer is not None and layer.type == "AvgPool2d" and factor is not None and factor.size == 1 and offset is None:
         divisor = math.prod(_both(layer.args["kernel_size"])) / float(factor.reshape(()))

@@ -107,7 +107,7 @@ def _before_unflatten(reader: Reader, node: Node, perm: list[int]) -> Flow | Non
     if layer is None or layer.type != "Unflatten" or not flow.plain or layer.args["dim"] != 1:
         return None
     sizes = layer.args["unflattened_size"]
-    if len(sizes) + 1 != len(perm) or not layer.path and False:
+    if len(sizes) + 1 != len(perm):
         return None
     at, source = layer.inputs[0], None
     while at >= 0:
@@ -213,16 +213,10 @@ def concat(reader: Reader, node: Node) -> Flow:
 
 
 @reads("Gather")
-def embedding(reader: Reader, node: Node) -> Flow:
-    if not reader.is_constant(node.inputs[0]) or node.attributes.get("axis", 0) != 0:
-        raise node.refusal("takes chosen rows of a result: no layer does that")
-    table = reader.floats(node, 0)
-    assert table is not None
-    if table.ndim != 2:
-        raise node.refusal(f"looks up rows in {list(table.shape)}; a table has two dimensions")
-    args = {"num_embeddings": table.shape[0], "embedding_dim": table.shape[1]}
-    at = reader.add(node, "Embedding", args, [reader.plain(node, 1).at], {"weight": table}, reader.path(node, 0))
-    return Flow(at)
+def rows(reader: Reader, node: Node) -> Flow:
+    if reader.is_constant(node.inputs[0]):
+        raise node.refusal("looks up rows of a table: a configuration has no such layer (nn.Embedding is for Python)")
+    raise node.refusal("takes chosen rows of a result: no layer does that")
 
 
 @reads("DepthToSpace", "SpaceToDepth")
@@ -284,8 +278,6 @@ def resize(reader: Reader, node: Node) -> Flow:
             args = {"size": one_or_each(own_new[2:])}
         else:
             raise node.refusal(f"places pixels by {position!r}, which no layer here does for mode {mode!r}")
-        if position == "half_pixel" and 1 in own_new[2:] and mode == "linear" and max(own_old[2:]) > 1:
-            pass  # pytorch_half_pixel differs for one pixel only: the centre against the first
         if mode == "cubic" and (words.get("cubic_coeff_a", -0.75) != -0.75 or words.get("exclude_outside", 0)):
             raise node.refusal("its cubic has another coefficient than -0.75, or leaves out what is outside")
         if words.get("antialias", 0):

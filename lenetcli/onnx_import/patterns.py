@@ -82,7 +82,8 @@ def _normalized(net: Net, bound: Bound) -> Found | None:
     (over,), ndim = axes, len(shape)
     if over and over == tuple(range(over[0], ndim)) and over[0] > 0:
         if "mean" not in bound:
-            return "RMSNorm", {"normalized_shape": list(shape[over[0] :]), "eps": bound["eps"]}
+            words = {"normalized_shape": list(shape[over[0] :]), "eps": bound["eps"], "elementwise_affine": False}
+            return "RMSNorm", words
         words = {"normalized_shape": list(shape[over[0] :]), "eps": bound["eps"], "elementwise_affine": False}
         return "LayerNorm", words
     if "mean" in bound and over == tuple(i for i in range(ndim) if i != 1) and ndim in (2, 3, 4):

@@ -140,8 +140,6 @@ def softmax(reader: Reader, node: Node) -> Flow:
     flow, shape = reader.flow(node), reader.shape(node.inputs[0])
     old = reader.net.opset < 13
     axis = node.attributes.get("axis", 1 if old else -1) % len(shape)
-    if axis == 0:
-        raise node.refusal("works across the samples of a batch")
     if old and any(n != 1 for n in shape[axis + 1 :]):
         raise node.refusal(f"takes axes {axis} to {len(shape) - 1} together, as before opset 13: no layer does that")
     dim = flow.axes[axis] if flow.axes else axis

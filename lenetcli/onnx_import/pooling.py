@@ -63,7 +63,7 @@ def pool(reader: Reader, node: Node) -> Flow:
                 at, border = flow.at, (0,) * dims
             if any(border):
                 args["padding"], whole = one_or_each(border), True
-        if any(border) and not whole or (args.get("ceil_mode") and not whole and False):
+        if any(border) and not whole:
             args["count_include_pad"] = False
     return Flow(reader.add(node, kind, args, [at]))
 
