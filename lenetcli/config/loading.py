@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from lenetcli.config.blocks import read_blocks
 from lenetcli.config.catalogue import ROLES
-from lenetcli.config.components import Component, ComponentReader
+from lenetcli.config.components import Component, ComponentReader, TooMany
 from lenetcli.config.document import SECTIONS, Document
 from lenetcli.config.messages import UNKNOWN, details_of, explained, got, section_in
 from lenetcli.config.overrides import MISWRITTEN
@@ -107,7 +108,7 @@ def _spelt(problem: Problem, root: Node, plain: dict[str, Any]) -> Problem:
 
 def _plain_keys() -> dict[str, Any]:
     """The keys of the sections with fixed keys."""
-    model = {**_keys_of(ModelKeys), "layers": None}
+    model = {**_keys_of(ModelKeys), "layers": None, "blocks": None}
     return {**_keys_of(Header), "model": model, "train": _keys_of(Train)}
 
 
@@ -200,13 +201,33 @@ class _Reader:
         if node is None:
             return None
         assert node.mapping is not None
-        keys = self._keys(ModelKeys, node, ("model",), ("layers",))
+        keys = self._keys(ModelKeys, node, ("model",), ("layers", "blocks"))
         layers: tuple[Component, ...] = ()
+        if node.mapping.get("blocks") is not None:
+            self.components.blocks = read_blocks(node.mapping["blocks"], ("model", "blocks"), self.problems)
         if "layers" in node.mapping:
-            layers = self.components.read_list(node.mapping["layers"], ("model", "layers"), ROLES["layers"])
+            layers = self._layers(node.mapping["layers"], node.mapping.get("outputs"))
         elif not any("did you mean layers?" in p.hints for p in self.problems if p.path[:1] == ("model",)):
             self.problems.append(Problem(node.span, ("model", "layers"), "missing: the model needs a list of layers"))
-        return None if keys is None else Model(tuple(keys.input), layers)
+        return None if keys is None else Model(tuple(keys.input), layers, tuple(keys.outputs or ()))
+
+    def _layers(self, node: Node, outputs: Node | None) -> tuple[Component, ...]:
+        """The model's layers; a mistake in a block that is used several times is one problem."""
+        place = ("model", "outputs")
+        named = outputs.value if outputs is not None and isinstance(outputs.value, list) else []
+        out = {part.value: (part, (*place, i)) for i, part in enumerate(named) if isinstance(part.value, str)}
+        if len(out) < len(named):
+            twice = [part for i, part in enumerate(named) if part.value in [p.value for p in named[:i]]]
+            self.problems += [Problem(part.span, place, f"{got(part.value)} is named twice") for part in twice]
+        before = len(self.problems)
+        try:
+            found = self.components.read_list(node, ("model", "layers"), ROLES["layers"], out)
+        except TooMany as error:
+            self.problems.append(error.problem)
+            found = ()
+        new = self.problems[before:]
+        self.problems[before:] = {(p.where, p.path, p.message): p for p in new}.values()
+        return found
 
     def _train(self) -> Train | None:
         node = self._section("train")

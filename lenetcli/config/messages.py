@@ -261,7 +261,7 @@ def explained(
             by_key.pop(key)
             by_key.pop(taken_apart[0], None)
     for key, found in by_key.items():
-        here = (*path, key)
+        here = place_of(node, path, key)
         first = found[0]
         if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
             hints = unknown_key(key, fields, node, owner)
@@ -280,6 +280,12 @@ def explained(
             else:
                 problems.append(_wrong_value(found, value, here, fields[key]))
     return problems
+
+
+def place_of(node: Node, path: KeyPath, key: str) -> KeyPath:
+    """Where a mapping's value stands in the config: under its key, but for one that a block was given."""
+    value = node.mapping.get(key) if node.mapping else None
+    return (*path, key) if value is None or value.place is None else value.place
 
 
 def details_of(error: ValidationError) -> list[Any]:

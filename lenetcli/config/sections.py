@@ -82,6 +82,8 @@ class ModelKeys(Section):
 
     input: Annotated[list[Extent], Field(min_length=1, max_length=4)]
     """Shape of one sample: [C, H, W] for images, [features] for vectors."""
+    outputs: Annotated[list[String], Field(min_length=1), Said("a list of names of layers")] | None = None
+    """Names of the layers whose outputs the model gives, in this order; by default the last layer's."""
 
 
 class Warmup(Section):
@@ -174,6 +176,7 @@ class Model:
 
     input: tuple[int, ...]
     layers: tuple[Component, ...]
+    outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

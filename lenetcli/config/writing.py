@@ -35,6 +35,8 @@ def plain(config: Config) -> dict[str, Any]:
         "input": _Flow(config.model.input),
         "layers": [_component(layer) for layer in config.model.layers],
     }
+    if config.model.outputs:
+        model["outputs"] = _Flow(config.model.outputs)
     found: dict[str, Any] = {"version": config.version, "name": config.name, "seed": config.seed, "model": model}
     if config.device != "cpu":
         found["device"] = config.device
@@ -51,6 +53,8 @@ def _component(component: Component) -> dict[str, Any]:
     found: dict[str, Any] = {"type": component.type}
     if component.name is not None:
         found["name"] = component.name
+    if component.inputs:
+        found["from"] = _Flow(component.inputs) if len(component.inputs) > 1 else component.inputs[0]
     values = {a.name: a.default for a in component.known if _writable(a.default) and not a.inferred} | component.args
     values = {
         a.name: values[a.name] for a in component.known if a.name in values
