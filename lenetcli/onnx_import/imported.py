@@ -47,8 +47,17 @@ class Imported:
     said: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
     name: str = "net"
-    last: str = ""  # type of the layer that gives the (first) output
-    output: tuple[int, ...] = ()  # sizes of that output, without the batch
+    heads: tuple[tuple[str, str, tuple[int, ...]], ...] = ()  # each output's name, its layer's type, its sizes
+
+    @property
+    def last(self) -> str:
+        """The type of the layer that gives the first output."""
+        return self.heads[0][1]
+
+    @property
+    def output(self) -> tuple[int, ...]:
+        """The sizes of the first output, without the batch."""
+        return self.heads[0][2]
 
 
 def read(path: str | os.PathLike[str], sizes: Sequence[int] | None = None) -> Imported:
@@ -99,10 +108,19 @@ def _imported(model: onnx_in.OnnxModel, path: Path, sizes: Sequence[int] | None)
     turned = tuple(flow.axes is not None for flow in flows)
     if any(turned):
         notes.append("outputs that the file gives with their channels last are C, H, W here")
+    heads = tuple(
+        (name, layers[at].type, _sample(net.shapes[value], flow))
+        for name, at, value, flow in zip(nest.output_names(), outputs, net.outputs, flows)
+    )
     return Imported(
         section, dict(nest.state()), notes, given.axes is not None, turned,
-        model.producer, model.metadata, path.stem, layers[outputs[0]].type, net.shapes[net.outputs[0]][1:],
+        model.producer, model.metadata, path.stem, heads,
     )  # fmt: skip
+
+
+def _sample(shape: tuple[int, ...], flow: Flow) -> tuple[int, ...]:
+    """Sizes of one sample, as the model has them."""
+    return tuple(shape[i] for i in np.argsort(flow.axes))[1:] if flow.axes else shape[1:]
 
 
 def _given(net: Net) -> Flow:
