@@ -157,6 +157,7 @@ def pad(reader: Reader, node: Node) -> Flow:
     if mode == "constant":
         value = reader.constant(node, 2)
         number = float(node.attributes.get("value", 0.0) if value is None else value.reshape(-1)[0])
+        number = float(np.clip(number, np.finfo(np.float32).min, np.finfo(np.float32).max))  # a configuration has no inf
         kind = f"ConstantPad{dims}d" if number else f"ZeroPad{dims}d"
         args = {"padding": sides, "value": number} if number else {"padding": sides}
     elif mode in ("reflect", "edge", "wrap"):
@@ -271,9 +272,11 @@ def resize(reader: Reader, node: Node) -> Flow:
     if mode == "nearest":
         _nearest(reader, node, position, args, own_old[2:], own_new[2:])
     elif mode in ("linear", "cubic"):
-        if position in ("half_pixel", "pytorch_half_pixel"):
+        one = any(m == 1 < n for n, m in zip(own_old[2:], own_new[2:]))
+        exact = scales is None or all(abs(s * n - m) < 1e-4 for s, n, m in zip(scales, old, new))
+        if position == "half_pixel" or (position == "pytorch_half_pixel" and not one):
             corners = False
-        elif position == "align_corners":
+        elif position == "align_corners" and exact:
             corners = True
             args = {"size": one_or_each(own_new[2:])}
         else:
@@ -309,6 +312,6 @@ def _nearest(reader: Reader, node: Node, position: str, args: dict[str, Any], ol
         return
     if all(m % n == 0 for n, m in zip(old, new)):  # each pixel becomes as many: however positions are rounded
         whole = position == "half_pixel" or (position == "pytorch_half_pixel" and 1 not in new)
-        if whole or (position in ("asymmetric", "tf_half_pixel_for_nn") and rounding == "floor"):
+        if (whole and rounding.startswith("round_prefer")) or (position in ("asymmetric", "tf_half_pixel_for_nn") and rounding == "floor"):
             return
     raise node.refusal(f"places pixels by {position!r} and {rounding!r}, which no layer here does for mode 'nearest'")

@@ -50,10 +50,10 @@ def difference(path: Path, found: Imported, model: Module) -> tuple[float | None
         own = model.eval()(from_numpy(x))
     greatest = 0.0
     for i, (y, wanted) in enumerate(zip(own if isinstance(own, tuple) else (own,), outputs)):
-        wanted = np.moveaxis(wanted, -1, 1) if found.outputs_turned[i] and wanted.ndim > 2 else wanted
-        if y.array.shape != wanted.shape:
-            raise CheckFailed(f"{path}: output {i} has sizes {list(wanted.shape)} there, {list(y.array.shape)} here")
-        apart = float(np.abs(y.array.astype(np.float64) - wanted).max(initial=0))
+        mine = y.array.transpose(found.outputs_axes[i] or range(y.array.ndim)).astype(np.float64)
+        if mine.shape != wanted.shape:
+            raise CheckFailed(f"{path}: output {i} has sizes {list(wanted.shape)} there, {list(mine.shape)} here")
+        apart = float(np.abs(mine - wanted).max(initial=0))
         if not apart <= NEAR * max(1.0, float(np.abs(wanted).max(initial=0))) * (100 if _half(given) else 1):
             raise CheckFailed(f"{path}: output {i} differs by {apart:g} from what {by} gives: not imported")
         greatest = max(greatest, apart)

@@ -33,7 +33,7 @@ class Imported:
         weights: parameters and buffers by their names in that model.
         notes: what should be said of it.
         turned: the file takes pictures as (N, H, W, C); the model takes (N, C, H, W).
-        outputs_turned: the same of each output.
+        outputs_axes: which of the model's axes each axis of an output is in the file; None: the same.
         said: who wrote it.
         metadata: text that the file keeps.
         name: of the file, without its ending.
@@ -43,7 +43,7 @@ class Imported:
     weights: dict[str, Array]
     notes: list[str] = field(default_factory=list)
     turned: bool = False
-    outputs_turned: tuple[bool, ...] = ()
+    outputs_axes: tuple[tuple[int, ...] | None, ...] = ()
     said: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
     name: str = "net"
@@ -105,9 +105,9 @@ def _imported(model: onnx_in.OnnxModel, path: Path, sizes: Sequence[int] | None)
         notes.append(f"names that a configuration cannot have as they are were changed: {shown}")
     if given.axes:
         notes.append("the file takes pictures with their channels last; the model takes them as C, H, W")
-    turned = tuple(flow.axes is not None for flow in flows)
+    turned = tuple(flow.axes for flow in flows)
     if any(turned):
-        notes.append("outputs that the file gives with their channels last are C, H, W here")
+        notes.append("the file gives outputs with their axes turned (channels last); here they are C, H, W")
     heads = tuple(
         (name, layers[at].type, _sample(net.shapes[value], flow))
         for name, at, value, flow in zip(nest.output_names(), outputs, net.outputs, flows)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from lenetcli.kernels.window import extent
 from lenetcli.onnx_import.affine import Pads
 from lenetcli.onnx_import.lowering import Flow, Reader, dims_of, one_or_each, reads
 from lenetcli.onnx_import.net import Node, Sizes, as_tuple
 from lenetcli.onnx_import.shapes import reduced_axes, window
 
-INFINITY = float("inf")
+LEAST = float(np.finfo(np.float32).min)  # below all others; a configuration has no infinity
 
 
 @reads("MaxPool", "AveragePool", "LpPool")
@@ -35,7 +37,7 @@ def pool(reader: Reader, node: Node) -> Flow:
         if not any(before) and not (whole and not is_max) and _by_ceil(image, kernel, strides, dilations, out):
             ceil, border = True, before
         elif is_max:
-            at, border = _framed(reader, node, dims, before, after, -INFINITY, flow), (0,) * dims
+            at, border = _framed(reader, node, dims, before, after, LEAST, flow), (0,) * dims
         elif whole:
             at, border = _framed(reader, node, dims, before, after, 0.0, flow), (0,) * dims
         else:

@@ -99,7 +99,9 @@ def transposed_pads(node: Node, image: Sizes, kernel: Sizes) -> tuple[Sizes, Siz
         return strides, dilations, before, after, more
     out = as_tuple(wanted)[-dims:] if wanted is not None else tuple(n * s for n, s in zip(image, strides))
     sizes = zip(image, kernel, strides, dilations, more, out)
-    total = [max(0, s * (n - 1) + m + (k - 1) * d + 1 - o) for n, k, s, d, m, o in sizes]
+    total = [s * (n - 1) + m + (k - 1) * d + 1 - o for n, k, s, d, m, o in sizes]
+    more = tuple(m - min(t, 0) for m, t in zip(more, total))
+    total = [max(0, t) for t in total]
     less, rest = tuple(t // 2 for t in total), tuple(t - t // 2 for t in total)
     return (strides, dilations, rest, less, more) if auto == "SAME_LOWER" else (strides, dilations, less, rest, more)
 
