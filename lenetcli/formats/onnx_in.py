@@ -194,8 +194,9 @@ def _last(scopes: str) -> str:
 
 def _attribute(message: Message, files: Files) -> tuple[str, Any]:
     """Name and value: a number, a text, an array, or a list of such."""
-    name, kind, single, lists = "", 0, {}, []
-    reference = ""
+    name, kind, reference = "", 0, ""
+    single: dict[int, Any] = {}
+    lists: list[Any] = []
     for number, wire, value in message.fields():
         if number == 1 and wire == BYTES:
             name = text(value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import mmap
-import os
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from lenetcli.disk import check_inside, check_regular
 from lenetcli.errors import DataError
-from lenetcli.formats.protobuf import BYTES, VARINT, Array, Damaged, Message, integers, numbers, signed, text
+from lenetcli.formats.protobuf import BYTES, VARINT, Array, Damaged, Message, integers, numbers, text
 
 LARGEST = 1 << 36  # bytes of a file with arrays
 _MOST_DIMS, _MOST_TEXTS = 16, 64

@@ -78,11 +78,11 @@ def varint(data: memoryview, at: int) -> tuple[int, int]:
         Damaged: it is cut or longer.
     """
     value = shift = 0
-    for at in range(at, min(at + 10, len(data))):
-        byte = data[at]
+    for place in range(at, min(at + 10, len(data))):
+        byte = data[place]
         value |= (byte & 127) << shift
         if byte < 128:
-            return value & (1 << 64) - 1, at + 1
+            return value & (1 << 64) - 1, place + 1
         shift += 7
     raise Damaged("it is damaged: a number is cut")
 

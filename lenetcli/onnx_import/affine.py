@@ -66,7 +66,8 @@ class Pads:
         if before == after:
             return flow.at, "zeros", before
         sides = [side for pair in zip(before[::-1], after[::-1]) for side in pair]
-        kind, args = (f"ZeroPad{self.dims}d", {"padding": sides})
+        args: dict[str, Any] = {"padding": sides}
+        kind = f"ZeroPad{self.dims}d"
         if value:
             kind, args = f"ConstantPad{self.dims}d", {"padding": sides, "value": value}
         return self.reader.add(self.node, kind, args, [flow.at], path=""), "zeros", (0,) * self.dims
@@ -83,9 +84,7 @@ def conv_transpose(reader: Reader, node: Node) -> Flow:
     dims, flow = dims_of(reader, node), reader.plain(node)
     weight, bias = reader.floats(node, 1), reader.floats(node, 2)
     assert weight is not None
-    strides, dilations, before, after, more = transposed_pads(
-        node, reader.shape(node.inputs[0])[2:], weight.shape[2:]
-    )
+    strides, dilations, before, after, more = transposed_pads(node, reader.shape(node.inputs[0])[2:], weight.shape[2:])
     crop = [(0, 0)] * dims
     if any(m and m >= max(s, d) for m, s, d in zip(more, strides, dilations)) and bias is None:
         crop, more = [(0, m) for m in more], (0,) * dims  # nothing but zeros is there
@@ -194,7 +193,7 @@ def arithmetic(reader: Reader, node: Node) -> Flow:
             with np.errstate(all="ignore"):
                 flow = scaled(reader, node, flow, name, number if node.op == "Mul" else 1 / number, None)
         elif node.op == "Sub" and place:
-            flow = scaled(reader, node, flow, name, np.float32(-1).reshape(()), number)
+            flow = scaled(reader, node, flow, name, np.array(-1, np.float32), number)
         else:
             flow = scaled(reader, node, flow, name, None, -number if node.op == "Sub" else number)
     return flow
@@ -204,7 +203,9 @@ def _together(reader: Reader, node: Node) -> Flow:
     """Two results or more, number by number."""
     kind = {"Add": "Add", "Sum": "Add", "Mul": "Multiply"}.get(node.op)
     if kind is None:
-        raise node.refusal(f"combines two results; of such operators only Add, Sum and Mul are layers here, not {node.op}")
+        raise node.refusal(
+            f"combines two results; of such operators only Add, Sum and Mul are layers here, not {node.op}"
+        )
     flows = [reader.flow(node, i) for i in range(len(node.inputs))]
     shapes = [reader.shape(name) for name in node.inputs]
     if any(len(shape) != len(shapes[0]) for shape in shapes):
@@ -221,24 +222,28 @@ def _same_order(a: Array | None, b: Array | None) -> bool:
     return a is b or (a is not None and b is not None and np.array_equal(a, b))
 
 
-def scaled(
-    reader: Reader, node: Node, flow: Flow, name: str, factor: Array | None, offset: Array | None
-) -> Flow:
+def scaled(reader: Reader, node: Node, flow: Flow, name: str, factor: Array | None, offset: Array | None) -> Flow:
     """A result times a constant, plus a constant: taken up by the layer that gives it, or a layer of its own."""
     shape = reader.shape(name)
     if reader.shape(node.output) != shape:
-        raise node.refusal(f"makes {list(shape)} to {list(reader.shape(node.output))} by a constant: no layer does that")
+        raise node.refusal(
+            f"makes {list(shape)} to {list(reader.shape(node.output))} by a constant: no layer does that"
+        )
     axis = shape_axis(flow, shape)
     layer = reader.before(node, node.inputs.index(name))
     if layer is not None and layer.affine is not None:
         layer = reader.layers[layer.affine]
-    if layer is not None and layer.type in ("LayerNorm", "RMSNorm") and flow.plain:
-        if _into_norm(layer, shape, factor, offset):
-            _rename(reader, node, layer)
-            return flow
+    is_norm = layer is not None and layer.type in ("LayerNorm", "RMSNorm") and flow.plain
+    if layer is not None and is_norm and _into_norm(layer, shape, factor, offset):
+        _rename(reader, node, layer)
+        return flow
     if layer is not None and layer.type == "AvgPool2d" and factor is not None and factor.size == 1 and offset is None:
         divisor = math.prod(_both(layer.args["kernel_size"])) / float(factor.reshape(()))
-        if abs(divisor - round(divisor)) < 1e-3 * divisor and round(divisor) > 0 and layer.args.get("count_include_pad", True):
+        if (
+            abs(divisor - round(divisor)) < 1e-3 * divisor
+            and round(divisor) > 0
+            and layer.args.get("count_include_pad", True)
+        ):
             layer.args["divisor_override"] = round(divisor)
             return flow
     if layer is not None and layer.type == "Linear":
@@ -290,8 +295,8 @@ def _into_norm(layer: Layer, shape: Sizes, factor: Array | None, offset: Array |
         extra = constant.ndim - len(normalized)
         if extra > 0 and any(n != 1 for n in constant.shape[:extra]):
             return False
-        inner = constant.reshape(constant.shape[max(extra, 0) :])
-        if any(n not in (1, m) for n, m in zip(inner.shape[::-1], normalized[::-1])):
+        inner: Array = constant.reshape(constant.shape[max(extra, 0) :])
+        if any(size not in (1, wanted) for size, wanted in zip(inner.shape[::-1], normalized[::-1])):
             return False
         arrays.append(np.broadcast_to(inner, normalized))
     weights, (by, plus) = layer.weights, arrays
@@ -317,11 +322,14 @@ def take_up(layer: Layer, factor: Array | None, offset: Array | None) -> bool:
     """Makes a layer's output times a factor per channel, plus an offset per channel; False where it cannot."""
     weights = layer.weights
     if layer.type in _AFFINE_NORMS:
-        count = len((offset if factor is None else factor))  # type: ignore[arg-type]
+        count = len(offset if factor is None else factor)  # type: ignore[arg-type]
         layer.args.pop("affine", None)
         if layer.type.startswith("Instance"):
             layer.args["affine"] = True
-        weight, bias = weights.get("weight", np.ones(count, np.float32)), weights.get("bias", np.zeros(count, np.float32))
+        weight, bias = (
+            weights.get("weight", np.ones(count, np.float32)),
+            weights.get("bias", np.zeros(count, np.float32)),
+        )
         if factor is not None:
             weight, bias = weight * factor, bias * factor
         weights |= {"weight": weight, "bias": bias if offset is None else bias + offset}

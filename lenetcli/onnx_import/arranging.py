@@ -25,6 +25,8 @@ def reshape(reader: Reader, node: Node) -> Flow:
         raise node.refusal("reshapes what was turned (channels last) before it was flattened: no layer does that here")
     if flow.axes is not None:
         return _turned(reader, node, flow, old, new)
+    if len(old) == len(new) == 4 and old[1] == new[3] == 1 and old[2:] == new[1:3]:  # one channel, and it comes last
+        return Flow(flow.at, (0, 2, 3, 1))
     return Flow(_reshaped(reader, node, flow.at, old[1:], new[1:]))
 
 
@@ -157,7 +159,9 @@ def pad(reader: Reader, node: Node) -> Flow:
     if mode == "constant":
         value = reader.constant(node, 2)
         number = float(node.attributes.get("value", 0.0) if value is None else value.reshape(-1)[0])
-        number = float(np.clip(number, np.finfo(np.float32).min, np.finfo(np.float32).max))  # a configuration has no inf
+        number = float(
+            np.clip(number, np.finfo(np.float32).min, np.finfo(np.float32).max)
+        )  # a configuration has no inf
         kind = f"ConstantPad{dims}d" if number else f"ZeroPad{dims}d"
         args = {"padding": sides, "value": number} if number else {"padding": sides}
     elif mode in ("reflect", "edge", "wrap"):
@@ -206,7 +210,9 @@ def concat(reader: Reader, node: Node) -> Flow:
     if any(flow.order is not None for flow in flows):
         sizes = [reader.shape(name)[1] for name in node.inputs]
         starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-        parts = [start + (np.arange(size) if f.order is None else f.order) for start, size, f in zip(starts, sizes, flows)]
+        parts = [
+            start + (np.arange(size) if f.order is None else f.order) for start, size, f in zip(starts, sizes, flows)
+        ]
         order = np.concatenate(parts)
     dim = axis if first.axes is None else first.axes[axis]
     args = {} if dim == 1 else {"dim": dim}
@@ -249,7 +255,7 @@ def _reorder_channels(reader: Reader, node: Node, channels: int, block: int) -> 
 @reads("Resize", "Upsample")
 def resize(reader: Reader, node: Node) -> Flow:
     flow, old, new = reader.flow(node), reader.shape(node.inputs[0]), reader.shape(node.output)
-    scales, sizes = resize_words(reader.net, node)
+    scales, _ = resize_words(reader.net, node)
     words, dims = node.attributes, len(old) - 2
     if dims not in (1, 2):
         raise node.refusal(f"resizes {len(old)} dimensions; sequences (3) and pictures (4) are read")
@@ -312,6 +318,8 @@ def _nearest(reader: Reader, node: Node, position: str, args: dict[str, Any], ol
         return
     if all(m % n == 0 for n, m in zip(old, new)):  # each pixel becomes as many: however positions are rounded
         whole = position == "half_pixel" or (position == "pytorch_half_pixel" and 1 not in new)
-        if (whole and rounding.startswith("round_prefer")) or (position in ("asymmetric", "tf_half_pixel_for_nn") and rounding == "floor"):
+        if (whole and rounding.startswith("round_prefer")) or (
+            position in ("asymmetric", "tf_half_pixel_for_nn") and rounding == "floor"
+        ):
             return
     raise node.refusal(f"places pixels by {position!r} and {rounding!r}, which no layer here does for mode 'nearest'")

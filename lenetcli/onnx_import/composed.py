@@ -1,228 +1,19 @@
-"""Layers that writers spell out with arrays or sizes, which templates of numbers do not tell.
-
-What rearranges is told by what it does to a picture of numbered pixels; what resamples axis by axis by its matrices.
-"""
+"""Layers that writers spell out with arrays or sizes, which templates of numbers alone do not tell."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from lenetcli.kernels.avg_pool import adaptive_bounds
-from lenetcli.kernels.padding import source_index
-from lenetcli.kernels.resize import cubic_taps, linear_taps, nearest_taps
+from lenetcli.onnx_import import paths
+from lenetcli.onnx_import.folding import sliced
 from lenetcli.onnx_import.matching import Add, Any_, Matcher, Mul, Number, Op, X
-from lenetcli.onnx_import.net import OWN, Array, Net, Node, Sizes
-from lenetcli.onnx_import.shapes import constant
-
-_LARGEST = 1 << 22  # numbers of a picture or matrix that is worked out to tell a layer
-_LONGEST = 8  # operators in a row that make one layer
-FLOAT = np.dtype(np.float32)
-
-
-def _made(node: Node, kind: str, source: str, args: dict[str, Any]) -> Node:
-    return Node(OWN + kind, [source], node.outputs[:1], args, node.label, node.path)
-
-
-def rearranged(matcher: Matcher, node: Node) -> Node | None:
-    """PixelShuffle, PixelUnshuffle, ChannelShuffle: reshaped, turned, reshaped."""
-    net, chain, name = matcher.net, [node], node.inputs[0]
-    if node.op not in ("Reshape", "Flatten"):
-        return None
-    while (maker := matcher.makers.get(name)) is not None and maker.op in ("Reshape", "Transpose", "Unsqueeze"):
-        chain.append(maker)
-        name = maker.inputs[0]
-        old, new = net.shapes[name], net.shapes[node.output]
-        if maker.op == "Reshape" and len(chain) > 2 and 3 <= len(old) == len(new) and old[0] == new[0]:
-            found = _shuffled(net, chain[::-1], old, new)
-            if found is not None:
-                return _made(node, found[0], name, found[1])
-        if len(chain) > _LONGEST:
-            return None
-    return None
-
-
-def _shuffled(net: Net, chain: list[Node], old: Sizes, new: Sizes) -> tuple[str, dict[str, Any]] | None:
-    pixels = math.prod(old[1:])
-    if pixels > _LARGEST:
-        return None
-    numbers = np.arange(pixels).reshape(1, *old[1:])
-    after = numbers
-    for step in chain:
-        if step.op == "Transpose":
-            perm = step.attributes.get("perm", range(after.ndim)[::-1])
-            if perm[0] != 0:
-                return None
-            after = after.transpose([int(i) for i in perm])
-        else:
-            shape = net.shapes[step.output]
-            if shape[0] != old[0]:
-                return None
-            after = after.reshape(1, *shape[1:])
-    (c, *image), (d, *other) = old[1:], new[1:]
-    if image == other:
-        for groups in range(2, c):
-            if c % groups == 0:
-                turned = numbers.reshape(groups, c // groups, -1).swapaxes(0, 1).reshape(numbers.shape)
-                if np.array_equal(turned, after):
-                    return "ChannelShuffle", {"groups": groups}
-    if len(image) != 2:
-        return None
-    if c > d and other[0] % image[0] == 0:
-        r = other[0] // image[0]
-        if c == d * r * r and other == [n * r for n in image]:
-            turned = numbers.reshape(d, r, r, *image).transpose(0, 3, 1, 4, 2).reshape(1, d, *other)
-            if np.array_equal(turned, after):
-                return "PixelShuffle", {"upscale_factor": r}
-    if d > c and other[0] and image[0] % other[0] == 0:
-        r = image[0] // other[0]
-        if d == c * r * r and image == [n * r for n in other]:
-            turned = numbers.reshape(c, other[0], r, other[1], r).transpose(0, 2, 4, 1, 3).reshape(1, d, *other)
-            if np.array_equal(turned, after):
-                return "PixelUnshuffle", {"downscale_factor": r}
-    return None
-
-
-def resampled(matcher: Matcher, node: Node) -> Node | None:
-    """Pixels gathered, or blended by matrices, axis by axis: circular borders, adaptive pools, resizing."""
-    net = matcher.net
-    source, matrices = _by_axes(matcher, node)
-    if not matrices:
-        return None
-    old, new = net.shapes[source], net.shapes[node.output]
-    dims = len(old) - 2
-    if dims not in (1, 2):
-        return None
-    given = [matrices.get(axis, np.eye(old[axis], dtype=FLOAT)) for axis in range(2, dims + 2)]
-    for kind, args, wanted in _candidates(dims, old[2:], new[2:]):
-        if all(m.shape == w.shape and np.allclose(m, w, rtol=0, atol=1e-6) for m, w in zip(given, wanted)):
-            return _made(node, kind, source, args)
-    pads = [_circular(matrix) for matrix in given]
-    if all(pad is not None for pad in pads):
-        return _made(node, f"CircularPad{dims}d", source, {"padding": [side for pad in pads[::-1] for side in pad or ()]})
-    return None
-
-
-def _by_axes(matcher: Matcher, node: Node) -> tuple[str, dict[int, Array]]:
-    """What a chain of operators along axes begins with, and the matrix (old size, new size) of each axis."""
-    net, name, matrices = matcher.net, node.output, {}
-    for _ in range(_LONGEST):
-        maker = matcher.makers.get(name)
-        found = None if maker is None else _matrix(net, maker)
-        if found is None or found[1] in matrices:
-            break
-        name, axis, matrix = found
-        matrices[axis] = matrix
-    return name, matrices
-
-
-def _matrix(net: Net, node: Node) -> tuple[str, int, Array] | None:
-    """Of one operator: what it takes, the axis it works along, its matrix."""
-    if node.op == "Gather" and node.inputs[1] in net.constants and node.inputs[0] in net.shapes:
-        shape, index = net.shapes[node.inputs[0]], net.constants[node.inputs[1]]
-        axis = node.attributes.get("axis", 0) % len(shape)
-        if node.inputs[0] in net.constants or axis < 2 or index.ndim != 1 or shape[axis] * index.size > _LARGEST:
-            return None
-        matrix = np.zeros((shape[axis], index.size), FLOAT)
-        matrix[index % shape[axis], np.arange(index.size)] = 1
-        return node.inputs[0], axis, matrix
-    if node.op != "MatMul":
-        return None
-    first, second = node.inputs
-    for name, other, left in ((first, second, False), (second, first, True)):
-        if other in net.constants and name not in net.constants:
-            matrix, shape = net.constants[other], net.shapes[name]
-            if matrix.ndim == 2 and len(shape) in (3, 4) and matrix.dtype.kind == "f":
-                axis = len(shape) - (2 if left else 1)
-                return (name, axis, matrix.T if left else matrix) if axis > 1 else None
-    return None
-
-
-def _candidates(dims: int, old: Sizes, new: Sizes) -> Iterator[tuple[str, dict[str, Any], list[Array]]]:
-    """Layers that resample a picture of these sizes, with their matrices."""
-    if any(n * m > _LARGEST for n, m in zip(old, new)):
-        return
-    size = new[0] if len(set(new)) == 1 else list(new)
-    means = []
-    for n, m in zip(old, new):
-        share = np.zeros((n, m), FLOAT)
-        for i, (start, end) in enumerate(adaptive_bounds(n, m)):
-            share[start:end, i] = 1 / (end - start)
-        means.append(share)
-    yield f"AdaptiveAvgPool{dims}d", {"output_size": size}, means
-    blend = "linear" if dims == 1 else "bilinear"
-    factors = [None, *(f for f in _FACTORS if all(int(n * f) == m for n, m in zip(old, new)))]
-    for factor in factors:
-        words: dict[str, Any] = {"size": size} if factor is None else {"scale_factor": factor}
-        sizes = list(zip(old, new))
-        for exact in (False, True):
-            mode = {"mode": "nearest-exact"} if exact else {}
-            shares = [_shares(n, nearest_taps(n, m, factor, exact, FLOAT, dims)) for n, m in sizes]
-            yield "Upsample", words | mode, shares
-        for corners in (False, True):
-            extra = {"align_corners": True} if corners else {}
-            shares = [_shares(n, linear_taps(n, m, factor, corners, FLOAT, dims)) for n, m in sizes]
-            yield "Upsample", words | {"mode": blend} | extra, shares
-            if dims == 2:
-                shares = [_shares(n, cubic_taps(n, m, factor, corners, FLOAT, dims)) for n, m in sizes]
-                yield "Upsample", words | {"mode": "bicubic"} | extra, shares
-
-
-_FACTORS = sorted({round(i / 20, 2) for i in range(2, 161)} | {i / 8 for i in range(1, 65)} | {1 / 3, 2 / 3, 4 / 3, 5 / 3})
-
-
-def _shares(size: int, taps: Any) -> Array:
-    """(old size, new size): how much of each pixel is in each new one."""
-    shares = np.zeros((size, len(taps[0][0])), FLOAT)
-    for index, weight in taps:
-        np.add.at(shares, (index, np.arange(shares.shape[1])), 1 if weight is None else weight)
-    return shares
-
-
-def _circular(matrix: Array) -> tuple[int, int] | None:
-    """How far an axis goes round before and after itself; None where it does not."""
-    size, out = matrix.shape
-    if not ((matrix == 0) | (matrix == 1)).all() or (matrix.sum(0) != 1).any():
-        return None
-    index = matrix.argmax(0)
-    for before in range(max(-size, size - out - size), size + 1):
-        after = out - size - before
-        if -size < after <= size and size + min(before, 0) + min(after, 0) > 0:
-            if np.array_equal(source_index("circular", size, before, after), index):
-                return before, after
-    return None
-
-
-def maxima(matcher: Matcher, node: Node) -> Node | None:
-    """AdaptiveMaxPool: places gathered by windows, and the maximum of each."""
-    net, name, outs = matcher.net, node.output, {}
-    for _ in range(2):
-        reduce_ = matcher.makers.get(name)
-        gather = None if reduce_ is None or reduce_.op != "ReduceMax" else matcher.makers.get(reduce_.inputs[0])
-        if gather is None or gather.op != "Gather" or gather.inputs[1] not in net.constants or reduce_ is None:
-            break
-        places, shape = net.constants[gather.inputs[1]], net.shapes[gather.inputs[0]]
-        axis = gather.attributes.get("axis", 0) % len(shape)
-        from lenetcli.onnx_import.shapes import reduced_axes
-
-        over = reduced_axes(net, reduce_, len(shape) + 1)
-        if places.ndim != 2 or axis < 2 or axis in outs or over != (axis + 1,) or reduce_.attributes.get("keepdims", 1):
-            break
-        bounds = adaptive_bounds(shape[axis], len(places))
-        if not all(set(row.tolist()) == set(range(*pair)) for row, pair in zip(places % shape[axis], bounds)):
-            break
-        outs[axis], name = len(places), gather.inputs[0]
-    if not outs:
-        return None
-    sizes = [outs.get(axis, net.shapes[name][axis]) for axis in range(2, len(net.shapes[name]))]
-    if len(sizes) not in (1, 2):
-        return None
-    args = {"output_size": sizes[0] if len(set(sizes)) == 1 else sizes}
-    return _made(node, f"AdaptiveMaxPool{len(sizes)}d", name, args)
-
+from lenetcli.onnx_import.net import Node, made
+from lenetcli.onnx_import.resampling import maxima, rearranged, resampled
+from lenetcli.onnx_import.shapes import constant, reduced_axes
 
 _x = X()
 _LRN = Op("Div", _x, Op("Pow", Add("k", Op("MatMul", Any_("window"), Mul(1, _x, _x))), Number("beta")))
@@ -250,9 +41,10 @@ def local_response(matcher: Matcher, node: Node) -> Node | None:
                 words = {"size": size, "alpha": value * size, "beta": bound["beta"], "k": bound["k"]}
                 before = matcher.makers.get(source)
                 if root is not node and before is not None and before.op == "Reshape":
-                    if matcher.net.shapes[before.inputs[0]] == matcher.net.shapes[node.output]:
-                        return _made(node, "LocalResponseNorm", before.inputs[0], words)
-                return _made(root, "LocalResponseNorm", source, words) if root is node else None
+                    source = before.inputs[0]
+                    same = matcher.net.shapes[source] == matcher.net.shapes[node.output]
+                    return made(node, "LocalResponseNorm", source, words) if same else None
+                return made(root, "LocalResponseNorm", source, words) if root is node else None
     return None
 
 
@@ -270,20 +62,27 @@ def lp_pool(matcher: Matcher, node: Node) -> Node | None:
         pool = bound["pool"]
         pixels = math.prod(pool.attributes["kernel_shape"])
         maker = matcher.makers.get(bound["powers"])
-        if maker is None or not math.isclose(pixels, bound["pixels"], rel_tol=1e-5) or any(pool.attributes.get("pads", ())):
+        if (
+            maker is None
+            or not math.isclose(pixels, bound["pixels"], rel_tol=1e-5)
+            or any(pool.attributes.get("pads", ()))
+        ):
             continue
         square = maker.op == "Mul" and maker.inputs[0] == maker.inputs[1]
         raised = 2.0 if square else net.scalar(maker.inputs[1]) if maker.op == "Pow" else None
         if raised is None or not math.isclose(raised, power, rel_tol=1e-5):
             continue
         kernel = list(pool.attributes["kernel_shape"])
-        words: dict[str, Any] = {"norm_type": float(power), "kernel_size": kernel[0] if len(set(kernel)) == 1 else kernel}
+        words: dict[str, Any] = {
+            "norm_type": float(power),
+            "kernel_size": kernel[0] if len(set(kernel)) == 1 else kernel,
+        }
         strides = list(pool.attributes.get("strides", [1] * len(kernel)))
         if strides != kernel:
             words["stride"] = strides[0] if len(set(strides)) == 1 else strides
         if pool.attributes.get("ceil_mode", 0):
             words["ceil_mode"] = True
-        return _made(node, f"LPPool{len(kernel)}d", maker.inputs[0], words)
+        return made(node, f"LPPool{len(kernel)}d", maker.inputs[0], words)
     return None
 
 
@@ -295,13 +94,13 @@ def gated(matcher: Matcher, node: Node) -> Node | None:
     if node.op != "Mul":
         return None
     for bound in matcher.match(_GATED, node.output, {}):
-        halves = [_part(matcher, bound[key]) for key in ("first", "second")]
-        if halves[0] is None or halves[1] is None:
+        first, second = (_part(matcher, bound[key]) for key in ("first", "second"))
+        if first is None or second is None:
             continue
-        (source, axis, start, end), (other, axis2, start2, end2) = halves
-        size = matcher.net.shapes[source][axis]
-        if (source, axis) == (other, axis2) and (start, end, start2, end2) == (0, size // 2, size // 2, size):
-            return _made(node, "GLU", source, {"dim": axis})
+        source, axis, *_ = first
+        half, odd = divmod(matcher.net.shapes[source][axis], 2)
+        if not odd and first == (source, axis, 0, half) and second == (source, axis, half, 2 * half):
+            return made(node, "GLU", source, {"dim": axis})
     return None
 
 
@@ -320,11 +119,11 @@ def _part(matcher: Matcher, name: str) -> tuple[str, int, int, int] | None:
         before = node.outputs[: node.outputs.index(name)]
         start = sum(net.shapes[one][axis] for one in before)
         return source, axis, start, start + part[axis]
-    from lenetcli.onnx_import.folding import sliced
-
     words = [constant(net, node, i) for i in range(1, len(node.inputs))]
     row = np.arange(whole[axis]).reshape([-1 if i == axis else 1 for i in range(len(whole))])
-    line = sliced(node, np.broadcast_to(row, whole), *words)[tuple(slice(None) if i == axis else 0 for i in range(len(whole)))]
+    line = sliced(node, np.broadcast_to(row, whole), *words)[
+        tuple(slice(None) if i == axis else 0 for i in range(len(whole)))
+    ]
     if not np.array_equal(line, np.arange(line[0], line[0] + len(line))):
         return None
     return source, axis, int(line[0]), int(line[-1]) + 1
@@ -344,8 +143,68 @@ def grouped(matcher: Matcher, node: Node) -> Node | None:
     shape = net.shapes[source]
     if shape != net.shapes[node.output] or rows[0] != shape[0] or len(shape) < 2 or shape[1] % rows[1]:
         return None
-    words = {"num_groups": rows[1], "num_channels": shape[1], "eps": inner.attributes.get("epsilon", 1e-5), "affine": False}
-    return _made(node, "GroupNorm", source, words)
+    words = {
+        "num_groups": rows[1],
+        "num_channels": shape[1],
+        "eps": inner.attributes.get("epsilon", 1e-5),
+        "affine": False,
+    }
+    return made(node, "GroupNorm", source, words)
+
+
+_SLOPES = Add(0, Op("Relu", _x), Mul(1, Op("Relu", Mul(-1, _x)), Any_("slopes")))
+_ONE_SLOPE = Add(0, Op("Relu", _x), Mul("slope", Op("Relu", Mul(-1, _x))))
+
+
+def sloped(matcher: Matcher, node: Node) -> Node | None:
+    """PReLU as Keras has it: what is above 0, and slopes times what is below."""
+    if node.op not in ("Add", "Sub"):
+        return None
+    for bound in matcher.match(_ONE_SLOPE, node.output, {}):
+        return made(node, "LeakyReLU", bound["x"], {"negative_slope": -bound["slope"]})
+    for bound in matcher.match(_SLOPES, node.output, {}):
+        name = f"{node.output}/slopes"
+        matcher.net.constants[name] = -matcher.net.constants[bound["slopes"]]
+        return Node("PRelu", [bound["x"], name], node.outputs[:1], {}, node.label, node.path)
+    return None
+
+
+_mean = Op("ReduceMean", _x, key="mean")
+_beside = Add(0, _x, Mul(-1, _mean))
+_deviation = Op("Sqrt", Add("eps", Op("ReduceMean", Mul(1, _beside, _beside), key="variance")))
+_inverse = Op("Reciprocal", _deviation)
+_gamma, _beta = Any_("gamma"), Any_("beta")
+_FACTORED = [
+    Add(0, Mul(1, _x, _inverse, *gamma), Mul(-1, _mean, _inverse, *gamma), *beta)
+    for gamma in ((_gamma,), ())
+    for beta in ((_beta,), ())
+]
+
+
+def layer_norm(matcher: Matcher, node: Node) -> Node | None:
+    """LayerNorm as Keras has it: the input times a factor, and the mean times the same."""
+    if node.op != "Add":
+        return None
+    net = matcher.net
+    for template in _FACTORED:
+        for bound in matcher.match(template, node.output, {}):
+            shape = net.shapes[bound["x"]]
+            axes = {reduced_axes(net, bound[key], len(shape)) for key in ("mean", "variance")}
+            (over, *rest) = axes
+            if rest or not over or over != tuple(range(over[0], len(shape))) or over[0] == 0:
+                continue
+            size, names = shape[over[0] :], []
+            for key, usual in (("gamma", 1.0), ("beta", 0.0)):
+                given = net.constants[bound[key]] if key in bound else np.float32(usual)
+                names.append(f"{node.output}/{key}")
+                try:
+                    net.constants[names[-1]] = np.broadcast_to(given.reshape(given.shape[-len(size) :]), size)
+                except ValueError:
+                    return None
+            words = {"axis": over[0], "epsilon": bound["eps"]}
+            path = paths.of_array(bound.get("gamma", "")) or node.path
+            return Node("LayerNormalization", [bound["x"], *names], node.outputs[:1], words, node.label, path)
+    return None
 
 
 LOOKS: list[Callable[[Matcher, Node], Node | None]] = [
@@ -356,4 +215,6 @@ LOOKS: list[Callable[[Matcher, Node], Node | None]] = [
     lp_pool,
     gated,
     grouped,
+    sloped,
+    layer_norm,
 ]

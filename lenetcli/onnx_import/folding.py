@@ -60,9 +60,9 @@ def _constant_of_shape(node: Node, shape: Array) -> Array:
 
 
 def _range(node: Node, start: Array, limit: Array, delta: Array) -> Array:
-    first, last, step = (one.reshape(()) for one in (start, limit, delta))
-    _limited(node, [max(0, math.ceil((float(last) - float(first)) / float(step)))])
-    return np.arange(first, last, step, dtype=start.dtype)
+    first, last, step = (one.reshape(()).item() for one in (start, limit, delta))
+    _limited(node, [max(0, math.ceil((last - first) / step))])
+    return np.arange(first, last, step).astype(start.dtype)
 
 
 def _expand(node: Node, x: Array, shape: Array) -> Array:
@@ -97,7 +97,8 @@ def sliced(node: Node, x: Array, *words: Array | None) -> Array:
         starts, ends, axes, steps = (*map(_numbers, words), None, None, None)[:4]
     else:
         starts, ends, axes, steps = (node.attributes.get(key) for key in ("starts", "ends", "axes", "steps"))
-    assert starts is not None and ends is not None
+    assert starts is not None
+    assert ends is not None
     cut = [slice(None)] * x.ndim
     for i, axis in enumerate(axes if axes is not None else range(len(starts))):
         step = 1 if steps is None else steps[i]

@@ -12,7 +12,7 @@ import numpy as np
 
 from lenetcli.errors import DataError
 from lenetcli.formats import onnx_in
-from lenetcli.onnx_import import affine, arranging, normalizing, pointwise, pooling
+from lenetcli.onnx_import import affine, arranging, normalizing, paths, pointwise, pooling
 from lenetcli.onnx_import.composed import LOOKS
 from lenetcli.onnx_import.lowering import INPUT, Flow, Layer, Reader
 from lenetcli.onnx_import.nesting import PASS, Entry, Nest
@@ -91,6 +91,8 @@ def _imported(model: onnx_in.OnnxModel, path: Path, sizes: Sequence[int] | None)
     for flow in flows:
         if flow.order is not None:
             raise NotImportable("its output is a flattened picture with its channels last: no layer orders it so")
+    for layer in layers:
+        layer.path = paths.without_root(layer.path, model.producer)
     nest = Nest(layers, outputs)
     shape = net.shapes[net.input]
     inner = [shape[axis] for axis in np.argsort(given.axes)] if given.axes else list(shape)

@@ -8,7 +8,7 @@ layer with weights takes both up.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -147,7 +147,7 @@ class Reader:
         kind: str,
         args: dict[str, Any] | None = None,
         inputs: Sequence[int] = (),
-        weights: dict[str, Array | None] | None = None,
+        weights: Mapping[str, Array | None] | None = None,
         path: str | None = None,
     ) -> int:
         """A layer; gives its place."""

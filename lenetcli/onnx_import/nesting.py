@@ -55,7 +55,7 @@ class Nest:
         hints = [tuple(layer.path.split(".")) if layer.path else () for layer in layers]
         containers = {hint[:n] for hint in hints for n in range(1, len(hint))}
         self.paths = [
-            hint + ("",) if hint in containers and not layer.weights else hint for hint, layer in zip(hints, layers)
+            (*hint, "") if hint in containers and not layer.weights else hint for hint, layer in zip(hints, layers)
         ]  # a last part that is empty: an operator of the container itself
         self.renamed: list[str] = []
         self.top = self._list(list(range(len(layers))), 0)

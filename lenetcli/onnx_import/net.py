@@ -47,6 +47,11 @@ class Node:
         return self.outputs[0]
 
 
+def made(node: Node, kind: str, source: str, args: dict[str, Any]) -> Node:
+    """A layer in the place of a node and those before it."""
+    return Node(OWN + kind, [source], node.outputs[:1], args, node.label, node.path)
+
+
 @dataclass
 class Net:
     """Operators in the order they run.

@@ -15,7 +15,10 @@ from lenetcli.onnx_import.pointwise import number, shown
 def batch_norm(reader: Reader, node: Node) -> Flow:
     flow, shape = reader.plain(node), reader.shape(node.inputs[0])
     scale, shift, mean, variance = (reader.floats(node, i) for i in range(1, 5))
-    assert scale is not None and shift is not None and mean is not None and variance is not None
+    assert scale is not None
+    assert shift is not None
+    assert mean is not None
+    assert variance is not None
     if any(array.shape != (shape[1],) for array in (scale, shift, mean, variance)):
         raise node.refusal(f"has other than {shape[1]} numbers for {shape[1]} channels")
     if node.attributes.get("training_mode", 0):
@@ -39,7 +42,8 @@ def instance_norm(reader: Reader, node: Node) -> Flow:
     scale, shift = reader.floats(node, 1), reader.floats(node, 2)
     if len(shape) not in (3, 4):
         raise node.refusal(f"takes {len(shape)} dimensions; 3 and 4 are read")
-    args, weights = _eps(node), {}
+    args: dict[str, Any] = _eps(node)
+    weights: dict[str, Array | None] = {}
     if not _is_plain(scale, shift):
         args["affine"], weights = True, {"weight": scale, "bias": shift}
     kind = f"InstanceNorm{len(shape) - 2}d"
@@ -72,7 +76,8 @@ def group_norm(reader: Reader, node: Node) -> Flow:
     flow, shape = reader.plain(node), reader.shape(node.inputs[0])
     groups = int(node.attributes["num_groups"])
     scale, shift = reader.floats(node, 1), reader.floats(node, 2)
-    assert scale is not None and shift is not None
+    assert scale is not None
+    assert shift is not None
     if reader.net.opset < 21:  # one number for each group
         scale, shift = (np.repeat(array, shape[1] // groups) for array in (scale, shift))
     args = {"num_groups": groups, "num_channels": shape[1], **_eps(node)}

@@ -8,7 +8,10 @@ _PARAMETERS = {
     "weight", "bias", "running_mean", "running_var", "kernel", "gamma", "beta", "moving_mean", "moving_variance",
     "depthwise_kernel", "alpha",
 }  # fmt: skip  # torch's words and Keras'
-_NOISE = {"ReadVariableOp", "Conv2D", "Conv1D", "MatMul", "BiasAdd", "depthwise", "Cast", "FusedBatchNormV3", "Tensordot"}
+_NOISE = {
+    "ReadVariableOp", "Conv2D", "Conv1D", "MatMul", "BiasAdd", "depthwise", "Cast", "FusedBatchNormV3",
+    "Tensordot", "convolution", "conv_transpose", "separable_conv2d", "batchnorm", "moments", "Reshape", "Squeeze",
+}  # fmt: skip
 _PART = re.compile(r"[A-Za-z_]\w{0,99}|[0-9]{1,5}", re.ASCII)
 
 
@@ -46,6 +49,21 @@ def of_node(name: str) -> str:
     while found and found[-1] in _NOISE:
         found.pop()
     return _joined(found)
+
+
+def without_root(path: str, producer: str) -> str:
+    """Without the net's own name, which tf2onnx puts before all others.
+
+    Example:
+        >>> without_root("sequential_1.conv1_1", "tf2onnx 1.17.0"), without_root("sequential.conv1", "pytorch 2.13.0")
+        ('conv1_1', 'sequential.conv1')
+    """
+    first, _, rest = path.partition(".")
+    return (
+        rest
+        if producer.startswith("tf2onnx") and re.fullmatch(r"(sequential|functional|model)(_\d+)*", first)
+        else path
+    )
 
 
 def _joined(parts: list[str]) -> str:

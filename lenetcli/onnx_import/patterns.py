@@ -42,7 +42,7 @@ def _plain(kind: str, **args: Any) -> Then:
     """A layer with these arguments; those that are names of the template stand for its numbers."""
 
     def then(net: Net, bound: Bound) -> Found | None:
-        return kind, {key: bound[value] if value in bound else value for key, value in args.items()}
+        return kind, {key: bound.get(value, value) for key, value in args.items()}
 
     return then
 
@@ -77,7 +77,9 @@ def _normalized(net: Net, bound: Bound) -> Found | None:
     """Over the last axes: LayerNorm; over all but the channels: BatchNorm that tracks nothing."""
     shape = net.shapes[bound["x"]]
     axes = {reduced_axes(net, bound[key], len(shape)) for key in ("mean", "variance") if key in bound}
-    if len(axes) != 1 or not all(bound[key].attributes.get("keepdims", 1) for key in ("mean", "variance") if key in bound):
+    if len(axes) != 1 or not all(
+        bound[key].attributes.get("keepdims", 1) for key in ("mean", "variance") if key in bound
+    ):
         return None
     (over,), ndim = axes, len(shape)
     if over and over == tuple(range(over[0], ndim)) and over[0] > 0:
@@ -93,8 +95,9 @@ def _normalized(net: Net, bound: Bound) -> Found | None:
 
 
 _scaled = Mul("beta", x)
+_ROOT = math.sqrt(2 / math.pi)
 TEMPLATES: list[tuple[Any, Then]] = [
-    (Mul(0.5, x, Add(1, Op("Tanh", Mul(math.sqrt(2 / math.pi), Add(0, x, _cube))))), _plain("GELU", approximate="tanh")),
+    (Mul(0.5, x, Add(1, Op("Tanh", Mul(_ROOT, Add(0, x, _cube))))), _plain("GELU", approximate="tanh")),
     (Mul(0.5, x, Add(1, Op("Erf", Mul(math.sqrt(0.5), x)))), _plain("GELU")),
     *((Mul(1, x, Op("Tanh", soft)), _plain("Mish")) for soft in _softplus),
     (Mul(1, x, Op("HardSigmoid", x, key="sigmoid")), _sixth),

@@ -76,7 +76,9 @@ def _by_ceil(image: Sizes, kernel: Sizes, strides: Sizes, dilations: Sizes, out:
     return all(extent(n, k, s, 0, d, True) == o for n, k, s, d, o in sizes)
 
 
-def _same_without_ceil(image: Sizes, kernel: Sizes, strides: Sizes, border: Sizes, dilations: Sizes, out: Sizes) -> bool:
+def _same_without_ceil(
+    image: Sizes, kernel: Sizes, strides: Sizes, border: Sizes, dilations: Sizes, out: Sizes
+) -> bool:
     sizes = zip(image, kernel, strides, border, dilations, out)
     return all(extent(n, k, s, p, d, False) == o for n, k, s, p, d, o in sizes)
 

@@ -48,7 +48,9 @@ def constant(net: Net, node: Node, at: int) -> Array | None:
     if at >= len(node.inputs) or not node.inputs[at]:
         return None
     if node.inputs[at] not in net.constants:
-        raise node.refusal(f"its input {node.inputs[at]!r} is worked out from the samples; only constants are read there")
+        raise node.refusal(
+            f"its input {node.inputs[at]!r} is worked out from the samples; only constants are read there"
+        )
     return net.constants[node.inputs[at]]
 
 
@@ -279,6 +281,14 @@ def _spread(net: Net, node: Node, given: list[Sizes]) -> Sizes:
     return np.broadcast_shapes(given[0], as_tuple(words))
 
 
+def _tile(net: Net, node: Node, given: list[Sizes]) -> Sizes:
+    words = constant(net, node, 1)
+    assert words is not None
+    if words.size != len(given[0]):
+        raise ValueError("as many repeats as dimensions are wanted")
+    return tuple(n * r for n, r in zip(given[0], as_tuple(words)))
+
+
 RULES: dict[str, Rule] = {
     "Conv": _conv,
     "ConvTranspose": _conv_transpose,
@@ -288,16 +298,77 @@ RULES: dict[str, Rule] = {
     "MatMul": _matmul,
     **dict.fromkeys(("ReduceMean", "ReduceMax", "ReduceSum", "ReduceMin", "ReduceL2", "ReduceProd"), _reduced),
     **dict.fromkeys(
-        ("Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Where", "Equal", "Greater", "GreaterOrEqual", "Less")
-        + ("LessOrEqual", "And", "Or", "Sum", "Mean"),
+        (
+            "Add",
+            "Sub",
+            "Mul",
+            "Div",
+            "Pow",
+            "Min",
+            "Max",
+            "Where",
+            "Equal",
+            "Greater",
+            "GreaterOrEqual",
+            "Less",
+            "LessOrEqual",
+            "And",
+            "Or",
+            "Sum",
+            "Mean",
+        ),
         _broadcast,
     ),
     **dict.fromkeys(
-        ("Relu", "LeakyRelu", "Elu", "Selu", "Celu", "Sigmoid", "Tanh", "Softmax", "LogSoftmax", "HardSigmoid")
-        + ("HardSwish", "Gelu", "Clip", "PRelu", "Softplus", "Softsign", "Mish", "ThresholdedRelu", "Shrink", "Swish")
-        + ("Erf", "Exp", "Log", "Sqrt", "Abs", "Neg", "Reciprocal", "Not", "Sign", "Floor", "Ceil", "Round", "Sin")
-        + ("Cos", "IsNaN", "Identity", "Dropout", "Cast", "CastLike", "BatchNormalization", "LayerNormalization")
-        + ("InstanceNormalization", "GroupNormalization", "RMSNormalization", "LRN", "LpNormalization", "Hardmax"),
+        (
+            "Relu",
+            "LeakyRelu",
+            "Elu",
+            "Selu",
+            "Celu",
+            "Sigmoid",
+            "Tanh",
+            "Softmax",
+            "LogSoftmax",
+            "HardSigmoid",
+            "HardSwish",
+            "Gelu",
+            "Clip",
+            "PRelu",
+            "Softplus",
+            "Softsign",
+            "Mish",
+            "ThresholdedRelu",
+            "Shrink",
+            "Swish",
+            "Erf",
+            "Exp",
+            "Log",
+            "Sqrt",
+            "Abs",
+            "Neg",
+            "Reciprocal",
+            "Not",
+            "Sign",
+            "Floor",
+            "Ceil",
+            "Round",
+            "Sin",
+            "Cos",
+            "IsNaN",
+            "Identity",
+            "Dropout",
+            "Cast",
+            "CastLike",
+            "BatchNormalization",
+            "LayerNormalization",
+            "InstanceNormalization",
+            "GroupNormalization",
+            "RMSNormalization",
+            "LRN",
+            "LpNormalization",
+            "Hardmax",
+        ),
         _same,
     ),
     "Flatten": _flatten,
@@ -311,6 +382,7 @@ RULES: dict[str, Rule] = {
     "Gather": _gather,
     "Pad": _pad,
     "Expand": _spread,
+    "Tile": _tile,
     "Resize": _resize,
     "Upsample": _resize,
     "DepthToSpace": _depth_to_space,

@@ -75,8 +75,8 @@ def _shape(given: OnnxValue, sizes: Sequence[int] | None) -> tuple[int, ...]:
         raise NotImportable(
             f"its input {given.name!r} has {len(found)} dimensions; wanted a batch of samples, N and their sizes"
         )
-    if sizes is not None and len(sizes) == len(found) - 1:
-        found[1:] = [size if isinstance(n, int) and n > 0 else size for n, size in zip(found[1:], sizes)]
+    if sizes is not None:
+        found[1:] = _filled(found[1:], list(sizes))
     if not isinstance(found[0], int) or found[0] < 1:
         found[0] = BATCH
     open_ = [n for n in found if not isinstance(n, int) or n < 1]
@@ -89,6 +89,15 @@ def _shape(given: OnnxValue, sizes: Sequence[int] | None) -> tuple[int, ...]:
     if math.prod(shape) > shapes.MOST:
         raise NotImportable(f"its input {given.name!r} has sizes {list(shape)}, more than any net here takes")
     return shape
+
+
+def _filled(known: list[int | str | None], sizes: list[int]) -> list[int | str | None]:
+    """Open sizes from those of a sample, which may have its channels last in the file."""
+    for order in (sizes, [*sizes[1:], *sizes[:1]]):
+        fits = len(order) == len(known) and all(not isinstance(n, int) or n in (m, 0, -1) for n, m in zip(known, order))
+        if fits:
+            return list(order)
+    raise NotImportable(f"it takes samples of sizes {known}, the configuration has {sizes}")
 
 
 def _node(node: OnnxNode, model: OnnxModel) -> Node:

@@ -34,9 +34,7 @@ def nets(torch: Any) -> Nets:
             self.bn2 = nn.BatchNorm2d(after)
             self.downsample = None
             if stride != 1 or before != after:
-                self.downsample = nn.Sequential(
-                    nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after)
-                )
+                self.downsample = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
 
         def forward(self, x: Any) -> Any:
             shortcut = x if self.downsample is None else self.downsample(x)
@@ -112,7 +110,12 @@ def nets(torch: Any) -> Nets:
         def __init__(self) -> None:
             super().__init__()
             self.encoder = nn.Sequential(
-                nn.Conv2d(1, 4, 3, 2, 1), nn.SELU(), nn.Conv2d(4, 8, 3, 2, 1), nn.Tanh(), nn.Flatten(), nn.Linear(128, 6)
+                nn.Conv2d(1, 4, 3, 2, 1),
+                nn.SELU(),
+                nn.Conv2d(4, 8, 3, 2, 1),
+                nn.Tanh(),
+                nn.Flatten(),
+                nn.Linear(128, 6),
             )
             self.decoder = nn.Sequential(
                 nn.Linear(6, 128), nn.PReLU(), nn.Unflatten(1, (8, 4, 4)),
@@ -141,7 +144,9 @@ def nets(torch: Any) -> Nets:
             self.conv = nn.Sequential(
                 nn.Sequential(nn.Conv2d(before, hidden, 1, bias=False), nn.BatchNorm2d(hidden), nn.ReLU6()),
                 nn.Sequential(
-                    nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden, bias=False), nn.BatchNorm2d(hidden), nn.ReLU6()
+                    nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden, bias=False),
+                    nn.BatchNorm2d(hidden),
+                    nn.ReLU6(),
                 ),
                 Squeeze(hidden),
                 nn.Conv2d(hidden, after, 1, bias=False),
