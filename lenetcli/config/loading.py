@@ -15,6 +15,7 @@ from lenetcli.config.blocks import read_blocks
 from lenetcli.config.catalogue import ROLES
 from lenetcli.config.components import Component, ComponentReader, TooMany
 from lenetcli.config.document import SECTIONS, Document
+from lenetcli.config.losses import LossTerm, is_list, read_losses
 from lenetcli.config.messages import UNKNOWN, details_of, explained, got, section_in
 from lenetcli.config.overrides import MISWRITTEN
 from lenetcli.config.problems import Hint, InvalidConfig, Problem, Span
@@ -135,10 +136,11 @@ class _Reader:
             self._wrong_version(header.version)
         self._check_missing()
         model, train = self._model(), self._train()
-        parts = {key: self._component(key) for key in ("data", "loss", "optimizer", "scheduler")}
+        parts = {key: self._component(key) for key in ("data", "optimizer", "scheduler")}
+        loss, losses = self._loss(model)
         if self.problems or header is None or model is None or train is None:
             return None
-        data, loss, optimizer = parts["data"], parts["loss"], parts["optimizer"]
+        data, optimizer = parts["data"], parts["optimizer"]
         assert data is not None
         assert loss is not None
         assert optimizer is not None
@@ -155,7 +157,27 @@ class _Reader:
             VERSION,
             header.device,
             self.document,
+            losses,
         )
+
+    def _loss(self, model: Model | None) -> tuple[Component | None, tuple[LossTerm, ...]]:
+        """The loss, and what a list says of several; then it is the first of them."""
+        assert self.root.mapping is not None
+        node = self.root.mapping.get("loss")
+        outputs = () if model is None else model.outputs
+        if node is None or not is_list(node):
+            found = self._component("loss")
+            if node is not None and len(outputs) > 1:
+                first, *_ = outputs
+                message = f"the model has the outputs {', '.join(outputs)}: wanted a list of losses, one for each"
+                hint = f"write [{{output: {first}, type: ...}}, ...]"
+                self.problems.append(Problem(node.span, ("loss",), message, (hint,)))
+            return found, ()
+        if model is None:
+            return None, ()
+        last = model.layers[-1].name if model.layers else None
+        losses = read_losses(node, self.components, outputs, last, self.problems)
+        return losses[0].loss if losses else None, losses
 
     def _keys(self, section: type[S], node: Node, path: tuple[str, ...], others: Iterable[str]) -> S | None:
         """The fixed keys of a mapping; `others` are keys that are read elsewhere."""

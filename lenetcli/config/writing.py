@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel
 
 from lenetcli.config.components import Component
+from lenetcli.config.losses import LossTerm
 from lenetcli.config.scheduling import unit_of, watched_by
 from lenetcli.config.sections import Config
 from lenetcli.config.signature import schema_of
@@ -42,10 +43,22 @@ def plain(config: Config) -> dict[str, Any]:
         found["device"] = config.device
     for key in ("data", "loss", "optimizer", "scheduler"):
         component = getattr(config, key)
-        if component is not None:
+        if key == "loss" and config.losses:
+            found[key] = [_term(term) for term in config.losses]
+        elif component is not None:
             found[key] = _component(component)
     found["train"] = config.train.model_dump()
     return found
+
+
+def _term(term: LossTerm) -> dict[str, Any]:
+    """One of several losses; its class's `weight`, where it is none, is not written: the key is the term's."""
+    found = _component(term.loss)
+    if found.get("weight", 0) is None:
+        del found["weight"]
+    output = {} if term.output is None else {"output": term.output}
+    own = {} if "weight" in found else {"weight": term.weight}
+    return _FlowMap({**output, "type": found.pop("type"), **own, "target": term.target, **found})
 
 
 def _component(component: Component) -> dict[str, Any]:
