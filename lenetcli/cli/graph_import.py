@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lenetcli.errors import DataError, LenetError, printable
+from lenetcli.errors import ConfigError, DataError, LenetError, printable
 
 if TYPE_CHECKING:
     from lenetcli.config import Config
@@ -51,7 +51,13 @@ def prepared(path: Path, config: str, overrides: list[str]) -> Prepared:
 
         found = imported.read(path)
         checked = configuration.load(f"{path}.yaml", overrides, text(whole(found)))
-    model, _ = build_model(checked)
+    try:
+        model, _ = build_model(checked)
+    except ConfigError as error:
+        if config or overrides:
+            raise
+        first = str(error).partition("\n")[0].partition(": ")[2]
+        raise DataError(f"{path}: what its layers became does not work here: {first}") from None
     build_criterion(checked)
     notes = [*found.notes, *_loaded(path, found, model)]
     notes.append(_compared(path, found, model))

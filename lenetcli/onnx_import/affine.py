@@ -199,6 +199,11 @@ def arithmetic(reader: Reader, node: Node) -> Flow:
     return flow
 
 
+@reads("Neg")
+def negative(reader: Reader, node: Node) -> Flow:
+    return scaled(reader, node, reader.flow(node), node.inputs[0], np.array(-1, np.float32), None)
+
+
 def _together(reader: Reader, node: Node) -> Flow:
     """Two results or more, number by number."""
     kind = {"Add": "Add", "Sum": "Add", "Mul": "Multiply"}.get(node.op)

@@ -17,7 +17,7 @@ def reshape(reader: Reader, node: Node) -> Flow:
     flow, old, new = reader.flow(node), reader.shape(node.inputs[0]), reader.shape(node.output)
     if old == new and flow.plain:
         return flow
-    if old[0] != new[0] or not len(new):
+    if (flow.axes is None and old[0] != new[0]) or not len(new):
         raise node.refusal(f"makes {list(old)} to {list(new)}, which mixes the samples of a batch")
     if flow.order is not None:
         if new == old:
@@ -62,6 +62,8 @@ def _reshaped(reader: Reader, node: Node, at: int, old: Sizes, new: Sizes) -> in
 def _turned(reader: Reader, node: Node, flow: Flow, old: Sizes, new: Sizes) -> Flow:
     """Of what the file has with its axes in another order than the layers."""
     assert flow.axes is not None
+    if flow.axes[0] != 0:
+        raise node.refusal("reshapes what has its samples elsewhere than first: no layer does that")
     own = _own(flow.axes, old)
     if _without_ones(old) == _without_ones(new) and _without_ones(own) == _without_ones(new):
         return Flow(_reshaped(reader, node, flow.at, own[1:], new[1:]))  # turned or not is the same
@@ -89,12 +91,14 @@ def _without_ones(shape: Sizes) -> Sizes:
 def transpose(reader: Reader, node: Node) -> Flow:
     flow, shape = reader.flow(node), reader.shape(node.inputs[0])
     perm = [int(i) for i in node.attributes.get("perm", range(len(shape))[::-1])]
-    if perm[0] != 0 or flow.order is not None:
-        raise node.refusal("turns the samples of a batch, or what is flattened: no layer does that")
+    if flow.order is not None:
+        raise node.refusal("turns what is flattened: no layer does that")
     before = flow.axes or tuple(range(len(shape)))
     axes = tuple(before[i] for i in perm)
     if axes == tuple(range(len(axes))):
         return Flow(flow.at)
+    if axes[0] != 0:
+        return Flow(flow.at, axes)
     moves = [axis for axis in axes if _own(before, shape)[axis] != 1]
     if moves == sorted(moves):  # only sizes of 1 change places
         own, new = _own(before, shape), reader.shape(node.output)

@@ -89,6 +89,8 @@ def _imported(model: onnx_in.OnnxModel, path: Path, sizes: Sequence[int] | None)
     if len(layers) > MOST_LAYERS:
         raise NotImportable(f"it has {len(layers):,} layers, more than the {MOST_LAYERS:,} that a model may have")
     for flow in flows:
+        if flow.axes is not None and flow.axes[0] != 0:
+            raise NotImportable("its output has the samples of a batch elsewhere than first: no layer turns it so")
         if flow.order is not None:
             raise NotImportable("its output is a flattened picture with its channels last: no layer orders it so")
     for layer in layers:

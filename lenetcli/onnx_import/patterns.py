@@ -147,11 +147,20 @@ TEMPLATES: list[tuple[Any, Then]] = [
 
 
 def _softmin(net: Net, bound: Bound) -> Found | None:
-    return ("Softmin", {"dim": bound["softmax"].attributes.get("axis", -1)}) if net.opset >= 13 else None
+    dim = _softmax_axis(net, bound)
+    return None if dim is None else ("Softmin", {"dim": dim})
 
 
 def _log_softmax(net: Net, bound: Bound) -> Found | None:
-    return ("LogSoftmax", {"dim": bound["softmax"].attributes.get("axis", -1)}) if net.opset >= 13 else None
+    dim = _softmax_axis(net, bound)
+    return None if dim is None else ("LogSoftmax", {"dim": dim})
+
+
+def _softmax_axis(net: Net, bound: Bound) -> int | None:
+    """The axis; None where an old operator takes several together."""
+    ndim, old = len(net.shapes[bound["x"]]), net.opset < 13
+    axis: int = bound["softmax"].attributes.get("axis", 1 if old else -1) % ndim
+    return None if old and axis < ndim - 1 else axis
 
 
 def rewrite(net: Net, more: list[Callable[[Matcher, Node], Node | None]] = []) -> None:  # noqa: B006

@@ -44,12 +44,11 @@ def _loss(found: Imported) -> tuple[Any, dict[str, Any]]:
     """The loss, and what the data's targets are then."""
     outputs = found.model.get("outputs")
     count = math.prod(found.output)
-    if outputs:  # one number of each kind for all of them is not known
-        return [{"output": name, **_of_one(last, sizes)[0]} for name, last, sizes in found.heads], _of_one(
-            *found.heads[0][1:]
-        )[1]
+    if outputs:
+        losses = [{"output": name, **_of_one(last, sizes)[0]} for name, last, sizes in found.heads]
+        return losses, _of_one(*found.heads[0][1:])[1]
     if tuple(found.output) == tuple(found.model["input"]) and len(found.output) == 3:
-        return [{"output": None, "type": "MSELoss", "target": "input"}], {"classes": 0, "targets": min(count, 10)}
+        return {"type": "MSELoss", "target": "input"}, {"classes": 0, "targets": min(count, 10)}
     return _of_one(found.last, found.output)
 
 
