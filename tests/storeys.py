@@ -24,6 +24,7 @@ STOREYS = {  # room: (storey, story)
     "data": (3, "data sets, transforms and loaders"),
     "config": (4, "YAML in which every value knows its line, overrides, schemas derived from constructors, errors"),
     "export": (4, "trained models as files that other tools read"),
+    "onnx_import": (4, "ONNX graphs as configurations and weights"),
     "train": (5, "the loop as a stream of events, the step as phases, evaluation"),
     "build": (5, "the only place where configuration and objects meet"),
     "runs": (6, "a run directory is a room: its files, lock, checkpoints, history; opening and continuing it"),

@@ -11,6 +11,7 @@ from lenetcli.export.graph import FLOAT, Array, Builder, Growing, Value, lowers
 from lenetcli.nn import functional as F
 from lenetcli.ops.nn.softmax import LogSoftmax, Softmax
 from lenetcli.ops.pointwise import exp, gelu, relu, sin
+from lenetcli.ops.pointwise.hardtanh import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, Softshrink, Threshold
 
 Constants = tuple[float, ...]
 
@@ -30,7 +31,7 @@ PLAIN = {
     relu.Relu: "Relu",
     exp.Sigmoid: "Sigmoid",
     sin.Tanh: "Tanh",
-    relu.Hardswish: "HardSwish",
+    Hardswish: "HardSwish",
     F.softsign: "Softsign",
 }  # ops that are one operator, with nothing to say about it
 
@@ -88,30 +89,30 @@ def prelu(b: Builder, x: Value, weight: Value) -> Any:
     return b.add("PRelu", x, weight)
 
 
-@lowers(relu.Hardtanh, any_batch=True)
+@lowers(Hardtanh, any_batch=True)
 def hardtanh(b: Builder, x: Value, constants: Constants) -> Any:
     return b.add("Clip", x, np.array(constants[0], x.kind), np.array(constants[1], x.kind))
 
 
-@lowers(relu.Hardsigmoid, any_batch=True)
+@lowers(Hardsigmoid, any_batch=True)
 def hardsigmoid(b: Builder, x: Value) -> Any:
     return b.add("HardSigmoid", x, alpha=1 / 6, beta=0.5)
 
 
-@lowers(relu.Hardshrink, any_batch=True)
+@lowers(Hardshrink, any_batch=True)
 def hardshrink(b: Builder, x: Value, constants: Constants) -> Any:
     """Not Shrink, which readers get wrong or do not know."""
     return b.add("Where", b.add("Greater", b.add("Abs", x), number(constants[0])), x, number(0))
 
 
-@lowers(relu.Softshrink, any_batch=True)
+@lowers(Softshrink, any_batch=True)
 def softshrink(b: Builder, x: Value, constants: Constants) -> Any:
     """max(x - lambda, 0) - max(-x - lambda, 0)."""
     wide = number(constants[0])
     return b.add("Sub", b.add("Relu", b.add("Sub", x, wide)), b.add("Relu", b.add("Sub", b.add("Neg", x), wide)))
 
 
-@lowers(relu.Threshold, any_batch=True)
+@lowers(Threshold, any_batch=True)
 def threshold(b: Builder, x: Value, constants: Constants) -> Any:
     return b.add("Where", b.add("Greater", x, number(constants[0])), x, number(constants[1]))
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from lenetcli.export.graph import FLOAT, Array, Builder, Value, lowers
-from lenetcli.ops.nn.conv2d import Convolution, ConvolutionTransposed
+from lenetcli.ops.nn.conv2d import Convolution
+from lenetcli.ops.nn.conv_transpose2d import ConvolutionTransposed
 from lenetcli.ops.shaping.unfold import Col2Im, Im2Col
 
 Pair = tuple[int, int]

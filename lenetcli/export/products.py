@@ -9,7 +9,7 @@ import numpy as np
 import lenetcli as lenet
 from lenetcli.export.graph import FLOAT, INDEX, Builder, Value, lowers
 from lenetcli.nn import functional as F
-from lenetcli.ops.linalg import dot, mm
+from lenetcli.ops.linalg import bmm, dot, mm
 from lenetcli.ops.nn.distance import CosineSimilarity
 from lenetcli.ops.nn.linear import Trilinear
 
@@ -38,7 +38,7 @@ def matmul(b: Builder, input: Value, other: Value) -> Any:
     return b.add("MatMul", input, other)
 
 
-@lowers(mm.Mm, mm.Bmm, dot.Dot, dot.Vdot, dot.Mv, any_batch=True)
+@lowers(mm.Mm, bmm.Bmm, dot.Dot, dot.Vdot, dot.Mv, any_batch=True)
 def product(b: Builder, a: Value, b_: Value) -> Any:
     return b.add("MatMul", a, b_)
 
@@ -55,12 +55,12 @@ def addmm(b: Builder, c: Value, a: Value, b_: Value, beta: float, alpha: float) 
     return b.add("Gemm", a, b_, c, transB=0, **factors)
 
 
-@lowers(mm.Baddbmm, dot.Addmv, any_batch=True)
+@lowers(bmm.Baddbmm, dot.Addmv, any_batch=True)
 def added_product(b: Builder, c: Value, a: Value, b_: Value, beta: float, alpha: float) -> Any:
     return _added(b, c, b.add("MatMul", a, b_), beta, alpha)
 
 
-@lowers(mm.Addbmm, any_batch=True)
+@lowers(bmm.Addbmm, any_batch=True)
 def addbmm(b: Builder, c: Value, a: Value, b_: Value, beta: float, alpha: float) -> Any:
     total = b.add("ReduceSum", b.add("MatMul", a, b_), np.array([0], INDEX), keepdims=0)
     return _added(b, c, total, beta, alpha)

@@ -24,7 +24,7 @@ CANNOT = {
     "Bilinear", "CosineSimilarity", "PairwiseDistance", "MaxUnpool1d", "MaxUnpool2d",
     "Module", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList",
 }  # fmt: skip
-BLOCKS = {"Sequential", "Residual"}
+BLOCKS = {"Sequential", "Residual", "Graph", "Add", "Concat", "Multiply"}
 
 
 @pytest.fixture(autouse=True)

@@ -47,6 +47,9 @@ def import_weights(
     name, told apart by their content; no code of a file is run. The names and shapes in the file must be those of the
     configuration's model, which are torch's for the same layers. Of a checkpoint the state dict is taken.
 
+    An ONNX file, as torch, tf2onnx and `lenet export` write it, holds the whole net: without --config a configuration
+    is made of its graph. What no layer stands for is named.
+
     Example: lenet import weights.pth --config configs/lenet.yaml
     """
     from lenetcli import config as configuration
@@ -57,6 +60,9 @@ def import_weights(
     from lenetcli.tensors.serialization import to_bytes
 
     trust(no_lock)
+    if _holds_a_net(weights):
+        _import_net(weights, config, overrides or [], out)
+        return
     if not config:
         given = next((word for word in overrides or [] if word.endswith((".yaml", ".yml"))), "")
         raise ConfigError(f"which model? Give its configuration with --config {given}".rstrip())
@@ -94,6 +100,25 @@ def _with_options(config: Config, strict: bool | None, rename: list[str]) -> Con
         table[old] = new
     strict = config.model.strict if strict is None else strict
     return replace(config, model=replace(config.model, init=None, strict=strict, rename=table))
+
+
+def _holds_a_net(path: Path) -> bool:
+    from lenetcli.formats.recognise import Kind, recognise
+
+    return path.is_file() and recognise(path) is Kind.onnx
+
+
+def _import_net(path: Path, config: str, overrides: list[str], out: Path | None) -> None:
+    """An ONNX file, of which a configuration is made where none is given."""
+    from lenetcli.cli.graph_import import prepared
+    from lenetcli.tensors.serialization import to_bytes
+
+    found = prepared(path, config, overrides)
+    state = found.model.state_dict()
+    place = _write(found.config, out, to_bytes(state), found.inputs, None)
+    for note in found.notes:
+        print(f"note: {note}", file=sys.stderr)
+    print(f"{path}: {len(state)} tensors, {sum(t.numel() for t in state.values()):,} numbers; run directory {place}")
 
 
 def _checked_inputs(config: Config, model: Module, source: Source) -> tuple[Inputs | None, list[str]]:

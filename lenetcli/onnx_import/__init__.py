@@ -1,0 +1,8 @@
+"""Nets of other tools as configurations and weights: an ONNX graph becomes layers.
+
+imported    the way of a file: simplify, patterns, lowering, nesting
+simplify    sizes worked out, constants folded, what does nothing left out
+patterns    layers that are spelt out as several operators
+lowering    each operator as a layer (affine, arranging, normalizing, pointwise, pooling)
+nesting     layers in blocks, under their modules' names
+"""
