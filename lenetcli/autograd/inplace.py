@@ -100,12 +100,10 @@ class CopySlices(Op):
     formula = "y = base, whose part was changed in place"
     gradient = ("d_base = grad, 0 where the part lies", "d_part = grad where the part lies")
 
-    @staticmethod
     def forward(ctx: Any, base: Array, part: Array, *, places: Array) -> Array:
         ctx.places = places
         return base  # the change is in the memory already
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Any:
         d_base = grad.copy(order="C")
         d_part = as_array(d_base.reshape(-1)[ctx.places])
@@ -122,12 +120,10 @@ class AsStrided(Op):
     formula = "y = part of base, the same memory"
     gradient = ("d_base = grad where the part lies, else 0",)
 
-    @staticmethod
     def forward(ctx: Any, base: Array, *, part: Array, places: Array) -> Array:
         ctx.places, ctx.shape = places, base.shape
         return part
 
-    @staticmethod
     def backward(ctx: Any, grad: Array) -> Array:
         return scattered(ctx.shape, ctx.places, reduce_to_shape(grad, ctx.places.shape, ctx))
 

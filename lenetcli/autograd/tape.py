@@ -45,6 +45,13 @@ class RemovableHandle:
         self.remove()
 
 
+def hooked(hooks: dict[int, Any], hook: Any) -> RemovableHandle:
+    """Puts a hook after those that are there already."""
+    handle = RemovableHandle(hooks)
+    hooks[handle.id] = hook
+    return handle
+
+
 class Variable:
     """An array on the tape.
 
@@ -245,17 +252,13 @@ class Node:
         """Calls `hook(grad_inputs, grad_outputs)` after this node has run; a returned tuple replaces `grad_inputs`."""
         if self.hooks is None:
             self.hooks = {}
-        handle = RemovableHandle(self.hooks)
-        self.hooks[handle.id] = hook
-        return handle
+        return hooked(self.hooks, hook)
 
     def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls `hook(grad_outputs)` before this node runs; a returned tuple replaces them."""
         if self.prehooks is None:
             self.prehooks = {}
-        handle = RemovableHandle(self.prehooks)
-        self.prehooks[handle.id] = hook
-        return handle
+        return hooked(self.prehooks, hook)
 
     def record(self, edges: list[Edge], results: Sequence[Variable]) -> None:
         """Puts the node on the tape: its edges, what it made, when and inside which module."""

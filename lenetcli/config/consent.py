@@ -96,11 +96,6 @@ def given(say: Say = _to_stderr, remember: bool = True) -> Iterator[None]:
         yield
 
 
-def set_rules(**changes: Any) -> None:
-    """From now on other rules hold, in this program: what options of its command line say."""
-    _rules.set(replace(_rules.get(), **changes))
-
-
 def agree(hashes: Iterable[str]) -> None:
     """This process takes over what another one has agreed to."""
     _process.agreed.update(hashes)

@@ -27,7 +27,7 @@ from lenetcli.kernels.native.twins import twins
 from lenetcli.kernels.nll import nll_mean, nll_mean_backward
 from lenetcli.kernels.norm import batch_norm, batch_norm_backward, channel_norm, channel_norm_backward, track
 from lenetcli.kernels.pool import max_pool2d, max_pool2d_backward
-from lenetcli.kernels.relu import relu, relu_backward
+from lenetcli.kernels.selection import relu, relu_backward
 from lenetcli.kernels.softmax import log_softmax, log_softmax_backward
 from lenetcli.kernels.update import adadelta, adagrad, adam, adamax, nadam, radam, rmsprop, rprop, sgd
 

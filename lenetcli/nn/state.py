@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from lenetcli.autograd.tape import RemovableHandle
+from lenetcli.autograd.tape import RemovableHandle, hooked
 from lenetcli.kernels.device import write
 from lenetcli.nn.parameter import Parameter
 from lenetcli.tensors.size import Size
@@ -276,7 +276,4 @@ class Stateful:
 
     def _add_hook(self, table: str, hook: Any) -> RemovableHandle:
         self._modules  # noqa: B018  # an AttributeError where Module.__init__ has not run
-        hooks = self.__dict__.setdefault(table, {})
-        handle = RemovableHandle(hooks)
-        hooks[handle.id] = hook
-        return handle
+        return hooked(self.__dict__.setdefault(table, {}), hook)

@@ -14,7 +14,7 @@ import numpy as np
 
 from lenetcli.autograd.dtypes import float64, get_default_dtype
 from lenetcli.autograd.modes import enable_grad
-from lenetcli.autograd.tape import RemovableHandle
+from lenetcli.autograd.tape import RemovableHandle, hooked
 from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.device import beside, to_host, write
 from lenetcli.kernels.update import Objective, Rule
@@ -361,9 +361,8 @@ class Optimizer:
 
 
 def _added(hooks: dict[int, Hook], hook: Hook, prepend: bool = False) -> RemovableHandle:
-    handle = RemovableHandle(hooks)
     later = list(hooks) if prepend else []
-    hooks[handle.id] = hook
+    handle = hooked(hooks, hook)
     for other in later:  # to the end of the order
         hooks[other] = hooks.pop(other)
     return handle

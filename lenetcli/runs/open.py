@@ -192,17 +192,6 @@ def inputs_of(place: Path, loaded: Loaded) -> Inputs:
     return found
 
 
-def load_either(path: str, changes: list[str]) -> Loaded:
-    """A run directory or a configuration file.
-
-    Raises:
-        ConfigError: changes of a run other than of where its data lies, or neither a run nor a configuration.
-    """
-    if Path(path).is_dir():
-        return load_run(Path(path), changes)
-    return load_config(path, changes)
-
-
 def load_training(path: str, changes: list[str]) -> tuple[Config, Run]:
     """A training, to look at: of a configuration at its beginning, of a run directory at its newest checkpoint.
 
@@ -228,4 +217,4 @@ def load_training(path: str, changes: list[str]) -> tuple[Config, Run]:
     return config, run
 
 
-__all__ = ["Loaded", "check_samples", "inputs_of", "load_config", "load_either", "load_run", "load_training"]
+__all__ = ["Loaded", "check_samples", "inputs_of", "load_config", "load_run", "load_training"]

@@ -10,7 +10,7 @@ import numpy as np
 from lenetcli.autograd.differentiate import backward
 from lenetcli.autograd.dtypes import dtype as Dtype
 from lenetcli.autograd.dtypes import from_numpy_dtype
-from lenetcli.autograd.tape import Array, RemovableHandle, Variable, like
+from lenetcli.autograd.tape import Array, RemovableHandle, Variable, hooked, like
 from lenetcli.kernels import device as placing
 from lenetcli.ops import families
 from lenetcli.tensors.device import CPU, device
@@ -296,9 +296,7 @@ class Tensor(Variable, metaclass=_Methods):
         if self.hooks is None:
             self.hooks = {}
             self.watch()
-        handle = RemovableHandle(self.hooks)
-        self.hooks[handle.id] = hook
-        return handle
+        return hooked(self.hooks, hook)
 
     # Types and copies
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lenetcli.kernels import conv, dispatch, linear, native, nll, norm, relu, softmax, update
+from lenetcli.kernels import conv, dispatch, linear, native, nll, norm, selection, softmax, update
 from lenetcli.kernels.native.twins import twins
 from lenetcli.kernels.threads import get_num_threads, set_num_threads
 from tests.kernels.comparison import BATCHES, ORDERS, close, normal, ordered, rng, twin
@@ -29,11 +29,11 @@ def test_relu_equals_its_twin(shape: tuple[int, ...], order: str, target: str) -
     x = normal(random, *shape)
     x.flat[:: max(1, x.size // 5)] = np.nan
     x = ordered(x, order)
-    y = relu.relu(x)
+    y = selection.relu(x)
     np.testing.assert_array_equal(twin("relu")(x), y)
     for grad_order in ORDERS:
         grad = ordered(normal(random, *shape), grad_order)
-        np.testing.assert_array_equal(twin("relu_backward")(grad, y), relu.relu_backward(grad, y))
+        np.testing.assert_array_equal(twin("relu_backward")(grad, y), selection.relu_backward(grad, y))
 
 
 @pytest.mark.parametrize(

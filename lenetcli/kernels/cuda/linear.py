@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli.kernels import relu as relu_reference
+from lenetcli.kernels import selection as relu_reference
 from lenetcli.kernels.cuda.program import FLOAT, blocks, empty, launch
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.selection import larger
@@ -92,7 +92,7 @@ def linear_relu_backward(
 
 
 def relu(x: Array) -> Array:
-    """As lenetcli.kernels.relu.relu."""
+    """As lenetcli.kernels.selection.relu."""
     if x.dtype is not FLOAT or not x.size or not _gapless(x):
         return relu_reference.relu(x)
     y = room_like(x)
@@ -101,7 +101,7 @@ def relu(x: Array) -> Array:
 
 
 def relu_backward(grad: Array, y: Array) -> Array:
-    """As lenetcli.kernels.relu.relu_backward."""
+    """As lenetcli.kernels.selection.relu_backward."""
     if not (grad.dtype is FLOAT and y.dtype is FLOAT and grad.size and grad.strides == y.strides and _gapless(y)):
         return np.where(y <= 0, grad.dtype.type(0), grad)
     out = room_like(y)

@@ -1,4 +1,4 @@
-// Relu and log-softmax where the batch is the fastest axis. Reference twins: lenetcli/kernels/relu.py, softmax.py.
+// Relu and log-softmax where the batch is the fastest axis. Reference twins: lenetcli/kernels/selection.py, softmax.py.
 #pragma once
 
 #include <math.h>

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lenetcli.kernels import nll as likelihood_reference
-from lenetcli.kernels import relu as relu_reference
+from lenetcli.kernels import selection as relu_reference
 from lenetcli.kernels import softmax as softmax_reference
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.native import _native
@@ -32,7 +32,7 @@ def _flat(*arrays: Array) -> list[Array] | None:
 
 
 def relu(x: Array) -> Array:
-    """As lenetcli.kernels.relu.relu."""
+    """As lenetcli.kernels.selection.relu."""
     if x.dtype is FLOAT and x.size >= SMALL and x.flags.aligned:
         y = np.empty_like(x)
         flat = _flat(x, y)
@@ -43,7 +43,7 @@ def relu(x: Array) -> Array:
 
 
 def relu_backward(grad: Array, y: Array) -> Array:
-    """As lenetcli.kernels.relu.relu_backward."""
+    """As lenetcli.kernels.selection.relu_backward."""
     if grad.dtype is FLOAT and y.dtype is FLOAT and y.size >= SMALL and grad.flags.aligned and y.flags.aligned:
         d_x = np.empty_like(y)
         flat = _flat(y, grad, d_x)
