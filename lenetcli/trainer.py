@@ -22,6 +22,7 @@ from lenetcli.config import Config, consent
 from lenetcli.config.writing import text
 from lenetcli.data import DataLoader, TensorDataset
 from lenetcli.data.dataset import gather
+from lenetcli.disk import is_there
 from lenetcli.errors import ConfigError, DataError, LenetError
 from lenetcli.inspection.data.predictions import BATCH, Prediction, Predictor, ranked
 from lenetcli.nn.module import Module
@@ -296,7 +297,7 @@ class InDirectory:
 
     def history(self) -> History:
         place = self.directory
-        known = place is not None and (place / "metrics.jsonl").exists()
+        known = place is not None and is_there(place / "metrics.jsonl")
         return read_history(place) if place is not None and known else history_of([])
 
     def model(self) -> Module:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lenetcli.disk import check_inside, check_regular, read_within, sha256_within, write_atomically
+from lenetcli.disk import check_inside, check_regular, is_there, read_within, sha256_within, write_atomically
 from lenetcli.errors import DataError
 from lenetcli.runs.checkpoint import MODEL
 from lenetcli.runs.history import read_history
@@ -28,9 +28,9 @@ def keep_given(place: Path) -> None:
     """
     weights = check_inside(place, place / MODEL)
     initial = check_inside(place, place / INITIAL)
-    if not weights.exists() or (initial.exists() and _sha256(weights) == _sha256(initial)):
+    if not is_there(weights) or (is_there(initial) and _sha256(weights) == _sha256(initial)):
         return
-    if _has_trained(place) or initial.exists():
+    if _has_trained(place) or is_there(initial):
         raise DataError(
             f"{place}: its checkpoints are gone, so that it cannot go on exactly; {MODEL} holds those of its best "
             f"epoch. A new run can go on from them: lenet import {weights} --config {place / 'config.yaml'} "
@@ -46,7 +46,7 @@ def begin(run: Run, place: Path) -> str:
         DataError: the weights that it was given are damaged, or of another model.
     """
     initial = check_inside(place, place / INITIAL)
-    if not initial.exists():
+    if not is_there(initial):
         return f"{place} has no checkpoint yet: starting from its beginning"
     try:
         for model in (run.model, *([] if run.average is None else [run.average.module])):
@@ -67,4 +67,4 @@ def _sha256(path: Path) -> str:
 
 
 def _has_trained(place: Path) -> bool:
-    return (place / "metrics.jsonl").exists() and len(read_history(place).steps.step) > 0
+    return is_there(place / "metrics.jsonl") and len(read_history(place).steps.step) > 0

@@ -37,6 +37,7 @@ from lenetcli.disk import (
     check_regular,
     is_temporary,
     is_there,
+    make_way,
     read_within,
     sync_directory,
     unreadable,
@@ -323,6 +324,7 @@ class MetricsFile:
         """Writes the file anew where it was taken away: what is open still has all of it."""
         with open(os.dup(self._file.fileno()), "rb") as taken:
             taken.seek(0)
+            make_way(self._path)
             write_atomically(self._path, taken.read())
         self._file.close()
         self._file = self._opened()

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from lenetcli.disk import make_way
 from lenetcli.errors import ConfigError, LenetError
 from lenetcli.file_lock import NoLocks, excludes, same_file, take, try_lock
 
@@ -97,6 +98,7 @@ class Held:
 
     def _lock_again(self, place: Path) -> None:
         """Puts back a lock that was taken away, unless another process has put one there."""
+        make_way(place / NAME)
         try:
             handle = os.open(place / NAME, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
         except FileExistsError:

@@ -18,7 +18,7 @@ from lenetcli.config import Config, consent
 from lenetcli.config.user_code import blamed, made_of
 from lenetcli.config.writing import text
 from lenetcli.data.inputs import write_inputs
-from lenetcli.disk import is_there
+from lenetcli.disk import Unreadable, is_regular, make_way
 from lenetcli.errors import DataError, LenetError
 from lenetcli.runs import directory, resume_rules
 from lenetcli.runs import lock as locks
@@ -199,7 +199,8 @@ class Session:
 
             def find() -> tuple[Path, int]:
                 self.directory = found = place if held is None else held.place()
-                if run.config is not None and not (found / "config.yaml").exists():
+                if run.config is not None and not is_regular(found / "config.yaml"):
+                    make_way(found / "config.yaml")
                     _write_config(run, found)
                 _describe(run, found, self.group)
                 return found, file.sync(found)
@@ -225,9 +226,15 @@ def _created(name: str, out: Path | None) -> Iterator[Path]:
 
 
 def _environment(place: Path) -> dict[str, Any]:
-    """What environment.json says; a damaged or missing one says nothing, and stops no run."""
+    """What environment.json says; a damaged or missing one says nothing, and stops no run.
+
+    Raises:
+        Unreadable: it is there and cannot be read just now.
+    """
     try:
         return directory.read_environment(place)
+    except Unreadable:
+        raise
     except DataError:
         return {}
 
@@ -243,7 +250,8 @@ def _describe(run: Run, place: Path, group: ProcessGroup, data: dict[str, Any] |
     Args:
         data: the hash of its data, where it is known.
     """
-    if not is_there(place / directory.ENVIRONMENT):
+    if not is_regular(place / directory.ENVIRONMENT):
+        make_way(place / directory.ENVIRONMENT)
         if data is None and run.fingerprint is not None:
             data = run.fingerprint()
         directory.write_environment(place, group.size, data, run.left_out, made_of(run.config))

@@ -68,7 +68,13 @@ class Table:
             moments = _counts(found.moment for found in row if found.moment)
             outcomes = _counts(found.outcome for found in row)
             wrong = sum(found.wrong is not None for found in row)
-            cells = [f"{fault}{f' ({moments})' if moments else ''}", f"`{command}`", str(len(row)), outcomes, str(wrong)]
+            cells = [
+                f"{fault}{f' ({moments})' if moments else ''}",
+                f"`{command}`",
+                str(len(row)),
+                outcomes,
+                str(wrong),
+            ]
             yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

@@ -261,9 +261,7 @@ def writing(config: Path, end: Path, place: Path, call: Commands, error: int, at
     return _goes_on(came, run, end, place, call)
 
 
-def resuming_unwritten(
-    start: Path, end: Path, place: Path, call: Commands, error: int, at: int, lasting: bool
-) -> Came:
+def resuming_unwritten(start: Path, end: Path, place: Path, call: Commands, error: int, at: int, lasting: bool) -> Came:
     """A run that goes on, and cannot write at one place."""
     run = place / "run"
     shutil.rmtree(run, ignore_errors=True)
