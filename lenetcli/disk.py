@@ -268,6 +268,15 @@ def is_regular(path: Path) -> bool:
     return mode is not None and stat.S_ISREG(mode)
 
 
+def has_content(path: Path) -> bool:
+    """Whether there is an ordinary file of that name, links followed, that is not empty.
+
+    Raises:
+        Unreadable: the system does not say.
+    """
+    return is_regular(path) and path.stat().st_size > 0
+
+
 def _mode(path: Path) -> int | None:
     try:
         return os.stat(path).st_mode

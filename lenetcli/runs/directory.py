@@ -35,6 +35,7 @@ from lenetcli.data.left_out import LeftOut
 from lenetcli.disk import (
     check_inside,
     check_regular,
+    has_content,
     is_temporary,
     is_there,
     make_way,
@@ -255,7 +256,7 @@ def write_environment(
         DataError: it is a link that leads out of the run directory.
     """
     path = check_inside(directory, directory / ENVIRONMENT)
-    if not is_there(path):
+    if not has_content(path):
         _write_copies(directory, made_with.copies(code))
         record = environment(ranks, data, left_out, made_with.record(code))
         write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())

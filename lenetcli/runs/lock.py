@@ -144,7 +144,7 @@ def locked(directory: Path) -> Iterator[Held]:
     except NoLocks as error:
         raise LenetError(
             f"{directory}: cannot lock {NAME}: {error.strerror}: another training here would not be noticed; choose "
-            "another place with --out, or say that nobody else is there with --no-lock"
+            "another place with --out, or say that nobody else is there with --no-lock (in Python, no_lock=True)"
         ) from None
     except OSError as error:
         raise LenetError(f"cannot write to {directory}: {error.strerror or error}") from None
@@ -166,6 +166,21 @@ def go_without() -> None:
     """For this process: where there are no locks, trains without."""
     global _alone
     _alone = True
+
+
+@contextmanager
+def going_without(allowed: bool = True) -> Iterator[None]:
+    """As `go_without`, within the block.
+
+    Args:
+        allowed: False changes nothing.
+    """
+    global _alone
+    before, _alone = _alone, _alone or allowed
+    try:
+        yield
+    finally:
+        _alone = before
 
 
 def _taken(path: Path) -> int | None:

@@ -18,7 +18,7 @@ from lenetcli.config import Config, consent
 from lenetcli.config.user_code import blamed, made_of
 from lenetcli.config.writing import text
 from lenetcli.data.inputs import write_inputs
-from lenetcli.disk import Unreadable, is_regular, make_way
+from lenetcli.disk import Unreadable, has_content, make_way
 from lenetcli.errors import DataError, LenetError
 from lenetcli.runs import directory, resume_rules
 from lenetcli.runs import lock as locks
@@ -199,7 +199,7 @@ class Session:
 
             def find() -> tuple[Path, int]:
                 self.directory = found = place if held is None else held.place()
-                if run.config is not None and not is_regular(found / "config.yaml"):
+                if run.config is not None and not has_content(found / "config.yaml"):
                     make_way(found / "config.yaml")
                     _write_config(run, found)
                 _describe(run, found, self.group)
@@ -250,7 +250,7 @@ def _describe(run: Run, place: Path, group: ProcessGroup, data: dict[str, Any] |
     Args:
         data: the hash of its data, where it is known.
     """
-    if not is_regular(place / directory.ENVIRONMENT):
+    if not has_content(place / directory.ENVIRONMENT):
         make_way(place / directory.ENVIRONMENT)
         if data is None and run.fingerprint is not None:
             data = run.fingerprint()

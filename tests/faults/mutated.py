@@ -17,7 +17,14 @@ from tests.train.small import write_config
 COUNT = 1000
 MEMORY = 1 << 30  # bytes
 SECONDS = 30.0
-EVIL = "from pathlib import Path\nPath({place!r}).write_text('imported')\nfrom lenetcli import nn\nclass Net(nn.Module): ...\n"
+EVIL = """from pathlib import Path
+from lenetcli import nn
+
+Path({place!r}).write_text("imported")
+
+
+class Net(nn.Module): ...
+"""
 MOST = 1 << 20  # KiB
 COMMANDS = {**READERS, "train --resume": ["train", "--resume", "R", "train.epochs=3", "--progress", "off"]}
 TRAINING = ("train CONFIG", "sweep")  # which are the word that its Python may run
