@@ -210,11 +210,42 @@ def sync_file(path: Path) -> int:
         os.close(handle)
 
 
+def make_way(path: Path) -> None:
+    """Puts aside what lies at the place of a file and is none, a directory or a pipe, so that the file can be written.
+
+    Raises:
+        LenetError: the system cannot do it.
+    """
+    if is_there(path) and not is_regular(path):
+        put_aside(path)
+
+
+def put_aside(path: Path) -> None:
+    """Gives what lies somewhere another name beside it: it may be somebody's.
+
+    Raises:
+        LenetError: the system cannot do it.
+    """
+    try:
+        os.rename(path, path.with_name(f"{path.name}.aside-{secrets.token_hex(4)}"))
+    except OSError as error:
+        raise LenetError(f"{path}: is in the way, and cannot be renamed: {error.strerror or error}") from None
+
+
+def stamp(path: Path) -> tuple[int, ...] | None:
+    """What changes where a file becomes another one, or is written to; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def unreadable(path: Path, error: Exception) -> DataError:
     """The error of a file that could not be read: Unreadable, unless it is not there at all."""
     message = f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
     absent = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR)
-    lasting = not isinstance(error, OSError) or error.errno in absent
+    lasting = not isinstance(error, OSError) or error.errno in (None, *absent)  # None: not the system's, gzip's
     return DataError(message) if lasting else Unreadable(message)
 
 
@@ -235,6 +266,15 @@ def is_regular(path: Path) -> bool:
     """
     mode = _mode(path)
     return mode is not None and stat.S_ISREG(mode)
+
+
+def has_content(path: Path) -> bool:
+    """Whether there is an ordinary file of that name, links followed, that is not empty.
+
+    Raises:
+        Unreadable: the system does not say.
+    """
+    return is_regular(path) and path.stat().st_size > 0
 
 
 def _mode(path: Path) -> int | None:

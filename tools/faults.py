@@ -1,170 +1,102 @@
-"""Goes through the table of faults: python tools/faults.py [reads] [writes] [signals] [mutations] [--stride N].
+"""Goes through the faults: python tools/faults.py [KIND ...] [--stride N] [--seed N] [-o FILE.md].
 
-reads      each read of a run fails, for every command that reads one, with EIO, EACCES and ESTALE
-writes     each write of a training fails, once or from then on, with ENOSPC, EIO and EACCES
-signals    300 signals at random moments of trainings with many options; each is gone on with to the same bits
-mutations  1,000 run directories with bytes changed, through commands that look: no hang, no traceback, under 1 GiB
+reads      each read of a run fails (EIO, EACCES, ESTALE), for a run that goes on and for every command that reads one
+writes     each write fails, once or from then on (ENOSPC, EIO, EACCES), of trainings and of commands that write
+signals    more than 600 signals at random moments of trainings with each option, of which each goes on to the same bits
+commands   signals to the commands that look or write
+parts      each part of a run directory is renamed, removed, emptied, replaced or linked while it trains
+mutations  1,000 run directories with something changed, for every command: no code, no hang, under 1 GiB
+together   30 runs that begin at once; six rivals for the same --out and the same --resume
+sweeps     a sweep of 16 trials under 50 SIGKILL and 5 SIGSTOP
+full       every command with stdout on a full disk, and into a pipe that nobody reads
+code       Python that a configuration or a run names and nobody has agreed to, for every command
+hostile    weights, arrays, tables and folders of pictures that are not what they say
+pages      markup in every name that a page shows, in a browser where there is one
+long       the memory of 10,000 epochs
 
-Prints a line for each kind and what went wrong; exit code 1 where something did. Linux, with a C compiler.
+Prints what went wrong, then the table of faults, commands and outcomes; exit code 1 where something did. With -o the
+table goes into a file, too, in place of the one of these kinds that is there. Linux, with a C compiler.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import random
-import resource
-import shutil
-import signal
-import subprocess
+import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.faults import table  # noqa: E402  # the path comes first
-from tests.faults.table import READERS, READING, READS, SHORT, WRITES, WRITING  # noqa: E402
-from tests.mutation import mutations  # noqa: E402
-from tests.train.small import difference, write_config  # noqa: E402
-from tests.train.test_random_kills import CONFIG  # noqa: E402
+from lenetcli.disk import write_atomically  # noqa: E402  # the path comes first
+from tests.faults import calls, crowds, moved, mutated, pages, signalled, strangers, streams, table  # noqa: E402
+from tests.faults.outcome import Found, Table  # noqa: E402
 
-SIGNALS = ("KILL", "TERM", "HUP", "USR1", "USR2", "STOP", "XCPU", "INT")
-OPTIONS = ((), ("train.ema=null",), ("train.accumulate=1", "train.validation=null"), ("train.eval_batch_size=1",))
-LOOKING = (
-    "show R/config.yaml", "runs R", "eval R", "inspect-params R", "report R -o OUT.html", "plot R -o OUT.svg",
-    "diff R R", "train --resume R --progress off",
-)  # fmt: skip
-Wrong = Iterator[tuple[str, str | None]]
+Kind = Callable[[Path, table.Commands, int, int], Iterator[Found]]
+KINDS: dict[str, Kind] = {
+    "reads": calls.reads, "writes": calls.writes, "signals": signalled.trainings, "commands": signalled.others,
+    "parts": moved.parts, "mutations": mutated.runs, "together": crowds.together, "sweeps": crowds.sweeps,
+    "full": streams.full, "code": strangers.code, "hostile": strangers.hostile, "pages": pages.payloads,
+    "long": crowds.long,
+}  # fmt: skip
 
 
-def reads(place: Path, stride: int) -> Wrong:
-    """Commands that cannot read at one place, and a run that goes on."""
-    config = write_config(place)
-    with table.commands(place) as call:
-        end = place / "end"
-        call(["train", str(config), *SHORT, "--out", str(end), "--progress", "off"], place, end)
-        start = table.begun(config, place, call)
-        for at in range(1, table.reads_of_resuming(start, place, call) + 1, stride):
-            for name, error in READING.items():
-                yield f"resume, {name} at read {at}", table.resuming(start, end, place, call, error, at)
-        for command, line in READERS.items():
-            words = [{"R": str(end), "ROOT": str(end)}.get(word, word) for word in line]
-            for at in range(1, call(words, place, end, READS)["calls"] + 1, stride):
-                for name, error in READING.items():
-                    yield f"{command}, {name} at read {at}", table.reading(words, end, place, call, error, at)
+def gone_through(kind: str, seed: int, stride: int) -> Table:
+    """One kind of faults, in a directory of its own and with a user's folder of its own."""
+    found, began = Table(), time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="lenet-faults-") as name:
+        place = Path(name) / "place"
+        place.mkdir()
+        os.environ["XDG_CONFIG_HOME"] = str(Path(name) / "settings")
+        crowds.ENVIRONMENT["XDG_CONFIG_HOME"] = os.environ["XDG_CONFIG_HOME"]
+        with table.commands(place) as call:
+            for one in KINDS[kind](place, call, seed, stride):
+                found.add(one)
+                if one.wrong is not None:
+                    print(f"{kind}: {one.fault} {one.moment}, {one.command}, {one.detail}: {one.wrong}", flush=True)
+    seconds = time.monotonic() - began
+    print(f"{kind}: {found.count} faults, {len(found.wrong)} with an outcome that should not be; {seconds:.0f} s\n")
+    return found
 
 
-def writes(place: Path, stride: int) -> Wrong:
-    """A training that cannot write at one place."""
-    config, end = write_config(place), place / "end"
-    with table.commands(place) as call:
-        words = ["train", str(config), *SHORT, "--out", str(end), "--progress", "off"]
-        for at in range(1, call(words, place, end, WRITES)["calls"] + 1, stride):
-            for name, error in WRITING.items():
-                for lasting in (False, True):
-                    wrong = table.writing(config, end, place, call, error, at, lasting)
-                    yield f"train, {name} at write {at}{' and on' * lasting}", wrong
+def section(kind: str, found: Table, told: list[str]) -> str:
+    """What a page shows of it, between marks that the next time finds."""
+    story = re.sub(r"\s+", " ", re.search(rf"^{kind} +(.*(?:\n  +.*)*)", __doc__ or "", re.M).group(1))  # type: ignore[union-attr]
+    asked = f"python tools/faults.py {' '.join([kind, *told])}"
+    lines = [f"## {story[0].upper()}{story[1:]}", "", f"`{asked}`: {found.count} faults, {len(found.wrong)} wrong."]
+    return "\n".join(
+        [f"<!-- {kind}: made by {asked} -->", "", *lines, "", *found.markdown(), "", f"<!-- end of {kind} -->"]
+    )
 
 
-def signals(place: Path, stride: int, seed: int) -> Wrong:
-    """Signals at random moments, from the start to after the end."""
-    draw, environment = random.Random(seed), {**os.environ, "PYTHONPATH": str(ROOT)}
-    config = place / "config.yaml"
-    config.write_text(CONFIG)
-    program = [sys.executable, "-m", "lenetcli", "train"]
-    sent = 0
-    while sent < 300 // stride:
-        options = draw.choice(OPTIONS)
-        whole = place / f"whole{OPTIONS.index(options)}"
-        if not whole.exists():
-            subprocess.run(
-                [*program, config, *options, "--out", whole, "--progress", "off"], env=environment, check=True
-            )
-        run = place / "run"
-        shutil.rmtree(run, ignore_errors=True)
-        code: int | None = 1
-        while code != 0:
-            begun = (run / "config.yaml").exists()
-            words = ["--resume", run] if begun else [config, *options, "--out", run]
-            if run.exists() and not begun:
-                shutil.rmtree(run)
-            running = subprocess.Popen(
-                [*program, *words, "--progress", "off"], env=environment, stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE, text=True,
-            )  # fmt: skip
-            name = draw.choice(SIGNALS) if sent < 300 // stride else None
-            if name is not None:
-                time.sleep(draw.uniform(0.3, 4.0))
-                running.send_signal(getattr(signal, f"SIG{name}"))
-                sent += 1
-                if name == "STOP":
-                    time.sleep(0.1)
-                    running.send_signal(signal.SIGCONT)
-            said, code = running.communicate()[1], running.returncode
-            number = 0 if name is None else int(getattr(signal, f"SIG{name}"))
-            good = {0, 128 + number, *((-number,) if name in ("KILL", "USR1") else ())}  # USR1: before Python had begun
-            if name == "INT":
-                good |= {-number}
-            wrong = None if code in good and "Traceback" not in said else f"exit code {code}: {said[-300:]}"
-            yield f"{name} with {' '.join(options) or 'all options'}", wrong
-            if wrong:
-                break
-        else:
-            yield f"bits after signals with {' '.join(options) or 'all options'}", difference(whole, run)
-
-
-def mutated(place: Path, stride: int, seed: int) -> Wrong:
-    """Run directories with something changed, through commands that look at them."""
-    config, end = write_config(place), place / "end"
-    with table.commands(place) as call:
-        call(["train", str(config), *SHORT, "--out", str(end), "--progress", "off"], place, end)
-        files = [path.relative_to(end) for path in sorted(end.rglob("*")) if path.is_file()]
-        draw = random.Random(seed)
-        for number in range(0, 1000, stride):
-            run, file, line = place / "run", draw.choice(files), LOOKING[number // stride % len(LOOKING)]
-            shutil.rmtree(run, ignore_errors=True)
-            shutil.copytree(end, run)
-            data = (run / file).read_bytes()
-            made = list(mutations(data, 1, draw.randrange(2**32)))
-            (run / file).write_bytes(made[0])
-            words = [word.replace("OUT", str(place / "out")) for word in line.split()]
-            words = [
-                word.replace("R/", f"{run}/") if word.startswith("R/") else str(run) if word == "R" else word
-                for word in words
-            ]
-            done = call(words, place, run)
-            largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-            wrong = table.complaint(done) or (f"{largest} KiB" if largest > 1 << 20 else None)
-            yield f"{line} of {file}, mutation {number}", wrong
+def put(path: Path, kind: str, text: str) -> None:
+    """Puts a section into a page, in place of the one of its kind."""
+    page = path.read_text("utf-8") if path.exists() else ""
+    old = re.search(rf"<!-- {kind}: made by .*?<!-- end of {kind} -->", page, re.S)
+    page = page.replace(old[0], text) if old else f"{page.rstrip()}\n\n{text}\n".lstrip()
+    write_atomically(path, page.encode())
 
 
 def main() -> int:
     """All that is asked for, or everything."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("kinds", nargs="*", help="reads, writes, signals, mutations")
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("kinds", nargs="*", metavar="KIND", choices=[[], *KINDS], default=[])
     asked.add_argument("--stride", type=int, default=1, help="take every Nth")
-    asked.add_argument("--seed", type=int, default=0)
+    asked.add_argument("--seed", type=int, default=0, help="decides what is drawn")
+    asked.add_argument("-o", dest="page", type=Path, metavar="FILE.md", help="put the tables into this page")
     told = asked.parse_args()
+    options = [f"--stride {told.stride}"] * (told.stride > 1) + [f"--seed {told.seed}"] * (told.seed != 0)
     failed = 0
-    kinds = {
-        "reads": lambda place: reads(place, told.stride), "writes": lambda place: writes(place, told.stride),
-        "signals": lambda place: signals(place, told.stride, told.seed),
-        "mutations": lambda place: mutated(place, told.stride, told.seed),
-    }  # fmt: skip
-    for kind in told.kinds or kinds:
-        count = bad = 0
-        with tempfile.TemporaryDirectory() as place:
-            for what, wrong in kinds[kind](Path(place)):
-                count += 1
-                if wrong:
-                    bad += 1
-                    print(f"{kind}: {what}: {wrong}", flush=True)
-        print(f"{kind}: {count} faults, {bad} with an outcome that should not be", flush=True)
-        failed += bad
+    for kind in told.kinds or KINDS:
+        found = gone_through(kind, told.seed, told.stride)
+        print("\n".join(found.markdown()), end="\n\n", flush=True)
+        if told.page is not None:
+            put(told.page, kind, section(kind, found, options))
+        failed += len(found.wrong)
     return int(failed > 0)
 
 

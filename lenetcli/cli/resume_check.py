@@ -21,6 +21,7 @@ from lenetcli.config import consent
 from lenetcli.errors import ConfigError, DataError, DivergedError, LenetError
 from lenetcli.inspection.compare.tensors import bit_differences, flat
 from lenetcli.runs.checkpoint import LATEST, MODEL, STATE, Checkpoints
+from lenetcli.runs.lock import go_without
 from lenetcli.runs.resume_rules import differences
 from lenetcli.tensors.serialization import load
 from lenetcli.train.events import Event, Step
@@ -124,6 +125,7 @@ def _child(way: dict[str, Any]) -> None:
 
 def train_to_death() -> None:
     """What the other process does; the way to train is JSON on its command line."""
+    go_without()  # the place is this command's own
     way = json.loads(sys.argv[1])
     consent.agree(way["agreed"])
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from lenetcli.config import consent
-from lenetcli.disk import is_there, read_within
+from lenetcli.disk import Unreadable, is_there, read_within
 from lenetcli.errors import DataError
 
 ENVIRONMENT, COPIES = "environment.json", "code"
@@ -52,10 +52,16 @@ def record(files: Sequence[OwnFile]) -> list[dict[str, str]]:
 
 
 def recorded(directory: Path) -> dict[str, dict[str, str]]:
-    """What a run directory says of the files that it was made with, by their paths; empty where it says nothing."""
+    """What a run directory says of the files that it was made with, by their paths; empty where it says nothing.
+
+    Raises:
+        Unreadable: its environment.json is there and cannot be read just now.
+    """
     path = directory / ENVIRONMENT
     try:
         found = json.loads(read_within(path, LARGEST)) if is_there(path) else {}
+    except Unreadable:
+        raise
     except (DataError, ValueError, RecursionError):
         return {}
     entries = found.get("code") if isinstance(found, dict) else None

@@ -14,7 +14,7 @@ from lenetcli.data.csv_lines import Lines, check_values, read_table
 from lenetcli.data.dataset import ArrayDataset, Source
 from lenetcli.data.holdout import fifth_of_each
 from lenetcli.data.transforms import Numbers, Preprocessing
-from lenetcli.disk import check_regular
+from lenetcli.disk import check_regular, unreadable
 from lenetcli.errors import DataError
 
 LARGEST = 1 << 31  # bytes of the file
@@ -92,7 +92,7 @@ class CSV(Source):
         try:
             table, lines = read_table(path, columns, self.label_column)
         except OSError as error:
-            raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+            raise unreadable(path, error) from None
         check_values(path, table, self.label_column, MOST_CLASSES, lines)
         if lines.names and path not in self._named:
             self._named.add(path)

@@ -19,7 +19,7 @@ from lenetcli.data.encoded import Pictures
 from lenetcli.data.pictures import MOST_PIXELS, fitted
 from lenetcli.data.row_cache import Kept
 from lenetcli.data.transforms import Preprocessing
-from lenetcli.disk import check_inside, is_there, read_within, write_atomically
+from lenetcli.disk import check_inside, has_content, is_there, make_way, read_within, write_atomically
 from lenetcli.errors import ConfigError, DataError
 
 Array = npt.NDArray[Any]
@@ -142,7 +142,8 @@ def write_inputs(directory: Path, inputs: Inputs | None) -> None:
         DataError: it is a link that leads out of the directory.
     """
     path = check_inside(directory, directory / NAME)
-    if inputs is not None and not is_there(path):
+    if inputs is not None and not has_content(path):
+        make_way(path)
         write_atomically(path, inputs.text().encode())
 
 

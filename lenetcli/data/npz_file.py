@@ -15,7 +15,7 @@ from lenetcli.data.dataset import ArrayDataset, Source
 from lenetcli.data.finite import not_finite
 from lenetcli.data.transforms import Numbers, Preprocessing
 from lenetcli.data.zip_limits import check_packed
-from lenetcli.disk import check_regular
+from lenetcli.disk import check_regular, unreadable
 from lenetcli.errors import DataError, in_a_line
 
 LARGEST = 1 << 33  # bytes of one array
@@ -106,7 +106,7 @@ class NPZ(Source):
         except DataError:
             raise
         except OSError as error:
-            raise DataError(f"{self.path}: cannot be read: {error.strerror or error}") from None
+            raise unreadable(self.path, error) from None
         except Exception as error:  # whatever the readers of ZIP and NPY raise on damage
             raise DataError(f"{self.path}: not a sound .npz file ({key}): {in_a_line(error)}") from None
 

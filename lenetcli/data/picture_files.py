@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lenetcli.data.left_out import LeftOut, Tally
 from lenetcli.data.pictures import SUFFIXES
-from lenetcli.errors import DataError
+from lenetcli.disk import unreadable
 
 DEEPEST = 64  # folders in folders
 _OF_SYSTEMS = ("thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db")
@@ -33,7 +33,7 @@ def entries(place: Path) -> list[Path]:
     try:
         return sorted(place.iterdir())
     except OSError as error:
-        raise DataError(f"{place}: cannot be read: {error.strerror or error}") from None
+        raise unreadable(place, error) from None
 
 
 def folders_in(place: Path) -> list[str]:
@@ -67,7 +67,7 @@ def _walk(folder: Path, suffixes: tuple[str, ...], left_out: Tally, found: list[
         with os.scandir(folder) as listed:
             inside = sorted(listed, key=lambda entry: entry.name)
     except OSError as error:
-        raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from None
+        raise unreadable(folder, error) from None
     for entry in inside:
         path = folder / entry.name
         if is_hidden(entry.name):

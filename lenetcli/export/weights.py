@@ -12,6 +12,7 @@ import numpy as np
 
 from lenetcli.data.pictures import decode_array
 from lenetcli.data.zip_limits import check_packed
+from lenetcli.disk import unreadable
 from lenetcli.errors import DataError
 from lenetcli.formats.recognise import Kind, recognise, refusal
 from lenetcli.nn.module import Module
@@ -109,6 +110,8 @@ def _arrays(path: Path) -> dict[str, Tensor]:
                 found[entry.filename.removesuffix(".npy")] = from_numpy(plain)
     except DataError:
         raise
+    except OSError as error:
+        raise unreadable(path, error) from None
     except Exception as error:  # whatever the reader of ZIP raises on damage; types that no tensor has
         raise DataError(f"{path}: not a sound .npz file: {' '.join(str(error).split())[:200]}") from None
     return found

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 
-from lenetcli.disk import check_regular
-from lenetcli.errors import DataError
+from lenetcli.disk import check_regular, unreadable
 from lenetcli.formats.zip_directory import check_directory
 
 _LARGEST = 1 << 40  # bytes of a file
@@ -85,7 +84,7 @@ def recognise(path: str | os.PathLike[str]) -> Kind:
         with open(path, "rb") as file:
             start = file.read(_START)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise unreadable(path, error) from None
     if not start:
         return Kind.empty
     if _is_safetensors(start, size):  # first: the length that it begins with may look like any sign

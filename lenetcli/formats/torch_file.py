@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lenetcli.disk import check_regular
+from lenetcli.disk import check_regular, unreadable
 from lenetcli.errors import DataError, printable
 from lenetcli.formats import torch_legacy, torch_zip
 from lenetcli.formats.pickle_subset import Refused
@@ -60,7 +60,7 @@ def read(path: str | os.PathLike[str], tensor: Callable[[SavedTensor], Any]) -> 
         reason = printable(" ".join(str(refused).split()))
         raise DataError(f"{path}: cannot be read: {reason[:_LONGEST]}") from None
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise unreadable(path, error) from None
     except MemoryError:
         raise DataError(f"{path}: cannot be read: there is not enough memory for its tensors") from None
 

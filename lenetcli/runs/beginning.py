@@ -30,9 +30,9 @@ def keep_given(place: Path) -> None:
     """
     weights = check_inside(place, place / MODEL)
     initial = check_inside(place, place / INITIAL)
-    if not weights.exists() or (initial.exists() and _sha256(weights) == _sha256(initial)):
+    if not is_there(weights) or (is_there(initial) and _sha256(weights) == _sha256(initial)):
         return
-    if _has_trained(place) or initial.exists():
+    if _has_trained(place) or is_there(initial):
         raise DataError(
             f"{place}: its checkpoints are gone, so that it cannot go on exactly; {MODEL} holds those of its best "
             f"epoch. A new run can go on from them: lenet import {weights} --config {place / 'config.yaml'} "
@@ -71,7 +71,7 @@ def begin(run: Run, place: Path) -> str:
         DataError: the weights that it was given are gone, damaged, or of another model.
     """
     initial = check_inside(place, place / INITIAL)
-    if not initial.exists():
+    if not is_there(initial):
         if run.config is not None and run.config["model"].get("init") is not None:
             raise DataError(f"{initial}: it is gone, and with it the weights that this run begins with")
         return f"{place} has no checkpoint yet: starting from its beginning"
@@ -94,4 +94,4 @@ def _sha256(path: Path) -> str:
 
 
 def _has_trained(place: Path) -> bool:
-    return (place / "metrics.jsonl").exists() and len(read_history(place).steps.step) > 0
+    return is_there(place / "metrics.jsonl") and len(read_history(place).steps.step) > 0

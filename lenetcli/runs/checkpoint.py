@@ -31,10 +31,14 @@ from lenetcli.disk import (
     check_regular,
     is_temporary,
     is_there,
+    make_way,
+    put_aside,
     read_within,
     sha256_within,
+    stamp,
     sync_directory,
     sync_file,
+    unreadable,
     write_atomically,
     write_new,
 )
@@ -68,6 +72,7 @@ class Checkpoints:
         self.best: dict[str, str] | None = None  # the checkpoint that holds the best weights, and their hash
         self.events = 0  # bytes of metrics.jsonl that were there at the last save
         self.before_save: Callable[[], tuple[Path, int]] | None = None  # says where the directory is now, and `events`
+        self._shown: tuple[int, ...] | None = None  # model.safetensors, as it was written
         self._written: tuple[str, dict[str, str]] = "", {}  # the last checkpoint that was saved, its files' hashes
 
     @property
@@ -90,14 +95,13 @@ class Checkpoints:
             self._find()
             check_inside(self.directory, self.root)
             check_inside(self.directory, self.directory / MODEL)
-            if not is_there(self.root):
-                os.mkdir(self.root)
-                sync_directory(self.directory)
+            self._make_root()
             shown = self._write(run, name, best)
+            make_way(self.root / LATEST)
             write_atomically(self.root / LATEST, name.encode())
             if best:
-                write_atomically(self.directory / MODEL, shown)
-            elif self.best is not None and not is_there(self.directory / MODEL):
+                self._show(shown)
+            else:
                 self._put_back_best()
         except (Lost, DataError):
             raise
@@ -105,6 +109,21 @@ class Checkpoints:
             raise LenetError(self._failure(name, error)) from None
         self._tidy()
         return self.root / name
+
+    def _make_root(self) -> None:
+        """The directory that they lie in; what is in its way is put aside."""
+        if not os.path.isdir(self.root):
+            if is_there(self.root):
+                put_aside(self.root)
+            os.mkdir(self.root)
+            sync_directory(self.directory)
+
+    def _show(self, data: bytes) -> None:
+        """Writes the best weights."""
+        target = self.directory / MODEL
+        make_way(target)
+        write_atomically(target, data)
+        self._shown = stamp(target)
 
     def _find(self) -> None:
         """Takes note of where the directory is now, and of the events that are on disk."""
@@ -203,7 +222,7 @@ class Checkpoints:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise DataError(f"{self.root}: cannot be read: {error.strerror}") from None
+            raise unreadable(self.root, error) from None
         return sorted(found, key=lambda name: (int(name.removesuffix(".old")), name.isdecimal()))
 
     def _tidy(self) -> None:
@@ -227,8 +246,7 @@ class Checkpoints:
     def load_best(self, model: Module) -> None:
         """Puts the best weights so far into the model."""
         self._find()
-        if self.best is not None and not is_there(self.directory / MODEL):
-            self._put_back_best()
+        self._put_back_best()
         model.load_state_dict(under_own_names(model, load(self.directory / MODEL)))
 
     def restore(self, run: Run) -> str:
@@ -265,10 +283,13 @@ class Checkpoints:
         raise DataError("; ".join([f"{self.directory}: no whole checkpoint to resume from", *problems]))
 
     def look(self, run: Run, step: int | None = None) -> str:
-        """Puts the run to its newest whole checkpoint without changing anything on disk; gives the checkpoint's name.
+        """Puts the run to its newest whole checkpoint without changing anything on disk.
 
         Args:
             step: to the checkpoint of this step instead.
+
+        Returns:
+            The checkpoint's name, followed by what was wrong with newer ones, if any was.
 
         Raises:
             DataError: there is no whole checkpoint.
@@ -283,9 +304,9 @@ class Checkpoints:
             except Unreadable:
                 raise
             except DataError as error:
-                problems.append(str(error))
+                problems.append(f"skipped: {error}")
                 continue
-            return name
+            return "; ".join([name, *problems])
         raise DataError("; ".join([f"{self.directory}: no whole checkpoint", *problems]))
 
     def _restore(self, run: Run, path: Path) -> dict[str, Any]:
@@ -351,10 +372,14 @@ class Checkpoints:
         return plain
 
     def _put_back_best(self) -> None:
-        """Writes model.safetensors anew where it was taken away."""
+        """Writes model.safetensors anew where it was taken away, emptied or replaced."""
+        target = self.directory / MODEL
+        if self.best is None or (self._shown is not None and self._shown == stamp(target)):
+            return
         data = self._missing_best(self.best)
         if data is not None:
-            write_atomically(self.directory / MODEL, data)
+            self._set_aside(target)
+            self._show(data)
 
     def _missing_best(self, best: dict[str, str] | None) -> bytes | None:
         """What the best checkpoint holds, where model.safetensors is something else; None where it cannot be had.

@@ -35,8 +35,10 @@ from lenetcli.data.left_out import LeftOut
 from lenetcli.disk import (
     check_inside,
     check_regular,
+    has_content,
     is_temporary,
     is_there,
+    make_way,
     read_within,
     sync_directory,
     unreadable,
@@ -256,7 +258,7 @@ def write_environment(
         DataError: it is a link that leads out of the run directory.
     """
     path = check_inside(directory, directory / ENVIRONMENT)
-    if not is_there(path):
+    if not has_content(path):
         _write_copies(directory, made_with.copies(code))
         record = environment(ranks, data, left_out, made_with.record(code), init)
         write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
@@ -325,6 +327,7 @@ class MetricsFile:
         """Writes the file anew where it was taken away: what is open still has all of it."""
         with open(os.dup(self._file.fileno()), "rb") as taken:
             taken.seek(0)
+            make_way(self._path)
             write_atomically(self._path, taken.read())
         self._file.close()
         self._file = self._opened()

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from lenetcli.disk import make_way
 from lenetcli.errors import ConfigError, LenetError
 from lenetcli.file_lock import NoLocks, excludes, same_file, take, try_lock
 
@@ -97,6 +98,7 @@ class Held:
 
     def _lock_again(self, place: Path) -> None:
         """Puts back a lock that was taken away, unless another process has put one there."""
+        make_way(place / NAME)
         try:
             handle = os.open(place / NAME, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
         except FileExistsError:
@@ -142,7 +144,7 @@ def locked(directory: Path) -> Iterator[Held]:
     except NoLocks as error:
         raise LenetError(
             f"{directory}: cannot lock {NAME}: {error.strerror}: another training here would not be noticed; choose "
-            "another place with --out, or say that nobody else is there with --no-lock"
+            "another place with --out, or say that nobody else is there with --no-lock (in Python, no_lock=True)"
         ) from None
     except OSError as error:
         raise LenetError(f"cannot write to {directory}: {error.strerror or error}") from None
@@ -164,6 +166,21 @@ def go_without() -> None:
     """For this process: where there are no locks, trains without."""
     global _alone
     _alone = True
+
+
+@contextmanager
+def going_without(allowed: bool = True) -> Iterator[None]:
+    """As `go_without`, within the block.
+
+    Args:
+        allowed: False changes nothing.
+    """
+    global _alone
+    before, _alone = _alone, _alone or allowed
+    try:
+        yield
+    finally:
+        _alone = before
 
 
 def _taken(path: Path) -> int | None:

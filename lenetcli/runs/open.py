@@ -19,10 +19,10 @@ from lenetcli.build.notes import notes_of
 from lenetcli.build.parts import build_criterion, build_data, build_run, check_samples, config_of_run, split_data
 from lenetcli.build.places import check_changes, check_words
 from lenetcli.build.targets import classes_in
-from lenetcli.config import Config
+from lenetcli.config import Config, consent
 from lenetcli.data import Source
 from lenetcli.data.inputs import NAME, Inputs, read_inputs
-from lenetcli.disk import check_inside, is_regular
+from lenetcli.disk import Unreadable, check_inside, is_regular
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.nn.module import Module
 from lenetcli.runs.checkpoint import Checkpoints
@@ -150,6 +150,8 @@ def load_unfinished(place: Path, changes: Sequence[str] = ()) -> Loaded:
     check_changes(loaded.config, str(place), changes)
     try:
         inputs = read_inputs(place)
+    except Unreadable:
+        raise
     except DataError:  # whoever needs it says so
         inputs = None
     return replace(loaded, trained=() if inputs is None else inputs.classes)
@@ -211,7 +213,9 @@ def load_training(path: str, changes: list[str]) -> tuple[Config, Run]:
     run = build_run(config)
     checkpoints = Checkpoints(place)
     if checkpoints.exist():
-        checkpoints.look(run)
+        found = checkpoints.look(run)
+        if "; " in found:
+            consent.tell_once(f"{path}: looking at checkpoint {found}")
     else:
         run.model.load_state_dict(load_run(place).model.state_dict())
     return config, run

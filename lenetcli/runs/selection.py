@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from lenetcli.disk import is_there
 from lenetcli.errors import ConfigError, printable
 from lenetcli.runs.table import find
 
@@ -43,4 +44,4 @@ def tell_left_out(others: Sequence[Path]) -> None:
 
 
 def _has_events(place: Path) -> bool:
-    return (place / "metrics.jsonl").exists()
+    return is_there(place / "metrics.jsonl")

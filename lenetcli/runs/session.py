@@ -17,7 +17,7 @@ from lenetcli.config import Config, consent
 from lenetcli.config.user_code import blamed, made_of
 from lenetcli.config.writing import text
 from lenetcli.data.inputs import write_inputs
-from lenetcli.disk import is_there, write_atomically
+from lenetcli.disk import Unreadable, has_content, make_way, write_atomically
 from lenetcli.errors import DataError, LenetError
 from lenetcli.runs import directory, resume_rules
 from lenetcli.runs import lock as locks
@@ -207,7 +207,8 @@ class Session:
 
             def find() -> tuple[Path, int]:
                 self.directory = found = place if held is None else held.place()
-                if run.config is not None and not (found / "config.yaml").exists():
+                if run.config is not None and not has_content(found / "config.yaml"):
+                    make_way(found / "config.yaml")
                     _write_config(run, found)
                 _describe(run, found, self.group)
                 return found, file.sync(found)
@@ -233,9 +234,15 @@ def _created(name: str, out: Path | None) -> Iterator[Path]:
 
 
 def _environment(place: Path) -> dict[str, Any]:
-    """What environment.json says; a damaged or missing one says nothing, and stops no run."""
+    """What environment.json says; a damaged or missing one says nothing, and stops no run.
+
+    Raises:
+        Unreadable: it is there and cannot be read just now.
+    """
     try:
         return directory.read_environment(place)
+    except Unreadable:
+        raise
     except DataError:
         return {}
 
@@ -254,7 +261,8 @@ def _describe(
         data: the hash of its data, where it is known.
         init: the file of the weights that it begins with, and its hash.
     """
-    if not is_there(place / directory.ENVIRONMENT):
+    if not has_content(place / directory.ENVIRONMENT):
+        make_way(place / directory.ENVIRONMENT)
         if data is None and run.fingerprint is not None:
             data = run.fingerprint()
         directory.write_environment(place, group.size, data, run.left_out, made_of(run.config), init)

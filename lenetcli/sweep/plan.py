@@ -13,7 +13,7 @@ from lenetcli import config as configuration
 from lenetcli.build.parts import resolved
 from lenetcli.config import Config, consent
 from lenetcli.config.writing import plain
-from lenetcli.disk import read_within, write_atomically
+from lenetcli.disk import is_there, read_within, write_atomically
 from lenetcli.errors import ConfigError, DataError, LenetError
 from lenetcli.runs.resume_rules import PLACES
 from lenetcli.sweep.space import Axis, Point, grid, overrides, parse, random
@@ -107,12 +107,12 @@ class Plan:
         path = place / NAME
         try:
             place.mkdir(parents=True, exist_ok=True)
-            if not path.exists() and any(entry.name != NAME and entry.name[0] != "." for entry in place.iterdir()):
+            if not is_there(path) and any(entry.name != NAME and entry.name[0] != "." for entry in place.iterdir()):
                 raise ConfigError(f"{place}: holds other files than a sweep's; choose another place with --out")
         except OSError as error:
             raise LenetError(f"cannot make {place}: {error.strerror or error}; choose another with --out") from None
         wanted = self.record()
-        if not path.exists():
+        if not is_there(path):
             write_atomically(path, (json.dumps(wanted, indent=1) + "\n").encode())
         found = _read(path)
         for key, value in wanted.items():

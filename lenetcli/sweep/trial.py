@@ -21,7 +21,7 @@ from pathlib import Path
 from lenetcli import config as configuration
 from lenetcli.build.places import as_changes
 from lenetcli.config import Config, consent
-from lenetcli.disk import Unreadable
+from lenetcli.disk import Unreadable, is_regular
 from lenetcli.errors import DataError, DivergedError, LenetError
 from lenetcli.runs.history import read_history
 from lenetcli.runs.lock import Busy, is_locked, locked
@@ -75,7 +75,7 @@ def train(
         LenetError: the run failed in a way that others will, too.
     """
     with ExitStack() as opened:
-        if (place / "config.yaml").is_file():
+        if is_regular(place / "config.yaml"):
             opening = Session.resume(place, as_changes(config()), lock=False)
         else:
             opening = Session.new(config(), place, lock=False)

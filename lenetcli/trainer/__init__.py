@@ -54,6 +54,7 @@ class Trainer:
         out: the run directory, new or empty; None: the next free runs/<name>/<NNN>.
         allow_code: to train is to agree to the Python that the configuration names (`type: net.py:Net`): it is told on
             stderr, and remembered. False: only what has been agreed to before is imported.
+        no_lock: where the disk or system has no locks, train without: nobody else is there.
 
     Raises:
         ConfigError: the configuration does not work; every problem is in the message.
@@ -77,24 +78,27 @@ class Trainer:
 
     def __init__(
         self, config: str | Path | Mapping[str, Any] | InDirectory | InMemory, *changes: str,
-        out: str | Path | None = None, allow_code: bool = True,
+        out: str | Path | None = None, allow_code: bool = True, no_lock: bool = False,
     ) -> None:  # fmt: skip
         if not isinstance(config, (InDirectory, InMemory)):
             with consent.given() if allow_code else consent.under(allow=False):
                 found = _loaded(config, changes)
-            config = InDirectory(found, build_run(found, device_of(found)), None if out is None else Path(out))
+            place = None if out is None else Path(out)
+            config = InDirectory(found, build_run(found, device_of(found)), place, no_lock=no_lock)
         self._training = config
 
     @classmethod
     def open(
-        cls, run_directory: str | Path, *changes: str, allow_code: bool = False, accept_changed: bool = False
-    ) -> Trainer:
+        cls, run_directory: str | Path, *changes: str, allow_code: bool = False, accept_changed: bool = False,
+        no_lock: bool = False,
+    ) -> Trainer:  # fmt: skip
         """A run that was trained before, here or by the command.
 
         Args:
             changes: where its data lies now, such as "data.root=DIR".
             allow_code: import the Python that it names, though you have never trained with it.
             accept_changed: go on though that Python, or the data, is not what the run was made with.
+            no_lock: where the disk or system has no locks, train without: nobody else is there.
 
         Raises:
             ConfigError: no run directory, another change, or Python that has not been agreed to.
@@ -104,7 +108,8 @@ class Trainer:
         with consent.under(allow=allow_code, accept_changed=accept_changed):
             config = config_of_run(place, changes)
         check_changes(config, str(place), changes)
-        return cls(InDirectory(config, directory=place, places=changes, accept_changed=accept_changed))
+        opened = InDirectory(config, directory=place, places=changes, accept_changed=accept_changed, no_lock=no_lock)
+        return cls(opened)
 
     @classmethod
     def of(

@@ -14,6 +14,7 @@ import numpy as np
 from lenetcli.autograd.random import drawing_from
 from lenetcli.config import Config, consent
 from lenetcli.data import DataLoader
+from lenetcli.disk import is_there
 from lenetcli.errors import ConfigError, DataError, LenetError
 from lenetcli.inspection.data.predictions import BATCH, Prediction, Predictor
 from lenetcli.nn.module import Module
@@ -21,6 +22,7 @@ from lenetcli.report.training.tensorboard import check_installed
 from lenetcli.runs import directory
 from lenetcli.runs.history import History, history_of, read_history
 from lenetcli.runs.lock import NAME as LOCK
+from lenetcli.runs.lock import going_without
 from lenetcli.runs.open import Loaded, inputs_of, load_run
 from lenetcli.runs.session import Listener, Session
 from lenetcli.tensors.tensor import Tensor
@@ -39,6 +41,7 @@ class InDirectory:
         out: where the directory shall be.
         places: changes of where the data lies.
         accept_changed: go on with other data or Python than the run was made with.
+        no_lock: where there are no locks, train without.
     """
 
     config: Config
@@ -48,6 +51,7 @@ class InDirectory:
     listeners: Sequence[Listener] = ()
     places: Sequence[str] = ()
     accept_changed: bool = False
+    no_lock: bool = False
 
     @property
     def title(self) -> str:
@@ -64,7 +68,7 @@ class InDirectory:
             raise ConfigError(f"the run has not begun: give {', '.join(changes)} to Trainer(...)")
         else:
             opening = Session.new(self.config, self.out, run=self.run)
-        with opening as session:
+        with going_without(self.no_lock), opening as session:
             self.directory = session.directory
             try:
                 yield session
@@ -73,7 +77,7 @@ class InDirectory:
 
     def history(self) -> History:
         place = self.directory
-        known = place is not None and (place / "metrics.jsonl").exists()
+        known = place is not None and is_there(place / "metrics.jsonl")
         return read_history(place) if place is not None and known else history_of([])
 
     def model(self) -> Module:

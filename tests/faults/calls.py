@@ -1,4 +1,4 @@
-"""Each call to the system that reads or writes fails, in turn: a command fails in its own words, and nothing is lost."""
+"""Each call to the system that reads or writes fails, in turn: a command says so in a line, and nothing is lost."""
 
 from __future__ import annotations
 

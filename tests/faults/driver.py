@@ -1,9 +1,9 @@
 """Runs commands in forked children whose calls to the system fail where they are told to; started with shim.c loaded.
 
 A line of JSON in: {"argv": [...], "cwd": directory, "root": directory, "kinds": 1 reads | 2 writes, "error": errno,
-"at": which call or 0, "lasting": bool, "signals": as `moments.send` takes them, "memory": bytes that it may take, 0 for no limit}. A line of JSON out: {"code",
-"out", "err", "calls", "phases": in which each signal was sent, "largest": KiB of memory at most, "seconds"}; a negative
-code is a signal.
+"at": which call or 0, "lasting": bool, "signals": as `moments.send` takes them, "memory": bytes that it may take, 0 for
+no limit}. A line of JSON out: {"code", "out", "err", "calls", "phases": in which each signal was sent, "largest": KiB
+of memory at most, "seconds"}; a negative code is a signal.
 """
 
 from __future__ import annotations

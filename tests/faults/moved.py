@@ -16,9 +16,10 @@ from tests.faults.table import Commands, complaint, content
 from tests.train.small import difference
 
 PARTS = (
-    "lock", "config.yaml", "environment.json", "inputs.json", "metrics.jsonl", "model.safetensors", "code", "code/own.py",
-    "checkpoints", "checkpoints/latest", "checkpoints/NEWEST", "checkpoints/NEWEST/state.json",
-    "checkpoints/NEWEST/model.safetensors", "checkpoints/NEWEST/optimizer.safetensors", "tensorboard", "initial.safetensors",
+    "lock", "config.yaml", "environment.json", "inputs.json", "metrics.jsonl", "model.safetensors", "code",
+    "code/own.py", "checkpoints", "checkpoints/latest", "checkpoints/NEWEST", "checkpoints/NEWEST/state.json",
+    "checkpoints/NEWEST/model.safetensors", "checkpoints/NEWEST/optimizer.safetensors", "tensorboard",
+    "initial.safetensors",
 )  # fmt: skip
 HOWS = ("renamed", "removed", "emptied", "replaced", "linked")
 OWN = """
@@ -87,7 +88,7 @@ def _taken(
     came, wrong = exit_code(done["code"]), complaint(done)
     if done["code"] not in (0, 1):
         wrong = wrong or f"exit code {done['code']}: {done['err'][-300:]}"
-    if phase == END and done["code"] == 0 and wrong is None and not _is_whole(run / part, how):
+    if phase == END and done["code"] == 0 and wrong is None and not _is_whole(run / part):
         came += ", all was over"
     elif done["code"] == 0 and wrong is None:
         wrong = _difference(whole, run)
@@ -114,25 +115,18 @@ def _difference(whole: Path, run: Path) -> str | None:
         return f"cannot be compared: {error}"
 
 
-def _is_whole(path: Path, how: str) -> bool:
+def _is_whole(path: Path) -> bool:
     """Whether what was taken is there again: the training was not over."""
     away = path.with_name(f"{path.name}-away")
-    return path.exists() and (
-        path.is_dir() == away.is_dir() if away.exists() else path.is_dir() or path.stat().st_size > 0
-    )
+    if not path.exists() or (away.exists() and path.is_dir() != away.is_dir()):
+        return False
+    return path.is_dir() or path.stat().st_size > 0
 
 
 def _kind(err: str) -> str:
     """What an error says, in short."""
     line = err.strip().splitlines()[-1]
-    for words in (
-        "nothing more is written",
-        "cannot save checkpoint",
-        "cannot write",
-        "refused",
-        "damaged",
-        "cannot be read",
-    ):
+    for words in ("nothing more is written", "cannot save checkpoint", "cannot write", "refused", "cannot be read"):
         if words in line:
             return words
     return line[:100]

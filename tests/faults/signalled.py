@@ -49,7 +49,7 @@ OPTIONS = (  # words of the command line
     "optimizer={type: AdamW, lr: 0.01, amsgrad: true}", "loss={type: MultiMarginLoss}", "train.batch_size=1",
     "train.batch_size=64", "train.eval_batch_size=7", "--progress json", "--progress plain", "--progress bar",
     "train.ema=0.99 train.accumulate=2 train.validation=0.2 train.warmup=3 train.keep_checkpoints=1",
-    "data.augment={noise: 0.1}", "seed=7 train.epochs=1",
+    "seed=7 train.epochs=1",
 )  # fmt: skip
 OTHERS = {  # commands that train nothing of their own, or only for a look
     "eval": "eval R", "inspect-params": "inspect-params R --values", "trace-grad": "trace-grad R --html OUT",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lenetcli import Trainer
 from lenetcli.errors import ConfigError, LenetError
 from lenetcli.runs import lock
 from lenetcli.runs.lock import locked
@@ -132,3 +133,20 @@ def test_where_there_are_no_locks_it_says_so_and_goes_on_where_nobody_else_is_th
     assert not list(tmp_path.rglob("lock"))
     assert run_command([*words, "--no-lock"], tmp_path).code == 0
     assert not list(tmp_path.rglob("lock"))
+
+
+def test_a_trainer_goes_without_locks_where_nobody_else_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    config, run = str(write_config(tmp_path)), tmp_path / "run"
+    monkeypatch.setattr(fcntl, "flock", none(errno.ENOLCK))
+    monkeypatch.setattr(lock, "_alone", False)
+    with pytest.raises(LenetError, match=r"cannot lock lock: .*no_lock=True"):
+        Trainer(config, "train.epochs=1", out=run).fit(progress="off")
+    assert not run.exists()
+    Trainer(config, "train.epochs=1", out=run, no_lock=True).fit(progress="off")
+    with pytest.raises(LenetError, match=r"cannot lock lock: .*no_lock=True"):
+        Trainer.open(run).fit("train.epochs=2", progress="off")
+    assert Trainer.open(run, no_lock=True).fit("train.epochs=2", progress="off").last.epoch == 2  # type: ignore[union-attr]
+    assert not lock._alone

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lenetcli.cli.options import Json, Places, RunDir, check_no_weights
+from lenetcli.disk import Unreadable
 from lenetcli.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -117,6 +118,8 @@ def _described(run: Path, loaded: Loaded) -> Described:
 
     try:
         inputs = inputs_of(run, loaded)
+    except Unreadable:
+        raise
     except (ConfigError, DataError):  # its samples are no pictures, or its data is no longer there
         inputs = None
     config, own_files = public(plain(loaded.config))
@@ -153,6 +156,8 @@ def _figures(run: Path) -> Figures | None:
 
     try:
         history = read_history(run)
+    except Unreadable:
+        raise
     except DataError:
         return None
     best, ended = history.best, history.ended

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lenetcli.config.user_code import blamed
+from lenetcli.disk import Unreadable, is_there
 from lenetcli.errors import DataError, LenetError
 from lenetcli.inspection.compare.tensors import BitDifference, bit_differences, flat
 from lenetcli.inspection.record import Record
@@ -129,6 +130,8 @@ def same_checkpoint(a: Path, b: Path) -> int:
     for name in sorted(both, key=int, reverse=True):
         try:
             kept = [_kept(run, name) for run in (a, b)]
+        except Unreadable:
+            raise
         except DataError:
             continue
         if next(bit_differences(*kept), None) is None:
@@ -141,7 +144,7 @@ def _kept(run: Path, name: str) -> dict[str, Array]:
     checkpoints = Checkpoints(run)
     path = checkpoints.root / name
     checkpoints.read_state(path)
-    files = [file for file in (MODEL, AVERAGE, OPTIMIZER) if (path / file).exists()]
+    files = [file for file in (MODEL, AVERAGE, OPTIMIZER) if is_there(path / file)]
     return {key: array for file in files for key, array in flat(load(path / file), file).items()}
 
 

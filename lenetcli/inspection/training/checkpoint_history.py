@@ -13,6 +13,7 @@ import numpy as np
 
 from lenetcli.autograd.random import drawing_from
 from lenetcli.build.model import under_own_names
+from lenetcli.disk import Unreadable
 from lenetcli.errors import DataError
 from lenetcli.inspection.record import Record
 from lenetcli.inspection.statistics import Array, norm, relative_change
@@ -172,6 +173,8 @@ def _looks(
             model.load_state_dict(under_own_names(model, load(path / MODEL)))
             if run is not None and update:
                 run.optimizer.load_state_dict(load(path / OPTIMIZER))
+        except Unreadable:  # it may be whole
+            raise
         except (DataError, RuntimeError, ValueError, KeyError) as error:
             skipped.append(" ".join(str(error).split())[:300])
             continue
