@@ -29,8 +29,7 @@ def parameter_groups(config: Config, model: Module) -> list[Any]:
     numbers = numbers_of_groups(config, names)
     made_of: list[dict[str, Any]] = []
     for i, (group, own) in enumerate(zip(groups, numbers)):
-        options = {name: value for name, value in group.items() if name != "match"}
-        made_of.append({"params": [names.parameters[n][1] for n in own], **checked_options(config, i, options)})
+        made_of.append({"params": [names.parameters[n][1] for n in own], **options_of(config, i, group)})
     taken = {number for own in numbers for number in own}
     rest = [parameter for number, (_, parameter) in enumerate(names.parameters) if number not in taken]
     return [{"params": rest}, *made_of] if rest else made_of
@@ -66,17 +65,17 @@ def numbers_of_groups(config: Config, names: Names) -> list[list[int]]:
     return found
 
 
-def checked_options(config: Config, number: int, group: dict[str, Any]) -> dict[str, Any]:
-    """The options of a group, as the optimizer itself checks them.
+def options_of(config: Config, number: int, group: dict[str, Any]) -> dict[str, Any]:
+    """All options of a group, in the optimizer's own order, checked by it.
 
     Raises:
         ConfigError: one that is out of range.
     """
     spec = config.optimizer
-    path = (*spec.path, "groups", number)
-    trial = replace(spec, args={**spec.args, **group}, path=path)
-    defaults = made(config, trial, [Parameter(zeros(1))]).defaults
-    return {name: defaults.get(name, value) for name, value in group.items()}
+    own = {name: value for name, value in group.items() if name != "match"}
+    trial = replace(spec, args={**spec.args, **own}, path=(*spec.path, "groups", number))
+    defaults: dict[str, Any] = made(config, trial, [Parameter(zeros(1))]).defaults
+    return defaults
 
 
 def stand_ins(config: Config) -> list[Any]:

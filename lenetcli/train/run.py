@@ -245,6 +245,11 @@ class Run:
         if self.freezing is not None:
             self.freezing.apply(self.model, self.progress.epoch)
 
+    def begin_training(self) -> None:
+        """Puts the model into training mode, with what is frozen in the epoch where the progress stands."""
+        self.freeze()
+        self.model.train()
+
     def start_clock(self) -> None:
         """From now on `elapsed` counts, from where the progress stands."""
         self._began = time.perf_counter() - self.progress.seconds

@@ -146,7 +146,8 @@ WRITTEN = {  # what newcomers write in the file
 }
 
 INFORMATION = (  # what has no single thing to do
-    r"^(\w+|the \w+ section|a config|an entry of \w+) takes ", r"^it belongs under ", r"^there (are|is) ", r"^named entries: ",
+    r"^(\w+|the \w+ section|a config) takes ", r"^an entry of \w+ takes ", r"^it belongs under ", r"^there (are|is) ",
+    r"^named entries: ",
     r"^write (config|version)", r"^a class of your own is written", r"^remove the tag", r"^`lenet layers` lists",
     r"^a section file holds", r"^indent with spaces", r"^put the value in quotes", r"^quote a value", r"^use ",
     r"^these losses have", r"^its classes", r"^a newer lenet", r"^an override looks like", r"^write watch",

@@ -35,7 +35,7 @@ def gradcheck(
     inputs, targets = next(run.train_loader.batches(run.progress.epoch, 0))
     if not weight_of(run.criterion, targets[:samples]):
         raise DataError(f"nothing counts in the first {len(inputs[:samples])} samples, so that their loss is 0 / 0")
-    run.model.train()
+    run.begin_training()
     with drawing_from(run.random):
         found = check_model(run.model, run.criterion, inputs[:samples], targets[:samples], directions)
     wrong = [p for p in found if not p.worst.ok]

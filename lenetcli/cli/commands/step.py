@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lenetcli.cli.options import ConfigOrRun, Json, Overrides, show
-from lenetcli.errors import ConfigError
+from lenetcli.errors import ConfigError, printable
 
 if TYPE_CHECKING:
     from lenetcli.train.run import Run
@@ -32,12 +32,15 @@ def step(
 
     Example: lenet step configs/tutorial.yaml
     """
+    from lenetcli.build.notes import fine_tuning
     from lenetcli.inspection.step.record import advance, record_step
     from lenetcli.report.step.story import draw_all
     from lenetcli.runs.open import load_training
 
-    _, run = load_training(what, overrides or [])
+    config, run = load_training(what, overrides or [])
     followed = _followed(run, param, index)
+    for line in fine_tuning(config, run.model, run.freezing):
+        print(printable(line), file=sys.stderr)
     advance(run, after)
     story = record_step(run, *followed)
     if sys.stdin.isatty() and sys.stdout.isatty() and not script and not as_json:
@@ -54,7 +57,7 @@ def _followed(run: Run, param: str | None, index: str | None) -> tuple[str, tupl
     known = dict(run.model.named_parameters())
     if param is not None and param not in known:
         raise ConfigError(f"--param: no parameter {param!r}; there are {', '.join(known)}")
-    name = param or next(iter(known))
+    name = param or next((name for name, parameter in known.items() if parameter.requires_grad), next(iter(known)))
     if index is None:
         return name, None
     shape = list(known[name].shape)

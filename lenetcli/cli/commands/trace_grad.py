@@ -111,11 +111,13 @@ def _failures(trace: Any) -> str:
 
 
 def _shown(model: Any, names: list[str] | None) -> list[str]:
-    """Names of the parameters to show: those asked for, or the first bias (else the first parameter)."""
-    known = [name for name, _ in model.named_parameters()]
+    """Names of the parameters to show: those asked for, or the first bias that trains (else the first parameter)."""
+    parameters = dict(model.named_parameters())
+    known = list(parameters)
     if not known:
         raise ConfigError("this model has no parameters, so there is no gradient to trace")
     for name in names or []:
         if name not in known:
             raise ConfigError(f"--param: no parameter {name!r}; there are {', '.join(known)}")
-    return names or [next((n for n in known if n.rpartition(".")[2] == "bias"), known[0])]
+    learning = [name for name in known if parameters[name].requires_grad] or known
+    return names or [next((n for n in learning if n.rpartition(".")[2] == "bias"), learning[0])]

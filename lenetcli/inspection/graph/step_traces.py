@@ -30,5 +30,5 @@ def traces(
     for number in range(count):
         if number:
             advance(run, 1)
-        run.model.train()
+        run.begin_training()
         yield trace(run, shown, check=check and number == 0, histograms=histograms)

@@ -61,7 +61,7 @@ class Bench:
 
     def train(self, run: Run, step: TrainingStep, steps: int) -> list[Taken]:
         """Makes steps with a training step of the lesson's, up to a loss that is no finite number."""
-        run.model.train()
+        run.begin_training()
         taken = []
         for inputs, targets in batches(run, steps):
             before = weights(run)

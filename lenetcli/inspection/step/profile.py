@@ -157,7 +157,7 @@ def time_step(run: Run, batch: int | None = None) -> Timing:
     """
     if not any(p.requires_grad for p in run.model.parameters()):
         raise ConfigError("this model has no parameters to train, so there is no training step to measure")
-    run.model.train()
+    run.begin_training()
     group, waited = _group(run, batch)
     stepper = _Stepper(run, group)
     rows = stepper.rows()

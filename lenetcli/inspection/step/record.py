@@ -73,7 +73,7 @@ class _Teller:
         """Makes the step."""
         run, p = self.run, self.run.progress
         place, lr = (p.step + 1, p.epoch + 1, p.batch + 1), run.lr
-        run.model.train()
+        run.begin_training()
         group = next(batches_of_steps(run))
         random, buffers = get_rng_state(), self._buffer_values()
         tellers = {"zero_grad": self._zero_grad, "forward": self._forward, "backward": self._backward}

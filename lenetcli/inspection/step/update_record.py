@@ -74,13 +74,28 @@ def update_moments(run: Run, update: Phase, name: str, index: Index, number: int
         code=code(type(optimizer), "_rule"),
     )
     notes = [HEALTHY]
-    still = [key for key, p in run.model.named_parameters() if p.grad is None]
+    frozen = [key for key, p in run.model.named_parameters() if not p.requires_grad]
+    if frozen:
+        notes.append(f"frozen, so neither gradient nor step: {', '.join(frozen)}")
+    notes += _rates(run)
+    still = [key for key, p in run.model.named_parameters() if p.grad is None and p.requires_grad]
     if still:
         notes.append(f"no gradient, so no step: {', '.join(still)}")
     if run.average is not None:
         notes.append("the moving average of the weights (train.ema) has taken its step, too")
     moved = tuple(Change(key, before[key], p.array.copy(order="K")) for key, p in run.model.named_parameters())
     yield Moment(number + 1, "update", "every parameter", changes=moved, notes=tuple(notes))
+
+
+def _rates(run: Run) -> Iterator[str]:
+    """Which parameters take which rate, where they differ."""
+    names = {id(p): key for key, p in run.model.named_parameters()}
+    groups = [(g["lr"] * run.warm, [names[id(p)] for p in g["params"] if p.requires_grad and id(p) in names])
+              for g in run.optimizer.param_groups]  # fmt: skip
+    if len({lr for lr, _ in groups}) > 1:
+        for lr, own in groups:
+            if own:
+                yield f"the learning rate of {', '.join(own)} is {lr:.4g}"
 
 
 def _worked(run: Run, options: dict[str, Any], followed: Any, state: dict[str, Array], index: Index) -> list[ByHand]:

@@ -193,7 +193,7 @@ def _look(parts: Parts, run: Run | None, group: list[Batch], update: bool) -> di
         random = run.random.get_state()  # each look drops out the same
         try:
             with drawing_from(run.random), np.errstate(all="ignore"):  # a model that has diverged gives NaN
-                run.model.train()
+                run.begin_training()
                 for phase in Step(run, strict=False).phases(group):
                     if phase.__name__ == "limit":
                         sizes = _gradient_sizes(parts)
