@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import lenetcli as lenet
+from tests.cases import each_by_name
 from tests.nn.sample import LayerSample, collected, layers, leaves
 
 SAMPLES = collected("SAMPLES")
@@ -18,7 +19,7 @@ REFUSED = collected("REFUSED")
 # what has no forward pass of its own, or no twin in torch; each is tested elsewhere
 WITHOUT_SAMPLES = {"Module", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Residual", "Sequential"}
 
-each_sample = pytest.mark.parametrize("sample", SAMPLES, ids=str)
+each_sample = each_by_name(SAMPLES)
 each_layer = pytest.mark.parametrize("name", sorted({s.name for s in SAMPLES}))
 
 
