@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import lenetcli as lenet
+from tests.cases import each_by_name
 from tests.device import standin
 from tests.nn.sample import LayerSample, collected
 from tests.ops.sample import Sample, all_samples, resolve
@@ -57,7 +58,7 @@ def on(where: str, sample: Sample) -> tuple[list[Any], list[Any], dict[str, int]
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # about uses that torch warns about, too
 @pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
-@pytest.mark.parametrize("sample", LAYERS, ids=str)
+@each_by_name(LAYERS)
 def test_layers_equal_those_on_the_cpu(sample: LayerSample, training: bool, cuda: str) -> None:
     results = {}
     for where in ("cpu", cuda):
@@ -97,7 +98,7 @@ def assert_equal(found: Any, expected: Any, tolerance: float, what: str) -> None
     np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance, err_msg=what)
 
 
-@pytest.mark.parametrize("sample", all_samples(), ids=str)
+@each_by_name(all_samples())
 def test_ops_equal_those_on_the_cpu(sample: Sample, cuda: str) -> None:
     expected, d_expected, _ = on("cpu", sample)
     found, d_found, waits = on(cuda, sample)

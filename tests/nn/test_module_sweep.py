@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import lenetcli as lenet
+from tests.cases import each_by_name
 from tests.nn.sample import LayerSample, collected, layers, leaves
 
 SAMPLES = collected("SAMPLES")
@@ -28,7 +29,7 @@ HOLD_OTHERS = {
 }
 WITHOUT_SAMPLES = {*HOLD_OTHERS, "Add", "Concat", "Multiply"}
 
-each_sample = pytest.mark.parametrize("sample", SAMPLES, ids=str)
+each_sample = each_by_name(SAMPLES)
 each_layer = pytest.mark.parametrize("name", sorted({s.name for s in SAMPLES}))
 
 

@@ -11,6 +11,7 @@ import pytest
 import lenetcli as lenet
 import lenetcli.nn.functional as F
 from lenetcli import nn
+from tests.cases import each_by_name
 from tests.nn.sample import LayerSample, collected, leaves
 from tests.ops.sample import Sample, all_samples, resolve
 
@@ -55,7 +56,7 @@ WITH_NUMBERS = [s for s in all_samples() if str(changed(s, np.int64)) != str(s)]
 
 
 @pytest.mark.parametrize("kind", INTEGERS, ids=lambda kind: kind.__name__)
-@pytest.mark.parametrize("sample", WITH_NUMBERS, ids=str)
+@each_by_name(WITH_NUMBERS)
 def test_an_op_takes_them_as_pythons(sample: Sample, kind: type) -> None:
     lenet.manual_seed(0)
     expected = result(sample)
@@ -77,7 +78,7 @@ class Numbers:
 
 
 @pytest.mark.parametrize("kind", INTEGERS, ids=lambda kind: kind.__name__)
-@pytest.mark.parametrize("sample", LAYERS, ids=str)
+@each_by_name(LAYERS)
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_layer_takes_them_as_pythons(sample: LayerSample, kind: type) -> None:
     found = []

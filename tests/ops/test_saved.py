@@ -15,12 +15,13 @@ import pytest
 
 import lenetcli as lenet
 import lenetcli.nn.functional as F
+from tests.cases import each_by_name
 from tests.ops.sample import Sample, all_samples, resolve
 from tests.ops.test_sweep import outputs, seeds
 
 SAMPLES = [s for s in all_samples() if s.grad]
-each_sample = pytest.mark.parametrize("sample", SAMPLES, ids=str)
-each_number = pytest.mark.parametrize("number", range(len(SAMPLES)), ids=lambda n: str(SAMPLES[n]))
+each_sample = each_by_name(SAMPLES)
+each_number = each_by_name(range(len(SAMPLES)), "number", lambda number: SAMPLES[number].name)
 Gradients = list["np.ndarray | None"]
 torchs_slips = {
     "kron"
@@ -147,7 +148,7 @@ def outcomes(number: int) -> tuple[list[str], list[tuple[tuple[int, ...], str, i
 @each_number
 def test_a_change_in_place_is_refused_or_does_not_matter(number: int) -> None:
     wrong, _ = outcomes(number)
-    assert not wrong
+    assert not wrong, SAMPLES[number]
 
 
 @each_number

@@ -9,11 +9,12 @@ import pytest
 
 import lenetcli as lenet
 from lenetcli.autograd import gradcheck
+from tests.cases import each_by_name
 from tests.ops.sample import Sample, all_samples, assert_arrays, resolve
 
 SAMPLES = all_samples()
-each_sample = pytest.mark.parametrize("sample", SAMPLES, ids=str)
-each_differentiable = pytest.mark.parametrize("sample", [s for s in SAMPLES if s.grad], ids=str)
+each_sample = each_by_name(SAMPLES)
+each_differentiable = each_by_name(s for s in SAMPLES if s.grad)
 
 
 def call(sample: Sample, kind: type = np.float32, order: str = "C") -> tuple[list[Any], list[Any]]:
