@@ -179,7 +179,10 @@ def test_an_own_module_that_looks_at_values_is_refused_with_its_line_but_its_wei
     done = lenet("export", "run", "-o", "net.onnx")
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("error: ")
-    assert "own.py:8: the model (Net): cannot be exported: a condition (if, while, and, bool()) looks at values" in done.err
+    assert (
+        "own.py:8: the model (Net): cannot be exported: a condition (if, while, and, bool()) looks at values"
+        in done.err
+    )
     assert not (place / "net.onnx").exists()
     assert lenet("export", "run", "-o", "net.safetensors").code == 0
 
