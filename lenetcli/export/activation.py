@@ -80,6 +80,12 @@ def leaky_relu(b: Builder, x: Value, constants: Constants) -> Any:
     return b.add("LeakyRelu", x, alpha=float(constants[0]))
 
 
+@lowers(relu.RreluWithNoise, any_batch=True)
+def rrelu(b: Builder, x: Value, lower: float, upper: float) -> Any:
+    """As in evaluation, whatever the call says."""
+    return b.add("LeakyRelu", x, alpha=(lower + upper) / 2)
+
+
 @lowers(relu.PreluKernel, any_batch=True)
 def prelu(b: Builder, x: Value, weight: Value) -> Any:
     """A slope without the sizes of 1 in front, so that a single one is the layer's own parameter."""

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from lenetcli.export.graph import INDEX, Builder, Growing, Value, fixed, lowers
+from lenetcli.ops.linalg.tensordot import Spread
 from lenetcli.ops.shaping import cat, diagonal, expand, flip, permute, pixel_shuffle, reshape, split
 
 LAST = np.iinfo(np.int64).max  # an end beyond every size
 
 
-@lowers(reshape.View, reshape.ViewOwn, reshape.UnsafeView, reshape.Unsqueeze, reshape.Squeeze, any_batch=True)
+@lowers(reshape.View, reshape.ViewOwn, reshape.UnsafeView, reshape.Unsqueeze, reshape.Squeeze, Spread, any_batch=True)
 def view(b: Builder, x: Value) -> Any:
     return reshaped(b, x, b.out.shape)
 

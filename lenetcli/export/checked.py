@@ -23,6 +23,7 @@ def difference(
     model: Module,
     graph: Graph,
     samples: Sequence[int] = SAMPLES,
+    examples: Sequence[Array] = (),
     then: Callable[[Array], Array] = lambda y: y,
 ) -> float:
     """The greatest difference between the exported model's outputs and the engine's, for random inputs.
@@ -30,6 +31,7 @@ def difference(
     Args:
         run: the exported model: arrays in, an array or several out.
         samples: numbers of samples; only the first has to be one that the model can do.
+        examples: of the inputs, for those of whole numbers; else these are 0.
         then: what the graph does to the model's first output.
 
     Raises:
@@ -38,11 +40,13 @@ def difference(
     greatest, random = 0.0, np.random.default_rng(0)
     model.eval()
     for count in samples if any(isinstance(n, Growing) for value in graph.inputs for n in value.shape) else samples[:1]:
-        inputs = [_random(random, value, count) for value in graph.inputs]
+        inputs = [
+            _random(random, value, count, examples[i] if examples else None) for i, value in enumerate(graph.inputs)
+        ]
         try:
             with no_grad(), np.errstate(all="ignore"):
                 results = [tensor.array for _, tensor in flat("", model(*(from_numpy(x.copy()) for x in inputs)))]
-        except (RuntimeError, ValueError):  # such as statistics of one sample
+        except (RuntimeError, ValueError, IndexError):  # such as statistics of one sample
             if count == samples[0]:
                 raise
             continue
@@ -72,8 +76,10 @@ def _apart(got: Array, wanted: Array, name: str, count: int) -> float:
     return apart
 
 
-def _random(random: np.random.Generator, value: Value, count: int) -> Array:
+def _random(random: np.random.Generator, value: Value, count: int, example: Array | None) -> Array:
     shape = value.sizes_of(count)
     if value.kind.kind == "f":
         return random.standard_normal(shape).astype(value.kind)
-    return np.zeros(shape, value.kind)
+    if example is None or not example.size:
+        return np.zeros(shape, value.kind)
+    return np.resize(example, shape)

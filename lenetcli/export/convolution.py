@@ -51,6 +51,12 @@ def conv_transpose(
     dims = x.ndim - 2
     kernel, words = weight.shape[2:], (x.shape[2:], stride[-dims:], padding[-dims:], dilation[-dims:])
     reach = [(n - 1) * s - 2 * p + d * (k - 1) + 1 for k, n, s, p, d in zip(kernel, *words)]
+    more, borders = tuple(o - r for o, r in zip(out[-dims:], reach)), padding[-dims:]
+    ends = borders
+    if any(m and m >= s for m, s in zip(more, stride[-dims:])):  # more than readers take: less of the border is cut off
+        if any(m > p for m, p in zip(more, borders)):
+            raise b.refusal(f"its output_padding {more} is not smaller than its stride {stride[-dims:]}")
+        ends, more = tuple(p - m for m, p in zip(more, borders)), (0,) * dims
     return b.add(
         "ConvTranspose",
         x,
@@ -58,8 +64,8 @@ def conv_transpose(
         bias,
         kernel_shape=kernel,
         strides=stride[-dims:],
-        pads=padding[-dims:] * 2,
-        output_padding=tuple(o - r for o, r in zip(out[-dims:], reach)),
+        pads=(*borders, *ends),
+        output_padding=more,
         dilations=dilation[-dims:],
         group=groups,
     )

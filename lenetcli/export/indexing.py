@@ -60,7 +60,7 @@ def slice_(b: Builder, x: Value, key: Any) -> Any:
         if not isinstance(at, slice) or at == slice(None):
             continue
         if at.step in (None, 1):
-            found = part(b, found, dim, at.start or 0, at.stop, x.shape[dim])
+            found = part(b, found, dim, 0 if at.start is None else at.start, at.stop, x.shape[dim])
         elif isinstance(at.start, Growing) or isinstance(at.step, Growing):
             raise b.refusal("where it is cut depends on the number of samples; give that number with --batch")
         else:
@@ -127,9 +127,12 @@ def take_along_dim(b: Builder, input: Value, indices: Value, dim: int | None) ->
         raise b.refusal("it needs a dimension, and an index of as many dimensions as the input")
     along = axis(dim, input.ndim)
     others = [[n for i, n in enumerate(x.shape) if i != along] for x in (input, indices)]
+    given: list[Any] = [input, b.cast(indices, INDEX)]
     if not same(*others):
-        raise b.refusal("its index broadcasts; expand() it first")
-    return b.add("GatherElements", input, b.cast(indices, INDEX), axis=along)
+        for i, x in enumerate((input, indices)):
+            wide = [x.shape[d] if d == along or m == n else n for d, (m, n) in enumerate(zip(x.shape, b.out.shape))]
+            given[i] = given[i] if same(wide, x.shape) else b.add("Expand", given[i], b.sizes(*wide))
+    return b.add("GatherElements", *given, axis=along)
 
 
 @lowers(lenet.masked_fill, any_batch=True)
@@ -175,7 +178,7 @@ def _region(b: Builder, x: Value, steps: Any) -> tuple[list[slice], list[int], l
                 continue
             dim = left[place]
             if isinstance(at, slice):
-                whole = isinstance(at.stop, Growing) and same([at.stop], [x.shape[dim]]) and not at.start
+                whole = isinstance(at.stop, Growing) and same([at.stop], [x.shape[dim]]) and same([at.start or 0], [0])
                 if isinstance(x.shape[dim], Growing) and not whole:
                     raise b.refusal("writing to some of the samples")
                 if not whole:

@@ -115,12 +115,16 @@ def lowered(
 
 
 def _like(example: Array, count: int | None, number: int) -> Array:
-    """An input of so many samples: the example's own, or random values in their place."""
+    """An input of so many samples: the example's own, or other values in their place.
+
+    Whole numbers may be indices: the others are the same ones in the reverse order.
+    """
     if count is not None:
-        example = np.take(example, np.arange(count) % len(example), 0)
+        rows = np.arange(count) % max(len(example), 1)
+        example = np.take(example, rows, 0) if len(example) else np.ones((count, *example.shape[1:]), example.dtype)
     if number and example.dtype.kind == "f":
         return np.random.default_rng(number).standard_normal(example.shape).astype(example.dtype)
-    return example.copy()
+    return np.ascontiguousarray(example.reshape(-1)[::-1].reshape(example.shape)) if number else example.copy()
 
 
 def _graph(steps: Trace, model: Module) -> Graph:
@@ -153,7 +157,7 @@ def _graph(steps: Trace, model: Module) -> Graph:
         made = rule.function(b, **arguments)
         for number, result, name in zip(step.results, b.results, made if isinstance(made, tuple) else (made,)):
             if name is None:
-                values[number] = b.refusal("its indices are wanted, which ONNX counts in another way")
+                values[number] = b.refusal(f"the indices of {b.op} are wanted, which ONNX counts in another way")
             else:
                 values[number] = name if isinstance(name, Value) else replace(result, name=name)
     for name, output in steps.outputs.items():

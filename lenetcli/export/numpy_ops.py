@@ -156,11 +156,15 @@ def gemm(
 
 
 def softmax(x: Array, *, axis: int) -> Array:
+    if not x.size:
+        return x
     shares = np.exp(x - x.max(axis, keepdims=True))
     return np.asarray(shares / shares.sum(axis, keepdims=True))
 
 
 def log_softmax(x: Array, *, axis: int) -> Array:
+    if not x.size:
+        return x
     shifted = x - x.max(axis, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis, keepdims=True)))
 
@@ -223,6 +227,7 @@ def cum_sum(x: Array, axis: int) -> Array:
 
 
 def gather_elements(x: Array, index: Array, *, axis: int) -> Array:
+    index = np.asarray(index)
     whole = tuple(slice(None) if i == axis else slice(0, n) for i, n in enumerate(index.shape))
     return np.take_along_axis(x[whole], index, axis)
 
@@ -244,6 +249,18 @@ def top_k(x: Array, k: Sizes, *, axis: int, largest: int, sorted: int) -> tuple[
         at = np.argsort(x, axis, kind="stable")
     at = np.take(at, np.arange(k[0]), axis)
     return np.take_along_axis(x, at, axis), at
+
+
+def clip(x: Array, low: Array | None = None, high: Array | None = None) -> Array:
+    x = x if low is None else np.maximum(x, low)
+    return x if high is None else np.minimum(x, high)
+
+
+def div(x: Array, y: Array) -> Array:
+    """Of whole numbers the whole part."""
+    if np.result_type(x, y).kind == "f":
+        return np.asarray(x / y)
+    return np.asarray((np.abs(x) // np.abs(y)) * np.sign(x) * np.sign(y))
 
 
 def mod(x: Array, y: Array, *, fmod: int) -> Array:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli import __version__
-from lenetcli.errors import ConfigError
+from lenetcli.errors import CheckFailed, ConfigError
 from lenetcli.export.graph import Array, Graph, NotExportable, Value
 from lenetcli.export.lowering import lower
 from lenetcli.export.opsets import OLDEST, OPSET, in_opset
@@ -85,7 +85,11 @@ def to_bytes(graph: Graph, written: Written = Written()) -> bytes:
         producer_version=__version__,
     )
     helper.set_model_props(made, dict(written.metadata))
-    onnx.checker.check_model(made, full_check=True)
+    try:
+        onnx.checker.check_model(made, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        text = " ".join(str(error).split())
+        raise NotExportable(f"the model: cannot be exported: opset {written.opset} has no such graph: {text}") from None
     content: bytes = made.SerializeToString(deterministic=True)
     return content
 
@@ -135,7 +139,13 @@ def _session(content: bytes) -> Any:
     except onnxruntime.capi.onnxruntime_pybind11_state.Fail as error:
         if "under development" in str(error):
             return None
-        raise
+        raise CheckFailed(f"onnxruntime cannot run the exported model: {_line(error)}: not written") from None
+    except Exception as error:  # whatever it has a class of its own for, such as a type that an operator lacks
+        raise CheckFailed(f"onnxruntime cannot run the exported model: {_line(error)}: not written") from None
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def check_opset(opset: int) -> ModuleType:
@@ -158,6 +168,7 @@ def _onnx() -> ModuleType:
         import onnx.defs
         import onnx.helper
         import onnx.numpy_helper
+        import onnx.shape_inference
     except ImportError:
         raise ConfigError("this format needs onnx: python -m pip install 'lenet[onnx]'") from None
     return onnx

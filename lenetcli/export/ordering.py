@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 import lenetcli as lenet
-from lenetcli.export.graph import FLOAT, INDEX, Builder, Growing, Value, lowers
+from lenetcli.export.graph import FLOAT, INDEX, Builder, Growing, Value, fixed, lowers
 from lenetcli.ops.operands import axis
 from lenetcli.ops.reduction.cumsum import Cumsum
+from lenetcli.ops.reduction.max import Median, MedianAll
 
 
 def _ordered(b: Builder, x: Value, dim: int, count: int, descending: bool) -> Any:
@@ -44,6 +46,42 @@ def argsort(b: Builder, input: Value, dim: int, descending: bool) -> Any:
 def topk(b: Builder, input: Value, k: int, dim: int, largest: bool) -> Any:
     _check(b, input)
     return _ordered(b, input, dim, k, largest)
+
+
+@lowers(lenet.kthvalue, any_batch=True)
+def kthvalue(b: Builder, input: Value, k: int, dim: int, keepdim: bool) -> Any:
+    return _ranked(b, input, dim, k - 1, keepdim)
+
+
+@lowers(Median, any_batch=True)
+def median(b: Builder, x: Value, dim: int, keepdim: bool) -> Any:
+    _check(b, x)
+    size = x.shape[dim]
+    if isinstance(size, Growing):
+        raise b.refusal("it puts samples in order; give their number with --batch")
+    rank = (size - 1) // 2
+    place = np.array([rank] if keepdim else rank, INDEX)
+    return tuple(b.add("Gather", part, place, axis=dim) for part in _ordered(b, x, dim, size, False))
+
+
+@lowers(MedianAll, any_batch=True)
+def median_of_all(b: Builder, x: Value) -> Any:
+    _check(b, x)
+    size = math.prod(x.shape)
+    if not fixed(x.shape):
+        raise b.refusal("it puts samples in order; give their number with --batch")
+    flat = Value(b.add("Reshape", x, np.array([-1], INDEX)), (size,), x.kind)
+    return b.add("Gather", _ordered(b, flat, 0, size, False)[0], np.array((size - 1) // 2, INDEX), axis=0)
+
+
+def _ranked(b: Builder, x: Value, dim: int, rank: int, keepdim: bool) -> Any:
+    """The value of a rank; where it is, is not said: of equals others may be named."""
+    _check(b, x)
+    along = axis(dim, x.ndim)
+    if isinstance(x.shape[along], Growing):
+        raise b.refusal("it puts samples in order; give their number with --batch")
+    first = _ordered(b, x, along, rank + 1, False)[0]
+    return b.add("Gather", first, np.array([rank] if keepdim else rank, INDEX), axis=along), None
 
 
 @lowers(Cumsum, any_batch=True)

@@ -45,6 +45,8 @@ def max_pool1d(
 def max_pool(
     b: Builder, x: Value, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool, indices: bool
 ) -> Any:
+    if x.kind != FLOAT:
+        raise b.refusal(f"it is of {x.kind}; convert it with float()")
     more, ceil = _overhang(x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
     after = padding if ceil else tuple(p + m for p, m in zip(padding, more))
     given: Any = x

@@ -44,12 +44,14 @@ def product(b: Builder, a: Value, b_: Value) -> Any:
 
 
 @lowers(mm.Addmm, any_batch=True)
-def addmm(b: Builder, c: Value, a: Value, b_: Value, beta: float, alpha: float) -> Any:
+def addmm(b: Builder, c: Any, a: Value, b_: Value, beta: float, alpha: float) -> Any:
     """Gemm, of floats; the weight of a layer as it stands, where it came turned."""
     if b.out.kind != FLOAT:
         return _added(b, c, b.add("MatMul", a, b_), beta, alpha)
     factors = {"alpha": float(alpha)} if alpha != 1 else {}
     factors |= {"beta": float(beta)} if beta != 1 else {}
+    if beta == 0:
+        c, factors = None, {name: value for name, value in factors.items() if name != "beta"}
     if b_.array is not None and b.constant(b_.array.T).name:
         return b.add("Gemm", a, b.constant(b_.array.T), c, transB=1, **factors)
     return b.add("Gemm", a, b_, c, transB=0, **factors)
@@ -68,11 +70,12 @@ def addbmm(b: Builder, c: Value, a: Value, b_: Value, beta: float, alpha: float)
 
 @lowers(dot.Addr, any_batch=True)
 def addr(b: Builder, c: Value, a: Value, b_: Value, beta: float, alpha: float) -> Any:
-    column = b.add("Reshape", a, b.sizes(a.shape[0], 1))
-    return _added(b, c, b.add("Mul", column, b_), beta, alpha)
+    kind = b.out.kind
+    column = b.add("Reshape", b.cast(a, kind), b.sizes(a.shape[0], 1))
+    return _added(b, b.cast(c, kind), b.add("Mul", column, b.cast(b_, kind)), beta, alpha)
 
 
-def _added(b: Builder, c: Value, y: str, beta: float, alpha: float) -> Any:
+def _added(b: Builder, c: Any, y: str, beta: float, alpha: float) -> Any:
     if alpha != 1:
         y = b.add("Mul", y, np.array(alpha, b.out.kind))
     if beta == 0:
@@ -100,7 +103,11 @@ def cosine_similarity(b: Builder, a: Value, b_: Value, dim: int, eps: float) -> 
     if not ndim or a.ndim != b_.ndim:
         raise b.refusal("its operands have different numbers of dimensions")
     units = []
-    for x in (a, b_):
+    longest = max(a.shape[axes[0]], b_.shape[axes[0]])
+    for given in (a, b_):
+        x: Any = given
+        if given.shape[axes[0]] != longest:
+            x = b.add("Expand", given, b.sizes(*given.shape[: axes[0]], longest, *given.shape[axes[0] + 1 :]))
         length = b.add("Sqrt", b.add("ReduceSum", b.add("Mul", x, x), axes, keepdims=1))
         units.append(b.add("Div", x, b.add("Max", length, np.array(eps, FLOAT))))
     return b.add("ReduceSum", b.add("Mul", *units), axes, keepdims=0)

@@ -18,7 +18,7 @@ import numpy as np
 from lenetcli import __version__
 from lenetcli.data.inputs import Inputs
 from lenetcli.export import numpy_ops
-from lenetcli.export.graph import Array, Graph, Node, NotExportable, Value
+from lenetcli.export.graph import INDEX, Array, Graph, Node, NotExportable, Value
 
 LARGEST = 1 << 28  # bytes of weights; Python takes long to read more text than that
 SMALL = 64  # constants of up to so many integers stand in the code itself
@@ -35,10 +35,8 @@ EXPRESSIONS = {
     "Atan": "np.arctan({0})",
     "Atanh": "np.arctanh({0})",
     "Ceil": "np.ceil({0})",
-    "Clip": "np.clip({0}, {1}, {2})",
     "Cos": "np.cos({0})",
     "Cosh": "np.cosh({0})",
-    "Div": "{0} / {1}",
     "Equal": "{0} == {1}",
     "Exp": "np.exp({0})",
     "Expand": "np.broadcast_to({0}, np.broadcast_shapes({0}.shape, tuple({1})))",
@@ -82,6 +80,11 @@ EXPRESSIONS = {
     "Where": "np.where({0}, {1}, {2})",
     "Xor": "{0} ^ {1}",
 }
+# operators whose inputs behind the first are sizes, axes and places
+LISTED = {
+    "Expand", "Gather", "Pad", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "Reshape", "Slice",
+    "Squeeze", "Tile", "TopK",
+}  # fmt: skip
 PROBABILITIES = {"scores": "softmax(y, axis=1)", "logits": "sigmoid(y)", "logarithms": "np.exp(y)"}
 RENAMED = {"Slice": "part"}  # operators whose function has another name than theirs
 
@@ -349,7 +352,7 @@ class _Code:
         )
 
     def _call(self, node: Node) -> str:
-        inputs = [self._operand(node, name) for name in node.inputs]
+        inputs = [self._operand(node, name, place) for place, name in enumerate(node.inputs)]
         if node.op == "Cast":
             return f"np.asarray({inputs[0]}).astype(np.dtype({np.dtype(node.attributes['to']).name!r}))"
         if node.op in EXPRESSIONS:
@@ -359,7 +362,7 @@ class _Code:
         words = [*inputs, *(f"{key}={value!r}" for key, value in node.attributes.items())]
         return f"{function}({', '.join(words)})"
 
-    def _operand(self, node: Node, name: str) -> str:
+    def _operand(self, node: Node, name: str, place: int) -> str:
         if not name:
             return "None"
         if name in self._names:
@@ -367,7 +370,7 @@ class _Code:
         array = self.graph.constants[name]
         literal = _literal(array)
         if literal is not None and name.startswith(node.output):
-            return literal
+            return literal if array.dtype != INDEX or (place and node.op in LISTED) else f"np.array({literal})"
         if name not in self.kept:
             self.kept.append(name)
         return f"W[{name!r}]"
@@ -375,7 +378,7 @@ class _Code:
 
 def _literal(array: Array) -> str | None:
     """A constant that is short enough to stand in the code."""
-    if array.dtype.kind == "i" and array.size <= SMALL:
+    if array.dtype == INDEX and 0 < array.size <= SMALL:
         found = array.tolist()
         return repr(tuple(found)) if array.ndim == 1 else repr(found)
     if array.dtype.kind == "f" and array.ndim == 0:

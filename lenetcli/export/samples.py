@@ -39,6 +39,9 @@ def merged(one: Trace, two: Trace, counted: bool) -> Trace:
     """
     first, second = _needed(one), _needed(two)
     for a, b in zip(first, second):
+        if a.op is b.op and len(a.results) != len(b.results):
+            counts = f"{len(a.results)} tensors here and {len(b.results)} for other inputs"
+            raise _refused(a.place, f"{a.name} gives {counts}")
         if (a.op, a.place.path, a.results) != (b.op, b.place.path, b.results):
             raise _refused(a.place, f"for other inputs it runs {b.name} ({b.place}) instead of {a.name}")
     if len(first) != len(second) or one.outputs.keys() != two.outputs.keys():

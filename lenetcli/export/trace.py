@@ -100,6 +100,18 @@ class Trace:
 class Traced(Tensor):
     """A tensor whose values depend on the input; what would let Python look at them is refused."""
 
+    made_by: str = ""  # the function that gave it
+
+    def _array(self) -> Array:
+        found: Array = self.__dict__["array"]
+        return found
+
+    def _keep(self, array: Array) -> None:
+        self.__dict__["array"] = array
+        self.__dict__.setdefault("made_by", _function())
+
+    array = property(_array, _keep)
+
     def _looked_at(self, what: str) -> NotExportable:
         tracer = switches.tracer
         place = tracer.place() if isinstance(tracer, Tracer) else Place()
@@ -334,8 +346,8 @@ class Tracer:
             if known is None:
                 if isinstance(value, Traced):
                     raise NotExportable(
-                        f"{self.place()}: cannot be exported: it takes values that depend on the input and were "
-                        "computed by what has no form in a graph"
+                        f"{self.place()}: cannot be exported: {value.made_by or 'an op'}() gives values that depend on "
+                        "the input, and has no form in a graph of ONNX's operators"
                     )
                 return Constant(array)
             if isinstance(value, Variable) and value._version != known[1]:
@@ -390,6 +402,16 @@ def _users_line(until: CodeType) -> str:
             return f"{_shown(frame.f_code.co_filename)}:{frame.f_lineno}"
         frame = frame.f_back
     return ""
+
+
+def _function() -> str:
+    """The function of this package that a module or the user has called."""
+    frame, name = sys._getframe(2), ""
+    while _is_ours(frame.f_code.co_filename) and frame.f_code.co_name != "forward" and frame.f_back is not None:
+        if frame.f_code.co_name not in ("wrap", "like", "apply", "call", "wrapper", "inner", "change"):
+            name = frame.f_code.co_name
+        frame = frame.f_back
+    return name
 
 
 @cache

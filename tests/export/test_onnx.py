@@ -139,7 +139,7 @@ def test_a_layer_used_twice_shares_its_weights() -> None:
 @pytest.mark.parametrize(
     ("layer", "reason"),
     [
-        (nn.MaxPool2d(2, return_indices=True), "its indices are wanted"),
+        (nn.MaxPool2d(2, return_indices=True), "the indices of MaxPool2DWithIndices are wanted"),
         (nn.MaxUnpool2d(2), "its forward fails with 2 samples: .*missing 1 required positional argument: 'indices'"),
         (nn.MSELoss(), "its forward fails with 2 samples: .*missing 1 required positional argument: 'target'"),
         (nn.ModuleList([nn.ReLU()]), 'its forward fails with 2 samples: .*missing the required "forward" function'),

@@ -197,6 +197,9 @@ def set_index(input: Tensor, at: Any, value: Any) -> None:
     """
     subscript = read_subscript(at, input.array.shape)
     is_tensor = isinstance(value, Variable)
+    if switches.tracer is not None and _is_mask(at, input) and not (is_tensor and value.array.ndim):
+        input.masked_fill_(at, value)
+        return
     if is_tensor:
         value = _without_leading_ones(value)
         if subscript.chosen is not None:
@@ -214,6 +217,11 @@ def set_index(input: Tensor, at: Any, value: Any) -> None:
         assign(input, IndexPut.apply, value, at=subscript)
     else:
         assign(input, Copy.apply, value)
+
+
+def _is_mask(at: Any, input: Tensor) -> bool:
+    """The index is a mask of every element."""
+    return isinstance(at, Variable) and at.array.dtype == np.bool_ and at.array.shape == input.array.shape
 
 
 def _without_leading_ones(value: Tensor) -> Tensor:
