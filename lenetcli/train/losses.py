@@ -102,7 +102,7 @@ class Losses(Module):
 
 def _attribute(owner: Module, name: str, number: int) -> str:
     """The name of a loss among the modules: what its figures are told under, where it can be one."""
-    return f"loss_{number}" if "." in name or hasattr(owner, name) else name
+    return f"loss_{number}" if "." in name or hasattr(owner, f"loss_{name}") else f"loss_{name}"
 
 
 def loss_of(criterion: Module, output: Any, target: Tensor, inputs: Tensor | None = None) -> Tensor:

@@ -1,100 +1,29 @@
-"""A model's layers with rails beside them, along which values go: branches leave a rail, and join it again.
-
-│      input
-•      conv1
-├─•    left
-│ •    relu
-•─╯    sum
-"""
+"""A model's layers with rails beside them, along which values go: in the terminal, and as a page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from lenetcli.display.markup import Markup, element
-from lenetcli.inspection.model.wiring import ENTERS, Place
+from lenetcli.inspection.model.wiring import Place
 from lenetcli.report.columns import Column, Columns, plain_text
-
-NODE, RAIL = "•", "│"
-
-
-@dataclass
-class Line:
-    """One row of the rails.
-
-    Args:
-        rail: the number of the one that the layer's value goes along.
-        sources: rails of what it takes.
-        before, after: rails that are in use above and below the layer.
-    """
-
-    rail: int
-    sources: list[int]
-    before: set[int] = field(default_factory=set)
-    after: set[int] = field(default_factory=set)
-
-
-def lines(places: Sequence[Place]) -> list[Line]:
-    """The rails: each value goes along one from the layer that gives it to the last one that takes it."""
-    last = {source: i for i, place in enumerate(places) for source in place.inputs}
-    rails: dict[int, int] = {ENTERS: 0}  # of each value that is still wanted
-    found = []
-    for i, place in enumerate(places):
-        sources, before = [rails[source] for source in place.inputs], set(rails.values())
-        for source in set(place.inputs):
-            if last[source] == i:
-                del rails[source]
-        taken = set(rails.values())
-        ended = [rail for rail in sources if rail not in taken]
-        rail = min(ended) if ended else next(n for n in range(len(taken) + 1) if n not in taken)
-        if i in last:
-            rails[i] = rail
-        found.append(Line(rail, sources, before, set(rails.values())))
-    return found
-
-
-def drawn(line: Line, width: int) -> str:
-    """One row as signs, two for each rail.
-
-    Example:
-        >>> [drawn(line, 2) for line in (Line(1, [0], {0}, {0, 1}), Line(0, [0, 1], {0, 1}, {0}))]
-        ['├─• ', '•─╯ ']
-    """
-    low, high = min([line.rail, *line.sources]), max([line.rail, *line.sources])
-    signs = []
-    for rail in range(width):
-        runs_on, within = rail in line.before and rail in line.after and rail != line.rail, low <= rail <= high
-        if rail == line.rail:
-            sign = NODE
-        elif rail in line.sources:
-            right = rail < line.rail
-            sign = ("├" if right else "┤") if runs_on else ("╰" if right else "╯")
-            if low < rail < high and not runs_on:
-                sign = "┴"
-        elif runs_on:
-            sign = "┼" if within else RAIL
-        else:
-            sign = "─" if within else " "
-        signs.append(sign + ("─" if low <= rail < high else " "))
-    return "".join(signs)
+from lenetcli.report.rails import ENTERS, RAIL, heads, lines
 
 
 def draw(places: Sequence[Place], sample: Sequence[int]) -> Iterator[RenderableType]:
     """The rails with a layer a row, from the input down."""
-    rows = lines(places)
-    width = 1 + max((max([line.rail, *line.sources, *line.before]) for line in rows), default=0)
-    heads = [RAIL + " " * (2 * width - 1), *(drawn(line, width) for line in rows)]
+    rails = heads(lines([place.inputs for place in places]))
+    rails = [RAIL.ljust(len(rails[0])), *rails]
     names = ["input", *(plain_text(place.path) or "output" for place in places)]
     marked = [
         f"{name} →" if place is not None and place.leaves and _several(places) else name
         for name, place in zip(names, [None, *places])
     ]
     yield Columns([
-        Column("layer", [f"{head} {name}" for head, name in zip(heads, marked)]),
+        Column("layer", [f"{head} {name}" for head, name in zip(rails, marked)]),
         Column("type", ["", *(place.kind for place in places)], 1),
         Column("output", [_shape(sample), *(_shape(place.output) for place in places)], 2),
         Column("parameters", ["", *(f"{p.parameters:,}" if p.parameters else "-" for p in places)], 3, right=True),
@@ -138,16 +67,16 @@ def page(name: str, places: Sequence[Place], sample: Sequence[int], config: str)
 
 def svg(places: Sequence[Place], sample: Sequence[int]) -> Markup:
     """The rails as curves, a layer a row."""
-    rows = lines(places)
-    width = 1 + max((max([line.rail, *line.sources, *line.before]) for line in rows), default=0)
+    rows = [line.rail or 0 for line in lines([place.inputs for place in places])]
+    width = 1 + max(rows, default=0)
     x = [12 + GAP * rail for rail in range(width)]
     rail_of, row_of = {ENTERS: 0}, {ENTERS: 0}
     parts: list[Markup] = []
-    for i, (place, line) in enumerate(zip(places, rows)):
-        rail_of[i], row_of[i] = line.rail, i + 1
+    for i, (place, rail) in enumerate(zip(places, rows)):
+        rail_of[i], row_of[i] = rail, i + 1
         for source in place.inputs:
-            a, b, top, bottom = x[rail_of[source]], x[line.rail], row_of[source] * STEP + 16, (i + 1) * STEP + 16
-            if line.rail > rail_of[source]:  # leaves its rail at once, and goes down on the layer's
+            a, b, top, bottom = x[rail_of[source]], x[rail], row_of[source] * STEP + 16, (i + 1) * STEP + 16
+            if rail > rail_of[source]:  # leaves its rail at once, and goes down on the layer's
                 way = f"M{a} {top}C{a} {top + STEP} {b} {top} {b} {top + STEP}V{bottom}"
             else:
                 way = f"M{a} {top}V{bottom - STEP}C{a} {bottom} {b} {bottom - STEP} {b} {bottom}"
@@ -159,7 +88,7 @@ def svg(places: Sequence[Place], sample: Sequence[int]) -> Markup:
     left = x[-1] + GAP
     longest = max(len(name) for name, *_ in names)
     for row, (name, kind, shape, look) in enumerate(names):
-        y, rail = row * STEP + 16, 0 if row == 0 else rows[row - 1].rail
+        y, rail = row * STEP + 16, 0 if row == 0 else rows[row - 1]
         parts += [
             element("circle", cx=str(x[rail]), cy=str(y), r="5", class_=look or "layer"),
             element("text", name, x=str(left), y=str(y + 4)),
