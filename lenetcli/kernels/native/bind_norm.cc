@@ -1,42 +1,53 @@
 // Batch norm over rows (C, M): checks and threads. The kernels are in norm.h.
-#include "bind.h"
+#include "recording.h"
 
 namespace {
 
 using Matrix = Dense<const float, 2>;
 using Vector = optional<Dense<const float, 1>>;
 
-Norm rows(const Matrix& x, const Vector& weight, double eps, const Dense<float, 1>& centre,
-          const Dense<double, 1>& offset, const Dense<double, 1>& var) {
+template <class Float, class Double>
+Norm rows(const Matrix& x, const Vector& weight, double eps, const Float& centre, const Double& offset,
+          const Double& var) {
   const size_t channels = x.shape(0);
   check(x.shape(1) > 0 && centre.shape(0) == channels && offset.shape(0) == channels && var.shape(0) == channels &&
             (!weight || weight->shape(0) == channels),
         "channels");
   Norm a = {};
   a.count = x.shape(1), a.eps = eps, a.x = x.data(), a.weight = weight ? weight->data() : nullptr;
-  a.centre = centre.data(), a.offset = offset.data(), a.var = var.data();
+  a.centre = const_cast<float*>(centre.data());
+  a.offset = const_cast<double*>(offset.data()), a.var = const_cast<double*>(var.data());
   return a;
 }
 
-// y = norm of x. The moments are results, or with `given` what to use.
-void norm_forward(Matrix x, Vector weight, Vector bias, double eps, bool given, Dense<float, 1> centre,
-                  Dense<double, 1> offset, Dense<double, 1> var, Dense<float, 2> y) {
-  Norm a = rows(x, weight, eps, centre, offset, var);
+void run_forward(Norm a, const Matrix& x, const Vector& bias, const Dense<float, 2>& y) {
   check(y.shape(0) == x.shape(0) && y.shape(1) == x.shape(1) && (!bias || bias->shape(0) == x.shape(0)), "shapes");
-  a.bias = bias ? bias->data() : nullptr, a.y = y.data(), a.given = given;
-  nb::gil_scoped_release released;
+  a.bias = bias ? bias->data() : nullptr, a.y = y.data();
   auto item = [&](int c, int) { kernels->norm_forward(a, c); };
   spread(x.shape(0), 4.0 * x.size(), item);
 }
 
-void norm_backward(Matrix grad, Matrix x, Vector weight, double eps, bool given, Dense<float, 1> centre,
-                   Dense<double, 1> offset, Dense<double, 1> var, Dense<float, 2> d_x, Dense<float, 1> d_weight,
-                   Dense<float, 1> d_bias) {
+// y = norm of x, by moments that are results, too.
+void norm_forward(Matrix x, Vector weight, Vector bias, double eps, Dense<float, 1> centre, Dense<double, 1> offset,
+                  Dense<double, 1> var, Dense<float, 2> y) {
+  run_forward(rows(x, weight, eps, centre, offset, var), x, bias, y);
+}
+
+// y = norm of x, by moments that are given.
+void norm_given(Matrix x, Vector weight, Vector bias, double eps, Dense<const float, 1> centre,
+                Dense<const double, 1> offset, Dense<const double, 1> var, Dense<float, 2> y) {
+  Norm a = rows(x, weight, eps, centre, offset, var);
+  a.given = true;
+  run_forward(a, x, bias, y);
+}
+
+void norm_backward(Matrix grad, Matrix x, Vector weight, double eps, bool given, Dense<const float, 1> centre,
+                   Dense<const double, 1> offset, Dense<const double, 1> var, Dense<float, 2> d_x,
+                   Dense<float, 1> d_weight, Dense<float, 1> d_bias) {
   Norm a = rows(x, weight, eps, centre, offset, var);
   for (int i = 0; i < 2; i++) check(grad.shape(i) == x.shape(i) && d_x.shape(i) == x.shape(i), "shapes");
   check(d_weight.shape(0) == x.shape(0) && d_bias.shape(0) == x.shape(0), "channels");
   a.grad = grad.data(), a.y = d_x.data(), a.given = given, a.d_weight = d_weight.data(), a.d_bias = d_bias.data();
-  nb::gil_scoped_release released;
   auto item = [&](int c, int) { kernels->norm_backward(a, c); };
   spread(x.shape(0), 6.0 * x.size(), item);
 }
@@ -44,8 +55,10 @@ void norm_backward(Matrix grad, Matrix x, Vector weight, double eps, bool given,
 }  // namespace
 
 void bind_norm(nb::module_& m) {
-  m.def("norm_forward", &norm_forward, "x"_a, "weight"_a.none(), "bias"_a.none(), "eps"_a, "given"_a, "centre"_a,
-        "offset"_a, "var"_a, "y"_a);
-  m.def("norm_backward", &norm_backward, "grad"_a, "x"_a, "weight"_a.none(), "eps"_a, "given"_a, "centre"_a, "offset"_a,
-        "var"_a, "d_x"_a, "d_weight"_a, "d_bias"_a);
+  define(m, "norm_forward", &norm_forward, "x"_a, "weight"_a.none(), "bias"_a.none(), "eps"_a, "centre"_a, "offset"_a,
+         "var"_a, "y"_a);
+  define(m, "norm_given", &norm_given, "x"_a, "weight"_a.none(), "bias"_a.none(), "eps"_a, "centre"_a, "offset"_a,
+         "var"_a, "y"_a);
+  define(m, "norm_backward", &norm_backward, "grad"_a, "x"_a, "weight"_a.none(), "eps"_a, "given"_a, "centre"_a,
+         "offset"_a, "var"_a, "d_x"_a, "d_weight"_a, "d_bias"_a);
 }

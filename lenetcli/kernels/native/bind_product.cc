@@ -1,5 +1,5 @@
 // Matrix products and Linear layers made of them: checks, strides, threads. The kernels are in product.h.
-#include "bind.h"
+#include "recording.h"
 
 namespace {
 
@@ -86,7 +86,6 @@ void product(Array<const float, 2> a, Array<const float, 2> b, Array<float, 2> c
   p.b = b.data(), p.b_row = b.stride(0), p.b_col = b.stride(1);
   p.c_row = c.stride(0), p.c_col = c.stride(1);
   turn(p);
-  nb::gil_scoped_release released;
   run_product(p);
 }
 
@@ -101,7 +100,6 @@ void linear(Array<const float, 2> x, Array<const float, 2> weight, optional<Dens
   p.b = x.data(), p.b_row = x.stride(1), p.b_col = x.stride(0);
   p.c = y.data(), p.c_row = y.stride(1), p.c_col = y.stride(0), p.bias = bias ? bias->data() : nullptr, p.relu = relu;
   turn(p);
-  nb::gil_scoped_release released;
   run_product(p);
 }
 
@@ -136,7 +134,6 @@ void linear_backward(Array<const float, 2> grad, Array<const float, 2> x, Array<
     p.c = d_weight->data(), p.c_row = in, p.c_col = 1;
     turn(p);
   }
-  nb::gil_scoped_release released;
   const size_t room = rounded((size_t)out * batch);
   run_products(products, count, room, [&](float* memory) {
     rows.d = memory;
@@ -149,8 +146,8 @@ void linear_backward(Array<const float, 2> grad, Array<const float, 2> x, Array<
 }  // namespace
 
 void bind_product(nb::module_& m) {
-  m.def("product", &product, "a"_a, "b"_a, "c"_a);
-  m.def("linear", &linear, "x"_a, "weight"_a, "bias"_a.none(), "relu"_a, "y"_a);
-  m.def("linear_backward", &linear_backward, "grad"_a, "x"_a, "weight"_a, "y"_a.none(), "d_x"_a.none(),
+  define(m, "product", &product, "a"_a, "b"_a, "c"_a);
+  define(m, "linear", &linear, "x"_a, "weight"_a, "bias"_a.none(), "relu"_a, "y"_a);
+  define(m, "linear_backward", &linear_backward, "grad"_a, "x"_a, "weight"_a, "y"_a.none(), "d_x"_a.none(),
         "d_weight"_a.none(), "d_bias"_a.none());
 }

@@ -44,7 +44,7 @@ def batch_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -
     y, rows = _room(x)
     c = x.shape[1]
     moments = Moments(np.empty(c, FLOAT), np.empty(c), np.empty(c))
-    _native.norm_forward(_rows(x), _dense(weight), _dense(bias), eps, False, *moments, rows)
+    _native.norm_forward(_rows(x), _dense(weight), _dense(bias), eps, *moments, rows)
     if not np.isfinite(moments.var).all():
         reference.settle(x, bias, moments, y)
     return y, moments
@@ -64,7 +64,7 @@ def channel_norm(x: Array, mean: Array, var: Array, weight: Array | None, bias: 
     if not _takes(x, mean, weight, bias):
         return reference.channel_norm(x, mean, var, weight, bias, eps)
     y, rows = _room(x)
-    _native.norm_forward(_rows(x), _dense(weight), _dense(bias), eps, True, *_given(mean, var), rows)
+    _native.norm_given(_rows(x), _dense(weight), _dense(bias), eps, *_given(mean, var), rows)
     return y
 
 

@@ -88,8 +88,9 @@ def nll_mean(log_p: Array, target: Array, ignore: int) -> tuple[Array, Array]:
     """As lenetcli.kernels.nll.nll_mean."""
     if not _counts(log_p, target):
         return likelihood_reference.nll_mean(log_p, target, ignore)
-    total, count = _native.nll(log_p, target, ignore)
-    return np.float32(total / count if count else np.nan), np.float32(count)  # type: ignore[return-value]  # as NumPy's
+    found = np.empty(2, FLOAT)
+    _native.nll(log_p, target, ignore, found)
+    return found[:1].reshape(()), found[1:].reshape(())
 
 
 def nll_mean_backward(grad: Array, log_p: Array, target: Array, ignore: int, count: Array) -> Array:
@@ -97,5 +98,5 @@ def nll_mean_backward(grad: Array, log_p: Array, target: Array, ignore: int, cou
     if not _counts(log_p, target):
         return likelihood_reference.nll_mean_backward(grad, log_p, target, ignore, count)
     d_log_p = np.empty_like(log_p)
-    _native.nll_backward(-float(grad) / float(count), target, ignore, d_log_p)
+    _native.nll_backward(grad.reshape(1), count.reshape(1), target, ignore, d_log_p)
     return d_log_p

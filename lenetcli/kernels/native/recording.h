@@ -1,0 +1,149 @@
+// A recording: the calls of native functions that a thread makes, kept with their arguments so that they can be made
+// again, by one call, in the same or other memory. lenetcli/kernels/recording.py says which memory is what.
+#pragma once
+
+#include <memory>
+#include <tuple>
+
+#include "bind.h"
+
+struct Call {
+  const char* name;
+
+  explicit Call(const char* given) : name(given) {}
+  virtual ~Call() = default;
+  virtual bool run() = 0;  // false where the kernel leaves it to its reference
+};
+
+// What a call reads or writes: from `low` to `high`, found by the pointer in its arguments.
+struct Place {
+  size_t call;
+  char** pointer;
+  char *low, *high;
+  bool writes;
+};
+
+// Memory that can be put elsewhere: all places in it go along.
+struct Block {
+  char* begin;
+  std::vector<char**> pointers;
+};
+
+class Recording {
+  std::vector<std::unique_ptr<Call>> calls;
+  std::vector<Place> places;
+  std::vector<Block> blocks;
+
+  template <class R, class... A>
+  struct Made : Call {
+    R (*function)(A...);
+    std::tuple<A...> arguments;
+
+    Made(const char* given, R (*f)(A...), const A&... a) : Call(given), function(f), arguments(a...) {}
+    bool run() override {
+      if constexpr (std::is_same_v<R, bool>) return std::apply(function, arguments);
+      std::apply(function, arguments);
+      return true;
+    }
+  };
+
+  template <class T>
+  void find(T&) {}
+  template <class T>
+  void find(optional<T>& view) {
+    if (view) find(*view);
+  }
+  template <class T, int N, bool dense>
+  void find(View<T, N, dense>& view) {
+    if (!view.size()) return;
+    char *low = (char*)view.memory, *high = low + sizeof(T);
+    for (int i = 0; i < N; i++) {
+      const int64_t reach = (view.sizes[i] - 1) * view.steps[i] * (int64_t)sizeof(T);
+      (reach < 0 ? low : high) += reach;
+    }
+    places.push_back({calls.size(), (char**)&view.memory, low, high, !std::is_const_v<T>});
+  }
+
+ public:
+  Recording() = default;
+  Recording(const Recording&) = delete;
+
+  template <class R, class... A>
+  void note(const char* name, R (*function)(A...), const A&... a) {
+    auto made = std::make_unique<Made<R, A...>>(name, function, a...);
+    std::apply([&](auto&... argument) { (find(argument), ...); }, made->arguments);
+    calls.push_back(std::move(made));
+  }
+
+  nb::list names() const {
+    nb::list all;
+    for (const auto& call : calls) all.append(call->name);
+    return all;
+  }
+
+  nb::list all_places() const {
+    nb::list all;
+    for (const Place& p : places)
+      all.append(nb::make_tuple(p.call, (uintptr_t)p.low, (uintptr_t)p.high, p.writes));
+    return all;
+  }
+
+  // Makes blocks, each of the places with these numbers.
+  void tie(const std::vector<std::vector<size_t>>& members) {
+    for (const auto& numbers : members) {
+      Block block = {nullptr, {}};
+      for (size_t i : numbers) {
+        const Place& p = places.at(i);
+        if (!block.begin || p.low < block.begin) block.begin = p.low;
+        block.pointers.push_back(p.pointer);
+      }
+      blocks.push_back(std::move(block));
+    }
+  }
+
+  void put(size_t number, uintptr_t address) {
+    Block& block = blocks.at(number);
+    const intptr_t by = (intptr_t)(address - (uintptr_t)block.begin);
+    if (!by) return;
+    for (char** pointer : block.pointers) *pointer += by;
+    block.begin = (char*)address;
+  }
+
+  // Puts blocks, by number, where arrays are and makes the calls from `first` to `last` again; false where one fails.
+  bool play(size_t first, size_t last, const std::vector<size_t>& numbers, nb::list arrays) {
+    check(numbers.size() == arrays.size() && last <= calls.size(), "a recording's arguments");
+    for (size_t i = 0; i < numbers.size(); i++)
+      put(numbers[i], (uintptr_t)nb::cast<nb::ndarray<nb::ro, nb::device::cpu>>(arrays[i], false).data());
+    nb::gil_scoped_release released;
+    for (size_t i = first; i < last; i++)
+      if (!calls[i]->run()) return false;
+    return true;
+  }
+};
+
+inline thread_local Recording* recording = nullptr;  // the one that this thread's calls go into
+
+// Binds a function that works without Python, so that its calls can be recorded.
+template <class R, class... A, class... Extra>
+void define(nb::module_& m, const char* name, R (*function)(A...), const Extra&... extra) {
+  m.def(
+      name,
+      [name, function](A... a) -> R {
+        if (recording) recording->note(name, function, a...);
+        nb::gil_scoped_release released;
+        return function(a...);
+      },
+      extra...);
+}
+
+inline void bind_recording(nb::module_& m) {
+  nb::class_<Recording>(m, "Recording")
+      .def(nb::init<>())
+      .def("begin", [](Recording& r) { recording = &r; })
+      .def("end", [](Recording&) { recording = nullptr; })
+      .def("names", &Recording::names)
+      .def("places", &Recording::all_places)
+      .def("tie", &Recording::tie, "members"_a)
+      .def("put", &Recording::put, "block"_a, "address"_a)
+      .def("play", &Recording::play, "first"_a, "last"_a, "blocks"_a, "arrays"_a);
+}
