@@ -52,13 +52,32 @@ def run_backward(
     buffers: Buffers = {}
     leaves: Leaves = {}
     _send(starts, root_grads, root_grads, buffers, leaves)
-    before, switches.grad = switches.grad, False
+    before = switches.grad, switches.walking
+    switches.grad, switches.walking = False, True
     try:
         _walk(_newest_first([node for node, _ in starts]), buffers, leaves, retain_graph, captured)
         _arrive(leaves, captured)
     finally:
-        switches.grad = before
+        switches.grad, switches.walking = before
     return [] if captured is None else [captured[edge] for edge in wanted]
+
+
+class Uncopied(Leaves):
+    """Leaves whose gradients may be memory that others see, too."""
+
+
+def leaf_gradients(root: Variable, grad: Array, leaves: Leaves) -> Leaves:
+    """Fills in what would arrive at the leaves, which stay as they are."""
+    start = root.gradient_edge()
+    buffers: Buffers = {}
+    _send([start], [grad], [], buffers, leaves, own=True)
+    before = switches.grad, switches.walking
+    switches.grad, switches.walking = False, True
+    try:
+        _walk(_newest_first([start[0]]), buffers, leaves, False, None)
+    finally:
+        switches.grad, switches.walking = before
+    return leaves
 
 
 def _walk(
@@ -82,11 +101,11 @@ def _walk(
         ran: Sequence[Node] = ()
         if merging and node.merge is not None and not watched:
             if not consumers:
-                consumers.update(below for above in order for below, _ in above.next_functions)
+                consumers.update(below for above in order for below, _ in above.edges)
             ran = _run_merged(_unseen_run(node, consumers, buffers), grads, buffers, leaves)
         if not ran:
             d_inputs = _run_watched(node, grads) if watched else node.run(grads)
-            _send(node.next_functions, d_inputs, grads, buffers, leaves)
+            _send(node.edges, d_inputs, grads, buffers, leaves, node.owns_gradients)
             ran = (node,)
         if not retain_graph:
             for done in ran:
@@ -115,7 +134,7 @@ def _newest_first(starts: Sequence[Node]) -> list[Node]:
     seen = {node for node in starts if not isinstance(node, AccumulateGrad)}
     stack = list(seen)
     while stack:
-        for node, _ in stack.pop().next_functions:
+        for node, _ in stack.pop().edges:
             if node is not None and node not in seen and not isinstance(node, AccumulateGrad):
                 seen.add(node)
                 stack.append(node)
@@ -126,7 +145,7 @@ def _unseen_run(node: Node, consumers: Counter[Node | None], buffers: Buffers) -
     """The node and those below it that get their gradient from it alone and that nobody looks at."""
     run = [node]
     while len(run) < LONGEST_RUN:
-        below = run[-1].next_functions[0][0]
+        below = run[-1].edges[0][0]
         if below is None or isinstance(below, AccumulateGrad) or consumers[below] != 1 or below in buffers:
             break
         if below.hooks or below.prehooks or below.variable_hooks:
@@ -142,7 +161,7 @@ def _run_merged(run: Sequence[Node], grads: Sequence[Array | None], buffers: Buf
     if merged is None:
         return ()
     count, d_inputs = merged
-    _send(run[count - 1].next_functions, d_inputs, grads, buffers, leaves)
+    _send(run[count - 1].edges, d_inputs, grads, buffers, leaves)
     return run[:count]
 
 
@@ -155,7 +174,7 @@ def _run_watched(node: Node, grads: list[Array | None]) -> Sequence[Array | None
                 grads[:] = replacements(hook, grads, returned)
         grads[:] = _copies(grads)
         if all(g is None for g in grads):
-            return [None] * len(node.next_functions)
+            return [None] * len(node.edges)
     d_inputs = node.run(grads)
     if node.hooks:
         for hook in list(node.hooks.values()):
@@ -174,11 +193,13 @@ def _send(
     grads: Sequence[Array | None],
     buffers: Buffers,
     leaves: Leaves,
+    own: bool = False,
 ) -> None:
     """Sends gradients along edges: sums each into what its node has received, as its output's shape and type.
 
     Args:
         grads: what `d_inputs` were computed from.
+        own: nothing else sees the memory of `d_inputs`.
     """
     for position, (node, number) in enumerate(edges):
         if node is None or (grad := d_inputs[position]) is None:
@@ -194,7 +215,7 @@ def _send(
             before = leaves.get(node)
             if before is not None:
                 grad = as_array(before + grad)
-            elif not _is_own(grad, grads, d_inputs, position):
+            elif not (own or type(leaves) is Uncopied or _is_own(grad, grads, d_inputs, position)):
                 grad = grad.copy(order="K")
             leaves[node] = grad
             continue

@@ -6,10 +6,11 @@ import itertools
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from operator import index as whole_number
-from typing import Any, TypeVar, overload
+from typing import Any, ClassVar, TypeVar, overload
 
-from lenetcli.nn import fusion
+from lenetcli.nn import fusion, recorded
 from lenetcli.nn.module import Module
+from lenetcli.nn.tables import Table
 
 N = TypeVar("N", bound="Numbered")
 
@@ -36,7 +37,7 @@ class Numbered(Module):
         self._number(self)
 
     def _number(self, modules: Iterable[Any]) -> None:
-        self._modules = {str(i): module for i, module in enumerate(list(modules))}
+        self._modules = Table({str(i): module for i, module in enumerate(list(modules))})
 
     def append(self: N, module: Module) -> N:
         """Adds a module at the end."""
@@ -100,6 +101,8 @@ class Sequential(Numbered):
         torch.Size([1, 3])
     """
 
+    native_calls: ClassVar[bool] = True
+
     def __init__(self, *args: Any) -> None:
         super().__init__()
         if len(args) == 1 and isinstance(args[0], Mapping):
@@ -110,7 +113,7 @@ class Sequential(Numbered):
 
     def forward(self, input: Any) -> Any:
         if fusion.allowed():
-            return fusion.run(list(self), input)
+            return recorded.run(self, input)
         for module in self._modules.values():
             assert module is not None
             input = module(input)

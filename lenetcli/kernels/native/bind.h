@@ -48,6 +48,8 @@ using Array = View<T, N, false>;
 template <class T, int N>
 using Dense = View<T, N, true>;
 
+inline thread_local std::vector<nb::object>* held = nullptr;  // arrays of calls that are recorded, so that none is freed
+
 template <class T, int N, bool dense>
 struct nanobind::detail::type_caster<View<T, N, dense>> {
   using Dense = nb::ndarray<T, nb::ndim<N>, nb::device::cpu, nb::c_contig>;
@@ -59,6 +61,7 @@ struct nanobind::detail::type_caster<View<T, N, dense>> {
     make_caster<Source> caster;
     if (!caster.from_python(source, flags & ~(uint8_t)cast_flags::convert, cleanup)) return false;
     value = Found(caster.value);
+    if (held) held->push_back(borrow(source));
     return true;
   }
 };

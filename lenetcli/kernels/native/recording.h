@@ -20,12 +20,14 @@ struct Place {
   size_t call;
   char** pointer;
   char *low, *high;
+  size_t element;  // bytes, of which its address is a multiple
   bool writes;
 };
 
 // Memory that can be put elsewhere: all places in it go along.
 struct Block {
   char* begin;
+  size_t element;
   std::vector<char**> pointers;
 };
 
@@ -33,6 +35,8 @@ class Recording {
   std::vector<std::unique_ptr<Call>> calls;
   std::vector<Place> places;
   std::vector<Block> blocks;
+  std::vector<nb::object> arrays;  // while it is made
+  std::vector<size_t> order;
 
   template <class R, class... A>
   struct Made : Call {
@@ -61,7 +65,7 @@ class Recording {
       const int64_t reach = (view.sizes[i] - 1) * view.steps[i] * (int64_t)sizeof(T);
       (reach < 0 ? low : high) += reach;
     }
-    places.push_back({calls.size(), (char**)&view.memory, low, high, !std::is_const_v<T>});
+    places.push_back({calls.size(), (char**)&view.memory, low, high, sizeof(T), !std::is_const_v<T>});
   }
 
  public:
@@ -74,6 +78,9 @@ class Recording {
     std::apply([&](auto&... argument) { (find(argument), ...); }, made->arguments);
     calls.push_back(std::move(made));
   }
+
+  void begin();
+  void end();
 
   nb::list names() const {
     nb::list all;
@@ -88,40 +95,58 @@ class Recording {
     return all;
   }
 
+  // From now on calls are made in the order of these numbers.
+  void arrange(std::vector<size_t> numbers) {
+    for (size_t i : numbers) check(i < calls.size(), "a recording's order");
+    order = std::move(numbers);
+  }
+
   // Makes blocks, each of the places with these numbers.
   void tie(const std::vector<std::vector<size_t>>& members) {
     for (const auto& numbers : members) {
-      Block block = {nullptr, {}};
+      Block block = {nullptr, 1, {}};
       for (size_t i : numbers) {
         const Place& p = places.at(i);
         if (!block.begin || p.low < block.begin) block.begin = p.low;
+        block.element = std::max(block.element, p.element);
         block.pointers.push_back(p.pointer);
       }
       blocks.push_back(std::move(block));
     }
   }
 
-  void put(size_t number, uintptr_t address) {
+  bool put(size_t number, uintptr_t address) {
     Block& block = blocks.at(number);
+    if (address % block.element) return false;
     const intptr_t by = (intptr_t)(address - (uintptr_t)block.begin);
-    if (!by) return;
+    if (!by) return true;
     for (char** pointer : block.pointers) *pointer += by;
     block.begin = (char*)address;
+    return true;
   }
 
-  // Puts blocks, by number, where arrays are and makes the calls from `first` to `last` again; false where one fails.
+  // Puts blocks, by number, where arrays are and makes the calls from `first` to `last` of the order
+  // again; false where one fails, or an array lies at no address of its type.
   bool play(size_t first, size_t last, const std::vector<size_t>& numbers, nb::list arrays) {
-    check(numbers.size() == arrays.size() && last <= calls.size(), "a recording's arguments");
+    check(numbers.size() == arrays.size() && last <= order.size(), "a recording's arguments");
     for (size_t i = 0; i < numbers.size(); i++)
-      put(numbers[i], (uintptr_t)nb::cast<nb::ndarray<nb::ro, nb::device::cpu>>(arrays[i], false).data());
+      if (!put(numbers[i], (uintptr_t)nb::cast<nb::ndarray<nb::ro, nb::device::cpu>>(arrays[i], false).data()))
+        return false;
     nb::gil_scoped_release released;
     for (size_t i = first; i < last; i++)
-      if (!calls[i]->run()) return false;
+      if (!calls[order[i]]->run()) return false;
     return true;
   }
 };
 
 inline thread_local Recording* recording = nullptr;  // the one that this thread's calls go into
+
+inline void Recording::begin() { recording = this, held = &arrays; }
+
+inline void Recording::end() {
+  recording = nullptr, held = nullptr;
+  arrays.clear();
+}
 
 // Binds a function that works without Python, so that its calls can be recorded.
 template <class R, class... A, class... Extra>
@@ -139,10 +164,11 @@ void define(nb::module_& m, const char* name, R (*function)(A...), const Extra&.
 inline void bind_recording(nb::module_& m) {
   nb::class_<Recording>(m, "Recording")
       .def(nb::init<>())
-      .def("begin", [](Recording& r) { recording = &r; })
-      .def("end", [](Recording&) { recording = nullptr; })
+      .def("begin", &Recording::begin)
+      .def("end", &Recording::end)
       .def("names", &Recording::names)
       .def("places", &Recording::all_places)
+      .def("arrange", &Recording::arrange, "numbers"_a)
       .def("tie", &Recording::tie, "members"_a)
       .def("put", &Recording::put, "block"_a, "address"_a)
       .def("play", &Recording::play, "first"_a, "last"_a, "blocks"_a, "arrays"_a);
