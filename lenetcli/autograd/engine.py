@@ -28,7 +28,6 @@ Leaves = dict[AccumulateGrad, Array]  # leaves take their gradients after all el
 Captured = dict[tuple[Node, int], Array | None]
 
 
-@np.errstate(all="ignore")  # infinities and NaN are values here, as in torch
 def run_backward(
     roots: Sequence[Variable],
     root_grads: Sequence[Array],
@@ -46,6 +45,51 @@ def run_backward(
     Returns:
         Gradients of `inputs` (None where a root does not depend on one); an empty list without `inputs`.
     """
+    if inputs is None and len(roots) == 1 and not switches.anomaly:
+        chain = _chain(roots[0])
+        if chain:
+            _run_chain(chain, root_grads[0], retain_graph)
+            return []
+    with np.errstate(all="ignore"):  # infinities and NaN are values here, as in torch
+        return _run_backward(roots, root_grads, retain_graph, inputs)
+
+
+def _chain(root: Variable) -> list[Node]:
+    """The nodes from a root down to leaves, where each hands everything on to the next and nobody looks; else none."""
+    chain: list[Node] = []
+    node = root.grad_fn
+    while node is not None and node.at_once and not (node.hooks or node.prehooks or node.variable_hooks):
+        chain.append(node)
+        edges = node.edges
+        node = edges[0][0]
+        if node is None or type(node) is AccumulateGrad:
+            return chain if all(type(below) is AccumulateGrad for below, _ in edges[1:]) else []
+        if len(edges) > 1:
+            return []
+    return []
+
+
+def _run_chain(chain: Sequence[Node], grad: Array | None, retain_graph: bool) -> None:
+    before = switches.grad, switches.walking
+    switches.grad, switches.walking = False, True
+    try:
+        grads: Sequence[Array | None] = [grad]
+        for node in chain:
+            grads = node.run(grads)
+            if not retain_graph:
+                node.release()
+        arrived = {node: g for (node, _), g in zip(chain[-1].edges, grads) if node is not None and g is not None}
+        _arrive(arrived, None)  # type: ignore[arg-type]  # all are leaves
+    finally:
+        switches.grad, switches.walking = before
+
+
+def _run_backward(
+    roots: Sequence[Variable],
+    root_grads: Sequence[Array],
+    retain_graph: bool,
+    inputs: Sequence[Variable] | None,
+) -> list[Array | None]:
     wanted = [v.gradient_edge() for v in inputs] if inputs is not None else []
     captured: Captured | None = None if inputs is None else dict.fromkeys(wanted)
     starts = [v.gradient_edge() for v in roots]
@@ -105,7 +149,7 @@ def _walk(
             ran = _run_merged(_unseen_run(node, consumers, buffers), grads, buffers, leaves)
         if not ran:
             d_inputs = _run_watched(node, grads) if watched else node.run(grads)
-            _send(node.edges, d_inputs, grads, buffers, leaves, node.owns_gradients)
+            _send(node.edges, d_inputs, grads, buffers, leaves, node.at_once)
             ran = (node,)
         if not retain_graph:
             for done in ran:
@@ -115,18 +159,28 @@ def _walk(
 def _arrive(leaves: Leaves, captured: Captured | None) -> None:
     """Gives the leaves their gradients; only the wanted ones, and into `captured`, where that is given."""
     for node, grad in leaves.items():
-        grads: list[Array | None] = [grad]
-        hooks = node.variable.hooks
-        if hooks:
-            _call_variable_hooks(node, grads, {0: [node.variable]})
-            grads = _copies(grads)
-        if captured is None:
-            if node.hooks or node.prehooks:
-                _run_watched(node, grads)
-            else:
-                node.run(grads)
-        elif (node, 0) in captured:
-            captured[node, 0] = grads[0]
+        variable = node.variable
+        if captured is None and variable._grad is None and not (variable.hooks or node.hooks or node.prehooks):
+            variable._grad = wrap(variable.result_class, grad)
+            continue
+        with np.errstate(all="ignore"):
+            _arrive_watched(node, grad, captured)
+
+
+def _arrive_watched(node: AccumulateGrad, grad: Array, captured: Captured | None) -> None:
+    """The way of a leaf that has a gradient already, or hooks."""
+    grads: list[Array | None] = [grad]
+    hooks = node.variable.hooks
+    if hooks:
+        _call_variable_hooks(node, grads, {0: [node.variable]})
+        grads = _copies(grads)
+    if captured is None:
+        if node.hooks or node.prehooks:
+            _run_watched(node, grads)
+        else:
+            node.run(grads)
+    elif (node, 0) in captured:
+        captured[node, 0] = grads[0]
 
 
 def _newest_first(starts: Sequence[Node]) -> list[Node]:
@@ -203,6 +257,9 @@ def _send(
     """
     for position, (node, number) in enumerate(edges):
         if node is None or (grad := d_inputs[position]) is None:
+            continue
+        if own and type(node) is AccumulateGrad and node not in leaves:  # of the leaf's shape and type, too
+            leaves[node] = grad
             continue
         shape, kind = node.outputs[number]
         if grad.shape != shape:

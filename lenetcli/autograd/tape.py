@@ -217,7 +217,7 @@ class Node:
     # merge([node, nodes below it], *grads) runs backward of the first few at once and gives how many those are, and the
     # gradients of the last one's inputs; None where it cannot.
     merge: ClassVar[Callable[..., tuple[int, Sequence[Array | None]] | None] | None] = None
-    owns_gradients: ClassVar[bool] = False  # what it gives is memory that nothing else sees
+    at_once: bool = False  # it stands for many; what it gives is memory that nothing else sees
     variable_hooks: dict[int, list[Variable]] | None = None  # results with hooks or retained gradient, by output number
 
     @property

@@ -24,7 +24,7 @@ from lenetcli.kernels.fused import conv_relu_pool, conv_relu_pool_backward
 from lenetcli.kernels.linear import linear, linear_backward, linear_relu, linear_relu_backward, product, rows_product
 from lenetcli.kernels.memory import keep_freed_memory
 from lenetcli.kernels.native.twins import twins
-from lenetcli.kernels.nll import nll_mean, nll_mean_backward
+from lenetcli.kernels.nll import cross_entropy, cross_entropy_backward, nll_mean, nll_mean_backward
 from lenetcli.kernels.norm import batch_norm, batch_norm_backward, channel_norm, channel_norm_backward, track
 from lenetcli.kernels.pool import max_pool2d, max_pool2d_backward
 from lenetcli.kernels.relu import relu, relu_backward
@@ -49,6 +49,8 @@ __all__ = [
     "conv2d_weight_grad",
     "conv_relu_pool",
     "conv_relu_pool_backward",
+    "cross_entropy",
+    "cross_entropy_backward",
     "linear",
     "linear_backward",
     "linear_relu",

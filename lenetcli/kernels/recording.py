@@ -125,8 +125,15 @@ class Plan:
             self.recording.put(self.numbers[number], address(array))
 
     def blocks(self, numbers: Sequence[int]) -> list[int]:
-        """What `play` takes for these arrays, but for those that no call touches."""
-        return [self.numbers[n] for n in numbers if self.numbers[n] >= 0]
+        """What `play` takes for these arrays.
+
+        Raises:
+            Unknown: no call touches one of them.
+        """
+        found = [self.numbers[n] for n in numbers]
+        if -1 in found:
+            raise Unknown("its output does not depend on its input")
+        return found
 
     def play(self, part: int, blocks: list[int], arrays: list[Array]) -> bool:
         """Makes the calls of a part with arrays in the place of blocks; False where a kernel leaves it to NumPy."""

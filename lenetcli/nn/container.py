@@ -111,6 +111,9 @@ class Sequential(Numbered):
         else:
             self.extend(args)
 
+    def _at_once(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return recorded.find(self, args[0]) if len(args) == 1 and not kwargs and fusion.allowed() else None
+
     def forward(self, input: Any) -> Any:
         if fusion.allowed():
             return recorded.run(self, input)

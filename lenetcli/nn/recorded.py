@@ -23,9 +23,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lenetcli.autograd.composite import Composite
 from lenetcli.autograd.engine import Uncopied, leaf_gradients
 from lenetcli.autograd.modes import enable_grad, no_grad, switches
-from lenetcli.autograd.recorded import Recorded
 from lenetcli.autograd.tape import NO_EDGE, AccumulateGrad, Array, Node, wrap
 from lenetcli.kernels.recording import Notes, Plan, Unknown
 from lenetcli.nn import fusion
@@ -59,6 +59,18 @@ def run(module: Module, input: Any) -> Any:
     if kind.reason is not None:  # parts of it may be recorded
         return fusion.run(list(module), input)  # type: ignore[call-overload]
     return _on_tape(module, input)
+
+
+def find(module: Module, input: Any) -> Tensor | None:
+    """What a chain of layers that is called for itself computes, where there is a recording of it."""
+    remembered = module.__dict__.get("_remembered")
+    if remembered is None or type(input) is not Tensor or not enabled or remembered.count != changes.count:
+        return None
+    x = input.array
+    kind = remembered.kinds.get((x.shape, x.strides, x.dtype, switches.grad, input._requires_grad))
+    if kind is None or kind.recording is None:
+        return None
+    return kind.recording.call(input)  # type: ignore[no-any-return]  # of a Remembered
 
 
 def _on_tape(module: Module, input: Any) -> Any:
@@ -203,7 +215,8 @@ class Recording:
         last = len(tensors) + 1  # the output's gradient
         self.makes = Fresh(trial.output)
         self.forward = plan.blocks([0, last + 1])
-        self.reads_input = plan.numbers[0] >= 0
+        self.play = plan.recording.play
+        self.first, self.second = plan.parts
         self.title = trial.title
         self.order = trial.d_output.strides
         self.gradients = [Fresh(grad) for grad in trial.gradients]
@@ -215,7 +228,7 @@ class Recording:
             for m in module.modules()
             if m.training and getattr(m, "num_batches_tracked", None) is not None
         ]
-        self.node: weakref.ref[Recorded] | None = None
+        self.node: weakref.ref[Composite] | None = None
         self.lock = threading.Lock()
 
     def call(self, input: Tensor) -> Tensor | None:
@@ -235,11 +248,11 @@ class Recording:
             node = self.node()
             if node is not None and node.source is not None:
                 return None  # its backward is still to come, and what that needs is in the plan's memory
-        if not self.lock.acquire(blocking=False):
+        if not self.lock.acquire(False):
             return None  # another thread is at it
         try:
-            x, y = input.array, self.makes()
-            if not self.plan.play(0, self.forward, [x, y] if self.reads_input else [y]):
+            y = self.makes()
+            if not self.play(*self.first, self.forward, [input.array, y]):
                 return None
             for tracked in self.tracked:
                 tracked.seen.array[...] += 1
@@ -261,20 +274,21 @@ class Recording:
             saved.append((name, counter, counter[0]))
         first = input.gradient_edge() if input._requires_grad else NO_EDGE
         edges = (first, *((node, 0) for node in self.nodes))
-        node = Recorded(self.title, self.again, input, self.differentiate, edges, saved, result)
+        scope = None if switches.scopes else (self.module(),) * 2
+        node = Composite(self.title, self.again, input, self.differentiate, edges, saved, result, scope)
         self.node = weakref.ref(node)
 
-    def differentiate(self, node: Recorded, grad: Array) -> Sequence[Array | None] | None:
+    def differentiate(self, node: Composite, grad: Array) -> Sequence[Array | None] | None:
         """Gradients for the node's edges."""
         if grad.strides != self.order or grad.dtype is not FLOAT:
             self.reorder(node, grad)
             return None
         made = [fresh() for fresh in self.gradients]
-        if not self.plan.play(1, self.backward, [grad, *made]):
+        if not self.play(*self.second, self.backward, [grad, *made]):
             return None
         return made if node.edges[0] is not NO_EDGE else [None, *made]
 
-    def reorder(self, node: Recorded, grad: Array) -> None:
+    def reorder(self, node: Composite, grad: Array) -> None:
         """Records anew for gradients that lie like this one, in the next call; once."""
         kind, module = self.kind, self.module()
         kind.recording = None
@@ -458,8 +472,7 @@ class Trial:
             if tensor.array.dtype is FLOAT:
                 tensor.array[...] = values
         made = [Fresh(array)() for array in self.results]
-        inputs = [0] if plan.numbers[0] >= 0 else []
-        sound = plan.play(0, plan.blocks([*inputs, last + 1]), [self.input.array][: len(inputs)] + [made[0]])
+        sound = plan.play(0, plan.blocks([0, last + 1]), [self.input.array, made[0]])
         if self.gradients:
             numbers = [last, *range(last + 2, last + 1 + len(made))]
             sound = sound and plan.play(1, plan.blocks(numbers), [self.d_output, *made[1:]])

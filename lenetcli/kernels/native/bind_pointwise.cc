@@ -63,6 +63,14 @@ void log_softmax_backward(Dense<const float, 2> grad, Dense<const float, 2> y, D
   each_vector(a, a.row, kernels->log_softmax_backward);
 }
 
+template <class T, class Matrix>
+Array<T, 2> turned(const Matrix& x) {
+  Array<T, 2> y;
+  y.memory = x.data();
+  for (int i = 0; i < 2; i++) y.sizes[i] = x.shape(1 - i), y.steps[i] = x.stride(1 - i);
+  return y;
+}
+
 // The mean of minus the log-probabilities (N, C) of the targets, but those that are `ignore`, NaN where one is no class;
 // and how many they are. Few and scattered numbers: no vectors, no threads. Twin: lenetcli/kernels/nll.py.
 void nll(Array<const float, 2> log_p, Dense<const int64_t, 1> target, int64_t ignore, Dense<float, 1> mean_and_count) {
@@ -90,6 +98,19 @@ void nll_backward(Dense<const float, 1> grad, Dense<const float, 1> count, Dense
     }
 }
 
+// log_softmax and nll of scores (C, N), and the gradient of both together.
+void cross_entropy(Dense<const float, 2> x, Dense<const int64_t, 1> target, int64_t ignore, Dense<float, 2> log_p,
+                   Dense<float, 1> mean_and_count) {
+  log_softmax(x, log_p);
+  nll(turned<const float>(log_p), target, ignore, mean_and_count);
+}
+
+void cross_entropy_backward(Dense<const float, 1> grad, Dense<const float, 1> count, Dense<const int64_t, 1> target,
+                            int64_t ignore, Dense<const float, 2> log_p, Dense<float, 2> d_x) {
+  nll_backward(grad, count, target, ignore, turned<float>(d_x));
+  log_softmax_backward(Dense<const float, 2>(d_x), log_p, d_x);
+}
+
 }  // namespace
 
 void bind_pointwise(nb::module_& m) {
@@ -99,5 +120,8 @@ void bind_pointwise(nb::module_& m) {
   define(m, "log_softmax", &log_softmax, "x"_a, "y"_a);
   define(m, "nll", &nll, "log_p"_a, "target"_a, "ignore"_a, "mean_and_count"_a);
   define(m, "nll_backward", &nll_backward, "grad"_a, "count"_a, "target"_a, "ignore"_a, "d"_a);
+  define(m, "cross_entropy", &cross_entropy, "x"_a, "target"_a, "ignore"_a, "log_p"_a, "mean_and_count"_a);
+  define(m, "cross_entropy_backward", &cross_entropy_backward, "grad"_a, "count"_a, "target"_a, "ignore"_a, "log_p"_a,
+         "d_x"_a);
   define(m, "log_softmax_backward", &log_softmax_backward, "grad"_a, "y"_a, "d_x"_a);
 }

@@ -10,7 +10,16 @@ from lenetcli.kernels import softmax as softmax_reference
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.native import _native
 
-__all__ = ["log_softmax", "log_softmax_backward", "nll_mean", "nll_mean_backward", "relu", "relu_backward"]
+__all__ = [
+    "cross_entropy",
+    "cross_entropy_backward",
+    "log_softmax",
+    "log_softmax_backward",
+    "nll_mean",
+    "nll_mean_backward",
+    "relu",
+    "relu_backward",
+]
 
 FLOAT, LONG = np.dtype(np.float32), np.dtype(np.int64)
 SMALL = 1024  # elements below which NumPy is as fast
@@ -100,3 +109,21 @@ def nll_mean_backward(grad: Array, log_p: Array, target: Array, ignore: int, cou
     d_log_p = np.empty_like(log_p)
     _native.nll_backward(grad.reshape(1), count.reshape(1), target, ignore, d_log_p)
     return d_log_p
+
+
+def cross_entropy(x: Array, target: Array, ignore: int) -> tuple[Array, Array, Array]:
+    """As lenetcli.kernels.nll.cross_entropy."""
+    if not (_counts(x, target) and x.size and x.T.flags.c_contiguous):
+        return likelihood_reference.cross_entropy(x, target, ignore)
+    log_p, found = np.empty(x.shape[::-1], FLOAT), np.empty(2, FLOAT)
+    _native.cross_entropy(x.T, target, ignore, log_p, found)
+    return found[:1].reshape(()), found[1:].reshape(()), log_p.T
+
+
+def cross_entropy_backward(grad: Array, log_p: Array, target: Array, ignore: int, count: Array) -> Array:
+    """As lenetcli.kernels.nll.cross_entropy_backward."""
+    if not (_counts(log_p, target) and log_p.size and log_p.T.flags.c_contiguous and grad.dtype is FLOAT):
+        return likelihood_reference.cross_entropy_backward(grad, log_p, target, ignore, count)
+    d_x = np.empty(log_p.shape[::-1], FLOAT)
+    _native.cross_entropy_backward(grad.reshape(1), count.reshape(1), target, ignore, log_p.T, d_x)
+    return d_x.T

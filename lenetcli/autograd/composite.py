@@ -1,4 +1,4 @@
-"""A node that stands for many: its forward and backward pass are played from a recording, in one native call each.
+"""A node that stands for many, whose work is done at once.
 
 Nobody sees the difference: as soon as somebody looks below the node (`next_functions`, hooks, what an op saved), it
 does the work on the tape, once, and is from then on the node that came out of that.
@@ -7,7 +7,9 @@ does the work on the tape, once, and is from then on the node that came out of t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any
+
+import numpy as np
 
 from lenetcli.autograd.engine import Leaves, leaf_gradients
 from lenetcli.autograd.modes import enable_grad, switches
@@ -16,7 +18,7 @@ from lenetcli.autograd.tape import NO_EDGE, AccumulateGrad, Array, Edge, Node, V
 Saved = tuple[str, "list[int]", int]  # a node's name, the version counter of what it saved, the version
 
 
-class Recorded(Node):
+class Composite(Node):
     """Work on the tape, of one input and one output.
 
     Args:
@@ -27,19 +29,21 @@ class Recorded(Node):
         edges: of the input, and of the parameters that learn.
         saved: what a change in place must not touch before backward, in the order in which backward comes to it.
         result: the output.
+        scope: the module that does it, where that is not being called.
     """
 
-    owns_gradients: ClassVar[bool] = True
+    at_once = True
 
     def __init__(
         self,
         title: str,
         work: Callable[[Any], Any],
         source: Variable,
-        backward: Callable[[Recorded, Array], Sequence[Array | None] | None],
+        backward: Callable[[Composite, Array], Sequence[Array | None] | None],
         edges: tuple[Edge, ...],
         saved: Sequence[Saved],
         result: Variable,
+        scope: tuple[Any, Any] | None = None,
     ) -> None:
         self.title, self.work, self.backward, self.edges, self.saved_versions = title, work, backward, edges, saved
         self.source: Variable | None = source
@@ -48,8 +52,7 @@ class Recorded(Node):
         self.outputs = ((result.array.shape, result.array.dtype),)
         self.result_class = type(result)
         self.tape: Node | None = None  # the node that this one has become
-        if switches.scopes:
-            self.scope = switches.scopes[-1]
+        self.scope = scope if scope is not None or not switches.scopes else switches.scopes[-1]
         result._requires_grad, result.grad_fn = True, self
 
     def name(self) -> str:
@@ -70,13 +73,20 @@ class Recorded(Node):
             if self.source is None:
                 raise self.freed()
             last = next_sequence()
-            with enable_grad():
-                made = self.work(self.source).grad_fn
+            made = self._work(self.source).grad_fn
             if switches.walking:  # backward knows its way already: this is to be looked at only
                 return made  # type: ignore[no-any-return]  # of a Variable
             _put_before(self.sequence, made, last)
-            self.tape, self.edges, self.owns_gradients = made, made.edges, False  # type: ignore[misc]  # of this one
+            self.tape, self.edges, self.at_once = made, made.edges, False
         return self.tape
+
+    def _work(self, source: Variable) -> Variable:
+        before, switches.scopes = switches.scopes, [] if self.scope is None else [self.scope]
+        try:
+            with enable_grad(), np.errstate(all="ignore"):
+                return self.work(source)  # type: ignore[no-any-return]  # as its caller knows
+        finally:
+            switches.scopes = before
 
     @property
     def next_functions(self) -> tuple[Edge, ...]:
@@ -116,9 +126,9 @@ class Recorded(Node):
         """The gradients by doing the work once more."""
         own = like(source, source.array)
         own._requires_grad = self.edges[0] is not NO_EDGE
-        with enable_grad():
-            result = self.work(own)
-        leaves: Leaves = leaf_gradients(result, grad, {})
+        result = self._work(own)
+        with np.errstate(all="ignore"):
+            leaves: Leaves = leaf_gradients(result, grad, {})
         first = leaves.get(own.accumulator()) if own._requires_grad else None
         return [first, *(leaves.get(node) for node, _ in self.edges[1:] if isinstance(node, AccumulateGrad))]
 
