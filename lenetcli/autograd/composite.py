@@ -1,11 +1,13 @@
 """A node that stands for many, whose work is done at once.
 
 Nobody sees the difference: as soon as somebody looks below the node (`next_functions`, hooks, what an op saved), it
-does the work on the tape, once, and is from then on the node that came out of that.
+does the work on the tape, once, and is from then on the node that came out of that. LENET_RECORD=0 leaves all work to
+the tape.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +18,13 @@ from lenetcli.autograd.modes import enable_grad, switches
 from lenetcli.autograd.tape import NO_EDGE, AccumulateGrad, Array, Edge, Node, Variable, like, next_sequence
 
 Saved = tuple[str, "list[int]", int]  # a node's name, the version counter of what it saved, the version
+
+
+class _Use:
+    on = os.environ.get("LENET_RECORD", "1") != "0"
+
+
+use = _Use()
 
 
 class Composite(Node):

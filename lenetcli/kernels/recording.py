@@ -41,18 +41,22 @@ class Notes:
     def __init__(self) -> None:
         if absent is not None:
             raise Unknown(absent)
-        from lenetcli.kernels.native import _native
+        from lenetcli.kernels.native import _native, memory
 
+        self._memory = memory
         self.recording: Any = _native.Recording()
         self.parts = [0]
+        self.constants: list[Array] = []  # what the calls read that never changes
 
     def __enter__(self) -> Notes:
+        self._memory.constants = self.constants
         self.recording.begin()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.parts.append(len(self.recording.names()))
         self.recording.end()
+        self._memory.constants = []
 
     def mark(self) -> None:
         """Ends a part that can be played alone."""
@@ -100,14 +104,17 @@ class Plan:
             block.read = not any(places[i][3] for i, call in zip(block.places, calls) if call == block.first)
         named = [_block_of(array, blocks) for array in (*inputs, *results)]
         known = [block for block in named if block is not None]
-        for block in blocks:
-            if block.read and block not in known[: len(known) - len(results)]:
+        self.constants = notes.constants
+        still = [block for block in (_block_of(array, blocks) for array in self.constants) if block is not None]
+        for block in sorted(blocks, key=attrgetter("first")):
+            if block.read and block not in known[: len(known) - len(results)] and block not in still:
                 raise Unknown(f"{names[order[block.first]]} reads what NumPy has made")
         for array, found in zip(results, named[len(inputs) :]):
             if found is None or found.read or found.high - found.low != array.nbytes:
                 raise Unknown("NumPy makes a result")
         if len(set(known)) != len(known) or any(b and b.low != address(a) for a, b in zip((*inputs, *results), named)):
             raise Unknown("some of its arrays share memory")
+        known += still
         self.size = _place([block for block in blocks if block not in known], self.parts)
         self.recording.arrange(order)
         self.recording.tie([block.places for block in blocks])

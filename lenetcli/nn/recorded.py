@@ -8,12 +8,11 @@
 
 What a recording takes for granted is looked at in every call: the tree of modules as it was (`nn.tables` counts its
 changes), the parameters' memory, what learns, no hooks, no gradient of the call before that is still to come. Else the
-tape does it. LENET_RECORD=0 leaves everything to the tape.
+tape does it.
 """
 
 from __future__ import annotations
 
-import os
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
@@ -23,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lenetcli.autograd.composite import Composite
+from lenetcli.autograd.composite import Composite, use
 from lenetcli.autograd.engine import Uncopied, leaf_gradients
 from lenetcli.autograd.modes import enable_grad, no_grad, switches
 from lenetcli.autograd.tape import NO_EDGE, AccumulateGrad, Array, Node, wrap
@@ -39,12 +38,10 @@ AFTER = 4  # calls that are alike, after which one is recorded
 LARGEST = 1 << 25  # bytes that a recording may keep: where steps take longer, it gains little
 MOST = 8  # kinds of calls, and states of the tree, that are remembered of a module
 
-enabled = os.environ.get("LENET_RECORD", "1") != "0"
-
 
 def run(module: Module, input: Any) -> Any:
     """What a chain of layers computes, by a recording where there is one."""
-    if switches.whole or not enabled or type(input) is not Tensor:
+    if switches.whole or not use.on or type(input) is not Tensor:
         return fusion.run(list(module), input)  # type: ignore[call-overload]  # a Sequential
     kind = _kind_of(module, input)
     recording = kind.recording
@@ -64,7 +61,7 @@ def run(module: Module, input: Any) -> Any:
 def find(module: Module, input: Any) -> Tensor | None:
     """What a chain of layers that is called for itself computes, where there is a recording of it."""
     remembered = module.__dict__.get("_remembered")
-    if remembered is None or type(input) is not Tensor or not enabled or remembered.count != changes.count:
+    if remembered is None or type(input) is not Tensor or not use.on or remembered.count != changes.count:
         return None
     x = input.array
     kind = remembered.kinds.get((x.shape, x.strides, x.dtype, switches.grad, input._requires_grad))
@@ -173,7 +170,7 @@ def status(module: Module) -> str:
         >>> recorded.status(net)
         'not recorded: Tanh is computed by NumPy'
     """
-    if not enabled:
+    if not use.on:
         return "not recorded: LENET_RECORD=0"
     known = [part.__dict__.get("_remembered") for part in module.modules()]
     kinds = [kind for remembered in known if remembered for kind in remembered.kinds.values()]

@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from lenetcli.kernels import norm as reference
-from lenetcli.kernels.layout import Array, logical, stored
+from lenetcli.kernels.layout import Array, logical
 from lenetcli.kernels.native import _native
-from lenetcli.kernels.native.memory import room
+from lenetcli.kernels.native.memory import room, stored
 from lenetcli.kernels.norm import Moments
 
 __all__ = ["batch_norm", "batch_norm_backward", "channel_norm", "channel_norm_backward", "track"]

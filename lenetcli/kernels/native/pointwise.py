@@ -42,7 +42,7 @@ def _flat(*arrays: Array) -> list[Array] | None:
 
 def relu(x: Array) -> Array:
     """As lenetcli.kernels.relu.relu."""
-    if x.dtype is FLOAT and x.size >= SMALL and x.flags.aligned:
+    if x.dtype is FLOAT and x.flags.aligned and (x.size >= SMALL or _native.recording()):
         y = np.empty_like(x)
         flat = _flat(x, y)
         if flat is not None:
@@ -53,7 +53,8 @@ def relu(x: Array) -> Array:
 
 def relu_backward(grad: Array, y: Array) -> Array:
     """As lenetcli.kernels.relu.relu_backward."""
-    if grad.dtype is FLOAT and y.dtype is FLOAT and y.size >= SMALL and grad.flags.aligned and y.flags.aligned:
+    floats = grad.dtype is FLOAT and y.dtype is FLOAT and grad.flags.aligned and y.flags.aligned
+    if floats and (y.size >= SMALL or _native.recording()):
         d_x = np.empty_like(y)
         flat = _flat(y, grad, d_x)
         if flat is not None:

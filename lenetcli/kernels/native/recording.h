@@ -161,7 +161,21 @@ void define(nb::module_& m, const char* name, R (*function)(A...), const Extra&.
       extra...);
 }
 
+// Copies an array into row order; NumPy's copies are not recorded.
+inline void copy(Array<const float, 4> from, Dense<float, 4> to) {
+  for (int i = 0; i < 4; i++) check(from.shape(i) == to.shape(i), "shapes");
+  float* next = to.data();
+  for (size_t i = 0; i < from.shape(0); i++)
+    for (size_t j = 0; j < from.shape(1); j++)
+      for (size_t k = 0; k < from.shape(2); k++) {
+        const float* row = from.data() + i * from.stride(0) + j * from.stride(1) + k * from.stride(2);
+        for (size_t l = 0; l < from.shape(3); l++) *next++ = row[l * from.stride(3)];
+      }
+}
+
 inline void bind_recording(nb::module_& m) {
+  define(m, "copy", &copy, "from_"_a, "to"_a);
+  m.def("recording", [] { return recording != nullptr; });
   nb::class_<Recording>(m, "Recording")
       .def(nb::init<>())
       .def("begin", &Recording::begin)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lenetcli.autograd.composite import Composite
+from lenetcli.autograd.composite import Composite, use
 from lenetcli.autograd.modes import switches
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.tape import Variable, like
@@ -312,12 +312,14 @@ def of_plain_rows(
     Args:
         scope: the module that asks, where it is not being called.
     """
-    if kernels.twin != "native" or not switches.fusion or switches.anomaly or switches.observers:
+    if not use.on or kernels.twin != "native" or not switches.fusion or switches.anomaly or switches.observers:
         return None
     if not (isinstance(input, Variable) and isinstance(target, Variable)):
         return None
     x, classes = input.array, target.array
-    if x.dtype is not FLOAT or x.ndim != 2 or classes.dtype is not LONG or classes.shape != x.shape[:1] or not x.size:
+    if x.dtype is not FLOAT or x.ndim != 2 or not (x.size and x.flags.f_contiguous and x.flags.aligned):
+        return None
+    if classes.dtype is not LONG or classes.shape != x.shape[:1] or on_device(target.array) or on_device(x):
         return None
     classes = classes.copy()  # backward must not see a change
     loss, count, log_p = kernels.cross_entropy(x, classes, ignore_index)
