@@ -8,7 +8,8 @@ the tape.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,18 @@ Saved = tuple[str, "list[int]", int]  # a node's name, the version counter of wh
 
 
 class _Use:
+    """Whether work may be done at once."""
+
     on = os.environ.get("LENET_RECORD", "1") != "0"
+
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        """Leaves all work in the block to the tape."""
+        before, self.on = self.on, False
+        try:
+            yield
+        finally:
+            self.on = before
 
 
 use = _Use()

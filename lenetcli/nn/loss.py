@@ -121,7 +121,7 @@ class ClassLoss(WeightedLoss):
         if counted is None:  # probabilities: the mean is over the samples, whatever classes weigh
             return len(target)
         if self.weight is None:
-            return counted.sum()
+            return np.count_nonzero(counted)
         weights = self.weight.array[np.where(counted, target, 0)]
         return np.where(counted, weights, 0).sum(dtype=np.float64)
 

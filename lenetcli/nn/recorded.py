@@ -4,7 +4,7 @@
     call 5                  a copy of the chain, with other numbers in it, is computed forward and backward while its
                             native calls are noted; then once more with yet other numbers, on the tape and by the
                             recording, which has to come to the same bits
-    from then on            the recording, for inputs of that shape and memory order; its output has one node in the graph
+    from then on            the recording, for inputs of that shape and memory order; its output is one node
 
 What a recording takes for granted is looked at in every call: the tree of modules as it was (`nn.tables` counts its
 changes), the parameters' memory, what learns, no hooks, no gradient of the call before that is still to come. Else the
@@ -26,6 +26,7 @@ from lenetcli.autograd.composite import Composite, use
 from lenetcli.autograd.engine import Uncopied, leaf_gradients
 from lenetcli.autograd.modes import enable_grad, no_grad, switches
 from lenetcli.autograd.tape import NO_EDGE, AccumulateGrad, Array, Node, wrap
+from lenetcli.kernels import device, dispatch
 from lenetcli.kernels.recording import Notes, Plan, Unknown
 from lenetcli.nn import fusion
 from lenetcli.nn.module import Module
@@ -172,6 +173,8 @@ def status(module: Module) -> str:
     """
     if not use.on:
         return "not recorded: LENET_RECORD=0"
+    if dispatch.twin != "native":
+        return "not recorded: the native kernels do not run"
     known = [part.__dict__.get("_remembered") for part in module.modules()]
     kinds = [kind for remembered in known if remembered for kind in remembered.kinds.values()]
     calls = sum(kind.recording.calls for kind in kinds if kind.recording is not None)
@@ -181,6 +184,19 @@ def status(module: Module) -> str:
     if reasons:
         return f"not recorded: {reasons[0]}"
     return "not recorded: no calls that are alike yet" if kinds else "not recorded: no Sequential of layers"
+
+
+def outlook(module: Module, input: Tensor) -> str:
+    """Whether training records calls like this one, or why not."""
+    if not use.on:
+        return "not recorded: LENET_RECORD=0"
+    if dispatch.twin != "native" or device.on_device(input.array):
+        return "not recorded: the native kernels do not run"
+    try:
+        with enable_grad():
+            return f"recorded: {record(module, input).calls} native calls"
+    except Unknown as reason:
+        return f"not recorded: {reason}"
 
 
 # Recording
@@ -217,7 +233,8 @@ class Recording:
         self.title = trial.title
         self.order = trial.d_output.strides
         self.gradients = [Fresh(grad) for grad in trial.gradients]
-        self.backward = plan.blocks([last, *range(last + 2, last + 2 + len(trial.gradients))])
+        made = range(last + 2, last + 2 + len(trial.gradients))
+        self.backward = plan.blocks([last, *made]) if made else []
         own = {id(t.counter): ours.counter for t, ours in zip(trial.tensors, tensors)}
         self.saved = [(name, own.get(id(counter)), which) for name, counter, which in trial.saved()]
         self.tracked = [
@@ -293,7 +310,8 @@ class Recording:
             kind.reason = "gradients of its output come in several memory orders"
             return
         kind.calls = 2 * AFTER + 1
-        kind.record(module, node.source, grad.strides)  # type: ignore[arg-type]  # a Tensor
+        with enable_grad():  # backward is under way
+            kind.record(module, node.source, grad.strides)  # type: ignore[arg-type]  # a Tensor
 
     def again(self, input: Tensor) -> Tensor:
         """The call on the tape, with nothing counted once more."""

@@ -116,6 +116,21 @@ def test_training_is_recorded_and_comes_to_the_same_bits(make: Any, size: int, m
     assert recorded.status(same(monkeypatch, make, size=size)).startswith("recorded: ")
 
 
+@pytest.mark.parametrize("make", [lenet_, normed])
+def test_inference_is_recorded_and_comes_to_the_same_bits(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = make().eval()
+    train(True, lambda: model, sgd, nothing, 2, 8, monkeypatch)  # so that its statistics are of something
+    model.eval()
+    for size in (1, 5):
+        for seed in range(6):
+            with lenet.no_grad():
+                y = model(batch(seed, size)[0])
+                with use.off():
+                    assert bits(y) == bits(model(batch(seed, size)[0]))
+            assert not y.requires_grad
+        assert recorded.status(model).startswith("recorded: ")
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_the_number_of_threads_changes_nothing(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     one, _ = train(True, lenet_, sgd, nothing, 5, 300, monkeypatch)
@@ -245,6 +260,13 @@ def _other_loss(step: int, model: Any, optimizer: Any, kept: list[Any]) -> None:
     kept.append(model[0].weight.grad.array.copy())
 
 
+def _given_gradient(step: int, model: Any, optimizer: Any, kept: list[Any]) -> None:
+    for order in "CCFCCCF":
+        gradient = np.asarray(np.random.default_rng(step).standard_normal((8, 4), np.float32), order=order)
+        model(batch(80)[0]).backward(lenet.from_numpy(gradient))
+    kept.append(model[9].bias.grad.array.copy())
+
+
 def _looked_at(step: int, model: Any, optimizer: Any, kept: list[Any]) -> None:
     loss = nn.CrossEntropyLoss()(model(batch(80)[0]), batch(80)[1])
     names, node = [], loss.grad_fn
@@ -313,7 +335,7 @@ INTERFERENCE: dict[str, Act] = {
     "state loaded": at(4, _loaded), "another batch size": _other_size, "another memory order": _rows,
     "batches that are views": _of_a_larger, "evaluation between": _evaluated, "accumulation": _accumulated,
     "clipping": _clipped, "two passes before backward": _two_at_once, "backward twice": _twice,
-    "another loss": _other_loss, "a look at the graph": _looked_at, "a part of a graph": _part_of_a_graph,
+    "another loss": _other_loss, "gradients in several memory orders": _given_gradient, "a look at the graph": _looked_at, "a part of a graph": _part_of_a_graph,
     "autograd.grad": _asked_for, "an observer": _watched, "numbers not finite": _not_finite,
     "another module": _other_module, "another argument": _argument, "copies": _copied,
 }  # fmt: skip
@@ -347,7 +369,11 @@ def random_chain(random: np.random.Generator) -> tuple[Callable[[], nn.Sequentia
         channels = out
         if random.random() < 0.4:
             add(nn.BatchNorm2d, channels, affine=bool(random.integers(2)))
-        add(*[(nn.ReLU,), (nn.ReLU,), (nn.ReLU,), (nn.ReLU,), (nn.ReLU,), (nn.Tanh,), (nn.Identity,)][int(random.integers(7))])
+        add(
+            *[(nn.ReLU,), (nn.ReLU,), (nn.ReLU,), (nn.ReLU,), (nn.ReLU,), (nn.Tanh,), (nn.Identity,)][
+                int(random.integers(7))
+            ]
+        )
         if min(h, w) >= 4:
             size = int(random.choice([2, 2, 3]))
             add([nn.MaxPool2d, nn.MaxPool2d, nn.AvgPool2d][int(random.integers(3))], size, size)

@@ -132,6 +132,7 @@ class Story:
         index: the element of it that is followed.
         moments: in order.
         tensors: every tensor by its name; a parameter as it was before the step.
+        recorded: whether training makes such steps by a recording, or why not; here it is made op by op.
     """
 
     step: int
@@ -144,6 +145,7 @@ class Story:
     index: Index
     moments: list[Moment]
     tensors: dict[str, Array] = field(repr=False)
+    recorded: str
 
     def record(self) -> dict[str, Any]:
         """As `lenet step --json` prints it."""
@@ -156,6 +158,7 @@ class Story:
                 "loss": self.loss,
                 "loss_after": self.loss_after,
                 "followed": {"parameter": self.parameter, "index": list(self.index)},
+                "recorded": self.recorded,
                 "moments": self.moments,
             }
         )

@@ -111,9 +111,27 @@ void cross_entropy_backward(Dense<const float, 1> grad, Dense<const float, 1> co
   log_softmax_backward(Dense<const float, 2>(d_x), log_p, d_x);
 }
 
+// Whether all numbers of all arrays are finite, each one unbroken block; nothing where one is not, or no float32.
+std::optional<bool> all_finite(nb::list arrays) {
+  bool finite = true;
+  for (nb::handle array : arrays) {
+    nb::ndarray<const float, nb::device::cpu> a;
+    if (!nb::try_cast(array, a, false) || (uintptr_t)a.data() % sizeof(float)) return {};
+    int64_t span = 1;
+    for (size_t i = 0; i < a.ndim(); i++) span += (a.shape(i) - 1) * std::abs(a.stride(i));
+    if (span != (int64_t)a.size()) return {};
+    const float* first = a.data();
+    for (size_t i = 0; i < a.ndim(); i++)
+      if (a.stride(i) < 0) first += (a.shape(i) - 1) * a.stride(i);
+    finite = finite && kernels->all_finite(first, a.size());
+  }
+  return finite;
+}
+
 }  // namespace
 
 void bind_pointwise(nb::module_& m) {
+  m.def("all_finite", &all_finite, "arrays"_a);
   define(m, "relu", &relu, "x"_a, "y"_a);
   define(m, "relu_backward", &relu_backward, "grad"_a, "y"_a, "d_x"_a);
   define(m, "row_sums", &row_sums, "x"_a, "sums"_a);

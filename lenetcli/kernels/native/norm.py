@@ -52,8 +52,9 @@ def batch_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -
 def track(mean: Array, var: Array, moments: Moments, momentum: float, count: int) -> None:
     """As lenetcli.kernels.norm.track."""
     if not (_takes(mean, var, moments.centre) and mean.flags.c_contiguous and var.flags.c_contiguous and count > 1):
-        return reference.track(mean, var, moments, momentum, count)
-    _native.track(mean, var, *moments, momentum, count)
+        reference.track(mean, var, moments, momentum, count)
+    else:
+        _native.track(mean, var, *moments, momentum, count)
 
 
 def batch_norm_backward(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lenetcli.kernels import finite as finite_reference
 from lenetcli.kernels import nll as likelihood_reference
 from lenetcli.kernels import relu as relu_reference
 from lenetcli.kernels import softmax as softmax_reference
@@ -11,6 +12,7 @@ from lenetcli.kernels.layout import Array
 from lenetcli.kernels.native import _native
 
 __all__ = [
+    "all_finite",
     "cross_entropy",
     "cross_entropy_backward",
     "log_softmax",
@@ -61,6 +63,12 @@ def relu_backward(grad: Array, y: Array) -> Array:
             _native.relu_backward(flat[1], flat[0], flat[2])
             return d_x
     return relu_reference.relu_backward(grad, y)
+
+
+def all_finite(arrays: list[Array]) -> bool:
+    """As lenetcli.kernels.finite.all_finite."""
+    found = _native.all_finite(arrays)
+    return finite_reference.all_finite(arrays) if found is None else found
 
 
 def log_softmax(x: Array, axis: int) -> Array:
