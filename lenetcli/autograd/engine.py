@@ -28,7 +28,6 @@ Leaves = dict[AccumulateGrad, Array]  # leaves take their gradients after all el
 Captured = dict[tuple[Node, int], Array | None]
 
 
-@np.errstate(all="ignore")  # infinities and NaN are values here, as in torch
 def run_backward(
     roots: Sequence[Variable],
     root_grads: Sequence[Array],
@@ -46,19 +45,83 @@ def run_backward(
     Returns:
         Gradients of `inputs` (None where a root does not depend on one); an empty list without `inputs`.
     """
+    if inputs is None and len(roots) == 1 and not switches.anomaly:
+        chain = _chain(roots[0])
+        if chain:
+            _run_chain(chain, root_grads[0], retain_graph)
+            return []
+    with np.errstate(all="ignore"):  # infinities and NaN are values here, as in torch
+        return _run_backward(roots, root_grads, retain_graph, inputs)
+
+
+def _chain(root: Variable) -> list[Node]:
+    """The nodes from a root down to leaves, where each hands everything on to the next and nobody looks; else none."""
+    chain: list[Node] = []
+    node = root.grad_fn
+    while node is not None and node.at_once and not (node.hooks or node.prehooks or node.variable_hooks):
+        chain.append(node)
+        edges = node.edges
+        node = edges[0][0]
+        if node is None or type(node) is AccumulateGrad:
+            return chain if all(type(below) is AccumulateGrad for below, _ in edges[1:]) else []
+        if len(edges) > 1:
+            return []
+    return []
+
+
+def _run_chain(chain: Sequence[Node], grad: Array | None, retain_graph: bool) -> None:
+    before = switches.grad, switches.walking
+    switches.grad, switches.walking = False, True
+    try:
+        grads: Sequence[Array | None] = [grad]
+        for node in chain:
+            grads = node.run(grads)
+            if not retain_graph:
+                node.release()
+        arrived = {node: g for (node, _), g in zip(chain[-1].edges, grads) if node is not None and g is not None}
+        _arrive(arrived, None)  # type: ignore[arg-type]  # all are leaves
+    finally:
+        switches.grad, switches.walking = before
+
+
+def _run_backward(
+    roots: Sequence[Variable],
+    root_grads: Sequence[Array],
+    retain_graph: bool,
+    inputs: Sequence[Variable] | None,
+) -> list[Array | None]:
     wanted = [v.gradient_edge() for v in inputs] if inputs is not None else []
     captured: Captured | None = None if inputs is None else dict.fromkeys(wanted)
     starts = [v.gradient_edge() for v in roots]
     buffers: Buffers = {}
     leaves: Leaves = {}
     _send(starts, root_grads, root_grads, buffers, leaves)
-    before, switches.grad = switches.grad, False
+    before = switches.grad, switches.walking
+    switches.grad, switches.walking = False, True
     try:
         _walk(_newest_first([node for node, _ in starts]), buffers, leaves, retain_graph, captured)
         _arrive(leaves, captured)
     finally:
-        switches.grad = before
+        switches.grad, switches.walking = before
     return [] if captured is None else [captured[edge] for edge in wanted]
+
+
+class Uncopied(Leaves):
+    """Leaves whose gradients may be memory that others see, too."""
+
+
+def leaf_gradients(root: Variable, grad: Array, leaves: Leaves) -> Leaves:
+    """Fills in what would arrive at the leaves, which stay as they are."""
+    start = root.gradient_edge()
+    buffers: Buffers = {}
+    _send([start], [grad], [], buffers, leaves, own=True)
+    before = switches.grad, switches.walking
+    switches.grad, switches.walking = False, True
+    try:
+        _walk(_newest_first([start[0]]), buffers, leaves, False, None)
+    finally:
+        switches.grad, switches.walking = before
+    return leaves
 
 
 def _walk(
@@ -82,11 +145,11 @@ def _walk(
         ran: Sequence[Node] = ()
         if merging and node.merge is not None and not watched:
             if not consumers:
-                consumers.update(below for above in order for below, _ in above.next_functions)
+                consumers.update(below for above in order for below, _ in above.edges)
             ran = _run_merged(_unseen_run(node, consumers, buffers), grads, buffers, leaves)
         if not ran:
             d_inputs = _run_watched(node, grads) if watched else node.run(grads)
-            _send(node.next_functions, d_inputs, grads, buffers, leaves)
+            _send(node.edges, d_inputs, grads, buffers, leaves, node.at_once)
             ran = (node,)
         if not retain_graph:
             for done in ran:
@@ -96,18 +159,28 @@ def _walk(
 def _arrive(leaves: Leaves, captured: Captured | None) -> None:
     """Gives the leaves their gradients; only the wanted ones, and into `captured`, where that is given."""
     for node, grad in leaves.items():
-        grads: list[Array | None] = [grad]
-        hooks = node.variable.hooks
-        if hooks:
-            _call_variable_hooks(node, grads, {0: [node.variable]})
-            grads = _copies(grads)
-        if captured is None:
-            if node.hooks or node.prehooks:
-                _run_watched(node, grads)
-            else:
-                node.run(grads)
-        elif (node, 0) in captured:
-            captured[node, 0] = grads[0]
+        variable = node.variable
+        if captured is None and variable._grad is None and not (variable.hooks or node.hooks or node.prehooks):
+            variable._grad = wrap(variable.result_class, grad)
+            continue
+        with np.errstate(all="ignore"):
+            _arrive_watched(node, grad, captured)
+
+
+def _arrive_watched(node: AccumulateGrad, grad: Array, captured: Captured | None) -> None:
+    """The way of a leaf that has a gradient already, or hooks."""
+    grads: list[Array | None] = [grad]
+    hooks = node.variable.hooks
+    if hooks:
+        _call_variable_hooks(node, grads, {0: [node.variable]})
+        grads = _copies(grads)
+    if captured is None:
+        if node.hooks or node.prehooks:
+            _run_watched(node, grads)
+        else:
+            node.run(grads)
+    elif (node, 0) in captured:
+        captured[node, 0] = grads[0]
 
 
 def _newest_first(starts: Sequence[Node]) -> list[Node]:
@@ -115,7 +188,7 @@ def _newest_first(starts: Sequence[Node]) -> list[Node]:
     seen = {node for node in starts if not isinstance(node, AccumulateGrad)}
     stack = list(seen)
     while stack:
-        for node, _ in stack.pop().next_functions:
+        for node, _ in stack.pop().edges:
             if node is not None and node not in seen and not isinstance(node, AccumulateGrad):
                 seen.add(node)
                 stack.append(node)
@@ -126,7 +199,7 @@ def _unseen_run(node: Node, consumers: Counter[Node | None], buffers: Buffers) -
     """The node and those below it that get their gradient from it alone and that nobody looks at."""
     run = [node]
     while len(run) < LONGEST_RUN:
-        below = run[-1].next_functions[0][0]
+        below = run[-1].edges[0][0]
         if below is None or isinstance(below, AccumulateGrad) or consumers[below] != 1 or below in buffers:
             break
         if below.hooks or below.prehooks or below.variable_hooks:
@@ -142,7 +215,7 @@ def _run_merged(run: Sequence[Node], grads: Sequence[Array | None], buffers: Buf
     if merged is None:
         return ()
     count, d_inputs = merged
-    _send(run[count - 1].next_functions, d_inputs, grads, buffers, leaves)
+    _send(run[count - 1].edges, d_inputs, grads, buffers, leaves)
     return run[:count]
 
 
@@ -155,7 +228,7 @@ def _run_watched(node: Node, grads: list[Array | None]) -> Sequence[Array | None
                 grads[:] = replacements(hook, grads, returned)
         grads[:] = _copies(grads)
         if all(g is None for g in grads):
-            return [None] * len(node.next_functions)
+            return [None] * len(node.edges)
     d_inputs = node.run(grads)
     if node.hooks:
         for hook in list(node.hooks.values()):
@@ -174,14 +247,19 @@ def _send(
     grads: Sequence[Array | None],
     buffers: Buffers,
     leaves: Leaves,
+    own: bool = False,
 ) -> None:
     """Sends gradients along edges: sums each into what its node has received, as its output's shape and type.
 
     Args:
         grads: what `d_inputs` were computed from.
+        own: nothing else sees the memory of `d_inputs`.
     """
     for position, (node, number) in enumerate(edges):
         if node is None or (grad := d_inputs[position]) is None:
+            continue
+        if own and type(node) is AccumulateGrad and node not in leaves:  # of the leaf's shape and type, too
+            leaves[node] = grad
             continue
         shape, kind = node.outputs[number]
         if grad.shape != shape:
@@ -194,7 +272,7 @@ def _send(
             before = leaves.get(node)
             if before is not None:
                 grad = as_array(before + grad)
-            elif not _is_own(grad, grads, d_inputs, position):
+            elif not (own or type(leaves) is Uncopied or _is_own(grad, grads, d_inputs, position)):
                 grad = grad.copy(order="K")
             leaves[node] = grad
             continue

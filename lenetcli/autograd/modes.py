@@ -30,11 +30,15 @@ class _Switches(threading.local):
     Args:
         tracer: hears of calls of whole functions and of changes in place, where a trace is made.
         scopes: the modules being called, outermost first, as (root module, calling module); a node keeps its tuple.
+        whole: a chain of layers is being computed that may be recorded as a whole: those inside it are not.
+        walking: backward is under way.
     """
 
     grad: bool = True
     anomaly: bool = False
     fusion: bool = True
+    whole: bool = False
+    walking: bool = False
     observers: tuple[Callable[..., None], ...] = ()
     tracer: Tracer | None = None
 

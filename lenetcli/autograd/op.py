@@ -86,17 +86,10 @@ class Op(Node):
     def check_saved(self) -> None:
         """Refuses to go on where saved values were freed or changed."""
         if self.saved is None:
-            raise RuntimeError(
-                "Trying to backward through the graph a second time: the saved values of "
-                f"{self.name()} have been freed. Use backward(retain_graph=True) the first time."
-            )
+            raise self.freed()
         for counter, version in self.versions:
             if counter[0] != version:
-                raise RuntimeError(
-                    "one of the variables needed for gradient computation has been modified by an in-place operation: "
-                    f"{self.name()} saved version {version}, it is now at version {counter[0]}. "
-                    "Use an out-of-place operation, or clone() before the change."
-                )
+                raise self.changed(self.name(), version, counter[0])
 
     def release(self) -> None:
         """Frees the saved values; a node that saved none can run again."""

@@ -20,7 +20,7 @@ from lenetcli.kernels.device import as_array, on_device
 
 Array = npt.NDArray[Any]
 
-_sequence = itertools.count()
+next_sequence = itertools.count().__next__
 _hook_ids = itertools.count()
 
 Edge = tuple["Node | None", int]
@@ -214,8 +214,8 @@ def like(example: Variable, array: Array) -> Any:
 class Node:
     """One operation in the graph, as seen from the backward pass."""
 
-    next_functions: tuple[Edge, ...] = ()
-    sequence: int = 0  # creation order: a node's inputs were made before it
+    edges: tuple[Edge, ...] = ()  # where gradients go
+    sequence: float = 0  # creation order: a node's inputs were made before it
     outputs: tuple[tuple[tuple[int, ...], np.dtype[Any]], ...] = ()  # shape and type of each output
     result_class: type[Variable] = Variable
     scope: tuple[Any, Any] | None = None
@@ -224,7 +224,13 @@ class Node:
     # merge([node, nodes below it], *grads) runs backward of the first few at once and gives how many those are, and the
     # gradients of the last one's inputs; None where it cannot.
     merge: ClassVar[Callable[..., tuple[int, Sequence[Array | None]] | None] | None] = None
+    at_once: bool = False  # it stands for many; what it gives is memory that nothing else sees
     variable_hooks: dict[int, list[Variable]] | None = None  # results with hooks or retained gradient, by output number
+
+    @property
+    def next_functions(self) -> tuple[Edge, ...]:
+        """The edges, under torch's name."""
+        return self.edges
 
     def name(self) -> str:
         """torch's name without the trailing digit, such as `AddmmBackward`."""
@@ -248,6 +254,21 @@ class Node:
     def release(self) -> None:
         """Frees what backward needed; running again then raises."""
 
+    def freed(self) -> RuntimeError:
+        """The error of running again."""
+        return RuntimeError(
+            "Trying to backward through the graph a second time: the saved values of "
+            f"{self.name()} have been freed. Use backward(retain_graph=True) the first time."
+        )
+
+    def changed(self, name: str, version: int, now: int) -> RuntimeError:
+        """The error of running after a saved value was changed in place."""
+        return RuntimeError(
+            "one of the variables needed for gradient computation has been modified by an in-place operation: "
+            f"{name} saved version {version}, it is now at version {now}. "
+            "Use an out-of-place operation, or clone() before the change."
+        )
+
     def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls `hook(grad_inputs, grad_outputs)` after this node has run; a returned tuple replaces `grad_inputs`."""
         if self.hooks is None:
@@ -262,8 +283,8 @@ class Node:
 
     def record(self, edges: list[Edge], results: Sequence[Variable]) -> None:
         """Puts the node on the tape: its edges, what it made, when and inside which module."""
-        self.next_functions = tuple(edges)
-        self.sequence = next(_sequence)
+        self.edges = tuple(edges)
+        self.sequence = next_sequence()
         scopes = switches.scopes
         if scopes:
             self.scope = scopes[-1]

@@ -20,11 +20,12 @@ from lenetcli.kernels import threads as _threads
 from lenetcli.kernels.avg_pool import avg_pool2d, avg_pool2d_backward
 from lenetcli.kernels.conv import channel_sums, conv2d, conv2d_backward, conv2d_input_grad, conv2d_weight_grad
 from lenetcli.kernels.environment import wanted_kernels
+from lenetcli.kernels.finite import all_finite
 from lenetcli.kernels.fused import conv_relu_pool, conv_relu_pool_backward
 from lenetcli.kernels.linear import linear, linear_backward, linear_relu, linear_relu_backward, product, rows_product
 from lenetcli.kernels.memory import keep_freed_memory
 from lenetcli.kernels.native.twins import twins
-from lenetcli.kernels.nll import nll_mean, nll_mean_backward
+from lenetcli.kernels.nll import cross_entropy, cross_entropy_backward, nll_mean, nll_mean_backward
 from lenetcli.kernels.norm import batch_norm, batch_norm_backward, channel_norm, channel_norm_backward, track
 from lenetcli.kernels.pool import max_pool2d, max_pool2d_backward
 from lenetcli.kernels.selection import relu, relu_backward
@@ -36,6 +37,7 @@ __all__ = [
     "adagrad",
     "adam",
     "adamax",
+    "all_finite",
     "avg_pool2d",
     "avg_pool2d_backward",
     "batch_norm",
@@ -49,6 +51,8 @@ __all__ = [
     "conv2d_weight_grad",
     "conv_relu_pool",
     "conv_relu_pool_backward",
+    "cross_entropy",
+    "cross_entropy_backward",
     "linear",
     "linear_backward",
     "linear_relu",
@@ -103,7 +107,7 @@ def _routed(here: Callable[..., Any], there: Callable[..., Any]) -> Callable[...
     """A kernel that takes arrays of a device, too; made only once one is in use."""
 
     def run(first: Any, *others: Any) -> Any:
-        x = first[0] if type(first) is list else first
+        x = first[0] if type(first) is list and first else first
         return (here if type(x) is np.ndarray else there)(first, *others)
 
     return run

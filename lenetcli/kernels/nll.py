@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.softmax import log_softmax, log_softmax_backward
 from lenetcli.kernels.sums import sum_over
 
 
@@ -30,6 +31,17 @@ def nll_mean_backward(grad: Array, log_p: Array, target: Array, ignore: int, cou
     share = np.where(kept & sound, -grad / count, grad.dtype.type(0))
     d_log_p[np.arange(len(target), like=target), np.where(sound, target, 0)] = share
     return d_log_p
+
+
+def cross_entropy(x: Array, target: Array, ignore: int) -> tuple[Array, Array, Array]:
+    """`nll_mean` of `log_softmax` of x (N, C): the mean, the count, and the log-probabilities."""
+    log_p = log_softmax(x, 1)
+    return *nll_mean(log_p, target, ignore), log_p
+
+
+def cross_entropy_backward(grad: Array, log_p: Array, target: Array, ignore: int, count: Array) -> Array:
+    """grad of no dimensions -> (N, C)."""
+    return log_softmax_backward(nll_mean_backward(grad, log_p, target, ignore, count), log_p, 1)
 
 
 def _counted(log_p: Array, target: Array, ignore: int) -> tuple[Array, Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from lenetcli.nn import functional as F
 from lenetcli.nn import init as initial
@@ -50,6 +50,8 @@ class ReLU(InPlaceActivation):
         >>> lenet.nn.ReLU()(lenet.tensor([-1.0, 2.0]))
         tensor([0., 2.])
     """
+
+    native_calls: ClassVar[bool] = True
 
     def forward(self, input: Tensor) -> Tensor:
         return F.relu(input, self.inplace)

@@ -175,6 +175,8 @@ class BatchNorm1d(BatchNorm):
         (0.0, tensor(1))
     """
 
+    native_calls: ClassVar[bool] = True
+
     dims = (2, 3)
 
 
@@ -195,5 +197,7 @@ class BatchNorm2d(BatchNorm):
         >>> lenet.nn.BatchNorm2d(3)
         BatchNorm2d(3, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
     """
+
+    native_calls: ClassVar[bool] = True
 
     dims = (4,)

@@ -6,10 +6,11 @@ import itertools
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from operator import index as whole_number
-from typing import Any, TypeVar, overload
+from typing import Any, ClassVar, TypeVar, overload
 
-from lenetcli.nn import fusion
+from lenetcli.nn import fusion, recorded
 from lenetcli.nn.module import Module
+from lenetcli.nn.tables import Table
 
 N = TypeVar("N", bound="Numbered")
 
@@ -36,7 +37,7 @@ class Numbered(Module):
         self._number(self)
 
     def _number(self, modules: Iterable[Any]) -> None:
-        self._modules = {str(i): module for i, module in enumerate(list(modules))}
+        self._modules = Table({str(i): module for i, module in enumerate(list(modules))})
 
     def append(self: N, module: Module) -> N:
         """Adds a module at the end."""
@@ -100,6 +101,8 @@ class Sequential(Numbered):
         torch.Size([1, 3])
     """
 
+    native_calls: ClassVar[bool] = True
+
     def __init__(self, *args: Any) -> None:
         super().__init__()
         if len(args) == 1 and isinstance(args[0], Mapping):
@@ -108,7 +111,12 @@ class Sequential(Numbered):
         else:
             self.extend(args)
 
+    def _at_once(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return recorded.find(self, args[0]) if len(args) == 1 and not kwargs and fusion.allowed() else None
+
     def forward(self, input: Any) -> Any:
+        if fusion.allowed():
+            return recorded.run(self, input)
         return fusion.chain(list(self._modules.values()), input)
 
     @overload

@@ -205,6 +205,8 @@ class Conv2d(_ConvNd):
         torch.Size([64, 6, 30, 30])
     """
 
+    native_calls: ClassVar[bool] = True
+
     dims = 2
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,6 +23,8 @@ class Flatten(Module):
         >>> lenet.nn.Flatten()(lenet.ones(2, 3, 4)).shape
         torch.Size([2, 12])
     """
+
+    native_calls: ClassVar[bool] = True
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()

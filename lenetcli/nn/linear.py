@@ -22,6 +22,8 @@ class Identity(Module):
         tensor([1., 1.])
     """
 
+    native_calls: ClassVar[bool] = True
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
 
@@ -54,6 +56,8 @@ class Linear(Module):
         >>> lenet.nn.Linear(20, 30)(lenet.randn(128, 20)).shape
         torch.Size([128, 30])
     """
+
+    native_calls: ClassVar[bool] = True
 
     from_input: ClassVar[dict[str, int | slice]] = {"in_features": -1}
 

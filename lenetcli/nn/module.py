@@ -12,6 +12,7 @@ from lenetcli.autograd.tape import RemovableHandle
 from lenetcli.nn.hooks import watch_backward
 from lenetcli.nn.parameter import Parameter
 from lenetcli.nn.state import Stateful
+from lenetcli.nn.tables import Table, changes
 from lenetcli.nn.tree import Tree
 from lenetcli.tensors.tensor import Tensor, wanted_of
 
@@ -41,18 +42,22 @@ class Module(Tree, Stateful):
     # into the shape of one input sample
     from_input: ClassVar[dict[str, int | slice]] = {}
 
+    # Said by a class itself, not by what inherits from it: what `forward` computes follows from arguments, attributes
+    # and shapes alone, so that its native calls can be recorded (nn.recorded, which looks whether they are all)
+    native_calls: ClassVar[bool] = False
+
     training: bool
 
     def __init__(self) -> None:
         put = super().__setattr__
         put("training", True)
-        put("_parameters", {})
-        put("_buffers", {})
+        put("_parameters", Table())
+        put("_buffers", Table())
         put("_non_persistent_buffers_set", set())
-        put("_modules", {})
-        put("_forward_pre_hooks", {})
-        put("_forward_hooks", {})
-        put("_backward_hooks", {})
+        put("_modules", Table())
+        put("_forward_pre_hooks", Table())
+        put("_forward_hooks", Table())
+        put("_backward_hooks", Table())
 
     # Attributes
 
@@ -85,6 +90,8 @@ class Module(Tree, Stateful):
             transient = (False,) if name in self._non_persistent_buffers_set else ()
             self.register_buffer(name, value, *transient)
         else:
+            if "_remembered" in own:
+                changes.count += 1
             super().__setattr__(name, value)
 
     if not TYPE_CHECKING:  # type checkers see attributes as their classes declare them
@@ -104,9 +111,11 @@ class Module(Tree, Stateful):
         if any(name in table for table in (self._parameters, self._buffers, self._modules)):
             self._forget(name)
         else:
+            changes.count += 1
             super().__delattr__(name)
 
     def _forget(self, name: str, besides: Any = None) -> None:
+        changes.count += 1
         self.__dict__.pop(name, None)
         self._non_persistent_buffers_set.discard(name)
         for table in (self._parameters, self._buffers, self._modules):
@@ -192,9 +201,16 @@ class Module(Tree, Stateful):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         scopes = switches.scopes
         if not scopes:
+            result = self._at_once(args, kwargs)
+            if result is not None:
+                return result
             with np.errstate(all="ignore"):  # infinities and NaN are values here, as in torch
                 return self._call_in_scope(scopes, self, args, kwargs)
         return self._call_in_scope(scopes, scopes[0][0], args, kwargs)
+
+    def _at_once(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The result of a call that no other module makes, where there is a shorter way to it; else None."""
+        return None
 
     def _call_in_scope(
         self, scopes: list[tuple[Any, Any]], root: Module, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -256,7 +272,8 @@ class Module(Tree, Stateful):
         """Switches the tree to training mode (dropout drops, batch-norm uses the batch)."""
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
-        self.training = mode
+        if self.training is not mode:
+            self.training = mode
         for child in self.children():
             child.train(mode)
         return self

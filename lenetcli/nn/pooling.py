@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from lenetcli.nn import functional as F
 from lenetcli.nn.module import ForPython, Module
@@ -92,6 +92,8 @@ class MaxPool2d(_MaxPoolNd):
         >>> lenet.nn.MaxPool2d(2)(lenet.randn(1, 6, 30, 30)).shape
         torch.Size([1, 6, 15, 15])
     """
+
+    native_calls: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -234,6 +236,8 @@ class AvgPool2d(_Windowed):
         >>> lenet.nn.AvgPool2d(2)(lenet.randn(1, 6, 30, 30)).shape
         torch.Size([1, 6, 15, 15])
     """
+
+    native_calls: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -22,7 +22,7 @@ from lenetcli.tensors.tensor import Tensor, of_array
 
 Hook = Callable[..., Any]
 F = TypeVar("F", bound=Callable[..., Any])
-_array, _grad = attrgetter("array"), attrgetter("grad.array")
+_array, _grad = attrgetter("array"), attrgetter("_grad.array")
 
 
 def _with_hooks(step: F) -> F:
@@ -169,8 +169,8 @@ class Optimizer:
         """Forgets all gradients: to None, or to zeros with `set_to_none=False`."""
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is None or set_to_none:
-                    p.grad = None
+                if p._grad is None or set_to_none:
+                    p._grad = None
                     continue
                 if p.grad.grad_fn is not None:
                     p.grad = p.grad.detach()
@@ -198,11 +198,11 @@ class Optimizer:
                 loss = closure()
         rule = getattr(kernels, self._rule.__name__)
         for group in self.param_groups:
-            params = [p for p in group["params"] if p.grad is not None]
+            params = [p for p in group["params"] if p._grad is not None]
             if params:
                 self._update(rule, params, group)
             for p in params:
-                p.counter[0] += 1
+                (p._counter or p.counter)[0] += 1
         return loss
 
     def _update(self, rule: Rule, params: list[Tensor], group: dict[str, Any]) -> None:

@@ -1,23 +1,21 @@
 """Divergence: a loss, a gradient or a weight that is no finite number ends the run before it is kept.
 
-The checks cost next to nothing: the loss is a number that the loop has anyway, a gradient is judged by its sum of
-squares, which is one pass of BLAS, and weights are looked at only before they are saved. `--debug-nan` checks all that
+The checks cost next to nothing: the loss is a number that the loop has anyway, gradients are looked through once, and
+weights only before they are saved. `--debug-nan` checks all that
 is computed, for the first place where a number went NaN or infinite: a batch, an operation, a gradient, a step.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
 from lenetcli.autograd.anomaly import describe
 from lenetcli.autograd.modes import detect_anomaly, fusion
-from lenetcli.autograd.tape import Array
 from lenetcli.errors import AnomalyError, DataError, DivergedError
+from lenetcli.kernels import dispatch as kernels
 from lenetcli.tensors.tensor import Tensor
 from lenetcli.train import bad_inputs
 from lenetcli.train.evaluate import Evaluation
@@ -40,8 +38,8 @@ def check_gradients(run: Run) -> None:
     """
     if run.device != "cpu":
         return
-    arrays = [p.grad.array for group in run.optimizer.param_groups for p in group["params"] if p.grad is not None]
-    if _suspicious(arrays):
+    arrays = [p._grad.array for group in run.optimizer.param_groups for p in group["params"] if p._grad is not None]
+    if not kernels.all_finite(arrays):
         for name, parameter in run.model.named_parameters():
             found = describe(parameter.grad.array) if parameter.grad is not None else None
             if found is not None:
@@ -51,7 +49,7 @@ def check_gradients(run: Run) -> None:
 def check_weights(run: Run) -> None:
     """Raises DivergedError where a weight or a buffer is not finite: such a model is not worth keeping."""
     state = run.model.state_dict()
-    if _suspicious(tensor.array for tensor in state.values() if tensor.array.dtype.kind == "f"):
+    if not kernels.all_finite([tensor.array for tensor in state.values() if tensor.array.dtype.kind == "f"]):
         for name, tensor in state.items():
             found = describe(tensor.array)
             if found is not None:
@@ -132,13 +130,3 @@ def _check_inputs(module: Any, args: tuple[Any, ...]) -> None:
         found = describe(value.array) if isinstance(value, Tensor) else None
         if found is not None:
             raise AnomalyError(f"the batch holds NaN or infinity before any operation: {found}")
-
-
-def _suspicious(arrays: Iterable[Array]) -> bool:
-    """Whether some array may hold NaN or infinity: the squares of very large finite numbers add up to infinity, too."""
-    total = 0.0
-    with np.errstate(all="ignore"):
-        for array in arrays:
-            flat = array.ravel("K")
-            total += float(flat.dot(flat))
-    return not math.isfinite(total)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from lenetcli.autograd.composite import use
 from lenetcli.autograd.modes import fusion, switches, watch
 from lenetcli.autograd.random import draws_from
 from lenetcli.autograd.tape import Node
@@ -23,6 +24,7 @@ from lenetcli.inspection.model.summary import multiply_adds
 from lenetcli.inspection.step.clock import clocked
 from lenetcli.kernels import dispatch, threads
 from lenetcli.kernels.layout import logical, stored
+from lenetcli.nn import recorded
 from lenetcli.tensors.tensor import from_numpy
 from lenetcli.train.run import Batch, Run
 from lenetcli.train.step import Step
@@ -89,6 +91,7 @@ class Timing:
             weights.
         step: all of it.
         loader: seconds until the loader gives a batch, which training waits for before each.
+        recorded: whether the step's native calls are made at once, by a recording, or why not.
     """
 
     batch: int
@@ -107,6 +110,7 @@ class Timing:
     update: float
     step: float
     loader: float
+    recorded: str
 
     def record(self) -> dict[str, Any]:
         """As `lenet time --json` prints it."""
@@ -141,6 +145,7 @@ class Timing:
             "step_seconds": self.step,
             "samples_per_second": self.samples / self.step,
             "loader_seconds": self.loader,
+            "recorded": self.recorded,
         }
 
 
@@ -161,6 +166,9 @@ def time_step(run: Run, batch: int | None = None) -> Timing:
     group, waited = _group(run, batch)
     stepper = _Stepper(run, group)
     rows = stepper.rows()
+    for _ in range(recorded.AFTER):
+        if stepper.whole()[-1] > SECONDS / 20:
+            break
     count = max(FEWEST, min(MOST, round(SECONDS / 2 / stepper.whole()[-1])))
     peaks, wholes = [peak_rate()], []
     for number in range(count):  # in turn, so that what disturbs the machine disturbs both
@@ -177,6 +185,7 @@ def time_step(run: Run, batch: int | None = None) -> Timing:
         len(group[0][0]), len(group), stepper.step.samples, count, dispatch.description(), threads.get_num_threads(),
         max(peaks), rows, loss,
         between_forward, between_back, forward, back, update, step, waited,
+        recorded.status(run.model),
     )  # fmt: skip
 
 
@@ -261,7 +270,7 @@ class _Stepper:
                 self.ops[callers[node]][node.name()] = None
             spent[callers.get(node, 0), forward] += seconds
 
-        with clocked(note):
+        with clocked(note), use.off():
             forward, back, *_ = self.whole()
         self.times.append(spent)
         inside = (sum(s for (_, way), s in spent.items() if way is wanted) for wanted in (True, False))

@@ -20,6 +20,7 @@ from lenetcli.inspection.step.rules import code, mentioned, rule_of, source
 from lenetcli.inspection.step.story import Array, Change, Moment, Shown, Story
 from lenetcli.inspection.step.update_record import gradients, limit_moment, update_moments
 from lenetcli.inspection.step.written_out import Index, Seen, backward_by_hand, forward_by_hand, largest
+from lenetcli.nn.recorded import outlook
 from lenetcli.tensors.tensor import Tensor
 from lenetcli.train import events
 from lenetcli.train.accumulate import batches_of_steps
@@ -75,6 +76,7 @@ class _Teller:
         place, lr = (p.step + 1, p.epoch + 1, p.batch + 1), run.lr
         run.begin_training()
         group = next(batches_of_steps(run))
+        recorded = outlook(run.model, group[0][0])
         random, buffers = get_rng_state(), self._buffer_values()
         tellers = {"zero_grad": self._zero_grad, "forward": self._forward, "backward": self._backward}
         tellers |= {"limit": self._limit, "update": self._update}
@@ -90,7 +92,7 @@ class _Teller:
             told = "nothing in the step counts for the loss: there is none, and the step changes nothing"
         self._add("update", "after the step", notes=(told,))
         assert self.index is not None, "it was chosen before the update"
-        return Story(*place, lr, loss, after, self.parameter, self.index, self.moments, self.tensors)
+        return Story(*place, lr, loss, after, self.parameter, self.index, self.moments, self.tensors, recorded)
 
     def _add(self, phase: str, title: str, **parts: Any) -> None:
         self.moments.append(Moment(len(self.moments) + 1, phase, title, **parts))

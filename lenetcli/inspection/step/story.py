@@ -132,9 +132,10 @@ class Story(Record):
         index: the element of it that is followed.
         moments: in order.
         tensors: every tensor by its name; a parameter as it was before the step.
+        recorded: whether training makes such steps by a recording, or why not; here it is made op by op.
     """
 
-    SHOWN: ClassVar = ("step", "epoch", "batch", "lr", "loss", "loss_after", "followed", "moments")
+    SHOWN: ClassVar = ("step", "epoch", "batch", "lr", "loss", "loss_after", "followed", "recorded", "moments")
     step: int
     epoch: int
     batch: int
@@ -145,6 +146,7 @@ class Story(Record):
     index: Index
     moments: list[Moment]
     tensors: dict[str, Array] = field(repr=False)
+    recorded: str
 
     @property
     def followed(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <optional>
@@ -20,10 +21,50 @@ namespace nb = nanobind;
 using nb::literals::operator""_a;
 using std::optional;
 
+// An array of N dimensions as it comes from Python, whose caller keeps it alive: a Dense one is in row order.
+template <class T, int N, bool dense>
+struct View {
+  T* memory = nullptr;
+  int64_t sizes[N] = {}, steps[N] = {};
+
+  T* data() const { return memory; }
+  size_t shape(int i) const { return sizes[i]; }
+  int64_t stride(int i) const { return steps[i]; }
+  size_t size() const {
+    size_t all = 1;
+    for (int64_t size : sizes) all *= size;
+    return all;
+  }
+
+  View() = default;
+  template <class Other>
+  explicit View(const Other& other) : memory(other.data()) {
+    for (int i = 0; i < N; i++) sizes[i] = other.shape(i), steps[i] = other.stride(i);
+  }
+};
+
 template <class T, int N>
-using Array = nb::ndarray<T, nb::ndim<N>, nb::device::cpu>;
+using Array = View<T, N, false>;
 template <class T, int N>
-using Dense = nb::ndarray<T, nb::ndim<N>, nb::device::cpu, nb::c_contig>;
+using Dense = View<T, N, true>;
+
+inline thread_local std::vector<nb::object>* held = nullptr;  // arrays of calls that are recorded, so that none is freed
+
+template <class T, int N, bool dense>
+struct nanobind::detail::type_caster<View<T, N, dense>> {
+  using Dense = nb::ndarray<T, nb::ndim<N>, nb::device::cpu, nb::c_contig>;
+  using Source = std::conditional_t<dense, Dense, nb::ndarray<T, nb::ndim<N>, nb::device::cpu>>;
+  using Found = View<T, N, dense>;
+  NB_TYPE_CASTER(Found, make_caster<Source>::Name)
+
+  bool from_python(handle source, uint8_t flags, cleanup_list* cleanup) noexcept {
+    make_caster<Source> caster;
+    if (!caster.from_python(source, flags & ~(uint8_t)cast_flags::convert, cleanup)) return false;
+    value = Found(caster.value);
+    if (held) held->push_back(borrow(source));
+    return true;
+  }
+};
 
 extern const Kernels* kernels;  // those of the instruction set in use
 

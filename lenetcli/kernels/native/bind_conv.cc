@@ -2,7 +2,7 @@
 #include <atomic>
 #include <cmath>
 
-#include "bind.h"
+#include "recording.h"
 
 namespace {
 
@@ -107,7 +107,6 @@ void conv_forward(Array<const float, 4> x, Dense<const float, 4> weight, optiona
   a.x = image(x), a.y = image(y);
   a.weight = weight.data(), a.bias = bias ? bias->data() : nullptr;
 
-  nb::gil_scoped_release released;
   run_forward(a, false);
 }
 
@@ -140,7 +139,6 @@ bool conv_backward(Array<const float, 4> grad, optional<Array<const float, 4>> x
   if (d_x) a.d_x = image(*d_x);
   a.weight = weight ? weight->data() : nullptr;
 
-  nb::gil_scoped_release released;
   if (d_x && wide(a) && !a.pooled && run_turned(a)) {
     if (!d_weight && !d_bias) return true;
     a.d_x.data = nullptr;
@@ -189,8 +187,8 @@ bool conv_backward(Array<const float, 4> grad, optional<Array<const float, 4>> x
 }  // namespace
 
 void bind_conv(nb::module_& m) {
-  m.def("conv_forward", &conv_forward, "x"_a, "weight"_a, "bias"_a.none(), "pad_h"_a, "pad_w"_a, "relu"_a, "y"_a,
+  define(m, "conv_forward", &conv_forward, "x"_a, "weight"_a, "bias"_a.none(), "pad_h"_a, "pad_w"_a, "relu"_a, "y"_a,
         "winner"_a.none());
-  m.def("conv_backward", &conv_backward, "grad"_a, "x"_a.none(), "weight"_a.none(), "winner"_a.none(), "pad_h"_a,
+  define(m, "conv_backward", &conv_backward, "grad"_a, "x"_a.none(), "weight"_a.none(), "winner"_a.none(), "pad_h"_a,
         "pad_w"_a, "d_x"_a.none(), "d_weight"_a.none(), "d_bias"_a.none());
 }

@@ -1,9 +1,7 @@
 // Relu, log-softmax and the likelihood of targets: checks and threads. The kernels are in pointwise.h.
-#include <nanobind/stl/pair.h>
-
 #include <cmath>
 
-#include "bind.h"
+#include "recording.h"
 
 namespace {
 
@@ -17,7 +15,6 @@ void relu(Flat x, Dense<float, 1> y) {
   check(y.shape(0) == n, "size");
   const float* from = x.data();
   float* to = y.data();
-  nb::gil_scoped_release released;
   auto item = [&](int i, int) { kernels->relu(from + i * PIECE, to + i * PIECE, std::min(PIECE, n - i * PIECE)); };
   spread((n + PIECE - 1) / PIECE, 4.0 * n, item);
 }
@@ -27,7 +24,6 @@ void relu_backward(Flat grad, Flat y, Dense<float, 1> d_x) {
   check(y.shape(0) == n && d_x.shape(0) == n, "size");
   const float *g = grad.data(), *seen = y.data();
   float* to = d_x.data();
-  nb::gil_scoped_release released;
   auto item = [&](int i, int) {
     kernels->relu_backward(g + i * PIECE, seen + i * PIECE, to + i * PIECE, std::min(PIECE, n - i * PIECE));
   };
@@ -40,7 +36,6 @@ void row_sums(Dense<const float, 2> x, Dense<float, 1> sums) {
   check((int)sums.shape(0) == count, "rows");
   Rows rows = {};
   rows.n = x.shape(1), rows.grad = x.data(), rows.grad_row = rows.n, rows.grad_col = 1, rows.sums = sums.data();
-  nb::gil_scoped_release released;
   auto item = [&](int i, int) { kernels->masked_rows(rows, i, i + 1); };
   spread(count, x.size(), item);
 }
@@ -57,7 +52,6 @@ void log_softmax(Dense<const float, 2> x, Dense<float, 2> y) {
   check(x.shape(0) == y.shape(0) && x.shape(1) == y.shape(1) && x.shape(0) > 0, "scores");
   Classes a = {};
   a.classes = x.shape(0), a.row = x.shape(1), a.x = x.data(), a.y = y.data();
-  nb::gil_scoped_release released;
   each_vector(a, a.row, kernels->log_softmax);
 }
 
@@ -66,14 +60,21 @@ void log_softmax_backward(Dense<const float, 2> grad, Dense<const float, 2> y, D
   Classes a = {};
   a.classes = y.shape(0), a.row = y.shape(1), a.grad = grad.data(), a.y = const_cast<float*>(y.data()),
   a.d_x = d_x.data();
-  nb::gil_scoped_release released;
   each_vector(a, a.row, kernels->log_softmax_backward);
 }
 
-// Minus the log-probabilities (N, C) of the targets, but those that are `ignore`: their sum, NaN where one is no class,
+template <class T, class Matrix>
+Array<T, 2> turned(const Matrix& x) {
+  Array<T, 2> y;
+  y.memory = x.data();
+  for (int i = 0; i < 2; i++) y.sizes[i] = x.shape(1 - i), y.steps[i] = x.stride(1 - i);
+  return y;
+}
+
+// The mean of minus the log-probabilities (N, C) of the targets, but those that are `ignore`, NaN where one is no class;
 // and how many they are. Few and scattered numbers: no vectors, no threads. Twin: lenetcli/kernels/nll.py.
-std::pair<double, double> nll(Array<const float, 2> log_p, Dense<const int64_t, 1> target, int64_t ignore) {
-  check(log_p.shape(0) == target.shape(0), "targets");
+void nll(Array<const float, 2> log_p, Dense<const int64_t, 1> target, int64_t ignore, Dense<float, 1> mean_and_count) {
+  check(log_p.shape(0) == target.shape(0) && mean_and_count.shape(0) == 2, "targets");
   double sum = 0, count = 0;
   for (size_t n = 0; n < target.shape(0); n++) {
     const int64_t c = target.data()[n];
@@ -81,12 +82,15 @@ std::pair<double, double> nll(Array<const float, 2> log_p, Dense<const int64_t, 
     sum -= c >= 0 && c < (int64_t)log_p.shape(1) ? log_p.data()[n * log_p.stride(0) + c * log_p.stride(1)] : NAN;
     count++;
   }
-  return {sum, count};
+  mean_and_count.data()[0] = count ? sum / count : NAN;
+  mean_and_count.data()[1] = count;
 }
 
-// Its gradient: `share` at the targets that count, zeros elsewhere.
-void nll_backward(float share, Dense<const int64_t, 1> target, int64_t ignore, Array<float, 2> d) {
-  check(d.shape(0) == target.shape(0), "targets");
+// Its gradient: -grad / count at the targets that count, zeros elsewhere.
+void nll_backward(Dense<const float, 1> grad, Dense<const float, 1> count, Dense<const int64_t, 1> target,
+                  int64_t ignore, Array<float, 2> d) {
+  check(d.shape(0) == target.shape(0) && grad.shape(0) == 1 && count.shape(0) == 1, "targets");
+  const float share = -(double)*grad.data() / (double)*count.data();
   for (size_t n = 0; n < d.shape(0); n++)
     for (size_t c = 0; c < d.shape(1); c++) {
       const int64_t t = target.data()[n];
@@ -94,14 +98,48 @@ void nll_backward(float share, Dense<const int64_t, 1> target, int64_t ignore, A
     }
 }
 
+// log_softmax and nll of scores (C, N), and the gradient of both together.
+void cross_entropy(Dense<const float, 2> x, Dense<const int64_t, 1> target, int64_t ignore, Dense<float, 2> log_p,
+                   Dense<float, 1> mean_and_count) {
+  log_softmax(x, log_p);
+  nll(turned<const float>(log_p), target, ignore, mean_and_count);
+}
+
+void cross_entropy_backward(Dense<const float, 1> grad, Dense<const float, 1> count, Dense<const int64_t, 1> target,
+                            int64_t ignore, Dense<const float, 2> log_p, Dense<float, 2> d_x) {
+  nll_backward(grad, count, target, ignore, turned<float>(d_x));
+  log_softmax_backward(Dense<const float, 2>(d_x), log_p, d_x);
+}
+
+// Whether all numbers of all arrays are finite, each one unbroken block; nothing where one is not, or no float32.
+std::optional<bool> all_finite(nb::list arrays) {
+  bool finite = true;
+  for (nb::handle array : arrays) {
+    nb::ndarray<const float, nb::device::cpu> a;
+    if (!nb::try_cast(array, a, false) || (uintptr_t)a.data() % sizeof(float)) return {};
+    int64_t span = 1;
+    for (size_t i = 0; i < a.ndim(); i++) span += (a.shape(i) - 1) * std::abs(a.stride(i));
+    if (span != (int64_t)a.size()) return {};
+    const float* first = a.data();
+    for (size_t i = 0; i < a.ndim(); i++)
+      if (a.stride(i) < 0) first += (a.shape(i) - 1) * a.stride(i);
+    finite = finite && kernels->all_finite(first, a.size());
+  }
+  return finite;
+}
+
 }  // namespace
 
 void bind_pointwise(nb::module_& m) {
-  m.def("relu", &relu, "x"_a, "y"_a);
-  m.def("relu_backward", &relu_backward, "grad"_a, "y"_a, "d_x"_a);
-  m.def("row_sums", &row_sums, "x"_a, "sums"_a);
-  m.def("log_softmax", &log_softmax, "x"_a, "y"_a);
-  m.def("nll", &nll, "log_p"_a, "target"_a, "ignore"_a);
-  m.def("nll_backward", &nll_backward, "share"_a, "target"_a, "ignore"_a, "d"_a);
-  m.def("log_softmax_backward", &log_softmax_backward, "grad"_a, "y"_a, "d_x"_a);
+  m.def("all_finite", &all_finite, "arrays"_a);
+  define(m, "relu", &relu, "x"_a, "y"_a);
+  define(m, "relu_backward", &relu_backward, "grad"_a, "y"_a, "d_x"_a);
+  define(m, "row_sums", &row_sums, "x"_a, "sums"_a);
+  define(m, "log_softmax", &log_softmax, "x"_a, "y"_a);
+  define(m, "nll", &nll, "log_p"_a, "target"_a, "ignore"_a, "mean_and_count"_a);
+  define(m, "nll_backward", &nll_backward, "grad"_a, "count"_a, "target"_a, "ignore"_a, "d"_a);
+  define(m, "cross_entropy", &cross_entropy, "x"_a, "target"_a, "ignore"_a, "log_p"_a, "mean_and_count"_a);
+  define(m, "cross_entropy_backward", &cross_entropy_backward, "grad"_a, "count"_a, "target"_a, "ignore"_a, "log_p"_a,
+         "d_x"_a);
+  define(m, "log_softmax_backward", &log_softmax_backward, "grad"_a, "y"_a, "d_x"_a);
 }

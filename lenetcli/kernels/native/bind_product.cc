@@ -1,5 +1,5 @@
 // Matrix products and Linear layers made of them: checks, strides, threads. The kernels are in product.h.
-#include "bind.h"
+#include "recording.h"
 
 namespace {
 
@@ -86,7 +86,6 @@ void product(Array<const float, 2> a, Array<const float, 2> b, Array<float, 2> c
   p.b = b.data(), p.b_row = b.stride(0), p.b_col = b.stride(1);
   p.c_row = c.stride(0), p.c_col = c.stride(1);
   turn(p);
-  nb::gil_scoped_release released;
   run_product(p);
 }
 
@@ -101,16 +100,17 @@ void linear(Array<const float, 2> x, Array<const float, 2> weight, optional<Dens
   p.b = x.data(), p.b_row = x.stride(1), p.b_col = x.stride(0);
   p.c = y.data(), p.c_row = y.stride(1), p.c_col = y.stride(0), p.bias = bias ? bias->data() : nullptr, p.relu = relu;
   turn(p);
-  nb::gil_scoped_release released;
   run_product(p);
 }
 
-// Gradients of x, weight and bias, those that are given; with y (the relu'd output), grad counts where y is above zero.
-void linear_backward(Array<const float, 2> grad, Array<const float, 2> x, Array<const float, 2> weight,
+// Gradients of x, weight (which may be missing where d_x is) and bias, those that are given; with y (the relu'd output), grad counts where y is above zero.
+void linear_backward(Array<const float, 2> grad, Array<const float, 2> x, optional<Array<const float, 2>> weight,
                      optional<Array<const float, 2>> y, optional<Array<float, 2>> d_x,
                      optional<Dense<float, 2>> d_weight, optional<Dense<float, 1>> d_bias) {
-  const int batch = x.shape(0), in = x.shape(1), out = weight.shape(0);
-  check((int)weight.shape(1) == in && (int)grad.shape(0) == batch && (int)grad.shape(1) == out, "linear shapes");
+  const int batch = x.shape(0), in = x.shape(1), out = grad.shape(1);
+  check((int)grad.shape(0) == batch, "linear shapes");
+  check(!weight || ((int)weight->shape(0) == out && (int)weight->shape(1) == in), "weight shape");
+  check(weight || !d_x, "the input gradient needs the weight");
   check(!y || ((int)y->shape(0) == batch && (int)y->shape(1) == out), "output shape");
   check(!d_x || ((int)d_x->shape(0) == batch && (int)d_x->shape(1) == in), "input shape");
   check(!d_weight || ((int)d_weight->shape(0) == out && (int)d_weight->shape(1) == in), "weight shape");
@@ -123,7 +123,7 @@ void linear_backward(Array<const float, 2> grad, Array<const float, 2> x, Array<
   if (d_x) {  // (I, N) = weight' grad'
     Product& p = products[count++];
     p.m = in, p.n = batch, p.k = out;
-    p.a = weight.data(), p.a_row = weight.stride(1), p.a_col = weight.stride(0);
+    p.a = weight->data(), p.a_row = weight->stride(1), p.a_col = weight->stride(0);
     p.b_row = batch, p.b_col = 1;
     p.c = d_x->data(), p.c_row = d_x->stride(1), p.c_col = d_x->stride(0);
     turn(p);
@@ -136,7 +136,6 @@ void linear_backward(Array<const float, 2> grad, Array<const float, 2> x, Array<
     p.c = d_weight->data(), p.c_row = in, p.c_col = 1;
     turn(p);
   }
-  nb::gil_scoped_release released;
   const size_t room = rounded((size_t)out * batch);
   run_products(products, count, room, [&](float* memory) {
     rows.d = memory;
@@ -149,8 +148,8 @@ void linear_backward(Array<const float, 2> grad, Array<const float, 2> x, Array<
 }  // namespace
 
 void bind_product(nb::module_& m) {
-  m.def("product", &product, "a"_a, "b"_a, "c"_a);
-  m.def("linear", &linear, "x"_a, "weight"_a, "bias"_a.none(), "relu"_a, "y"_a);
-  m.def("linear_backward", &linear_backward, "grad"_a, "x"_a, "weight"_a, "y"_a.none(), "d_x"_a.none(),
+  define(m, "product", &product, "a"_a, "b"_a, "c"_a);
+  define(m, "linear", &linear, "x"_a, "weight"_a, "bias"_a.none(), "relu"_a, "y"_a);
+  define(m, "linear_backward", &linear_backward, "grad"_a, "x"_a, "weight"_a.none(), "y"_a.none(), "d_x"_a.none(),
         "d_weight"_a.none(), "d_bias"_a.none());
 }

@@ -3,7 +3,7 @@
 
 #include <numeric>
 
-#include "bind.h"
+#include "recording.h"
 
 namespace {
 
@@ -119,7 +119,6 @@ void max_pool(Images x, Pair kernel, Pair stride, Pair padding, Pair dilation, D
   check(x.shape(0) == y.shape(0) && same(y, winner), "pooled shape");
   Windows a = g.windows(false, x.shape(3), x.data(), y.data());
   a.winner = winner.data();
-  nb::gil_scoped_release released;
   each_row(y, 4 + 2 * g.taps(), [&](int row) { kernels->max_pool(a, row); });
 }
 
@@ -129,7 +128,6 @@ void max_pool_backward(Images grad, Dense<const uint8_t, 4> winner, Pair kernel,
   check(d_x.shape(0) == grad.shape(0) && same(grad, winner), "pooled shape");
   Windows a = g.windows(true, d_x.shape(3), grad.data(), d_x.data());
   a.winner = const_cast<uint8_t*>(winner.data());
-  nb::gil_scoped_release released;
   each_row(d_x, 4 + 2 * g.backward_taps(), [&](int row) { kernels->max_pool_backward(a, row); });
 }
 
@@ -138,7 +136,6 @@ void avg_pool(Images x, Dense<const float, 2> divisor, Pair kernel, Pair stride,
   check(x.shape(0) == y.shape(0) && divisor.shape(0) == y.shape(1) && divisor.shape(1) == y.shape(2), "pooled shape");
   Windows a = g.windows(false, x.shape(3), x.data(), y.data());
   a.divisor = divisor.data();
-  nb::gil_scoped_release released;
   each_row(y, 4 + g.taps(), [&](int row) { kernels->window_sums(a, row); });
 }
 
@@ -149,7 +146,6 @@ void avg_pool_backward(Images grad, Dense<const float, 2> divisor, Pair kernel, 
         "pooled shape");
   const float *from = grad.data(), *by = divisor.data();
   const int n = grad.shape(3), columns = grad.shape(2), height = grad.shape(1);
-  nb::gil_scoped_release released;
   float* share = scratch(grad.size());
   each_row(grad, 4, [&](int row) {
     for (int64_t q = (int64_t)row * columns, end = q + columns; q < end; q++) {
@@ -186,7 +182,6 @@ void grouped_forward(Images x, Images weight, optional<Dense<const float, 1>> bi
   a.weight = weight.data(), a.bias = bias ? bias->data() : nullptr;
   a.weight_source = g.taps(), a.weight_result = a.weight_source * a.sources,
   a.weight_group = a.weight_result * a.results;
-  nb::gil_scoped_release released;
   each_row(y, g.taps() * a.sources, [&](int row) { kernels->weighted_sums(a, row); });
 }
 
@@ -198,7 +193,6 @@ void grouped_input(Images grad, Images weight, Pair stride, Pair padding, Pair d
   a.weight = weight.data();
   a.weight_result = g.taps(), a.weight_source = a.weight_result * groups.sources;
   a.weight_group = a.weight_source * groups.results;
-  nb::gil_scoped_release released;
   each_row(d_x, g.backward_taps() * a.sources, [&](int row) { kernels->weighted_sums(a, row); });
 }
 
@@ -212,7 +206,6 @@ void grouped_weight(Images grad, Images x, Pair stride, Pair padding, Pair dilat
   a.weight_group = a.weight_result * a.results;
   const double work = (double)grad.size() * g.taps() * a.sources * (grad.shape(3) < 4 ? 4 : 1);
   const int pairs = d_weight.shape(0) * d_weight.shape(1);
-  nb::gil_scoped_release released;
   auto item = [&](int pair, int) { kernels->weighted_gradient(a, pair); };
   spread(pairs, work, item);
 }
@@ -220,13 +213,13 @@ void grouped_weight(Images grad, Images x, Pair stride, Pair padding, Pair dilat
 }  // namespace
 
 void bind_window(nb::module_& m) {
-  m.def("max_pool", &max_pool, "x"_a, "kernel"_a, "stride"_a, "padding"_a, "dilation"_a, "y"_a, "winner"_a);
-  m.def("max_pool_backward", &max_pool_backward, "grad"_a, "winner"_a, "kernel"_a, "stride"_a, "padding"_a,
+  define(m, "max_pool", &max_pool, "x"_a, "kernel"_a, "stride"_a, "padding"_a, "dilation"_a, "y"_a, "winner"_a);
+  define(m, "max_pool_backward", &max_pool_backward, "grad"_a, "winner"_a, "kernel"_a, "stride"_a, "padding"_a,
         "dilation"_a, "d_x"_a);
-  m.def("avg_pool", &avg_pool, "x"_a, "divisor"_a, "kernel"_a, "stride"_a, "padding"_a, "y"_a);
-  m.def("avg_pool_backward", &avg_pool_backward, "grad"_a, "divisor"_a, "kernel"_a, "stride"_a, "padding"_a, "d_x"_a);
-  m.def("grouped_forward", &grouped_forward, "x"_a, "weight"_a, "bias"_a.none(), "stride"_a, "padding"_a, "dilation"_a,
+  define(m, "avg_pool", &avg_pool, "x"_a, "divisor"_a, "kernel"_a, "stride"_a, "padding"_a, "y"_a);
+  define(m, "avg_pool_backward", &avg_pool_backward, "grad"_a, "divisor"_a, "kernel"_a, "stride"_a, "padding"_a, "d_x"_a);
+  define(m, "grouped_forward", &grouped_forward, "x"_a, "weight"_a, "bias"_a.none(), "stride"_a, "padding"_a, "dilation"_a,
         "y"_a);
-  m.def("grouped_input", &grouped_input, "grad"_a, "weight"_a, "stride"_a, "padding"_a, "dilation"_a, "d_x"_a);
-  m.def("grouped_weight", &grouped_weight, "grad"_a, "x"_a, "stride"_a, "padding"_a, "dilation"_a, "d_weight"_a);
+  define(m, "grouped_input", &grouped_input, "grad"_a, "weight"_a, "stride"_a, "padding"_a, "dilation"_a, "d_x"_a);
+  define(m, "grouped_weight", &grouped_weight, "grad"_a, "x"_a, "stride"_a, "padding"_a, "dilation"_a, "d_weight"_a);
 }

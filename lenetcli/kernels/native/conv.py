@@ -10,9 +10,9 @@ import numpy as np
 from lenetcli.kernels import conv as reference
 from lenetcli.kernels import fused as fused_reference
 from lenetcli.kernels.fused import winner_shape
-from lenetcli.kernels.layout import Array, logical, stored
+from lenetcli.kernels.layout import Array, logical
 from lenetcli.kernels.native import _native
-from lenetcli.kernels.native.memory import room
+from lenetcli.kernels.native.memory import room, stored
 from lenetcli.kernels.native.pool import max_pool2d_backward
 from lenetcli.kernels.window import Pair, extent
 

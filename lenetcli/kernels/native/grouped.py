@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from lenetcli.kernels import conv as reference
-from lenetcli.kernels.layout import Array, logical, stored
+from lenetcli.kernels.layout import Array, logical
 from lenetcli.kernels.native import _native, conv
-from lenetcli.kernels.native.memory import room
+from lenetcli.kernels.native.memory import room, stored
 from lenetcli.kernels.native.pool import MOST
 from lenetcli.kernels.window import Pair, extent
 

@@ -18,6 +18,6 @@ const Kernels LENET_TABLE(LENET_TARGET) = {
     winograd_scratch, winograd_weight, winograd_forward, winograd_backward, winograd_weight_gradient,
     PANEL, ROWS, product_pack, product_unit,
     sgd, adam,
-    relu, relu_backward, masked_rows, norm_forward, norm_backward, max_pool, max_pool_backward, window_sums,
+    all_finite, relu, relu_backward, masked_rows, norm_forward, norm_backward, max_pool, max_pool_backward, window_sums,
     weighted_sums, weighted_gradient, log_softmax, log_softmax_backward,
 };

@@ -155,6 +155,7 @@ struct Kernels {
   void (*product_unit)(const Product&, const ProductUnit&, const float* packed);
   void (*sgd)(const Objective&, const Sgd&, float* p, const float* grad, float* buffer, size_t n);
   void (*adam)(const Objective&, const Adam&, float* p, const float* grad, float* m, float* v, size_t n);
+  bool (*all_finite)(const float* x, size_t n);
   void (*relu)(const float* x, float* y, size_t n);
   void (*relu_backward)(const float* grad, const float* y, float* d_x, size_t n);
   void (*masked_rows)(const Rows&, int from, int to);

@@ -82,5 +82,5 @@ def linear_relu_backward(
 def _backward(grad: Array, x: Array, weight: Array, y: Array | None, need_x: bool) -> tuple[Array | None, Array, Array]:
     d_x = room((x.shape[1], len(x))).T if need_x else None
     d_weight, d_bias = np.empty(weight.shape, FLOAT), np.empty(len(weight), FLOAT)
-    _native.linear_backward(grad, x, weight, y, d_x, d_weight, d_bias)
+    _native.linear_backward(grad, x, weight if need_x else None, y, d_x, d_weight, d_bias)
     return d_x, d_weight, d_bias

@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 
+from lenetcli.kernels import layout
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.native import _native
 
 FLOAT = np.dtype(np.float32)
 LINE = 128  # bytes: two cache lines, which processors fetch together
@@ -25,3 +27,24 @@ def room(shape: tuple[int, ...]) -> Array:
     memory = np.empty(size + LINE // 4, FLOAT)
     first = -memory.__array_interface__["data"][0] % LINE // 4
     return memory[first : first + size].reshape(shape)
+
+
+def stored(x: Array) -> Array:
+    """As lenetcli.kernels.layout.stored; a copy is a native call where these are recorded."""
+    turned = x.transpose(*range(1, x.ndim), 0)
+    if x.dtype is not FLOAT or x.ndim > 4 or turned.flags.c_contiguous or not _native.recording():
+        return layout.stored(x)
+    y = room(turned.shape)
+    ones = (1,) * (4 - x.ndim)
+    _native.copy(turned.reshape(*ones, *turned.shape), y.reshape(*ones, *y.shape))
+    return y
+
+
+def constant(x: Array) -> Array:
+    """An array that follows from shapes and arguments alone: a recording may keep it."""
+    if _native.recording():
+        constants.append(x)
+    return x
+
+
+constants: list[Array] = []  # of the recording that is being made

@@ -1,7 +1,7 @@
 // The Python module: which instruction set runs, how many threads, and the families' functions.
 #include <string.h>
 
-#include "bind.h"
+#include "recording.h"
 #include "cpu.h"
 
 // CMakeLists.txt says for which instruction sets: LENET_TARGETS is BUILT(v4) BUILT(v3) ..., the best first.
@@ -57,4 +57,5 @@ NB_MODULE(_native, m) {
   bind_product(m);
   bind_update(m);
   bind_window(m);
+  bind_recording(m);
 }

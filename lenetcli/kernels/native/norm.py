@@ -7,12 +7,12 @@ import math
 import numpy as np
 
 from lenetcli.kernels import norm as reference
-from lenetcli.kernels.layout import Array, logical, stored
+from lenetcli.kernels.layout import Array, logical
 from lenetcli.kernels.native import _native
-from lenetcli.kernels.native.memory import room
+from lenetcli.kernels.native.memory import room, stored
 from lenetcli.kernels.norm import Moments
 
-__all__ = ["batch_norm", "batch_norm_backward", "channel_norm", "channel_norm_backward"]
+__all__ = ["batch_norm", "batch_norm_backward", "channel_norm", "channel_norm_backward", "track"]
 
 FLOAT, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -44,10 +44,17 @@ def batch_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -
     y, rows = _room(x)
     c = x.shape[1]
     moments = Moments(np.empty(c, FLOAT), np.empty(c), np.empty(c))
-    _native.norm_forward(_rows(x), _dense(weight), _dense(bias), eps, False, *moments, rows)
-    if not np.isfinite(moments.var).all():
+    if not _native.norm_forward(_rows(x), _dense(weight), _dense(bias), eps, *moments, rows):
         reference.settle(x, bias, moments, y)
     return y, moments
+
+
+def track(mean: Array, var: Array, moments: Moments, momentum: float, count: int) -> None:
+    """As lenetcli.kernels.norm.track."""
+    if not (_takes(mean, var, moments.centre) and mean.flags.c_contiguous and var.flags.c_contiguous and count > 1):
+        reference.track(mean, var, moments, momentum, count)
+    else:
+        _native.track(mean, var, *moments, momentum, count)
 
 
 def batch_norm_backward(
@@ -61,10 +68,10 @@ def batch_norm_backward(
 
 def channel_norm(x: Array, mean: Array, var: Array, weight: Array | None, bias: Array | None, eps: float) -> Array:
     """As lenetcli.kernels.norm.channel_norm."""
-    if not _takes(x, mean, weight, bias):
+    if not _takes(x, mean, var, weight, bias):
         return reference.channel_norm(x, mean, var, weight, bias, eps)
     y, rows = _room(x)
-    _native.norm_forward(_rows(x), _dense(weight), _dense(bias), eps, True, *_given(mean, var), rows)
+    _native.norm_given(_rows(x), _dense(weight), _dense(bias), eps, _dense(mean), _dense(var), rows)
     return y
 
 

@@ -25,6 +25,17 @@ void relu_backward(const float* grad, const float* y, float* d_x, size_t n) {
   for (; i < n; i++) d_x[i] = y[i] <= 0 ? 0 : grad[i];
 }
 
+// Whether there is neither NaN nor infinity.
+bool all_finite(const float* x, size_t n) {
+  Vec nothing[2] = {};  // 0 times infinity is NaN
+  size_t i = 0;
+  for (; i + 2 * L <= n; i += 2 * L)
+    for (int j = 0; j < 2; j++) nothing[j] += load(x + i + j * L) * splat(0);
+  float rest = 0;
+  for (; i < n; i++) rest += x[i] * 0;
+  return rest == 0 && !any_nan(nothing[0] + nothing[1]);
+}
+
 constexpr int64_t PIECE = 32;  // terms that are added one by one in floats, before the sum goes on in double precision
 
 // Rows of `grad` where `y` (or null for all) is not <= 0, copied to d (unless null), and their sums.

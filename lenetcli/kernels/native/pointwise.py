@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
+from lenetcli.kernels import finite as finite_reference
 from lenetcli.kernels import nll as likelihood_reference
 from lenetcli.kernels import selection as relu_reference
 from lenetcli.kernels import softmax as softmax_reference
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.native import _native
 
-__all__ = ["log_softmax", "log_softmax_backward", "nll_mean", "nll_mean_backward", "relu", "relu_backward"]
+__all__ = [
+    "all_finite",
+    "cross_entropy",
+    "cross_entropy_backward",
+    "log_softmax",
+    "log_softmax_backward",
+    "nll_mean",
+    "nll_mean_backward",
+    "relu",
+    "relu_backward",
+]
 
 FLOAT, LONG = np.dtype(np.float32), np.dtype(np.int64)
 SMALL = 1024  # elements below which NumPy is as fast
@@ -33,7 +44,7 @@ def _flat(*arrays: Array) -> list[Array] | None:
 
 def relu(x: Array) -> Array:
     """As lenetcli.kernels.selection.relu."""
-    if x.dtype is FLOAT and x.size >= SMALL and x.flags.aligned:
+    if x.dtype is FLOAT and x.flags.aligned and (x.size >= SMALL or _native.recording()):
         y = np.empty_like(x)
         flat = _flat(x, y)
         if flat is not None:
@@ -44,13 +55,20 @@ def relu(x: Array) -> Array:
 
 def relu_backward(grad: Array, y: Array) -> Array:
     """As lenetcli.kernels.selection.relu_backward."""
-    if grad.dtype is FLOAT and y.dtype is FLOAT and y.size >= SMALL and grad.flags.aligned and y.flags.aligned:
+    floats = grad.dtype is FLOAT and y.dtype is FLOAT and grad.flags.aligned and y.flags.aligned
+    if floats and (y.size >= SMALL or _native.recording()):
         d_x = np.empty_like(y)
         flat = _flat(y, grad, d_x)
         if flat is not None:
             _native.relu_backward(flat[1], flat[0], flat[2])
             return d_x
     return relu_reference.relu_backward(grad, y)
+
+
+def all_finite(arrays: list[Array]) -> bool:
+    """As lenetcli.kernels.finite.all_finite."""
+    found = _native.all_finite(arrays)
+    return finite_reference.all_finite(arrays) if found is None else found
 
 
 def log_softmax(x: Array, axis: int) -> Array:
@@ -88,8 +106,9 @@ def nll_mean(log_p: Array, target: Array, ignore: int) -> tuple[Array, Array]:
     """As lenetcli.kernels.nll.nll_mean."""
     if not _counts(log_p, target):
         return likelihood_reference.nll_mean(log_p, target, ignore)
-    total, count = _native.nll(log_p, target, ignore)
-    return np.float32(total / count if count else np.nan), np.float32(count)  # type: ignore[return-value]  # as NumPy's
+    found = np.empty(2, FLOAT)
+    _native.nll(log_p, target, ignore, found)
+    return found[:1].reshape(()), found[1:].reshape(())
 
 
 def nll_mean_backward(grad: Array, log_p: Array, target: Array, ignore: int, count: Array) -> Array:
@@ -97,5 +116,23 @@ def nll_mean_backward(grad: Array, log_p: Array, target: Array, ignore: int, cou
     if not _counts(log_p, target):
         return likelihood_reference.nll_mean_backward(grad, log_p, target, ignore, count)
     d_log_p = np.empty_like(log_p)
-    _native.nll_backward(-float(grad) / float(count), target, ignore, d_log_p)
+    _native.nll_backward(grad.reshape(1), count.reshape(1), target, ignore, d_log_p)
     return d_log_p
+
+
+def cross_entropy(x: Array, target: Array, ignore: int) -> tuple[Array, Array, Array]:
+    """As lenetcli.kernels.nll.cross_entropy."""
+    if not (_counts(x, target) and x.size and x.T.flags.c_contiguous):
+        return likelihood_reference.cross_entropy(x, target, ignore)
+    log_p, found = np.empty(x.shape[::-1], FLOAT), np.empty(2, FLOAT)
+    _native.cross_entropy(x.T, target, ignore, log_p, found)
+    return found[:1].reshape(()), found[1:].reshape(()), log_p.T
+
+
+def cross_entropy_backward(grad: Array, log_p: Array, target: Array, ignore: int, count: Array) -> Array:
+    """As lenetcli.kernels.nll.cross_entropy_backward."""
+    if not (_counts(log_p, target) and log_p.size and log_p.T.flags.c_contiguous and grad.dtype is FLOAT):
+        return likelihood_reference.cross_entropy_backward(grad, log_p, target, ignore, count)
+    d_x = np.empty(log_p.shape[::-1], FLOAT)
+    _native.cross_entropy_backward(grad.reshape(1), count.reshape(1), target, ignore, log_p.T, d_x)
+    return d_x.T

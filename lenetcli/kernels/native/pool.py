@@ -6,9 +6,9 @@ import numpy as np
 
 from lenetcli.kernels import avg_pool as average_reference
 from lenetcli.kernels import pool as reference
-from lenetcli.kernels.layout import Array, logical, stored
+from lenetcli.kernels.layout import Array, logical
 from lenetcli.kernels.native import _native
-from lenetcli.kernels.native.memory import room
+from lenetcli.kernels.native.memory import constant, room, stored
 from lenetcli.kernels.window import Pair, extent
 
 __all__ = ["avg_pool2d", "avg_pool2d_backward", "max_pool2d", "max_pool2d_backward"]
@@ -57,7 +57,7 @@ def avg_pool2d(x: Array, divisor: Array, kernel: Pair, stride: Pair, padding: Pa
     if not _takes(x, kernel):
         return average_reference.avg_pool2d(x, divisor, kernel, stride, padding)
     y = room((x.shape[1], *divisor.shape, len(x)))
-    _native.avg_pool(_images(x), divisor, kernel, stride, padding, y)
+    _native.avg_pool(_images(x), constant(divisor), kernel, stride, padding, y)
     return logical(y)
 
 
@@ -66,5 +66,5 @@ def avg_pool2d_backward(grad: Array, divisor: Array, image: Pair, kernel: Pair, 
     if not _takes(grad, kernel):
         return average_reference.avg_pool2d_backward(grad, divisor, image, kernel, stride, padding)
     d_x = room((grad.shape[1], *image, len(grad)))
-    _native.avg_pool_backward(_images(grad), divisor, kernel, stride, padding, d_x)
+    _native.avg_pool_backward(_images(grad), constant(divisor), kernel, stride, padding, d_x)
     return logical(d_x)

@@ -52,8 +52,9 @@ class NativeBatchNorm(Op):
                 kernels.track(*running, ctx.moments, momentum, count)
         else:
             assert running is not None, "the caller has checked"
-            mean, var = ctx.moments = running[0].astype(values.dtype), running[1].astype(values.dtype)
+            mean, var = (moment.astype(values.dtype, copy=False) for moment in running)
             y = kernels.channel_norm(values, mean, var, weight, bias, eps)
+            ctx.moments = (mean.copy(), var.copy()) if any(ctx.needs_input_grad) else None  # the running ones move on
         return y.astype(x.dtype, copy=False)
 
     def backward(ctx: Any, grad: Array) -> Any:

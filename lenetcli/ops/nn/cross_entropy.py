@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli.autograd.composite import Composite, use
+from lenetcli.autograd.modes import switches
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.tape import Variable, like
 from lenetcli.errors import ShapeError
@@ -20,6 +22,8 @@ from lenetcli.ops.pointwise.clamp import where
 
 if TYPE_CHECKING:
     from lenetcli.tensors.tensor import Tensor
+
+FLOAT, LONG = np.dtype(np.float32), np.dtype(np.int64)
 
 
 class NllLoss(Op):
@@ -283,6 +287,10 @@ def cross_entropy(
     _check_tensors("cross_entropy", input, target, weight)
     if not 0 <= label_smoothing <= 1:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    if weight is None and reduction == "mean" and not label_smoothing:
+        at_once = of_plain_rows(input, target, ignore_index)
+        if at_once is not None:
+            return at_once
     class_dim = 0 if input.array.ndim == 1 else 1
     log_p = log_softmax(input, class_dim)
     if input.array.shape == target.array.shape:
@@ -292,6 +300,40 @@ def cross_entropy(
         return loss
     smooth = _smooth_loss(log_p, target, weight, ignore_index, reduction)
     return (1 - label_smoothing) * loss + label_smoothing / log_p.array.shape[class_dim] * smooth
+
+
+def of_plain_rows(
+    input: Tensor, target: Tensor, ignore_index: int, scope: tuple[Any, Any] | None = None
+) -> Tensor | None:
+    """The mean loss of rows as one node, log_softmax and nll_loss together; None where that may not or cannot be.
+
+    Args:
+        scope: the module that asks, where it is not being called.
+    """
+    if not use.on or kernels.twin != "native" or not switches.fusion or switches.anomaly or switches.observers:
+        return None
+    if not (isinstance(input, Variable) and isinstance(target, Variable)):
+        return None
+    x, classes = input.array, target.array
+    if x.dtype is not FLOAT or x.ndim != 2 or not (x.size and x.flags.f_contiguous and x.flags.aligned):
+        return None
+    if classes.dtype is not LONG or classes.shape != x.shape[:1] or on_device(target.array) or on_device(x):
+        return None
+    classes = classes.copy()  # backward must not see a change
+    loss, count, log_p = kernels.cross_entropy(x, classes, ignore_index)
+    if loss != loss:  # a target may be no class
+        return None
+    result: Tensor = like(input, loss)
+    if switches.grad and input.requires_grad:
+
+        def work(logits: Tensor) -> Tensor:
+            return _nll(log_softmax(logits, 1), like(logits, classes), None, ignore_index, "mean")
+
+        def backward(node: Composite, grad: Array) -> tuple[Array]:
+            return (kernels.cross_entropy_backward(grad, log_p, classes, ignore_index, count),)
+
+        Composite("NllLossBackward", work, input, backward, (input.gradient_edge(),), (), result, scope)
+    return result
 
 
 def _along_classes(weight: Tensor, ndim: int) -> Tensor:

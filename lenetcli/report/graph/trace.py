@@ -15,7 +15,6 @@ from lenetcli.report.columns import Column, Columns, bar, plain_text
 from lenetcli.report.histogram import HEIGHTS
 from lenetcli.report.rails import heads, lines
 from lenetcli.report.tables import figure, numbers, sizes
-from lenetcli.tensors.tensor import of_array
 
 RAILS = 10  # beside the table; more would leave no room
 CHAIN = 60  # steps of the forward chain that are shown in full

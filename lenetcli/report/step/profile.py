@@ -12,6 +12,7 @@ from lenetcli.inspection.step.profile import LayerTime, Timing
 from lenetcli.report.columns import Column, Columns, bar, plain_text
 
 BAR = 10
+RECORDED = ", made by two; the rows' steps are not, so that they can come to more than the step"
 
 
 def draw(found: Timing) -> Iterator[RenderableType]:
@@ -60,6 +61,7 @@ def _notes(found: Timing) -> Iterator[str]:
         f"Medians of {found.steps} steps on the same samples; the rows' come from {found.steps} steps between them, "
         "with a clock in every op."
     )
+    yield f"The whole step is {found.recorded}{'' if found.recorded.startswith('not') else RECORDED}."
     if any(row.fused for row in found.layers):
         yield "Where a row has several layers, they ran as one op; its multiply-adds are those of the single layers."
     if any(row.seconds == row.forward for row in found.layers):

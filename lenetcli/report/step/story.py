@@ -30,6 +30,7 @@ def opening(story: Story, width: int) -> Iterator[RenderableType]:
         f"Followed through the update: {plain_text(story.parameter)}{place}"
     )
     yield Text(_wrapped(told, width, 0))
+    yield Text(_wrapped(f"Here op by op; while training, such a step is {story.recorded}", width, 0), style="dim")
 
 
 def draw_all(story: Story, width: int) -> Iterator[RenderableType]:

@@ -1,0 +1,171 @@
+"""A node that stands for many, whose work is done at once.
+
+Nobody sees the difference: as soon as somebody looks below the node (`next_functions`, hooks, what an op saved), it
+does the work on the tape, once, and is from then on the node that came out of that. LENET_RECORD=0 leaves all work to
+the tape.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from lenetcli.autograd.engine import Leaves, leaf_gradients
+from lenetcli.autograd.modes import enable_grad, switches
+from lenetcli.autograd.tape import NO_EDGE, AccumulateGrad, Array, Edge, Node, Variable, like, next_sequence
+
+Saved = tuple[str, "list[int]", int]  # a node's name, the version counter of what it saved, the version
+
+
+class _Use:
+    """Whether work may be done at once."""
+
+    on = os.environ.get("LENET_RECORD", "1") != "0"
+
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        """Leaves all work in the block to the tape."""
+        before, self.on = self.on, False
+        try:
+            yield
+        finally:
+            self.on = before
+
+
+use = _Use()
+
+
+class Composite(Node):
+    """Work on the tape, of one input and one output.
+
+    Args:
+        title: the name of the tape's last node.
+        work: does the work on the tape, with its input.
+        source: the input.
+        backward: gives gradients, one an edge, of the output's; None where that is left to the tape.
+        edges: of the input, and of the parameters that learn.
+        saved: what a change in place must not touch before backward, in the order in which backward comes to it.
+        result: the output.
+        scope: the module that does it, where that is not being called.
+    """
+
+    at_once = True
+
+    def __init__(
+        self,
+        title: str,
+        work: Callable[[Any], Any],
+        source: Variable,
+        backward: Callable[[Composite, Array], Sequence[Array | None] | None],
+        edges: tuple[Edge, ...],
+        saved: Sequence[Saved],
+        result: Variable,
+        scope: tuple[Any, Any] | None = None,
+    ) -> None:
+        self.title, self.work, self.backward, self.edges, self.saved_versions = title, work, backward, edges, saved
+        self.source: Variable | None = source
+        self.array = result.array  # backward may read it
+        self.sequence = next_sequence()
+        self.outputs = ((result.array.shape, result.array.dtype),)
+        self.result_class = type(result)
+        self.tape: Node | None = None  # the node that this one has become
+        self.scope = scope if scope is not None or not switches.scopes else switches.scopes[-1]
+        result._requires_grad, result.grad_fn = True, self
+
+    def name(self) -> str:
+        return self.title
+
+    @property
+    def freed_already(self) -> bool:
+        """Whether backward is done, or another node does it."""
+        return self.source is None
+
+    def expand(self) -> Node:
+        """The node that the tape makes of the work, made now.
+
+        Raises:
+            RuntimeError: backward has freed what that takes.
+        """
+        if self.tape is None:
+            if self.source is None:
+                raise self.freed()
+            last = next_sequence()
+            made = self._work(self.source).grad_fn
+            if switches.walking:  # backward knows its way already: this is to be looked at only
+                return made  # type: ignore[no-any-return]  # of a Variable
+            _put_before(self.sequence, made, last)
+            self.tape, self.edges, self.at_once = made, made.edges, False
+        return self.tape
+
+    def _work(self, source: Variable) -> Variable:
+        before, switches.scopes = switches.scopes, [] if self.scope is None else [self.scope]
+        try:
+            with enable_grad(), np.errstate(all="ignore"):
+                return self.work(source)  # type: ignore[no-any-return]  # as its caller knows
+        finally:
+            switches.scopes = before
+
+    @property
+    def next_functions(self) -> tuple[Edge, ...]:
+        return self.edges if self.tape is None and self.freed_already else self.expand().next_functions
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        return super().metadata if self.tape is None and self.freed_already else self.expand().metadata
+
+    def __getattr__(self, name: str) -> Any:
+        """What the tape's node has and this one does not, such as `saved`."""
+        if name.startswith("__") or "tape" not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self.expand(), name)
+
+    def register_hook(self, hook: Callable[..., Any]) -> Any:
+        self.expand()
+        return super().register_hook(hook)
+
+    def register_prehook(self, hook: Callable[..., Any]) -> Any:
+        self.expand()
+        return super().register_prehook(hook)
+
+    def run(self, grads: Sequence[Array | None]) -> Sequence[Array | None]:
+        if self.tape is not None:
+            return self.tape.run(grads)
+        source, (grad,) = self.source, grads
+        if source is None or grad is None:
+            raise self.freed()
+        for name, counter, version in self.saved_versions:
+            if counter[0] != version:
+                raise self.changed(name, version, counter[0])
+        found = self.backward(self, grad)
+        return self._on_tape(source, grad) if found is None else found
+
+    def _on_tape(self, source: Variable, grad: Array) -> Sequence[Array | None]:
+        """The gradients by doing the work once more."""
+        own = like(source, source.array)
+        own._requires_grad = self.edges[0] is not NO_EDGE
+        result = self._work(own)
+        with np.errstate(all="ignore"):
+            leaves: Leaves = leaf_gradients(result, grad, {})
+        first = leaves.get(own.accumulator()) if own._requires_grad else None
+        return [first, *(leaves.get(node) for node, _ in self.edges[1:] if isinstance(node, AccumulateGrad))]
+
+    def release(self) -> None:
+        if self.tape is not None:
+            self.tape.release()
+        self.source = None
+
+
+def _put_before(sequence: float, top: Node, last: float) -> None:
+    """Numbers the nodes that are newer than `last`, up to `top`, as if they had been made just before `sequence`."""
+    new, stack = {top}, [top]
+    while stack:
+        for node, _ in stack.pop().edges:
+            if node is not None and node.sequence > last and node not in new:
+                new.add(node)
+                stack.append(node)
+    for i, node in enumerate(sorted(new, key=lambda node: node.sequence), 1):
+        node.sequence = sequence - 1 + i / (len(new) + 1)
