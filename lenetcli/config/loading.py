@@ -211,7 +211,7 @@ class _Reader:
         unfreeze = None if keys.unfreeze is None else keys.unfreeze.epoch
         rename = {old: new or "" for old, new in keys.rename.items()}
         freeze = tuple(dict.fromkeys(keys.freeze))
-        return Model(tuple(keys.input), layers, keys.init, keys.strict, rename, freeze, unfreeze)
+        return Model(tuple(keys.input), layers, keys.init, keys.strict, rename, freeze, unfreeze, keys.keep_features)
 
     def _train(self) -> Train | None:
         node = self._section("train")

@@ -24,6 +24,7 @@ from lenetcli.tensors.tensor import Tensor, of_array
 from lenetcli.train import divergence
 from lenetcli.train.accumulate import share, share_of_rest
 from lenetcli.train.evaluate import Tally, remainder_of
+from lenetcli.train.features import parts_of
 from lenetcli.train.loss_readout import ImmediateReadout, LossReadout
 from lenetcli.train.pairing import loss_of
 from lenetcli.train.run import Batch, Run
@@ -42,6 +43,7 @@ class Step:
         group: the step's batches.
         batch, output, loss, share: of the batch at hand: inputs and targets, what the model and the criterion gave,
             the weight of its loss in the step's.
+        model: what takes the batches: the run's model, or its head where what comes before is kept.
         readout.loss: the step's loss, as far as it has been read.
         samples: in the step, of all processes once they are reduced.
 
@@ -69,6 +71,8 @@ class Step:
         self.readout = ImmediateReadout(run, Tally(run.criterion)) if readout is None else readout
         self.group: Sequence[Batch] = ()
         self.samples = 0
+        parts = None if run.features is None else parts_of(run.model)
+        self.model = run.model if parts is None else parts.head
 
     def phases(self, group: Sequence[Batch]) -> Iterator[Phase]:
         """The phases in order; each is made by calling it, and its `__name__` is as above."""
@@ -96,7 +100,7 @@ class Step:
 
     def forward(self) -> None:
         inputs, targets = self.batch
-        self.output = self.run.model(inputs)
+        self.output = self.model(inputs)
         self.share = share(self.run, self.batch, self.group)
         rest = remainder_of(self.run.criterion, self.output, targets) if self.share == 0 else None
         if rest is None:
