@@ -14,6 +14,8 @@ from lenetcli.config.problems import Hint
 from lenetcli.nn.batchnorm import ChannelNorm
 from lenetcli.nn.module import Module
 
+ROOM = 1 << 30  # bytes
+
 
 @dataclass(frozen=True)
 class Freezing:
@@ -70,6 +72,14 @@ def freezing_of(config: Config, model: Module) -> Freezing | None:
         raise config.error(("model", "freeze"), "nothing is left to train: these patterns match every parameter")
     learning = tuple(name for name, parameter in frozen if parameter.requires_grad)
     return Freezing(learning, tuple(_norms(model, known, matched)), until)
+
+
+def room_for_features(config: Config) -> int:
+    """Bytes of what frozen layers give that may be kept between epochs."""
+    given = config.model.keep_features
+    if not config.model.freeze or given is False:
+        return 0
+    return ROOM if given is True else given << 20
 
 
 def _norms(model: Module, frozen: set[int], matched: set[str]) -> Iterator[str]:

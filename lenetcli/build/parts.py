@@ -15,6 +15,7 @@ import numpy as np
 from lenetcli import cuda, nn, optim
 from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
 from lenetcli.build.fits import fitting_sample
+from lenetcli.build.freezing import room_for_features
 from lenetcli.build.model import LayerRow, Shapes, build_model, filled, follow, layer_text, made, resolved
 from lenetcli.build.notes import fine_tuning, notes_of
 from lenetcli.build.parameter_groups import parameter_groups
@@ -252,6 +253,7 @@ def _run(config: Config, shapes: Shapes, device: str) -> Run:
         notes=(*notes, *notes_of(config, shapes), *checked.notes),
         initial=None if shapes.initial is None else shapes.initial.record,
         freezing=shapes.freezing,
+        keep_features=room_for_features(config),
         fingerprint=partial(fingerprint, source),
         left_out=source.left_out,
     )

@@ -239,7 +239,9 @@ class _Reader:
         rename = {old: new or "" for old, new in keys.rename.items()}
         freeze = tuple(dict.fromkeys(keys.freeze))
         outputs = tuple(keys.outputs or ())
-        return Model(tuple(keys.input), layers, outputs, keys.init, keys.strict, rename, freeze, unfreeze)
+        return Model(
+            tuple(keys.input), layers, outputs, keys.init, keys.strict, rename, freeze, unfreeze, keys.keep_features
+        )
 
     def _layers(self, node: Node, outputs: Node | None) -> tuple[Component, ...]:
         """The model's layers; a mistake in a block that is used several times is one problem."""

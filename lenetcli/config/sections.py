@@ -109,6 +109,9 @@ class ModelKeys(Section):
     stay in evaluation mode."""
     unfreeze: Unfreeze | None = None
     """From which epoch on they train after all: {epoch: 3}."""
+    keep_features: Boolean | Annotated[Integer, Field(ge=1, le=2**20)] = True
+    """Keep what frozen layers give for a sample between epochs, where nothing random comes before: true (up to 1024
+    MB), false, or up to how many MB. The numbers are the same."""
 
 
 class Warmup(Section):
@@ -207,6 +210,7 @@ class Model:
     rename: Mapping[str, str] = field(default_factory=dict)
     freeze: tuple[str, ...] = ()
     unfreeze: int | None = None
+    keep_features: bool | int = True
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def _fine_tuning(model: Model) -> dict[str, Any]:
     if model.rename:
         found["rename"] = _FlowMap(model.rename)
     if model.freeze:
-        found |= {"freeze": _Flow(model.freeze)}
+        found |= {"freeze": _Flow(model.freeze), "keep_features": model.keep_features}
     if model.unfreeze is not None:
         found["unfreeze"] = _FlowMap(epoch=model.unfreeze)
     return found

@@ -12,7 +12,7 @@ from lenetcli.train.run import Run
 
 MAY_CHANGE = ("train.epochs", "train.max_time", "optimizer.lr", "device")
 PLACES = ("data.root", "data.path", "data.test", "data.download")  # where data lies; that it is the same, its hash says
-_WITHOUT_EFFECT = ("version", "name", "train.keep_checkpoints", "train.log_gradients")
+_WITHOUT_EFFECT = ("version", "name", "train.keep_checkpoints", "train.log_gradients", "model.keep_features")
 
 
 def check(then: Any, now: Any) -> None:

@@ -15,8 +15,10 @@ from lenetcli.train.run import Batch, Run
 
 def batches_of_steps(run: Run) -> Generator[list[Batch], None, None]:
     """What is left of the epoch's batches, in lists of those that make one step."""
-    p = run.progress
-    with closing(run.train_loader.batches(p.epoch, p.batch)) as batches:
+    p, loader = run.progress, run.train_loader
+    if run.features is not None:
+        loader = run.features.loader_of(loader)
+    with closing(loader.batches(p.epoch, p.batch)) as batches:
         left = moved(islice(batches, run.batches - p.batch), run.device)
         while group := list(islice(left, run.accumulate)):
             yield group

@@ -9,6 +9,7 @@ from lenetcli.data.loader import DataLoader
 from lenetcli.data.transfer import moved
 from lenetcli.errors import LenetError
 from lenetcli.train.evaluate import Evaluation, evaluate
+from lenetcli.train.features import parts_of
 from lenetcli.train.run import Run
 
 
@@ -34,10 +35,14 @@ def evaluate_split(run: Run, loader: DataLoader) -> Evaluation | None:
 
 def _fitting(run: Run, loader: DataLoader) -> Evaluation:
     """The evaluation, in batches that fit into memory."""
-    random = run.random.get_state()
+    random, model = run.random.get_state(), run.shown_model
+    parts = parts_of(model) if run.features is not None and run.features.keeps(loader) else None
+    judged = model if parts is None else parts.head
+    judged.training = model.training
     while True:
+        seen = loader if parts is None else run.features.loader_of(loader)
         try:
-            return evaluate(run.shown_model, _until_stopped(run, moved(loader, run.device)), run.criterion)
+            return evaluate(judged, _until_stopped(run, moved(seen, run.device)), run.criterion)
         except MemoryError:
             if loader.batch_size == 1:
                 raise LenetError(

@@ -12,6 +12,7 @@ from lenetcli.train import divergence, out_of_memory
 from lenetcli.train.accumulate import batches_of_steps
 from lenetcli.train.evaluate_best import evaluate_best, evaluate_split
 from lenetcli.train.events import Data, Ended, Evaluated, Event, Saved
+from lenetcli.train.features import kept_features
 from lenetcli.train.gradient_log import GradientLog
 from lenetcli.train.loss_readout import readout_of, resumed_tally
 from lenetcli.train.run import Run
@@ -62,11 +63,12 @@ def train_epoch(run: Run) -> Generator[Event, None, list[Event] | None]:
     Returns:
         The event of that; none where no step was left. None where a signal ended the epoch, and it is to be saved.
     """
+    run.begin_training()
+    run.features = kept_features(run)
     p, tally, began = run.progress, resumed_tally(run), time.perf_counter()
     first = p.step
     before, number, readout, log = tally.count, p.epoch + 1, readout_of(run, tally), GradientLog(run)
     step, groups = Step(run, readout), batches_of_steps(run)
-    run.begin_training()
     for group in groups:  # one batch a step, or as many as train.accumulate says
         step_began, lr, watched = time.perf_counter(), run.lr, log.due(len(group))
         for phase in step.phases(group):

@@ -129,3 +129,8 @@ def main_term(criterion: Module) -> Term:
 def terms_of(criterion: Module) -> Iterator[Term]:
     """All losses."""
     yield from criterion.terms if isinstance(criterion, Losses) else [Term("", criterion)]
+
+
+def asks_for_inputs(criterion: Module) -> bool:
+    """Whether a criterion compares an output with what the model was given."""
+    return isinstance(criterion, Losses) and any(term.target == "input" for term in criterion.terms)

@@ -171,6 +171,8 @@ class Run:
         fingerprint: the hash of its data, when asked for; None where nobody knows it.
         initial: the file of weights that a new run begins with, and its hash, when asked for; None where there is none.
         freezing: which parameters do not train.
+        keep_features: bytes of what frozen layers give that may be kept between epochs; 0: none.
+        kept: what is kept; False where nothing can be. features: the same, while an epoch goes on that uses it.
         tell: takes a line for whoever watches.
         left_out: what the data set found and does not use.
         reducer: sums up with the other processes that train this run, too; None where it has one only.
@@ -210,6 +212,9 @@ class Run:
     fingerprint: Callable[[], dict[str, Any]] | None = None
     initial: Callable[[], dict[str, Any]] | None = None
     freezing: Freezing | None = None
+    keep_features: int = 0
+    kept: Any = None
+    features: Any = None
     tell: Callable[[str], None] = lambda line: None
     left_out: tuple[LeftOut, ...] = ()
     _began: float | None = None
@@ -247,6 +252,7 @@ class Run:
 
     def begin_training(self) -> None:
         """Puts the model into training mode, with what is frozen in the epoch where the progress stands."""
+        self.features = None
         self.freeze()
         self.model.train()
 

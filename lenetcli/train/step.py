@@ -25,6 +25,7 @@ from lenetcli.tensors.tensor import Tensor, of_array
 from lenetcli.train import divergence
 from lenetcli.train.accumulate import share, share_of_rest, shares
 from lenetcli.train.evaluate import remainder_of
+from lenetcli.train.features import parts_of
 from lenetcli.train.loss_readout import LossReadout, SeveralReadout, immediate
 from lenetcli.train.losses import Losses, loss_of
 from lenetcli.train.run import Batch, Run
@@ -45,6 +46,7 @@ class Step:
         batch, output, loss, share: of the batch at hand: inputs and targets, what the model and the criterion gave,
             the weight of its loss in the step's.
         shares, parts: of several losses, the weight of each and its value.
+        model: what takes the batches: the run's model, or its head where what comes before is kept.
         readout.loss: the step's loss, as far as it has been read.
         samples: in the step, of all processes once they are reduced.
 
@@ -74,6 +76,8 @@ class Step:
         self.readout = immediate(run, tally_of(run.criterion)) if readout is None else readout
         self.group: Sequence[Batch] = ()
         self.samples = 0
+        parts = None if run.features is None else parts_of(run.model)
+        self.model = run.model if parts is None else parts.head
 
     def phases(self, group: Sequence[Batch]) -> Iterator[Phase]:
         """The phases in order; each is made by calling it, and its `__name__` is as above."""
@@ -101,7 +105,7 @@ class Step:
 
     def forward(self) -> None:
         inputs, targets = self.batch
-        self.output = self.run.model(inputs)
+        self.output = self.model(inputs)
         self.samples += len(inputs)
         if isinstance(self.run.criterion, Losses):
             self._add_losses(self.run.criterion)

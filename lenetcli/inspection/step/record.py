@@ -37,6 +37,7 @@ def advance(run: Run, steps: int) -> None:
     training, made = fit(run), 0
     while made < steps or run.progress.batch >= run.batches:  # at an epoch's end comes the evaluation
         made += isinstance(next(training), events.Step)
+    run.begin_training()  # as the next epoch does, and with the whole model, whatever is kept of frozen layers
 
 
 @draws_from(lambda run, *_, **__: run.random)
