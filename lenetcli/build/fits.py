@@ -23,7 +23,7 @@ def would_fit(config: Config, criterion: Module, target: Any, classes: int, shap
         target: an array of targets.
         per_class: the loss takes class numbers.
     """
-    last = dotted(config.model.layers[-1].path)
+    last = dotted(last_layer(config).path)
     wanted = [classes] if classes else list(target.shape[1:])
     if len(shape) > max(1, len(wanted)):
         flatten = missing_flatten(config.model.layers)
@@ -46,6 +46,13 @@ def would_fit(config: Config, criterion: Module, target: Any, classes: int, shap
     return Hint(f"{last} should give {wanted or [1]}", sets=_giving(config, count) if len(wanted) < 2 else ())
 
 
+def last_layer(config: Config) -> Component:
+    """The layer that gives the model's output, the first one of several."""
+    outputs = config.model.outputs
+    named = (layer for layer in config.model.layers if outputs and layer.name == outputs[0])
+    return next(named, config.model.layers[-1])
+
+
 def missing_flatten(layers: Sequence[Component]) -> Hint | None:
     """Where a Flatten belongs: before the first Linear of a model that has none; None where there is no such place."""
     for layer in layers:
@@ -58,7 +65,7 @@ def missing_flatten(layers: Sequence[Component]) -> Hint | None:
 
 def _giving(config: Config, count: int) -> tuple[str, ...]:
     """The change that makes the model give so many numbers."""
-    for layer in reversed(config.model.layers):
+    for layer in [last_layer(config), *reversed(config.model.layers)]:
         if "out_features" in layer.args:
             return (f"{dotted(layer.path)}.out_features={count}",)
     return ()

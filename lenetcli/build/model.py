@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from lenetcli import nn
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import Generator, drawing_from
+from lenetcli.build.graph import assembled, joined_size, joining, named, sources, unfit
 from lenetcli.config import Component, Config, dotted
 from lenetcli.config.catalogue import ROLES, is_stand_in
 from lenetcli.config.problems import Hint
@@ -23,11 +24,14 @@ from lenetcli.config.size_limits import MOST_IN_SAMPLE, too_large
 from lenetcli.config.user_code import NotImported, function, is_own, load, told
 from lenetcli.errors import ConfigError, LenetError
 from lenetcli.kernels.layout import logical, stored
+from lenetcli.nn.graph import INPUT
 from lenetcli.nn.module import Module
 from lenetcli.tensors.creation import tensor
 from lenetcli.tensors.tensor import Tensor, from_numpy
 
 MOST_CHANNELS = 4  # of a picture
+
+Taken = tuple[str, Component | None, Tensor]  # what a layer takes: a name, the layer of that name, its value
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,15 @@ class LayerRow:
 
     path: str
     kind: str
-    input: tuple[int, ...]
+    input: tuple[int, ...]  # the first one's
     output: tuple[int, ...] | None  # None: the layer failed
     parameters: int
+    others: tuple[tuple[int, ...], ...] = ()  # shapes of further inputs
+
+    @property
+    def taken(self) -> str:
+        """The shapes of all inputs."""
+        return ", ".join(str(list(shape)) for shape in (self.input, *self.others))
 
 
 class Shapes:
@@ -49,7 +59,8 @@ class Shapes:
         self.rows: list[LayerRow] = []
         self.weights = 0  # of the layers made so far
         self.model: Module = nn.Sequential()
-        self.inferred: dict[Any, dict[str, Any]] = {}  # by the layer's path
+        self.inferred: dict[Any, dict[str, Any]] = {}  # by the layer's path and serial number
+        self._around: list[tuple[Component, str]] = []  # the layers that are being made, with their names
         self.random = Generator().manual_seed(config.seed)  # what initial weights are drawn from
 
     @property
@@ -59,34 +70,47 @@ class Shapes:
     def follow(self, layers: Sequence[Component]) -> None:
         """Makes the model, layer by layer."""
         with drawing_from(self.random):
-            self.model = whole(self.config, self.build(layers))
+            self.model = whole(self.config, self.build(layers, outputs=self.config.model.outputs))
 
-    def build(self, layers: Sequence[Component], kind: type[nn.Sequential] = nn.Sequential) -> nn.Sequential:
-        """The layers as one container; `self.batch` becomes its output."""
+    def build(
+        self, layers: Sequence[Component], kind: type[nn.Sequential] = nn.Sequential, outputs: Sequence[str] = ()
+    ) -> Module:
+        """The layers as one module; `self.batch` becomes its output, the first one of several."""
         modules: OrderedDict[str, Module] = OrderedDict()
-        for i, spec in enumerate(layers):
-            modules[spec.name or str(i)] = self._layer(spec)
-        return kind(modules)
+        values, givers = {INPUT: self.batch}, dict(zip(named(layers), layers))
+        around = self._around[-1][0] if self._around else None
+        for i, (name, spec) in enumerate(givers.items()):
+            taken = [(source, givers.get(source, around), values[source]) for source in sources(layers, i)]
+            self._around.append((spec, name))
+            modules[name] = self._layer(spec, taken)
+            self._around.pop()
+            values[name] = self.batch
+        found = assembled(kind, modules, layers, outputs)
+        self.outputs = [tuple(values[name].array.shape[1:]) for name in outputs]
+        self.batch = values[outputs[0] if outputs else name]
+        return found
 
-    def _layer(self, spec: Component) -> Module:
-        before = self.batch
+    def _layer(self, spec: Component, taken: Sequence[Taken]) -> Module:
+        inputs = [value for _, _, value in taken]
+        self.batch = inputs[0]
         if spec.layers:
-            module: Module = self.build(spec.layers, spec.cls)
+            module = self.build(spec.layers, spec.cls)
             if spec.cls is nn.Sequential:
                 return module
-            self.batch = before
+            self.batch = inputs[0]
         else:
+            self._check_joined(spec, inputs)
             module = self._construct(spec)
         module.eval()
         try:
             with no_grad():
-                output = module(before)
+                output = module(*inputs)
         except refusals(spec) as error:
-            raise self._misfit(spec, module, error) from error
+            raise self._misfit(spec, module, taken, error) from error
         module.train()
         if not isinstance(output, Tensor):
             raise self.config.error(spec.path, f"{spec.type} gives {type(output).__name__}, wanted one tensor")
-        self.rows.append(self._row(spec, module, before, tuple(output.array.shape[1:])))
+        self.rows.append(self._row(spec, module, inputs, tuple(output.array.shape[1:])))
         self.batch = output
         return module
 
@@ -99,10 +123,10 @@ class Shapes:
                 inferred[name] = self.sample[index]
             except IndexError:
                 message = f"{spec.type} cannot infer {name} from an input of shape {list(self.sample)}"
-                raise self.config.error(spec.path, message, self._hint(spec)) from None
+                raise self.config.error(spec.path, message, self._hint(spec), self._used_by()) from None
         self._check_size(spec, inferred)
         if inferred:
-            self.inferred[spec.path] = inferred
+            self.inferred[spec.path, spec.serial] = inferred
         module: Module = made(self.config, spec, **inferred)
         self.weights += sum(p.numel() for p in module.parameters())
         return module
@@ -112,18 +136,46 @@ class Shapes:
         args = {**spec.args, **inferred}  # the first of equals is blamed: one that the config gives
         found = too_large(spec.type, args, self.sample, self.weights) if not is_own(spec.type) else None
         if found is not None:
-            path = spec.path if found.argument is None else (*spec.path, found.argument)
+            path = spec.path if found.argument is None else spec.at(found.argument)
             message = f"{spec.type} is too large: {found.count:,} {found.what}, at most {found.most:,}"
-            raise self.config.error(path, message)
+            raise self.config.error(path, message, self._used_by())
 
-    def _row(self, spec: Component, module: Module, before: Tensor, out: tuple[int, ...] | None) -> LayerRow:
+    def _check_joined(self, spec: Component, inputs: Sequence[Tensor]) -> None:
+        """Refuses to join inputs into something of an absurd size."""
+        if len(inputs) > 1 and not is_own(spec.type):
+            count = joined_size([tuple(value.array.shape[1:]) for value in inputs], spec.cls is nn.Concat)
+            if count > MOST_IN_SAMPLE:
+                message = f"{spec.type} is too large: {count:,} numbers in its result for one sample"
+                raise self.config.error(spec.path, f"{message}, at most {MOST_IN_SAMPLE:,}", self._used_by())
+
+    def _used_by(self) -> str:
+        """Which use of a block is meant, where the layer at hand is a block's."""
+        uses = [spec for spec, _ in self._around]
+        if not uses or uses[-1].path[:2] != ("model", "blocks"):
+            return ""
+        outer = next(spec for spec in uses if spec.path[:2] != ("model", "blocks"))
+        where = self.config.document.place(outer.path) if self.config.document is not None else None
+        line = "" if where is None or not where.source.is_file else f" (line {where.line + 1})"
+        return f"in {'.'.join(name for _, name in self._around)}, by {dotted(outer.path)}{line}"
+
+    def _row(self, spec: Component, module: Module, inputs: Sequence[Tensor], out: tuple[int, ...] | None) -> LayerRow:
         count = sum(p.numel() for p in module.parameters())
         name = " ".join(filter(None, (dotted(spec.path), spec.name)))
-        return LayerRow(name, spec.type, tuple(before.array.shape[1:]), out, count)
+        if spec.path[:2] == ("model", "blocks"):
+            outer = next(spec for spec, _ in self._around if spec.path[:2] != ("model", "blocks"))
+            name = f"{dotted(outer.path)} {'.'.join(name for _, name in self._around)}"
+        first, *others = [tuple(value.array.shape[1:]) for value in inputs]
+        return LayerRow(name, spec.type, first, out, count, tuple(others))
 
-    def _misfit(self, spec: Component, module: Module, error: Exception) -> ConfigError:
+    def _misfit(self, spec: Component, module: Module, taken: Sequence[Taken], error: Exception) -> ConfigError:
         """A layer that does not take its input: the error, the value that would fit, the table of layers so far."""
-        rows = [*self.rows, self._row(spec, module, self.batch, None)]
+        rows = [*self.rows, self._row(spec, module, [value for _, _, value in taken], None)]
+        if len(taken) > 1:
+            given = [(name, giver, tuple(value.array.shape[1:])) for name, giver, value in taken]
+            why = told(error) if is_own(spec.type) else told(error).partition(", got")[0]
+            message = f"{unfit(self.config, spec, given)}: {why}"
+            more = layer_text(rows)
+            return self.config.error(spec.at("from"), message, *joining(spec, given), self._used_by(), more=more)
         fits = {
             name: self.sample[index]
             for name, index in spec.cls.from_input.items()
@@ -132,9 +184,9 @@ class Shapes:
         }  # fmt: skip
         flatten = self._hint(spec)
         hints: list[str] = [flatten] if flatten else [_would_fit(name, size, fits) for name, size in fits.items()]
-        path = (*spec.path, next(iter(fits))) if fits and not flatten else spec.path
+        path = spec.at(next(iter(fits))) if fits and not flatten else spec.path
         message = f"{spec.type} does not take an input of shape {list(self.sample)}: {told(error)}"
-        return self.config.error(path, message, *hints, more=layer_text(rows))
+        return self.config.error(path, message, *hints, self._used_by(), more=layer_text(rows))
 
     def _hint(self, spec: Component) -> str:
         plane = spec.type.replace("1d", "2d").replace("3d", "2d")
@@ -169,7 +221,7 @@ def layer_text(rows: Sequence[LayerRow]) -> str:
         (
             r.path,
             r.kind,
-            str(list(r.input)),
+            r.taken,
             "does not fit" if r.output is None else str(list(r.output)),
             f"{r.parameters:,}",
         )
@@ -177,6 +229,18 @@ def layer_text(rows: Sequence[LayerRow]) -> str:
     ]
     widths = [max(len(c[i]) for c in cells) for i in range(5)]
     return "\n".join("  " + "  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip() for line in cells)
+
+
+def output_text(config: Config, rows: Sequence[LayerRow]) -> str:
+    """The shape of what the model gives for one sample, with the names of several outputs."""
+    if not config.model.outputs:
+        return str(list(rows[-1].output or ()))
+    found = {}
+    for name in config.model.outputs:
+        (at,) = [i for i, layer in enumerate(config.model.layers) if layer.name == name]
+        start = dotted(config.model.layers[at].path)
+        found[name] = [row for row in rows if row.path.split()[0] == start or row.path.startswith(f"{start}.")][-1]
+    return ", ".join(f"{name} {list(row.output or ())}" for name, row in found.items())
 
 
 def build_model(config: Config) -> tuple[Module, list[LayerRow]]:
@@ -204,7 +268,7 @@ def _beginning(config: Config) -> Shapes:
     return Shapes(config, from_numpy(sample))
 
 
-def whole(config: Config, layers: nn.Sequential) -> Module:
+def whole(config: Config, layers: Any) -> Module:
     """The model of these layers: a user's own class that is all of it, without a name, is the model itself.
 
     So its tensors have the names that a script gives them, and a checkpoint of that class fits.
@@ -237,7 +301,7 @@ def filled(config: Config, shapes: Shapes) -> Config:
     """The config with the arguments written in that were inferred on the way."""
 
     def fill(spec: Component) -> Component:
-        args = {**shapes.inferred.get(spec.path, {}), **spec.args}
+        args = {**shapes.inferred.get((spec.path, spec.serial), {}), **spec.args}
         return replace(spec, args=args, layers=tuple(map(fill, spec.layers)))
 
     return replace(config, model=replace(config.model, layers=tuple(map(fill, config.model.layers))))
@@ -281,4 +345,4 @@ def _record(config: Config, spec: Component, argument: Argument) -> Any:
     try:
         return argument.record(**spec.args[argument.name].model_dump())
     except (ConfigError, ValueError, TypeError) as error:
-        raise config.error((*spec.path, argument.name), f"{spec.type}: {error}") from error
+        raise config.error(spec.at(argument.name), f"{spec.type}: {error}") from error

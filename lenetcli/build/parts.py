@@ -18,7 +18,7 @@ from lenetcli.build.model import LayerRow, Shapes, build_model, filled, follow, 
 from lenetcli.build.places import ambiguous, located, missing
 from lenetcli.build.scheduler import build_scheduler, with_lengths
 from lenetcli.build.targets import PER_CLASS, are_numbered, check_classes, check_output
-from lenetcli.config import Config
+from lenetcli.config import Component, Config
 from lenetcli.config.scheduling import unit_of, watched_by
 from lenetcli.config.user_code import NotImported, blamed
 from lenetcli.config.writing import plain
@@ -32,6 +32,7 @@ from lenetcli.disk import check_inside, is_regular
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.nn.module import Module
 from lenetcli.optim.swa_utils import AveragedModel, get_ema_avg_fn
+from lenetcli.train.losses import Losses, Term
 from lenetcli.train.pairing import is_elementwise
 from lenetcli.train.run import Run
 from lenetcli.train.stopping import EarlyStopping
@@ -95,19 +96,48 @@ def build_criterion(config: Config, source: Source | None = None) -> Module:
         DataError: the data cannot be read.
     """
     weights = config.train.class_weights
-    loss = config.loss
+    parts = [term.loss for term in config.losses if term.target == "label"] if config.losses else [config.loss]
     if weights is not None:
         path = ("train", "class_weights")
-        if not issubclass(loss.cls, PER_CLASS):
+        weighed = [loss for loss in parts if issubclass(loss.cls, PER_CLASS)]
+        if not weighed:
             names = ", ".join(cls.__name__ for cls in PER_CLASS)
-            raise config.error(path, f"{loss.type} has no weights of classes", f"these losses have: {names}")
-        if loss.args.get("weight") is not None:
+            kind = parts[0].type if parts else config.loss.type
+            raise config.error(path, f"{kind} has no weights of classes", f"these losses have: {names}")
+        if any(loss.args.get("weight") is not None for loss in weighed):
             raise config.error(path, "weights are given twice: loss.weight stands there, too")
         if weights == "balanced":
             weights = None if source is None else balanced_weights(config, source)
-        loss = replace(loss, args={**loss.args, "weight": weights})
-    criterion: Module = made(config, loss)
-    return criterion
+
+    def one(loss: Component, labels: bool = True) -> Module:
+        if weights is not None and labels and issubclass(loss.cls, PER_CLASS):
+            loss = replace(loss, args={**loss.args, "weight": weights})
+        criterion: Module = made(config, loss)
+        return criterion
+
+    if not config.losses:
+        return one(config.loss)
+    several = len(config.model.outputs) > 1
+    return Losses([
+        Term(
+            name, one(term.loss, term.target == "label"),
+            config.model.outputs.index(str(term.output)) if several else None,
+            term.weight, "input" if term.target == "input" else "label",
+        )
+        for name, term in zip(term_names(config), config.losses)
+    ])  # fmt: skip
+
+
+def term_names(config: Config) -> list[str]:
+    """What the figures of several losses are told under: the output's name, with the loss's where it has two."""
+    last = config.model.layers[-1].name
+    outputs = [term.output or last or "output" for term in config.losses]
+    kinds = [f"{output}.{term.loss.type.rpartition(':')[2]}" for output, term in zip(outputs, config.losses)]
+    found: list[str] = []
+    for i, (output, kind) in enumerate(zip(outputs, kinds)):
+        name = output if outputs.count(output) == 1 else kind
+        found.append(name if name not in found else f"{name}.{i}")
+    return found
 
 
 def balanced_weights(config: Config, source: Source) -> list[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,11 +14,12 @@ from lenetcli import nn
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.random import Generator, drawing_from
 from lenetcli.autograd.silence import silence
-from lenetcli.build.fits import SIGNS, would_fit
+from lenetcli.build.fits import SIGNS, last_layer, would_fit
 from lenetcli.build.model import refusals
 from lenetcli.config import Config, dotted
 from lenetcli.config.problems import Hint
 from lenetcli.config.scheduling import watched_by
+from lenetcli.config.sections import Train
 from lenetcli.config.user_code import told
 from lenetcli.data import Source, Subset
 from lenetcli.data.dataset import gather
@@ -28,12 +30,14 @@ from lenetcli.nn.loss import Loss
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor, from_numpy
 from lenetcli.train.answers import class_name, decisions
+from lenetcli.train.losses import Losses
 from lenetcli.train.pairing import is_elementwise, loss_of
 from lenetcli.train.run import Run
 
 PER_CLASS = (nn.CrossEntropyLoss, nn.NLLLoss, nn.MultiMarginLoss)  # losses whose `weight` holds one for each class
 SHARES = (nn.BCELoss, nn.BCEWithLogitsLoss, nn.MultiLabelSoftMarginLoss)  # of targets from 0 to 1
 FEW = 5  # classes that a message names
+FEW_SAMPLES = 64  # that are looked at
 
 Array = npt.NDArray[Any]
 
@@ -46,6 +50,58 @@ class Checked(NamedTuple):
 
 
 def check_output(
+    config: Config, model: Module, criterion: Module, source: Source, device: str = "cpu", read: bool = True
+) -> Checked:
+    """Refuses a model whose outputs the losses cannot compare with what they are to be compared with; see `check_one`.
+
+    Raises:
+        ConfigError, DataError: as there.
+    """
+    if not isinstance(criterion, Losses):
+        return check_one(config, model, criterion, source, device, read)
+    found, notes = [], []
+    watched = False
+    for given, term in zip(config.losses, criterion.terms):
+        output = () if given.output is None else (given.output,)
+        part = replace(config, loss=given.loss, model=replace(config.model, outputs=output), losses=())
+        view = term.view(model)
+        if term.target == "label":
+            part = replace(part, train=part.train if term is criterion.main else _unwatched(part.train))
+            part = part if term is criterion.main else replace(part, scheduler=None)
+            watched |= term is criterion.main
+            checked = check_one(part, view, term.criterion, source, device, read)
+        else:
+            checked = Checked(_check_against_input(part, view, term.criterion, source, device, read))
+        found.append(checked)
+        notes += [note for note in checked.notes if note not in notes]
+    if not watched:
+        _check_no_accuracy(config, "its losses compare outputs with inputs")
+    main = criterion.terms.index(criterion.main)
+    return Checked(found[main].output, tuple(notes))
+
+
+def _unwatched(train: Train) -> Train:
+    """The options without what looks at the accuracy: that is of another output."""
+    return train.model_copy(update={"early_stopping": None})
+
+
+def _check_against_input(
+    config: Config, model: Module, criterion: Module, source: Source, device: str, read: bool
+) -> tuple[int, ...]:
+    """Refuses an output that the loss cannot compare with the model's input; gives its shape."""
+    some = np.zeros((2, *config.model.input), np.float32)
+    if read:
+        count = min(FEW_SAMPLES, len(source.train))
+        some = gather(source.train, np.arange(count))[0] if count > 1 else some
+    output = _tried(config, model, criterion, some, 0, device, "", "its inputs")
+    if isinstance(criterion, nn.BCELoss):
+        _check_shares(config, model, device)
+    if read:
+        _check_values(config, criterion, {"training": some}, "inputs")
+    return tuple(output.array.shape[1:])
+
+
+def check_one(
     config: Config, model: Module, criterion: Module, source: Source, device: str = "cpu", read: bool = True
 ) -> Checked:
     """Refuses a model whose output the loss cannot compare with the data's targets.
@@ -171,14 +227,22 @@ def _at_hand(dataset: Any) -> Array | None:
 
 
 def _tried(
-    config: Config, model: Module, criterion: Module, target: Any, classes: int, device: str, also: str
-) -> Tensor:
-    """What the model gives for two samples, after the loss has taken it: of one, much would look alike."""
+    config: Config, model: Module, criterion: Module, target: Any, classes: int, device: str, also: str,
+    against: str = "",
+) -> Tensor:  # fmt: skip
+    """What the model gives for some samples, after the loss has taken it: of one, much would look alike.
+
+    Args:
+        target: what the outputs are compared with, for each sample.
+        against: what that is, where it is no label.
+    """
     model.eval()
     output: Tensor | None = None
     try:
         with no_grad(), silence() as heard:
-            output = model(from_numpy(logical(stored(np.zeros((2, *config.model.input), np.float32)))).to(device))
+            output = model(
+                from_numpy(logical(stored(np.zeros((len(target), *config.model.input), np.float32)))).to(device)
+            )
             given = from_numpy(target).to(device)
             if target.dtype.kind in "iu" and output.array.shape != target.shape and is_elementwise(criterion):
                 raise ShapeError(f"class numbers {list(target.shape)} are no targets of its outputs' shape")
@@ -191,13 +255,20 @@ def _tried(
             raise
         shape = list(output.array.shape[1:])
         what = f"{classes} classes" if target.ndim == 1 and classes else f"targets of shape {list(target.shape[1:])}"
-        message = f"{config.loss.type} cannot compare the model's output {shape} with the {what} of {config.data.type}"
+        whose = _whose(config)
+        if against:
+            message = f"{config.loss.type} cannot compare {whose} {shape} with {against} {list(target.shape[1:])}"
+            fits = "" if shape == list(target.shape[1:]) else f"it should give {list(target.shape[1:])}"
+            raise config.error(config.loss.path, f"{message}: {told(error)}", fits) from error
+        message = f"{config.loss.type} cannot compare {whose} {shape} with the {what} of {config.data.type}"
         hint = would_fit(config, criterion, target, classes, shape, isinstance(criterion, PER_CLASS))
-        raise config.error(("loss",), f"{message}: {told(error)}", hint, also) from error
+        raise config.error(config.loss.path, f"{message}: {told(error)}", hint, also) from error
     finally:
         model.train()
     if value.array.ndim:
-        raise config.error(("loss", "reduction"), "the loss of a batch has to be one number", "use mean or sum")
+        raise config.error(
+            (*config.loss.path, "reduction"), "the loss of a batch has to be one number", "use mean or sum"
+        )
     return output
 
 
@@ -216,13 +287,17 @@ def _check_shares(config: Config, model: Module, device: str) -> None:
         hint = Hint(
             "use BCEWithLogitsLoss, or end the model with {type: Sigmoid}", sets=("loss.type=BCEWithLogitsLoss",)
         )
-        raise config.error(("loss",), message, hint)
+        raise config.error(config.loss.path, message, hint)
 
 
-def _check_no_accuracy(config: Config) -> None:
+def _whose(config: Config) -> str:
+    return f"the output {config.model.outputs[0]}" if config.model.outputs else "the model's output"
+
+
+def _check_no_accuracy(config: Config, why: str = "") -> None:
     """Refuses options that want an accuracy where there is none."""
     stopping = config.train.early_stopping
-    message = f"there is no accuracy: {config.data.type} has targets that are no classes"
+    message = f"there is no accuracy: {why or f'{config.data.type} has targets that are no classes'}"
     if stopping is not None and stopping.metric == "accuracy":
         raise config.error(("train", "early_stopping", "metric"), message, "use loss")
     if config.scheduler is not None and watched_by(config.scheduler) == "accuracy":
@@ -240,22 +315,26 @@ def _check_alike(config: Config, splits: dict[str, Any]) -> None:
         raise DataError(f"{config.data.type}: targets of two kinds: {said}")
 
 
-def _check_values(config: Config, criterion: Module, splits: dict[str, Any]) -> None:
+def _check_values(config: Config, criterion: Module, splits: dict[str, Any], what: str = "targets") -> None:
     """Refuses targets that a loss of yes and no would take for something else."""
-    path = dotted(config.model.layers[-1].path)
+    path = dotted(last_layer(config).path)
     for split, targets in splits.items():
         if targets.dtype.kind not in "fiu" or not targets.size or not is_elementwise(criterion):
             continue
         low, high = targets.min(), targets.max()
         if isinstance(criterion, SHARES) and not (low >= 0 and high <= 1):
-            wanted = "targets from 0 to 1"
-            hint = f"classes are for CrossEntropyLoss: integers from 0, {path} giving a number for each"
+            wanted = f"{what} from 0 to 1"
+            hint = (
+                ""
+                if what != "targets"
+                else f"classes are for CrossEntropyLoss: integers from 0, {path} giving a number for each"
+            )
         elif isinstance(criterion, SIGNS) and not np.isin(targets, (-1, 1)).all():
-            wanted, hint = "targets -1 and 1", "2 * y - 1 makes them of 0 and 1"
+            wanted, hint = f"{what} -1 and 1", "2 * y - 1 makes them of 0 and 1"
         else:
             continue
         message = f"{config.loss.type} wants {wanted}, those of the {split} split go from {low:g} to {high:g}"
-        raise config.error(("loss",), message, hint)
+        raise config.error(config.loss.path, message, hint)
 
 
 def _targets(source: Source) -> dict[str, Any]:
@@ -296,22 +375,26 @@ def _check_counts(
 ) -> Iterator[str]:
     """Refuses outputs that are fewer than the classes of both splits, or more than classes that have names of their
     own; tells of outputs without a class and of classes to test on that nothing is learnt of."""
-    path, alone = config.model.layers[-1].path, _only_tested(counts, names)
+    path, alone = last_layer(config).path, _only_tested(counts, names)
     single = f"{config.data.type} has one class only, which leaves nothing to tell apart"
     fitting = f"{dotted(path)} giving [{classes}] would fit" if classes > 1 else single
     if classes > outputs:
-        message = f"the model has {_many(outputs, 'output')} for the {_many(classes, 'class')} of {config.data.type}"
+        message = f"{_has(config)} {_many(outputs, 'output')} for the {_many(classes, 'class')} of {config.data.type}"
         raise config.error(path, "; ".join(filter(None, [message, alone])), fitting)
     if alone:
         yield f"{alone}: the model cannot learn it"
     if outputs == classes == 1:
         yield single
     if outputs > classes:
-        message = f"the model has {_many(outputs, 'output')} for the {_many(classes, 'class')} of {config.data.type}"
+        message = f"{_has(config)} {_many(outputs, 'output')} for the {_many(classes, 'class')} of {config.data.type}"
         if classes == len(names) and list(names) != [str(i) for i in range(classes)]:
             shown = ", ".join(names[:FEW]) + (", ..." if classes > FEW else "")
             raise config.error(path, f"{message} ({shown}): the others would have no name", fitting)
         yield f"{message}; {fitting}"
+
+
+def _has(config: Config) -> str:
+    return f"the output {config.model.outputs[0]} has" if config.model.outputs else "the model has"
 
 
 def _many(count: int, noun: str) -> str:

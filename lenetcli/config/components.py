@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from lenetcli.config import consent, user_code
+from lenetcli.config.blocks import DEEPEST, MOST_LAYERS, Block, used
 from lenetcli.config.catalogue import ROLES, Role, is_stand_in, takes_layers
-from lenetcli.config.messages import details_of, explained, got
-from lenetcli.config.problems import Hint, KeyPath, Problem, did_you_mean, nearest
+from lenetcli.config.messages import details_of, explained, got, place_of
+from lenetcli.config.problems import Hint, KeyPath, Problem, Span, did_you_mean, nearest
 from lenetcli.config.signature import Argument, NotFromConfig, String, arguments, schema_of
 from lenetcli.config.suggestions import component
+from lenetcli.config.wires import check, sources
 from lenetcli.config.yaml_tree import Node
 
 
@@ -33,6 +35,9 @@ class Component:
         cls: the class.
         path: the place in the config: the keys that lead there.
         role: what it is in the config.
+        inputs: names of the layers whose outputs a layer takes, as `from` gives them; none: the one before it.
+        places: where arguments stand that are not at `path`: those that a block was given.
+        serial: tells layers of one place apart, such as those of a block that is used twice.
     """
 
     type: str
@@ -43,6 +48,13 @@ class Component:
     cls: Any = field(default=None, compare=False, repr=False)
     path: KeyPath = field(default=(), compare=False, repr=False)
     role: Role = field(default=ROLES["layers"], compare=False, repr=False)
+    inputs: tuple[str, ...] = ()
+    places: Mapping[str, KeyPath] = field(default_factory=dict, compare=False, repr=False)
+    serial: int = field(default=0, compare=False, repr=False)
+
+    def at(self, name: str) -> KeyPath:
+        """The place of an argument in the config."""
+        return self.places.get(name, (*self.path, name))
 
     @property
     def known(self) -> tuple[Argument, ...]:
@@ -64,6 +76,15 @@ class Component:
                 yield error
 
 
+class TooMany(Exception):
+    """More layers than a model may have, blocks counted as often as they are used."""
+
+    def __init__(self, span: Span, path: KeyPath) -> None:
+        super().__init__()
+        hint = "a block that is repeated within a repeated block counts for all of them"
+        self.problem = Problem(span, path, f"the model has more than {MOST_LAYERS:,} layers", (hint,))
+
+
 class ComponentReader:
     """Reads components out of the tree; problems are collected, and a component that has some is None.
 
@@ -74,28 +95,39 @@ class ComponentReader:
 
     def __init__(self, directory: Path, problems: list[Problem]) -> None:
         self.directory, self.problems = directory, problems
+        self.blocks: Mapping[str, Block | None] = {}  # None: one with problems
+        self._within: list[str] = []  # names of the blocks that are being read
+        self._depth = 0  # of layers within layers
+        self._serial = 0
 
     def read(self, node: Node, path: KeyPath, role: Role) -> Component | None:
         """The component that a mapping describes."""
+        if role.kind == "layer":
+            self._serial += 1
+            if self._serial > MOST_LAYERS:
+                raise TooMany(node.span, path)
         before = len(self.problems)
+        block = self._block(node) if role.kind == "layer" else ""
+        if not isinstance(block, str):
+            return None if block is None else self._used(block, node, path, role)
         found = self._class(node, path, role)
         if found is None:
             return None
         type_node, name, cls = found
         assert node.mapping is not None
         layers: tuple[Component, ...] = ()
-        block = role.kind == "layer" and takes_layers(cls)
+        holds_layers = role.kind == "layer" and takes_layers(cls)
         extra = {
             "type": String,
-            **({"name": String} if role.kind == "layer" else {}),
-            **({"layers": list} if block else {}),
+            **({"name": String, "from": String | list[String]} if role.kind == "layer" else {}),
+            **({"layers": list} if holds_layers else {}),
         }
-        if block and "layers" not in node.mapping:
+        if holds_layers and "layers" not in node.mapping:
             self.problems.append(
                 Problem(type_node.span, (*path, "layers"), f"missing: {cls.__name__} needs a list of layers")
             )
-        elif block:
-            layers = self.read_list(node.mapping["layers"], (*path, "layers"), role)
+        elif holds_layers:
+            layers = self._inner(node.mapping["layers"], (*path, "layers"), role)
         known, keys = arguments(cls, role.base), role.keys(cls)
         values = {key: child.plain() for key, child in node.mapping.items() if key not in extra}
         for argument in known:
@@ -113,12 +145,58 @@ class ComponentReader:
             noun = f"argument of {cls.__name__}"
             self.problems += explained(details_of(error), node, path, fields, noun, cls.__name__, type_node.span)
         label = self._label(node, path) if "name" in extra else None
+        inputs = sources(node, path, self.problems) if "from" in extra else ()
         if len(self.problems) == before:
             self._find_functions(known, args, node, path)
         if len(self.problems) > before:
             return None
         given = {key.name: args.pop(key.name) for key in keys if key.name in args}
-        return Component(name, args, label, layers, given, cls, path, role)
+        places = {key: child.place for key, child in node.mapping.items() if child.place is not None}
+        return Component(name, args, label, layers, given, cls, path, role, inputs, places, self._serial)
+
+    def _inner(self, node: Node, path: KeyPath, role: Role) -> tuple[Component, ...]:
+        """The layers within a layer."""
+        if self._depth >= DEEPEST:
+            self.problems.append(Problem(node.span, path, f"layers within layers deeper than {DEEPEST} levels"))
+            return ()
+        self._depth += 1
+        try:
+            return self.read_list(node, path, role)
+        finally:
+            self._depth -= 1
+
+    def _block(self, node: Node) -> Block | str | None:
+        """The block that a layer names, None for one with problems; a text where it names none."""
+        kind = node.mapping.get("type") if node.mapping else None
+        return self.blocks.get(kind.value, "") if kind is not None and isinstance(kind.value, str) else ""
+
+    def _used(self, block: Block, node: Node, path: KeyPath, role: Role) -> Component | None:
+        """A block in the place of a layer: a Sequential of its layers or, where it is repeated, of so many of these."""
+        from lenetcli.nn import Sequential
+
+        before, serial = len(self.problems), self._serial
+        use = used(block, node, path, self._within, self.problems)
+        label, inputs = self._label(node, path), sources(node, path, self.problems)
+        if use is None:
+            return None
+        self._within.append(block.name)
+        once = (*block.path, "layers")
+        try:
+            if use.repeat is None:
+                layers = self._inner(use.layers, once, role)
+            else:
+                self._depth += 1
+                layers = tuple(
+                    Component("Sequential", {}, None, self._inner(use.layers, once, role), {}, Sequential, path, role)
+                    for _ in range(use.repeat)
+                    if len(self.problems) == before
+                )
+                self._depth -= 1
+        finally:
+            self._within.pop()
+        if len(self.problems) > before:
+            return None
+        return Component("Sequential", {}, label, layers, {}, Sequential, path, role, inputs, {}, serial)
 
     def _find_functions(self, known: Sequence[Argument], args: dict[str, Any], node: Node, path: KeyPath) -> None:
         """Sees to it that functions which arguments name are there; their names become independent of the place."""
@@ -138,8 +216,14 @@ class ComponentReader:
             places = [user_code.absolute(one, self.directory) for one in names]
             args[name] = places if isinstance(args[name], list) else places[0]
 
-    def read_list(self, node: Node, path: KeyPath, role: Role) -> tuple[Component, ...]:
-        """The components of a list; their names must differ."""
+    def read_list(
+        self, node: Node, path: KeyPath, role: Role, outputs: Mapping[str, tuple[Node, KeyPath]] | None = None
+    ) -> tuple[Component, ...]:
+        """The components of a list; their names must differ.
+
+        Args:
+            outputs: of layers, names of those whose outputs come out, with their places; None: the last one's does.
+        """
         if not isinstance(node.value, list) or not node.value:
             what = "an empty list" if node.value == [] else got(node.plain())
             self.problems.append(Problem(node.span, path, f"wanted a list of {role.kind}s, got {what}"))
@@ -152,6 +236,8 @@ class ComponentReader:
                 if first is not name:
                     message = f"name {name.value} given twice; first at {first.span}"
                     self.problems.append(Problem(name.span, (*path, i, "name"), message))
+        if role.kind == "layer":
+            self.problems += check(node.value, path, outputs or {})
         read = [self.read(child, (*path, i), role) for i, child in enumerate(node.value)]
         return tuple(component for component in read if component is not None)
 
@@ -184,8 +270,9 @@ class ComponentReader:
         try:
             cls = role.find(name, self.directory)
         except (user_code.NoSuchClass, NotFromConfig) as error:
-            hints = getattr(error, "hints", ())
-            self.problems.append(Problem(type_node.span, (*path, "type"), str(error), hints))
+            blocks = did_you_mean(name, self.blocks) if role.kind == "layer" else ()
+            found = blocks or getattr(error, "hints", ())
+            self.problems.append(Problem(type_node.span, (*path, "type"), str(error), found))
             return None
         return type_node, user_code.absolute(name, self.directory) if user_code.is_own(name) else name, cls
 
@@ -195,14 +282,14 @@ class ComponentReader:
         if name is None:
             return None
         if isinstance(name.value, str) and re.fullmatch(r"[A-Za-z_]\w{0,99}", name.value, re.ASCII):
-            from lenetcli.nn import Sequential
+            from lenetcli.nn import Graph, Sequential
 
-            if not hasattr(Sequential(), name.value):
+            if not (hasattr(Sequential(), name.value) or hasattr(Graph, name.value)):
                 return name.value
             message = f"{name.value} is taken: every module has an attribute of that name"
         else:
             message = f"wanted a name of letters, digits and '_', got {got(name.plain())}"
-        self.problems.append(Problem(name.span, (*path, "name"), message))
+        self.problems.append(Problem(name.span, place_of(node, path, "name"), message))
         return None
 
 

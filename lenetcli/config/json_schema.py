@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from lenetcli.config.blocks import MOST_REPEATS
 from lenetcli.config.catalogue import ROLES, Role, takes_layers
 from lenetcli.config.sections import Header, ModelKeys, Section, Train
 from lenetcli.config.signature import Argument, arguments
@@ -17,9 +18,11 @@ from lenetcli.config.signature import Argument, arguments
 def schema() -> dict[str, Any]:
     """The schema of a whole configuration, with every class that it may name."""
     header, model = _section(Header), _section(ModelKeys)
-    model["properties"]["layers"] = {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/layers"}}
+    model["properties"]["layers"] = {"type": "array", "minItems": 1, "items": _ref("layers")}
+    model["properties"]["blocks"] = {"type": "object", "additionalProperties": _BLOCK, "description": _BLOCKS}
     model["required"] = [*model["required"], "layers"]
-    sections = {key: {"$ref": f"#/definitions/{key}"} for key in ROLES if key != "layers"}
+    model |= {"if": {"required": ["blocks"]}, "else": {"properties": {"layers": {"items": _ref("only_classes")}}}}
+    sections = {key: _ref(key) for key in ROLES if key != "layers"}
     whole = {"model": model, **sections, "train": _section(Train)}
     header["properties"] |= {key: {"anyOf": [value, _FILE]} for key, value in whole.items()}
     header["properties"]["scheduler"]["anyOf"].append({"type": "null"})
@@ -28,8 +31,52 @@ def schema() -> dict[str, Any]:
         "title": "lenet configuration",
         **header,
         "required": ["model", "data", "loss", "optimizer", "train"],
-        "definitions": {key: _role(role) for key, role in ROLES.items()},
+        "definitions": {**{key: _role(role) for key, role in ROLES.items()}, "only_classes": _only_classes()},
     }
+
+
+_BLOCKS = "Named lists of layers with arguments; a layer's type may be such a name."
+_BLOCK: dict[str, Any] = {
+    "type": "object",
+    "required": ["layers"],
+    "properties": {
+        "args": {"type": ["object", "null"], "description": "Arguments with their defaults; null: has to be given."},
+        "layers": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "object", "required": ["type"]},  # with $name in the place of any value
+            "description": "The layers; $name stands for an argument's value.",
+        },
+    },
+    "additionalProperties": False,
+}
+_NAME = {"type": "string", "description": "The layer's name in the model."}
+_FROM = {
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
+    "description": "Names of the earlier layers whose outputs it takes; `input`: what enters the list of layers.",
+}
+
+
+def _ref(definition: str) -> dict[str, str]:
+    return {"$ref": f"#/definitions/{definition}"}
+
+
+def _types(role: Role) -> dict[str, Any]:
+    """What `type` may be: a class that there is, or one of the user's own."""
+    own = {"type": "string", "pattern": r"\.py:", "description": "A class of your own: my_nets.py:Net"}
+    return {"anyOf": [{"enum": sorted(role.classes)}, own]}
+
+
+def _use() -> dict[str, Any]:
+    """A layer that is a block: its type is no class's name."""
+    repeat = {"type": "integer", "minimum": 1, "maximum": MOST_REPEATS, "description": "So many, in a list."}
+    block = {"name": _NAME, "from": _FROM, "repeat": repeat}
+    return {"if": {"properties": {"type": _types(ROLES["layers"])}}, "else": {"properties": block}}
+
+
+def _only_classes() -> dict[str, Any]:
+    """A layer of a model without blocks: its type is a class's name, and those of the layers within it."""
+    return {"properties": {"type": _types(ROLES["layers"]), "layers": {"items": _ref("only_classes")}}}
 
 
 _FILE = {"type": "string", "description": "Path of a YAML file that holds just this section, relative to this file."}
@@ -61,14 +108,17 @@ def _add_meanings(section: type[Section], found: dict[str, Any]) -> None:
 
 def _role(role: Role) -> dict[str, Any]:
     """A component: its `type` decides which keys there are."""
-    own = {"type": "string", "pattern": r"\.py:", "description": "A class of your own: my_nets.py:Net"}
+    is_layer = role.kind == "layer"
     return {
         "type": "object",
         "required": ["type"],
-        "properties": {"type": {"anyOf": [{"enum": sorted(role.classes)}, own]}},
+        "properties": {"type": {"type": "string"} if is_layer else _types(role)},
         "allOf": [
-            {"if": {"properties": {"type": {"const": name}}}, "then": _class(role, name, cls)}
-            for name, cls in sorted(role.classes.items())
+            *(
+                {"if": {"properties": {"type": {"const": name}}}, "then": _class(role, name, cls)}
+                for name, cls in sorted(role.classes.items())
+            ),
+            *([_use()] if is_layer else []),
         ],
     }
 
@@ -78,12 +128,12 @@ def _class(role: Role, name: str, cls: Any) -> dict[str, Any]:
     purpose = (inspect.getdoc(cls) or "").partition("\n")[0]
     properties: dict[str, Any] = {"type": {"const": name, "description": purpose}}
     if role.kind == "layer":
-        properties["name"] = {"type": "string", "description": "The layer's name in the model."}
+        properties |= {"name": _NAME, "from": _FROM}
     known = (*arguments(cls, role.base), *role.keys(cls))
     properties |= {argument.name: _argument(argument, role) for argument in known}
     required = [argument.name for argument in known if argument.required]
     if role.kind == "layer" and takes_layers(cls):
-        properties["layers"] = {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/layers"}}
+        properties["layers"] = {"type": "array", "minItems": 1, "items": _ref("layers")}
         required.append("layers")
     return {"properties": properties, "required": required, "additionalProperties": False}
 
@@ -91,7 +141,7 @@ def _class(role: Role, name: str, cls: Any) -> dict[str, Any]:
 def _argument(argument: Argument, role: Role) -> dict[str, Any]:
     """One key, with its meaning and default."""
     if argument.nested:
-        one = {"$ref": f"#/definitions/{role.section.rpartition('.')[2]}"}
+        one = _ref(role.section.rpartition(".")[2])
         found: dict[str, Any] = {"anyOf": [one, {"type": "array", "items": one}]}
     else:
         found = draft7(_inlined(TypeAdapter(argument.annotation).json_schema()))

@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from lenetcli.config.blocks import read_blocks
 from lenetcli.config.catalogue import ROLES
-from lenetcli.config.components import Component, ComponentReader
+from lenetcli.config.components import Component, ComponentReader, TooMany
 from lenetcli.config.document import SECTIONS, Document
+from lenetcli.config.losses import LossTerm, is_list, read_losses
 from lenetcli.config.messages import UNKNOWN, details_of, explained, got, section_in
 from lenetcli.config.overrides import MISWRITTEN
 from lenetcli.config.problems import Hint, InvalidConfig, Problem, Span
@@ -107,7 +109,7 @@ def _spelt(problem: Problem, root: Node, plain: dict[str, Any]) -> Problem:
 
 def _plain_keys() -> dict[str, Any]:
     """The keys of the sections with fixed keys."""
-    model = {**_keys_of(ModelKeys), "layers": None}
+    model = {**_keys_of(ModelKeys), "layers": None, "blocks": None}
     return {**_keys_of(Header), "model": model, "train": _keys_of(Train)}
 
 
@@ -134,10 +136,11 @@ class _Reader:
             self._wrong_version(header.version)
         self._check_missing()
         model, train = self._model(), self._train()
-        parts = {key: self._component(key) for key in ("data", "loss", "optimizer", "scheduler")}
+        parts = {key: self._component(key) for key in ("data", "optimizer", "scheduler")}
+        loss, losses = self._loss(model)
         if self.problems or header is None or model is None or train is None:
             return None
-        data, loss, optimizer = parts["data"], parts["loss"], parts["optimizer"]
+        data, optimizer = parts["data"], parts["optimizer"]
         assert data is not None
         assert loss is not None
         assert optimizer is not None
@@ -154,7 +157,28 @@ class _Reader:
             VERSION,
             header.device,
             self.document,
+            losses,
         )
+
+    def _loss(self, model: Model | None) -> tuple[Component | None, tuple[LossTerm, ...]]:
+        """The loss, and what a list says of several; then it is the first of them."""
+        assert self.root.mapping is not None
+        node = self.root.mapping.get("loss")
+        outputs = () if model is None else model.outputs
+        if node is None or not is_list(node):
+            found = self._component("loss")
+            broken = any(p.path[:2] == ("model", "outputs") for p in self.problems)
+            if node is not None and len(outputs) > 1 and not broken:
+                first, *_ = outputs
+                message = f"the model has the outputs {', '.join(outputs)}: wanted a list of losses, one for each"
+                hint = f"write [{{output: {first}, type: ...}}, ...]"
+                self.problems.append(Problem(node.span, ("loss",), message, (hint,)))
+            return found, ()
+        if model is None:
+            return None, ()
+        last = model.layers[-1].name if model.layers else None
+        losses = read_losses(node, self.components, outputs, last, self.problems)
+        return losses[0].loss if losses else None, losses
 
     def _keys(self, section: type[S], node: Node, path: tuple[str, ...], others: Iterable[str]) -> S | None:
         """The fixed keys of a mapping; `others` are keys that are read elsewhere."""
@@ -200,13 +224,33 @@ class _Reader:
         if node is None:
             return None
         assert node.mapping is not None
-        keys = self._keys(ModelKeys, node, ("model",), ("layers",))
+        keys = self._keys(ModelKeys, node, ("model",), ("layers", "blocks"))
         layers: tuple[Component, ...] = ()
+        if node.mapping.get("blocks") is not None:
+            self.components.blocks = read_blocks(node.mapping["blocks"], ("model", "blocks"), self.problems)
         if "layers" in node.mapping:
-            layers = self.components.read_list(node.mapping["layers"], ("model", "layers"), ROLES["layers"])
+            layers = self._layers(node.mapping["layers"], node.mapping.get("outputs"))
         elif not any("did you mean layers?" in p.hints for p in self.problems if p.path[:1] == ("model",)):
             self.problems.append(Problem(node.span, ("model", "layers"), "missing: the model needs a list of layers"))
-        return None if keys is None else Model(tuple(keys.input), layers)
+        return None if keys is None else Model(tuple(keys.input), layers, tuple(keys.outputs or ()))
+
+    def _layers(self, node: Node, outputs: Node | None) -> tuple[Component, ...]:
+        """The model's layers; a mistake in a block that is used several times is one problem."""
+        place = ("model", "outputs")
+        named = outputs.value if outputs is not None and isinstance(outputs.value, list) else []
+        out = {part.value: (part, (*place, i)) for i, part in enumerate(named) if isinstance(part.value, str)}
+        if len(out) < len(named):
+            twice = [part for i, part in enumerate(named) if part.value in [p.value for p in named[:i]]]
+            self.problems += [Problem(part.span, place, f"{part.value} is named twice") for part in twice]
+        before = len(self.problems)
+        try:
+            found = self.components.read_list(node, ("model", "layers"), ROLES["layers"], out)
+        except TooMany as error:
+            self.problems.append(error.problem)
+            found = ()
+        new = self.problems[before:]
+        self.problems[before:] = {(p.where, p.path, p.message): p for p in new}.values()
+        return found
 
     def _train(self) -> Train | None:
         node = self._section("train")

@@ -123,6 +123,8 @@ def _of_text(text: str, want: str) -> str | None:
         return "".join(f"{count}{unit}" for count, unit in re.findall(r"(\d+) *([hms])", word))
     if want.startswith("letters, digits") and (name := re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")):
         return name
+    if want.startswith("a list of names") and re.fullmatch(r"\w+", text):
+        return f"[{text}]"
     if "list of" in want and (listed := _listed(text)):
         return listed
     if "integer" in want or "number" in want:
@@ -261,7 +263,7 @@ def explained(
             by_key.pop(key)
             by_key.pop(taken_apart[0], None)
     for key, found in by_key.items():
-        here = (*path, key)
+        here = place_of(node, path, key)
         first = found[0]
         if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
             hints = unknown_key(key, fields, node, owner)
@@ -280,6 +282,12 @@ def explained(
             else:
                 problems.append(_wrong_value(found, value, here, fields[key]))
     return problems
+
+
+def place_of(node: Node, path: KeyPath, key: str) -> KeyPath:
+    """Where a mapping's value stands in the config: under its key, but for one that a block was given."""
+    value = node.mapping.get(key) if node.mapping else None
+    return (*path, key) if value is None or value.place is None else value.place
 
 
 def details_of(error: ValidationError) -> list[Any]:
@@ -336,6 +344,8 @@ def _plainly(limit: Any) -> Any:
 
 def _near(value: Any, annotation: Any) -> tuple[str, ...]:
     """The nearest of the words that a Literal (also inside a union) allows."""
+    if isinstance(value, str) and re.fullmatch(r"\$\w+", value):
+        return (f"{value} stands for an argument within a block only (model.blocks)",)
     return did_you_mean(value, list(_words(annotation))) if isinstance(value, str) else ()
 
 

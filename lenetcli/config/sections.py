@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from lenetcli.config.components import Component
 from lenetcli.config.document import Document
+from lenetcli.config.losses import LossTerm
 from lenetcli.config.messages import Said
 from lenetcli.config.problems import InvalidConfig, KeyPath, Problem
 from lenetcli.config.signature import Boolean, Integer, Number, String
@@ -82,6 +83,8 @@ class ModelKeys(Section):
 
     input: Annotated[list[Extent], Field(min_length=1, max_length=4)]
     """Shape of one sample: [C, H, W] for images, [features] for vectors."""
+    outputs: Annotated[list[String], Field(min_length=1), Said("a list of names of layers")] | None = None
+    """Names of the layers whose outputs the model gives, in this order; by default the last layer's."""
 
 
 class Warmup(Section):
@@ -174,6 +177,7 @@ class Model:
 
     input: tuple[int, ...]
     layers: tuple[Component, ...]
+    outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -194,10 +198,12 @@ class Config:
     version: int = VERSION
     device: str = "cpu"
     document: Document | None = field(default=None, compare=False, repr=False)
+    losses: tuple[LossTerm, ...] = ()  # where the section is a list; `loss` is the first one's then
 
     def strangers(self) -> list[NotImported]:
         """What names Python that was only looked at and not imported, since nobody has agreed to it."""
-        parts = (*self.model.layers, self.data, self.loss, self.optimizer, self.scheduler)
+        losses = [term.loss for term in self.losses] or [self.loss]
+        parts = (*self.model.layers, self.data, *losses, self.optimizer, self.scheduler)
         return [found for part in parts if part is not None for found in part.strangers()]
 
     def error(self, path: KeyPath, message: str, *hints: str, more: str = "") -> InvalidConfig:

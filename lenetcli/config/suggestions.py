@@ -6,7 +6,7 @@ import ast
 import difflib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -104,13 +104,33 @@ def _known(root: Node, plain: dict[str, Any]) -> Iterator[tuple[str, ...]]:
             yield (section,)
             yield from ((section, name) for name in _arguments(root.mapping.get(section), role))
     model = root.mapping.get("model")
-    layers = model.mapping.get("layers") if model is not None and model.mapping else None
+    if model is None or model.mapping is None:
+        return
+    found = model.mapping.get("blocks")
+    blocks = found.mapping or {} if found is not None else {}
+    for name, block in blocks.items():
+        yield ("model", "blocks", name)
+        if block.mapping is not None:
+            yield from (("model", "blocks", name, "args", arg) for arg in _block_arguments(block))
+            yield from _of_layers(block.mapping.get("layers"), ("model", "blocks", name, "layers"), blocks)
+    yield from _of_layers(model.mapping.get("layers"), ("model", "layers"), blocks)
+
+
+def _of_layers(layers: Node | None, path: tuple[str, ...], blocks: Mapping[str, Node]) -> Iterator[tuple[str, ...]]:
+    """The keys of a list of layers, by their numbers and names."""
     for i, layer in enumerate(layers.value if layers is not None and isinstance(layers.value, list) else []):
-        named = layer.mapping.get("name") if layer.mapping else None
+        named, kind = (layer.mapping.get(key) if layer.mapping else None for key in ("name", "type"))
         places = [str(named.value)] if named is not None and isinstance(named.value, str) else []
+        block = blocks.get(kind.value) if kind is not None and isinstance(kind.value, str) else None
+        keys = _arguments(layer, ROLES["layers"]) if block is None else [*_block_arguments(block), "repeat"]
         for place in (*places, str(i)):
-            yield ("model", "layers", place)
-            yield from (("model", "layers", place, name) for name in _arguments(layer, ROLES["layers"]))
+            yield (*path, place)
+            yield from ((*path, place, name) for name in keys)
+
+
+def _block_arguments(block: Node) -> list[str]:
+    args = block.mapping.get("args") if block.mapping else None
+    return list(args.mapping or {}) if args is not None else []
 
 
 def _flat(plain: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

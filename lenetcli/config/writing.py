@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel
 
 from lenetcli.config.components import Component
+from lenetcli.config.losses import LossTerm
 from lenetcli.config.scheduling import unit_of, watched_by
 from lenetcli.config.sections import Config
 from lenetcli.config.signature import schema_of
@@ -35,15 +36,29 @@ def plain(config: Config) -> dict[str, Any]:
         "input": _Flow(config.model.input),
         "layers": [_component(layer) for layer in config.model.layers],
     }
+    if config.model.outputs:
+        model["outputs"] = _Flow(config.model.outputs)
     found: dict[str, Any] = {"version": config.version, "name": config.name, "seed": config.seed, "model": model}
     if config.device != "cpu":
         found["device"] = config.device
     for key in ("data", "loss", "optimizer", "scheduler"):
         component = getattr(config, key)
-        if component is not None:
+        if key == "loss" and config.losses:
+            found[key] = [_term(term) for term in config.losses]
+        elif component is not None:
             found[key] = _component(component)
     found["train"] = config.train.model_dump()
     return found
+
+
+def _term(term: LossTerm) -> dict[str, Any]:
+    """One of several losses; its class's `weight`, where it is none, is not written: the key is the term's."""
+    found = _component(term.loss)
+    if found.get("weight", 0) is None:
+        del found["weight"]
+    output = {} if term.output is None else {"output": term.output}
+    own = {} if "weight" in found else {"weight": term.weight}
+    return _FlowMap({**output, "type": found.pop("type"), **own, "target": term.target, **found})
 
 
 def _component(component: Component) -> dict[str, Any]:
@@ -51,6 +66,8 @@ def _component(component: Component) -> dict[str, Any]:
     found: dict[str, Any] = {"type": component.type}
     if component.name is not None:
         found["name"] = component.name
+    if component.inputs:
+        found["from"] = _Flow(component.inputs) if len(component.inputs) > 1 else component.inputs[0]
     values = {a.name: a.default for a in component.known if _writable(a.default) and not a.inferred} | component.args
     values = {
         a.name: values[a.name] for a in component.known if a.name in values

@@ -47,12 +47,14 @@ class Node:
         span: its place.
         keys: the places of a mapping's keys.
         size: how many values it holds, itself and every use of an alias counted.
+        place: where it stands in the config, of a value that was put into another place: an argument of a block.
     """
 
     value: Scalar | Mapping[str, Node] | list[Node]
     span: Span
     keys: Mapping[str, Span] = field(default_factory=dict)
     size: int = 1
+    place: KeyPath | None = None
 
     @property
     def mapping(self) -> Mapping[str, Node] | None:

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from lenetcli.nn.dropout import *
     from lenetcli.nn.flatten import *
     from lenetcli.nn.fold import *
+    from lenetcli.nn.graph import *
     from lenetcli.nn.instancenorm import *
     from lenetcli.nn.linear import *
     from lenetcli.nn.loss import *
     from lenetcli.nn.margin_loss import *
+    from lenetcli.nn.merge import *
     from lenetcli.nn.module import *
     from lenetcli.nn.normalization import *
     from lenetcli.nn.padding import *
@@ -43,11 +45,13 @@ _MODULES = {
     "lenetcli.nn.dropout": "AlphaDropout Dropout Dropout1d Dropout2d FeatureAlphaDropout",
     "lenetcli.nn.flatten": "Flatten Unflatten",
     "lenetcli.nn.fold": "Fold Unfold",
+    "lenetcli.nn.graph": "Graph",
     "lenetcli.nn.instancenorm": "InstanceNorm1d InstanceNorm2d",
     "lenetcli.nn.linear": "Bilinear Identity Linear",
     "lenetcli.nn.loss": "CrossEntropyLoss HuberLoss L1Loss MSELoss NLLLoss SmoothL1Loss",
     "lenetcli.nn.margin_loss": """CosineEmbeddingLoss HingeEmbeddingLoss MarginRankingLoss MultiLabelMarginLoss
         MultiLabelSoftMarginLoss MultiMarginLoss SoftMarginLoss TripletMarginLoss TripletMarginWithDistanceLoss""",
+    "lenetcli.nn.merge": "Add Concat Multiply",
     "lenetcli.nn.module": "Module",
     "lenetcli.nn.normalization": "GroupNorm LayerNorm LocalResponseNorm RMSNorm",
     "lenetcli.nn.padding": """CircularPad1d CircularPad2d ConstantPad1d ConstantPad2d ReflectionPad1d ReflectionPad2d

@@ -109,12 +109,7 @@ class Sequential(Numbered):
             self.extend(args)
 
     def forward(self, input: Any) -> Any:
-        if fusion.allowed():
-            return fusion.run(list(self), input)
-        for module in self._modules.values():
-            assert module is not None
-            input = module(input)
-        return input
+        return fusion.chain(list(self._modules.values()), input)
 
     @overload
     def __getitem__(self, index: int) -> Any: ...

@@ -121,11 +121,11 @@ def allowed() -> bool:
     return made and switches.fusion and not switches.anomaly and not switches.observers
 
 
-def run(modules: Sequence[Module], input: Any) -> Any:
-    """Calls modules one after the other, runs that can be fused at once."""
-    at = 0
+def chain(modules: Sequence[Any], input: Any) -> Any:
+    """Calls modules one after the other; runs of them that can be fused at once, where that is allowed."""
+    starts, at = _STARTS if allowed() else {}, 0
     while at < len(modules):
-        start = _STARTS.get(type(modules[at]))
+        start = starts.get(type(modules[at]))
         found = start(modules, at, input) if start is not None and type(input) is Tensor else None
         if found is None:
             input = modules[at](input)
@@ -133,6 +133,7 @@ def run(modules: Sequence[Module], input: Any) -> Any:
         else:
             input, count = found
             at += count
+            del found  # what comes next need not hold it
     return input
 
 

@@ -58,6 +58,7 @@ from lenetcli.runs.state_json import (
 from lenetcli.tensors.serialization import load, to_bytes
 from lenetcli.tensors.tensor import Tensor, of_array
 from lenetcli.train.run import Run
+from lenetcli.train.several_tally import check_state
 
 MODEL, AVERAGE, OPTIMIZER = "model.safetensors", "average.safetensors", "optimizer.safetensors"
 STATE, LATEST, METRICS = "state.json", "latest", "metrics.jsonl"
@@ -447,6 +448,7 @@ def _apply(run: Run, path: Path, state: dict[str, Any]) -> None:
     if progress["batch"] > run.batches:
         raise ValueError(f"progress.batch: {progress['batch']} of {run.batches} batches")
     _check_best(state["best"])
+    check_state(run.criterion, progress["epoch_losses"])
 
     run.model.load_state_dict(model)
     if run.average is not None and average is not None:

@@ -217,12 +217,19 @@ def _are_figures(value: Any) -> bool:
     return isinstance(value, dict) and all(_fits("", value.get(key), float | None) for key in FIGURES)
 
 
+def _are_numbers(value: dict[str, Any]) -> bool:
+    """Whether it is what is told of one of several outputs."""
+    return all(_fits("", value.get(key), float | None) for key in ("loss", "accuracy"))
+
+
 def _fits(field: str, value: Any, hint: Any) -> bool:
     """Whether a value may stand in a field of this type, and is not absurd."""
     if value is None:
-        return hint in (float | None, int | None) or field == "gradients"
+        return hint in (float | None, int | None) or field in ("gradients", "outputs")
     if field == "gradients":
         return isinstance(value, dict) and all(map(_are_figures, value.values()))
+    if field == "outputs":
+        return isinstance(value, dict) and all(isinstance(v, dict) and _are_numbers(v) for v in value.values())
     if hint in (int, int | None):
         return type(value) is int and 0 <= value <= LARGEST_COUNT
     if hint in (float, float | None):

@@ -7,7 +7,9 @@ from contextlib import closing
 from itertools import islice
 
 from lenetcli.data.transfer import moved
+from lenetcli.nn.module import Module
 from lenetcli.train.evaluate import adds_up, weight_of
+from lenetcli.train.losses import Losses, Term
 from lenetcli.train.run import Batch, Run
 
 
@@ -20,27 +22,40 @@ def batches_of_steps(run: Run) -> Generator[list[Batch], None, None]:
             yield group
 
 
-def share(run: Run, batch: Batch, group: Sequence[Batch]) -> float:
+def share(run: Run, batch: Batch, group: Sequence[Batch], criterion: Module | None = None) -> float:
     """The weight of a batch's loss in the step, such that the batches together are as one batch of all samples.
 
     0 where nothing in the batch counts: its loss is the mean of nothing. Where several processes have parts of each
     batch, the weights of all come to about 1, and what they come to is divided out when the gradients are summed.
+
+    Args:
+        criterion: by default the run's.
     """
-    if adds_up(run.criterion) or (len(group) == 1 and run.device != "cpu"):  # to look would be to wait for the device
+    criterion = run.criterion if criterion is None else criterion
+    if adds_up(criterion) or (len(group) == 1 and run.device != "cpu"):  # to look would be to wait for the device
         return 1.0
-    own = float(weight_of(run.criterion, batch[1]))
+    own = float(weight_of(criterion, batch[1]))
     if own == 0 or (len(group) == 1 and run.reducer is None):
         return float(own != 0)
-    return own / _whole(run, group)
+    return own / _whole(run, group, criterion)
 
 
 def share_of_rest(run: Run, group: Sequence[Batch]) -> float:
     """The weight, beside `share`, of a sum that a batch of no weight adds; 0 where the step's batches have none."""
-    whole = _whole(run, group)
+    whole = _whole(run, group, run.criterion)
     return 1 / whole if whole else 0.0
 
 
-def _whole(run: Run, group: Sequence[Batch]) -> float:
+def shares(run: Run, losses: Losses, batch: Batch, group: Sequence[Batch]) -> list[float]:
+    """The weight of a batch in the step, as `share`, for each of several losses."""
+
+    def seen(term: Term, each: Batch) -> Batch:
+        return each[0], term.wanted(each[1], each[0])
+
+    return [share(run, seen(t, batch), [seen(t, b) for b in group], t.criterion) for t in losses.terms]
+
+
+def _whole(run: Run, group: Sequence[Batch], criterion: Module) -> float:
     if run.reducer is not None:
         return run.train_loader.batch_size * len(group)
-    return sum(float(weight_of(run.criterion, targets)) for _, targets in group)
+    return sum(float(weight_of(criterion, targets)) for _, targets in group)

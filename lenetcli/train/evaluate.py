@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor
 from lenetcli.train.answers import class_names, decisions, probabilities
 from lenetcli.train.confusion import Confusion, ConfusionTally, Counts
+from lenetcli.train.losses import Losses, terms_of
 from lenetcli.train.pairing import loss_of
 
 BINS = 15  # of confidence, for the calibration error
@@ -45,6 +46,13 @@ class Evaluation:
     calibration_error: float | None = None  # expected calibration error; None where there is no confusion
     ignored: int = 0  # samples whose target is the loss's ignore_index: counted, and neither right nor wrong
     weight: float = 0.0  # what the loss was divided by
+    outputs: dict[str, Evaluation] | None = None  # of each of several losses; the others are of their sum and main one
+
+    @property
+    def figures(self) -> dict[str, dict[str, float | None]] | None:
+        """Loss and accuracy of each of several losses."""
+        outputs = self.outputs
+        return None if outputs is None else {n: {"loss": e.loss, "accuracy": e.accuracy} for n, e in outputs.items()}
 
     @property
     def confusion(self) -> Counts | None:
@@ -149,6 +157,16 @@ class Tally:
             if shares is not None:
                 self.calibration.add(shares, actual, predicted)
 
+    def measure(self, output: Tensor, target: Tensor) -> None:
+        """Takes a batch whose loss has not been computed."""
+        self.add(measured(self._criterion, output, target), output, target)
+
+    def evaluation(self, seconds: float) -> Evaluation:
+        """What has been found in a pass over a data set."""
+        counts = self.confusion.confusion if self.confusion is not None and self.accuracy is not None else None
+        calibration = self.calibration.error if counts is not None and self.calibration.count.any() else None
+        return Evaluation(self.loss, self.accuracy, self.count, counts, seconds, calibration, self.ignored, self.weight)
+
     def count_in(self, loss: float, weight: float, count: int, right: int | None = None, ignored: int = 0) -> None:
         """Takes a batch whose right answers have been counted (None where there are no classes)."""
         if weight:
@@ -197,28 +215,34 @@ def remainder_of(criterion: Module, output: Tensor, target: Tensor) -> Tensor | 
     return None
 
 
+def measured(criterion: Module, output: Tensor, target: Tensor) -> float:
+    """The criterion's value for a batch; of one that weighs nothing, what it adds all the same."""
+    rest = remainder_of(criterion, output, target)
+    return (loss_of(criterion, output, target) if rest is None else rest).item()
+
+
 def evaluate(model: Module, batches: Iterable[tuple[Any, Any]], criterion: Module, classes: int = 0) -> Evaluation:
     """Runs the model in evaluation mode, without gradients, over all batches; its mode is restored after.
 
     Args:
+        criterion: the loss, or `Losses`: then each has an evaluation of its own, too.
         classes: of the confusion; 0 counts none.
     """
     began = time.perf_counter()
     training = model.training
-    tally = Tally(criterion, classes)
+    tallies = [(term, Tally(term.criterion, classes)) for term in terms_of(criterion)]
     model.eval()
     try:
         with no_grad():
             for inputs, targets in batches:
                 output = model(inputs)
-                rest = remainder_of(criterion, output, targets)
-                loss = loss_of(criterion, output, targets) if rest is None else rest
-                tally.add(loss.item(), output, targets)
+                for term, tally in tallies:
+                    tally.measure(term.of(output), term.wanted(targets, inputs))
     finally:
         model.train(training)
-    counts = tally.confusion.confusion if tally.confusion is not None and tally.accuracy is not None else None
-    calibration_error = tally.calibration.error if counts is not None and tally.calibration.count.any() else None
     seconds = time.perf_counter() - began
-    return Evaluation(
-        tally.loss, tally.accuracy, tally.count, counts, seconds, calibration_error, tally.ignored, tally.weight
-    )
+    if not isinstance(criterion, Losses):
+        return tallies[0][1].evaluation(seconds)
+    found = {term.name: tally.evaluation(seconds) for term, tally in tallies}
+    total = sum(term.weight * found[term.name].loss for term in criterion.terms)
+    return replace(found[criterion.main.name], loss=total, outputs=found)

@@ -43,6 +43,7 @@ class Step(Event):
     # sizes of the gradient's numbers, before it was limited; "update", norm of the step by norm of the parameter before
     # it. None where a figure is no finite number, and for the update of zeros.
     gradients: dict[str, dict[str, float | None]] | None = None
+    outputs: dict[str, dict[str, float | None]] | None = None  # of each of several losses "loss", without its weight
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Evaluated(Event):
     lr: float
     seconds: float
     samples_per_second: float
+    outputs: dict[str, dict[str, float | None]] | None = None  # of each of several losses "loss" and "accuracy"
 
 
 @dataclass(frozen=True)

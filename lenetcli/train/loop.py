@@ -16,6 +16,7 @@ from lenetcli.train.gradient_log import GradientLog
 from lenetcli.train.loss_readout import readout_of, resumed_tally
 from lenetcli.train.run import Run
 from lenetcli.train.schedule import after_epoch, after_step
+from lenetcli.train.several_tally import SeveralTally
 from lenetcli.train.step import Step
 from lenetcli.train.stopping import out_of_time, why_over
 
@@ -90,7 +91,8 @@ def train_epoch(run: Run) -> Generator[Event, None, list[Event] | None]:
     if p.step > first:
         with suppress(DivergedError):  # the evaluation says so, too, and more clearly
             saved = list(save(run, best=False))
-    yield Evaluated(number, p.step, "train", tally.loss, tally.accuracy, tally.count, run.lr, seconds, speed)
+    outputs = tally.figures if isinstance(tally, SeveralTally) else None
+    yield Evaluated(number, p.step, "train", tally.loss, tally.accuracy, tally.count, run.lr, seconds, speed, outputs)
     return saved
 
 
@@ -106,7 +108,7 @@ def evaluate_epoch(run: Run) -> Evaluated | None:
     p = run.progress
     return Evaluated(
         p.epoch + 1, p.step, split, found.loss, found.accuracy, found.count, run.lr, found.seconds,
-        found.count / found.seconds,
+        found.count / found.seconds, found.figures,
     )  # fmt: skip
 
 

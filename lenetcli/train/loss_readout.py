@@ -8,7 +8,7 @@ and kept is the same: only the divergence guard speaks up to `CADENCE` steps lat
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -21,6 +21,7 @@ from lenetcli.train.answers import decisions
 from lenetcli.train.evaluate import Tally, weight_of
 from lenetcli.train.events import Step
 from lenetcli.train.run import Progress, Run
+from lenetcli.train.several_tally import AnyTally, SeveralTally, tally_of
 
 CADENCE = 32  # steps whose losses are fetched together
 
@@ -28,8 +29,11 @@ CADENCE = 32  # steps whose losses are fetched together
 class LossReadout(Protocol):
     """Losses and right answers of batches and steps, as numbers."""
 
-    tally: Tally  # of the epoch
     loss: float  # of the step, as far as its batches are known
+
+    @property
+    def tally(self) -> AnyTally:
+        """Of the epoch."""
 
     def add_batch(self, loss: Tensor, part: float, output: Tensor, targets: Tensor) -> None:
         """Takes a batch's loss, its part of the step, and what came out beside what should."""
@@ -41,9 +45,12 @@ class LossReadout(Protocol):
         """The steps that are left, once their losses are known."""
 
 
-def resumed_tally(run: Run) -> Tally:
+def resumed_tally(run: Run) -> AnyTally:
     """The tally of the current epoch, as far as it has come."""
-    p, tally = run.progress, Tally(run.criterion)
+    p, tally = run.progress, tally_of(run.criterion)
+    if isinstance(tally, SeveralTally):
+        tally.restore(p.epoch_losses)
+        return tally
     tally.loss_sum, tally.weight, tally.count = p.epoch_loss_sum, p.epoch_weight, p.epoch_count
     tally.right, tally.ignored = p.epoch_right, p.epoch_ignored
     return tally
@@ -55,11 +62,20 @@ def store_tally(p: Progress, tally: Tally) -> None:
     p.epoch_right, p.epoch_ignored = tally.right, tally.ignored
 
 
-def readout_of(run: Run, tally: Tally) -> LossReadout:
+def immediate(run: Run, tally: AnyTally) -> LossReadout:
+    """Every number as soon as it is there."""
+    return SeveralReadout(run, tally) if isinstance(tally, SeveralTally) else ImmediateReadout(run, tally)
+
+
+def readout_of(run: Run, tally: AnyTally) -> LossReadout:
     """The way that suits the run's device."""
     if run.device != "cpu" and run.reducer is not None:
         raise ConfigError("several processes train on the CPU only: device: cpu")
-    return ImmediateReadout(run, tally) if run.device == "cpu" else DeferredReadout(run, tally)
+    if run.reducer is not None and isinstance(tally, SeveralTally):
+        raise ConfigError("several losses train in one process only: without mpiexec")
+    if run.device == "cpu" or isinstance(tally, SeveralTally):
+        return immediate(run, tally)
+    return DeferredReadout(run, tally)
 
 
 class ImmediateReadout:
@@ -79,6 +95,41 @@ class ImmediateReadout:
         p = self.run.progress
         store_tally(p, self.tally)
         yield Step(epoch, p.step, self.loss, lr, samples, samples / (time.perf_counter() - began))
+
+    def flush(self) -> Iterator[Step]:
+        yield from ()
+
+
+class SeveralReadout:
+    """Every number of several losses as soon as it is there."""
+
+    def __init__(self, run: Run, tally: SeveralTally) -> None:
+        self.run, self.tally, self.loss = run, tally, 0.0
+        self.parts: dict[str, float] = {}  # of the step, each loss as far as its batches are known
+
+    def add_batch(self, loss: Tensor, part: float, output: Tensor, targets: Tensor) -> None:
+        raise AssertionError("several losses come by add_losses")
+
+    def add_losses(
+        self, loss: Tensor, shares: Sequence[float], parts: Sequence[Tensor | None], output: Any, batch: Any
+    ) -> None:
+        """Takes a batch's sum of losses, and each of them with its share in the step (None where that is 0)."""
+        inputs, targets = batch
+        value = loss.item()
+        self.loss += value
+        divergence.check_loss(self.run, value)
+        values = [0.0 if part is None else part.item() for part in parts]
+        for term, share, each in zip(self.tally.losses.terms, shares, values):
+            self.parts[term.name] = self.parts.get(term.name, 0.0) + share * each
+        self.tally.add_losses(values, output, targets, inputs)
+
+    def end_step(self, epoch: int, lr: float, samples: int, began: float) -> Iterator[Step]:
+        p = self.run.progress
+        outputs: dict[str, dict[str, float | None]] = {name: {"loss": value} for name, value in self.parts.items()}
+        self.parts = {}
+        p.epoch_losses = self.tally.state()
+        speed = samples / (time.perf_counter() - began)
+        yield Step(epoch, p.step, self.loss, lr, samples, speed, outputs=outputs)
 
     def flush(self) -> Iterator[Step]:
         yield from ()

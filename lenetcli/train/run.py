@@ -43,6 +43,7 @@ class Progress:
     epoch_count: int = 0
     epoch_right: int | None = None
     epoch_ignored: int = 0  # neither right nor wrong
+    epoch_losses: str | None = None  # of several losses, the sums of each: `SeveralTally.state`
     watched: float | None = None  # best value of the metric that early stopping watches
     stale: int = 0  # epochs in a row without improvement of it
 
@@ -50,7 +51,7 @@ class Progress:
         """Moves on to the next epoch, of which no sample has been seen."""
         self.epoch, self.batch = self.epoch + 1, 0
         self.epoch_loss_sum, self.epoch_weight, self.epoch_count = 0.0, 0.0, 0
-        self.epoch_right, self.epoch_ignored = None, 0
+        self.epoch_right, self.epoch_ignored, self.epoch_losses = None, 0, None
 
     def is_better(self, loss: float, accuracy: float | None) -> bool:
         """Whether these figures beat the best so far: by accuracy where there is one, else by loss."""

@@ -14,6 +14,7 @@ update      the optimizer, at the rate that the schedule and warm-up say: lr * m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,11 +23,12 @@ from lenetcli.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_
 from lenetcli.tensors.creation import zeros_like
 from lenetcli.tensors.tensor import Tensor, of_array
 from lenetcli.train import divergence
-from lenetcli.train.accumulate import share, share_of_rest
-from lenetcli.train.evaluate import Tally, remainder_of
-from lenetcli.train.loss_readout import ImmediateReadout, LossReadout
-from lenetcli.train.pairing import loss_of
+from lenetcli.train.accumulate import share, share_of_rest, shares
+from lenetcli.train.evaluate import remainder_of
+from lenetcli.train.loss_readout import LossReadout, SeveralReadout, immediate
+from lenetcli.train.losses import Losses, loss_of
 from lenetcli.train.run import Batch, Run
+from lenetcli.train.several_tally import SeveralTally, tally_of
 
 Phase = Callable[[], None]
 
@@ -42,6 +44,7 @@ class Step:
         group: the step's batches.
         batch, output, loss, share: of the batch at hand: inputs and targets, what the model and the criterion gave,
             the weight of its loss in the step's.
+        shares, parts: of several losses, the weight of each and its value.
         readout.loss: the step's loss, as far as it has been read.
         samples: in the step, of all processes once they are reduced.
 
@@ -60,13 +63,15 @@ class Step:
     """
 
     batch: Batch
-    output: Tensor
+    output: Any
     loss: Tensor
     share: float
+    shares: list[float]
+    parts: list[Tensor | None]
 
     def __init__(self, run: Run, readout: LossReadout | None = None, strict: bool = True) -> None:
         self.run, self.strict = run, strict
-        self.readout = ImmediateReadout(run, Tally(run.criterion)) if readout is None else readout
+        self.readout = immediate(run, tally_of(run.criterion)) if readout is None else readout
         self.group: Sequence[Batch] = ()
         self.samples = 0
 
@@ -97,17 +102,30 @@ class Step:
     def forward(self) -> None:
         inputs, targets = self.batch
         self.output = self.run.model(inputs)
+        self.samples += len(inputs)
+        if isinstance(self.run.criterion, Losses):
+            self._add_losses(self.run.criterion)
+            return
         self.share = share(self.run, self.batch, self.group)
         rest = remainder_of(self.run.criterion, self.output, targets) if self.share == 0 else None
         if rest is None:
             self.loss = loss_of(self.run.criterion, self.output, targets)
         else:
             self.loss, self.share = rest, share_of_rest(self.run, self.group)
-        self.samples += len(inputs)
+
+    def _add_losses(self, losses: Losses) -> None:
+        """The sum of several losses, each with its own share in the step."""
+        inputs, targets = self.batch
+        self.shares, self.parts = shares(self.run, losses, self.batch, self.group), []
+        self.loss = losses(self.output, targets, inputs, self.shares, self.parts)
+        self.share = 1.0 if any(self.shares) else 0.0
 
     def read(self) -> None:
         try:
-            self.readout.add_batch(self.loss, self.share, self.output, self.batch[1])
+            if isinstance(self.readout, SeveralReadout):
+                self.readout.add_losses(self.loss, self.shares, self.parts, self.output, self.batch)
+            else:
+                self.readout.add_batch(self.loss, self.share, self.output, self.batch[1])
         except DivergedError:
             if self.strict:
                 raise
@@ -115,7 +133,7 @@ class Step:
     def backward(self) -> None:
         if self.share == 0:  # nothing counts: it would be 0 / 0
             if self.run.reducer is not None:  # the others may wait for what layers exchange in backward
-                self.output.backward(zeros_like(self.output))
+                self.output.backward(zeros_like(self.output))  # of one output: see `Reducer`
             return
         weight = None if self.share == 1.0 else np.asarray(self.share, self.loss.array.dtype, like=self.loss.array)
         self.loss.backward(None if weight is None else of_array(weight))
@@ -123,6 +141,7 @@ class Step:
     def reduce(self) -> None:
         reducer, readout = self.run.reducer, self.readout
         assert reducer is not None, "one process has nothing to reduce"
+        assert not isinstance(readout.tally, SeveralTally), "several losses train in one process"
         readout.loss, self.samples = reducer.reduce_step(self.run, self.group, readout.tally, readout.loss)
 
     def check(self) -> None:

@@ -25,6 +25,8 @@ VECTOR, ROW, IMAGE = "[6]", "[4, 6]", "[4, 6, 6]"  # of what layers take
 
 # Of each layer that needs more than its name: shape of its input, its arguments
 LAYERS: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(("Add", "Multiply"), (VECTOR, "from: [given, given]")),
+    "Concat": (VECTOR, "from: [given, given]"),
     **dict.fromkeys(("AdaptiveAvgPool1d", "AdaptiveMaxPool1d"), (ROW, "output_size: 2")),
     **dict.fromkeys(("AdaptiveAvgPool2d", "AdaptiveMaxPool2d"), (IMAGE, "output_size: 2")),
     **dict.fromkeys(("AvgPool1d", "MaxPool1d"), (ROW, "kernel_size: 2")),
@@ -69,7 +71,7 @@ loss: {type: CrossEntropyLoss}
 optimizer: {type: SGD, lr: 0.01, momentum: 0.5}
 train: {epochs: 1, batch_size: 2}
 """
-OF_LAYER = """    - {type: Unflatten, dim: 1, unflattened_size: SHAPE}
+OF_LAYER = """    - {type: Unflatten, name: given, dim: 1, unflattened_size: SHAPE}
     - {type: NAME, ARGUMENTS}
     - {type: Flatten}
     - {type: Linear, out_features: 3}"""
