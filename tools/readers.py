@@ -44,7 +44,7 @@ def write(folder: Path, opset: int) -> None:
     import lenetcli as lenet
     from lenetcli import nn
     from lenetcli.export.graph import NotExportable
-    from lenetcli.export.layers import lower
+    from lenetcli.export.lowering import lower
     from lenetcli.export.onnx_file import Written, to_bytes
     from tests.export.nets import batch, expected, layer_samples, settled
 

@@ -46,10 +46,10 @@ def assign(target: Variable, compute: Callable[..., Any], *args: Any, **kwargs: 
         )
     result = compute(source, *args, **kwargs)
     fits(target.array, result.array, getattr(compute, "__name__", "operation"))
+    if switches.tracer is not None:
+        switches.tracer.assigns(target, result)
     np.copyto(target.array, result.array, casting="unsafe")
     target.counter[0] += 1
-    if switches.tracer is not None:
-        switches.tracer.assigned(target, result)
     if result.grad_fn is not None:
         if target.base is None:
             take_place(target, result)

@@ -20,8 +20,8 @@ class Tracer(Protocol):
     def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Runs a function that is marked `whole`."""
 
-    def assigned(self, target: Any, result: Any) -> None:
-        """Hears that `target` holds `result` now."""
+    def assigns(self, target: Any, result: Any) -> None:
+        """Hears that `target` is to hold `result`, just before that is written into its memory."""
 
 
 class _Switches(threading.local):

@@ -1,4 +1,4 @@
-"""Activation functions, softmax and dropout in evaluation mode, as ONNX's operators."""
+"""Activation functions and softmax, as ONNX's operators."""
 
 from __future__ import annotations
 
@@ -19,12 +19,6 @@ Constants = tuple[float, ...]
 def number(value: float) -> Array:
     """A constant."""
     return np.array(value, FLOAT)
-
-
-@lowers(F.dropout, F.dropout1d, F.dropout2d, F.alpha_dropout, F.feature_alpha_dropout, any_batch=True)
-def nothing(b: Builder, input: Value) -> Value:
-    """Dropout as in evaluation, whatever the call says."""
-    return input
 
 
 PLAIN = {
@@ -78,12 +72,6 @@ def celu(b: Builder, x: Value, constants: Constants) -> Any:
 @lowers(relu.LeakyRelu, relu.RreluEvaluated, any_batch=True)
 def leaky_relu(b: Builder, x: Value, constants: Constants) -> Any:
     return b.add("LeakyRelu", x, alpha=float(constants[0]))
-
-
-@lowers(relu.RreluWithNoise, any_batch=True)
-def rrelu(b: Builder, x: Value, lower: float, upper: float) -> Any:
-    """As in evaluation, whatever the call says."""
-    return b.add("LeakyRelu", x, alpha=(lower + upper) / 2)
 
 
 @lowers(relu.PreluKernel, any_batch=True)

@@ -10,7 +10,7 @@ import numpy as np
 from lenetcli.autograd.modes import no_grad
 from lenetcli.errors import CheckFailed
 from lenetcli.export.graph import Array, Graph, Growing, Value
-from lenetcli.export.trace import flat
+from lenetcli.export.trace import evaluated, flat
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import from_numpy
 
@@ -44,7 +44,7 @@ def difference(
             _random(random, value, count, examples[i] if examples else None) for i, value in enumerate(graph.inputs)
         ]
         try:
-            with no_grad(), np.errstate(all="ignore"):
+            with no_grad(), evaluated(), np.errstate(all="ignore"):
                 results = [tensor.array for _, tensor in flat("", model(*(from_numpy(x.copy()) for x in inputs)))]
         except (RuntimeError, ValueError, IndexError):  # such as statistics of one sample
             if count == samples[0]:

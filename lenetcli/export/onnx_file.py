@@ -77,7 +77,11 @@ def to_bytes(graph: Graph, written: Written = Written()) -> bytes:
             "lenet",
             [_info(onnx, written, shown[value.name], value) for value in graph.inputs],
             [_info(onnx, written, shown[value.name], value) for value in graph.outputs],
-            [onnx.numpy_helper.from_array(a, name) for name, a in graph.constants.items() if name in used],
+            [
+                onnx.numpy_helper.from_array(a, shown.get(name, name))
+                for name, a in graph.constants.items()
+                if name in used
+            ],
         ),
         opset_imports=[helper.make_opsetid("", written.opset)],
         ir_version=helper.find_min_ir_version_for([helper.make_opsetid("", written.opset)]),
@@ -175,16 +179,21 @@ def _onnx() -> ModuleType:
 
 
 def _shown_names(graph: Graph, written: Written) -> dict[str, str]:
-    """What inputs and outputs are called in the file: no name of theirs is another value's."""
-    taken = {*graph.constants, *(name for node in graph.nodes for name in node.outputs)}
-    found: dict[str, str] = {value.name: value.name for value in graph.inputs}
-    for value, name in zip(graph.outputs, graph.names):
-        while name in found.values() or (name in taken and name != value.name):
-            name += "_"
-        found[value.name] = name
+    """What values are called in the file: inputs and outputs as the model calls them, others not as one of these."""
+    given = dict(zip((value.name for value in graph.outputs), graph.names))
+    given |= {value.name: value.name for value in graph.inputs if value.name not in given}
     if written.names is not None:
-        found[graph.input.name], found[graph.output.name] = written.names
-    return found
+        given[graph.input.name], given[graph.output.name] = written.names
+    own = [*graph.constants, *(name for node in graph.nodes for name in node.outputs)]
+    taken = {*own, *given.values()}
+    for name in own:
+        if name not in given and name in given.values():
+            other = name
+            while other in taken:
+                other += "_"
+            taken.add(other)
+            given[name] = other
+    return given
 
 
 def _info(onnx: ModuleType, written: Written, name: str, value: Value) -> Any:

@@ -137,7 +137,7 @@ def _same_array(a: Array, b: Array, counted: bool) -> Any:
             return Spread(thin_a, tuple(_same(m, n, counted) for m, n in zip(a.shape, b.shape)))
     raise Different(
         f"a tensor of shape {list(a.shape)} that no op made of the input and that is not the same for other inputs: it "
-        "is random, or came out of Python's or NumPy's hands"
+        "is random, came out of Python's or NumPy's hands, or is what a mask leaves (use where() for that)"
     )
 
 

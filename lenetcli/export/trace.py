@@ -26,9 +26,15 @@ from lenetcli.autograd.silence import silence
 from lenetcli.autograd.tape import Variable
 from lenetcli.errors import LenetError
 from lenetcli.export.graph import Array, NotExportable
+from lenetcli.nn import functional as F
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor, from_numpy
 
+# functions that draw numbers in training: here they are as in evaluation, whatever the call says
+RANDOM = {
+    inspect.unwrap(f) for f in (F.dropout, F.dropout1d, F.dropout2d, F.alpha_dropout, F.feature_alpha_dropout, F.rrelu)
+}
+FILLED = ("zeros_like", "ones_like", "full_like")  # whose values do not depend on their argument's
 # whose lines are none of the user's
 HOME = (str(Path(PACKAGE).parent), str(Path(np.__file__).parent), str(Path(inspect.__file__).parent))
 
@@ -220,7 +226,32 @@ def _evaluation(model: Module) -> Iterator[None]:
             buffer.array = array
 
 
-class Tracer:
+class Evaluated:
+    """Nothing is drawn, even where a call says so."""
+
+    def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A function that is marked `whole` is called."""
+        if function not in RANDOM:
+            return function(*args, **kwargs)
+        bound = _signature(function).bind(*args, **kwargs)
+        bound.arguments["training"] = False
+        return function(*bound.args, **bound.kwargs)
+
+    def assigns(self, target: Any, result: Any) -> None:
+        """A tensor is to be changed in place."""
+
+
+@contextmanager
+def evaluated() -> Iterator[None]:
+    """Within the block functions that draw numbers in training are as in evaluation."""
+    switches.tracer, before = Evaluated(), switches.tracer
+    try:
+        yield
+    finally:
+        switches.tracer = before
+
+
+class Tracer(Evaluated):
     """Listens to a forward pass."""
 
     def __init__(self, model: Module, first: Module | None, wholes: Container[Any]) -> None:
@@ -231,6 +262,8 @@ class Tracer:
         self._wholes = wholes
         self._known: dict[int, tuple[int, int]] = {}  # by the id of an array: the number of the value, its version
         self._alive: list[Any] = []  # whose ids are known
+        self._taken: list[tuple[Any, int, Array]] = []  # of the step that is looked at
+        self._constants: list[tuple[Any, int, Array]] = []  # tensors, with their version and values
 
     def enter(self, tensor: Tensor) -> Tensor:
         """An input."""
@@ -248,6 +281,10 @@ class Tracer:
                     f"the model: cannot be exported: it gives {kind} ({name or 'its output'}), no tensor"
                 )
             self.trace.outputs[name or "output"] = self._operand(tensor)
+        for tensor, version, array in self._constants:
+            if tensor._version != version:
+                name = f"a constant of shape {list(array.shape)}"
+                raise NotExportable(f"the model: cannot be exported: forward changes {name} in place after it used it")
         if not self.trace.outputs:
             raise NotExportable("the model: cannot be exported: it gives no tensor")
 
@@ -255,6 +292,7 @@ class Tracer:
         """An op has run."""
         if switches.tracer is not self:
             return
+        self._taken = []
         arguments: dict[str, Any] = {}
         op: Any = type(node)
         names = _operand_names(op)
@@ -264,15 +302,15 @@ class Tracer:
             else:
                 arguments.setdefault("arrays", []).append(self._operand(operand))
         arguments |= {name: self._operand(value) for name, value in parameters.items()}
-        if _refers(arguments):
-            self._note(type(node), arguments, results)
+        self._note(op, arguments, results)
 
     def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A function that is marked `whole` is called."""
         if function not in self._wholes or not self._takes_values((args, kwargs)):
-            return function(*args, **kwargs)
+            return super().call(function, args, kwargs)
         bound = _signature(function).bind(*args, **kwargs)
         bound.apply_defaults()
+        self._taken = []
         arguments = {name: self._operand(value) for name, value in bound.arguments.items()}
         switches.tracer = None
         try:
@@ -288,9 +326,12 @@ class Tracer:
             f"{self.place()}: cannot be exported: {function.__name__}() looks at values that depend on the input"
         )
 
-    def assigned(self, target: Any, result: Any) -> None:
-        """A tensor was changed in place."""
+    def assigns(self, target: Any, result: Any) -> None:
+        """A tensor is to be changed in place; what steps took of it stays what it was."""
         number = self._known.get(id(result.array))
+        if id(target.array) not in self._known and target.base is None:
+            target.array = target.array.copy(order="K")
+            self._constants = [entry for entry in self._constants if entry[0] is not target]
         if number is None:
             self._known.pop(id(target.array), None)
             if isinstance(target, Traced):
@@ -303,7 +344,7 @@ class Tracer:
         elif type(target) is not Traced:
             raise NotExportable(f"{self.place()}: cannot be exported: forward changes a parameter in place")
         self._alive += [target, target.array]
-        self._known[id(target.array)] = number[0], target._version
+        self._known[id(target.array)] = number[0], target._version + 1
 
     def place(self) -> Place:
         """Where the forward pass is."""
@@ -317,6 +358,12 @@ class Tracer:
         return self._paths.get(id(module), "")
 
     def _note(self, op: Any, arguments: dict[str, Any], results: Sequence[Any]) -> None:
+        if not _refers(arguments):
+            for result in results:
+                if type(result) is Traced:  # of ones_like() and its like: a constant
+                    result.__class__ = Tensor  # type: ignore[assignment]
+            return
+        self._constants += self._taken
         numbers = tuple(self._know(result) for result in results)
         self._alive.append(arguments)
         self.trace.steps.append(Step(op, arguments, numbers, self.place()))
@@ -344,11 +391,13 @@ class Tracer:
             array = value if isinstance(value, np.ndarray) else value.array
             known = self._known.get(id(array))
             if known is None:
-                if isinstance(value, Traced):
+                if isinstance(value, Traced) and value.made_by not in FILLED:
                     raise NotExportable(
                         f"{self.place()}: cannot be exported: {value.made_by or 'an op'}() gives values that depend on "
                         "the input, and has no form in a graph of ONNX's operators"
                     )
+                if isinstance(value, Variable):
+                    self._taken.append((value, value._version, array))
                 return Constant(array)
             if isinstance(value, Variable) and value._version != known[1]:
                 raise NotExportable(

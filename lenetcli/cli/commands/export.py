@@ -51,6 +51,8 @@ def export(
 ) -> None:
     """Write a run's best model for other tools.
 
+    Any module leaves: its ops are followed through a forward pass. One that looks at values (`if x.sum() > 0`) is
+    refused with its line.
     onnx: the model, of opset 18 and for any batch size where no option says otherwise. safetensors: weights under
     torch's names. npz: weights for NumPy.
     huggingface: a folder with config.json, model.safetensors and a model card. python: one file that needs NumPy only.

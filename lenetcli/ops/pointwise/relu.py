@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from lenetcli.autograd.inplace import assign
+from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.random import numpy_generator
 from lenetcli.errors import ShapeError
@@ -213,6 +214,7 @@ class RreluEvaluated(LeakyRelu):
     backward_name = "RreluWithNoise"
 
 
+@whole
 def rrelu(
     input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
 ) -> Tensor:
