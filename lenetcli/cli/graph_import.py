@@ -66,6 +66,34 @@ def prepared(path: Path, config: str, overrides: list[str]) -> Prepared:
     return Prepared(checked, model, [printable(note) for note in notes], _inputs(path, found, checked))
 
 
+def prepared_keras(path: Path, config: str, overrides: list[str]) -> Prepared:
+    """The model of a configuration with the weights of a file of Keras 3.
+
+    Raises:
+        DataError: the file cannot be read, or is not of that model.
+        ConfigError: the configuration cannot work, or h5py is not installed.
+    """
+    from lenetcli import config as configuration
+    from lenetcli.build.parts import build_criterion, build_model
+    from lenetcli.export.keras import converted
+    from lenetcli.formats import keras_weights
+
+    layers = keras_weights.read(path)
+    if not config:
+        raise ConfigError("which model? Weights of Keras go into one of the same layers: give it with --config")
+    checked = configuration.load(config, overrides)
+    model, _ = build_model(checked)
+    build_criterion(checked)
+    found = converted(model, layers, str(path), checked.model.input)
+    state = model.state_dict()
+    for key, array in found.items():
+        state[key].array[...] = array
+    model.load_state_dict(state)
+    turned = len(checked.model.input) > 1
+    notes = ["kernels were turned from channels last: the model takes pictures as C, H, W"] if turned else []
+    return Prepared(checked, model, notes)
+
+
 def _loaded(path: Path, found: Imported, model: Module) -> list[str]:
     """Puts the weights into the model: by name, else in order where types and sizes are the same."""
     import numpy as np
@@ -105,7 +133,7 @@ def _misfit(path: Path, own: dict[str, Any], weights: dict[str, Any]) -> str:
         if mine is None or theirs is None or _kind(mine[0], mine[1].array.shape) != _kind(theirs[0], theirs[1].shape):
             lines.append(f"\n  the model has {a}, the file {b}")
     more = f"\n  ... and {len(lines) - 4} more" if len(lines) > 4 else ""
-    return f"{path}: this net is not of this model:{''.join(lines[:4])}{more}\n  without --config its own model is made"
+    return f"{path}: is not of this model:{''.join(lines[:4])}{more}\n  without --config its own model is made"
 
 
 def _compared(path: Path, found: Imported, model: Module) -> str:

@@ -14,7 +14,8 @@ from lenetcli.data.pictures import decode_array
 from lenetcli.data.zip_limits import check_packed
 from lenetcli.disk import unreadable
 from lenetcli.errors import DataError
-from lenetcli.formats.recognise import Kind, recognise, refusal
+from lenetcli.formats import keras_weights, onnx_in
+from lenetcli.formats.recognise import OF_OTHERS, Kind, recognise, refusal
 from lenetcli.nn.module import Module
 from lenetcli.tensors.serialization import TORCH, load, load_metadata, to_bytes
 from lenetcli.tensors.tensor import Tensor, from_numpy
@@ -61,9 +62,28 @@ def read_weights(path: Path) -> dict[Any, Any]:
     kind = recognise(path) if path.exists() or path.suffix == ".npz" else Kind.safetensors
     if kind is Kind.npz:
         return _arrays(path)
+    if kind in OF_OTHERS:
+        return of_others(path, kind)
     if kind not in (Kind.safetensors, Kind.zip, Kind.unknown, *TORCH):
         raise DataError(refusal(path, kind, "only .safetensors and .npz files and torch's are read"))
     return _state_dict(load(path), path)
+
+
+def of_others(path: Path, kind: Kind) -> dict[str, Tensor]:
+    """The arrays of an ONNX file, or one of Keras, as they stand there: names and layouts are the file's own.
+
+    Raises:
+        DataError: a damaged or hostile file.
+        ConfigError: a file of Keras without h5py.
+    """
+    if kind is Kind.onnx:
+        arrays = onnx_in.read(path).constants
+    else:
+        arrays = {f"{one.name}.{key}": a for one in keras_weights.read(path) for key, a in one.named().items()}
+    return {name: from_numpy(np.array(a, order="C")) for name, a in arrays.items() if a.dtype.name in _KNOWN}
+
+
+_KNOWN = ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool")
 
 
 def _state_dict(found: Any, path: Path) -> dict[Any, Any]:

@@ -21,7 +21,7 @@ from lenetcli.formats.onnx_tensor import Files, tensor
 from lenetcli.formats.protobuf import BYTES, FOUR, VARINT, Array, Damaged, Message, integers, numbers, signed, text
 
 LARGEST = 1 << 34  # bytes of a file
-MOST_FIELDS = 1_000_000  # of messages; ResNet-152 has some 30,000
+MOST_FIELDS, MOST_NODES = 500_000, 50_000  # ResNet-152 has some 30,000 and 500
 _LONGEST = 400  # characters of a reason, which may quote the file
 _DOMAINS = {"": "", "ai.onnx": ""}  # the default one, under both of its names
 
@@ -147,6 +147,8 @@ def _graph(message: Message, found: OnnxModel, files: Files) -> None:
         if wire != BYTES:
             continue
         if number == 1:
+            if len(found.nodes) == MOST_NODES:
+                raise Damaged(f"it has more than {MOST_NODES:,} operators")
             found.nodes.append(_node(message.inner(value), files))
         elif number == 5:
             name, array = tensor(message.inner(value), files)

@@ -26,7 +26,7 @@ class Kind(Enum):
     npy = "an .npy file of NumPy's, one array", "`lenet predict` takes it as pictures; numpy.load reads it"
     onnx = (
         "an ONNX file, a graph with its weights",
-        "it is not read back; `lenet export RUN -o NAME.safetensors` (or .npz) writes what `lenet import` reads",
+        "`lenet import` makes it a run, with a configuration of its own",
     )
     torch = (
         "a file of torch.save",
@@ -37,8 +37,11 @@ class Kind(Enum):
         "it holds code. Save its weights where torch is: torch.save(torch.jit.load(FILE).state_dict(), 'NAME.pt')",
     )
     pickle = "a pickle", "a pickle can run code while it is read. Write the arrays with numpy.savez or as safetensors"
-    keras = "a model of Keras", "write its weights as arrays where Keras is: numpy.savez(NAME, **{name: array})"
-    hdf5 = "an HDF5 file, as Keras has them", "write its weights as arrays where Keras is: numpy.savez(NAME, **names)"
+    keras = "a model of Keras", "`lenet import --config` reads its weights into a model of the same layers"
+    hdf5 = (
+        "an HDF5 file, as Keras has them",
+        "`lenet import --config` reads weights of Keras 3 into a model of the same layers",
+    )
     tflite = "a model of TensorFlow Lite", "it holds no names of a model's weights"
     gguf = "a GGUF file, weights of a language model", "it is not read here"
     rds = (
@@ -62,6 +65,9 @@ class Kind(Enum):
     def advice(self) -> str:
         """What to do with it."""
         return self.value[1]
+
+
+OF_OTHERS = (Kind.onnx, Kind.keras, Kind.hdf5)  # weights in another layout, or under other names, than torch's
 
 
 def recognise(path: str | os.PathLike[str]) -> Kind:

@@ -97,7 +97,7 @@ def _filled(known: list[int | str | None], sizes: list[int]) -> list[int | str |
         fits = len(order) == len(known) and all(not isinstance(n, int) or n in (m, 0, -1) for n, m in zip(known, order))
         if fits:
             return list(order)
-    raise NotImportable(f"it takes samples of sizes {known}, the configuration has {sizes}")
+    raise NotImportable(f"it is not of this model: it takes samples of sizes {known}, the model {sizes}")
 
 
 def _node(node: OnnxNode, model: OnnxModel) -> Node:

@@ -1,4 +1,4 @@
-"""Files that Keras and tf2onnx write, small ones, with what Keras gives for a fixed input. Run where both are installed:
+"""Small files that Keras and tf2onnx write, with what Keras gives for a fixed input. Run where both are installed:
 
 python -m tests.onnx_import.make_keras_files
 
@@ -39,7 +39,8 @@ def nets(keras: Any) -> dict[str, Any]:
 
     def mobile() -> Any:
         return keras.Sequential([
-            keras.Input((12, 12, 3)), layers.Rescaling(1 / 255), layers.Conv2D(4, 3, strides=2, padding="same", name="c1"),
+            keras.Input((12, 12, 3)), layers.Rescaling(1 / 255),
+            layers.Conv2D(4, 3, strides=2, padding="same", name="c1"),
             layers.BatchNormalization(name="bn1"), layers.ReLU(6.0), layers.ZeroPadding2D(1),
             layers.DepthwiseConv2D(3, depth_multiplier=2, name="dw"), layers.PReLU(shared_axes=[1, 2], name="prelu"),
             layers.SeparableConv2D(6, 3, name="sep"), layers.AveragePooling2D(2), layers.Flatten(),

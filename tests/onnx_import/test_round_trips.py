@@ -54,12 +54,11 @@ def test_a_layer_comes_back(sample: LayerSample, opset: int, tmp_path: Path) -> 
     found = imported.read(path)
     for count in (2, 3):
         x = batch(sample, count)
-        try:
-            difference = apart(found, x, [expected(layer, x)])
-        except ConfigError as error:  # one sample is not enough for a layer that normalises by the batch
-            assert "Expected more than 1 value per channel" in str(error)
+        if sample.name == "BatchNorm1d" and "track_running_stats=False" in str(sample) and x.ndim == 2:
+            with pytest.raises(ConfigError, match="Expected more than 1 value per channel"):  # a sample alone
+                apart(found, x, [expected(layer, x)])
             return
-        assert difference <= 1e-6
+        assert apart(found, x, [expected(layer, x)]) <= 1e-6
 
 
 @pytest.mark.parametrize("seed", range(40))

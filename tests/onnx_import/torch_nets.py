@@ -119,7 +119,8 @@ def nets(torch: Any) -> Nets:
             )
             self.decoder = nn.Sequential(
                 nn.Linear(6, 128), nn.PReLU(), nn.Unflatten(1, (8, 4, 4)),
-                nn.ConvTranspose2d(8, 4, 3, 2, 1, 1), nn.Mish(), nn.Upsample(scale_factor=2), nn.Conv2d(4, 1, 3, padding=1),
+                nn.ConvTranspose2d(8, 4, 3, 2, 1, 1), nn.Mish(), nn.Upsample(scale_factor=2),
+                nn.Conv2d(4, 1, 3, padding=1),
             )  # fmt: skip
 
         def forward(self, x: Any) -> Any:
@@ -189,7 +190,9 @@ def nets(torch: Any) -> Nets:
         "two heads": (TwoHeads(), (12,)),
         "auto-encoder": (AutoEncoder(), (1, 16, 16)),
         "mlp": (
-            nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.LayerNorm(32), nn.GELU(approximate="tanh"), nn.Linear(32, 3)),
+            nn.Sequential(
+                nn.Flatten(), nn.Linear(64, 32), nn.LayerNorm(32), nn.GELU(approximate="tanh"), nn.Linear(32, 3)
+            ),
             (1, 8, 8),
         ),
         "mobilenet": (MobileNet(), (3, 16, 16)),

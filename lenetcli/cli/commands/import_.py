@@ -48,7 +48,8 @@ def import_weights(
     configuration's model, which are torch's for the same layers. Of a checkpoint the state dict is taken.
 
     An ONNX file, as torch, tf2onnx and `lenet export` write it, holds the whole net: without --config a configuration
-    is made of its graph. What no layer stands for is named.
+    is made of its graph. What no layer stands for is named. Weights of Keras 3 (.keras, .weights.h5) go into a model
+    of the same layers.
 
     Example: lenet import weights.pth --config configs/lenet.yaml
     """
@@ -60,8 +61,8 @@ def import_weights(
     from lenetcli.tensors.serialization import to_bytes
 
     trust(no_lock)
-    if _holds_a_net(weights):
-        _import_net(weights, config, overrides or [], out)
+    if _is_of_others(weights):
+        _import_others(weights, config, overrides or [], out)
         return
     if not config:
         given = next((word for word in overrides or [] if word.endswith((".yaml", ".yml"))), "")
@@ -102,18 +103,20 @@ def _with_options(config: Config, strict: bool | None, rename: list[str]) -> Con
     return replace(config, model=replace(config.model, init=None, strict=strict, rename=table))
 
 
-def _holds_a_net(path: Path) -> bool:
+def _is_of_others(path: Path) -> bool:
+    from lenetcli.formats.recognise import OF_OTHERS, recognise
+
+    return path.is_file() and recognise(path) in OF_OTHERS
+
+
+def _import_others(path: Path, config: str, overrides: list[str], out: Path | None) -> None:
+    """An ONNX file, of which a configuration is made where none is given, or weights of Keras."""
+    from lenetcli.cli.graph_import import prepared, prepared_keras
     from lenetcli.formats.recognise import Kind, recognise
-
-    return path.is_file() and recognise(path) is Kind.onnx
-
-
-def _import_net(path: Path, config: str, overrides: list[str], out: Path | None) -> None:
-    """An ONNX file, of which a configuration is made where none is given."""
-    from lenetcli.cli.graph_import import prepared
     from lenetcli.tensors.serialization import to_bytes
 
-    found = prepared(path, config, overrides)
+    prepare = prepared if recognise(path) is Kind.onnx else prepared_keras
+    found = prepare(path, config, overrides)
     state = found.model.state_dict()
     place = _write(found.config, out, to_bytes(state), found.inputs, None)
     for note in found.notes:

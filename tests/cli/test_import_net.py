@@ -1,0 +1,131 @@
+"""`lenet import NET.onnx`: a run of a net from elsewhere, with a configuration of its own or a given one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lenetcli as lenet_library
+from lenetcli import nn
+from lenetcli.export.onnx_file import Written, onnx_model
+from tests.cli.conftest import Lenet
+from tests.export.nets import settled
+from tests.formats.bad_onnx import CASES, net, node
+
+onnx = pytest.importorskip("onnx")
+STORED = Path(__file__).parent.parent / "onnx_import" / "files"
+
+
+def small() -> nn.Module:
+    return settled(
+        nn.Sequential(
+            nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(72, 4), nn.LogSoftmax(1)
+        )
+    )
+
+
+def test_a_net_becomes_a_run_that_trains_on(lenet: Lenet, place: Path) -> None:
+    model = small()
+    (place / "net.onnx").write_bytes(onnx_model(model, (1, 8, 8)))
+    done = lenet("import", "net.onnx", "--out", "run")
+    assert done.code == 0, done.err
+    assert done.out == "net.onnx: 9 tensors, 321 numbers; run directory run\n"
+    assert "outputs differ from the file's by" in done.err or "outputs were not compared" in done.err
+    state = lenet_library.load(place / "run" / "model.safetensors")
+    for key, tensor in model.state_dict().items():
+        np.testing.assert_array_equal(state[key].numpy(), tensor.numpy())
+    text = (place / "run" / "config.yaml").read_text()
+    assert "type: NLLLoss" in text
+    assert "name: net\n" in text
+    assert lenet("train", "--resume", "run", "--progress", "off").code == 0
+    assert lenet("eval", "run").code == 0
+
+
+def test_a_run_comes_back_with_what_its_pictures_go_through(lenet: Lenet, place: Path) -> None:
+    assert lenet("train", "configs/mlp.yaml", "train.limit_batches=2", "train.epochs=1", "--out", "run").code == 0
+    assert lenet("export", "run", "-o", "net.onnx").code == 0
+    done = lenet("import", "net.onnx", "--out", "again")
+    assert done.code == 0, done.err
+    before, after = (json.loads((place / run / "inputs.json").read_text()) for run in ("run", "again"))
+    assert before == after
+    first, second = (lenet_library.load(place / run / "model.safetensors") for run in ("run", "again"))
+    assert {k: v.tolist() for k, v in first.items()} == {k: v.tolist() for k, v in second.items()}
+    images = np.random.default_rng(0).random((2, *before["shape"])).astype(np.float32)
+    np.save(place / "x.npy", images)
+    one, other = (json.loads(lenet("predict", run, "x.npy", "--json").out) for run in ("run", "again"))
+    assert [p["probability"] for p in one] == pytest.approx([p["probability"] for p in other])
+
+
+def test_a_given_configuration_gets_the_weights_by_name_or_in_order(lenet: Lenet, place: Path) -> None:
+    assert lenet("train", "configs/lenet.yaml", "train.limit_batches=1", "train.epochs=1", "--out", "run").code == 0
+    assert lenet("export", "run", "-o", "net.onnx").code == 0
+    done = lenet("import", "net.onnx", "--config", "configs/lenet.yaml", "--out", "named")
+    assert done.code == 0, done.err
+    text = (place / "configs" / "lenet.yaml").read_text().replace("name: fc1,", "name: first,")
+    (place / "other.yaml").write_text(text)
+    done = lenet("import", "net.onnx", "--config", "other.yaml", "--out", "ordered")
+    assert done.code == 0, done.err
+    assert "names differ from the model's; the weights were taken in order" in done.err
+    done = lenet("import", "net.onnx", "--config", "configs/lenet5.yaml", "--out", "new")
+    assert done.code == 3
+    assert (
+        "is not of this model:\n  the model has conv1.weight [6, 1, 5, 5], the file conv1.weight [6, 1, 3, 3]"
+        in done.err
+    )
+    assert not (place / "new").exists()
+
+
+def test_open_sizes_come_from_the_configuration(lenet: Lenet, place: Path) -> None:
+    made = onnx.load_from_string(onnx_model(small(), (1, 8, 8)))
+    for size in made.graph.input[0].type.tensor_type.shape.dim[2:]:
+        size.dim_param = "any"
+    (place / "net.onnx").write_bytes(made.SerializeToString())
+    done = lenet("import", "net.onnx", "--out", "new")
+    assert done.code == 3
+    assert "has open sizes [N, 1, any, any]; give them in a configuration with --config" in done.err
+
+
+def test_a_net_of_keras_comes_in(lenet: Lenet, place: Path) -> None:
+    done = lenet("import", str(STORED / "residual.tf2onnx15.onnx"), "--out", "run")
+    assert done.code == 0, done.err
+    assert "the file takes pictures with their channels last; the model takes them as C, H, W" in done.err
+
+
+def test_half_and_two_heads_come_in(lenet: Lenet, place: Path) -> None:
+    """A net of two outputs, and one for a batch of one."""
+    made = net(
+        onnx, onnx.helper.make_node("Gemm", ["x", "w"], ["a"], name="/digit/Gemm"),
+        onnx.helper.make_node("Gemm", ["x", "v"], ["h"], name="/parity/Gemm"), node(onnx, "Sigmoid", "h"),
+        shape=(1, 3), constants={"w": np.ones((3, 4), np.float32), "v": np.ones((3, 1), np.float32)},
+    )  # fmt: skip
+    made.graph.output.insert(0, onnx.helper.make_tensor_value_info("a", 1, None))
+    (place / "net.onnx").write_bytes(made.SerializeToString())
+    done = lenet("import", "net.onnx", "--out", "run")
+    assert done.code == 0, done.err
+    text = (place / "run" / "config.yaml").read_text()
+    assert "outputs: [digit, sigmoid]" in text
+    assert "type: BCELoss" in text
+
+
+def test_the_file_itself_is_shown(lenet: Lenet, place: Path) -> None:
+    model = small()
+    (place / "net.onnx").write_bytes(onnx_model(model, (1, 8, 8), Written(13)))
+    shown = lenet("inspect-params", "net.onnx", "--json")
+    assert (shown.code, shown.err) == (0, "")
+    rows = {row["name"]: row["shape"] for row in json.loads(shown.out)["parameters"]}
+    assert rows["0.weight"] == [2, 1, 3, 3]
+    assert {key for key in model.state_dict() if "num_batches" not in key} == set(rows)
+
+
+@pytest.mark.parametrize("case", ["a circle", "a quantized net", "arrays at a place of the system", "two inputs"])
+def test_what_cannot_be_read_leaves_nothing(case: str, lenet: Lenet, place: Path) -> None:
+    make, said = CASES[case]
+    (place / "net.onnx").write_bytes(make(onnx, place).SerializeToString())
+    done = lenet("import", "net.onnx", "--out", "new")
+    assert (done.code, done.out) == (3, "")
+    assert said in done.err
+    assert done.err.count("\n") == 1
+    assert not (place / "new").exists()
