@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
@@ -60,10 +60,11 @@ def inside(directory: Path) -> Iterator[None]:
         os.chdir(before)
 
 
-def forked(words: Sequence[str], directory: Path, streams: Mapping[int, int], **variables: str | None) -> int:
-    """The id of a process that runs `lenet WORDS`: a fork of this one, which has all imported.
+def forked(work: Callable[[], int], directory: Path, streams: Mapping[int, int], **variables: str | None) -> int:
+    """The id of a process that does some work: a fork of this one, which has all imported.
 
     Args:
+        work: gives the exit code.
         streams: 0, 1 or 2, and the descriptor that it is.
         variables: of the environment; None: not set.
     """
@@ -82,7 +83,7 @@ def forked(words: Sequence[str], directory: Path, streams: Mapping[int, int], **
         sys.stdin, sys.stdout, sys.stderr = (
             os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww")
         )
-        code = called(words)
+        code = work()
         sys.stdout.flush()
     except BaseException:
         traceback.print_exc()

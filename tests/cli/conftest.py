@@ -17,7 +17,7 @@ Lenet = Callable[..., Result]
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An own working directory with the configurations."""
-    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    shutil.copytree(ROOT / "configs", tmp_path / "configs", copy_function=shutil.copyfile)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -60,8 +60,8 @@ def program(*words: str, place: Path, redirected: str = "", **environment: str) 
 
 @pytest.mark.parametrize("redirected", [">&-", ">&- 2>&-", "<&- >&- 2>&-"])
 def test_streams_that_were_closed_are_nothing(redirected: str, letters: Path) -> None:
-    assert program("eval", RUN, place=letters, redirected=redirected) == (0, b"")
     if redirected.count("-") == 3:
+        assert program("eval", RUN, place=letters, redirected=redirected) == (0, b"")
         assert program("--help", place=letters, redirected=redirected) == (0, b"")
         assert program("show", "nothing.yaml", place=letters, redirected=redirected)[0] == 2
     out = f"closed-{len(redirected)}"

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from lenetcli.cli import resume_check
 from tests.cli.conftest import Lenet
+from tests.commands import exit_code, forked
 
 SMALL = ("train.epochs=2", "data={type: Random, shape: [1, 8, 8], train: 40, test: 8}", "train.batch_size=8")
 
@@ -28,6 +34,27 @@ class Forgetful(nn.Module):
 """
 
 
+@pytest.fixture
+def forks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trainings' own processes are forks of this one, which need not import anything."""
+
+    def trained(way: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["-c", way])
+        try:
+            resume_check.train_to_death()
+        except SystemExit as end:
+            return int(end.code or 0)
+        raise AssertionError("it has an exit code")
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        with tempfile.TemporaryFile() as told:
+            code = exit_code(forked(lambda: trained(command[-1]), Path.cwd(), {1: told.fileno(), 2: told.fileno()}))
+            told.seek(0)
+            return subprocess.CompletedProcess(command, code, "", told.read().decode())
+
+    monkeypatch.setattr(resume_check, "subprocess", SimpleNamespace(run=run))
+
+
 def test_a_run_that_resumes_exactly_is_proved_in_a_line(lenet: Lenet, place: Path) -> None:
     before = sorted(place.iterdir())
     done = lenet("verify-resume", "configs/mlp.yaml", *SMALL, "--kills", "2", "--seed", "1")
@@ -38,6 +65,7 @@ def test_a_run_that_resumes_exactly_is_proved_in_a_line(lenet: Lenet, place: Pat
     assert sorted(place.iterdir()) == before
 
 
+@pytest.mark.usefixtures("forks")
 def test_json_has_the_kills_and_no_difference(lenet: Lenet) -> None:
     changes = ("model.layers.2={type: Dropout, p: 0.5}", "optimizer={type: Adam, lr: 0.01}")
     found = json.loads(lenet("verify-resume", "configs/mlp.yaml", *SMALL, *changes, "--kills", "1", "--json").out)
@@ -49,7 +77,7 @@ def test_json_has_the_kills_and_no_difference(lenet: Lenet) -> None:
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-@pytest.mark.usefixtures("consenting")
+@pytest.mark.usefixtures("consenting", "forks")
 def test_state_that_no_checkpoint_knows_of_is_found(as_json: bool, lenet: Lenet, place: Path) -> None:
     (place / "configs" / "own.py").write_text(FORGETFUL)
     change = "model.layers.2={type: own.py:Forgetful}"
@@ -71,6 +99,7 @@ def test_what_is_wrong_with_the_configuration_is_said_at_once(lenet: Lenet) -> N
     assert "did you mean epochs?" in done.err
 
 
+@pytest.mark.usefixtures("forks")
 def test_a_training_that_fails_by_itself_is_told(lenet: Lenet) -> None:
     done = lenet("verify-resume", "configs/mlp.yaml", *SMALL, "optimizer.lr=1e30")
     assert done.code == 4

@@ -59,6 +59,8 @@ def test_a_training_says_so_once(state: str, tmp_path: Path) -> None:
     assert line.startswith(f"NumPy's kernels run, {dispatch.SLOWER} slower: the native kernels ")
     assert STATES[state][1] in line
     assert "kernels" not in done.stdout
+    if state != "not built":
+        return
     resumed = run(state, tmp_path, "train", "--resume", "runs/mlp/001", "train.epochs=3")
     assert resumed.returncode == 0, resumed.stderr
     assert resumed.stderr.count("NumPy's kernels") == 1

@@ -60,6 +60,8 @@ def test_whatever_a_listener_raises_the_training_is_the_same(
     err = capsys.readouterr().err
     assert err.count("the training goes on") == (not isinstance(failure, (BrokenPipeError, SystemExit)))
     assert sum(kind is None or isinstance(call, kind) for call in calls) == 1  # it is not asked again
+    if failure not in FAILURES[:3]:
+        return  # of Python's way in it is enough that a disk, a reader and code may fail
     lenet.Trainer(path, out=tmp_path / "python").fit(progress=shown, tensorboard=tensorboard)
     assert difference(plain, tmp_path / "python") is None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import exit_code, forked, run
+from tests.commands import called, exit_code, forked, run
 from tests.conftest import ROOT
 
 COMMANDS = (
@@ -31,7 +31,8 @@ def output(place: Path, command: str, size: tuple[int, int], **variables: str) -
     known = dict.fromkeys(("COLUMNS", "FORCE_COLOR", "NO_COLOR"))
     with open(os.devnull) as nothing:
         streams = {0: nothing.fileno(), 1: theirs, 2: theirs}
-        child = forked(command.split(), place, streams, **{**known, "TERM": "xterm-256color", **variables})
+        environment = {**known, "TERM": "xterm-256color", **variables}
+        child = forked(lambda: called(command.split()), place, streams, **environment)
     os.close(theirs)
     shown = b""
     while True:

@@ -90,9 +90,8 @@ def test_workers_of_dask_train_what_one_process_trains_though_one_is_killed(plac
     assert sum(line.startswith("trial ") for line in err.splitlines()) == 6
     assert out.endswith("6 runs\n")
     check_same(place)
-    again = start(place, *WORDS, "--out", "shared")  # in one process: nothing is left to do
-    assert again.communicate(timeout=100)[0] == out
-    assert again.returncode == 0
+    again = run([*WORDS, "--out", "shared"], place)  # in one process: nothing is left to do
+    assert (again.code, again.out) == (0, out)
 
 
 @needs_mpi

@@ -73,7 +73,10 @@ def save_often(event: Event) -> None:
         os.kill(os.getpid(), signal.SIGUSR1)
 
 
-@pytest.mark.parametrize("also", [None, save_often], ids=["as it is", "saved often"])
+@pytest.mark.parametrize(
+    "also",
+    [pytest.param(None, id="as it is", marks=pytest.mark.slow), pytest.param(save_often, id="saved often")],
+)  # all that is written as it is, is written also by a run that saves more often
 def test_a_kill_at_every_call_of_a_training_loses_nothing(
     also: Any, config: Path, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
