@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli.errors import DataError
+from lenetcli.errors import DataError, in_a_line
 
 ENCODING = "utf-8-sig"  # with a byte-order mark or without
 SHOWN = 5  # lines that a message names beside the first
@@ -194,5 +194,5 @@ def _no_numbers(path: Path, lines: Lines, error: Exception) -> DataError:
                 if len(numbers) <= SHOWN:
                     numbers.append(number)
     if not said:
-        return DataError(f"{path}: not a sound CSV file: {' '.join(str(error).split())[:200]}")
+        return DataError(f"{path}: not a sound CSV file: {in_a_line(error)}")
     return DataError(said + _and_more(numbers[1:], count - 1))

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lenetcli.disk import check_regular
-from lenetcli.errors import ConfigError, DataError
+from lenetcli.errors import ConfigError, DataError, in_a_line
 
 LARGEST = 1 << 33  # bytes of all files of a split together, and of what they unpack to
 MOST_CLASSES = 1_000_000
@@ -71,7 +71,7 @@ def read_columns(root: Path, files: Sequence[Path], image: str, label: str) -> C
         except DataError:
             raise
         except (arrow.ArrowException, OSError, ValueError, TypeError, KeyError, MemoryError, OverflowError) as error:
-            reason = " ".join(str(error).split())[:200]
+            reason = in_a_line(error)
             raise DataError(f"{path}: not a sound Parquet file: {reason}") from None
         pictures += picture.chunks
         labels.append(label_numbers)

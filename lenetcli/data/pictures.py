@@ -308,7 +308,7 @@ def decode_array(data: bytes, name: str) -> Array:
         stream.seek(0)
         found: Array = np.load(stream, allow_pickle=False)
     except Exception as error:  # NumPy parses the header as Python, which fails in many ways (TokenError is one)
-        raise DataError(f"{name}: not a sound .npy file: {' '.join(str(error).split())[:200]}") from None
+        raise DataError(f"{name}: not a sound .npy file: {in_a_line(error)}") from None
     return found
 
 

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from lenetcli.errors import in_a_line
 from lenetcli.formats import pickle_subset
 from lenetcli.formats.pickle_subset import Refused
 from lenetcli.formats.torch_names import KINDS, NAMES, Array, Kind, Storage, refusal
@@ -50,7 +51,7 @@ def read(file: BinaryIO, size: int) -> Any:
                     raise Refused(f"its zip is damaged: {member.filename!r} would end after the file does")
             return _read(archive)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, struct.error, OverflowError) as error:
-        raise Refused(f"its zip is damaged: {' '.join(str(error).split())[:120]}") from None
+        raise Refused(f"its zip is damaged: {in_a_line(error, 120)}") from None
     except RuntimeError:
         raise Refused("its zip is encrypted") from None
 

@@ -96,20 +96,8 @@ def _summed(x: Array, over: tuple[int, ...], keepdims: bool, count: int) -> Arra
     if repeated:  # a broadcast axis: each term counts as often as it is there
         once = x[tuple(slice(1) if d in repeated else slice(None) for d in range(x.ndim))]
         return as_array(sum_over(once, over, keepdims) * x.dtype.type(math.prod([x.shape[d] for d in repeated])))
-    shape, strides = x.shape, x.strides
-    order = sorted(range(x.ndim), key=lambda d: -abs(strides[d]))
-    sizes: list[int] = []  # of runs of axes that are one in memory, from the outermost
-    summed: list[bool] = []  # whether each run is summed
-    step = 0
-    for d in order:
-        if shape[d] == 1:
-            continue
-        if sizes and summed[-1] == (d in over) and step == strides[d] * shape[d]:
-            sizes[-1] *= shape[d]
-        else:
-            sizes.append(shape[d])
-            summed.append(d in over)
-        step = strides[d]
+    order = sorted(range(x.ndim), key=lambda d: -abs(x.strides[d]))
+    sizes, summed = _runs(x, order, over)
     if count <= SHORT * (sizes[-1] if summed[-1] else 1):  # nearly all of it is in the run that NumPy adds pairwise
         return as_array(_reduce(x, axis=over, keepdims=keepdims))
     y: Any = x.transpose(order).reshape(sizes)
@@ -123,9 +111,27 @@ def _summed(x: Array, over: tuple[int, ...], keepdims: bool, count: int) -> Arra
         else:
             axis += 1
     kept = [d for d in order if d not in over]
-    y = np.asarray(y).reshape([shape[d] for d in kept])
+    y = np.asarray(y).reshape([x.shape[d] for d in kept])
     y = y.transpose([kept.index(d) for d in sorted(kept)])
-    return y.reshape([1 if d in over else n for d, n in enumerate(shape)]) if keepdims else y
+    return y.reshape([1 if d in over else n for d, n in enumerate(x.shape)]) if keepdims else y
+
+
+def _runs(x: Array, order: list[int], over: tuple[int, ...]) -> tuple[list[int], list[bool]]:
+    """Axes that are one in memory and all summed, or all kept, as one: their sizes and whether they are summed."""
+    sizes: list[int] = []
+    summed: list[bool] = []
+    step = 0
+    for d in order:
+        size, stride = x.shape[d], x.strides[d]
+        if size == 1:
+            continue
+        if sizes and summed[-1] == (d in over) and step == stride * size:
+            sizes[-1] *= size
+        else:
+            sizes.append(size)
+            summed.append(d in over)
+        step = stride
+    return sizes, summed
 
 
 def _cascade(x: Array, axis: int) -> Array:

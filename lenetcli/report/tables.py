@@ -71,7 +71,7 @@ def parameter_table(rows: Sequence[ParameterRow]) -> Iterator[RenderableType]:
         ],
         [None if r.trainable else "dim" for r in rows],
     )
-    total, trainable = (sum(r.count for r in rows if r.trainable or all_) for all_ in (True, False))
+    total, trainable = sum(r.count for r in rows), sum(r.count for r in rows if r.trainable)
     yield Text(f"{len(rows)} tensors, {total:,} parameters, {trainable:,} trainable", style="italic dim")
 
 

@@ -13,7 +13,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from lenetcli.errors import ConfigError, LenetError
+from lenetcli.errors import ConfigError, LenetError, in_a_line
 from lenetcli.kernels.environment import wanted_threads
 from lenetcli.kernels.threads import processors
 from lenetcli.parallel.futures import ranks
@@ -69,7 +69,7 @@ def dask(cluster: str, jobs: int | None = None) -> Iterator[Pool]:
                 parse(cluster)
             client = opened.enter_context(distributed.Client(place, timeout=ANSWER, set_as_default=False))
         except (OSError, ValueError, TypeError) as error:  # of an address that is none, or where nobody answers
-            what = " ".join(str(error).split())[:200]
+            what = in_a_line(error)
             raise ConfigError(
                 f"--cluster {cluster}: no scheduler answers there ({what}); start one with: dask scheduler"
             ) from None
@@ -110,7 +110,7 @@ def _slurm(jobs: int) -> Any:
         cluster = jobqueue.SLURMCluster()
         cluster.scale(jobs=jobs)
     except Exception as error:  # its own checks, of its own file, have many types
-        what = " ".join(str(error).split())[:300]
+        what = in_a_line(error, 300)
         raise ConfigError(f"--cluster slurm: {what}; dask-jobqueue's settings are in ~/.config/dask") from None
     return cluster
 

@@ -58,13 +58,7 @@ def plot(
     from lenetcli.inspection.training.curves import curves
     from lenetcli.runs.selection import select, tell_left_out
 
-    if not 0 <= smooth < 1:
-        raise ConfigError(f"--smooth: wanted a share from 0 to below 1, got {smooth:g}")
-    if smooth and metric == "lr":
-        raise ConfigError("--smooth: a learning rate has no noise to smooth")
-    check_place(out, "-o", *PICTURES)
-    if group is not None and by == "time":
-        raise ConfigError("--group: no two runs take the same time; use --by epoch or --by step")
+    _check(metric, by, smooth, group, out)
     if out is not None:
         from lenetcli.report.training.plot_file import check_installed
 
@@ -78,17 +72,7 @@ def plot(
     drawn = {name: curves(history, name, metric, by, smooth) for name, history in histories.items()}
     shown = drawn if group is None else _means(drawn, [key for key in group.split(",") if key])
     if as_json:
-        record = {
-            "metric": metric,
-            "by": by,
-            "smooth": smooth,
-            "runs": [
-                {"run": name, "curves": [c.record() for c in found]}
-                | ({"skipped_lines": histories[name].skipped} if name in histories else {})
-                for name, found in shown.items()
-            ],
-        }
-        print(json.dumps(record))
+        print(json.dumps({"metric": metric, "by": by, "smooth": smooth, "runs": _record(shown, histories)}))
     for name, found in drawn.items():
         if histories[name].skipped:
             print(f"{name}: {_lines(histories[name].skipped)} of metrics.jsonl left out: no events", file=sys.stderr)
@@ -107,6 +91,26 @@ def plot(
 
         whole: dict[str, Any] = {"crop": False, "no_wrap": True, "overflow": "ignore"}
         show(None, lambda console: draw(together, metric, by, console), False, **whole)
+
+
+def _check(metric: str, by: str | None, smooth: float, group: str | None, out: Path | None) -> None:
+    """Refuses options that do not fit together."""
+    if not 0 <= smooth < 1:
+        raise ConfigError(f"--smooth: wanted a share from 0 to below 1, got {smooth:g}")
+    if smooth and metric == "lr":
+        raise ConfigError("--smooth: a learning rate has no noise to smooth")
+    check_place(out, "-o", *PICTURES)
+    if group is not None and by == "time":
+        raise ConfigError("--group: no two runs take the same time; use --by epoch or --by step")
+
+
+def _record(shown: dict[str, list[Curve]], histories: dict[str, History]) -> list[dict[str, Any]]:
+    """The curves as `--json` shows them; of a run, not of a group, with the lines that were left out."""
+    return [
+        {"run": name, "curves": [c.record() for c in found]}
+        | ({"skipped_lines": histories[name].skipped} if name in histories else {})
+        for name, found in shown.items()
+    ]
 
 
 def _histories(names: dict[str, Path]) -> dict[str, History]:

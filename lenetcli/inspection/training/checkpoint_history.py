@@ -14,7 +14,7 @@ import numpy as np
 from lenetcli.autograd.random import drawing_from
 from lenetcli.build.model import under_own_names
 from lenetcli.disk import Unreadable
-from lenetcli.errors import DataError
+from lenetcli.errors import DataError, in_a_line
 from lenetcli.inspection.record import Record
 from lenetcli.inspection.statistics import Array, norm, relative_change
 from lenetcli.nn.module import Module
@@ -176,7 +176,7 @@ def _looks(
         except Unreadable:  # it may be whole
             raise
         except (DataError, RuntimeError, ValueError, KeyError) as error:
-            skipped.append(" ".join(str(error).split())[:300])
+            skipped.append(in_a_line(error, 300))
             continue
         steps.append(int(name))
         if run is not None:

@@ -45,21 +45,7 @@ class NllLoss(Op):
                 ctx.save(log_p)
                 ctx.target, ctx.ignore_index, ctx.count = copy, ignore_index, counted
                 return y
-        kept: Any = None  # where a target counts; None where all do
-        bad: Any = None
-        if on_device(target):  # looking at the targets would wait for the device: one out of range makes the loss NaN
-            kept = target != ignore_index
-            bad = kept & ((target < 0) | (target >= classes))
-            target = np.where(kept & ~bad, target, 0)
-        elif target.size and not (target.min() >= 0 and target.max() < classes and not 0 <= ignore_index < classes):
-            kept = target != ignore_index
-            bad = kept & ((target < 0) | (target >= classes))
-            if bad.any():
-                raise IndexError(
-                    f"Target {target[bad].flat[0]} is out of bounds: there are {classes} classes, "
-                    f"so that class indices run from 0 to {classes - 1}"
-                )
-            target = np.where(kept, target, 0)
+        target, kept, bad = _counting(target, classes, ignore_index)
         ctx.save(log_p)
         ctx.kept, ctx.reduction = kept, reduction
         ctx.index = index = _places(target if kept is not None else target.copy())  # backward must not see a change
@@ -69,15 +55,16 @@ class NllLoss(Op):
             values *= share
         if kept is not None:
             values = np.where(kept, values, log_p.dtype.type(0))
-        if on_device(values):
+        if bad is not None:
             values = np.where(bad, log_p.dtype.type(np.nan), values)
         if reduction == "none":
             return values
         total = sum_over(values)
         if reduction == "sum":
             return total
+        count: Any
         if share is None:
-            count: Any = values.size if kept is None else kept.sum()
+            count = values.size if kept is None else kept.sum()
         else:
             count = sum_over(share if kept is None else np.where(kept, share, share.dtype.type(0)))
         ctx.count = count.astype(log_p.dtype) if is_array(count) else log_p.dtype.type(count)
@@ -133,6 +120,29 @@ class NllLoss2D(NllLoss):
 
     formula = "y = {reduction} of −log_p[n, target[n], ·]"
     gradient = ("d_log_p[n, target[n], ·] = −grad{share}, else 0",)
+
+
+def _counting(target: Array, classes: int, ignore_index: int) -> tuple[Array, Array | None, Array | None]:
+    """The targets, 0 for those that do not count; where they count, None: everywhere; where a device's are no class.
+
+    Looking at a device's targets would wait for it: one out of range makes the loss NaN there.
+
+    Raises:
+        IndexError: a target out of range.
+    """
+    looked_at = not on_device(target)
+    if looked_at and not (target.size and (target.min() < 0 or target.max() >= classes or 0 <= ignore_index < classes)):
+        return target, None, None
+    kept = as_array(target != ignore_index)
+    bad = as_array(kept & ((target < 0) | (target >= classes)))
+    if not looked_at:
+        return np.where(kept & ~bad, target, 0), kept, bad
+    if bad.any():
+        raise IndexError(
+            f"Target {target[bad].flat[0]} is out of bounds: there are {classes} classes, "
+            f"so that class indices run from 0 to {classes - 1}"
+        )
+    return np.where(kept, target, 0), kept, None
 
 
 def _places(target: Array) -> tuple[Array, ...]:

@@ -89,11 +89,12 @@ def _module_table(trace: Trace, rows: list[Row]) -> Columns:
     outs = [None if row.heading else nodes[row.node] for row in rows]
     inside = [[nodes[i] for i in row.nodes] for row in rows]
     checked = any(n.check is not None for n in nodes)
-    names, kinds = zip(*(title(trace, row) if row.call is not None else title(trace, row)[::-1] for row in rows))
+    titles = [title(trace, row) for row in rows]
+    modules, kinds = zip(*(t if row.call is not None else (t[1], t[0]) for row, t in zip(rows, titles)))
     columns = [
         Column("row", [str(row.id) for row in rows], right=True),
         *_branches([(row.id, row.next) for row in rows]),
-        Column("module", ["  " * row.level + plain_text(name) for row, name in zip(rows, names)], fold=True),
+        Column("module", ["  " * row.level + plain_text(module) for row, module in zip(rows, modules)], fold=True),
         Column("type", [plain_text(kind) for kind in kinds], fold=True),
         Column("shape", [sizes(n.shape) if n else "" for n in outs]),
         Column("|grad|", [figure(n.grad_norm) if n else "" for n in outs], right=True),

@@ -50,18 +50,30 @@ def upright(title: str, values: Sequence[Any]) -> Upright:
     """
     numbers = [v for v in values if isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v)]
     if numbers and len(numbers) == sum(value is not None for value in values):
-        log = min(numbers) > 0 and max(numbers) / min(numbers) >= WIDE
-        low, high = limits([(math.log10(n), math.log10(n)) if log else (n, n) for n in numbers])
-        scale = [None if v is None else ((math.log10(v) if log else v) - low) / (high - low) for v in values]
-        few: list[float] = sorted(set(numbers)) if len(set(numbers)) <= FEW else []
-        written = [math.log10(n) if log else n for n in few] or (_powers(low, high) if log else ticks(low, high, 6))
-        marks = [((w - low) / (high - low), short(float(f"{10**w:.6g}") if log else w)) for w in written]
-        return Upright(title, scale, _apart(marks))
+        return _scale(title, values, numbers)
     names = sorted({shown(value) for value in values})
     step = 1 / max(len(names) - 1, 1)
     places: list[float | None] = [names.index(shown(value)) * step for value in values]
     every = -(-len(names) // MOST_NAMES)
     return Upright(title, places, [(i * step, name) for i, name in enumerate(names)][::every])
+
+
+def _scale(title: str, values: Sequence[float | None], numbers: Sequence[float]) -> Upright:
+    """The line of numbers, logarithmic where they are far apart; few of them are written, of many round ones."""
+    log = min(numbers) > 0 and max(numbers) / min(numbers) >= WIDE
+
+    def on_scale(number: float) -> float:
+        return math.log10(number) if log else number
+
+    low, high = limits([(on_scale(n), on_scale(n)) for n in numbers])
+    places = [None if v is None else (on_scale(v) - low) / (high - low) for v in values]
+    few = sorted(set(numbers))
+    if len(few) <= FEW:
+        written = [on_scale(n) for n in few]
+    else:
+        written = _powers(low, high) if log else ticks(low, high, 6)
+    marks = [((w - low) / (high - low), short(float(f"{10**w:.6g}") if log else w)) for w in written]
+    return Upright(title, places, _apart(marks))
 
 
 def _apart(marks: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
