@@ -54,5 +54,10 @@ def all_pass(cases: Iterable[Any], check: Callable[[Any], None]) -> None:
         except (Exception, pytest.fail.Exception) as error:
             failed.append((case, error))
     if failed:
-        lines = [f"{case}: {type(error).__name__}: {error}" for case, error in failed]
+        lines = [f"{shown(case)}: {type(error).__name__}: {error}" for case, error in failed]
         raise AssertionError("\n\n".join([f"{len(failed)} of {len(tried)} cases fail", *lines])) from failed[0][1]
+
+
+def shown(case: Any) -> str:
+    """A case in words; of a tuple each part."""
+    return " of ".join(map(str, case)) if isinstance(case, tuple) else str(case)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cases import each_by_name
 from tests.storeys import STOREYS, table
 
 PACKAGE = Path(__file__).parent.parent / "lenetcli"
@@ -47,7 +48,7 @@ def imports(path: Path, types: bool) -> list[str]:
     return names
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+@each_by_name(FILES, "path", room)
 def test_imports_go_down_the_storeys_only(path: Path) -> None:
     here = room(path)
     if here == "__init__":
@@ -59,7 +60,7 @@ def test_imports_go_down_the_storeys_only(path: Path) -> None:
             assert LEVEL[parts[1]] <= LEVEL[here], f"{path.name} ({here}) imports {name}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+@each_by_name(FILES, "path", room)
 def test_heavy_libraries_stay_in_their_storeys(path: Path) -> None:
     here = room(path)
     libraries = {name.split(".")[0] for name in imports(path, False)}

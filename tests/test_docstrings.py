@@ -38,7 +38,7 @@ def public() -> Iterator[tuple[str, object]]:
                 yield f"{place.__name__}.{name}", value
 
 
-@pytest.mark.parametrize(("name", "value"), list(public()), ids=lambda v: v if isinstance(v, str) else "")
-def test_every_public_name_has_a_docstring_with_an_example(name: str, value: object) -> None:
-    assert value.__doc__, name
-    assert ">>>" in value.__doc__, name
+def test_every_public_name_has_a_docstring_with_an_example() -> None:
+    found = list(public())
+    assert len(found) > 500
+    assert [name for name, value in found if ">>>" not in (value.__doc__ or "")] == []

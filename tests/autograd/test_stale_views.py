@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import lenetcli as lenet
+from tests.cases import each_by_name
 from tests.ops.sample import Sample, all_samples, resolve
 
 
@@ -67,7 +68,7 @@ def gradient(values: np.ndarray, view: Callable[[Any], list[Any]], before: bool)
 
 
 @pytest.mark.parametrize("outer", OUTER)
-@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+@each_by_name(SAMPLES)
 def test_a_view_taken_before_a_change_has_the_gradient_of_one_taken_after(sample: Sample, outer: str) -> None:
     values = first_array(sample.args)
     assert values is not None

@@ -6,9 +6,9 @@ import functools
 import warnings
 
 import numpy as np
-import pytest
 
 import lenetcli as lenet
+from tests.cases import each_by_name
 from tests.nn.references import FILE, numbered, numbers
 from tests.nn.sample import LayerSample
 
@@ -20,8 +20,9 @@ def stored() -> dict[str, np.ndarray]:
         return dict(zip(map(str, file["keys"]), rows))
 
 
-@pytest.mark.parametrize(("key", "sample"), numbered(), ids=lambda v: v if isinstance(v, str) else "")
-def test_outputs_gradients_and_buffers_equal_what_torch_gave(key: str, sample: LayerSample) -> None:
+@each_by_name(numbered(), "numbered_sample", lambda one: one[1].name)
+def test_outputs_gradients_and_buffers_equal_what_torch_gave(numbered_sample: tuple[str, LayerSample]) -> None:
+    key, sample = numbered_sample
     assert key in stored(), "a new sample: run python -m tests.nn.references with torch installed"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # deprecated uses, as in torch

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-import pytest
 
 import lenetcli as lenet
+from tests.cases import each_by_name
 from tests.ops.references import FILE, checksum, flat, numbered
 from tests.ops.sample import Sample
 from tests.ops.test_sweep import backward, call
@@ -21,8 +21,9 @@ def stored() -> dict[str, tuple[int, np.ndarray]]:
         return {str(key): (int(total), row) for key, total, row in zip(file["keys"], file["sums"], rows)}
 
 
-@pytest.mark.parametrize(("key", "sample"), numbered(), ids=lambda v: v if isinstance(v, str) else "")
-def test_values_and_gradients_equal_what_torch_gave(key: str, sample: Sample) -> None:
+@each_by_name(numbered(), "numbered_sample", lambda one: one[1].name)
+def test_values_and_gradients_equal_what_torch_gave(numbered_sample: tuple[str, Sample]) -> None:
+    key, sample = numbered_sample
     assert key in stored(), "a new sample: run python -m tests.ops.references with torch installed"
     total, wanted = stored()[key]
     assert checksum(sample) == total, "the sample has changed: run python -m tests.ops.references with torch installed"

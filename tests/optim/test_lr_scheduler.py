@@ -13,10 +13,11 @@ import pytest
 import lenetcli as lenet
 from lenetcli import optim
 from lenetcli.optim import lr_scheduler
+from tests.cases import each_by_name
 from tests.optim.sample import EPOCHS, REFERENCES, SCHEDULERS, SchedulerSample, rates, start
 
 HANDLE_TENSORS = ("StepLR", "CosineAnnealingLR", "LinearLR", "ReduceLROnPlateau", "CyclicLR")  # each through other code
-each_sample = pytest.mark.parametrize("sample", SCHEDULERS, ids=lambda s: f"{s} of {s.optimizer[0]}")
+each_sample = each_by_name(SCHEDULERS)
 
 
 def params() -> list[Any]:

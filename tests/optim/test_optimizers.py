@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
@@ -10,9 +11,10 @@ import pytest
 
 import lenetcli as lenet
 from lenetcli import optim
+from tests.cases import each_by_name
 from tests.optim.sample import OPTIMIZERS, REFERENCES, STEPS, VALUES, OptimizerSample, lenet_params, numbers, train
 
-each_sample = pytest.mark.parametrize("sample", OPTIMIZERS, ids=str)
+each_sample = each_by_name(OPTIMIZERS)
 each_type = pytest.mark.parametrize("kind", [np.float32, np.float64], ids=["float32", "float64"])
 
 
@@ -48,12 +50,15 @@ def test_values_and_state_equal_torch(torch: Any, sample: OptimizerSample, kind:
     assert repr(optimizer) == repr(expected)
 
 
+@functools.cache
+def stored() -> dict[str, np.ndarray]:
+    with np.load(REFERENCES) as file:
+        return dict(zip(map(str, file["names"]), np.split(file["values"], np.cumsum(file["sizes"])[:-1])))
+
+
 @each_sample
 def test_values_and_state_equal_stored_references(sample: OptimizerSample) -> None:
-    stored = np.load(REFERENCES)
-    at = list(stored["names"]).index(str(sample))
-    begin = int(stored["sizes"][:at].sum())
-    expected = stored["values"][begin : begin + int(stored["sizes"][at])]
+    expected = stored()[str(sample)]
     parts = numbers(*run(sample))
     found = np.concatenate([parts[name].ravel() for name in sorted(parts)])
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
