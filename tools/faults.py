@@ -2,7 +2,7 @@
 
 reads      each read of a run fails (EIO, EACCES, ESTALE), for a run that goes on and for every command that reads one
 writes     each write fails, once or from then on (ENOSPC, EIO, EACCES), of trainings and of commands that write
-signals    more than 600 signals at random moments of trainings with each option, of which each goes on to the same bits
+signals    more than 300 signals at random moments of trainings with each option; each goes on to the same bits
 commands   signals to the commands that look or write
 parts      each part of a run directory is renamed, removed, emptied, replaced or linked while it trains
 mutations  1,000 run directories with something changed, for every command: no code, no hang, under 1 GiB
