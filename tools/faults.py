@@ -1,8 +1,8 @@
-"""Goes through the faults: python tools/faults.py [KIND ...] [--stride N] [--seed N] [-o FILE.md].
+"""Goes through the faults: python tools/faults.py [KIND ...] [--stride N] [--minutes N] [--seed N] [-o FILE.md].
 
 reads      each read of a run fails (EIO, EACCES, ESTALE), for a run that goes on and for every command that reads one
 writes     each write fails, once or from then on (ENOSPC, EIO, EACCES), of trainings and of commands that write
-signals    more than 600 signals at random moments of trainings with each option, of which each goes on to the same bits
+signals    more than 300 signals at random moments of trainings with each option; each goes on to the same bits
 commands   signals to the commands that look or write
 parts      each part of a run directory is renamed, removed, emptied, replaced or linked while it trains
 mutations  1,000 run directories with something changed, for every command: no code, no hang, under 1 GiB
@@ -45,7 +45,7 @@ KINDS: dict[str, Kind] = {
 }  # fmt: skip
 
 
-def gone_through(kind: str, seed: int, stride: int) -> Table:
+def gone_through(kind: str, seed: int, stride: int, minutes: float) -> Table:
     """One kind of faults, in a directory of its own and with a user's folder of its own."""
     found, began = Table(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="lenet-faults-") as name:
@@ -56,8 +56,11 @@ def gone_through(kind: str, seed: int, stride: int) -> Table:
         with table.commands(place) as call:
             for one in KINDS[kind](place, call, seed, stride):
                 found.add(one)
+                found.whole = time.monotonic() - began < minutes * 60
                 if one.wrong is not None:
                     print(f"{kind}: {one.fault} {one.moment}, {one.command}, {one.detail}: {one.wrong}", flush=True)
+                if not found.whole:
+                    break
     seconds = time.monotonic() - began
     print(f"{kind}: {found.count} faults, {len(found.wrong)} with an outcome that should not be; {seconds:.0f} s\n")
     return found
@@ -67,7 +70,8 @@ def section(kind: str, found: Table, told: list[str]) -> str:
     """What a page shows of it, between marks that the next time finds."""
     story = re.sub(r"\s+", " ", re.search(rf"^{kind} +(.*(?:\n  +.*)*)", __doc__ or "", re.M).group(1))  # type: ignore[union-attr]
     asked = f"python tools/faults.py {' '.join([kind, *told])}"
-    lines = [f"## {story[0].upper()}{story[1:]}", "", f"`{asked}`: {found.count} faults, {len(found.wrong)} wrong."]
+    lines = [f"## {story[0].upper()}{story[1:]}", "", f"`{asked}`: {found.count} faults, {len(found.wrong)} wrong"]
+    lines[-1] += "." if found.whole else "; the time that was given ended there."
     return "\n".join(
         [f"<!-- {kind}: made by {asked} -->", "", *lines, "", *found.markdown(), "", f"<!-- end of {kind} -->"]
     )
@@ -86,13 +90,15 @@ def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("kinds", nargs="*", metavar="KIND", choices=[[], *KINDS], default=[])
     asked.add_argument("--stride", type=int, default=1, help="take every Nth")
+    asked.add_argument("--minutes", type=float, default=float("inf"), help="for each kind, and no more")
     asked.add_argument("--seed", type=int, default=0, help="decides what is drawn")
     asked.add_argument("-o", dest="page", type=Path, metavar="FILE.md", help="put the tables into this page")
     told = asked.parse_args()
     options = [f"--stride {told.stride}"] * (told.stride > 1) + [f"--seed {told.seed}"] * (told.seed != 0)
+    options += [f"--minutes {told.minutes:g}"] * (told.minutes < float("inf"))
     failed = 0
     for kind in told.kinds or KINDS:
-        found = gone_through(kind, told.seed, told.stride)
+        found = gone_through(kind, told.seed, told.stride, told.minutes)
         print("\n".join(found.markdown()), end="\n\n", flush=True)
         if told.page is not None:
             put(told.page, kind, section(kind, found, options))

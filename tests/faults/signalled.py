@@ -70,8 +70,8 @@ def trainings(place: Path, call: Commands, seed: int, stride: int = 1) -> Iterat
         shutil.rmtree(whole, ignore_errors=True)
         done = call(["train", str(config), *words, "--out", str(whole)], place, place)
         assert done["code"] == 0, done["err"]
-        wishes: list[tuple[str, ...]] = [(name,) for name in SINGLE for _ in range(2)]
-        wishes += draw.sample(SEVERAL, 3)
+        wishes: list[tuple[str, ...]] = [(name,) for name in SINGLE]
+        wishes += draw.sample(SEVERAL, 4)
         draw.shuffle(wishes)
         yield from _train(config, words, whole, wishes, draw, place, call)
 

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from lenetcli.disk import has_content
 from lenetcli.errors import LenetError
 from lenetcli.runs.lock import Lost, held, is_locked, is_taken, locked
 from lenetcli.train.events import Evaluated, Event, Saved, Step
 from tests.conftest import ROOT
+from tests.faults.moments import take_away
 from tests.train.small import difference, resume, train, write_config
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="an open directory cannot be moved there")
@@ -59,7 +61,7 @@ PARTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("how", ["renamed", "removed"])
+@pytest.mark.parametrize("how", ["renamed", "removed", "emptied", "replaced"])
 @pytest.mark.parametrize("step", [0, 5, 7])
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_that_is_taken_away_is_there_again_at_the_end(
@@ -68,20 +70,13 @@ def test_a_part_that_is_taken_away_is_there_again_at_the_end(
     run = tmp_path / "run"
 
     def take() -> None:
-        path = run / part
-        if not path.exists():
-            return
-        if how == "renamed":
-            path.rename(path.with_name(f"{path.name}-away"))
-        elif path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+        take_away(run / part, how)
 
     assert train(config, run, "train.validation=0.3", also=after(step, take)) == 0
-    assert difference(whole, run) is None
+    if (part, how) != ("metrics.jsonl", "emptied"):  # what was in the open file is gone
+        assert difference(whole, run) is None
     expected = [part for part in PARTS if part not in ("lock", "checkpoints/000003")]
-    assert [part for part in expected if not (run / part).exists()] == []
+    assert [name for name in expected if not has_content(run / name) and name != "checkpoints"] == []
     assert not (run / "lock").exists()
     events = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert events[-1]["event"] == "ended"

@@ -215,6 +215,21 @@ def test_batches_for_which_there_is_no_memory_are_halved(
     assert last[0] == last[1]
 
 
+def test_sigusr1_ends_no_verify_resume(tmp_path: Path) -> None:
+    """It trains, too, and saves what it is asked to."""
+    place = tmp_path / "tmp"
+    place.mkdir()
+    command = [sys.executable, "-m", "lenetcli", "verify-resume", str(write_config(tmp_path)), "train.epochs=30"]
+    environment = {**ENVIRONMENT, "TMPDIR": str(place)}
+    program = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until(lambda: any(place.iterdir()))
+    while program.poll() is None:
+        program.send_signal(signal.SIGUSR1)
+        time.sleep(0.01)
+    complained = program.communicate()[1]
+    assert program.returncode == 0, complained
+
+
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_verify_resume_takes_its_folders_with_it(name: str, tmp_path: Path) -> None:
     place = tmp_path / "tmp"
@@ -226,3 +241,46 @@ def test_verify_resume_takes_its_folders_with_it(name: str, tmp_path: Path) -> N
     assert program.communicate()[1].strip() == f"ended by {name}"
     assert program.returncode == EXIT_CODES[name]
     assert list(place.iterdir()) == []
+
+
+SWALLOWED = """
+import os, signal, sys, time, weakref
+from lenetcli.train.signals import orderly, polite_stop
+
+class Wish:
+    stop, save_now = None, False
+
+class Thing: pass
+
+def act(unused=None):
+    os.kill(os.getpid(), getattr(signal, sys.argv[1]))
+    for _ in range(100): pass
+
+with orderly(trains=True):
+    if sys.argv[2] == "nothing can be raised":
+        thing = Thing()
+        reference = weakref.ref(thing, act)
+        del thing  # what the callback raises is printed, and the program goes on
+        time.sleep(5)
+        print("went on")
+    try:
+        act()
+    except BaseException:  # as code of C does that takes any exception for an answer
+        pass
+    wish = Wish()
+    with polite_stop(wish):
+        print(wish.stop)
+"""
+
+
+@pytest.mark.parametrize("name", EXIT_CODES)
+def test_a_signal_is_not_lost_where_what_it_raises_is_swallowed(name: str) -> None:
+    def ended(how: str) -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "-c", SWALLOWED, name, how]
+        return subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+
+    done = ended("nothing can be raised")
+    assert done.returncode in (EXIT_CODES[name], -getattr(signal, name))  # Python ends KeyboardInterrupt by SIGINT
+    assert "went on" not in done.stdout
+    assert "Exception ignored" not in done.stderr
+    assert ended("it is caught").stdout.strip() == name

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.faults import table
+from tests.faults.calls import words_of
 from tests.faults.table import READERS, READING, READS, SHORT, WRITES, WRITING, Commands
 from tests.train.small import write_config
 
@@ -52,7 +55,7 @@ def test_a_write_that_fails_loses_nothing(
         at: table.writing(config, end[0], place, call, WRITING[name], at, lasting=at % 2 == 0)
         for at in range(1 + shift, end[1] + 1, 17)
     }
-    assert {at: wrong for at, wrong in found.items() if wrong} == {}
+    assert {at: wrong for at, (_, wrong) in found.items() if wrong} == {}
 
 
 @pytest.mark.parametrize("name", READING)
@@ -65,16 +68,51 @@ def test_a_read_that_fails_is_no_damage(
     found = {
         at: table.resuming(start, end[0], place, call, READING[name], at) for at in range(1 + shift, count + 1, 23)
     }
-    assert {at: wrong for at, wrong in found.items() if wrong} == {}
+    assert {at: wrong for at, (_, wrong) in found.items() if wrong} == {}
+
+
+LOOKING = ["trace-grad", "step", "inspect-params --updates", "diff", "export huggingface", "eval --json", "predict"]
+
+
+@pytest.mark.parametrize("name", LOOKING)
+def test_a_file_that_cannot_be_read_changes_nothing_of_what_is_shown(
+    name: str, end: tuple[Path, int], place: Path, call: Commands
+) -> None:
+    """It is named, and is not passed over as a damaged one or as one that is not there."""
+    run = end[0]
+    np.save(place / "four.npy", np.zeros((4, 2, 2), np.uint8))
+    words = words_of(READERS[name], run, place)
+    shown = call(words, place, run)
+    table.clear(place)
+    newest = (run / "checkpoints" / "latest").read_text()
+    files = [run / file for file in ("config.yaml", "environment.json", "inputs.json", "model.safetensors")]
+    for file in [*files, *sorted((run / "checkpoints" / newest).iterdir())]:
+        done = call(words, place, file, READS, errno.EIO, 1, lasting=True)
+        table.clear(place)
+        said = f"{file.name}: cannot be read: Input/output error"
+        clear = done["code"] == 3 and said in done["err"]
+        assert clear or (done["code"], done["out"]) == (0, shown["out"]), done
+
+
+def test_a_damaged_newest_checkpoint_is_not_passed_over_in_silence(config: Path, place: Path, call: Commands) -> None:
+    run = Path(shutil.copytree(table.begun(config, place, call), place / "damaged"))
+    newest = (run / "checkpoints" / "latest").read_text()
+    done = call(["train", "--resume", str(run), "--progress", "off"], place, run)
+    assert done["code"] == 0, done["err"]
+    newest = (run / "checkpoints" / "latest").read_text()
+    (run / "checkpoints" / newest / "model.safetensors").write_bytes(b"damaged")
+    done = call(["step", str(run), "--json"], place, run)
+    assert done["code"] == 0, done["err"]
+    assert f"skipped: {run}/checkpoints/{newest}/model.safetensors: damaged" in done["err"]
 
 
 @pytest.mark.parametrize("name", ["eval", "export npz", "runs", "report"])
 def test_a_command_that_cannot_read_says_so(name: str, end: tuple[Path, int], place: Path, call: Commands) -> None:
-    words = [{"R": str(end[0]), "ROOT": str(end[0])}.get(word, word) for word in READERS[name]]
+    words = words_of(READERS[name], end[0], place)
     count = call(words, place, end[0], READS)["calls"]
     assert count > 3
     errors = list(READING.values())
     found = {
         at: table.reading(words, end[0], place, call, errors[at % 3], at) for at in range(1, count + 1, 1 + count // 6)
     }
-    assert {at: wrong for at, wrong in found.items() if wrong} == {}
+    assert {at: wrong for at, (_, wrong) in found.items() if wrong} == {}

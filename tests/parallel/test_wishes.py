@@ -16,7 +16,7 @@ pytestmark = needs_mpi
 
 
 def wishes(
-    place: Path, ranks: int, signals: dict[int, list[tuple[int, str]]], *changes: str, whole: str = ""
+    place: Path, ranks: int, signals: dict[int, list[tuple[int | str, ...]]], *changes: str, whole: str = ""
 ) -> tuple[list[Any], str]:
     """Trains `place`/run, or goes on with it; what each rank saw, and what was complained about.
 
@@ -78,3 +78,14 @@ def test_time_is_up_for_all_after_the_same_step(tmp_path: Path) -> None:
     assert last["run"] == last["whole"]
     weights = [tmp_path / run / "checkpoints" / last[run] / "model.safetensors" for run in last]
     assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+@pytest.mark.parametrize("asked", [0, 1])
+def test_a_signal_to_a_rank_that_evaluates_stops_all_and_the_epoch_is_saved(asked: int, tmp_path: Path) -> None:
+    """It comes before the rank's first batch: the others wait for no answer that never comes."""
+    told, _ = wishes(tmp_path, 2, {asked: [(5, "SIGTERM", "evaluation")]}, "train.epochs=2")
+    assert told == [[143, [["saved", 5], ["interrupted", 5]]]] * 2
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+    told, _ = wishes(tmp_path, 2, {}, whole="train.epochs=2")
+    assert told == [[0, [["saved", 5], ["saved", 10], ["finished", 10]]]] * 2
+    assert difference(tmp_path / "whole", tmp_path / "run") is None

@@ -171,7 +171,7 @@ def test_wrong_words_are_one_message(place: Path, words: list[str], message: str
 def test_pruning_is_refused_where_workers_do_not_see_the_study(place: Path) -> None:
     words = ["sweep", "small.yaml", "optimizer.lr=log(1e-3, 1e-1)", "--optuna", "3", "--prune", "--cluster", "local"]
     found = run(words, place)
-    assert (found.code, "--prune: only where the workers are of this machine" in found.err) == (2, True)
+    assert (found.code, "--prune: not with --cluster or mpiexec, whose" in found.err) == (2, True)
 
 
 # The process that shares out

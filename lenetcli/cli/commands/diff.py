@@ -13,6 +13,7 @@ import typer
 
 from lenetcli.cli import completion
 from lenetcli.cli.options import Json, Places
+from lenetcli.disk import is_regular
 from lenetcli.errors import ConfigError, printable
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def _runs(
         for line in draw_replay(replayed, names):
             console.print(line)
     weights = [place / "model.safetensors" for place, _ in (one, other)]
-    without = [path.parent for path in weights if not path.is_file()]
+    without = [path.parent for path in weights if not is_regular(path)]
     tensors = [] if without else tensor_differences(weights[0], weights[1], _order(one[1]))
     if draw and without:
         console.print(f"\nbest weights: none yet in {without[0]}: it has not finished an epoch", markup=False)

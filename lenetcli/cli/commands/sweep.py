@@ -105,7 +105,10 @@ def sweep(
         if prune and optuna is None:
             raise ConfigError("--prune: only with --optuna N")
         if prune and (cluster is not None or pool is not None):
-            raise ConfigError("--prune: only where the workers are of this machine, not with --cluster or mpiexec")
+            raise ConfigError(
+                "--prune: not with --cluster or mpiexec, whose workers do not see the study; the same command several "
+                "times at once shares it, on one machine"
+            )
         if cluster is not None and pool is not None:
             raise ConfigError("--cluster or mpiexec, not both")
         if jobs is not None and cluster not in HERE:
