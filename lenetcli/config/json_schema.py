@@ -22,7 +22,7 @@ def schema() -> dict[str, Any]:
     model["properties"]["blocks"] = {"type": "object", "additionalProperties": _BLOCK, "description": _BLOCKS}
     model["required"] = [*model["required"], "layers"]
     model |= {"if": {"required": ["blocks"]}, "else": {"properties": {"layers": {"items": _ref("only_classes")}}}}
-    sections = {key: _ref(key) for key in ROLES if key != "layers"}
+    sections: dict[str, Any] = {key: _ref(key) for key in ROLES if key != "layers"}
     several = {"type": "array", "minItems": 1, "items": _ref("loss"), "description": "Losses that are added up."}
     sections["loss"] = {"anyOf": [_ref("loss"), several]}
     whole = {"model": model, **sections, "train": _section(Train)}
