@@ -232,7 +232,8 @@ class _Reader:
             layers = self._layers(node.mapping["layers"], node.mapping.get("outputs"))
         elif not any("did you mean layers?" in p.hints for p in self.problems if p.path[:1] == ("model",)):
             self.problems.append(Problem(node.span, ("model", "layers"), "missing: the model needs a list of layers"))
-        return None if keys is None else Model(tuple(keys.input), layers, tuple(keys.outputs or ()))
+        blocks = node.mapping["blocks"].plain() if self.components.blocks else {}
+        return None if keys is None else Model(tuple(keys.input), layers, tuple(keys.outputs or ()), blocks)
 
     def _layers(self, node: Node, outputs: Node | None) -> tuple[Component, ...]:
         """The model's layers; a mistake in a block that is used several times is one problem."""

@@ -178,6 +178,7 @@ class Model:
     input: tuple[int, ...]
     layers: tuple[Component, ...]
     outputs: tuple[str, ...] = ()
+    blocks: dict[str, Any] = field(default_factory=dict, compare=False)  # as given: layers have them written out
 
 
 @dataclass(frozen=True)
