@@ -20,7 +20,7 @@ from lenetcli.build.graph import assembled, joined_size, joining, named, sources
 from lenetcli.build.initial_weights import InitialWeights, given_weights
 from lenetcli.config import Component, Config, dotted
 from lenetcli.config.catalogue import ROLES, is_stand_in
-from lenetcli.config.problems import Hint
+from lenetcli.config.problems import Hint, InvalidConfig
 from lenetcli.config.signature import Argument
 from lenetcli.config.size_limits import MOST_IN_SAMPLE, too_large
 from lenetcli.config.user_code import NotImported, function, is_own, load, told
@@ -131,7 +131,13 @@ class Shapes:
         self._check_size(spec, inferred)
         if inferred:
             self.inferred[spec.path, spec.serial] = inferred
-        module: Module = made(self.config, spec, **inferred)
+        try:
+            module: Module = made(self.config, spec, **inferred)
+        except InvalidConfig as error:
+            used = self._used_by()
+            if not used:
+                raise
+            raise InvalidConfig([replace(p, hints=(*p.hints, used)) for p in error.problems], error.more) from error
         self.weights += sum(p.numel() for p in module.parameters())
         return module
 

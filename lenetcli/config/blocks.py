@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from lenetcli.config.catalogue import ROLES
 from lenetcli.config.messages import got, unknown_key
@@ -57,11 +58,13 @@ class Use:
 
     Args:
         layers: its list, with the arguments' values in.
+        args: these values.
         repeat: how often it stands there; None: once, and not in a list of its own.
     """
 
     block: Block
     layers: Node
+    args: dict[str, Any]
     repeat: int | None
 
 
@@ -174,7 +177,8 @@ def used(block: Block, node: Node, path: KeyPath, within: Sequence[str], problem
     if len(problems) > before:
         return None
     layers = _filled(block.layers, given, block, (*block.path, "layers"), problems)
-    return Use(block, layers, repeat) if len(problems) == before else None
+    values = {name: node.plain() for name, node in given.items()}
+    return Use(block, layers, values, repeat) if len(problems) == before else None
 
 
 def _repeat(node: Node | None, path: KeyPath, problems: list[Problem]) -> int | None:

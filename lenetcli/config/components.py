@@ -37,6 +37,7 @@ class Component:
         role: what it is in the config.
         inputs: names of the layers whose outputs a layer takes, as `from` gives them; none: the one before it.
         places: where arguments stand that are not at `path`: those that a block was given.
+        block: what a block's layers were written as: its name as `type`, and its arguments; nothing follows from it.
         serial: tells layers of one place apart, such as those of a block that is used twice.
     """
 
@@ -51,6 +52,7 @@ class Component:
     inputs: tuple[str, ...] = ()
     places: Mapping[str, KeyPath] = field(default_factory=dict, compare=False, repr=False)
     serial: int = field(default=0, compare=False, repr=False)
+    block: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
     def at(self, name: str) -> KeyPath:
         """The place of an argument in the config."""
@@ -107,9 +109,9 @@ class ComponentReader:
             if self._serial > MOST_LAYERS:
                 raise TooMany(node.span, path)
         before = len(self.problems)
-        block = self._block(node) if role.kind == "layer" else ""
-        if not isinstance(block, str):
-            return None if block is None else self._used(block, node, path, role)
+        used_block = self._block(node) if role.kind == "layer" else ""
+        if not isinstance(used_block, str):
+            return None if used_block is None else self._used(used_block, node, path, role)
         found = self._class(node, path, role)
         if found is None:
             return None
@@ -120,7 +122,7 @@ class ComponentReader:
         extra = {
             "type": String,
             **({"name": String, "from": String | list[String]} if role.kind == "layer" else {}),
-            **({"layers": list} if holds_layers else {}),
+            **({"layers": list, "block": dict} if holds_layers else {}),
         }
         if holds_layers and "layers" not in node.mapping:
             self.problems.append(
@@ -152,7 +154,12 @@ class ComponentReader:
             return None
         given = {key.name: args.pop(key.name) for key in keys if key.name in args}
         places = {key: child.place for key, child in node.mapping.items() if child.place is not None}
-        return Component(name, args, label, layers, given, cls, path, role, inputs, places, self._serial)
+        block = node.mapping.get("block") if holds_layers else None
+        if block is not None and block.mapping is None:
+            self.problems.append(Problem(block.span, (*path, "block"), f"wanted a mapping, got {got(block.plain())}"))
+            return None
+        kept = None if block is None else block.plain()
+        return Component(name, args, label, layers, given, cls, path, role, inputs, places, self._serial, kept)
 
     def _inner(self, node: Node, path: KeyPath, role: Role) -> tuple[Component, ...]:
         """The layers within a layer."""
@@ -196,7 +203,8 @@ class ComponentReader:
             self._within.pop()
         if len(self.problems) > before:
             return None
-        return Component("Sequential", {}, label, layers, {}, Sequential, path, role, inputs, {}, serial)
+        kept = {"type": block.name, **use.args, **({} if use.repeat is None else {"repeat": use.repeat})}
+        return Component("Sequential", {}, label, layers, {}, Sequential, path, role, inputs, {}, serial, kept)
 
     def _find_functions(self, known: Sequence[Argument], args: dict[str, Any], node: Node, path: KeyPath) -> None:
         """Sees to it that functions which arguments name are there; their names become independent of the place."""

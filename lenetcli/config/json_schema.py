@@ -147,6 +147,7 @@ def _class(role: Role, name: str, cls: Any) -> dict[str, Any]:
     required = [argument.name for argument in known if argument.required]
     if role.kind == "layer" and takes_layers(cls):
         properties["layers"] = {"type": "array", "minItems": 1, "items": _ref("layers")}
+        properties["block"] = {"type": "object", "description": "The block that the layers were written as; a note."}
         required.append("layers")
     return {"properties": properties, "required": required, "additionalProperties": False}
 

@@ -235,12 +235,17 @@ class _Reader:
             self.problems.append(Problem(node.span, ("model", "layers"), "missing: the model needs a list of layers"))
         if keys is None:
             return None
-        unfreeze = None if keys.unfreeze is None else keys.unfreeze.epoch
-        rename = {old: new or "" for old, new in keys.rename.items()}
-        freeze = tuple(dict.fromkeys(keys.freeze))
-        outputs = tuple(keys.outputs or ())
         return Model(
-            tuple(keys.input), layers, outputs, keys.init, keys.strict, rename, freeze, unfreeze, keys.keep_features
+            tuple(keys.input),
+            layers,
+            outputs=tuple(keys.outputs or ()),
+            blocks=node.mapping["blocks"].plain() if self.components.blocks else {},
+            init=keys.init,
+            strict=keys.strict,
+            rename={old: new or "" for old, new in keys.rename.items()},
+            freeze=tuple(dict.fromkeys(keys.freeze)),
+            unfreeze=None if keys.unfreeze is None else keys.unfreeze.epoch,
+            keep_features=keys.keep_features,
         )
 
     def _layers(self, node: Node, outputs: Node | None) -> tuple[Component, ...]:

@@ -205,6 +205,7 @@ class Model:
     input: tuple[int, ...]
     layers: tuple[Component, ...]
     outputs: tuple[str, ...] = ()
+    blocks: dict[str, Any] = field(default_factory=dict, compare=False)  # as given: layers have them written out
     init: str | None = None
     strict: bool = True
     rename: Mapping[str, str] = field(default_factory=dict)

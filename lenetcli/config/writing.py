@@ -33,11 +33,13 @@ def text(plain: dict[str, Any], unicode: bool = True) -> str:
 
 def plain(config: Config) -> dict[str, Any]:
     """The config as mappings, lists and scalars."""
-    model = {
+    model: dict[str, Any] = {
         "input": _Flow(config.model.input),
         **_fine_tuning(config.model),
         "layers": [_component(layer) for layer in config.model.layers],
     }
+    if config.model.blocks:
+        model = {"input": model["input"], "blocks": _blocks(config.model.blocks), "layers": model["layers"]}
     if config.model.outputs:
         model["outputs"] = _Flow(config.model.outputs)
     found: dict[str, Any] = {"version": config.version, "name": config.name, "seed": config.seed, "model": model}
@@ -51,6 +53,24 @@ def plain(config: Config) -> dict[str, Any]:
             found[key] = _component(component)
     found["train"] = config.train.model_dump()
     return found
+
+
+def _blocks(blocks: dict[str, Any]) -> dict[str, Any]:
+    """Blocks as they were given; the layers that use them are written out."""
+    return {
+        name: {
+            **({"args": _FlowMap(_listed(block["args"]))} if block.get("args") else {}),
+            "layers": [_FlowMap(_listed(layer)) for layer in block["layers"]],
+        }
+        for name, block in blocks.items()
+    }
+
+
+def _listed(value: Any) -> Any:
+    """Lists and mappings on one line each."""
+    if isinstance(value, dict):
+        return _FlowMap({key: _listed(inner) for key, inner in value.items()})
+    return _Flow(map(_listed, value)) if isinstance(value, list) else value
 
 
 def _term(term: LossTerm) -> dict[str, Any]:
@@ -93,6 +113,8 @@ def _component(component: Component) -> dict[str, Any]:
     )  # 0 becomes 0.0 where a float is due
     found |= {name: _value(value) for name, value in checked.items()}
     found |= _keys(component)
+    if component.block is not None:
+        found["block"] = _FlowMap(_listed(component.block))
     if component.layers:
         found["layers"] = [_component(layer) for layer in component.layers]
         return found

@@ -181,6 +181,8 @@ def at(config: Any, key: str) -> Any:
                 return ABSENT
         elif isinstance(config, dict) and part in config:
             config = config[part]
+        elif isinstance(config, dict) and isinstance(config.get("block"), dict) and part in config["block"]:
+            config = config["block"][part]  # what the layer was written as
         else:
             return ABSENT
     return config
@@ -213,8 +215,11 @@ def differences(rows: Sequence[RunRow]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     if len(set(layers)) > 1:
         found["model.layers"] = list(layers)
+    within = _written_out(configs)
     for key in dict.fromkeys(key for config in configs for key in config):
-        if key in SAME or (key.startswith("model.layers[") and ("model.layers" in found or _follows(key, configs))):
+        others = "model.layers" in found and key.startswith(("model.layers[", "model.blocks."))
+        follows = key.startswith("model.layers[") and _follows(key, configs)
+        if key in SAME or key.startswith(within) or others or follows:
             continue
         values = [config.get(key, ABSENT) for config in configs]
         having = [value for config, value in zip(configs, values) if key in config]
@@ -225,6 +230,12 @@ def differences(rows: Sequence[RunRow]) -> dict[str, list[Any]]:
             if _alike(kinds):
                 found[key] = values
     return found
+
+
+def _written_out(configs: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """The places of layers that were written as a block: what differs is told of the block."""
+    marks = {key.partition(".block.")[0] for config in configs for key in config if ".block.type" in key}
+    return tuple(f"{place}.layers[" for place in marks)
 
 
 def _follows(key: str, configs: Sequence[dict[str, Any]]) -> bool:
