@@ -22,7 +22,8 @@ from tests.commands import inside, run
 ROOT = Path(__file__).parent.parent
 README, TUTORIAL = ROOT / "README.md", ROOT / "docs" / "tutorial.md"
 EXPERIMENTS = ROOT / "docs" / "experiments.md"
-PAGES = [README, TUTORIAL, EXPERIMENTS]
+GRAPHS = ROOT / "docs" / "graphs.md"
+PAGES = [README, TUTORIAL, EXPERIMENTS, GRAPHS]
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SCRIPT = re.compile(r"^```python\n(.*?)^```\n+```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

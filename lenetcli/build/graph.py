@@ -78,7 +78,7 @@ def joining(spec: Component, givers: Sequence[Giver]) -> list[str]:
             return [
                 f"a {{type: Conv2d, out_channels: {wanted[0]}, kernel_size: 1{stride}}} from {name} would fit {first}"
             ]
-        if shape[1:] != wanted[1:] and len(shape) == 3:
+        if shape[1:] != wanted[1:] and len(shape) == 3 and spec.cls is not nn.Multiply:
             larger, smaller = (name, first) if shape[1] > wanted[1] else (first, name)
             return [f"{larger} is larger: padding before {smaller}, or a stride after {larger}, makes them alike"]
     return []

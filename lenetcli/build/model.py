@@ -154,7 +154,9 @@ class Shapes:
         if not uses or uses[-1].path[:2] != ("model", "blocks"):
             return ""
         outer = next(spec for spec in uses if spec.path[:2] != ("model", "blocks"))
-        return f"in {'.'.join(name for _, name in self._around)}, by {dotted(outer.path)}"
+        where = self.config.document.place(outer.path) if self.config.document is not None else None
+        line = "" if where is None or not where.source.is_file else f" (line {where.line + 1})"
+        return f"in {'.'.join(name for _, name in self._around)}, by {dotted(outer.path)}{line}"
 
     def _row(self, spec: Component, module: Module, inputs: Sequence[Tensor], out: tuple[int, ...] | None) -> LayerRow:
         count = sum(p.numel() for p in module.parameters())
@@ -227,6 +229,18 @@ def layer_text(rows: Sequence[LayerRow]) -> str:
     ]
     widths = [max(len(c[i]) for c in cells) for i in range(5)]
     return "\n".join("  " + "  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip() for line in cells)
+
+
+def output_text(config: Config, rows: Sequence[LayerRow]) -> str:
+    """The shape of what the model gives for one sample, with the names of several outputs."""
+    if not config.model.outputs:
+        return str(list(rows[-1].output or ()))
+    found = {}
+    for name in config.model.outputs:
+        (at,) = [i for i, layer in enumerate(config.model.layers) if layer.name == name]
+        start = dotted(config.model.layers[at].path)
+        found[name] = [row for row in rows if row.path.split()[0] == start or row.path.startswith(f"{start}.")][-1]
+    return ", ".join(f"{name} {list(row.output or ())}" for name, row in found.items())
 
 
 def build_model(config: Config) -> tuple[Module, list[LayerRow]]:

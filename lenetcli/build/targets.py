@@ -64,7 +64,7 @@ def check_output(
     for given, term in zip(config.losses, criterion.terms):
         output = () if given.output is None else (given.output,)
         part = replace(config, loss=given.loss, model=replace(config.model, outputs=output), losses=())
-        view = model if term.index is None else OneOutput(model, term.index)
+        view = term.view(model)
         if term.target == "label":
             part = replace(part, train=part.train if term is criterion.main else _unwatched(part.train))
             part = part if term is criterion.main else replace(part, scheduler=None)
@@ -78,17 +78,6 @@ def check_output(
         _check_no_accuracy(config, "its losses compare outputs with inputs")
     main = criterion.terms.index(criterion.main)
     return Checked(found[main].output, tuple(notes))
-
-
-class OneOutput(Module):
-    """One output of a model that has several."""
-
-    def __init__(self, model: Module, index: int) -> None:
-        super().__init__()
-        self.model, self.index = model, index
-
-    def forward(self, input: Any) -> Any:
-        return self.model(input)[self.index]
 
 
 def _unwatched(train: Train) -> Train:

@@ -19,6 +19,7 @@ from lenetcli.runs.process_group import ProcessGroup
 from lenetcli.runs.resume_rules import MAY_CHANGE, PLACES
 from lenetcli.runs.session import ALONE, Listener, Session
 from lenetcli.train.events import Ended
+from lenetcli.train.losses import main_term
 from lenetcli.train.run import Run
 from lenetcli.train.signals import EXIT_CODES
 
@@ -113,7 +114,9 @@ def _conclude(session: Session, ended: Ended) -> None:
         print(OVER_EARLY[ended.reason].format(epoch=ended.epoch, step=ended.step, place=place), file=sys.stderr)
     best = ""
     if ended.best_epoch is not None and ended.loss is not None:
-        figure = f"accuracy {ended.accuracy:.4f}" if ended.accuracy is not None else f"loss {ended.loss:.6g}"
+        name = main_term(run.criterion).name
+        whose = f" of {name}" if name else ""
+        figure = f"accuracy {ended.accuracy:.4f}{whose}" if ended.accuracy is not None else f"loss {ended.loss:.6g}"
         split = "test" if run.validation_loader is None else "validation"
         chosen = f", chosen on the {split} split" if ended.epoch > 1 else ""
         best = f"best epoch {ended.best_epoch}: test {figure}{chosen}; "

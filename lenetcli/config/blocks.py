@@ -12,12 +12,12 @@ layers:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lenetcli.config.catalogue import ROLES
 from lenetcli.config.messages import got, unknown_key
-from lenetcli.config.problems import Hint, KeyPath, Problem, Span, did_you_mean
+from lenetcli.config.problems import Hint, KeyPath, Problem, did_you_mean
 from lenetcli.config.yaml_tree import Node
 
 RESERVED = ("type", "name", "from", "repeat", "layers")  # keys of a layer that uses a block
@@ -65,21 +65,18 @@ class Use:
     repeat: int | None
 
 
-def read_blocks(node: Node, path: KeyPath, problems: list[Problem]) -> dict[str, Block]:
-    """The blocks of a model; what is wrong with them is added to `problems`."""
+def read_blocks(node: Node, path: KeyPath, problems: list[Problem]) -> dict[str, Block | None]:
+    """The blocks of a model; what is wrong with them is added to `problems`, and one that is is None."""
     if node.mapping is None:
         problems.append(Problem(node.span, path, f"wanted a mapping from names to blocks, got {got(node.plain())}"))
         return {}
-    found = {}
-    for name, inner in node.mapping.items():
-        block = _block(name, node.keys[name], inner, (*path, name), problems)
-        if block is not None:
-            found[name] = block
-    return found
+    names = list(node.mapping)
+    return {name: _block(name, names, node, path, problems) for name in names}
 
 
-def _block(name: str, key: Span, node: Node, path: KeyPath, problems: list[Problem]) -> Block | None:
-    before = len(problems)
+def _block(name: str, names: list[str], blocks: Node, path: KeyPath, problems: list[Problem]) -> Block | None:
+    assert blocks.mapping is not None
+    before, key, node, path = len(problems), blocks.keys[name], blocks.mapping[name], (*path, name)
     if not _NAME.fullmatch(name):
         problems.append(Problem(key, path, "wanted a name of letters, digits and '_'"))
     elif name in ROLES["layers"].classes:
@@ -96,9 +93,8 @@ def _block(name: str, key: Span, node: Node, path: KeyPath, problems: list[Probl
     args = node.mapping.get("args", Node({}, node.span))
     if args.mapping is None and args.value is not None:
         message = f"wanted a mapping from arguments to defaults, got {got(args.plain())}"
-        hints = tuple(
-            Hint(f"write {{{', '.join(f'{word}: null' for word in words)}}}") for words in [_words(args)] if words
-        )
+        written = f"{{{', '.join(f'{word}: null' for word in _words(args))}}}"
+        hints = (Hint(f"write {written}", write=written),) if _words(args) else ()
         problems.append(Problem(args.span, (*path, "args"), message, hints))
     for word in args.mapping or {}:
         if word in RESERVED or not _NAME.fullmatch(word):
@@ -106,8 +102,30 @@ def _block(name: str, key: Span, node: Node, path: KeyPath, problems: list[Probl
             problems.append(Problem(args.keys[word], (*path, "args", word), f"{word} cannot be an argument: {why}"))
     layers = node.mapping.get("layers")
     if layers is None:
-        problems.append(Problem(key, (*path, "layers"), f"missing: the block {name} needs a list of layers"))
+        hints = did_you_mean(name, [other for other in names if other != name]) if not key.source.is_file else ()
+        problems.append(Problem(key, (*path, "layers"), f"missing: the block {name} needs a list of layers", hints))
+    elif len(problems) == before:
+        problems += _unused(name, args, layers, path)
     return Block(name, path, args.mapping or {}, layers) if len(problems) == before and layers is not None else None
+
+
+def _unused(name: str, args: Node, layers: Node, path: KeyPath) -> Iterator[Problem]:
+    """Arguments that no layer uses: most often misspelt ones of the command line."""
+    found = set(_names_in(layers))
+    for word in args.mapping or {}:
+        if word not in found:
+            others = [other for other in args.mapping or {} if other in found]
+            message = f"no layer of the block {name} uses ${word}"
+            yield Problem(args.keys[word], (*path, "args", word), message, did_you_mean(word, others))
+
+
+def _names_in(node: Node) -> Iterator[str]:
+    """The names of the arguments that a tree uses."""
+    parts = node.value if isinstance(node.value, list) else (node.mapping or {}).values()
+    for part in parts:
+        yield from _names_in(part)
+    if isinstance(node.value, str) and (found := _ARGUMENT.fullmatch(node.value)):
+        yield found[1]
 
 
 def _words(node: Node) -> list[str]:

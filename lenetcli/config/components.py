@@ -95,7 +95,7 @@ class ComponentReader:
 
     def __init__(self, directory: Path, problems: list[Problem]) -> None:
         self.directory, self.problems = directory, problems
-        self.blocks: Mapping[str, Block] = {}
+        self.blocks: Mapping[str, Block | None] = {}  # None: one with problems
         self._within: list[str] = []  # names of the blocks that are being read
         self._depth = 0  # of layers within layers
         self._serial = 0
@@ -107,9 +107,9 @@ class ComponentReader:
             if self._serial > MOST_LAYERS:
                 raise TooMany(node.span, path)
         before = len(self.problems)
-        block = self._block(node) if role.kind == "layer" else None
-        if block is not None:
-            return self._used(block, node, path, role)
+        block = self._block(node) if role.kind == "layer" else ""
+        if not isinstance(block, str):
+            return None if block is None else self._used(block, node, path, role)
         found = self._class(node, path, role)
         if found is None:
             return None
@@ -165,9 +165,10 @@ class ComponentReader:
         finally:
             self._depth -= 1
 
-    def _block(self, node: Node) -> Block | None:
+    def _block(self, node: Node) -> Block | str | None:
+        """The block that a layer names, None for one with problems; a text where it names none."""
         kind = node.mapping.get("type") if node.mapping else None
-        return self.blocks.get(kind.value) if kind is not None and isinstance(kind.value, str) else None
+        return self.blocks.get(kind.value, "") if kind is not None and isinstance(kind.value, str) else ""
 
     def _used(self, block: Block, node: Node, path: KeyPath, role: Role) -> Component | None:
         """A block in the place of a layer: a Sequential of its layers or, where it is repeated, of so many of these."""
@@ -269,8 +270,9 @@ class ComponentReader:
         try:
             cls = role.find(name, self.directory)
         except (user_code.NoSuchClass, NotFromConfig) as error:
-            hints = getattr(error, "hints", ())
-            self.problems.append(Problem(type_node.span, (*path, "type"), str(error), hints))
+            blocks = did_you_mean(name, self.blocks) if role.kind == "layer" else ()
+            found = blocks or getattr(error, "hints", ())
+            self.problems.append(Problem(type_node.span, (*path, "type"), str(error), found))
             return None
         return type_node, user_code.absolute(name, self.directory) if user_code.is_own(name) else name, cls
 

@@ -22,7 +22,9 @@ def schema() -> dict[str, Any]:
     model["properties"]["blocks"] = {"type": "object", "additionalProperties": _BLOCK, "description": _BLOCKS}
     model["required"] = [*model["required"], "layers"]
     model |= {"if": {"required": ["blocks"]}, "else": {"properties": {"layers": {"items": _ref("only_classes")}}}}
-    sections = {key: _ref(key) for key in ROLES if key != "layers"}
+    sections: dict[str, Any] = {key: _ref(key) for key in ROLES if key != "layers"}
+    several = {"type": "array", "minItems": 1, "items": _ref("loss"), "description": "Losses that are added up."}
+    sections["loss"] = {"anyOf": [_ref("loss"), several]}
     whole = {"model": model, **sections, "train": _section(Train)}
     header["properties"] |= {key: {"anyOf": [value, _FILE]} for key, value in whole.items()}
     header["properties"]["scheduler"]["anyOf"].append({"type": "null"})
@@ -79,6 +81,13 @@ def _only_classes() -> dict[str, Any]:
     return {"properties": {"type": _types(ROLES["layers"]), "layers": {"items": _ref("only_classes")}}}
 
 
+_TERM: dict[str, Any] = {
+    "output": {"type": "string", "description": "Of several losses: the model's output that it takes."},
+    "target": {"enum": ["label", "input"], "description": "What the output is compared with; label by default."},
+}
+_WEIGHT = {"description": "Of several losses: what it counts in their sum. A list: of the classes."}
+
+
 _FILE = {"type": "string", "description": "Path of a YAML file that holds just this section, relative to this file."}
 
 
@@ -131,6 +140,10 @@ def _class(role: Role, name: str, cls: Any) -> dict[str, Any]:
         properties |= {"name": _NAME, "from": _FROM}
     known = (*arguments(cls, role.base), *role.keys(cls))
     properties |= {argument.name: _argument(argument, role) for argument in known}
+    if role.kind == "loss":
+        weight = properties.get("weight", {})
+        own = [weight] if weight else []
+        properties |= {**_TERM, "weight": {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, *own], **_WEIGHT}}
     required = [argument.name for argument in known if argument.required]
     if role.kind == "layer" and takes_layers(cls):
         properties["layers"] = {"type": "array", "minItems": 1, "items": _ref("layers")}

@@ -167,7 +167,8 @@ class _Reader:
         outputs = () if model is None else model.outputs
         if node is None or not is_list(node):
             found = self._component("loss")
-            if node is not None and len(outputs) > 1:
+            broken = any(p.path[:2] == ("model", "outputs") for p in self.problems)
+            if node is not None and len(outputs) > 1 and not broken:
                 first, *_ = outputs
                 message = f"the model has the outputs {', '.join(outputs)}: wanted a list of losses, one for each"
                 hint = f"write [{{output: {first}, type: ...}}, ...]"
@@ -240,7 +241,7 @@ class _Reader:
         out = {part.value: (part, (*place, i)) for i, part in enumerate(named) if isinstance(part.value, str)}
         if len(out) < len(named):
             twice = [part for i, part in enumerate(named) if part.value in [p.value for p in named[:i]]]
-            self.problems += [Problem(part.span, place, f"{got(part.value)} is named twice") for part in twice]
+            self.problems += [Problem(part.span, place, f"{part.value} is named twice") for part in twice]
         before = len(self.problems)
         try:
             found = self.components.read_list(node, ("model", "layers"), ROLES["layers"], out)

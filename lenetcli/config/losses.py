@@ -106,15 +106,14 @@ def _output(
         return None
     if isinstance(node.value, str) and node.value in known:
         return node.value
+    name = node.value if isinstance(node.value, str) else got(node.plain())
     have = (
         f"the model's outputs are {', '.join(known)}"
         if known
         else "the model has one output without a name: leave `output` out"
     )
     hints = (did_you_mean(node.value, known) if isinstance(node.value, str) else ()) or (have,)
-    problems.append(
-        Problem(node.span, (*path, "output"), f"no output of the model is named {got(node.plain())}", hints)
-    )
+    problems.append(Problem(node.span, (*path, "output"), f"no output of the model is named {name}", hints))
     return None
 
 

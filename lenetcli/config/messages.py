@@ -123,6 +123,8 @@ def _of_text(text: str, want: str) -> str | None:
         return "".join(f"{count}{unit}" for count, unit in re.findall(r"(\d+) *([hms])", word))
     if want.startswith("letters, digits") and (name := re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")):
         return name
+    if want.startswith("a list of names") and re.fullmatch(r"\w+", text):
+        return f"[{text}]"
     if "list of" in want and (listed := _listed(text)):
         return listed
     if "integer" in want or "number" in want:
@@ -342,6 +344,8 @@ def _plainly(limit: Any) -> Any:
 
 def _near(value: Any, annotation: Any) -> tuple[str, ...]:
     """The nearest of the words that a Literal (also inside a union) allows."""
+    if isinstance(value, str) and re.fullmatch(r"\$\w+", value):
+        return (f"{value} stands for an argument within a block only (model.blocks)",)
     return did_you_mean(value, list(_words(annotation))) if isinstance(value, str) else ()
 
 

@@ -62,7 +62,7 @@ def check(nodes: Sequence[Node], path: KeyPath, outputs: Mapping[str, tuple[Node
     known = [name for name in names if name is not None]
     for name, (node, place) in outputs.items():
         if name not in known:
-            hints = did_you_mean(name, known) or _offered(known)
+            hints = did_you_mean(name, known) or ((f"there are {', '.join(known[-SHOWN:])}",) if known else ())
             yield Problem(node.span, place, f"no layer of the model is named {name}", hints)
 
 
@@ -97,7 +97,9 @@ def _sources(nodes: Sequence[Node], names: Sequence[str | None], i: int, path: K
             yield Problem(part.span, place, message, (f"move {name} above this layer",))
         else:
             what = f"no earlier layer is named {name}" if i else f"the first layer can take {INPUT} only, got {name}"
-            hints = did_you_mean(name, [*earlier, INPUT]) or (_offered(earlier) if i else (Hint("leave `from` out"),))
+            hints = did_you_mean(name, [*earlier, INPUT]) or (
+                _offered(earlier) if i else (Hint("leave `from` out", drop=True),)
+            )
             yield Problem(part.span, place, what, hints)
 
 

@@ -71,10 +71,15 @@ def prediction_table(predictions: Sequence[Prediction]) -> Table:
     table.add_column("probability", justify="right")
     if len(predictions[0].top) > 1:
         table.add_column("then")
+    more = [name for name, other in predictions[0].outputs if other.top and other.top != predictions[0].top]
+    for name in more:
+        table.add_column(escape(name))
     for p in predictions:
         (label, probability), *others = p.top
         then = ", ".join(f"{name} {share:.4f}" for name, share in others)
-        table.add_row(escape(p.name), escape(label), f"{probability:.4f}", *([escape(then)] if others else []))
+        said = [f"{answer.top[0][0]} {answer.top[0][1]:.4f}" for name, answer in p.outputs if name in more]
+        cells = [escape(then)] if len(predictions[0].top) > 1 else []
+        table.add_row(escape(p.name), escape(label), f"{probability:.4f}", *cells, *map(escape, said))
     return table
 
 

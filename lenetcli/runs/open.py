@@ -27,6 +27,7 @@ from lenetcli.runs.checkpoint import Checkpoints
 from lenetcli.tensors.creation import zeros
 from lenetcli.tensors.serialization import load as load_weights
 from lenetcli.train.answers import class_name, class_names, is_binary
+from lenetcli.train.losses import Term, main_term
 from lenetcli.train.run import Run
 
 
@@ -58,9 +59,14 @@ class Loaded:
         Empty where its targets are no classes.
         """
         names, output = tuple(self.source.classes), self._output
-        if is_binary(output, self.criterion):
+        if is_binary(output, self.answering.criterion):
             return tuple(class_names(names, 2))
         return tuple(class_names(names, max(len(names), output.shape[1]))) if names and output.ndim == 2 else names
+
+    @cached_property
+    def answering(self) -> Term:
+        """What its answers are read by: the loss or, of several, the main one with the output that it takes."""
+        return main_term(self.criterion)
 
     @cached_property
     def _output(self) -> Any:
@@ -69,7 +75,7 @@ class Loaded:
         self.model.eval()
         try:
             with no_grad(), drawing_from(Generator()):
-                return self.model(zeros(1, *self.config.model.input)).array
+                return self.answering.of(self.model(zeros(1, *self.config.model.input))).array
         finally:
             self.model.train(training)
 
@@ -101,7 +107,7 @@ class Loaded:
         targets = getattr(data, "targets", None)
         if not isinstance(targets, np.ndarray) or self._output.ndim != 2:
             return
-        counts, outputs = classes_in(targets, self.criterion), self._output.shape[1]
+        counts, outputs = classes_in(targets, self.answering.criterion), self._output.shape[1]
         if counts is not None and len(counts) > outputs:
             which = class_name(names, len(counts) - 1)
             raise DataError(f"{kind}: the data has the class {which!r}; the model tells {outputs} classes apart")

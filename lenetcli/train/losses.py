@@ -37,9 +37,24 @@ class Term:
         found: Tensor = output if self.index is None else output[self.index]
         return found
 
+    def view(self, model: Module) -> Module:
+        """The model, giving just that part."""
+        return model if self.index is None else OneOutput(model, self.index)
+
     def wanted(self, target: Any, inputs: Any) -> Any:
         """What the output is compared with."""
         return target if self.target == "label" else inputs
+
+
+class OneOutput(Module):
+    """One output of a model that has several."""
+
+    def __init__(self, model: Module, index: int) -> None:
+        super().__init__()
+        self.model, self.index, self.training = model, index, model.training
+
+    def forward(self, input: Any) -> Any:
+        return self.model(input)[self.index]
 
 
 class Losses(Module):
@@ -87,7 +102,7 @@ class Losses(Module):
 
 def _attribute(owner: Module, name: str, number: int) -> str:
     """The name of a loss among the modules: what its figures are told under, where it can be one."""
-    return f"loss_{number}" if "." in name or hasattr(owner, name) else name
+    return f"loss_{number}" if "." in name or hasattr(owner, f"loss_{name}") else f"loss_{name}"
 
 
 def loss_of(criterion: Module, output: Any, target: Tensor, inputs: Tensor | None = None) -> Tensor:

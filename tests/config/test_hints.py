@@ -150,6 +150,12 @@ INFORMATION = (  # what has no single thing to do
     r"^write (config|version)", r"^a class of your own is written", r"^remove the tag", r"^`lenet layers` lists",
     r"^a section file holds", r"^indent with spaces", r"^put the value in quotes", r"^quote a value", r"^use ",
     r"^these losses have", r"^its classes", r"^a newer lenet", r"^an override looks like", r"^write watch",
+    # of graphs
+    r"^move \w+ above", r"^no layer before it", r"^layers are told apart", r"^let a later layer", r"^give it a name",
+    r"^a \{type: Conv2d.* would fit", r"^\w+ is larger: ", r"^both need as many", r"^in [\w.]+, by model", r"joins",
+    r"^write (\w+: |\[\{)", r"^its layers stand", r"^model\.blocks\.\w+\.args", r"^a block that is repeated",
+    r"^add \{output: ", r"^label: the sample's", r"^it should give", r"^it wants a float", r"^\$\w+ stands for",
+    r"^the model('s outputs are| has one output)",
 )  # fmt: skip
 
 

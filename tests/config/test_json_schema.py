@@ -12,7 +12,9 @@ import yaml
 
 from lenetcli import config as configuration
 from lenetcli.config.json_schema import schema
+from lenetcli.config.problems import Source
 from lenetcli.config.writing import plain
+from lenetcli.config.yaml_tree import compose
 from tests.config.golden import GOOD
 from tests.conftest import ROOT
 
@@ -49,3 +51,29 @@ def test_mistakes_are_seen(right: str, wrong: str) -> None:
     assert problems(yaml.safe_load(GOOD)) == []
     assert right in GOOD
     assert problems(yaml.safe_load(GOOD.replace(right, wrong))) != []
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        ("residual", "repeat: 2", "repeat: 0"),
+        ("residual", "      args: {channels: null}", "      arguments: {channels: null}"),
+        ("inception", "{type: MaxPool2d, kernel_size: 2}", "{type: MaxPool2d, kernel_size: 2, from: 3}"),
+        ("two-headed", "target: input", "target: inputs"),
+        ("two-headed", "weight: 0.5", "weight: 0"),
+        ("two-headed", "outputs: [digit, picture]", "outputs: digit"),
+        ("two-headed", "{type: Flatten}", "{type: Flat}"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_graphs_are_seen(name: str, right: str, wrong: str) -> None:
+    text = (ROOT / "configs" / f"{name}.yaml").read_text("utf-8")
+    assert problems(read(text)) == []
+    assert right in text
+    assert problems(read(text.replace(right, wrong))) != []
+
+
+def read(text: str) -> Any:
+    """A text as lenet reads it: 1e-4 is a number."""
+    tree = compose(Source("config.yaml", text), [])
+    assert tree is not None
+    return tree.plain()

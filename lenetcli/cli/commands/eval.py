@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lenetcli.cli.options import Json, Places, RunDir, check_split, show
+
+if TYPE_CHECKING:
+    from lenetcli.train.evaluate import Evaluation
 
 
 def evaluate(
@@ -23,7 +26,6 @@ def evaluate(
     from lenetcli.autograd.random import drawing_from
     from lenetcli.data import DataLoader
     from lenetcli.runs.open import load_run
-    from lenetcli.train.evaluate import class_records
     from lenetcli.train.evaluate import evaluate as measure
 
     check_split(split)
@@ -31,19 +33,29 @@ def evaluate(
     with drawing_from(loaded.random):
         batches = DataLoader(loaded.split(split), 256)
         found = measure(loaded.model, batches, loaded.criterion, len(loaded.classes))
-    record = {
-        "split": split, "loss": found.loss, "accuracy": found.accuracy, "count": found.count, "ignored": found.ignored,
-        "confusion": found.counts.record() if found.counts is not None else None,
-        "calibration_error": found.calibration_error,
-        "classes": class_records(found, loaded.classes) if found.counts is not None else None,
-    }  # fmt: skip
+    record = {"split": split, **_record(found, loaded.classes)}
+    if found.outputs is not None:
+        record["outputs"] = {name: _record(each, loaded.classes) for name, each in found.outputs.items()}
 
     def drawing(console: Any) -> Iterator[Any]:
-        from lenetcli.report.model.evaluation import draw
+        from lenetcli.report.model.evaluation import draw, draw_outputs
 
         training = loaded.config.train
         chosen = split == ("test" if training.validation is None else "validation") and training.epochs > 1
         what = f"{run}, {split} split{' (which chose the best epoch)' if chosen else ''}"
-        return draw(found, loaded.classes, what, console.width)
+        if found.outputs is None:
+            return draw(found, loaded.classes, what, console.width)
+        return draw_outputs(found, found.outputs, loaded.classes, what, console.width)
 
     show(record, drawing, as_json)
+
+
+def _record(found: Evaluation, classes: Sequence[str]) -> dict[str, Any]:
+    from lenetcli.train.evaluate import class_records
+
+    return {
+        "loss": found.loss, "accuracy": found.accuracy, "count": found.count, "ignored": found.ignored,
+        "confusion": found.counts.record() if found.counts is not None else None,
+        "calibration_error": found.calibration_error,
+        "classes": class_records(found, classes) if found.counts is not None else None,
+    }  # fmt: skip

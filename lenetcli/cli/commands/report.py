@@ -191,9 +191,11 @@ def _look_at_data(found: RunReport, loaded: Loaded, split: str, images: int, ima
     if image >= len(data):
         raise ConfigError(f"--image {image}: the {split} split has {len(data):,} samples, numbered from 0")
     inputs, target = data[image]
-    found.maps, found.image = feature_maps(loaded.model, inputs.array), image
+    answering = loaded.answering
+    found.maps, found.image = feature_maps(loaded.model, inputs.array, output=answering.index), image
+    found.output = answering.name
     found.picture = shown(inputs.array, steps)
-    rows, names = answered(np.atleast_1d(found.maps.output)[None], loaded.criterion, found.classes)
+    rows, names = answered(np.atleast_1d(found.maps.output)[None], answering.criterion, found.classes)
     if names:
         found.probabilities = rows[0].tolist()
     if found.classes and np.size(target) == 1:

@@ -32,6 +32,7 @@ def validate(
     Example: lenet validate configs/lenet.yaml configs/mlp.yaml
     """
     from lenetcli import config as configuration
+    from lenetcli.build.model import output_text
     from lenetcli.build.parts import check_apart, check_with_data
     from lenetcli.build.scheduler import hints
     from lenetcli.config import consent
@@ -62,7 +63,7 @@ def validate(
         for hint in (*hints(config), *notes):
             print(f"{path}: {hint}", file=sys.stderr)
         count = sum(p.numel() for p in model.parameters())
-        output = list(rows[-1].output or ())
+        output = output_text(config, rows)
         print(f"{path}: ok, {list(config.model.input)} -> {output}, {len(rows)} layers, {count:,} parameters")
     if failed is not None:
         raise typer.Exit(failed.exit_code)

@@ -16,6 +16,7 @@ from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor
 from lenetcli.train.answers import class_name, decisions, probabilities
 from lenetcli.train.evaluate import Evaluation, evaluate
+from lenetcli.train.losses import main_term
 from lenetcli.train.pairing import paired
 
 BATCH = 256  # as `lenet eval` does it, so that the figures are the same to the last digit
@@ -96,9 +97,9 @@ class _Watched(Module):
         super().__init__()
         self.model = model
         self.training = model.training
-        self.last: Tensor | None = None
+        self.last: Any = None
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor) -> Any:
         self.last = self.model(inputs)
         return self.last
 
@@ -107,7 +108,8 @@ class _Ranking:
     """The worst samples so far, worst first: those that `wrongness` is largest for."""
 
     def __init__(self, most: int, criterion: Module) -> None:
-        self.most, self.criterion = most, criterion
+        self.most, self.term = most, main_term(criterion)
+        self.criterion = self.term.criterion
         self.rows: list[tuple[float, int, Any, Any]] = []
 
     def watching(self, loader: DataLoader, model: _Watched) -> Iterator[tuple[Any, Any]]:
@@ -116,7 +118,7 @@ class _Ranking:
         for inputs, targets in loader:
             yield inputs, targets
             if model.last is not None and self.most:
-                self._add(start, model.last, targets)
+                self._add(start, self.term.of(model.last), self.term.wanted(targets, inputs))
             start += len(inputs)
 
     def _add(self, start: int, output: Tensor, targets: Tensor) -> None:

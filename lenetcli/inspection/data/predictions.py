@@ -6,7 +6,7 @@ import glob
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,12 @@ from lenetcli.kernels.layout import logical, stored
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import from_numpy
 from lenetcli.train.answers import answered
+from lenetcli.train.losses import main_term, terms_of
 
 Array = npt.NDArray[Any]
+Answer = tuple[
+    str, Array, list[str]
+]  # an output's name, what it gives, the names of classes where that is probabilities
 
 BATCH = 256
 STDIN = "-"
@@ -39,12 +43,14 @@ class Prediction:
         file: where it came from; `index` is its place in a file that holds several.
         top: the likeliest classes and their probabilities, likeliest first; empty where outputs are no classes.
         output: the model's numbers, where they are no classes.
+        outputs: of a model with several outputs, what each says, by name; the rest is of the main one.
     """
 
     file: str
     top: tuple[tuple[str, float], ...]
     index: int | None = None
     output: list[Any] | None = None
+    outputs: tuple[tuple[str, Prediction], ...] = ()
 
     @property
     def name(self) -> str:
@@ -53,11 +59,17 @@ class Prediction:
 
     def record(self) -> dict[str, Any]:
         """As `--json` shows it."""
-        label, probability = self.top[0] if self.top else (None, None)
-        found: dict[str, Any] = {"file": self.file, "label": label, "probability": probability}
-        found["top"] = [{"label": name, "probability": share} for name, share in self.top]
+        found: dict[str, Any] = {"file": self.file, **self._answer()}
         if self.index is not None:
             found["index"] = self.index
+        if self.outputs:
+            found["outputs"] = {name: answer._answer() for name, answer in self.outputs}
+        return found
+
+    def _answer(self) -> dict[str, Any]:
+        label, probability = self.top[0] if self.top else (None, None)
+        found: dict[str, Any] = {"label": label, "probability": probability}
+        found["top"] = [{"label": name, "probability": share} for name, share in self.top]
         if self.output is not None:
             found["output"] = self.output
         return found
@@ -97,7 +109,7 @@ class Predictor:
         ready = self._ready(found, name)
         results = self._outputs([ready])
         several = ready.shape[-1] > 1 or found.ndim == 4
-        return [ranked(name, i if several else None, *next(results), self.top) for i in range(ready.shape[-1])]
+        return [self._said(name, i if several else None, next(results)) for i in range(ready.shape[-1])]
 
     def _ready(self, found: Array, name: str) -> Array:
         """Images as the model takes them (C, H, W, N)."""
@@ -136,20 +148,32 @@ class Predictor:
                 failed(found)
                 continue
             for index in range(found.shape[-1]):
-                yield ranked(file, index if several else None, *next(results), self.top)
+                yield self._said(file, index if several else None, next(results))
 
-    def _outputs(self, ready: Sequence[Array]) -> Iterator[tuple[Array, list[str]]]:
-        """What the model says of each image (C, H, W, N), and the names of the classes where that is probabilities."""
+    def _said(self, file: str, index: int | None, answers: Sequence[Answer]) -> Prediction:
+        """What the outputs say of one image: what the main one says and, where there are several, what each does."""
+        found = {name: ranked(file, index, row, classes, self.top) for name, row, classes in answers}
+        main = found[main_term(self.criterion).name]
+        return replace(main, outputs=tuple(found.items())) if len(found) > 1 else main
+
+    def _outputs(self, ready: Sequence[Array]) -> Iterator[list[Answer]]:
+        """What the model says of each image (C, H, W, N)."""
         if not ready:
             return
         joined = np.concatenate(ready, -1) if len(ready) > 1 else ready[0]
         for start in range(0, joined.shape[-1], BATCH):
             batch = np.ascontiguousarray(joined[..., start : start + BATCH])
             with no_grad():
-                output = self.model(from_numpy(logical(batch))).array
-            rows, names = answered(output, self.criterion, self.inputs.classes)
-            for row in np.ascontiguousarray(rows):
-                yield row, names
+                given = self.model(from_numpy(logical(batch)))
+            found = []
+            for term in terms_of(self.criterion):
+                known = self.inputs.classes if term.target == "label" else ()
+                rows, names = answered(term.of(given).array, term.criterion, known)
+                if term.target == "input":  # a picture, whatever its loss takes it for
+                    rows, names = term.of(given).array, []
+                found.append((term.name, np.ascontiguousarray(rows), names))
+            for i in range(batch.shape[-1]):
+                yield [(name, rows[i], names) for name, rows, names in found]
 
 
 def ranked(file: str, index: int | None, output: Array, classes: Sequence[str], top: int) -> Prediction:

@@ -19,6 +19,7 @@ from lenetcli.inspection.statistics import norm, relative_change
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor
 from lenetcli.train.evaluate import Evaluation, evaluate
+from lenetcli.train.losses import Losses
 from lenetcli.train.run import Run
 from lenetcli.train.step import Step
 
@@ -56,6 +57,8 @@ class Bench:
     def make(self) -> Run:
         """A fresh run; the random numbers begin anew with it."""
         run = self._make()
+        if isinstance(run.criterion, Losses):
+            raise ConfigError("lessons are about one output and its loss: this model has a list of losses")
         self.random.set_state(run.random.get_state())
         return run
 

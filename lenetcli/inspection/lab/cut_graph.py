@@ -9,6 +9,7 @@ import numpy as np
 from lenetcli.errors import ConfigError
 from lenetcli.inspection.lab.bench import Bench, batches
 from lenetcli.inspection.lab.lesson import Cell, Finding, Lesson
+from lenetcli.nn.graph import Graph
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor
 
@@ -33,6 +34,8 @@ def compare(bench: Bench) -> Finding:
     for way in (wrong, right):
         run = bench.make()
         layers = list(run.model.children())
+        if isinstance(run.model, Graph):
+            raise ConfigError(f"lab {LESSON.name}: wants a chain of layers, this model has branches")
         if not list(layers[-1].parameters()) or sum(1 for m in layers if list(m.parameters())) < 2:
             raise ConfigError(f"lab {LESSON.name}: wants a model of two layers with weights that ends in one of them")
         inputs, targets = next(batches(run, 1))

@@ -112,12 +112,13 @@ class FeatureMaps:
     output: Array
 
 
-def feature_maps(model: Module, image: Array, most: int = 32) -> FeatureMaps:
+def feature_maps(model: Module, image: Array, most: int = 32, output: int | None = None) -> FeatureMaps:
     """Runs a model in evaluation mode on one image and keeps what its layers give, where that is pictures.
 
     Args:
         image: (C, H, W), or of whatever shape a sample has.
         most: channels of a layer to keep.
+        output: which of several outputs is the model's; None: it has one.
     """
     seen: list[tuple[str, Module, Array]] = []
     handles = [
@@ -128,7 +129,7 @@ def feature_maps(model: Module, image: Array, most: int = 32) -> FeatureMaps:
     model.eval()
     try:
         with no_grad(), fusion(False):
-            output = model(from_numpy(np.ascontiguousarray(image[None], np.float32))).array[0]
+            given = model(from_numpy(np.ascontiguousarray(image[None], np.float32)))
     finally:
         model.train(training)
         for handle in handles:
@@ -137,7 +138,8 @@ def feature_maps(model: Module, image: Array, most: int = 32) -> FeatureMaps:
         LayerMaps(path, type(module).__name__, list(found.shape), np.array(found[:most], np.float64))
         for path, module, found in seen
     ]
-    return FeatureMaps(np.asarray(image), layers[:MOST_LAYERS], max(0, len(layers) - MOST_LAYERS), output)
+    answer = (given if output is None else given[output]).array[0]
+    return FeatureMaps(np.asarray(image), layers[:MOST_LAYERS], max(0, len(layers) - MOST_LAYERS), answer)
 
 
 def _leaves(model: Module) -> Iterator[tuple[str, Module]]:

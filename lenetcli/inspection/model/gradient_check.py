@@ -16,7 +16,7 @@ from lenetcli.inspection.graph.trace import undisturbed
 from lenetcli.nn.module import Module
 from lenetcli.nn.parameter import Parameter
 from lenetcli.tensors.tensor import Tensor, of_array
-from lenetcli.train.pairing import loss_of
+from lenetcli.train.losses import loss_of
 
 # (how far beside the parameters' values, as a share of their spread; step of the differences); see
 # node_check.TRIES. A step moves thousands of activations, and what crosses a corner on the way spoils the difference.
@@ -83,7 +83,7 @@ class _ModelCheck:
     def loss(self) -> Tensor:
         set_rng_state(self.random)
         with fusion(False):
-            return loss_of(self.criterion, self.model(self.inputs), self.targets)
+            return loss_of(self.criterion, self.model(self.inputs), self.targets, self.inputs)
 
     def derive(self) -> None:
         """Notes the loss and its gradients at the parameters' present values."""

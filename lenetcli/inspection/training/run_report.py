@@ -13,7 +13,7 @@ from lenetcli.inspection.record import strict
 from lenetcli.inspection.training.checkpoint_history import Flow
 from lenetcli.inspection.training.gradient_history import gradient_course
 from lenetcli.runs.history import History
-from lenetcli.train.evaluate import class_records
+from lenetcli.train.evaluate import Evaluation, class_records
 
 T = TypeVar("T")
 
@@ -40,6 +40,7 @@ class RunReport:
         image: number of the sample whose feature maps there are.
         probabilities: of the classes, for that sample.
         problems: by section.
+        output: name of the output that answers, of a model with several.
     """
 
     name: str
@@ -61,6 +62,7 @@ class RunReport:
     probabilities: list[float] | None = None
     flow: Flow | None = None
     problems: dict[str, str] = field(default_factory=dict)
+    output: str = ""
 
     def attempt(self, section: str, make: Callable[[], T]) -> T | None:
         """What `make` gives, or None where the data for that section cannot be had."""
@@ -94,10 +96,15 @@ class RunReport:
         return plain
 
     def _evaluation(self, judged: Judged) -> dict[str, Any]:
-        found = judged.evaluation
+        outputs = judged.evaluation.outputs
+        record = {"split": judged.split, **self._figures(judged.evaluation)}
+        if outputs is not None:
+            record["outputs"] = {name: self._figures(each) for name, each in outputs.items()}
+        return record
+
+    def _figures(self, found: Evaluation) -> dict[str, Any]:
         counts = found.counts
         return {
-            "split": judged.split,
             "loss": found.loss,
             "accuracy": found.accuracy,
             "count": found.count,

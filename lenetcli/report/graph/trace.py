@@ -15,9 +15,11 @@ from lenetcli.inspection.graph.outline import ROWS, SMALL, Row, is_side, outline
 from lenetcli.inspection.graph.trace import Trace
 from lenetcli.report.columns import Column, Columns, bar, plain_text
 from lenetcli.report.histogram import HEIGHTS
+from lenetcli.report.rails import heads, lines
 from lenetcli.report.tables import figure
 from lenetcli.tensors.tensor import of_array
 
+RAILS = 10  # beside the table; more would leave no room
 CHAIN = 60  # steps of the forward chain that are shown in full
 BAR = 12  # columns
 COURSE = 36  # columns
@@ -69,8 +71,10 @@ def _node_table(trace: Trace) -> Columns:
     nodes = trace.nodes
     checked = any(n.check is not None for n in nodes)
     turns = [_turn(trace, n) for n in nodes]
+    side = is_side(trace)
     columns = [
         Column("id", [str(n.id) for n in nodes], right=True),
+        *_branches([(n.id, [] if side[n.id] else [t for t in n.next if t is not None and not side[t]]) for n in nodes]),
         Column("node", [plain_text(n.name) for n in nodes], fold=True),
         Column("module", [plain_text(n.parameter or n.module) + t for n, t in zip(nodes, turns)], fold=True),
         Column("type", [_kind(trace, n) for n in nodes], rank=4),
@@ -91,6 +95,7 @@ def _module_table(trace: Trace, rows: list[Row]) -> Columns:
     names, kinds = zip(*(title(trace, row) if row.call is not None else title(trace, row)[::-1] for row in rows))
     columns = [
         Column("row", [str(row.id) for row in rows], right=True),
+        *_branches([(row.id, row.next) for row in rows]),
         Column("module", ["  " * row.level + plain_text(name) for row, name in zip(rows, names)], fold=True),
         Column("type", [plain_text(kind) for kind in kinds], fold=True),
         Column("shape", [sizes(n.shape) if n else "" for n in outs]),
@@ -103,6 +108,24 @@ def _module_table(trace: Trace, rows: list[Row]) -> Columns:
     ]
     middle = range(ROWS // 2, len(rows) - ROWS // 2) if len(rows) > ROWS + 1 else range(0)
     return Columns(columns, [_style(of, "bold" if row.heading else None) for row, of in zip(rows, inside)], middle)
+
+
+def _branches(rows: Sequence[tuple[int, Sequence[int]]]) -> list[Column]:
+    """Rails from each row to those that its gradients go to; none where that is a chain.
+
+    Args:
+        rows: of each its number and those of the others, which come below it.
+    """
+    place = {number: i for i, (number, _) in enumerate(rows)}
+    above: list[list[int]] = [[] for _ in rows]
+    for i, (_, targets) in enumerate(rows):
+        for target in dict.fromkeys(targets):
+            above[place[target]].append(i)
+    if max(map(len, above), default=0) < 2 and all(len(set(targets)) < 2 for _, targets in rows):
+        return []
+    parts = [taken if taken or rows[i][1] else None for i, taken in enumerate(above)]
+    found = lines(parts)
+    return [Column("", heads(found), name="branches")] if max(line.last for line in found) < RAILS else []
 
 
 def _check_columns(rows: Sequence[Sequence[TracedNode]], checked: bool) -> list[Column]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.cells import cell_len
 from rich.console import RenderableType
@@ -35,6 +35,16 @@ def draw(found: Evaluation, classes: Sequence[str], what: str, width: int) -> It
         yield ""
         yield from _figures(found, classes)
         yield from _confusion(found.counts, class_names(classes, found.counts.classes), width)
+
+
+def draw_outputs(
+    found: Evaluation, outputs: Mapping[str, Evaluation], classes: Sequence[str], what: str, width: int
+) -> Iterator[RenderableType]:
+    """The same of a model with several outputs: the sum of the losses, then each output."""
+    yield f"{what}, {found.count:,} samples: loss {found.loss:.4f}, the weighted sum of {len(outputs)}"
+    for name, each in outputs.items():
+        yield ""
+        yield from draw(each, classes, f"output {plain_text(name)}", width)
 
 
 def _figures(found: Evaluation, classes: Sequence[str]) -> Iterator[RenderableType]:

@@ -27,8 +27,11 @@ LONG = 2  # letters of a class, over a column of the confusion matrix
 def classes(report: RunReport) -> Child:
     """The confusion matrix as a heat map with numbers, figures of each class, pairs that are confused most often."""
     judged = report.judged
-    if judged is None or judged.evaluation.counts is None:
+    if judged is None:
         return None
+    outputs = _outputs(judged)
+    if judged.evaluation.counts is None:
+        return outputs
     tables = element(
         "div", _confusion(report, judged), _figures(report, judged), _pairs(report, judged), class_="beside"
     )
@@ -36,7 +39,21 @@ def classes(report: RunReport) -> Child:
         "Confusion: true class down, predicted class across; the diagonal is right. Precision: of samples taken for "
         "the class, the share that is of it. Recall: of its samples, the share that was found. F1: their harmonic mean."
     )
-    return [tables, explained]
+    which = note(f"Of the output {report.output}:") if outputs is not None else None
+    return [outputs, which, tables, explained]
+
+
+def _outputs(judged: Judged) -> Markup | None:
+    """Loss and accuracy of each of several outputs."""
+    found = judged.evaluation.outputs
+    if found is None:
+        return None
+    rows = [
+        [name, f"{each.loss:.4f}", "" if each.accuracy is None else f"{each.accuracy:.4f}"]
+        for name, each in found.items()
+    ]
+    caption = f"Outputs, {judged.split} split; the loss is the weighted sum of theirs: {judged.evaluation.loss:.4f}"
+    return table(caption, ["output", "loss", "accuracy"], rows, class_="numbers")
 
 
 def _figures(report: RunReport, judged: Judged) -> Markup:
