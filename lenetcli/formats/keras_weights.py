@@ -21,6 +21,7 @@ import numpy.typing as npt
 from lenetcli.disk import check_regular
 from lenetcli.errors import ConfigError, DataError, printable
 from lenetcli.formats.pickle_subset import Refused
+from lenetcli.formats.recognise import Kind, recognise
 from lenetcli.formats.zip_directory import check_directory
 
 Array = npt.NDArray[Any]
@@ -72,7 +73,8 @@ def read(path: str | os.PathLike[str]) -> list[KerasLayer]:
     """
     path = Path(os.fspath(path))
     size = check_regular(path, LARGEST)
-    h5py = _h5py(path)
+    kind = recognise(path)
+    h5py = _h5py(path, kind)
     try:
         with open(path, "rb") as file:
             content = _unpacked(file, size) if file.read(2) == b"PK" else file
@@ -82,20 +84,22 @@ def read(path: str | os.PathLike[str]) -> list[KerasLayer]:
                     raise Refused("it is a file of Keras 2: load it in Keras 3 and save_weights('NAME.weights.h5')")
                 found = list(_layers(h5py, opened, length))
     except Refused as refused:
-        raise DataError(printable(f"{path}: cannot be read: {refused}")) from None
+        raise DataError(printable(f"{path}: is {kind.what}, and cannot be read: {refused}")) from None
     except Exception as error:  # whatever h5py and zipfile raise on damage
         reason = " ".join(str(error).split())[:160]
-        raise DataError(printable(f"{path}: not a sound file of Keras: {reason}")) from None
+        raise DataError(printable(f"{path}: is {kind.what}, and not sound: {reason}")) from None
     if not found:
-        raise DataError(f"{path}: holds no layers with weights, as Keras 3 writes them")
+        raise DataError(f"{path}: is {kind.what}, and holds no layers with weights, as Keras 3 writes them")
     return [layer for _, layer in sorted(found, key=lambda one: one[0])]
 
 
-def _h5py(path: Path) -> Any:
+def _h5py(path: Path, kind: Kind) -> Any:
     try:
         import h5py
     except ImportError:
-        raise ConfigError(f"{path}: weights of Keras need h5py: python -m pip install 'lenet[keras]'") from None
+        raise ConfigError(
+            f"{path}: is {kind.what}; to read it takes h5py: python -m pip install 'lenet[keras]'"
+        ) from None
     return h5py
 
 

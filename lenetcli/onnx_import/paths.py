@@ -24,6 +24,8 @@ def of_array(name: str) -> str:
     """
     parts = [part for part in re.split(r"[./]", name.partition(":")[0] if "::" not in name else "") if part]
     known = len(parts) > 1 and parts[-1] in _PARAMETERS
+    if known and "/" not in name:
+        return _joined(parts[:-1])
     while parts and (parts[-1] in _PARAMETERS or parts[-1] in _NOISE):
         known = True
         parts.pop()

@@ -217,6 +217,10 @@ def test_what_does_not_pair_is_said(case: str) -> None:
     assert str(caught.value) == f"file: {said}"
 
 
+HDF5 = "is an HDF5 file, as Keras has them"
+UNREADABLE = f"{HDF5}, and cannot be read"
+
+
 def test_links_sizes_and_old_files_are_refused(tmp_path: Path) -> None:
     import h5py
 
@@ -240,13 +244,13 @@ def test_links_sizes_and_old_files_are_refused(tmp_path: Path) -> None:
     def text(file: Any) -> None:
         file["layers/dense/vars/0"] = b"text"
 
-    assert refused(outside) == "cannot be read: '0' is a link to elsewhere, which is not followed"
+    assert refused(outside) == f"{UNREADABLE}: '0' is a link to elsewhere, which is not followed"
     assert "more than the file has room for" in refused(large)
-    assert refused(elsewhere) == "cannot be read: '/layers/dense/vars/0' lies in another file, which is not read"
-    assert refused(text) == "cannot be read: '/layers/dense/vars/0' is of type object, which is not read"
+    assert refused(elsewhere) == f"{UNREADABLE}: '/layers/dense/vars/0' lies in another file, which is not read"
+    assert refused(text) == f"{UNREADABLE}: '/layers/dense/vars/0' is of type object, which is not read"
     old = refused(lambda file: file.attrs.__setitem__("layer_names", [b"a"]))
-    assert old == "cannot be read: it is a file of Keras 2: load it in Keras 3 and save_weights('NAME.weights.h5')"
-    assert refused(lambda file: None) == "holds no layers with weights, as Keras 3 writes them"
+    assert old == f"{UNREADABLE}: it is a file of Keras 2: load it in Keras 3 and save_weights('NAME.weights.h5')"
+    assert refused(lambda file: None) == f"{HDF5}, and holds no layers with weights, as Keras 3 writes them"
 
 
 def test_a_truncated_file_is_one_line(tmp_path: Path) -> None:
