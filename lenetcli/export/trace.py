@@ -27,6 +27,7 @@ from lenetcli.autograd.tape import Variable
 from lenetcli.errors import LenetError
 from lenetcli.export.graph import Array, NotExportable
 from lenetcli.nn import functional as F
+from lenetcli.nn.graph import Graph
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor, from_numpy
 
@@ -178,7 +179,7 @@ def trace(
             given = [found.enter(from_numpy(array)) for array in inputs]
             if first is not None:
                 given = [first(*given)]
-            found.leave(_forward(model, given))
+            found.leave(_forward(model, given), _names(model))
         except LenetError as error:
             raise error if isinstance(error, NotExportable) else _failed(found, what, error) from None
         except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, NotImplementedError) as error:
@@ -207,6 +208,12 @@ def _failed(tracer: Tracer, what: str, error: Exception) -> NotExportable:
 def _forward(model: Module, given: list[Any]) -> Any:
     """The call that user's lines lie inside of."""
     return model(*given)
+
+
+def _names(model: Module) -> tuple[str, ...]:
+    """What a graph of layers calls its outputs."""
+    outputs = model.wiring.outputs if isinstance(model, Graph) else ()
+    return () if isinstance(outputs, str) else outputs
 
 
 @contextmanager
@@ -271,9 +278,11 @@ class Tracer(Evaluated):
         self._know(tensor)
         return tensor
 
-    def leave(self, result: Any) -> None:
-        """What the model gives."""
+    def leave(self, result: Any, names: Sequence[str] = ()) -> None:
+        """What the model gives, a tuple of things that have names or anything else."""
         self.trace.outputs = {}
+        if names and isinstance(result, tuple) and len(result) == len(names):
+            result = dict(zip(names, result))
         for name, tensor in flat("", result):
             if not isinstance(tensor, Variable):
                 kind = type(tensor).__name__

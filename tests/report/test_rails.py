@@ -18,9 +18,7 @@ DOWN, UP = set("│├┤┼" + NODE), set("│├┤┼╰╯┴" + NODE)  # si
 @pytest.mark.parametrize("seed", range(40))
 def test_no_rail_breaks_off_or_begins_in_the_air(seed: int) -> None:
     rng = random.Random(seed)
-    inputs = [
-        sorted({rng.choice([ENTERS, *range(i)]) for _ in range(rng.choice([1, 1, 1, 2, 3]))}) for i in range(15)
-    ]
+    inputs = [sorted({rng.choice([ENTERS, *range(i)]) for _ in range(rng.choice([1, 1, 1, 2, 3]))}) for i in range(15)]
     rows = lines(inputs)
     texts = heads(rows)
     assert len({len(text) for text in texts}) == 1
