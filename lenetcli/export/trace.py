@@ -35,7 +35,7 @@ from lenetcli.tensors.tensor import Tensor, from_numpy
 RANDOM = {
     inspect.unwrap(f) for f in (F.dropout, F.dropout1d, F.dropout2d, F.alpha_dropout, F.feature_alpha_dropout, F.rrelu)
 }
-FILLED = ("zeros_like", "ones_like", "full_like")  # whose values do not depend on their argument's
+FILLED = ("empty_like", "full_like", "ones_like", "zeros_like")  # whose values do not depend on their argument's
 # whose lines are none of the user's
 HOME = (str(Path(PACKAGE).parent), str(Path(np.__file__).parent), str(Path(inspect.__file__).parent))
 
@@ -326,6 +326,7 @@ class Tracer(Evaluated):
             result = function(*args, **kwargs)
         finally:
             switches.tracer = self
+        self._taken = [(t, t._version, array) for t, _, array in self._taken]  # embedding() may shorten its own rows
         results = list(result) if isinstance(result, (tuple, list)) else [result]
         if all(isinstance(r, Variable) for r in results):
             if not all(id(r.array) in self._known for r in results):
