@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli.export.graph import FLOAT, Builder, Value, fixed, lowers
+from lenetcli.nn.hooks import BackwardHook
 from lenetcli.ops.pointwise import add, clamp, clone, div, exp, fill_, pow, round, sin
 from lenetcli.ops.shaping.reshape import Contiguous
 
@@ -202,6 +203,11 @@ def converted(b: Builder, x: Value) -> Any:
 @lowers(clone.Clone, Contiguous, any_batch=True)
 def copied(b: Builder, x: Value) -> Value:
     return x
+
+
+@lowers(BackwardHook, any_batch=True)
+def handed_through(b: Builder, arrays: list[Value]) -> tuple[Value, ...]:
+    return tuple(arrays)
 
 
 @lowers(fill_.Copy, fill_.Fill, any_batch=True)

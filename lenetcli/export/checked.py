@@ -9,8 +9,9 @@ import numpy as np
 
 from lenetcli.autograd.modes import no_grad
 from lenetcli.errors import CheckFailed
+from lenetcli.export.evaluated import evaluated
 from lenetcli.export.graph import Array, Graph, Growing, Value
-from lenetcli.export.trace import evaluated, flat
+from lenetcli.export.trace import flat
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import from_numpy
 

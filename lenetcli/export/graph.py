@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lenetcli.errors import ConfigError
+from lenetcli.export.places import Place
 
 Array = npt.NDArray[Any]
 Lowering = Callable[..., Any]
@@ -227,8 +228,7 @@ class Builder:
 
     def whose(self) -> str:
         """The module of the op and, where users call it themselves, their line."""
-        module = f"{self.path or 'the model'} ({self.kind})" if self.kind else self.path or "the model"
-        return f"{self.where}: {module}" if self.where else module
+        return str(Place(self.path, self.kind, self.where))
 
     def check_dims(self, x: Value, *wanted: int) -> None:
         """Refuses an input of another number of dimensions: one that is taken for a sample without a batch."""

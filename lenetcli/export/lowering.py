@@ -35,6 +35,7 @@ from lenetcli.export.graph import (
     Value,
     fixed,
 )
+from lenetcli.export.passes import shortened
 from lenetcli.export.samples import Spread, merged
 from lenetcli.export.trace import Constant, Ref, Step, Trace, trace
 from lenetcli.nn.module import Module
@@ -111,7 +112,7 @@ def lowered(
         )
         for number, count in enumerate(counts)
     )
-    return _graph(merged(one, two, counted), model)
+    return shortened(_graph(merged(one, two, counted), model))
 
 
 def _like(example: Array, count: int | None, number: int) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lenetcli import __version__
@@ -96,7 +96,7 @@ def _training(what: Described) -> list[str]:
     train = what.config["train"]
     lines = [
         f"- data: {shown(what.config['data'])}",
-        f"- loss: {shown(what.config['loss'])}",
+        f"- loss: {_losses(what.config['loss'], shown)}",
         f"- optimizer: {shown(what.config['optimizer'])}",
         f"- epochs: {train['epochs']}, batches of {train['batch_size']}, seed {what.config['seed']}",
     ]
@@ -113,6 +113,11 @@ def _training(what: Described) -> list[str]:
         f"`config.yaml` holds everything: `lenet train config.yaml` repeats the run{where}.",
         "",
     ]
+
+
+def _losses(given: Any, shown: Callable[[Mapping[str, Any]], str]) -> str:
+    """One loss, or several of a net with several outputs."""
+    return "; ".join(map(shown, given)) if isinstance(given, list) else shown(given)
 
 
 def _value(value: Any) -> str:

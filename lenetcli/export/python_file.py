@@ -258,7 +258,7 @@ def python_source(graph: Graph, inputs: Inputs | None, outputs: str, title: str 
         arguments=", ".join(f"{code.name_of(value)}: Array" for value in graph.inputs),
         result="Array" if len(graph.outputs) == 1 else "tuple",
         input=", ".join(map(_shape, graph.inputs)),
-        output=", ".join(map(_shape, graph.outputs)),
+        output=_outputs(graph),
         body=body,
     )
     functions = "".join(f"\n\n{source}" for source in _sources(used))
@@ -307,6 +307,13 @@ def _column(value: Any) -> str:
 def _quoted(text: str) -> str:
     """Text that may stand in a docstring."""
     return " ".join(text.replace("\\", "/").replace('"', "'").split())
+
+
+def _outputs(graph: Graph) -> str:
+    """The shape of what comes out; of several things each with its name."""
+    if len(graph.outputs) == 1:
+        return _shape(graph.output)
+    return ", ".join(f"{name} {_shape(value)}" for name, value in zip(graph.names, graph.outputs))
 
 
 def _shape(value: Value) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from lenetcli.export.graph import LOWERINGS, Array, Growing, NotExportable
-from lenetcli.export.trace import Constant, Place, Ref, Step, Trace
+from lenetcli.export.places import Place
+from lenetcli.export.trace import Constant, Ref, Step, Trace
 
 
 @dataclass(frozen=True)

@@ -9,34 +9,24 @@ for other values.
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
-from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
 
-from lenetcli import __file__ as PACKAGE
 from lenetcli.autograd.modes import fusion, no_grad, switches, watch
 from lenetcli.autograd.silence import silence
 from lenetcli.autograd.tape import Variable
 from lenetcli.errors import LenetError
+from lenetcli.export.evaluated import Evaluated, evaluation_mode, signature
 from lenetcli.export.graph import Array, NotExportable
-from lenetcli.nn import functional as F
+from lenetcli.export.places import Place, line_of_error, users_line
+from lenetcli.export.traced import FILLED, Traced
+from lenetcli.nn.graph import Graph
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor, from_numpy
-
-# functions that draw numbers in training: here they are as in evaluation, whatever the call says
-RANDOM = {
-    inspect.unwrap(f) for f in (F.dropout, F.dropout1d, F.dropout2d, F.alpha_dropout, F.feature_alpha_dropout, F.rrelu)
-}
-FILLED = ("zeros_like", "ones_like", "full_like")  # whose values do not depend on their argument's
-# whose lines are none of the user's
-HOME = (str(Path(PACKAGE).parent), str(Path(np.__file__).parent), str(Path(inspect.__file__).parent))
 
 
 @dataclass(frozen=True)
@@ -51,19 +41,6 @@ class Constant:
     """Values that no step of the trace gave."""
 
     array: Array
-
-
-@dataclass(frozen=True)
-class Place:
-    """The module that runs an op, and the user's line."""
-
-    path: str = ""
-    kind: str = ""
-    where: str = ""
-
-    def __str__(self) -> str:
-        module = f"{self.path or 'the model'} ({self.kind})" if self.kind else self.path or "the model"
-        return f"{self.where}: {module}" if self.where else module
 
 
 @dataclass(frozen=True)
@@ -103,60 +80,6 @@ class Trace:
     outputs: dict[str, Any] = field(default_factory=dict)
 
 
-class Traced(Tensor):
-    """A tensor whose values depend on the input; what would let Python look at them is refused."""
-
-    made_by: str = ""  # the function that gave it
-
-    def _array(self) -> Array:
-        found: Array = self.__dict__["array"]
-        return found
-
-    def _keep(self, array: Array) -> None:
-        self.__dict__["array"] = array
-        self.__dict__.setdefault("made_by", _function())
-
-    array = property(_array, _keep)
-
-    def _looked_at(self, what: str) -> NotExportable:
-        tracer = switches.tracer
-        place = tracer.place() if isinstance(tracer, Tracer) else Place()
-        return NotExportable(
-            f"{place}: cannot be exported: {what} looks at values that depend on the input, so that what runs would "
-            "depend on them; say it with ops such as where()"
-        )
-
-    def __bool__(self) -> bool:
-        raise self._looked_at("a condition (if, while, and, bool())")
-
-    def __int__(self) -> int:
-        raise self._looked_at("int()")
-
-    def __index__(self) -> int:
-        raise self._looked_at("an index or range()")
-
-    def __float__(self) -> float:
-        raise self._looked_at("float()")
-
-    def __contains__(self, value: object) -> bool:
-        raise self._looked_at("`in`")
-
-    def item(self) -> Any:
-        raise self._looked_at(".item()")
-
-    def tolist(self) -> Any:
-        raise self._looked_at(".tolist()")
-
-    def numpy(self) -> Array:
-        raise self._looked_at(".numpy()")
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        raise self._looked_at("NumPy")
-
-
-Traced.result_class = Traced
-
-
 def trace(
     model: Module, inputs: Sequence[Array], wholes: Container[Any], first: Module | None = None, what: str = ""
 ) -> Trace:
@@ -172,13 +95,13 @@ def trace(
         NotExportable: it looks at values, changes some in place where that cannot be followed, or fails.
     """
     found = Tracer(model, first, wholes)
-    with _evaluation(model), no_grad(), silence(), fusion(False), watch(found.observe), np.errstate(all="ignore"):
+    with evaluation_mode(model), no_grad(), silence(), fusion(False), watch(found.observe), np.errstate(all="ignore"):
         switches.tracer, before = found, switches.tracer
         try:
             given = [found.enter(from_numpy(array)) for array in inputs]
             if first is not None:
                 given = [first(*given)]
-            found.leave(_forward(model, given))
+            found.leave(_forward(model, given), _names(model))
         except LenetError as error:
             raise error if isinstance(error, NotExportable) else _failed(found, what, error) from None
         except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, NotImplementedError) as error:
@@ -190,17 +113,12 @@ def trace(
 
 def _failed(tracer: Tracer, what: str, error: Exception) -> NotExportable:
     """The error of a forward pass, with the module and the line where it was raised."""
-    module, where, frame = None, "", error.__traceback__
-    while frame is not None:
-        code, own = frame.tb_frame.f_code, frame.tb_frame.f_locals.get("self")
-        if code is _forward.__code__:
-            where = ""
-        elif not _is_ours(code.co_filename):
-            where = f"{_shown(code.co_filename)}:{frame.tb_lineno}"
-        if isinstance(own, Module):
-            module = own
-        frame = frame.tb_next
-    place = Place(tracer.path_of(module), type(module).__name__ if module is not None else "", where)
+    module, trace = None, error.__traceback__
+    while trace is not None:
+        own = trace.tb_frame.f_locals.get("self")
+        module, trace = own if isinstance(own, Module) else module, trace.tb_next
+    kind = type(module).__name__ if module is not None else ""
+    place = Place(tracer.path_of(module), kind, line_of_error(error.__traceback__, _forward.__code__))
     return NotExportable(f"{place}: cannot be exported: its forward fails{what}: {' '.join(str(error).split())}")
 
 
@@ -209,46 +127,10 @@ def _forward(model: Module, given: list[Any]) -> Any:
     return model(*given)
 
 
-@contextmanager
-def _evaluation(model: Module) -> Iterator[None]:
-    """Evaluation mode; modes and buffers are put back."""
-    was_training = [module for module in model.modules() if module.training]
-    buffers = [(buffer, buffer.array, buffer.array.copy(order="K")) for buffer in model.buffers()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in was_training:
-            module.training = True
-        for buffer, array, values in buffers:
-            if not np.array_equal(array, values, equal_nan=array.dtype.kind == "f"):
-                array[...] = values
-            buffer.array = array
-
-
-class Evaluated:
-    """Nothing is drawn, even where a call says so."""
-
-    def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """A function that is marked `whole` is called."""
-        if function not in RANDOM:
-            return function(*args, **kwargs)
-        bound = _signature(function).bind(*args, **kwargs)
-        bound.arguments["training"] = False
-        return function(*bound.args, **bound.kwargs)
-
-    def assigns(self, target: Any, result: Any) -> None:
-        """A tensor is to be changed in place."""
-
-
-@contextmanager
-def evaluated() -> Iterator[None]:
-    """Within the block functions that draw numbers in training are as in evaluation."""
-    switches.tracer, before = Evaluated(), switches.tracer
-    try:
-        yield
-    finally:
-        switches.tracer = before
+def _names(model: Module) -> tuple[str, ...]:
+    """What a graph of layers calls its outputs."""
+    outputs = model.wiring.outputs if isinstance(model, Graph) else ()
+    return () if isinstance(outputs, str) else outputs
 
 
 class Tracer(Evaluated):
@@ -271,9 +153,11 @@ class Tracer(Evaluated):
         self._know(tensor)
         return tensor
 
-    def leave(self, result: Any) -> None:
-        """What the model gives."""
+    def leave(self, result: Any, names: Sequence[str] = ()) -> None:
+        """What the model gives, a tuple of things that have names or anything else."""
         self.trace.outputs = {}
+        if names and isinstance(result, tuple) and len(result) == len(names):
+            result = dict(zip(names, result))
         for name, tensor in flat("", result):
             if not isinstance(tensor, Variable):
                 kind = type(tensor).__name__
@@ -308,7 +192,7 @@ class Tracer(Evaluated):
         """A function that is marked `whole` is called."""
         if function not in self._wholes or not self._takes_values((args, kwargs)):
             return super().call(function, args, kwargs)
-        bound = _signature(function).bind(*args, **kwargs)
+        bound = signature(function).bind(*args, **kwargs)
         bound.apply_defaults()
         self._taken = []
         arguments = {name: self._operand(value) for name, value in bound.arguments.items()}
@@ -317,6 +201,7 @@ class Tracer(Evaluated):
             result = function(*args, **kwargs)
         finally:
             switches.tracer = self
+        self._taken = [(t, t._version, array) for t, _, array in self._taken]  # embedding() may shorten its own rows
         results = list(result) if isinstance(result, (tuple, list)) else [result]
         if all(isinstance(r, Variable) for r in results):
             if not all(id(r.array) in self._known for r in results):
@@ -350,7 +235,7 @@ class Tracer(Evaluated):
         """Where the forward pass is."""
         module = switches.scopes[-1][1] if switches.scopes else None
         return Place(
-            self.path_of(module), type(module).__name__ if module is not None else "", _users_line(_forward.__code__)
+            self.path_of(module), type(module).__name__ if module is not None else "", users_line(_forward.__code__)
         )
 
     def path_of(self, module: Module | None) -> str:
@@ -438,40 +323,3 @@ def _operand_names(op: type) -> tuple[str, ...]:
     """The names of an op's operands; those of `*arrays` have none of their own."""
     parameters = list(inspect.signature(op.forward).parameters.values())[1:]  # type: ignore[attr-defined]
     return tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
-
-
-_signature = cache(inspect.signature)
-
-
-def _users_line(until: CodeType) -> str:
-    """The innermost line on the stack that is not this package's; "" where the model has none of its own."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code is not until:
-        if not _is_ours(frame.f_code.co_filename):
-            return f"{_shown(frame.f_code.co_filename)}:{frame.f_lineno}"
-        frame = frame.f_back
-    return ""
-
-
-def _function() -> str:
-    """The function of this package that a module or the user has called."""
-    frame, name = sys._getframe(2), ""
-    while _is_ours(frame.f_code.co_filename) and frame.f_code.co_name != "forward" and frame.f_back is not None:
-        if frame.f_code.co_name not in ("wrap", "like", "apply", "call", "wrapper", "inner", "change"):
-            name = frame.f_code.co_name
-        frame = frame.f_back
-    return name
-
-
-@cache
-def _is_ours(file: str) -> bool:
-    """A file of this package, NumPy or Python's library."""
-    return file.startswith(("<frozen", HOME[0], HOME[1])) or (file.startswith(HOME[2]) and "site-packages" not in file)
-
-
-def _shown(file: str) -> str:
-    """A file's name as short as it can be from here."""
-    try:
-        return str(Path(file).relative_to(Path.cwd()))
-    except ValueError:
-        return file

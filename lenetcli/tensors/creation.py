@@ -19,6 +19,7 @@ from lenetcli.autograd.dtypes import (
     to_numpy_dtype,
 )
 from lenetcli.autograd.dtypes import dtype as Dtype
+from lenetcli.autograd.modes import switches
 from lenetcli.autograd.tape import Variable, like
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.operands import sizes
@@ -201,7 +202,8 @@ def empty(*size: Any, dtype: Dtype | None = None, device: Any = None, requires_g
         >>> lenet.empty(2, 0)
         tensor([], size=(2, 0))
     """
-    return _made(np.empty(shape_of(size), to_numpy_dtype(dtype)), dtype, device, requires_grad)
+    made = np.empty if switches.tracer is None else np.zeros  # a trace wants the same memory every time
+    return _made(made(shape_of(size), to_numpy_dtype(dtype)), dtype, device, requires_grad)
 
 
 def _made_like(input: Tensor, array: Array, device: Any, requires_grad: bool) -> Tensor:
@@ -257,7 +259,8 @@ def empty_like(input: Tensor, *, dtype: Dtype | None = None, device: Any = None,
         torch.Size([2, 3])
     """
     kind = to_numpy_dtype(dtype, input.array.dtype)
-    return _made_like(input, np.empty_like(input.array, kind), device, requires_grad)
+    made = np.empty_like if switches.tracer is None else np.zeros_like
+    return _made_like(input, made(input.array, kind), device, requires_grad)
 
 
 def eye(

@@ -16,6 +16,7 @@ from lenetcli.data.inputs import Inputs
 from lenetcli.data.transforms import Preprocessing
 from lenetcli.export.checked import difference
 from lenetcli.export.described import Described
+from lenetcli.export.evaluated import evaluated
 from lenetcli.export.folder import write_folder
 from lenetcli.export.graph import Graph
 from lenetcli.export.hub_onnx import NAMES, hub_graph
@@ -23,7 +24,7 @@ from lenetcli.export.lowering import lower
 from lenetcli.export.onnx_file import Written, runner, to_bytes
 from lenetcli.export.python_file import python_source
 from lenetcli.export.python_file import runner as python_runner
-from lenetcli.export.trace import evaluated, flat
+from lenetcli.export.trace import flat
 from lenetcli.export.weights import npz_bytes, read_weights
 from tests.export.nets import settled
 from tests.export.whole_nets import NETS, Whole

@@ -121,7 +121,7 @@ CASES = {
     close: "allclose() looks at values",
     chance: "it is random, came out of Python's or NumPy's hands",
     like_chance: "it is random, came out of Python's or NumPy's hands",
-    chosen: "or is what a mask leaves (use where() for that)",
+    chosen: " a mask leaves",
     without_form: "Cdist has no form in a graph of ONNX's operators",
     unnamed: "isin() gives values that depend on the input, and has no form",
     counted: "for other inputs it runs other ops",
@@ -203,6 +203,7 @@ ALLOWED: dict[str, Callable[..., Any]] = {
     "chosen by rank": lambda y: y.topk(2, 1).values + y.sort(1, descending=True)[0][:, :2],
     "gathered": lambda y: y.gather(1, y.argmax(1, keepdim=True)) + y[:, lenet.tensor([3, 1, 1])],
     "einsum": lambda y: lenet.einsum("bi,bj->bij", y, y).flatten(1),
+    "filled": lambda y: _filled(y),
     "printed": lambda y: (repr(y), y)[1],
 }
 
@@ -212,6 +213,12 @@ def _written(y: Any) -> Any:
     out[:, 1:5] = y
     out[:, 0] = 7
     out[out < 0] = 0
+    return out
+
+
+def _filled(y: Any) -> Any:
+    out = lenet.empty(len(y), 8)
+    out[:, :4], out[:, 4:] = y, -y
     return out
 
 
