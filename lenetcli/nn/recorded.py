@@ -18,6 +18,7 @@ import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ import numpy as np
 from lenetcli.autograd.composite import Composite, use
 from lenetcli.autograd.engine import Uncopied, leaf_gradients
 from lenetcli.autograd.modes import enable_grad, no_grad, switches
+from lenetcli.autograd.random import Generator, drawing_from
 from lenetcli.autograd.tape import NO_EDGE, AccumulateGrad, Array, Node, wrap
 from lenetcli.kernels import device, dispatch
 from lenetcli.kernels.recording import Notes, Plan, Unknown
@@ -32,6 +34,7 @@ from lenetcli.nn import fusion
 from lenetcli.nn.module import Module
 from lenetcli.nn.parameter import Parameter
 from lenetcli.nn.tables import Table, changes
+from lenetcli.ops.nn.dropout import draws_given, draws_noted
 from lenetcli.tensors.tensor import Tensor, of_array
 
 FLOAT = np.dtype(np.float32)
@@ -225,15 +228,17 @@ class Recording:
         tensors = [*parameters, *(b for b, _ in self.buffers)]
         for number, tensor in enumerate(tensors, 1):
             plan.move(number, tensor.array)
-        last = len(tensors) + 1  # the output's gradient
+        last = len(tensors) + 1  # the output's gradient; then comes noise
+        first = last + 1 + len(trial.noise)
         self.makes = Fresh(trial.output)
-        self.forward = plan.blocks([0, last + 1])
+        self.draws = [(Fresh(noise), fill) for fill, noise in trial.noise]
+        self.forward = plan.blocks([0, first, *range(last + 1, first)])
         self.play = plan.recording.play
         self.first, self.second = plan.parts
         self.title = trial.title
         self.order = trial.d_output.strides
         self.gradients = [Fresh(grad) for grad in trial.gradients]
-        made = range(last + 2, last + 2 + len(trial.gradients))
+        made = range(first + 1, first + 1 + len(trial.gradients))
         self.backward = plan.blocks([last, *made]) if made else []
         own = {id(t.counter): ours.counter for t, ours in zip(trial.tensors, tensors)}
         self.saved = [(name, own.get(id(counter)), which) for name, counter, which in trial.saved()]
@@ -265,21 +270,32 @@ class Recording:
         if not self.lock.acquire(False):
             return None  # another thread is at it
         try:
-            y = self.makes()
-            if not self.play(*self.first, self.forward, [input.array, y]):
-                return None
+            y, noise = self.makes(), []
+            for fresh, fill in self.draws:
+                noise.append(fresh())
+                fill(noise[-1])
+            if not self.play(*self.first, self.forward, [input.array, y, *noise]):
+                return self.left_to_tape(input, noise)
             for tracked in self.tracked:
                 tracked.seen.array[...] += 1
                 for tensor in (tracked.seen, *tracked.moved):
                     tensor.counter[0] += 1
             result: Tensor = wrap(Tensor, y)
             if self.gradients:
-                self.note(input, result)
+                self.note(input, result, noise)
         finally:
             self.lock.release()
         return result
 
-    def note(self, input: Tensor, result: Tensor) -> None:
+    def left_to_tape(self, input: Tensor, noise: list[Array]) -> Tensor | None:
+        """A call that a kernel leaves to its reference, with the noise that has been drawn."""
+        module = self.module()
+        if not noise or module is None:
+            return None
+        with draws_given(noise):
+            return _on_tape(module, input)  # type: ignore[no-any-return]  # a Tensor, as was recorded
+
+    def note(self, input: Tensor, result: Tensor, noise: list[Array]) -> None:
         """Puts the output on the tape."""
         saved = []
         for name, counter, which in self.saved:
@@ -289,7 +305,8 @@ class Recording:
         first = input.gradient_edge() if input._requires_grad else NO_EDGE
         edges = (first, *((node, 0) for node in self.nodes))
         scope = None if switches.scopes else (self.module(),) * 2
-        node = Composite(self.title, self.again, input, self.differentiate, edges, saved, result, scope)
+        again = partial(self.again, noise)  # the noise stays as long as the node does
+        node = Composite(self.title, again, input, self.differentiate, edges, saved, result, scope)
         self.node = weakref.ref(node)
 
     def differentiate(self, node: Composite, grad: Array) -> Sequence[Array | None] | None:
@@ -313,14 +330,15 @@ class Recording:
         with enable_grad():  # backward is under way
             kind.record(module, node.source, grad.strides)  # type: ignore[arg-type]  # a Tensor
 
-    def again(self, input: Tensor) -> Tensor:
+    def again(self, noise: list[Array], input: Tensor) -> Tensor:
         """The call on the tape, with nothing counted once more."""
         module = self.module()
         if module is None:
             raise RuntimeError("the module that made this graph is gone")
         before = [(b, b.array.copy(), b.counter[0]) for b, _ in self.buffers]
         try:
-            return _on_tape(module, input)  # type: ignore[no-any-return]
+            with draws_given(noise):
+                return _on_tape(module, input)  # type: ignore[no-any-return]
         finally:
             for b, values, version in before:
                 b.array[...] = values
@@ -359,7 +377,8 @@ def record(module: Module, input: Tensor, order: tuple[int, ...] | None = None) 
     with notes:
         trial.forward(notes)
         trial.backward()
-    plan = Plan(notes, [t.array for t in (trial.input, *trial.tensors)] + [trial.d_output], trial.results)
+    inputs = [t.array for t in (trial.input, *trial.tensors)]
+    plan = Plan(notes, [*inputs, trial.d_output, *(noise for _, noise in trial.noise)], trial.results)
     if plan.size > LARGEST:
         raise Unknown(f"it would keep {plan.size >> 20} MiB")
     trial.compare(plan)
@@ -422,13 +441,17 @@ class Trial:
         before = switches.scopes, switches.whole
         switches.scopes, switches.whole = [(self.module, self.module)], True
         try:
-            with enable_grad() if self.records else no_grad(), np.errstate(all="ignore"):
+            with (
+                drawing_from(Generator()),
+                enable_grad() if self.records else no_grad(),
+                np.errstate(all="ignore"),
+            ):
                 yield
         finally:
             switches.scopes, switches.whole = before
 
     def forward(self, notes: Notes | None = None) -> None:
-        with self.scope():
+        with self.scope(), draws_noted() as self.noise:
             result = fusion.run(list(self.module), self.input)  # type: ignore[call-overload]
         if type(result) is not Tensor or result.base is not None or result.array.dtype is not FLOAT:
             raise Unknown("its output is a view, or no float32")
@@ -487,9 +510,12 @@ class Trial:
             if tensor.array.dtype is FLOAT:
                 tensor.array[...] = values
         made = [Fresh(array)() for array in self.results]
-        sound = plan.play(0, plan.blocks([0, last + 1]), [self.input.array, made[0]])
+        first = last + 1 + len(self.noise)
+        noise = [array for _, array in self.noise]
+        numbers = [0, first, *range(last + 1, first)]
+        sound = plan.play(0, plan.blocks(numbers), [self.input.array, made[0], *noise])
         if self.gradients:
-            numbers = [last, *range(last + 2, last + 1 + len(made))]
+            numbers = [last, *range(first + 1, first + len(made))]
             sound = sound and plan.play(1, plan.blocks(numbers), [self.d_output, *made[1:]])
         if not sound or wanted != [array.tobytes() for array in (*made, *state)]:
             raise Unknown("NumPy has a part in it")
