@@ -43,10 +43,10 @@ class Tracked(NamedTuple):
 
 
 def _tracked(module: Module) -> Tracked | None:
-    if not (isinstance(module, BatchNorm) and module.training and module.num_batches_tracked is not None):
+    if not (isinstance(module, BatchNorm) and module.training):
         return None
-    assert module.running_mean is not None and module.running_var is not None, "they come together"
-    return Tracked(module.num_batches_tracked, (module.running_mean, module.running_var))
+    seen, mean, var = module.num_batches_tracked, module.running_mean, module.running_var
+    return None if seen is None or mean is None or var is None else Tracked(seen, (mean, var))
 
 
 class Recording:

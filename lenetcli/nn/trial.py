@@ -48,7 +48,10 @@ def record(module: Module, input: Tensor, order: tuple[int, ...] | None = None) 
 
 def _check(module: Module, input: Tensor) -> None:
     """Refuses modules whose forward pass is not known to be the same each time."""
-    for each in module.modules():
+    modules = list(module.modules())
+    if len(modules) < len(list(module.modules(remove_duplicate=False))):
+        raise Unknown("a layer is in it twice")
+    for each in modules:
         name = type(each).__name__
         if not vars(type(each)).get("native_calls") or "forward" in each.__dict__:
             raise Unknown(f"{name} is computed by NumPy")
