@@ -6,6 +6,7 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
+from sys import getrefcount
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -80,6 +81,8 @@ class Recording:
         own = {id(t.counter): ours.counter for t, ours in zip(trial.tensors, tensors)}
         self.saved = [(name, own.get(id(counter)), which) for name, counter, which in trial.saved()]
         self.tracked = [found for found in map(_tracked, module.modules()) if found is not None]
+        self.made: list[Array] = []  # gradients of the last backward, and how often each was referred to by then
+        self.alone: list[int] = []
         self.node: weakref.ref[Composite] | None = None
         self.lock = threading.Lock()
 
@@ -149,8 +152,14 @@ class Recording:
         if grad.strides != self.order or grad.dtype is not FLOAT:
             self.ended(self.module(), node.source, grad.strides)
             return None
-        made = [fresh() for fresh in self.gradients]
-        if not self.play(*self.second, self.backward, [grad, *made]):
+        made = self.made
+        if made and list(map(getrefcount, made)) == self.alone:  # nobody has kept those of the step before
+            done = self.play(*self.second, self.backward[:1], [grad])
+        else:
+            made = self.made = [fresh() for fresh in self.gradients]
+            self.alone = list(map(getrefcount, made))
+            done = self.play(*self.second, self.backward, [grad, *made])
+        if not done:
             return None
         return made if node.edges[0] is not NO_EDGE else [None, *made]
 
