@@ -22,7 +22,7 @@ import neighbour
 from page import Page
 from rounds import Times, in_turn, machine
 from whole_process import installed_sizes, processes
-from work import Piece, Work, by_hand, cnn, inference, layers, mlp, sequential, small_ops, training
+from work import Piece, Work, by_hand, cnn, inference, layers, mlp, sequential, small_mlp, small_ops, training
 
 from lenetcli.kernels import dispatch
 
@@ -40,10 +40,11 @@ WORK: list[tuple[str, float, Work, int, Callable[[], Piece] | None]] = [
         (f"train step, LeNet written op by op, batch {n}", 2.5, training(by_hand, (n, 1, 32, 32)), n, None)
         for n in (64, 256)
     ),
-    ("train step, LeNet, batch 1", 2, training(sequential, (1, 1, 32, 32)), 1, lambda: in_jax.lenet(1)),
-    ("inference, LeNet, batch 1", 1.5, inference(sequential, (1, 1, 32, 32)), 1, None),
+    ("train step, LeNet, batch 1", 5, training(sequential, (1, 1, 32, 32)), 1, lambda: in_jax.lenet(1)),
+    ("inference, LeNet, batch 1", 4, inference(sequential, (1, 1, 32, 32)), 1, None),
     ("inference, LeNet, batch 256", 4, inference(sequential, (256, 1, 32, 32)), 256, None),
     ("train step, MLP 784-512-512-10, batch 128", 1.2, training(mlp, (128, 784)), 128, lambda: in_jax.mlp(128)),
+    ("train step, MLP 784-64-64-10, batch 32", 5, training(small_mlp, (32, 784)), 32, None),
     ("train step, BatchNorm CNN 3-32-64-128, batch 64", 1.5, training(cnn, (64, 3, 32, 32)), 64, None),
 ]  # fmt: skip
 

@@ -54,6 +54,11 @@ def mlp(nn: Any) -> Any:
     return nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10))
 
 
+def small_mlp(nn: Any) -> Any:
+    """784-64-64-10."""
+    return nn.Sequential(nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+
+
 def cnn(nn: Any, image: int = 32) -> Any:
     """BatchNorm CNN 3-32-64-128."""
     layers: list[Any] = []

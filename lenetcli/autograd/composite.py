@@ -90,22 +90,23 @@ class Composite(Node):
         Raises:
             RuntimeError: backward has freed what that takes.
         """
-        if self.tape is None:
-            if self.source is None:
-                raise self.freed()
-            last = next_sequence()
-            made = self._work(self.source).grad_fn
-            if switches.walking:  # backward knows its way already: this is to be looked at only
-                return made  # type: ignore[no-any-return]  # of a Variable
+        if self.tape is not None:
+            return self.tape
+        if self.source is None:
+            raise self.freed()
+        last = next_sequence()
+        made = self._work(self.source).grad_fn
+        assert made is not None, "the work has a gradient"
+        if not switches.walking:  # else backward knows its way already, and this is to be looked at only
             _put_before(self.sequence, made, last)
             self.tape, self.edges, self.at_once = made, made.edges, False
-        return self.tape
+        return made
 
     def _work(self, source: Variable) -> Variable:
         before, switches.scopes = switches.scopes, [] if self.scope is None else [self.scope]
         try:
             with enable_grad(), np.errstate(all="ignore"):
-                return self.work(source)  # type: ignore[no-any-return]  # as its caller knows
+                return self.work(source)
         finally:
             switches.scopes = before
 

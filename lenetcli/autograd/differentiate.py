@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli.autograd.engine import run_backward
+from lenetcli.autograd.engine import run_backward, run_chain
 from lenetcli.autograd.tape import Array, Variable, wrap
 
+FLOAT = np.dtype(np.float32)
+_ONE = np.ones((), FLOAT)  # the gradient of a loss by itself; nobody keeps it, nobody writes into it
+_ONE.flags.writeable = False
 ONCE = "create_graph=True is not supported: operations here are once differentiable"
 
 
@@ -43,6 +46,10 @@ def backward(
     """
     if create_graph:
         raise NotImplementedError(ONCE)
+    alone = grad_tensors is None and inputs is None and isinstance(tensors, Variable)
+    if alone and not tensors.array.shape and tensors.array.dtype is FLOAT:  # type: ignore[union-attr]  # one tensor
+        if run_chain(tensors, _ONE, bool(retain_graph)):  # type: ignore[arg-type]
+            return
     roots = _tuple(tensors)
     grads = _root_grads(roots, grad_tensors)
     if inputs is None:

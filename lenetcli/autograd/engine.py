@@ -45,11 +45,8 @@ def run_backward(
     Returns:
         Gradients of `inputs` (None where a root does not depend on one); an empty list without `inputs`.
     """
-    if inputs is None and len(roots) == 1 and not switches.anomaly:
-        chain = _chain(roots[0])
-        if chain:
-            _run_chain(chain, root_grads[0], retain_graph)
-            return []
+    if inputs is None and len(roots) == 1 and run_chain(roots[0], root_grads[0], retain_graph):
+        return []
     with np.errstate(all="ignore"):  # infinities and NaN are values here, as in torch
         return _run_backward(roots, root_grads, retain_graph, inputs)
 
@@ -69,7 +66,11 @@ def _chain(root: Variable) -> list[Node]:
     return []
 
 
-def _run_chain(chain: Sequence[Node], grad: Array | None, retain_graph: bool) -> None:
+def run_chain(root: Variable, grad: Array, retain_graph: bool) -> bool:
+    """Goes straight down where there is nothing but nodes that stand for many; whether it did."""
+    chain = [] if switches.anomaly else _chain(root)
+    if not chain:
+        return False
     before = switches.grad, switches.walking
     switches.grad, switches.walking = False, True
     try:
@@ -82,6 +83,7 @@ def _run_chain(chain: Sequence[Node], grad: Array | None, retain_graph: bool) ->
         _arrive(arrived, None)  # type: ignore[arg-type]  # all are leaves
     finally:
         switches.grad, switches.walking = before
+    return True
 
 
 def _run_backward(

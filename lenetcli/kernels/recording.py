@@ -102,23 +102,24 @@ class Plan:
             calls = [position[places[i][0]] for i in block.places]
             block.first, block.last = min(calls), max(calls)
             block.read = not any(places[i][3] for i, call in zip(block.places, calls) if call == block.first)
-        named = [_block_of(array, blocks) for array in (*inputs, *results)]
-        known = [block for block in named if block is not None]
+        given = [_block_of(array, blocks) for array in inputs]
+        made = [_block_of(array, blocks) for array in results]
         self.constants = notes.constants
-        still = [block for block in (_block_of(array, blocks) for array in self.constants) if block is not None]
+        known = {block for block in (*given, *(_block_of(array, blocks) for array in self.constants)) if block}
         for block in sorted(blocks, key=attrgetter("first")):
-            if block.read and block not in known[: len(known) - len(results)] and block not in still:
+            if block.read and block not in known:
                 raise Unknown(f"{names[order[block.first]]} reads what NumPy has made")
-        for array, found in zip(results, named[len(inputs) :]):
+        for array, found in zip(results, made):
             if found is None or found.read or found.high - found.low != array.nbytes:
                 raise Unknown("NumPy makes a result")
-        if len(set(known)) != len(known) or any(b and b.low != address(a) for a, b in zip((*inputs, *results), named)):
+        named = [(array, block) for array, block in zip((*inputs, *results), (*given, *made)) if block is not None]
+        if len({block for _, block in named}) != len(named) or any(b.low != address(a) for a, b in named):
             raise Unknown("some of its arrays share memory")
-        known += still
+        known.update(block for _, block in named)
         self.size = _place([block for block in blocks if block not in known], self.parts)
         self.recording.arrange(order)
         self.recording.tie([block.places for block in blocks])
-        self.numbers = [-1 if block is None else blocks.index(block) for block in named]
+        self.numbers = [-1 if block is None else blocks.index(block) for block in (*given, *made)]
         self.memory = np.empty(self.size + LINE, np.uint8)
         start = address(self.memory)
         start += -start % LINE
@@ -174,7 +175,7 @@ def _place(blocks: Sequence[Block], parts: Sequence[tuple[int, int]]) -> int:
     What one part hands on to another stays, so that the later one can be played again.
     """
     placed: list[Block] = []
-    for block in sorted(blocks, key=lambda block: block.low - block.high):
+    for block in sorted(blocks, key=lambda block: (block.low - block.high, block.first)):
         for begin, end in parts:
             if begin <= block.first < end and block.last >= end:
                 block.last = parts[-1][1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from lenetcli.nn import functional as F
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor
@@ -41,6 +43,8 @@ class Dropout(DropoutBase):
         >>> lenet.nn.Dropout(0.2).eval()(lenet.ones(2))
         tensor([1., 1.])
     """
+
+    native_calls: ClassVar[bool] = True
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout(input, self.p, self.training, self.inplace)

@@ -13,6 +13,7 @@ update      the optimizer, at the rate that the schedule and warm-up say: lr * m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -110,12 +111,12 @@ class Step:
         if isinstance(self.run.criterion, Losses):
             self._add_losses(self.run.criterion)
             return
-        self.share = share(self.run, self.batch, self.group)
-        rest = remainder_of(self.run.criterion, self.output, targets) if self.share == 0 else None
-        if rest is None:
-            self.loss = loss_of(self.run.criterion, self.output, targets)
-        else:
-            self.loss, self.share = rest, share_of_rest(self.run, self.group)
+        self.loss, self.share = loss_of(self.run.criterion, self.output, targets), 1.0
+        if not self._is_all():
+            self.share = share(self.run, self.batch, self.group)
+            rest = remainder_of(self.run.criterion, self.output, targets) if self.share == 0 else None
+            if rest is not None:
+                self.loss, self.share = rest, share_of_rest(self.run, self.group)
 
     def _add_losses(self, losses: Losses) -> None:
         """The sum of several losses, each with its own share in the step."""
@@ -123,6 +124,11 @@ class Step:
         self.shares, self.parts = shares(self.run, losses, self.batch, self.group), []
         self.loss = losses(self.output, targets, inputs, self.shares, self.parts)
         self.share = 1.0 if any(self.shares) else 0.0
+
+    def _is_all(self) -> bool:
+        """Whether the batch is the step's only one, and its loss the mean of something: of nothing it would be NaN."""
+        alone = len(self.group) == 1 and self.run.reducer is None and self.run.device == "cpu"
+        return alone and not self.loss.array.ndim and math.isfinite(self.loss.array)
 
     def read(self) -> None:
         try:

@@ -45,6 +45,13 @@ def normed() -> nn.Sequential:
     )  # fmt: skip
 
 
+def dropped() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Dropout(0.25), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(108, 12), nn.ReLU(),
+        nn.Dropout(0.3), nn.Linear(12, 4),
+    )  # fmt: skip
+
+
 def batch(seed: int, size: int = 8) -> tuple[Any, Any]:
     random = np.random.default_rng(seed)
     x = logical(stored(random.standard_normal((size, 1, 14, 14), np.float32)))
@@ -109,7 +116,7 @@ def same(monkeypatch: pytest.MonkeyPatch, make: Callable[[], nn.Module] = lenet_
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 16, 33])
-@pytest.mark.parametrize("make", [lenet_, normed])
+@pytest.mark.parametrize("make", [lenet_, normed, dropped])
 def test_training_is_recorded_and_comes_to_the_same_bits(make: Any, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     if make is normed and size == 1:
         size = 3  # its second norm has one value a channel of one image
@@ -140,7 +147,8 @@ def test_the_number_of_threads_changes_nothing(count: int, monkeypatch: pytest.M
         several, model = train(True, lenet_, sgd, nothing, 5, 300, monkeypatch)
     finally:
         threads.set_num_threads(before)
-    assert one == several and recorded.status(model).startswith("recorded: ")
+    assert one == several
+    assert recorded.status(model).startswith("recorded: ")
 
 
 @pytest.mark.parametrize("name", sorted(set(optim.__all__) - {"Optimizer", "lr_scheduler", "swa_utils"}))
@@ -335,7 +343,8 @@ INTERFERENCE: dict[str, Act] = {
     "state loaded": at(4, _loaded), "another batch size": _other_size, "another memory order": _rows,
     "batches that are views": _of_a_larger, "evaluation between": _evaluated, "accumulation": _accumulated,
     "clipping": _clipped, "two passes before backward": _two_at_once, "backward twice": _twice,
-    "another loss": _other_loss, "gradients in several memory orders": _given_gradient, "a look at the graph": _looked_at, "a part of a graph": _part_of_a_graph,
+    "another loss": _other_loss, "gradients in several memory orders": _given_gradient,
+    "a look at the graph": _looked_at, "a part of a graph": _part_of_a_graph,
     "autograd.grad": _asked_for, "an observer": _watched, "numbers not finite": _not_finite,
     "another module": _other_module, "another argument": _argument, "copies": _copied,
 }  # fmt: skip
@@ -348,8 +357,11 @@ def test_interference_changes_nothing(act: Act, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("name", ["evaluation between", "two passes before backward", "backward twice", "accumulation",
                                   "numbers not finite", "a look at the graph"])  # fmt: skip
-def test_interference_leaves_running_statistics_as_they_would_be(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    same(monkeypatch, normed, act=INTERFERENCE[name], steps=10)
+@pytest.mark.parametrize("make", [normed, dropped])
+def test_interference_leaves_running_statistics_and_random_numbers_as_they_would_be(
+    make: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    same(monkeypatch, make, act=INTERFERENCE[name], steps=10)
 
 
 def random_chain(random: np.random.Generator) -> tuple[Callable[[], nn.Sequential], tuple[int, ...]]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from lenetcli.kernels import finite as finite_reference
 from lenetcli.kernels import nll as likelihood_reference
+from lenetcli.kernels import product as product_reference
 from lenetcli.kernels import selection as relu_reference
 from lenetcli.kernels import softmax as softmax_reference
 from lenetcli.kernels.layout import Array
@@ -21,6 +22,7 @@ __all__ = [
     "nll_mean_backward",
     "relu",
     "relu_backward",
+    "times",
 ]
 
 FLOAT, LONG = np.dtype(np.float32), np.dtype(np.int64)
@@ -63,6 +65,17 @@ def relu_backward(grad: Array, y: Array) -> Array:
             _native.relu_backward(flat[1], flat[0], flat[2])
             return d_x
     return relu_reference.relu_backward(grad, y)
+
+
+def times(x: Array, y: Array) -> Array:
+    """As lenetcli.kernels.product.times."""
+    if _native.recording() and x.shape == y.shape and x.dtype is FLOAT and y.dtype is FLOAT:
+        made = np.empty_like(x)
+        flat = _flat(x, y, made)
+        if flat is not None:
+            _native.times(*flat)
+            return made
+    return product_reference.times(x, y)
 
 
 def all_finite(arrays: list[Array]) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import threading
 import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,14 +15,78 @@ from lenetcli.autograd.inplace import assign
 from lenetcli.autograd.modes import whole
 from lenetcli.autograd.random import numpy_generator
 from lenetcli.autograd.tape import like
+from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.device import beside
 from lenetcli.kernels.layout import Array, logical
-from lenetcli.ops.pointwise.add import Add, Mul
+from lenetcli.ops.pointwise import add
 
 if TYPE_CHECKING:
     from lenetcli.tensors.tensor import Tensor
 
 _SATURATION = 1.7580993408473766  # -selu(-infinity), alpha times scale of selu
+
+
+Fill = Callable[[Array], None]  # draws numbers into an array
+
+
+class Mul(add.Mul):
+    """The product with noise, by a native call where these are recorded."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Any, b: Any) -> Any:
+        need_a, need_b = ctx.needs_input_grad
+        ctx.save(a if need_b else None, b if need_a else None)
+        return kernels.times(a, b)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        a, b = ctx.saved
+        need_a, need_b = ctx.needs_input_grad
+        return kernels.times(grad, b) if need_a else None, kernels.times(grad, a) if need_b else None
+
+
+class _Draws(threading.local):
+    noted: list[tuple[Fill, Array]] | None = None
+    given: list[Array] | None = None
+
+
+_draws = _Draws()
+
+
+@contextmanager
+def draws_noted() -> Iterator[list[tuple[Fill, Array]]]:
+    """The noise of the dropouts inside the block, and what would draw it again."""
+    before, _draws.noted = _draws.noted, []
+    try:
+        yield _draws.noted
+    finally:
+        _draws.noted = before
+
+
+@contextmanager
+def draws_given(noise: Sequence[Array]) -> Iterator[None]:
+    """The dropouts inside the block take noise that was drawn before."""
+    before, _draws.given = _draws.given, list(noise)
+    try:
+        yield
+    finally:
+        _draws.given = before
+
+
+def _plain_noise(x: Array, p: float) -> Array:
+    """0 with probability p, else 1 / (1 - p), in the type and memory order of x."""
+    if _draws.given:
+        return _draws.given.pop(0)
+
+    def fill(noise: Array) -> None:
+        np.multiply(beside(noise, _draw(noise.shape, p)), noise.dtype.type(1), out=noise)
+        noise *= noise.dtype.type(1 / (1 - p))
+
+    noise = np.empty_like(x)
+    fill(noise)
+    if _draws.noted is not None:
+        _draws.noted.append((fill, noise))
+    return noise
 
 
 def _draw(shape: tuple[int, ...], p: float) -> Array:
@@ -50,18 +117,19 @@ def _dropped(input: Tensor, p: float, training: bool, inplace: bool, per_channel
     if x.dtype.kind != "f":
         raise RuntimeError(f"dropout: wanted a floating-point tensor, got {input.dtype}; call float() first")
     shape = (*x.shape[:2], *(1,) * (x.ndim - 2)) if per_channel else x.shape
-    noise = _noise(x, shape, p) if p < 1 else np.zeros(shape, x.dtype, like=x)
+    plain = not alpha and not per_channel and p < 1
+    noise = _plain_noise(x, p) if plain else _noise(x, shape, p) if p < 1 else np.zeros(shape, x.dtype, like=x)
     shift = None
     if alpha and p < 1:  # so that mean 0 and variance 1 stay
         scale = 1 / math.sqrt((_SATURATION**2 * p + 1) * (1 - p))
         shift = like(input, (noise - 1) * x.dtype.type(_SATURATION * scale) + x.dtype.type(_SATURATION * scale * p))
         noise *= x.dtype.type(scale)
-    elif not alpha and p < 1:
+    elif not alpha and not plain and p < 1:
         noise *= x.dtype.type(1 / (1 - p))
 
     def compute(values: Any, factor: Tensor) -> Tensor:
         y = Mul.apply(values, factor)
-        return y if shift is None else Add.apply(y, shift, alpha=1)
+        return y if shift is None else add.Add.apply(y, shift, alpha=1)
 
     factor: Tensor = like(input, noise)
     return assign(input, compute, factor) if inplace else compute(input, factor)

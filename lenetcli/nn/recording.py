@@ -1,0 +1,198 @@
+"""A chain of layers as it was recorded: the call that plays it, and what is looked at before."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from functools import partial
+from sys import getrefcount
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from lenetcli.autograd.composite import Composite
+from lenetcli.autograd.modes import switches
+from lenetcli.autograd.tape import NO_EDGE, Array, wrap
+from lenetcli.kernels.recording import Plan
+from lenetcli.nn import fusion
+from lenetcli.nn.batchnorm import BatchNorm
+from lenetcli.nn.module import Module
+from lenetcli.ops.nn.dropout import draws_given
+from lenetcli.tensors.tensor import Tensor
+
+if TYPE_CHECKING:
+    from lenetcli.nn.trial import Trial
+
+FLOAT = np.dtype(np.float32)
+
+
+def on_tape(module: Module, input: Any) -> Any:
+    """The layers as they are, none of them recorded for itself."""
+    before, switches.whole = switches.whole, True
+    try:
+        return fusion.chain(list(module), input)  # type: ignore[call-overload]
+    finally:
+        switches.whole = before
+
+
+class Tracked(NamedTuple):
+    """What a batch norm counts beside its calls."""
+
+    seen: Tensor
+    moved: tuple[Tensor, Tensor]
+
+
+def _tracked(module: Module) -> Tracked | None:
+    if not (isinstance(module, BatchNorm) and module.training):
+        return None
+    seen, mean, var = module.num_batches_tracked, module.running_mean, module.running_var
+    return None if seen is None or mean is None or var is None else Tracked(seen, (mean, var))
+
+
+class Recording:
+    """A call's recording, bound to a module."""
+
+    ended: Callable[[Module | None, Any, tuple[int, ...] | None], None]  # told when it does not hold any more
+
+    def __init__(self, module: Module, trial: Trial, plan: Plan) -> None:
+        self.module, self.plan = weakref.ref(module), plan
+        self.calls = len(plan.recording.names())
+        parameters = list(module.parameters())
+        self.checked = [(p, p.array, p._requires_grad) for p in parameters]
+        self.buffers = [(b, b.array) for b in module.buffers()]
+        self.learns = [p for p in parameters if p._requires_grad] if trial.gradients else []
+        self.nodes = [p.accumulator() for p in self.learns]
+        tensors = [*parameters, *(b for b, _ in self.buffers)]
+        for number, tensor in enumerate(tensors, 1):
+            plan.move(number, tensor.array)
+        last = len(tensors) + 1  # the output's gradient; then comes noise
+        first = last + 1 + len(trial.noise)
+        self.makes = Fresh(trial.output)
+        self.draws = [(Fresh(noise), fill) for fill, noise in trial.noise]
+        self.forward = plan.blocks([0, first, *range(last + 1, first)])
+        self.play = plan.recording.play
+        self.first, self.second = plan.parts
+        self.title = trial.title
+        self.order = trial.d_output.strides
+        self.gradients = [Fresh(grad) for grad in trial.gradients]
+        made = range(first + 1, first + 1 + len(trial.gradients))
+        self.backward = plan.blocks([last, *made]) if made else []
+        own = {id(t.counter): ours.counter for t, ours in zip(trial.tensors, tensors)}
+        self.saved = [(name, own.get(id(counter)), which) for name, counter, which in trial.saved()]
+        self.tracked = [found for found in map(_tracked, module.modules()) if found is not None]
+        self.made: list[Array] = []  # gradients of the last backward, and how often each was referred to by then
+        self.alone: list[int] = []
+        self.node: weakref.ref[Composite] | None = None
+        self.lock = threading.Lock()
+
+    def call(self, input: Tensor) -> Tensor | None:
+        """The output for an input of the kind that was recorded; None where the tape has to make it."""
+        for p, array, learns in self.checked:
+            if p.array is not array or p._requires_grad is not learns:
+                self.ended(None, None, None)
+                return None
+        for b, array in self.buffers:
+            if b.array is not array:
+                self.ended(None, None, None)
+                return None
+        for leaf in self.nodes:
+            if leaf.hooks or leaf.prehooks:
+                return None
+        if input.base is not None and input.is_stale:
+            return None
+        if self.node is not None:
+            node = self.node()
+            if node is not None and node.source is not None:
+                return None  # its backward is still to come, and what that needs is in the plan's memory
+        if not self.lock.acquire(False):
+            return None  # another thread is at it
+        try:
+            y, noise = self.makes(), []
+            for fresh, fill in self.draws:
+                noise.append(fresh())
+                fill(noise[-1])
+            if not self.play(*self.first, self.forward, [input.array, y, *noise]):
+                return self.left_to_tape(input, noise)
+            for tracked in self.tracked:
+                tracked.seen.array[...] += 1
+                for tensor in (tracked.seen, *tracked.moved):
+                    tensor.counter[0] += 1
+            result: Tensor = wrap(Tensor, y)
+            if self.gradients:
+                self.note(input, result, noise)
+        finally:
+            self.lock.release()
+        return result
+
+    def left_to_tape(self, input: Tensor, noise: list[Array]) -> Tensor | None:
+        """A call that a kernel leaves to its reference, with the noise that has been drawn."""
+        module = self.module()
+        if not noise or module is None:
+            return None
+        with draws_given(noise):
+            return on_tape(module, input)
+
+    def note(self, input: Tensor, result: Tensor, noise: list[Array]) -> None:
+        """Puts the output on the tape."""
+        saved = []
+        for name, counter, which in self.saved:
+            if counter is None:
+                counter = input.counter if which == "input" else result.counter
+            saved.append((name, counter, counter[0]))
+        first = input.gradient_edge() if input._requires_grad else NO_EDGE
+        edges = (first, *((node, 0) for node in self.nodes))
+        scope = None if switches.scopes else (self.module(),) * 2
+        again = partial(self.again, noise)  # the noise stays as long as the node does
+        node = Composite(self.title, again, input, self.differentiate, edges, saved, result, scope)
+        self.node = weakref.ref(node)
+
+    def differentiate(self, node: Composite, grad: Array) -> Sequence[Array | None] | None:
+        """Gradients for the node's edges."""
+        if grad.strides != self.order or grad.dtype is not FLOAT:
+            self.ended(self.module(), node.source, grad.strides)
+            return None
+        made = self.made
+        if made and list(map(getrefcount, made)) == self.alone:  # nobody has kept those of the step before
+            done = self.play(*self.second, self.backward[:1], [grad])
+        else:
+            made = self.made = [fresh() for fresh in self.gradients]
+            self.alone = list(map(getrefcount, made))
+            done = self.play(*self.second, self.backward, [grad, *made])
+        if not done:
+            return None
+        return made if node.edges[0] is not NO_EDGE else [None, *made]
+
+    def again(self, noise: list[Array], input: Tensor) -> Tensor:
+        """The call on the tape, with nothing counted once more."""
+        module = self.module()
+        if module is None:
+            raise RuntimeError("the module that made this graph is gone")
+        before = [(b, b.array.copy(), b.counter[0]) for b, _ in self.buffers]
+        try:
+            with draws_given(noise):
+                return on_tape(module, input)
+        finally:
+            for b, values, version in before:
+                b.array[...] = values
+                b.counter[0] = version
+
+
+class Fresh:
+    """Makes arrays that lie as an example."""
+
+    def __init__(self, example: Array) -> None:
+        self.shape, self.strides, self.size = example.shape, example.strides, example.size
+        self.plain = np.empty(self.shape, FLOAT).strides == self.strides
+
+    def __call__(self) -> Array:
+        if self.plain:
+            return np.empty(self.shape, FLOAT)
+        return np.ndarray(self.shape, FLOAT, np.empty(self.size, FLOAT), 0, self.strides)
+
+
+def like(x: Array, strides: tuple[int, ...] | None = None) -> Array:
+    """An array that lies as another does, to the stride of dimensions of one element."""
+    strides = x.strides if strides is None else strides
+    span = sum((size - 1) * stride for size, stride in zip(x.shape, strides)) + x.itemsize
+    return np.ndarray(x.shape, x.dtype, np.empty(span, np.uint8), 0, strides)

@@ -1,0 +1,198 @@
+"""How a chain of layers is recorded: on a copy with other numbers in it, so that nothing of it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+
+import numpy as np
+
+from lenetcli.autograd.engine import Uncopied, leaf_gradients
+from lenetcli.autograd.modes import enable_grad, no_grad, switches
+from lenetcli.autograd.random import Generator, drawing_from
+from lenetcli.autograd.tape import AccumulateGrad, Array, Node
+from lenetcli.kernels.recording import Notes, Plan, Unknown
+from lenetcli.nn import fusion
+from lenetcli.nn.module import Module
+from lenetcli.nn.parameter import Parameter
+from lenetcli.nn.recording import FLOAT, Fresh, Recording, like
+from lenetcli.ops.nn.dropout import draws_noted
+from lenetcli.tensors.tensor import Tensor, of_array
+
+LARGEST = 1 << 25  # bytes that a recording may keep: where steps take longer, it gains little
+
+
+def record(module: Module, input: Tensor, order: tuple[int, ...] | None = None) -> Recording:
+    """Records a call of a module with an input like this one.
+
+    Args:
+        order: the strides of the output's gradient; None: those of the output.
+
+    Raises:
+        Unknown: NumPy has a part in it, or something else is in the way.
+    """
+    _check(module, input)
+    trial = Trial(module, input, order)
+    notes = Notes()
+    with notes:
+        trial.forward(notes)
+        trial.backward()
+    inputs = [t.array for t in (trial.input, *trial.tensors)]
+    plan = Plan(notes, [*inputs, trial.d_output, *(noise for _, noise in trial.noise)], trial.results)
+    if plan.size > LARGEST:
+        raise Unknown(f"it would keep {plan.size >> 20} MiB")
+    trial.compare(plan)
+    return Recording(module, trial, plan)
+
+
+def _check(module: Module, input: Tensor) -> None:
+    """Refuses modules whose forward pass is not known to be the same each time."""
+    modules = list(module.modules())
+    if len(modules) < len(list(module.modules(remove_duplicate=False))):
+        raise Unknown("a layer is in it twice")
+    for each in modules:
+        name = type(each).__name__
+        if not vars(type(each)).get("native_calls") or "forward" in each.__dict__:
+            raise Unknown(f"{name} is computed by NumPy")
+        if each.has_hooks:
+            raise Unknown(f"{name} has a hook")
+        if getattr(each, "inplace", False):
+            raise Unknown(f"{name} changes its input")
+        if getattr(each, "momentum", 0) is None:
+            raise Unknown(f"the momentum of {name} changes with every batch")
+    x = input.array
+    if type(x) is not np.ndarray or x.dtype is not FLOAT or not x.size or min(x.strides, default=0) < 0:
+        raise Unknown("its input is no float32 in the machine's memory")
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.array.dtype is not FLOAT and tensor.array.dtype.kind == "f":
+            raise Unknown("its parameters are not float32")
+        if tensor.hooks or tensor.base is not None:
+            raise Unknown("a parameter has a hook, or is a view")
+
+
+class Trial:
+    """A copy of a module and of its input, with other numbers in them, computed once."""
+
+    def __init__(self, module: Module, input: Tensor, order: tuple[int, ...] | None) -> None:
+        self.random = np.random.default_rng(0)
+        self.module, self.order = deepcopy(module), order
+        self.tensors: list[Tensor] = [*self.module.parameters(), *self.module.buffers()]
+        for own, real in zip(self.tensors, (*module.parameters(), *module.buffers())):
+            if own.array.strides != real.array.strides:
+                raise Unknown("a parameter lies in no one block of memory")
+            own._requires_grad = real._requires_grad
+        self.input = of_array(like(input.array))
+        self.input._requires_grad = input._requires_grad
+        self.records = switches.grad
+        self.fill()
+
+    def fill(self) -> None:
+        """Draws numbers: of batch norm's variances and of everything else sizes that a net can have."""
+        draw = self.random
+        self.input.array[...] = draw.standard_normal(self.input.array.shape, np.float32)
+        for tensor in self.tensors:
+            x = tensor.array
+            if x.dtype is FLOAT:
+                spread = 1 / np.sqrt(max(1, x.size // max(1, len(x)))) if x.ndim > 1 else 0.5
+                x[...] = draw.normal(0, spread, x.shape)
+                if not isinstance(tensor, Parameter):
+                    x[...] = abs(x) + 0.1
+            tensor._grad = None
+
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        before = switches.scopes, switches.whole
+        switches.scopes, switches.whole = [(self.module, self.module)], True
+        try:
+            with (
+                drawing_from(Generator()),
+                enable_grad() if self.records else no_grad(),
+                np.errstate(all="ignore"),
+            ):
+                yield
+        finally:
+            switches.scopes, switches.whole = before
+
+    def forward(self, notes: Notes | None = None) -> None:
+        with self.scope(), draws_noted() as self.noise:
+            result = fusion.chain(list(self.module), self.input)  # type: ignore[call-overload]
+        if type(result) is not Tensor or result.base is not None or result.array.dtype is not FLOAT:
+            raise Unknown("its output is a view, or no float32")
+        if np.may_share_memory(result.array, self.input.array):
+            raise Unknown("its output is its input")
+        self.result, self.output = result, result.array
+        if notes is not None:
+            notes.mark()
+            if notes.size() > LARGEST:
+                raise Unknown(f"it would keep {notes.size() >> 20} MiB")
+        y = self.output
+        self.d_output = like(y, self.order)
+        self.d_output[...] = self.random.standard_normal(y.shape, np.float32)
+
+    def backward(self) -> None:
+        self.gradients: list[Array] = []
+        self.title, self.versions = "", []
+        top = self.result.grad_fn
+        if top is None:
+            return
+        self.title = top.name()
+        self.versions = list(_versions(top))
+        learning = [t for t in (self.input, *self.tensors) if t._requires_grad]
+        with self.scope():
+            found = leaf_gradients(self.result, self.d_output, Uncopied())
+        if len(found) != len(learning):
+            raise Unknown("its output does not depend on every parameter")
+        self.gradients = [found[t.accumulator()] for t in learning]
+
+    @property
+    def results(self) -> list[Array]:
+        return [self.output, *self.gradients]
+
+    def saved(self) -> Iterator[tuple[str, list[int], str]]:
+        """What nodes have saved that others can change."""
+        whose = {id(self.input.counter): "input", id(self.result.counter): "output"}
+        whose |= {id(t.counter): "parameter" for t in self.tensors}
+        for name, counter in self.versions:
+            if id(counter) in whose:
+                yield name, counter, whose[id(counter)]
+
+    def compare(self, plan: Plan) -> None:
+        """Plays with numbers that are not those of the recording.
+
+        Raises:
+            Unknown: something else comes out than on the tape.
+        """
+        last = len(self.tensors) + 1
+        self.fill()
+        before = [t.array.copy() for t in self.tensors]
+        self.forward()
+        self.backward()
+        state = [t.array for t in self.tensors if t.array.dtype is FLOAT]
+        wanted = [array.tobytes() for array in (*self.results, *state)]
+        for tensor, values in zip(self.tensors, before):
+            if tensor.array.dtype is FLOAT:
+                tensor.array[...] = values
+        made = [Fresh(array)() for array in self.results]
+        first = last + 1 + len(self.noise)
+        noise = [array for _, array in self.noise]
+        numbers = [0, first, *range(last + 1, first)]
+        sound = plan.play(0, plan.blocks(numbers), [self.input.array, made[0], *noise])
+        if self.gradients:
+            numbers = [last, *range(first + 1, first + len(made))]
+            sound = sound and plan.play(1, plan.blocks(numbers), [self.d_output, *made[1:]])
+        if not sound or wanted != [array.tobytes() for array in (*made, *state)]:
+            raise Unknown("NumPy has a part in it")
+
+
+def _versions(top: Node) -> Iterator[tuple[str, list[int]]]:
+    """Names and version counters of what the nodes of a graph have saved, newest first."""
+    seen, stack = {top}, [top]
+    while stack:
+        for node, _ in stack.pop().edges:
+            if node is not None and node not in seen and not isinstance(node, AccumulateGrad):
+                seen.add(node)
+                stack.append(node)
+    for node in sorted(seen, key=lambda node: node.sequence, reverse=True):
+        for counter, _ in getattr(node, "versions", ()):
+            yield node.name(), counter
