@@ -47,9 +47,9 @@ def backward(
     if create_graph:
         raise NotImplementedError(ONCE)
     alone = grad_tensors is None and inputs is None and isinstance(tensors, Variable)
-    if alone and not tensors.array.shape and tensors.array.dtype is FLOAT:  # type: ignore[union-attr]  # one tensor
-        if run_chain(tensors, _ONE, bool(retain_graph)):  # type: ignore[arg-type]
-            return
+    plain = alone and not tensors.array.shape and tensors.array.dtype is FLOAT  # type: ignore[union-attr]  # one tensor
+    if plain and run_chain(tensors, _ONE, bool(retain_graph)):  # type: ignore[arg-type]
+        return
     roots = _tuple(tensors)
     grads = _root_grads(roots, grad_tensors)
     if inputs is None:

@@ -32,13 +32,11 @@ Fill = Callable[[Array], None]  # draws numbers into an array
 class Mul(add.Mul):
     """The product with noise, by a native call where these are recorded."""
 
-    @staticmethod
     def forward(ctx: Any, a: Any, b: Any) -> Any:
         need_a, need_b = ctx.needs_input_grad
         ctx.save(a if need_b else None, b if need_a else None)
         return kernels.times(a, b)
 
-    @staticmethod
     def backward(ctx: Any, grad: Any) -> Any:
         a, b = ctx.saved
         need_a, need_b = ctx.needs_input_grad
