@@ -22,6 +22,11 @@ class Result:
     out: str
     err: str
 
+    def assert_refused(self, code: int, message: str) -> None:
+        """It said what is wrong, and nothing else."""
+        assert (self.code, self.out) == (code, ""), self.err
+        assert message in self.err, self.err
+
 
 def called(words: Sequence[str]) -> int:
     """The exit code of `lenet WORDS`; it prints to wherever this process prints."""

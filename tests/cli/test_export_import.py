@@ -209,10 +209,7 @@ def test_an_own_module_that_looks_at_values_is_refused_with_its_line_but_its_wei
 def test_wrong_input_is_one_message_and_the_right_code(
     lenet: Lenet, run: Path, words: list[str], code: int, message: str
 ) -> None:
-    done = lenet(*words)
-    assert done.code == code
-    assert message in done.err
-    assert done.out == ""
+    lenet(*words).assert_refused(code, message)
 
 
 def test_an_existing_run_is_not_imported_over(lenet: Lenet, run: Path) -> None:

@@ -184,7 +184,4 @@ def test_diff_of_runs_whose_data_is_gone_tells_the_rest(lenet: Lenet, place: Pat
     ],
 )
 def test_wrong_input_is_one_message_and_the_right_code(lenet: Lenet, words: list[str], code: int, message: str) -> None:
-    done = lenet(*words)
-    assert done.code == code
-    assert message in done.err
-    assert done.out == ""
+    lenet(*words).assert_refused(code, message)

@@ -152,10 +152,7 @@ def test_without_matplotlib_the_message_says_how_to_get_it(
     ],
 )
 def test_wrong_input_is_one_message(lenet: Lenet, runs: list[str], words: list[str], code: int, message: str) -> None:
-    done = lenet("plot", *words)
-    assert done.code == code
-    assert message in done.err
-    assert done.out == ""
+    lenet("plot", *words).assert_refused(code, message)
 
 
 def test_a_metric_that_no_run_has_is_said(lenet: Lenet, place: Path) -> None:

@@ -178,10 +178,7 @@ def test_a_regression_gives_its_numbers(lenet: Lenet, place: Path) -> None:
 def test_wrong_input_is_one_message_and_the_right_code(
     lenet: Lenet, run: Path, words: list[str], code: int, message: str
 ) -> None:
-    done = lenet(*words)
-    assert done.code == code
-    assert message in done.err
-    assert done.out == ""
+    lenet(*words).assert_refused(code, message)
 
 
 def test_damaged_inputs_of_a_run_are_refused(lenet: Lenet, run: Path, place: Path) -> None:

@@ -263,10 +263,7 @@ def test_the_report_changes_nothing_else_in_the_run(lenet: Lenet, run: Path) -> 
     ],
 )
 def test_wrong_input_is_one_message(lenet: Lenet, run: Path, words: list[str], code: int, message: str) -> None:
-    done = lenet("report", *words)
-    assert done.code == code
-    assert message in done.err
-    assert done.out == ""
+    lenet("report", *words).assert_refused(code, message)
 
 
 def test_a_browser_loads_the_page_without_complaint(lenet: Lenet, run: Path) -> None:

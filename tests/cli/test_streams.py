@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
@@ -16,6 +15,7 @@ from lenetcli.config import load
 from tests.cli.conftest import Lenet
 from tests.cli.streams import COMMANDS, CONFIG, RUN, into, prepare, row, table, written
 from tests.conftest import ROOT
+from tests.terminal import told
 
 BYTES = os.fsdecode(b"n\xe4me-\xff")  # no UTF-8
 
@@ -80,19 +80,8 @@ def test_pictures_from_a_closed_stdin_are_one_message(letters: Path) -> None:
 
 def in_a_terminal(kind: str, place: Path, *words: str) -> str:
     """What a terminal of a kind gets."""
-    pty = pytest.importorskip("pty", reason="no such terminals here")
-    master, slave = pty.openpty()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": kind, "COLUMNS": "80"}
-    command = [sys.executable, "-m", "lenetcli", *words]
-    with subprocess.Popen(command, cwd=place, stdin=slave, stdout=slave, stderr=slave, env=environment) as running:
-        os.close(slave)
-        told = b""
-        with contextlib.suppress(OSError):  # the other end is closed
-            while part := os.read(master, 4096):
-                told += part
-        os.close(master)
-    assert running.returncode == 0, told
-    return told.decode().replace("\r\n", "\n")
+    pytest.importorskip("pty", reason="no such terminals here")
+    return told(place, words, {"TERM": kind, "COLUMNS": "80"}, reads=True).replace("\r\n", "\n")
 
 
 def test_a_terminal_that_cannot_draw_anew_gets_lines_only(letters: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 from lenetcli import load
 from tests.cli.conftest import Lenet
 from tests.conftest import ROOT
+from tests.terminal import told
 
 
 def test_a_run_leaves_the_directory_of_the_contract(lenet: Lenet, place: Path) -> None:
@@ -107,25 +108,8 @@ def test_json_progress_is_one_object_a_line(lenet: Lenet) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
 def test_a_terminal_gets_a_bar_and_a_line_an_epoch(place: Path) -> None:
-    import pty
-
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "TERM": "xterm-256color"}
-    command = [sys.executable, "-m", "lenetcli", "train", "configs/lenet.yaml", "train.epochs=2"]
-    running = subprocess.Popen(command, cwd=place, env=environment, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            part = os.read(ours, 65536)
-        except OSError:  # how Linux says that the other side has closed
-            break
-        if not part:
-            break
-        shown += part
-    os.close(ours)
-    assert running.wait() == 0
-    text = shown.decode()
+    variables = {"COLUMNS": "100", "TERM": "xterm-256color"}
+    text = told(place, ["train", "configs/lenet.yaml", "train.epochs=2"], variables)
     assert "epoch 1/2" in text
     assert "images/s" in text
     assert re.search(r"2/2 +\d\.\d{4}", text)
@@ -175,10 +159,7 @@ def test_a_diverging_run_ends_with_4_and_names_the_step(lenet: Lenet) -> None:
     ],
 )
 def test_wrong_input_is_one_message_and_the_right_code(lenet: Lenet, words: list[str], code: int, message: str) -> None:
-    done = lenet(*words)
-    assert done.code == code
-    assert message in done.err
-    assert done.out == ""
+    lenet(*words).assert_refused(code, message)
 
 
 def start(place: Path, *words: str) -> subprocess.Popen[str]:

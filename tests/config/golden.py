@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,15 +60,20 @@ class Case:
             path = Path(place) / "config.yaml"
             path.write_text(self.text or GOOD, "utf-8")
             try:
-                config = configuration.load(path, self.changes)
-                model, _ = build_model(config)
-                build_optimizer(config, model)
-                source = build_data(config)
-                check_samples(config, source)
-                check_output(config, model, build_criterion(config), source)
+                check(path, self.changes)
             except (ConfigError, DataError) as error:
                 return str(error).replace(f"{place}/", "") + "\n"
         return "no error\n"
+
+
+def check(path: Path, changes: Sequence[str]) -> None:
+    """Builds what a configuration describes, as far as can be told before training; raises what is wrong with it."""
+    config = configuration.load(path, changes)
+    model, _ = build_model(config)
+    build_optimizer(config, model)
+    source = build_data(config)
+    check_samples(config, source)
+    check_output(config, model, build_criterion(config), source)
 
 
 def cases() -> list[Case]:

@@ -8,11 +8,9 @@ from typing import Any
 
 import yaml
 
-from lenetcli import config as configuration
-from lenetcli.build.parts import build_criterion, build_data, build_model, build_optimizer, check_output, check_samples
 from lenetcli.config.problems import Hint, InvalidConfig, Problem, Span
 from lenetcli.errors import DataError
-from tests.config.golden import GOOD
+from tests.config.golden import GOOD, check
 
 
 @dataclass(frozen=True)
@@ -27,12 +25,7 @@ class Texts:
         path = place / "config.yaml"
         path.write_text(self.file, "utf-8")
         try:
-            config = configuration.load(path, self.changes)
-            model, _ = build_model(config)
-            build_optimizer(config, model)
-            source = build_data(config)
-            check_samples(config, source)
-            check_output(config, model, build_criterion(config), source)
+            check(path, self.changes)
         except InvalidConfig as error:
             return error.problems
         except DataError:

@@ -8,8 +8,8 @@ import pytest
 
 import lenetcli as lenet
 from lenetcli import nn
-from lenetcli.autograd import Function
 from lenetcli.inspection.graph.node_check import Call, calls_noted, check_call
+from tests.inspection.wrong import Wrong
 
 
 def noted(model: Any, x: Any) -> dict[Any, Call]:
@@ -29,17 +29,6 @@ def test_every_node_of_a_right_net_passes() -> None:
 
 
 def test_a_wrong_backward_is_found() -> None:
-    class Wrong(Function):
-        @staticmethod
-        def forward(ctx: Any, x: Any) -> Any:
-            ctx.save_for_backward(x)
-            return x * x
-
-        @staticmethod
-        def backward(ctx: Any, grad: Any) -> Any:
-            (x,) = ctx.saved_tensors
-            return grad * x  # forgot the 2
-
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()

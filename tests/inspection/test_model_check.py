@@ -8,22 +8,8 @@ import pytest
 
 import lenetcli as lenet
 from lenetcli import nn
-from lenetcli.autograd import Function
 from lenetcli.inspection.model.gradient_check import check_model
-
-
-class Wrong(Function):
-    """Squares, and forgets the 2 on the way back."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Any) -> Any:
-        ctx.save_for_backward(x)
-        return x * x
-
-    @staticmethod
-    def backward(ctx: Any, grad: Any) -> Any:
-        (x,) = ctx.saved_tensors
-        return grad * x
+from tests.inspection.wrong import Wrong
 
 
 class Net(nn.Module):

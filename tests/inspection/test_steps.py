@@ -10,28 +10,12 @@ from lenetcli.inspection.graph.step_traces import traces
 from lenetcli.train.events import Step
 from lenetcli.train.loop import fit
 from tests.conftest import run_of
-
-CONFIG = """
-model:
-  input: [1, 2, 2]
-  layers:
-    - {type: Flatten}
-    - {type: Linear, name: fc1, out_features: 5}
-    - {type: BatchNorm1d}
-    - {type: Dropout, p: 0.3}
-    - {type: Linear, name: fc2, out_features: 3}
-data: {type: Random, shape: [1, 2, 2], classes: 3, train: 14, test: 4}
-loss: {type: CrossEntropyLoss}
-optimizer: {type: Adam, lr: 0.01}
-train: {epochs: 3, batch_size: 4}
-"""
+from tests.train.small import write_config
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> str:
-    file = tmp_path / "small.yaml"
-    file.write_text(CONFIG)
-    return str(file)
+    return str(write_config(tmp_path))
 
 
 def test_each_trace_has_the_loss_of_the_step_that_follows(path: str) -> None:

@@ -9,43 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import called, exit_code, forked, run
+from tests.commands import run
 from tests.conftest import ROOT
+from tests.terminal import told
 
 COMMANDS = (
     "train configs/mlp.yaml train.epochs=1 --out second", "eval run", "runs", "plot run", "inspect-params run",
     "trace-grad configs/mlp.yaml", "validate configs/mlp.yaml", "predict run digit.npy", "layers Linear", "data list",
     "sweep configs/mlp.yaml train.epochs=1 optimizer.lr=[0.1,0.2] --out grid",
 )  # fmt: skip
-
-
-def output(place: Path, command: str, size: tuple[int, int], **variables: str) -> str:
-    """What a command writes to a terminal of so many lines and columns."""
-    import fcntl
-    import pty
-    import struct
-    import termios
-
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
-    known = dict.fromkeys(("COLUMNS", "FORCE_COLOR", "NO_COLOR"))
-    with open(os.devnull) as nothing:
-        streams = {0: nothing.fileno(), 1: theirs, 2: theirs}
-        environment = {**known, "TERM": "xterm-256color", **variables}
-        child = forked(lambda: called(command.split()), place, streams, **environment)
-    os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            part = os.read(ours, 65536)
-        except OSError:  # how Linux says that the other side has closed
-            break
-        if not part:
-            break
-        shown += part
-    os.close(ours)
-    assert exit_code(child) == 0, shown.decode()
-    return shown.decode()
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +42,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_terminal_of_no_size_gets_no_escape_codes(trained: Path, tmp_path: Path, command: str) -> None:
     if "--out" in command:
         command = command.rpartition(" ")[0] + f" {tmp_path / 'out'}"
-    told = output(trained, command, (0, 0))
-    assert "\x1b" not in told
-    assert told.strip()
+    shown = told(trained, command.split(), {"TERM": "xterm-256color"}, (0, 0))
+    assert "\x1b" not in shown
+    assert shown.strip()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
@@ -80,7 +52,7 @@ def test_a_terminal_of_no_size_gets_no_escape_codes(trained: Path, tmp_path: Pat
     ("size", "variables"), [((24, 80), {}), ((0, 0), {"COLUMNS": "80"}), ((0, 0), {"FORCE_COLOR": "1"})]
 )
 def test_a_terminal_of_some_size_has_colours(trained: Path, size: tuple[int, int], variables: dict[str, str]) -> None:
-    assert "\x1b[1m" in output(trained, "eval run", size, **variables)
+    assert "\x1b[1m" in told(trained, ["eval", "run"], {"TERM": "xterm-256color", **variables}, size)
 
 
 @pytest.mark.parametrize("variables", [{}, {"FORCE_COLOR": "1"}])
