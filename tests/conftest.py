@@ -114,7 +114,9 @@ def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str
     """Where there is no torch, the 14,000 cases that compare with it are not even made: that would take a minute."""
     if HAS_TORCH or not inspect.isfunction(obj) or not collector.funcnamefilter(name):
         return None
-    if "torch" not in inspect.signature(obj).parameters:
+    wanted = [*inspect.signature(obj).parameters]
+    wanted += [word for mark in getattr(obj, "pytestmark", ()) if mark.name == "usefixtures" for word in mark.args]
+    if "torch" not in wanted:
         return None
     item: pytest.Item = WithoutTorch.from_parent(collector, name=name)
     item.add_marker(pytest.mark.torch)

@@ -333,12 +333,12 @@ def test_trainings_in_threads_have_the_same_bits_as_one_after_the_other(twin: An
     with dispatch.force(twin), warnings.catch_warnings():
         warnings.simplefilter("error")
         filters, before = list(warnings.filters), lenet.get_rng_state()
-        serial = [ended(seed) for seed in range(12)]
+        serial = [ended(seed) for seed in range(8)]
         with ThreadPoolExecutor(4) as threads:
-            together = list(threads.map(ended, range(12)))
+            together = list(threads.map(ended, range(8)))
         assert warnings.filters == filters
         assert lenet.get_rng_state() == before
-    assert [a == b for a, b in zip(serial, together)] == [True] * 12
+    assert [a == b for a, b in zip(serial, together)] == [True] * 8
 
 
 def test_modules_called_in_two_threads_know_their_own_places() -> None:
