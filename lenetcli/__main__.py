@@ -17,7 +17,7 @@ def main() -> None:
             _run()
     except Terminated as ended:
         with suppress(OSError, ValueError, AttributeError):  # a terminal that is closed
-            print(f"ended by {ended.name}", file=sys.stderr)
+            print("interrupted" if ended.name == "SIGINT" else f"ended by {ended.name}", file=sys.stderr)
         raise
 
 
