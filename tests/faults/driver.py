@@ -24,6 +24,10 @@ from typing import Any
 from tests.faults.moments import Marks, send
 
 SECONDS = 60  # a command may take
+LATER = (  # what commands import when they need it
+    "matplotlib.figure", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "onnx",
+    "tensorboardX.event_file_writer", "tensorboardX.summary",
+)  # fmt: skip
 
 
 def run(told: dict[str, Any], shim: Any, marks: Marks) -> dict[str, Any]:
@@ -102,7 +106,7 @@ def _import_all() -> None:
         if not found.name.endswith("__main__"):
             with suppress(ImportError):  # of an extra that is not installed
                 importlib.import_module(found.name)
-    for name in ("matplotlib.figure", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "onnx"):
+    for name in LATER:
         with suppress(ImportError):
             importlib.import_module(name)
 
