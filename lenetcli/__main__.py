@@ -17,7 +17,7 @@ def main() -> None:
             _run()
     except Terminated as ended:
         with suppress(OSError, ValueError, AttributeError):  # a terminal that is closed
-            print(f"ended by {ended.name}", file=sys.stderr)
+            print("interrupted" if ended.name == "SIGINT" else f"ended by {ended.name}", file=sys.stderr)
         raise
 
 
@@ -48,4 +48,8 @@ if __name__ == "__main__":
     if not __package__:  # run as a file, whose folder Python looks in first: there `inspect` is not the library's
         here = os.path.dirname(os.path.abspath(__file__))
         sys.path[:] = [os.path.dirname(here), *(p for p in sys.path if os.path.abspath(p or ".") != here)]
+    else:  # with -m Python looks in the working directory first: it may be a stranger's, with a yaml.py of his
+        home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        if sys.path[:1] == [os.getcwd()] and sys.path[0] != home and not getattr(sys.flags, "safe_path", False):
+            del sys.path[0]
     main()

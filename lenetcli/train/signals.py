@@ -100,8 +100,6 @@ def orderly(trains: bool) -> Iterator[None]:
             _came.append(name)
         if _is_swallowed(frame):
             once_more()
-        elif _came[0] == "SIGINT":
-            raise KeyboardInterrupt
         else:
             raise Terminated(_came[0])
 
@@ -111,7 +109,7 @@ def orderly(trains: bool) -> Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, 0.01)  # a little later
 
     def unraisable(found: sys.UnraisableHookArgs) -> None:
-        if _came and isinstance(found.exc_value, (Terminated, KeyboardInterrupt)):
+        if _came and isinstance(found.exc_value, Terminated):
             once_more()  # it came while code was running that can raise nothing
         else:
             before(found)

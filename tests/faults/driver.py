@@ -9,18 +9,25 @@ of memory at most, "seconds"}; a negative code is a signal.
 from __future__ import annotations
 
 import ctypes
+import importlib
 import json
 import os
+import pkgutil
 import resource
 import signal
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from typing import Any
 
 from tests.faults.moments import Marks, send
 
 SECONDS = 60  # a command may take
+LATER = (  # what commands import when they need it
+    "matplotlib.figure", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "onnx",
+    "tensorboardX.event_file_writer", "tensorboardX.summary",
+)  # fmt: skip
 
 
 def run(told: dict[str, Any], shim: Any, marks: Marks) -> dict[str, Any]:
@@ -91,18 +98,26 @@ def _code() -> int:
     return 0
 
 
+def _import_all() -> None:
+    """What children would import each time anew."""
+    import lenetcli
+
+    for found in pkgutil.walk_packages(lenetcli.__path__, "lenetcli."):
+        if not found.name.endswith("__main__"):
+            with suppress(ImportError):  # of an extra that is not installed
+                importlib.import_module(found.name)
+    for name in LATER:
+        with suppress(ImportError):
+            importlib.import_module(name)
+
+
 def serve() -> None:
     """Answers until there is no more to do."""
     shim = ctypes.CDLL(None)
     shim.fault_arm.argtypes = [ctypes.c_char_p, ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_int]
     shim.fault_calls.restype = ctypes.c_long
     marks = Marks()
-    import lenetcli.cli.app
-    import lenetcli.cli.training
-    import lenetcli.report.training.run_page.page
-    import lenetcli.trainer  # what children would import each time anew
-
-    assert lenetcli.cli.app
+    _import_all()
     for line in sys.stdin:
         print(json.dumps(run(json.loads(line), shim, marks)), flush=True)
 

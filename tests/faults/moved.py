@@ -43,7 +43,7 @@ def parts(place: Path, call: Commands, seed: int = 0, stride: int = 1) -> Iterat
     kinds = [(part, how) for part in PARTS for how in HOWS][:: max(1, stride)]
     for part, how in kinds:
         for phase in (STEP, EVALUATION, SAVING, END):
-            kind = "imported" if part == "initial.safetensors" else "new"
+            kind = {"initial.safetensors": "imported", "tensorboard": "shown"}.get(part, "new")
             yield from _taken(part, how, phase, given[kind], whole[kind], draw, place, call)
     for how in ("renamed", "removed", "replaced", "linked", "another's", "above"):
         for phase in (STEP, EVALUATION, SAVING, END):
@@ -66,7 +66,10 @@ def _prepared(place: Path, call: Commands) -> tuple[Path, dict[str, Any]]:
         assert done["code"] == 0, done["err"]
         return ["--resume", str(run)]
 
-    return config, {"new": lambda run: [str(config), "--tensorboard", "--out", str(run)], "imported": imported}
+    def new(run: Path) -> list[str]:
+        return [str(config), "--out", str(run)]
+
+    return config, {"new": new, "imported": imported, "shown": lambda run: [*new(run), "--tensorboard"]}
 
 
 def _wish(phase: int, path: Path, how: str, draw: random.Random) -> dict[str, Any]:
@@ -145,7 +148,7 @@ def _directory(
     wish = _wish(phase, taken, {"another's": "renamed", "above": "renamed"}.get(how, how), draw)
     if how == "another's":
         wish["other"] = str(whole)
-    words = ["train", str(config), "--tensorboard", "--out", str(run), "--progress", "off"]
+    words = ["train", str(config), "--out", str(run), "--progress", "off"]
     done = call(words, place, run, signals=[wish])
     if done["phases"] == [None]:
         return

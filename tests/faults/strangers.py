@@ -8,6 +8,7 @@ import pickle
 import random
 import shutil
 import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli.display.png import png
-from tests.faults.crowds import ENVIRONMENT
+from tests.faults.crowds import ENVIRONMENT, PYTHON
 from tests.faults.outcome import Found, exit_code
 from tests.faults.table import Commands, clear, complaint
 from tests.mutation import mutations
@@ -62,6 +63,7 @@ COMMANDS = (  # all but train CONFIG and sweep CONFIG, which are the word that i
     "export R --format huggingface -o OUTDIR", "import W --config C --out OUTDIR", "train --resume R",
     "train --resume R train.epochs=9", "inspect-params W", "inspect-params R --updates", "validate R/config.yaml",
 )  # fmt: skip
+PROGRAMS = {"lenet": [str(Path(sys.executable).with_name("lenet"))], "python -m lenetcli": PYTHON}
 SHADOWS = ("yaml", "numpy", "typer", "rich", "pydantic", "PIL", "matplotlib", "optuna", "onnx", "safetensors", "mpi4py",
            "pyarrow", "sitecustomize", "usercustomize", "json", "lenetcli_native", "tensorboard", "evil")  # fmt: skip
 
@@ -112,27 +114,26 @@ def _resolved(text: str, name: str, evil: str) -> str:
 
 def _shadows(place: Path, config: Path, run: Path, marker: Path) -> Iterator[Found]:
     """Files in the working directory that have the names of modules: the program does not look for modules there."""
-    at = place / "shadows"
-    at.mkdir()
+    shadowed = place / "shadows"
+    (run / "config.yaml").write_text((run / "config.yaml").read_text().replace("evil.py:", "other.py:"))
+    for line in (f"eval {run}", f"plot {run} -o out.svg", f"export {run} -o out.onnx", f"train {config}",
+                 f"data show {config}", f"verify-resume {config} train.epochs=1"):  # fmt: skip
+        for command, program in PROGRAMS.items():
+            code, imported = beside_shadows([*program, *line.split()], shadowed, marker)
+            wrong = f"{line}: {imported}.py was imported" if imported else None
+            yield Found("modules' names in the working directory", command, exit_code(code), wrong, detail=line)
+
+
+def beside_shadows(words: list[str], at: Path, marker: Path) -> tuple[int, str]:
+    """A program in a directory with files of the names of modules; its exit code, and which of them was imported."""
+    at.mkdir(exist_ok=True)
     for name in SHADOWS:
         (at / f"{name}.py").write_text(f"from pathlib import Path\nPath({str(marker)!r}).write_text({name!r})\n")
     (at / "matplotlibrc").write_text("backend: module://evil\n")
-    for line in (
-        f"eval {run}",
-        f"plot {run} -o out.svg",
-        f"export {run} -o out.onnx",
-        f"train {config}",
-        f"data show {config}",
-    ):
-        program = shutil.which("lenet")
-        if program is None:
-            return
-        variables = {key: value for key, value in ENVIRONMENT.items() if key != "PYTHONPATH"}
-        (run / "config.yaml").write_text((run / "config.yaml").read_text().replace("evil.py:", "other.py:"))
-        done = subprocess.run([program, *line.split()], cwd=at, env=variables, capture_output=True, text=True)
-        wrong = f"{line}: {marker.read_text()}.py was imported" if marker.exists() else None
-        marker.unlink(missing_ok=True)
-        yield Found("modules' names in the working directory", "lenet", exit_code(done.returncode), wrong, detail=line)
+    done = subprocess.run(words, cwd=at, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    imported = marker.read_text() if marker.exists() else ""
+    marker.unlink(missing_ok=True)
+    return done.returncode, imported
 
 
 def hostile(place: Path, call: Commands, seed: int = 0, stride: int = 1) -> Iterator[Found]:

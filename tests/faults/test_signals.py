@@ -280,7 +280,20 @@ def test_a_signal_is_not_lost_where_what_it_raises_is_swallowed(name: str) -> No
         return subprocess.run(words, env=ENVIRONMENT, capture_output=True, text=True, check=False)
 
     done = ended("nothing can be raised")
-    assert done.returncode in (EXIT_CODES[name], -getattr(signal, name))  # Python ends KeyboardInterrupt by SIGINT
+    assert done.returncode == EXIT_CODES[name]
     assert "went on" not in done.stdout
     assert "Exception ignored" not in done.stderr
     assert ended("it is caught").stdout.strip() == name
+
+
+def test_ctrl_c_before_the_first_step_says_a_line(tmp_path: Path) -> None:
+    """Typer would make an exit code of it, and say nothing."""
+    slow = "import time\nfrom lenetcli import nn\nclass Slow(nn.Flatten):\n    def __init__(self): time.sleep(60)\n"
+    (tmp_path / "slow.py").write_text(slow)
+    config = write_config(tmp_path)
+    config.write_text(config.read_text().replace("type: Flatten", "type: 'slow.py:Slow'"))
+    program = started(tmp_path, str(config), "--out", "run")
+    assert program.stderr is not None
+    assert program.stderr.readline().startswith("runs Python of its own: ")
+    program.send_signal(signal.SIGINT)
+    assert (program.communicate()[1], program.returncode) == ("interrupted\n", 130)

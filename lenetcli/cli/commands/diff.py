@@ -13,7 +13,6 @@ import typer
 
 from lenetcli.cli import completion
 from lenetcli.cli.options import Json, Places
-from lenetcli.disk import is_regular
 from lenetcli.errors import ConfigError, printable
 
 if TYPE_CHECKING:
@@ -118,6 +117,7 @@ def _runs(
     one: tuple[Path, Config], other: tuple[Path, Config], places: list[str], again: bool, draw: bool
 ) -> dict[str, Any]:
     """What else there is to say of two runs; drawn as soon as it is known."""
+    from lenetcli.disk import is_regular
     from lenetcli.inspection.compare.config import first_step
     from lenetcli.inspection.compare.replay import Recorded
     from lenetcli.inspection.compare.tensors import tensor_differences

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lenetcli.cli.options import Json, Places, RunDir, check_no_weights
-from lenetcli.disk import Unreadable
 from lenetcli.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -113,6 +112,7 @@ def _format(given: Format | None, output: Path) -> Format:
 
 def _described(run: Path, loaded: Loaded) -> Described:
     from lenetcli.config.writing import plain, text
+    from lenetcli.disk import Unreadable
     from lenetcli.export.described import Described
     from lenetcli.export.public import public
     from lenetcli.runs.open import inputs_of
@@ -153,6 +153,7 @@ def _hub_onnx(what: Described, record: dict[str, Any]) -> bytes | None:
 
 def _figures(run: Path) -> Figures | None:
     """How the run's best epoch did."""
+    from lenetcli.disk import Unreadable
     from lenetcli.export.described import Figures
     from lenetcli.runs.history import read_history
 
