@@ -129,3 +129,14 @@ def main_term(criterion: Module) -> Term:
 def terms_of(criterion: Module) -> Iterator[Term]:
     """All losses."""
     yield from criterion.terms if isinstance(criterion, Losses) else [Term("", criterion)]
+
+
+def kinds(criterion: Module) -> str:
+    """The class of the loss, or those of several.
+
+    Example:
+        >>> from lenetcli import nn
+        >>> kinds(nn.MSELoss()), kinds(Losses([Term("a", nn.MSELoss()), Term("b", nn.L1Loss())]))
+        ('MSELoss', 'MSELoss + L1Loss')
+    """
+    return " + ".join(type(term.criterion).__name__ for term in terms_of(criterion))
