@@ -134,3 +134,14 @@ def terms_of(criterion: Module) -> Iterator[Term]:
 def asks_for_inputs(criterion: Module) -> bool:
     """Whether a criterion compares an output with what the model was given."""
     return isinstance(criterion, Losses) and any(term.target == "input" for term in criterion.terms)
+
+
+def kinds(criterion: Module) -> str:
+    """The class of the loss, or those of several.
+
+    Example:
+        >>> from lenetcli import nn
+        >>> kinds(nn.MSELoss()), kinds(Losses([Term("a", nn.MSELoss()), Term("b", nn.L1Loss())]))
+        ('MSELoss', 'MSELoss + L1Loss')
+    """
+    return " + ".join(type(term.criterion).__name__ for term in terms_of(criterion))

@@ -28,6 +28,16 @@ NAMES = {
             "fc.bias": (1000,),
         },
     ),
+    "resnet34": Entries(
+        218,
+        {
+            "layer1.2.bn2.bias": (64,),
+            "layer2.0.downsample.1.weight": (128,),
+            "layer3.5.conv2.weight": (256, 256, 3, 3),
+            "layer4.2.bn1.running_mean": (512,),
+            "fc.weight": (1000, 512),
+        },
+    ),
     "mobilenetv2": Entries(
         314,
         {

@@ -60,7 +60,7 @@ def test_a_training_from_yaml_has_the_losses_of_the_same_net_in_torch(torch: Any
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["resnet18", "mobilenetv2"])
+@pytest.mark.parametrize("name", ["resnet18", "resnet34", "mobilenetv2"])
 def test_published_nets_have_torchvisions_names(name: str) -> None:
     from tests.build.published import NAMES
 
@@ -70,7 +70,7 @@ def test_published_nets_have_torchvisions_names(name: str) -> None:
     assert NAMES[name].some.items() <= found.items()
 
 
-@pytest.mark.parametrize("name", ["resnet18", "mobilenetv2"])
+@pytest.mark.parametrize("name", ["resnet18", "resnet34", "mobilenetv2"])
 def test_a_file_that_torch_wrote_is_imported_and_gives_torchs_outputs(
     torch: Any, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -26,7 +27,9 @@ def nets(torch: Any) -> dict[str, Any]:
             return torch.relu(y + (x if self.downsample is None else self.downsample(x)))
 
     class ResNet(nn.Module):  # type: ignore[misc]
-        def __init__(self, entering: int, widths: list[int], classes: int, large: bool) -> None:
+        def __init__(
+            self, entering: int, widths: list[int], classes: int, large: bool, counts: Sequence[int] = (2, 2, 2, 2)
+        ) -> None:
             super().__init__()
             kernel, stride = (7, 2) if large else (3, 1)
             self.conv1 = nn.Conv2d(entering, widths[0], kernel, stride, kernel // 2, bias=False)
@@ -35,7 +38,8 @@ def nets(torch: Any) -> dict[str, Any]:
             self.depth = len(widths)
             before = widths[0]
             for i, width in enumerate(widths):
-                stage = nn.Sequential(Basic(before, width, 2 if i else 1), Basic(width, width))
+                others = [Basic(width, width) for _ in range(counts[i] - 1)]
+                stage = nn.Sequential(Basic(before, width, 2 if i else 1), *others)
                 self.add_module(f"layer{i + 1}", stage)
                 before = width
             self.fc = nn.Linear(before, classes)
@@ -66,15 +70,7 @@ def nets(torch: Any) -> dict[str, Any]:
         def __init__(self) -> None:
             super().__init__()
             features, before = [conv_norm(3, 32, 3, 2)], 32
-            rows = [
-                (1, 16, 1, 1),
-                (6, 24, 2, 2),
-                (6, 32, 3, 2),
-                (6, 64, 4, 2),
-                (6, 96, 3, 1),
-                (6, 160, 3, 2),
-                (6, 320, 1, 1),
-            ]
+            rows = [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2)]
             for expand, channels, count, stride in [*rows, (6, 320, 1, 1)]:
                 for i in range(count):
                     features.append(Inverted(before, channels, stride if i == 0 else 1, expand))
@@ -136,5 +132,6 @@ def nets(torch: Any) -> dict[str, Any]:
         "unet": UNet,
         "two-headed": TwoHeaded,
         "resnet18": lambda: ResNet(3, [64, 128, 256, 512], 1000, large=True),
+        "resnet34": lambda: ResNet(3, [64, 128, 256, 512], 1000, large=True, counts=(3, 4, 6, 3)),
         "mobilenetv2": MobileNetV2,
     }

@@ -16,6 +16,7 @@ from lenetcli.inspection.record import Record
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor
 from lenetcli.train.accumulate import batches_of_steps
+from lenetcli.train.losses import kinds
 from lenetcli.train.run import Batch, Run
 from lenetcli.train.step import Step
 
@@ -116,7 +117,7 @@ def trace(
     if check:
         _check_nodes(nodes, run, first)
     after = [TracedParameter(key, before[key], _values(parameters[key].grad)) for key in shown]
-    chain = forward_chain(order, type(run.criterion).__name__)
+    chain = forward_chain(order, kinds(run.criterion))
     return Trace(step.readout.loss, text, chain, nodes, few, after, calls, run.progress.step, len(group))
 
 
@@ -183,10 +184,11 @@ def forward_chain(order: list[Node], criterion: str) -> list[str]:
     The loss's own nodes become one step with the criterion's name; transposed weights are left out.
     """
     chain = ["input"]
-    loss_scope = order[0].scope
+    root = order[0].scope and order[0].scope[0]
     for node in reversed(order):
         name = node.name().removesuffix("Backward")
-        if isinstance(node, AccumulateGrad) or name == "T" or (node.scope == loss_scope and loss_scope is not None):
+        in_loss = root is not None and node.scope is not None and node.scope[0] is root
+        if isinstance(node, AccumulateGrad) or name == "T" or in_loss:
             continue
         chain.append(CHAIN_NAMES.get(name, name.lower()))
     return [*chain, criterion, "loss"]

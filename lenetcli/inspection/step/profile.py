@@ -26,6 +26,7 @@ from lenetcli.kernels import dispatch, threads
 from lenetcli.kernels.layout import logical, stored
 from lenetcli.nn import recorded
 from lenetcli.tensors.tensor import from_numpy
+from lenetcli.train.losses import kinds
 from lenetcli.train.run import Batch, Run
 from lenetcli.train.step import Step
 
@@ -293,8 +294,8 @@ class _Stepper:
             caller = self._caller()
             row = counted.get(caller)
             if row is None:
-                kind = modules[caller] if caller else self.run.criterion
-                row = counted[caller] = LayerTime([self.paths.get(caller, "loss")], [type(kind).__name__])
+                kind = type(modules[caller]).__name__ if caller else kinds(self.run.criterion)
+                row = counted[caller] = LayerTime([self.paths.get(caller, "loss")], [kind])
             made = multiply_adds(node, operands, results)
             row.forward_multiply_adds += made
             if made:  # backward as many again for each factor whose gradient is wanted
@@ -304,7 +305,7 @@ class _Stepper:
             self.whole()
         self.whole()  # families of ops are imported when first used, and the clock must find them
         self.clocked()
-        loss = counted.pop(0, LayerTime(["loss"], [type(self.run.criterion).__name__]))
+        loss = counted.pop(0, LayerTime(["loss"], [kinds(self.run.criterion)]))
         self.times.clear()
         self.between.clear()
         self.row_of = {0: loss}
