@@ -21,10 +21,10 @@ onnx = pytest.importorskip("onnx")
 
 # layers whose forward takes more than one input, or that have none
 CANNOT = {
-    "Bilinear", "CosineSimilarity", "PairwiseDistance", "MaxUnpool1d", "MaxUnpool2d",
+    "Add", "Concat", "Multiply", "Bilinear", "CosineSimilarity", "PairwiseDistance", "MaxUnpool1d", "MaxUnpool2d",
     "Module", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList",
 }  # fmt: skip
-BLOCKS = {"Sequential", "Residual"}
+BLOCKS = {"Sequential", "Residual", "Graph"}
 
 
 @pytest.fixture(autouse=True)
