@@ -101,6 +101,26 @@ def max_pool(
     return np.asarray(seen.max(tuple(range(2 + dims, 2 + 2 * dims))))
 
 
+def max_pool_with_indices(
+    x: Array, *, kernel_shape: Sizes, strides: Sizes, pads: Sizes, dilations: Sizes, ceil_mode: int = 0
+) -> tuple[Array, Array]:
+    """The largest of each window, and where it is, counted through all images and channels; of equals the first."""
+    dims = len(kernel_shape)
+    more = overhang(x.shape[2:], kernel_shape, strides, pads, dilations) if ceil_mode else (0,) * dims
+    borders = (0, 0, *pads[:dims], 0, 0, *(p + m for p, m in zip(pads[dims:], more)))
+    seen = windows(pad(x, borders, -np.inf), kernel_shape, strides, dilations)
+    places = windows(pad(np.arange(x.size).reshape(x.shape), borders, -1), kernel_shape, strides, dilations)
+    rows, at = seen.reshape(*seen.shape[: 2 + dims], -1), places.reshape(*seen.shape[: 2 + dims], -1)
+    best = ((rows == rows.max(-1, keepdims=True)) & (at >= 0)).argmax(-1)[..., None]
+    return np.take_along_axis(rows, best, -1)[..., 0], np.take_along_axis(at, best, -1)[..., 0]
+
+
+def scatter_elements(x: Array, index: Array, updates: Array, *, axis: int) -> Array:
+    y = np.array(x)
+    np.put_along_axis(y, np.asarray(index), updates, axis)
+    return y
+
+
 def average_pool(
     x: Array, *, kernel_shape: Sizes, strides: Sizes, pads: Sizes = (), count_include_pad: int = 0, ceil_mode: int = 0
 ) -> Array:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli.export.graph import FLOAT, Array, Builder, Value, lowers
+from lenetcli.export.graph import FLOAT, INDEX, Array, Builder, Value, lowers
 from lenetcli.export.padding import framed
 from lenetcli.kernels.avg_pool import adaptive_bounds, window_counts
 from lenetcli.kernels.window import extent
@@ -20,7 +20,7 @@ from lenetcli.nn import functional as F
 from lenetcli.ops.nn.adaptive_pool import AdaptiveMaxPool2D
 from lenetcli.ops.nn.avg_pool2d import AvgPool2D
 from lenetcli.ops.nn.geometry import per_dimension
-from lenetcli.ops.nn.max_pool2d import MaxPool2DWithIndices
+from lenetcli.ops.nn.max_pool2d import MaxPool2DWithIndices, MaxUnpool2D
 
 Sizes = tuple[int, ...]
 
@@ -54,8 +54,21 @@ def max_pool(
         given = framed(b, x, list(zip(padding, after)), -np.inf)
         padding = after = (0,) * len(kernel)
     words = {"kernel_shape": kernel, "strides": stride, "pads": (*padding, *after), "dilations": dilation}
-    y = b.add("MaxPool", given, **words, ceil_mode=ceil, ndim=x.ndim)
-    return (y, None) if indices else y  # indices count otherwise in ONNX: whoever takes them is refused
+    if not indices or given is not x:
+        y = b.add("MaxPool", given, **words, ceil_mode=ceil, ndim=x.ndim)
+        return (y, None) if indices else y  # places in a border of its own are others: whoever takes them is refused
+    y, places = b.add("MaxPool", x, outputs=2, **words, ceil_mode=ceil)  # counted through all images and channels
+    return y, b.add("Mod", places, np.array(math.prod(x.shape[2:]), INDEX), fmod=0)
+
+
+@lowers(MaxUnpool2D)
+def max_unpool(b: Builder, x: Value, index: Value, image: Sizes) -> Any:
+    """Zeros, whose places that the index names take the values."""
+    n, c, *_ = x.shape
+    flat = [b.add("Reshape", each, np.array([0, c, math.prod(x.shape[2:])])) for each in (x, index)]
+    nothing = b.add("Expand", np.zeros(1, x.kind), b.sizes(n, c, math.prod(image)))
+    whole = b.add("ScatterElements", nothing, flat[1], flat[0], axis=2)
+    return b.add("Reshape", whole, np.array([0, c, *image]))
 
 
 @lowers(F.avg_pool1d)

@@ -364,7 +364,8 @@ class _Code:
             return f"np.asarray({inputs[0]}).astype(np.dtype({np.dtype(node.attributes['to']).name!r}))"
         if node.op in EXPRESSIONS:
             return EXPRESSIONS[node.op].format(*inputs, **node.attributes)
-        function = RENAMED.get(node.op) or re.sub(r"(?<!^)(?=[A-Z])", "_", node.op).lower()
+        name = node.op if node.op != "MaxPool" or len(node.outputs) == 1 else "MaxPoolWithIndices"
+        function = RENAMED.get(name) or re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
         self.functions.append(function)
         words = [*inputs, *(f"{key}={value!r}" for key, value in node.attributes.items())]
         return f"{function}({', '.join(words)})"

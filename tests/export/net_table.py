@@ -42,7 +42,8 @@ HEAD = """# Whole nets out
 Each net leaves as an ONNX file, as NPZ, as one Python file and as a hub's folder, and its outputs are compared with
 the engine's, for 1, 3 and 4 random samples: the largest difference. ONNX and the hub's `onnx/model.onnx` are run by
 onnxruntime {runtime}; NPZ and `model.safetensors` are read into a net that was made anew. The hub's folder holds
-`onnx/model.onnx` where the net takes images. Written by `python -m tests.export.net_table --write`; the tests compute
+`onnx/model.onnx` where the net takes images. Operators are those of ONNX; outputs have the names that the net gives
+them (a dictionary's keys, `model.outputs`). Written by `python -m tests.export.net_table --write`; the tests compute
 it again. The nets are those of `tests/export/whole_nets.py`.
 
 | net | operators | {forms} |

@@ -11,20 +11,24 @@ import pytest
 
 import lenetcli as lenet
 from lenetcli import nn
+from lenetcli.export.checked import difference
 from lenetcli.export.graph import Graph, NotExportable
 from lenetcli.export.lowering import lower
+from lenetcli.export.lowering import lowered as lowered_examples
 from lenetcli.export.onnx_file import Written, onnx_model, reference_fails, runner, to_bytes
+from lenetcli.export.python_file import python_source
+from lenetcli.export.python_file import runner as python_runner
 from tests.export.nets import batch, expected, layer_samples, random_net, settled
-from tests.nn.sample import LayerSample, layers
+from tests.nn.sample import LayerSample, collected, layers
 
 onnx = pytest.importorskip("onnx")
 
 # layers whose forward takes more than one input, or that have none
 CANNOT = {
-    "Bilinear", "CosineSimilarity", "PairwiseDistance", "MaxUnpool1d", "MaxUnpool2d",
+    "Add", "Concat", "Multiply", "Bilinear", "CosineSimilarity", "PairwiseDistance", "MaxUnpool1d", "MaxUnpool2d",
     "Module", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList",
 }  # fmt: skip
-BLOCKS = {"Sequential", "Residual", "Graph", "Add", "Concat", "Multiply"}
+BLOCKS = {"Sequential", "Residual", "Graph"}
 
 
 @pytest.fixture(autouse=True)
@@ -89,6 +93,22 @@ def test_a_layer_gives_what_the_engine_gives_for_any_batch(sample: LayerSample, 
         np.testing.assert_allclose(run(content, x), expected(layer, x), rtol=1e-5, atol=1e-5, err_msg=str(count))
 
 
+def several_inputs() -> list[LayerSample]:
+    """Samples of layers that take two inputs or more with a batch, and are no losses."""
+    found = [s for s in collected("SAMPLES") if len(s.inputs) > 1 and not s.name.endswith("Loss")]
+    return [s for s in found if all(x.ndim > 1 and x.size for x in s.arrays())]
+
+
+@pytest.mark.parametrize("sample", several_inputs(), ids=str)
+def test_a_layer_of_several_inputs_gives_what_the_engine_gives(sample: LayerSample) -> None:
+    layer = settled(sample.make(nn, lenet.from_numpy))
+    examples = sample.arrays()
+    graph = lowered_examples(layer, examples, counted=len({len(x) for x in examples}) == 1)
+    for run in (runner(to_bytes(graph)), python_runner(python_source(graph, None, "numbers"))):
+        assert run is not None
+        assert difference(run, layer, graph, examples=examples) <= 1e-5
+
+
 @pytest.mark.parametrize("seed", range(60))
 @each_runner
 def test_random_nets_give_what_the_engine_gives(seed: int, run: Any) -> None:
@@ -139,7 +159,7 @@ def test_a_layer_used_twice_shares_its_weights() -> None:
 @pytest.mark.parametrize(
     ("layer", "reason"),
     [
-        (nn.MaxPool2d(2, return_indices=True), "the indices of MaxPool2DWithIndices are wanted"),
+        (nn.AdaptiveMaxPool2d(3, return_indices=True), "the indices of AdaptiveMaxPool2D are wanted"),
         (nn.MaxUnpool2d(2), "its forward fails with 2 samples: .*missing 1 required positional argument: 'indices'"),
         (nn.MSELoss(), "its forward fails with 2 samples: .*missing 1 required positional argument: 'target'"),
         (nn.ModuleList([nn.ReLU()]), 'its forward fails with 2 samples: .*missing the required "forward" function'),

@@ -85,7 +85,7 @@ def test_several_inputs_are_batches_of_the_same_size() -> None:
 
 
 def test_tracing_resnet18_takes_two_seconds_at_most() -> None:
-    """On a machine that does nothing else it takes one; the best of three."""
+    """The best of three, with room for a machine that does other things, too."""
     model = ResNet(64, 1000).eval()
     seconds = []
     for _ in range(3):
