@@ -21,8 +21,8 @@ from tests.commands import inside, run
 
 ROOT = Path(__file__).parent.parent
 README, TUTORIAL = ROOT / "README.md", ROOT / "docs" / "tutorial.md"
-EXPERIMENTS = ROOT / "docs" / "experiments.md"
-PAGES = [README, TUTORIAL, EXPERIMENTS]
+EXPERIMENTS, FINE_TUNING = ROOT / "docs" / "experiments.md", ROOT / "docs" / "fine-tuning.md"
+PAGES = [README, TUTORIAL, EXPERIMENTS, FINE_TUNING]
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SCRIPT = re.compile(r"^```python\n(.*?)^```\n+```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -28,7 +28,8 @@ Array = npt.NDArray[Any]
 
 ALIKE: tuple[type[Module], ...] = (  # in every batch, on images
     nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d, nn.SyncBatchNorm, nn.MaxPool2d, nn.Identity, nn.ReLU, nn.ReLU6,
-    nn.LeakyReLU, nn.ELU, nn.SiLU, nn.GELU, nn.Hardswish, nn.Hardsigmoid, nn.Hardtanh, nn.Sigmoid, nn.Tanh, nn.ZeroPad2d,
+    nn.LeakyReLU, nn.ELU, nn.SiLU, nn.GELU, nn.Hardswish, nn.Hardsigmoid, nn.Hardtanh, nn.Sigmoid, nn.Tanh,
+    nn.ZeroPad2d,
 )  # fmt: skip
 BLOCKS: tuple[type[Module], ...] = (nn.Sequential, nn.Residual)
 
