@@ -21,9 +21,9 @@ from tests.commands import inside, run
 
 ROOT = Path(__file__).parent.parent
 README, TUTORIAL = ROOT / "README.md", ROOT / "docs" / "tutorial.md"
-EXPERIMENTS = ROOT / "docs" / "experiments.md"
+EXPERIMENTS, FINE_TUNING = ROOT / "docs" / "experiments.md", ROOT / "docs" / "fine-tuning.md"
 GRAPHS = ROOT / "docs" / "graphs.md"
-PAGES = [README, TUTORIAL, EXPERIMENTS, GRAPHS]
+PAGES = [README, TUTORIAL, EXPERIMENTS, FINE_TUNING, GRAPHS]
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SCRIPT = re.compile(r"^```python\n(.*?)^```\n+```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lenetcli.build.places import weights_file
+from lenetcli.build.places import below, weights_file
 from lenetcli.config import Config
 from lenetcli.errors import DataError
 from lenetcli.export.foreign import fitted
@@ -45,10 +45,11 @@ def given_weights(config: Config, model: Module) -> InitialWeights | None:
     if config.model.init is None or config.begun:
         return None
     path = weights_file(config)
+    shown = below(Path.cwd(), config.model.init, path)
     if not path.exists():
-        raise DataError(f"model.init: {path}: cannot be read: it is not there{_kept(path, config)}")
+        raise DataError(f"model.init: {shown}: cannot be read: it is not there{_kept(path, config)}")
     try:
-        fit = fitted(model, read_weights(path), str(path), config.model.strict, config.model.rename)
+        fit = fitted(model, read_weights(shown), str(shown), config.model.strict, config.model.rename)
     except DataError as error:
         raise DataError(f"model.init: {error}") from None
     model.load_state_dict(fit.tensors)

@@ -26,7 +26,7 @@ def located(config: Config, shown: bool = False) -> Config:
     found = {name: _found(config, name, value) for name, value in given.items()}
     changed = {name: str(path) for name, path in found.items() if path is not None}
     if shown:
-        changed = {name: _below(Path.cwd(), given[name], path) for name, path in changed.items()}
+        changed = {name: str(below(Path.cwd(), given[name], Path(path))) for name, path in changed.items()}
     if config.model.init is not None and not shown:
         config = replace(config, model=replace(config.model, init=str(weights_file(config))))
     return replace(config, data=replace(config.data, args={**config.data.args, **changed})) if changed else config
@@ -137,10 +137,11 @@ def _looked(config: Config, key: tuple[str, str] | None, value: str) -> list[Pat
     return looked[::-1] if span is not None and not span.source.is_file else looked
 
 
-def _below(directory: Path, given: str, path: str) -> str:
-    if given.startswith("~") or Path(given).is_absolute() or not Path(path).is_relative_to(directory):
+def below(directory: Path, given: str, path: Path) -> Path:
+    """A place as messages show it: what was given as a relative name stays so, where it lies below a directory."""
+    if given.startswith("~") or Path(given).is_absolute() or not path.is_relative_to(directory):
         return path
-    return str(Path(path).relative_to(directory))
+    return path.relative_to(directory)
 
 
 def _expanded(value: str) -> Path:
