@@ -156,8 +156,9 @@ class Recording:
         if made and list(map(getrefcount, made)) == self.alone:  # nobody has kept those of the step before
             done = self.play(*self.second, self.backward[:1], [grad])
         else:
-            made = self.made = [fresh() for fresh in self.gradients]
-            self.alone = list(map(getrefcount, made))
+            made = [fresh() for fresh in self.gradients]
+            if all(fresh.plain for fresh in self.gradients):  # a view of one refers to it, not to a base of it
+                self.made, self.alone = made, list(map(getrefcount, made))
             done = self.play(*self.second, self.backward, [grad, *made])
         if not done:
             return None
