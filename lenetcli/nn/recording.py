@@ -152,6 +152,9 @@ class Recording:
         if grad.strides != self.order or grad.dtype is not FLOAT:
             self.ended(self.module(), node.source, grad.strides)
             return None
+        if node.ran:  # a second backward: the first has written over what the forward pass had left
+            return None
+        node.ran = True
         made = self.made
         if made and list(map(getrefcount, made)) == self.alone:  # nobody has kept those of the step before
             done = self.play(*self.second, self.backward[:1], [grad])

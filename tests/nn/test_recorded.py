@@ -263,6 +263,7 @@ def _two_at_once(step: int, model: Any, optimizer: Any, kept: list[Any]) -> None
 def _twice(step: int, model: Any, optimizer: Any, kept: list[Any]) -> None:
     loss = nn.CrossEntropyLoss()(model(batch(80)[0]), batch(80)[1])
     loss.backward(retain_graph=True)
+    loss.backward(retain_graph=True)
     model(batch(81)[0])  # the recording's memory is still in use
     loss.backward()
     kept.append(model[0].weight.grad.array.copy())
