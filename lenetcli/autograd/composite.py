@@ -73,6 +73,7 @@ class Composite(Node):
         self.outputs = ((result.array.shape, result.array.dtype),)
         self.result_class = type(result)
         self.tape: Node | None = None  # the node that this one has become
+        self.ran = False  # `backward` may note so that it can run once
         self.scope = scope if scope is not None or not switches.scopes else switches.scopes[-1]
         result._requires_grad, result.grad_fn = True, self
 

@@ -46,9 +46,7 @@ def backward(
     """
     if create_graph:
         raise NotImplementedError(ONCE)
-    alone = grad_tensors is None and inputs is None and isinstance(tensors, Variable)
-    plain = alone and not tensors.array.shape and tensors.array.dtype is FLOAT  # type: ignore[union-attr]  # one tensor
-    if plain and run_chain(tensors, _ONE, bool(retain_graph)):  # type: ignore[arg-type]
+    if grad_tensors is None and inputs is None and _backward_of_loss(tensors, bool(retain_graph)):
         return
     roots = _tuple(tensors)
     grads = _root_grads(roots, grad_tensors)
@@ -59,6 +57,13 @@ def backward(
     for leaf, d_leaf in zip(leaves, run_backward(roots, grads, bool(retain_graph), leaves)):
         if d_leaf is not None:
             leaf.accumulator().run([d_leaf.copy(order="K")])
+
+
+def _backward_of_loss(loss: Any, retain_graph: bool) -> bool:
+    """The short way of a float32 number that comes from nodes which stand for many; whether there is one."""
+    if not isinstance(loss, Variable) or loss.array.shape or loss.array.dtype is not FLOAT:
+        return False
+    return run_chain(loss, _ONE, retain_graph)
 
 
 def grad(

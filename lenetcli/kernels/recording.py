@@ -116,7 +116,7 @@ class Plan:
         if len({block for _, block in named}) != len(named) or any(b.low != address(a) for a, b in named):
             raise Unknown("some of its arrays share memory")
         known.update(block for _, block in named)
-        self.size = _place([block for block in blocks if block not in known], self.parts)
+        self.size = _place([block for block in blocks if block not in known])
         self.recording.arrange(order)
         self.recording.tie([block.places for block in blocks])
         self.numbers = [-1 if block is None else blocks.index(block) for block in (*given, *made)]
@@ -144,7 +144,10 @@ class Plan:
         return found
 
     def play(self, part: int, blocks: list[int], arrays: list[Array]) -> bool:
-        """Makes the calls of a part with arrays in the place of blocks; False where a kernel leaves it to NumPy."""
+        """Makes the calls of a part with arrays in the place of blocks; False where a kernel leaves it to NumPy.
+
+        Parts are played in order: a later one writes where an earlier one has put what it handed on.
+        """
         done: bool = self.recording.play(*self.parts[part], blocks, arrays)
         return done
 
@@ -169,16 +172,10 @@ def _block_of(array: Array, blocks: Sequence[Block]) -> Block | None:
     return None
 
 
-def _place(blocks: Sequence[Block], parts: Sequence[tuple[int, int]]) -> int:
-    """Finds places for blocks, so that those that are needed at the same time do not overlap; gives the size of all.
-
-    What one part hands on to another stays, so that the later one can be played again.
-    """
+def _place(blocks: Sequence[Block]) -> int:
+    """Finds places for blocks, so that those that are needed at the same time do not overlap; gives the size of all."""
     placed: list[Block] = []
     for block in sorted(blocks, key=lambda block: (block.low - block.high, block.first)):
-        for begin, end in parts:
-            if begin <= block.first < end and block.last >= end:
-                block.last = parts[-1][1]
         offset = 0
         for other in sorted(placed, key=attrgetter("offset")):
             if other.last < block.first or other.first > block.last:

@@ -152,12 +152,16 @@ class Recording:
         if grad.strides != self.order or grad.dtype is not FLOAT:
             self.ended(self.module(), node.source, grad.strides)
             return None
+        if node.ran:  # a second backward: the first has written over what the forward pass had left
+            return None
+        node.ran = True
         made = self.made
         if made and list(map(getrefcount, made)) == self.alone:  # nobody has kept those of the step before
             done = self.play(*self.second, self.backward[:1], [grad])
         else:
-            made = self.made = [fresh() for fresh in self.gradients]
-            self.alone = list(map(getrefcount, made))
+            made = [fresh() for fresh in self.gradients]
+            if all(fresh.plain for fresh in self.gradients):  # a view of one refers to it, not to a base of it
+                self.made, self.alone = made, list(map(getrefcount, made))
             done = self.play(*self.second, self.backward, [grad, *made])
         if not done:
             return None

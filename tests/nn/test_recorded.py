@@ -195,6 +195,11 @@ def _kept_gradient(step: int, model: Any, optimizer: Any, kept: list[Any]) -> No
     kept += [p.grad.array for p in model.parameters() if p.grad is not None]
 
 
+def _kept_view(step: int, model: Any, optimizer: Any, kept: list[Any]) -> None:
+    grads = [p.grad for p in model.parameters() if p.grad is not None]
+    kept += [grads[step % len(grads)].reshape(-1)[1:3].numpy()] if grads else []
+
+
 def _raised(step: int, model: Any, optimizer: Any, kept: list[Any]) -> None:
     with pytest.raises(ValueError, match="batch_size"):
         nn.CrossEntropyLoss()(model(batch(step)[0]), batch(step, 3)[1])
@@ -257,6 +262,7 @@ def _two_at_once(step: int, model: Any, optimizer: Any, kept: list[Any]) -> None
 
 def _twice(step: int, model: Any, optimizer: Any, kept: list[Any]) -> None:
     loss = nn.CrossEntropyLoss()(model(batch(80)[0]), batch(80)[1])
+    loss.backward(retain_graph=True)
     loss.backward(retain_graph=True)
     model(batch(81)[0])  # the recording's memory is still in use
     loss.backward()
@@ -339,6 +345,7 @@ INTERFERENCE: dict[str, Act] = {
     "a hook": at(4, _hook), "a backward hook": at(4, _backward_hook), "a hook on a parameter": at(4, _tensor_hook),
     "a parameter replaced": at(4, _replaced), "a parameter's memory replaced": at(4, _other_memory),
     "a parameter frozen and thawed": _frozen, "a rate changed": _rate, "gradients kept": _kept_gradient,
+    "views of gradients kept": _kept_view,
     "exceptions": _raised, "a change in place": at(4, _in_place), "a change in place each time": _in_place,
     "state loaded": at(4, _loaded), "another batch size": _other_size, "another memory order": _rows,
     "batches that are views": _of_a_larger, "evaluation between": _evaluated, "accumulation": _accumulated,

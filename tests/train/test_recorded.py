@@ -1,0 +1,109 @@
+"""Training with recorded steps: the presets, and every option that a step has, end in the bits of the tape."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lenetcli as lenet
+from lenetcli import config, nn, optim
+from lenetcli.autograd.composite import use
+from lenetcli.build.model import build_model
+from lenetcli.data import DataLoader, TensorDataset
+from lenetcli.inspection.step.profile import time_step
+from lenetcli.kernels import dispatch, native
+from lenetcli.nn import recorded
+from lenetcli.optim.swa_utils import AveragedModel, get_ema_avg_fn
+from lenetcli.train.loop import fit
+from lenetcli.train.run import Run
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.skipif(native.absent is not None, reason=str(native.absent))
+
+PRESETS = ["lenet", "lenet5", "lenet-mnist", "cnn", "mlp", "tutorial", "papers/cnn-mnist", "papers/mlp-2003"]
+OPTIONS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "accumulate": {"accumulate": 3},
+    "clipped": {"clip_norm": 0.05, "clip_value": 0.01},
+    "warm-up": {"warmup": 5},
+    "gradients logged": {"log_gradients": 2},
+}
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(recorded, "AFTER", 1)
+    with dispatch.force("native"):
+        yield
+
+
+def run_of(preset: str, average: bool = False, samples: int = 26, **options: Any) -> Run:
+    """A run of a preset's model on random samples, the last batch of which is a short one."""
+    found = config.load(str(ROOT / "configs" / f"{preset}.yaml"), ())
+    lenet.manual_seed(1)
+    model, _ = build_model(found)
+    random = np.random.default_rng(0)
+    images = random.standard_normal((samples, *found.model.input), np.float32)
+    with lenet.no_grad():
+        outputs = model(lenet.from_numpy(images[:1])).shape[1]
+    data = TensorDataset(lenet.from_numpy(images), lenet.from_numpy(random.integers(0, outputs, samples)))
+    loader = DataLoader(data, 4, shuffle=True)
+    sgd = optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    run = Run(model, nn.CrossEntropyLoss(), sgd, loader, loader, epochs=2, random=lenet.Generator(), **options)
+    run.average = AveragedModel(model, avg_fn=get_ema_avg_fn(0.9)) if average else None
+    return run
+
+
+def bits(run: Run) -> list[Any]:
+    """Everything that a training comes to, its events without their times."""
+    told = [
+        [getattr(event, name, None) for name in ("step", "loss", "accuracy", "lr", "samples", "gradients")]
+        for event in fit(run)
+    ]
+    tensors = [*run.model.state_dict().values(), *run.shown_model.state_dict().values()]
+    return [told, [t.array.tobytes() for t in tensors]]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_is_recorded_and_ends_in_the_same_bits(preset: str) -> None:
+    run = run_of(preset)
+    found = bits(run)
+    with use.off():
+        assert found == bits(run_of(preset))
+    assert recorded.status(run.model).startswith("recorded: ")
+
+
+@pytest.mark.parametrize("average", [False, True], ids=["", "average"])
+@pytest.mark.parametrize("options", list(OPTIONS.values()), ids=list(OPTIONS))
+def test_every_option_ends_in_the_same_bits(options: dict[str, Any], average: bool) -> None:
+    found = bits(run_of("lenet", average, **options))
+    with use.off():
+        assert found == bits(run_of("lenet", average, **options))
+
+
+def test_time_says_that_a_step_is_recorded_or_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lenetcli.inspection.step.profile.SECONDS", 0.001)
+    assert time_step(run_of("mlp")).record()["recorded"].startswith("recorded: ")
+    run = run_of("mlp")
+    run.model.append(nn.Tanh())
+    assert time_step(run).record()["recorded"] == "not recorded: Tanh is computed by NumPy"
+    with use.off():
+        assert time_step(run).record()["recorded"] == "not recorded: LENET_RECORD=0"
+    with dispatch.force("numpy"):
+        assert time_step(run).record()["recorded"] == "not recorded: the native kernels do not run"
+
+
+def test_the_switch_is_read_from_outside(tmp_path: Path) -> None:
+    import os
+    import subprocess
+    import sys
+
+    asked = "from lenetcli.autograd.composite import use; print(use.on)"
+    for value, wanted in (("0", "False"), ("1", "True")):
+        done = subprocess.run(
+            [sys.executable, "-c", asked], env={**os.environ, "LENET_RECORD": value}, capture_output=True, text=True
+        )
+        assert done.stdout.strip() == wanted
