@@ -59,25 +59,21 @@ def check_output(
     """
     if not isinstance(criterion, Losses):
         return check_one(config, model, criterion, source, device, read)
-    found, notes = [], []
-    watched = False
+    found, main = [], criterion.main
     for given, term in zip(config.losses, criterion.terms):
         output = () if given.output is None else (given.output,)
         part = replace(config, loss=given.loss, model=replace(config.model, outputs=output), losses=())
-        view = term.view(model)
+        if term is not main:  # the accuracy that options may look at is another's
+            part = replace(part, train=_unwatched(part.train), scheduler=None)
         if term.target == "label":
-            part = replace(part, train=part.train if term is criterion.main else _unwatched(part.train))
-            part = part if term is criterion.main else replace(part, scheduler=None)
-            watched |= term is criterion.main
-            checked = check_one(part, view, term.criterion, source, device, read)
+            found.append(check_one(part, term.view(model), term.criterion, source, device, read))
         else:
-            checked = Checked(_check_against_input(part, view, term.criterion, source, device, read))
-        found.append(checked)
-        notes += [note for note in checked.notes if note not in notes]
-    if not watched:
+            shape = _check_against_input(part, term.view(model), term.criterion, source, device, read)
+            found.append(Checked(shape))
+    if main.target != "label":
         _check_no_accuracy(config, "its losses compare outputs with inputs")
-    main = criterion.terms.index(criterion.main)
-    return Checked(found[main].output, tuple(notes))
+    notes = dict.fromkeys(note for checked in found for note in checked.notes)
+    return Checked(found[criterion.terms.index(main)].output, tuple(notes))
 
 
 def _unwatched(train: Train) -> Train:
