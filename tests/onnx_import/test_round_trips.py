@@ -21,6 +21,7 @@ from tests.nn.sample import LayerSample
 from tests.onnx_import.nets import apart, written
 
 pytest.importorskip("onnx")
+REFUSED = {"Embedding": "looks up rows of a table", "Flatten(0": "mixes the samples of a batch"}  # no chain has them
 OPSETS = (11, 13, 18, 23)
 
 
@@ -41,8 +42,9 @@ def test_a_layer_comes_back(sample: LayerSample, opset: int, tmp_path: Path) -> 
     except (NotExportable, RuntimeError, ValueError, ZeroDivisionError):
         pytest.skip("cannot be exported; tests/export/test_onnx.py says why")
     path = written(to_bytes(graph, Written(opset)), tmp_path)
-    if sample.name == "Embedding":
-        with pytest.raises(DataError, match=r"Gather \(/Gather\): looks up rows of a table"):
+    refusal = next((words for begin, words in REFUSED.items() if str(sample).startswith(begin)), None)
+    if refusal is not None:
+        with pytest.raises(DataError, match=refusal):
             imported.read(path)
         return
     found = imported.read(path)
