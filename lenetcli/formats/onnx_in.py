@@ -21,7 +21,7 @@ from lenetcli.formats.onnx_tensor import Files, tensor
 from lenetcli.formats.protobuf import BYTES, FOUR, VARINT, Array, Damaged, Message, integers, numbers, signed, text
 
 LARGEST = 1 << 34  # bytes of a file
-MOST_FIELDS, MOST_NODES = 500_000, 50_000  # ResNet-152 has some 30,000 and 500
+MOST_FIELDS, MOST_NODES = 500_000, 10_000  # ResNet-152 has some 30,000 and 500
 _LONGEST = 400  # characters of a reason, which may quote the file
 _DOMAINS = {"": "", "ai.onnx": ""}  # the default one, under both of its names
 

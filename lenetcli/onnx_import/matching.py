@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lenetcli.onnx_import.net import Net, Node
@@ -71,9 +71,22 @@ class Matcher:
 
     net: Net
     makers: dict[str, Node]
+    work: int = 1 << 26  # numbers that may be worked out to tell layers, in all
+    steps: int = 1 << 20  # values that may be looked at, in all; a net of 200 layers takes some 20,000
+
+    _products: dict[str, list[tuple[float, tuple[str, ...]]]] = field(default_factory=dict)
+    _sums: dict[str, list[tuple[float, tuple[tuple[float, str], ...]]]] = field(default_factory=dict)
+
+    def may(self, count: int) -> bool:
+        """Whether so many numbers may still be worked out; a net of usual layers never comes near the end."""
+        self.work -= count
+        return self.work >= 0
 
     def match(self, template: Any, value: str, bound: Bound) -> Iterator[Bound]:
         """Every way in which a value has the template's form, as what its names then stand for."""
+        self.steps -= 1
+        if self.steps < 0:
+            return
         if isinstance(template, X):
             if value not in self.net.constants and bound.get(template.name, value) == value:
                 yield {**bound, template.name: value}
@@ -143,9 +156,11 @@ class Matcher:
                     for found in self._number(template.factor, sign * factor, bound):
                         yield from self._parts(template.parts, parts, found)
 
-    def products(self, value: str) -> Iterator[tuple[float, tuple[str, ...]]]:
+    def products(self, value: str) -> list[tuple[float, tuple[str, ...]]]:
         """A value as a product, in every way from itself alone to all factors apart."""
-        return self._forms(value, self._factors)
+        if value not in self._products:  # stays true: a value gets another node only when all that take it are done
+            self._products[value] = list(self._forms(value, self._factors))
+        return self._products[value]
 
     def _forms(self, value: str, split: Any) -> Iterator[tuple[float, tuple[str, ...]]]:
         queue: list[tuple[float, tuple[str, ...]]] = [(1.0, (value,))]
@@ -183,8 +198,13 @@ class Matcher:
         if node.op == "Pow" and self.net.scalar(node.inputs[1]) in (2.0, 3.0):
             yield 1.0, (node.inputs[0],) * int(self.net.scalar(node.inputs[1]) or 0)
 
-    def sums(self, value: str) -> Iterator[tuple[float, tuple[tuple[float, str], ...]]]:
+    def sums(self, value: str) -> list[tuple[float, tuple[tuple[float, str], ...]]]:
         """A value as a sum: its constant, and its terms with their signs."""
+        if value not in self._sums:
+            self._sums[value] = list(self._all_sums(value))
+        return self._sums[value]
+
+    def _all_sums(self, value: str) -> Iterator[tuple[float, tuple[tuple[float, str], ...]]]:
         queue: list[tuple[float, tuple[tuple[float, str], ...]]] = [(0.0, ((1.0, value),))]
         seen = set(queue)
         while queue:

@@ -16,6 +16,7 @@ from lenetcli.onnx_import.lowering import INPUT, Layer
 from lenetcli.onnx_import.net import Array
 
 _DEEPEST = 20
+_FURTHEST = 64  # layers without names behind a block's last one that may belong to it
 PASS = -2  # the layer of an entry that gives what it takes, so that those behind it have their numbers
 
 
@@ -79,7 +80,7 @@ class Nest:
 
     def _list(self, places: list[int], depth: int) -> list[Entry]:
         found: list[Entry] = []
-        taken: set[str] = set()
+        taken: dict[str, int] = {}
         at = 0
         while at < len(places):
             path = self.paths[places[at]][depth:]
@@ -115,7 +116,7 @@ class Nest:
         if any(self._of_other(places[i], depth, first) for i in range(start, last + 1)):
             return 0
         end = last + 1
-        while end < len(places) and not self.paths[places[end]][depth:]:
+        while end < min(len(places), last + _FURTHEST) and not self.paths[places[end]][depth:]:
             end += 1
         while end > last:
             if self._is_block(places[start:end]):
@@ -140,7 +141,7 @@ class Nest:
         return True
 
     def _name(
-        self, entry: Entry, wanted: str, found: list[Entry], taken: set[str], before: int | None, matters: bool
+        self, entry: Entry, wanted: str, found: list[Entry], taken: dict[str, int], before: int | None, matters: bool
     ) -> None:
         """Gives an entry its name, or its number by putting layers that do nothing before it."""
         if not wanted or not matters:
@@ -167,10 +168,11 @@ class Nest:
 
     def _wire(self, entries: list[Entry], given: int, outputs: set[int]) -> None:
         """Says what each entry takes, where that is not what the one before gives."""
-        taken = {entry.name for entry in entries if entry.name}
+        taken = {entry.name: 1 for entry in entries if entry.name}
         several = len(outputs) > 1 or (bool(outputs) and max(outputs) != len(entries) - 1)
         for i in sorted(outputs) if several else ():
             self._call(entries[i], taken)
+        latest: dict[int, Entry] = {}
         for i, entry in enumerate(entries):
             before = entries[i - 1].output if i else given
             if entry.inputs != [before]:
@@ -178,12 +180,12 @@ class Nest:
                     if at == given:
                         entry.sources.append("input")
                     else:
-                        source = entries[max(j for j in range(i) if entries[j].output == at)]
-                        entry.sources.append(self._call(source, taken))
+                        entry.sources.append(self._call(latest[at], taken))
+            latest[entry.output] = entry
             if entry.inner:
                 self._wire(entry.inner, entry.inputs[0], set())
 
-    def _call(self, entry: Entry, taken: set[str]) -> str:
+    def _call(self, entry: Entry, taken: dict[str, int]) -> str:
         """The name of an entry, which gets one now if it has none."""
         if entry.name is None:
             kind = "block" if entry.layer is None else self.layers[entry.layer].type if entry.layer >= 0 else "same"
@@ -193,13 +195,18 @@ class Nest:
         return entry.name
 
 
-def _free(wanted: str, taken: set[str]) -> str:
-    """A name that no other entry has, and no module an attribute of."""
-    name, number = wanted, 1
-    while name in taken or name == "input" or keyword.iskeyword(name) or hasattr(_PLAIN, name) or name == "0":
+def _free(wanted: str, taken: dict[str, int]) -> str:
+    """A name that no other entry has, and no module an attribute of.
+
+    Args:
+        taken: names that are used, each with the last number that was put behind it.
+    """
+    name, number = wanted, taken.get(wanted, 1)
+    while name in taken or name == "input" or keyword.iskeyword(name) or hasattr(_PLAIN, name):
         number += 1
         name = f"{wanted}_{number}"
-    taken.add(name)
+    taken[wanted] = number
+    taken.setdefault(name, 1)
     return name
 
 

@@ -36,7 +36,7 @@ def rearranged(matcher: Matcher, node: Node) -> Node | None:
         name = maker.inputs[0]
         old, new = net.shapes[name], net.shapes[node.output]
         if len(chain) > 2 and 3 <= len(old) == len(new) and old[0] == new[0]:
-            found = _shuffled(net, chain[::-1], old, new)
+            found = _shuffled(net, chain[::-1], old, new) if matcher.may(8 * math.prod(old[1:])) else None
             if found is not None:
                 return made(node, found[0], name, found[1])
     return None
@@ -111,6 +111,8 @@ def resampled(matcher: Matcher, node: Node) -> Node | None:
     if dims not in (1, 2):
         return None
     given = [matrices.get(axis, np.eye(old[axis], dtype=FLOAT)) for axis in range(2, dims + 2)]
+    if not matcher.may(40 * sum(n * m for n, m in zip(old[2:], new[2:]))):
+        return None
     for kind, args, wanted in _candidates(dims, old[2:], new[2:]):
         if all(m.shape == w.shape and np.allclose(m, w, rtol=0, atol=1e-6) for m, w in zip(given, wanted)):
             return made(node, kind, source, args)
@@ -124,10 +126,10 @@ def resampled(matcher: Matcher, node: Node) -> Node | None:
 
 def _by_axes(matcher: Matcher, node: Node) -> tuple[str, dict[int, Array]]:
     """What a chain of operators along axes begins with, and the matrix (old size, new size) of each axis."""
-    net, name, matrices = matcher.net, node.output, {}
+    name, matrices = node.output, {}
     for _ in range(_LONGEST):
         maker = matcher.makers.get(name)
-        found = None if maker is None else _matrix(net, maker)
+        found = None if maker is None else _matrix(matcher, maker)
         if found is None or found[1] in matrices:
             break
         name, axis, matrix = found
@@ -135,12 +137,14 @@ def _by_axes(matcher: Matcher, node: Node) -> tuple[str, dict[int, Array]]:
     return name, matrices
 
 
-def _matrix(net: Net, node: Node) -> tuple[str, int, Array] | None:
+def _matrix(matcher: Matcher, node: Node) -> tuple[str, int, Array] | None:
     """Of one operator: what it takes, the axis it works along, its matrix."""
+    net = matcher.net
     if node.op == "Gather" and node.inputs[1] in net.constants and node.inputs[0] in net.shapes:
         shape, index = net.shapes[node.inputs[0]], net.constants[node.inputs[1]]
         axis = node.attributes.get("axis", 0) % len(shape)
-        if node.inputs[0] in net.constants or axis < 2 or index.ndim != 1 or shape[axis] * index.size > _LARGEST:
+        too_large = index.ndim != 1 or not matcher.may(shape[axis] * index.size)
+        if node.inputs[0] in net.constants or axis < 2 or too_large or shape[axis] * index.size > _LARGEST:
             return None
         matrix = np.zeros((shape[axis], index.size), FLOAT)
         matrix[index % shape[axis], np.arange(index.size)] = 1

@@ -78,6 +78,28 @@ def test_a_given_configuration_gets_the_weights_by_name_or_in_order(lenet: Lenet
     assert not (place / "new").exists()
 
 
+def test_data_can_be_named_at_once(lenet: Lenet, place: Path) -> None:
+    (place / "net.onnx").write_bytes(onnx_model(small(), (1, 8, 8)))
+    done = lenet(
+        "import", "net.onnx", "data={type: Digits, resize: [8, 8]}", "loss.type=CrossEntropyLoss", "--out", "run"
+    )
+    assert done.code == 2
+    assert "10 classes" in done.err or "Digits" in done.err  # the net has four outputs
+    model = settled(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)))
+    (place / "net.onnx").write_bytes(onnx_model(model, (1, 8, 8)))
+    done = lenet("import", "net.onnx", "data={type: Digits, resize: [8, 8]}", "--out", "run")
+    assert done.code == 0, done.err
+    assert (place / "run" / "inputs.json").is_file()
+    assert lenet("eval", "run").code == 0
+
+
+def test_a_file_that_is_not_there_is_said(lenet: Lenet) -> None:
+    for name in ("none.onnx", "none.keras", "none.weights.h5"):
+        done = lenet("import", name)
+        assert done.code == 3
+        assert name in done.err
+
+
 def test_open_sizes_come_from_the_configuration(lenet: Lenet, place: Path) -> None:
     made = onnx.load_from_string(onnx_model(small(), (1, 8, 8)))
     for size in made.graph.input[0].type.tensor_type.shape.dim[2:]:

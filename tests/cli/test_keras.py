@@ -88,8 +88,9 @@ model:
 MLP = (
     """
 model:
-  input: [6]
+  input: [6, 1, 1]
   layers:
+    - {type: Flatten}
     - {type: Linear, name: a, out_features: 5}
     - {type: BatchNorm1d, name: bn, eps: 0.001}
     - {type: SELU}
@@ -117,7 +118,7 @@ def test_weights_of_keras_give_what_keras_gives(name: str, lenet: Lenet, place: 
 
     model = load_run(place / "run").model.eval()
     stored = np.load(PLACE / f"{name.partition('.')[0]}.npz")
-    x = np.moveaxis(stored["x"], -1, 1) if stored["x"].ndim == 4 else stored["x"]
+    x = np.moveaxis(stored["x"], -1, 1) if stored["x"].ndim == 4 else stored["x"].reshape(-1, 6, 1, 1)
     with lenet_library.no_grad():
         y = model(lenet_library.from_numpy(np.array(x / np.float32(white), order="C"))).numpy()
     np.testing.assert_allclose(y, stored["y"], rtol=0, atol=1e-6)

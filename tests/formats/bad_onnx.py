@@ -99,8 +99,8 @@ CASES: dict[str, tuple[Make, str]] = {
         "cannot be read as ONNX: it is damaged: it holds several graphs",
     ),
     "more operators than any net has": (
-        lambda o, p: field(7, field(1, b"") * 60_000),
-        "cannot be read as ONNX: it has more than 50,000 operators",
+        lambda o, p: field(7, field(1, b"") * 20_000),
+        "cannot be read as ONNX: it has more than 10,000 operators",
     ),
     "more fields than any net has": (
         lambda o, p: field(2, b"a") * 600_000,

@@ -21,12 +21,8 @@ from tests.nn.sample import LayerSample
 from tests.onnx_import.nets import apart, written
 
 pytest.importorskip("onnx")
+REFUSED = {"Embedding": "looks up rows of a table", "Flatten(0": "mixes the samples of a batch"}  # no chain has them
 OPSETS = (11, 13, 18, 23)
-
-REFUSED = {  # leave as ONNX, and no layer of a batch's samples stands for them
-    **{str(s): r"Gather \(/Gather\): looks up rows of a table" for s in layer_samples() if s.name == "Embedding"},
-    "Flatten(0, 1) of 2x3x4": r"Reshape \(/Reshape\): makes \[2, 3, 4\] to \[6, 4\], which mixes the samples",
-}
 
 
 @pytest.fixture(autouse=True)
@@ -46,9 +42,9 @@ def test_a_layer_comes_back(sample: LayerSample, opset: int, tmp_path: Path) -> 
     except (NotExportable, RuntimeError, ValueError, ZeroDivisionError):
         pytest.skip("cannot be exported; tests/export/test_onnx.py says why")
     path = written(to_bytes(graph, Written(opset)), tmp_path)
-    refused = REFUSED.get(str(sample))
-    if refused is not None:
-        with pytest.raises(DataError, match=refused):
+    refusal = next((words for begin, words in REFUSED.items() if str(sample).startswith(begin)), None)
+    if refusal is not None:
+        with pytest.raises(DataError, match=refusal):
             imported.read(path)
         return
     found = imported.read(path)

@@ -104,21 +104,34 @@ def _with_options(config: Config, strict: bool | None, rename: list[str]) -> Con
 
 
 def _is_of_others(path: Path) -> bool:
+    from lenetcli.disk import check_regular
     from lenetcli.formats.recognise import OF_OTHERS, recognise
 
+    if path.suffix in (".onnx", ".keras", ".h5"):
+        check_regular(path, 1 << 40)
     return path.is_file() and recognise(path) in OF_OTHERS
 
 
 def _import_others(path: Path, config: str, overrides: list[str], out: Path | None) -> None:
     """An ONNX file, of which a configuration is made where none is given, or weights of Keras."""
+    from lenetcli.build.parts import build_data
     from lenetcli.cli.graph_import import prepared, prepared_keras
+    from lenetcli.data.fingerprint import fingerprint
     from lenetcli.formats.recognise import Kind, recognise
     from lenetcli.tensors.serialization import to_bytes
 
     prepare = prepared if recognise(path) is Kind.onnx else prepared_keras
     found = prepare(path, config, overrides)
-    state = found.model.state_dict()
-    place = _write(found.config, out, to_bytes(state), found.inputs, None)
+    state, data = found.model.state_dict(), None
+    if config or any(change.startswith("data") for change in overrides):
+        source = build_data(found.config)
+        try:
+            inputs, said = _checked_inputs(found.config, found.model, source)
+            found.inputs, data = inputs or found.inputs, fingerprint(source)
+            found.notes += said
+        except DataError as error:
+            found.notes.append(f"the data was not looked at: {error}")
+    place = _write(found.config, out, to_bytes(state), found.inputs, data)
     for note in found.notes:
         print(f"note: {note}", file=sys.stderr)
     print(f"{path}: {len(state)} tensors, {sum(t.numel() for t in state.values()):,} numbers; run directory {place}")
