@@ -36,6 +36,7 @@ from lenetcli.export.graph import (
     fixed,
 )
 from lenetcli.export.passes import shortened
+from lenetcli.export.places import Place
 from lenetcli.export.samples import Spread, merged
 from lenetcli.export.trace import Constant, Ref, Step, Trace, trace
 from lenetcli.nn.module import Module
@@ -100,6 +101,7 @@ def lowered(
     Raises:
         NotExportable: as `lower`.
     """
+    _check_types(model)
     counted = counted and batch is None
     counts = (BATCH, BATCH + 1) if counted else (None, None)
     one, two = (
@@ -113,6 +115,17 @@ def lowered(
         for number, count in enumerate(counts)
     )
     return shortened(_graph(merged(one, two, counted), model))
+
+
+def _check_types(model: Module) -> None:
+    for path, module in model.named_modules():
+        for name, tensor in (*module._parameters.items(), *module._buffers.items()):
+            if tensor is not None and tensor.array.dtype.kind == "f" and tensor.array.dtype != FLOAT:
+                whole = f"{path}.{name}" if path else name
+                raise NotExportable(
+                    f"{Place(path, type(module).__name__)}: cannot be exported: {whole} is {tensor.array.dtype}; only "
+                    "float32 is exported: convert the model with .float()"
+                )
 
 
 def _like(example: Array, count: int | None, number: int) -> Array:
