@@ -118,14 +118,19 @@ def lowered(
 
 
 def _check_types(model: Module) -> None:
+    """Parameters and buffers are float32 (or whole numbers) in the machine's memory."""
     for path, module in model.named_modules():
         for name, tensor in (*module._parameters.items(), *module._buffers.items()):
-            if tensor is not None and tensor.array.dtype.kind == "f" and tensor.array.dtype != FLOAT:
-                whole = f"{path}.{name}" if path else name
-                raise NotExportable(
-                    f"{Place(path, type(module).__name__)}: cannot be exported: {whole} is {tensor.array.dtype}; only "
-                    "float32 is exported: convert the model with .float()"
-                )
+            if tensor is None:
+                continue
+            array, reason = tensor.array, ""
+            if not isinstance(array, np.ndarray):
+                reason = "is on a GPU: move the model with .cpu()"
+            elif array.dtype.kind == "f" and array.dtype != FLOAT:
+                reason = f"is {array.dtype}; only float32 is exported: convert the model with .float()"
+            if reason:
+                place = Place(path, type(module).__name__)
+                raise NotExportable(f"{place}: cannot be exported: {f'{path}.{name}' if path else name} {reason}")
 
 
 def _like(example: Array, count: int | None, number: int) -> Array:
