@@ -85,7 +85,8 @@ def _json(value: Any) -> bytes:
 def _config(what: Described) -> dict[str, Any]:
     """config.json: the net, its classes under the names that hubs show, and where it comes from."""
     classes = () if what.inputs is None else what.inputs.classes
-    found: dict[str, Any] = {"model_type": MODEL_TYPE, "architectures": ["Sequential"], "lenet_version": __version__}
+    kind = type(what.model).__name__
+    found: dict[str, Any] = {"model_type": MODEL_TYPE, "architectures": [kind], "lenet_version": __version__}
     found["torch_dtype"] = "float32"
     if classes:
         found["id2label"] = {str(i): name for i, name in enumerate(classes)}

@@ -36,6 +36,7 @@ from lenetcli.export.graph import (
     fixed,
 )
 from lenetcli.export.passes import shortened
+from lenetcli.export.places import Place
 from lenetcli.export.samples import Spread, merged
 from lenetcli.export.trace import Constant, Ref, Step, Trace, trace
 from lenetcli.nn.module import Module
@@ -100,6 +101,7 @@ def lowered(
     Raises:
         NotExportable: as `lower`.
     """
+    _check_types(model)
     counted = counted and batch is None
     counts = (BATCH, BATCH + 1) if counted else (None, None)
     one, two = (
@@ -113,6 +115,22 @@ def lowered(
         for number, count in enumerate(counts)
     )
     return shortened(_graph(merged(one, two, counted), model))
+
+
+def _check_types(model: Module) -> None:
+    """Parameters and buffers are float32 (or whole numbers) in the machine's memory."""
+    for path, module in model.named_modules():
+        for name, tensor in (*module._parameters.items(), *module._buffers.items()):
+            if tensor is None:
+                continue
+            array, reason = tensor.array, ""
+            if not isinstance(array, np.ndarray):
+                reason = "is on a GPU: move the model with .cpu()"
+            elif array.dtype.kind == "f" and array.dtype != FLOAT:
+                reason = f"is {array.dtype}; only float32 is exported: convert the model with .float()"
+            if reason:
+                place = Place(path, type(module).__name__)
+                raise NotExportable(f"{place}: cannot be exported: {f'{path}.{name}' if path else name} {reason}")
 
 
 def _like(example: Array, count: int | None, number: int) -> Array:

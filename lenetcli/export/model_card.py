@@ -127,7 +127,8 @@ def _value(value: Any) -> str:
 
 
 def _use(what: Described, has_onnx: bool) -> list[str]:
-    lines = [_WEIGHTS]
+    is_chain = type(what.model).__name__ == "Sequential"
+    lines = [_WEIGHTS.format(kind="a `torch.nn.Sequential`" if is_chain else "a module")]
     if what.inputs is not None and has_onnx:
         lines += [_hubs(what.inputs), *_differences(what, what.inputs)]
     elif what.inputs is not None and what.inputs.size != what.inputs.shape[1:]:
@@ -147,7 +148,7 @@ lenet predict run picture.png
 ```
 
 The keys of `model.safetensors` are torch's: `model.load_state_dict(safetensors.torch.load_file("model.safetensors"))`
-fills a `torch.nn.Sequential` of the same layers and names.
+fills {kind} of the same layers and names.
 """
 
 

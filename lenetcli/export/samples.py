@@ -136,9 +136,10 @@ def _same_array(a: Array, b: Array, counted: bool) -> Any:
         thin_a, thin_b = (_thinned(x, differ) for x in (a, b))
         if thin_a is not None and thin_b is not None and np.array_equal(thin_a, thin_b):
             return Spread(thin_a, tuple(_same(m, n, counted) for m, n in zip(a.shape, b.shape)))
+    hint = "" if a.shape == b.shape else ", or depends on the number of samples (give that with --batch)"
     raise Different(
         f"a tensor of shape {list(a.shape)} that no op made of the input and that is not the same for other inputs: it "
-        "is random, came out of Python's or NumPy's hands, or is what a mask leaves (use where() for that)"
+        f"is random, came out of Python's or NumPy's hands, or is what a mask leaves (use where() for that){hint}"
     )
 
 

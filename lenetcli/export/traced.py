@@ -6,7 +6,7 @@ from typing import Any
 
 from lenetcli.autograd.modes import switches
 from lenetcli.export.graph import Array, NotExportable
-from lenetcli.export.places import Place, function_called
+from lenetcli.export.places import function_called
 from lenetcli.tensors.tensor import Tensor
 
 FILLED = ("empty_like", "full_like", "ones_like", "zeros_like")  # whose values do not depend on their argument's
@@ -27,40 +27,50 @@ class Traced(Tensor):
 
     array = property(_array, _keep)
 
-    def _looked_at(self, what: str) -> NotExportable:
-        tracer = switches.tracer
-        place = getattr(tracer, "place", Place)()
-        return NotExportable(
-            f"{place}: cannot be exported: {what} looks at values that depend on the input, so that what runs would "
-            "depend on them; say it with ops such as where()"
-        )
+    def _check(self, what: str) -> None:
+        """Refuses a look at the values while a trace is made."""
+        place = getattr(switches.tracer, "place", None)
+        if place is not None:
+            raise NotExportable(
+                f"{place()}: cannot be exported: {what} looks at values that depend on the input, so that what runs "
+                "would depend on them; say it with ops such as where()"
+            )
 
     def __bool__(self) -> bool:
-        raise self._looked_at("a condition (if, while, and, bool())")
+        self._check("a condition (if, while, and, bool())")
+        return super().__bool__()
 
     def __int__(self) -> int:
-        raise self._looked_at("int()")
+        self._check("int()")
+        return super().__int__()
 
     def __index__(self) -> int:
-        raise self._looked_at("an index or range()")
+        self._check("an index or range()")
+        return super().__index__()
 
     def __float__(self) -> float:
-        raise self._looked_at("float()")
+        self._check("float()")
+        return super().__float__()
 
     def __contains__(self, value: object) -> bool:
-        raise self._looked_at("`in`")
+        self._check("`in`")
+        return super().__contains__(value)
 
     def item(self) -> Any:
-        raise self._looked_at(".item()")
+        self._check(".item()")
+        return super().item()
 
     def tolist(self) -> Any:
-        raise self._looked_at(".tolist()")
+        self._check(".tolist()")
+        return super().tolist()
 
     def numpy(self) -> Array:
-        raise self._looked_at(".numpy()")
+        self._check(".numpy()")
+        return super().numpy()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        raise self._looked_at("NumPy")
+        self._check("NumPy")
+        return super().__array__(dtype, copy)
 
 
 Traced.result_class = Traced

@@ -232,6 +232,15 @@ def test_what_can_be_followed_leaves(name: str) -> None:
     assert difference(onnx_file.runner(onnx_file.to_bytes(graph)), model, graph) < 1e-5
 
 
+def test_what_a_forward_keeps_is_a_tensor_as_any_other_afterwards() -> None:
+    kept = []
+    model = Own(lambda y: (kept.append(y), y * 2)[1]).eval()
+    lower(model, (4,))
+    y = kept[0]
+    assert float(y.sum()) == pytest.approx(float(np.asarray(y).sum()))
+    assert (bool((y == y).all()), y[0, 0].item(), int(y.argmax()) >= 0) == (True, y.tolist()[0][0], True)
+
+
 def test_buffers_and_modes_are_put_back() -> None:
     class Counts(nn.Module):
         def __init__(self) -> None:
