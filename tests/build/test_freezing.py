@@ -318,6 +318,18 @@ def test_finding_a_rate_leaves_what_was_frozen_frozen(config: Path) -> None:
     assert not run.model.bn1.training
 
 
+def test_finding_a_rate_keeps_the_groups_apart(config: Path) -> None:
+    run, seen = built(config, *GROUPS), set()
+    run.optimizer.register_step_pre_hook(
+        lambda optimizer, *_: seen.add(
+            tuple(round(g["lr"] / optimizer.param_groups[0]["lr"], 6) for g in optimizer.param_groups)
+        )
+    )
+    lr_range(run, 1e-4, 1e-2, 5)
+    assert seen == {(1.0, 10.0, 1.0)}
+    assert [group["lr"] for group in run.optimizer.param_groups] == [0.01, 0.1, 0.01]
+
+
 def test_a_trainer_in_python_does_as_the_command(config: Path) -> None:
     trainer = Trainer(str(config), *UNFREEZE, out=config.parent / "run")
     trainer.fit(progress="off")
