@@ -8,9 +8,13 @@ from typing import Any
 
 from lenetcli.config.user_code import is_own
 
+BEGINNING = ("init", "strict", "rename")
+
 
 def public(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Path]]:
     """The configuration with names for paths, where it says where data lies or which file a class is in; and the files.
+
+    The file of weights that training began with is left out.
 
     Args:
         config: as `config.writing.plain` gives it.
@@ -25,6 +29,8 @@ def public(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Path]]:
     found = _named(dict(config), files)
     if "data" in found:
         found["data"] = _without_folders(found["data"])
+    if "model" in found:  # the file that its training began with stays where it is: what came of it goes along
+        found["model"] = {key: value for key, value in found["model"].items() if key not in BEGINNING}
     return found, files
 
 

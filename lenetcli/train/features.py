@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,8 +144,9 @@ class KeptFeatures:
             shape = given(parts.body, loader.dataset, np.zeros(1, np.int64)).shape[1:]
             size = 4 * len(loader.dataset) * math.prod(shape)
             if len(shape) == 3 and self.bytes + size <= run.keep_features:
-                self._loaders[id(loader)] = loader, FeatureRows(loader.dataset, parts.body, shape)
-                self.bytes += size
+                with suppress(MemoryError):
+                    self._loaders[id(loader)] = loader, FeatureRows(loader.dataset, parts.body, shape)
+                    self.bytes += size
 
     def keeps(self, loader: DataLoader) -> bool:
         """Whether there is room for what a loader gives."""

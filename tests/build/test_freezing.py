@@ -13,6 +13,7 @@ import pytest
 
 from lenetcli import load as load_weights
 from lenetcli import nn, optim
+from lenetcli.autograd.modes import fusion
 from lenetcli.build.parts import build_run
 from lenetcli.config import load
 from lenetcli.inspection.training.lr_finder import lr_range
@@ -166,6 +167,41 @@ def test_it_trains_as_torch_does_with_requires_grad_off(torch: Any, config: Path
     np.testing.assert_allclose(losses[: len(wanted)], wanted, rtol=1e-5)
 
 
+FUSED = """
+model:
+  input: [1, 8, 8]
+  freeze: ["conv*", fc1]
+  layers:
+    - {type: Conv2d, name: conv1, out_channels: 4, kernel_size: 3}
+    - {type: ReLU}
+    - {type: MaxPool2d, kernel_size: 2}
+    - {type: Flatten}
+    - {type: Linear, name: fc1, out_features: 6}
+    - {type: ReLU}
+    - {type: Linear, name: fc2, out_features: 4}
+data: {type: Random, shape: [1, 8, 8], classes: 4, train: 14, test: 4}
+loss: {type: CrossEntropyLoss}
+optimizer: {type: SGD, lr: 0.01}
+train: {epochs: 1, batch_size: 4}
+"""
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_backward_ends_where_nothing_before_trains(fused: bool, config: Path) -> None:
+    config.write_text(FUSED)
+    run = built(config)
+    with fusion(fused):
+        step = Step(run)
+        step.make(next(batches_of_steps(run)), before="backward")
+    names, waiting = [], [step.loss.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        names.append(node.name())
+        waiting += [below for below, _ in node.next_functions if below is not None]
+    loss = ["LogSoftmaxBackward", "NllLossBackward"]
+    assert sorted(names) == sorted(["AccumulateGrad", "AccumulateGrad", "AddmmBackward", "TBackward", *loss])
+
+
 # Groups
 
 
@@ -316,6 +352,18 @@ def test_finding_a_rate_leaves_what_was_frozen_frozen(config: Path) -> None:
     lr_range(run, 1e-4, 1e-1, 20)
     assert trainable(run) == ["fc.weight", "fc.bias"]
     assert not run.model.bn1.training
+
+
+def test_finding_a_rate_keeps_the_groups_apart(config: Path) -> None:
+    run, seen = built(config, *GROUPS), set()
+    run.optimizer.register_step_pre_hook(
+        lambda optimizer, *_: seen.add(
+            tuple(round(g["lr"] / optimizer.param_groups[0]["lr"], 6) for g in optimizer.param_groups)
+        )
+    )
+    lr_range(run, 1e-4, 1e-2, 5)
+    assert seen == {(1.0, 10.0, 1.0)}
+    assert [group["lr"] for group in run.optimizer.param_groups] == [0.01, 0.1, 0.01]
 
 
 def test_a_trainer_in_python_does_as_the_command(config: Path) -> None:

@@ -230,6 +230,26 @@ def test_commands_say_what_starts_anew(command: Lenet, place: Path) -> None:  # 
     assert command("validate", "c.yaml").code == 3
 
 
+def test_what_leaves_the_machine_does_not_name_the_file(command: Lenet, place: Path) -> None:  # noqa: F811
+    (place / "c.yaml").write_text(CONFIG.replace("  layers:", "  freeze: [conv1]\n  layers:", 1))
+    lenet.save(state(), place / "weights.pth")
+    command("train", "c.yaml", "--out", "run")
+    assert command("export", "run", "--format", "safetensors", "-o", "out.safetensors").code == 0
+    text = (place / "out.safetensors").read_bytes()
+    assert str(place).encode() not in text
+    assert b"weights.pth" not in text
+    assert b"freeze: [conv1]" in text
+
+
+def test_a_sweep_goes_over_frozen_layers(command: Lenet, place: Path) -> None:  # noqa: F811
+    (place / "c.yaml").write_text(CONFIG)
+    lenet.save(state(), place / "weights.pth")
+    done = command("sweep", "c.yaml", "model.freeze=[[conv1],[conv1,bn1]]", "--out", "sweep")
+    assert done.code == 0, done.err
+    runs = sorted((place / "sweep").glob("*/config.yaml"))
+    assert ["freeze: [conv1]" in path.read_text() for path in runs] == [True, False]
+
+
 def test_two_files_of_weights_are_compared_by_name(command: Lenet, place: Path) -> None:  # noqa: F811
     one, other = state(), state()
     other["fc.bias"] = other["fc.bias"] + 1

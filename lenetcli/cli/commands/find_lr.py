@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
 
 from lenetcli.cli.options import Config, Json, changes, show
-from lenetcli.errors import ConfigError
+from lenetcli.errors import ConfigError, printable
 
 
 def find_lr(
@@ -24,9 +25,15 @@ def find_lr(
     """
     from lenetcli import config as configuration
     from lenetcli.build.parts import build_run
+    from lenetcli.config.parameter_groups import groups_of
     from lenetcli.inspection.training.lr_finder import lr_range
 
-    run = build_run(configuration.load(config, overrides or []))
+    checked = configuration.load(config, overrides or [])
+    run = build_run(checked)
+    own = [str(group["match"]) for group in groups_of(checked.optimizer) if "lr" in group]
+    if own:
+        told = f"optimizer.groups: {', '.join(own)}: rates of their own rise in proportion to that of the others"
+        print(printable(told), file=sys.stderr)
     try:
         found = lr_range(run, low, high, steps)
     except ValueError as error:

@@ -6,7 +6,7 @@ Source: L. N. Smith, Cyclical Learning Rates for Training Neural Networks, 2017,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
@@ -56,7 +56,8 @@ class LrRange(Record):
 def lr_range(run: Run, low: float, high: float, steps: int) -> LrRange:
     """Trains `steps` steps with rates from `low` to `high`, evenly spaced on a logarithmic scale.
 
-    Accumulation and clipping are the run's own; warm-up, schedule and averaging rest meanwhile. Afterwards weights,
+    Accumulation and clipping are the run's own; warm-up, schedule and averaging rest meanwhile. Groups of parameters
+    with rates of their own rise in proportion to that of the first. Afterwards weights,
     optimizer, random numbers and progress are what they were.
 
     Args:
@@ -97,7 +98,9 @@ def lr_range(run: Run, low: float, high: float, steps: int) -> LrRange:
 def _rising(run: Run, low: float, high: float, steps: int) -> Iterator[Step]:
     """The steps, epoch after epoch of the training data."""
     number = 0
-    _set_lr(run, low)
+    rates = [group["lr"] for group in run.optimizer.param_groups]
+    shares = [rate / rates[0] if rates[0] else 1.0 for rate in rates]  # of groups with rates of their own
+    _set_lr(run, low, shares)
     while True:
         for event in train_epoch(run):
             if not isinstance(event, Step):
@@ -106,13 +109,13 @@ def _rising(run: Run, low: float, high: float, steps: int) -> Iterator[Step]:
             number += 1
             if number == steps:
                 return
-            _set_lr(run, low * (high / low) ** (number / (steps - 1)))
+            _set_lr(run, low * (high / low) ** (number / (steps - 1)), shares)
         run.progress = Progress(epoch=run.progress.epoch + 1, step=run.progress.step)
 
 
-def _set_lr(run: Run, lr: float) -> None:
-    for group in run.optimizer.param_groups:
-        group["lr"] = lr
+def _set_lr(run: Run, lr: float, shares: Sequence[float]) -> None:
+    for group, share in zip(run.optimizer.param_groups, shares):
+        group["lr"] = lr * share
 
 
 def _suggestion(points: list[Point]) -> tuple[float | None, float | None]:
