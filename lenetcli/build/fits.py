@@ -36,10 +36,10 @@ def would_fit(config: Config, criterion: Module, target: Any, classes: int, shap
         elif meaning(criterion) in ("logits", "probabilities"):
             kind = "floats, 0.0 and 1.0"
         text = f"it wants {kind}; class numbers are for CrossEntropyLoss, {last} giving [{classes}]"
-        return Hint(text, sets=("loss={type: CrossEntropyLoss}", *_giving(config, classes)))
+        return Hint(text, sets=(_loss_is(config, "CrossEntropyLoss"), *_giving(config, classes)))
     if target.dtype.kind == "f" and target.ndim == 1 and per_class:
         text = f"it wants class numbers, integers from 0; one float for each sample is for MSELoss, {last} giving [1]"
-        return Hint(text, sets=("loss={type: MSELoss}", *_giving(config, 1)))
+        return Hint(text, sets=(_loss_is(config, "MSELoss"), *_giving(config, 1)))
     if wanted == shape:
         return ""  # the loss's own arguments do not fit
     count = wanted[0] if wanted else 1
@@ -61,6 +61,12 @@ def missing_flatten(layers: Sequence[Component]) -> Hint | None:
         if layer.cls is nn.Linear:
             return Hint(f"put {FLATTEN} before {dotted(layer.path)}", insert=(layer.path, FLATTEN))
     return None
+
+
+def _loss_is(config: Config, kind: str) -> str:
+    """The change that makes the loss one of another class; of several, its other keys stay."""
+    path = config.loss.path
+    return f"loss={{type: {kind}}}" if len(path) < 2 else f"{dotted(path)}.type={kind}"
 
 
 def _giving(config: Config, count: int) -> tuple[str, ...]:

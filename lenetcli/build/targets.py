@@ -281,7 +281,8 @@ def _check_shares(config: Config, model: Module, device: str) -> None:
     if low < 0 or high > 1:
         message = f"{config.loss.type} takes outputs from 0 to 1, this model gives others, such as {low:g} and {high:g}"
         hint = Hint(
-            "use BCEWithLogitsLoss, or end the model with {type: Sigmoid}", sets=("loss.type=BCEWithLogitsLoss",)
+            "use BCEWithLogitsLoss, or end the model with {type: Sigmoid}",
+            sets=(f"{dotted(config.loss.path)}.type=BCEWithLogitsLoss",),
         )
         raise config.error(config.loss.path, message, hint)
 
