@@ -50,7 +50,8 @@ def check(nodes: Sequence[Node], path: KeyPath, outputs: Mapping[str, tuple[Node
         outputs: names whose values come out, with their places; empty: the last layer's.
     """
     names = [label(node) for node in nodes]
-    yield from _names(nodes, names, path)
+    if outputs or is_graph(nodes):
+        yield from _names(nodes, names, path)
     used = _used(nodes, names, outputs)
     for i, node in enumerate(nodes):
         if node.mapping is None:

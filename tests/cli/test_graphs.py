@@ -106,3 +106,12 @@ def test_the_graph_is_drawn_in_a_terminal_and_as_a_page(lenet: Command) -> None:
     assert lenet("show", "configs/residual.yaml", "--html", "net.html").code == 0
     assert Path("net.html").read_text("utf-8").count("<circle") == 37
     assert "├" not in lenet("show", "configs/residual.yaml").out  # a pipe gets the configuration alone
+
+
+def test_a_chain_may_have_a_layer_named_input(lenet: Command) -> None:
+    Path("net.yaml").write_text(
+        "model: {input: [1, 8, 8], layers: [{type: Flatten, name: input}, {type: Linear, out_features: 10}]}\n"
+        "data: {type: Digits}\nloss: {type: CrossEntropyLoss}\noptimizer: {type: SGD, lr: 0.1}\ntrain: {epochs: 1}\n"
+    )
+    assert lenet("train", "net.yaml", "--out", "run", "--progress", "off").code == 0
+    assert lenet("eval", "run").code == 0
