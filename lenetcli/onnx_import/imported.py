@@ -99,10 +99,8 @@ def _imported(model: onnx_in.OnnxModel, path: Path, sizes: Sequence[int] | None)
     shape = net.shapes[net.input]
     inner = [shape[axis] for axis in np.argsort(given.axes)] if given.axes else list(shape)
     section: dict[str, Any] = {"input": [int(n) for n in inner[1:]], "layers": [*_listed(nest.top, layers)]}
-    if any(entry.sources for entry in nest.top) or len(outputs) > 1:
-        names = nest.output_names()
-        if len(names) > 1:
-            section["outputs"] = names
+    if len(outputs) > 1:
+        section["outputs"] = nest.output_names()
     notes = list(reader.notes)
     if nest.renamed:
         shown = ", ".join(dict.fromkeys(nest.renamed[:4]))
