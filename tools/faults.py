@@ -2,12 +2,12 @@
 
 reads      each read of a run fails (EIO, EACCES, ESTALE), for a run that goes on and for every command that reads one
 writes     each write fails, once or from then on (ENOSPC, EIO, EACCES), of trainings and of commands that write
-signals    more than 300 signals at random moments of trainings with each option; each goes on to the same bits
+signals    signals at random moments of trainings with each option (over 300): each goes on to the same bits
 commands   signals to the commands that look or write
 parts      each part of a run directory is renamed, removed, emptied, replaced or linked while it trains
-mutations  1,000 run directories with something changed, for every command: no code, no hang, under 1 GiB
+mutations  run directories with something changed (1,000), for every command: no code, no hang, under 1 GiB
 together   30 runs that begin at once; six rivals for the same --out and the same --resume
-sweeps     a sweep of 16 trials under 50 SIGKILL and 5 SIGSTOP
+sweeps     a sweep of 16 trials whose workers are killed (50 times) and stopped (5 times)
 full       every command with stdout on a full disk, and into a pipe that nobody reads
 code       Python that a configuration or a run names and nobody has agreed to, for every command
 hostile    weights, arrays, tables and folders of pictures that are not what they say
@@ -70,6 +70,7 @@ def section(kind: str, found: Table, told: list[str]) -> str:
     """What a page shows of it, between marks that the next time finds."""
     story = re.sub(r"\s+", " ", re.search(rf"^{kind} +(.*(?:\n  +.*)*)", __doc__ or "", re.M).group(1))  # type: ignore[union-attr]
     asked = f"python tools/faults.py {' '.join([kind, *told])}"
+    story = re.sub(r" \([^)]*[0-9][^)]*\)", "", story)  # how many there are is said below
     lines = [f"## {story[0].upper()}{story[1:]}", "", f"`{asked}`: {found.count} faults, {len(found.wrong)} wrong"]
     lines[-1] += "." if found.whole else "; the time that was given ended there."
     return "\n".join(

@@ -110,6 +110,7 @@ def test_a_damaged_newest_checkpoint_is_not_passed_over_in_silence(config: Path,
 def test_a_command_that_cannot_read_says_so(name: str, end: tuple[Path, int], place: Path, call: Commands) -> None:
     words = words_of(READERS[name], end[0], place)
     count = call(words, place, end[0], READS)["calls"]
+    table.clear(place)
     assert count > 3
     errors = list(READING.values())
     found = {
