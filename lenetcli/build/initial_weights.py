@@ -10,8 +10,6 @@ from typing import Any
 from lenetcli.build.places import below, weights_file
 from lenetcli.config import Config
 from lenetcli.errors import DataError
-from lenetcli.export.foreign import fitted
-from lenetcli.export.weights import read_weights
 from lenetcli.nn.module import Module
 
 BLOCK = 1 << 20  # bytes, hashed at a time
@@ -44,6 +42,9 @@ def given_weights(config: Config, model: Module) -> InitialWeights | None:
     """
     if config.model.init is None or config.begun:
         return None
+    from lenetcli.export.foreign import fitted  # only where there is such a file
+    from lenetcli.export.weights import read_weights
+
     path = weights_file(config)
     shown = below(Path.cwd(), config.model.init, path)
     if not path.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from lenetcli.build.initial_weights import unused_keys
 from lenetcli.build.model import Shapes
@@ -12,7 +13,9 @@ from lenetcli.config import Config
 from lenetcli.config.parameter_groups import groups_of
 from lenetcli.nn.module import Module
 from lenetcli.nn.parameter import Parameter
-from lenetcli.train.run import Freezing
+
+if TYPE_CHECKING:
+    from lenetcli.train.run import Freezing
 
 
 def notes_of(config: Config, shapes: Shapes) -> tuple[str, ...]:

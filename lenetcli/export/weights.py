@@ -20,7 +20,6 @@ from lenetcli.nn.module import Module
 from lenetcli.tensors.serialization import TORCH, load, load_metadata, to_bytes
 from lenetcli.tensors.tensor import Tensor, from_numpy
 
-SUFFIXES = ".safetensors", ".pt", ".pth", ".npz"  # of weights
 NAMES = ("state_dict", "model_state_dict", "model", "weights", "net", "model_ema", "ema")  # of state dicts
 
 
@@ -39,14 +38,6 @@ def npz_bytes(model: Module) -> bytes:
     arrays: dict[str, Any] = {key: tensor.array for key, tensor in model.state_dict().items()}
     np.savez_compressed(content, **arrays)
     return content.getvalue()
-
-
-def is_weights(what: str) -> bool:
-    """Whether a file holds no text, whatever its name ends in; one that is not there goes by its name."""
-    path = Path(what)
-    if not path.is_file():
-        return path.suffix in SUFFIXES and not path.is_dir()
-    return path.suffix in SUFFIXES or recognise(path) not in (Kind.text, Kind.empty)
 
 
 def read_weights(path: Path) -> dict[Any, Any]:

@@ -15,6 +15,7 @@ from lenetcli.disk import check_regular, unreadable
 from lenetcli.formats.zip_directory import check_directory
 
 _LARGEST = 1 << 40  # bytes of a file
+SUFFIXES = ".safetensors", ".pt", ".pth", ".npz"  # of weights
 _START = 1 << 16  # bytes that are looked at
 
 
@@ -103,6 +104,14 @@ def recognise(path: str | os.PathLike[str]) -> Kind:
     if _is_onnx(start, size):
         return Kind.onnx
     return Kind.text if b"\0" not in start and _is_text(start) else Kind.unknown
+
+
+def is_weights(what: str) -> bool:
+    """Whether a file holds no text, whatever its name ends in; one that is not there goes by its name."""
+    path = Path(what)
+    if not path.is_file():
+        return path.suffix in SUFFIXES and not path.is_dir()
+    return path.suffix in SUFFIXES or recognise(path) not in (Kind.text, Kind.empty)
 
 
 def refusal(path: str | os.PathLike[str], kind: Kind, wanted: str) -> str:

@@ -56,7 +56,7 @@ def diff(
     """
     from lenetcli.config import consent, made_with
     from lenetcli.config.writing import plain
-    from lenetcli.export.weights import is_weights
+    from lenetcli.formats.recognise import is_weights
     from lenetcli.inspection.compare.config import config_differences
     from lenetcli.report.compare.config import draw_config
     from lenetcli.report.console import results
@@ -92,7 +92,8 @@ def _weights(a: str, b: str, places: list[str], as_json: bool) -> None:
         ConfigError: one of the two is a configuration, or there are changes.
         DataError: a file cannot be read.
     """
-    from lenetcli.export.weights import is_weights, read_weights
+    from lenetcli.export.weights import read_weights
+    from lenetcli.formats.recognise import is_weights
     from lenetcli.inspection.compare.tensors import differing
     from lenetcli.report.compare.config import draw_tensors
     from lenetcli.report.console import results

@@ -286,6 +286,6 @@ def _opened(what: str) -> tuple[Config, Module]:
 
 
 def _is_weights(what: str) -> bool:
-    from lenetcli.export.weights import is_weights
+    from lenetcli.formats.recognise import is_weights
 
     return is_weights(what)
