@@ -31,8 +31,9 @@ Array = npt.NDArray[Any]
 ALIKE: tuple[type[Module], ...] = (  # in every batch, on images
     nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d, nn.SyncBatchNorm, nn.MaxPool2d, nn.Identity, nn.ReLU, nn.ReLU6,
     nn.LeakyReLU, nn.ELU, nn.SiLU, nn.GELU, nn.Hardswish, nn.Hardsigmoid, nn.Hardtanh, nn.Sigmoid, nn.Tanh,
-    nn.ZeroPad2d, nn.Add, nn.Concat, nn.Multiply,
+    nn.ZeroPad2d,
 )  # fmt: skip
+JOINS: tuple[type[Module], ...] = (nn.Add, nn.Concat, nn.Multiply)  # alike, too: element by element
 BLOCKS: tuple[type[Module], ...] = (nn.Sequential, nn.Residual, nn.Graph)
 
 
@@ -78,7 +79,7 @@ def _is_alike(module: Module) -> bool:
         return False
     if type(module) in BLOCKS:
         return all(map(_is_alike, module.children()))
-    return type(module) in ALIKE and getattr(module, "frozen", True)
+    return type(module) in (*ALIKE, *JOINS) and getattr(module, "frozen", True)
 
 
 class FeatureRows:

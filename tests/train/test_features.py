@@ -43,9 +43,15 @@ optimizer: {type: Adam, lr: 0.01}
 train: {epochs: 4, batch_size: 4}
 """
 NO_GROUPS = "model.layers.0.layers.3.layers=[{type: ReLU}]"
+BRANCHES = (
+    "model.layers.0.layers.3={type: Sequential, layers: ["
+    "{type: Conv2d, name: a, out_channels: 8, kernel_size: 1}, {type: Multiply, name: m, from: [a, input]}, "
+    "{type: Add, name: s, from: [m, a]}, {type: Concat, from: [s, input]}]}"
+)
 OFF = "model.keep_features=false"
 OPTIONS: dict[str, tuple[str, ...]] = {
     "plain": (),
+    "branches": (BRANCHES,),
     "unfrozen": ("model.unfreeze.epoch=3",),
     "averaged": ("train.ema=0.9", "train.validation=0.3"),
     "accumulated": ("train.accumulate=3", "train.clip_grad_norm=0.1"),
