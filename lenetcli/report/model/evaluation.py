@@ -41,7 +41,12 @@ def draw_outputs(
     found: Evaluation, outputs: Mapping[str, Evaluation], classes: Sequence[str], what: str, width: int
 ) -> Iterator[RenderableType]:
     """The same of a model with several outputs: the sum of the losses, then each output."""
-    yield f"{what}, {found.count:,} samples: loss {found.loss:.4f}, the weighted sum of {len(outputs)}"
+    (name, only), *others = outputs.items()
+    if not others and only.loss == found.loss:
+        yield from draw(only, classes, f"{what}, output {plain_text(name)}", width)
+        return
+    weighted = f"the weighted sum of {len(outputs)}" if others else "which has a weight"
+    yield f"{what}, {found.count:,} samples: loss {found.loss:.4f}, {weighted}"
     for name, each in outputs.items():
         yield ""
         yield from draw(each, classes, f"output {plain_text(name)}", width)
