@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lenetcli.errors import ConfigError, DataError, LenetError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from lenetcli.config import Config
     from lenetcli.data.inputs import Inputs
@@ -65,9 +65,17 @@ def prepared(path: Path, config: str, overrides: list[str], adapt: Callable[[Con
     is_whole, said = _loaded(path, found, model, checked)
     notes = [*found.notes, *said]
     if is_whole:
-        notes.append(_compared(path, found, model))
+        notes.append(_compared(path, found, model, checked.model.input))
     if not config:
         notes.append("data, loss and optimizer are to begin with: no file of a net says them; change config.yaml")
+        shape = found.model["input"]
+        if len(shape) < 3 and not any(change.startswith("data") for change in overrides):
+            from lenetcli.build.fits import with_flatten
+
+            notes.append(
+                f"the data sources here give samples of three sizes, the net takes {shape}: to train it or to evaluate "
+                f"it, describe it with {with_flatten(shape)} in a configuration of your own, and import with --config"
+            )
     return Prepared(checked, model, [printable(note) for note in notes], _inputs(path, found, checked))
 
 
@@ -115,10 +123,10 @@ def _loaded(path: Path, found: Imported, model: Module, config: Config) -> tuple
     return not fit.anew and not fit.unused, [*notes, *fit.told()]
 
 
-def _compared(path: Path, found: Imported, model: Module) -> str:
+def _compared(path: Path, found: Imported, model: Module, sample: Sequence[int]) -> str:
     from lenetcli.onnx_import.comparing import difference
 
-    apart, by = difference(path, found, model)
+    apart, by = difference(path, found, model, sample)
     if apart is None:
         return f"outputs were not compared with the file's: {by}"
     return f"outputs differ from the file's by {apart:.1g} at most ({by})"

@@ -116,6 +116,32 @@ def test_training_begins_with_a_net_of_keras(lenet: Lenet, place: Path) -> None:
         assert {key: t.tolist() for key, t in found.items()} == {key: t.tolist() for key, t in wanted.items()}
 
 
+@pytest.mark.parametrize(
+    ("shape", "first"),
+    [((16,), "{type: Flatten}"), ((2, 16), "{type: Flatten, start_dim: 2}")],
+    ids=["vectors", "rows"],
+)
+def test_a_net_of_vectors_says_how_it_trains(shape: tuple[int, ...], first: str, lenet: Lenet, place: Path) -> None:
+    """No data source gives such samples; the hint, followed to the letter, makes it a run that trains."""
+    net = settled(
+        nn.Sequential(nn.Linear(16, 16), nn.ReLU(), nn.Flatten(), nn.Linear(16 * shape[0] if shape[1:] else 16, 3))
+    )
+    (place / "net.onnx").write_bytes(onnx_model(net, shape))
+    sample = [*shape, 1, 1][:3]
+    hint = f"input: {sample} and {first} as the first layer"
+    done = lenet("import", "net.onnx", "--out", "run")
+    assert (done.code, hint in done.err) == (0, True), done.err
+    done = lenet("train", "--resume", "run")
+    assert (done.code, f"{hint} would fit" in done.err) == (2, True), done.err
+    text = (place / "run" / "config.yaml").read_text()
+    text = text.replace(f"input: {list(shape)}", f"input: {sample}").replace("layers:\n", f"layers:\n  - {first}\n", 1)
+    (place / "own.yaml").write_text(text)
+    done = lenet("import", "net.onnx", "--config", "own.yaml", "--out", "fits")
+    assert done.code == 0, done.err
+    assert "outputs differ from the file's by" in done.err or "outputs were not compared" in done.err
+    assert lenet("train", "--resume", "fits", "--progress", "off").code == 0
+
+
 def test_strict_and_rename_are_heard_or_refused(lenet: Lenet, place: Path) -> None:
     (place / "net.onnx").write_bytes(onnx_model(settled(nn.Sequential(nn.Flatten(), nn.Linear(16, 5))), (1, 4, 4)))
     (place / "net.yaml").write_text(SQUARE)
