@@ -89,4 +89,17 @@ def fitting_sample(config: Config, shape: tuple[int, ...]) -> Hint:
             f"samples are [C, H, W] here, these look like [H, W, C]: save x.transpose(0, 3, 1, 2), and input: "
             f"{[shape[2], *shape[:2]]} would fit"
         )
+    if len(wanted) < len(shape) == 3 and shape == (*wanted, 1, 1)[:3]:
+        return Hint(f"{with_flatten(wanted)} would fit")
     return Hint(f"input: {list(shape)} would fit", write=str(list(shape)))
+
+
+def with_flatten(sample: Sequence[int]) -> str:
+    """What makes a net that takes vectors or sequences one that takes pictures of one pixel, or of one column.
+
+    Example:
+        >>> with_flatten([2, 16])
+        'input: [2, 16, 1] and {type: Flatten, start_dim: 2} as the first layer'
+    """
+    first = FLATTEN if len(sample) == 1 else f"{{type: Flatten, start_dim: {len(sample)}}}"
+    return f"input: {[*sample, 1, 1][:3]} and {first} as the first layer"

@@ -42,19 +42,20 @@ def given_weights(config: Config, model: Module) -> InitialWeights | None:
     """
     if config.model.init is None or config.begun:
         return None
-    from lenetcli.export.foreign import fitted  # only where there is such a file
-    from lenetcli.export.weights import read_weights
+    from lenetcli.build.foreign_weights import weights_for  # only where there is such a file
+    from lenetcli.export.foreign import fitted
 
     path = weights_file(config)
     shown = below(Path.cwd(), config.model.init, path)
     if not path.exists():
         raise DataError(f"model.init: {shown}: cannot be read: it is not there{_kept(path, config)}")
     try:
-        fit = fitted(model, read_weights(shown), str(shown), config.model.strict, config.model.rename)
+        given, notes = weights_for(model, shown, config.model.input, config.model.rename)
+        fit = fitted(model, given, str(shown), config.model.strict, config.model.rename)
     except DataError as error:
         raise DataError(f"model.init: {error}") from None
     model.load_state_dict(fit.tensors)
-    told = tuple(fit.told())
+    told = (*notes, *fit.told())
     if not fit.anew:
         told = (f"all {len(fit.tensors)} tensors are those of {path.name}", *told)
     return InitialWeights(path, tuple(f"model.init: {line}" for line in told))

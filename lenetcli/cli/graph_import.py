@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lenetcli.errors import ConfigError, DataError, LenetError, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from lenetcli.config import Config
     from lenetcli.data.inputs import Inputs
     from lenetcli.nn import Module
@@ -26,12 +28,13 @@ class Prepared:
     inputs: Inputs | None = None
 
 
-def prepared(path: Path, config: str, overrides: list[str]) -> Prepared:
+def prepared(path: Path, config: str, overrides: list[str], adapt: Callable[[Config], Config]) -> Prepared:
     """The net of an ONNX file.
 
     Args:
         config: the YAML file that describes the model; empty: one is made of the file.
         overrides: changes of the configuration.
+        adapt: gives a configuration the command line's word on how weights become its model's.
 
     Raises:
         DataError: the file cannot be read, or is not of that model.
@@ -44,7 +47,7 @@ def prepared(path: Path, config: str, overrides: list[str]) -> Prepared:
     from lenetcli.onnx_import.sections import whole
 
     if config:
-        checked = configuration.load(config, overrides)
+        checked = adapt(configuration.load(config, overrides))
         found = imported.read(path, checked.model.input)
     else:
         from lenetcli.config.writing import text
@@ -59,14 +62,24 @@ def prepared(path: Path, config: str, overrides: list[str]) -> Prepared:
         first = str(error).partition("\n")[0].partition(": ")[2]
         raise DataError(f"{path}: what its layers became does not work here: {first}") from None
     build_criterion(checked)
-    notes = [*found.notes, *_loaded(path, found, model)]
-    notes.append(_compared(path, found, model))
+    is_whole, said = _loaded(path, found, model, checked)
+    notes = [*found.notes, *said]
+    if is_whole:
+        notes.append(_compared(path, found, model, checked.model.input))
     if not config:
         notes.append("data, loss and optimizer are to begin with: no file of a net says them; change config.yaml")
+        shape = found.model["input"]
+        if len(shape) < 3 and not any(change.startswith("data") for change in overrides):
+            from lenetcli.build.fits import with_flatten
+
+            notes.append(
+                f"the data sources here give samples of three sizes, the net takes {shape}: to train it or to evaluate "
+                f"it, describe it with {with_flatten(shape)} in a configuration of your own, and import with --config"
+            )
     return Prepared(checked, model, [printable(note) for note in notes], _inputs(path, found, checked))
 
 
-def prepared_keras(path: Path, config: str, overrides: list[str]) -> Prepared:
+def prepared_keras(path: Path, config: str, overrides: list[str], adapt: Callable[[Config], Config]) -> Prepared:
     """The model of a configuration with the weights of a file of Keras 3.
 
     Raises:
@@ -81,7 +94,7 @@ def prepared_keras(path: Path, config: str, overrides: list[str]) -> Prepared:
     layers = keras_weights.read(path)
     if not config:
         raise ConfigError("which model? Weights of Keras go into one of the same layers: give it with --config")
-    checked = configuration.load(config, overrides)
+    checked = adapt(configuration.load(config, overrides))
     model, _ = build_model(checked)
     build_criterion(checked)
     found = converted(model, layers, str(path), checked.model.input)
@@ -94,52 +107,26 @@ def prepared_keras(path: Path, config: str, overrides: list[str]) -> Prepared:
     return Prepared(checked, model, notes)
 
 
-def _loaded(path: Path, found: Imported, model: Module) -> list[str]:
-    """Puts the weights into the model: by name, else in order where types and sizes are the same."""
-    import numpy as np
+def _loaded(path: Path, found: Imported, model: Module, config: Config) -> tuple[bool, list[str]]:
+    """Puts the weights into the model: by name, else in order; and says whether the model is the file's net now."""
+    from lenetcli.build.foreign_weights import in_order
+    from lenetcli.export.foreign import fitted
+    from lenetcli.tensors.tensor import from_numpy
 
-    from lenetcli.export.foreign import COUNTER
-
-    own = {key: tensor for key, tensor in model.state_dict().items() if not key.endswith(COUNTER)}
-    weights, notes = found.weights, []
-    if own.keys() != weights.keys():
-        if [_kind(key, t.array.shape) for key, t in own.items()] != [_kind(k, a.shape) for k, a in weights.items()]:
-            raise DataError(_misfit(path, own, weights))
-        weights = dict(zip(own, weights.values()))
-        notes.append("names differ from the model's; the weights were taken in order, where all sizes are the same")
-    wrong = next((key for key, tensor in own.items() if tuple(tensor.array.shape) != weights[key].shape), None)
-    if wrong is not None:
-        raise DataError(_misfit(path, own, weights))
-    for key, tensor in own.items():
-        if not np.isfinite(weights[key]).all():
-            raise DataError(f"{path}: {key} holds NaN or infinite values")
-        tensor.array[...] = weights[key]
-    model.load_state_dict({**model.state_dict(), **own})
-    return notes
+    given = {name: from_numpy(array.copy()) for name, array in found.weights.items()}
+    weights, notes = in_order(model, given, config.model.rename)
+    try:
+        fit = fitted(model, weights, str(path), config.model.strict, config.model.rename)
+    except DataError as error:
+        raise DataError(f"{error}\n  without --config its own model is made") from None
+    model.load_state_dict(fit.tensors)
+    return not fit.anew and not fit.unused, [*notes, *fit.told()]
 
 
-def _kind(key: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
-    return key.rpartition(".")[2], tuple(shape)
-
-
-def _misfit(path: Path, own: dict[str, Any], weights: dict[str, Any]) -> str:
-    """The first tensors, in order, that differ."""
-    from itertools import zip_longest
-
-    lines = []
-    for mine, theirs in zip_longest(own.items(), weights.items()):
-        a = "nothing" if mine is None else f"{mine[0]} {list(mine[1].array.shape)}"
-        b = "nothing" if theirs is None else f"{theirs[0]} {list(theirs[1].shape)}"
-        if mine is None or theirs is None or _kind(mine[0], mine[1].array.shape) != _kind(theirs[0], theirs[1].shape):
-            lines.append(f"\n  the model has {a}, the file {b}")
-    more = f"\n  ... and {len(lines) - 4} more" if len(lines) > 4 else ""
-    return f"{path}: is not of this model:{''.join(lines[:4])}{more}\n  without --config its own model is made"
-
-
-def _compared(path: Path, found: Imported, model: Module) -> str:
+def _compared(path: Path, found: Imported, model: Module, sample: Sequence[int]) -> str:
     from lenetcli.onnx_import.comparing import difference
 
-    apart, by = difference(path, found, model)
+    apart, by = difference(path, found, model, sample)
     if apart is None:
         return f"outputs were not compared with the file's: {by}"
     return f"outputs differ from the file's by {apart:.1g} at most ({by})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,13 @@ SAMPLES = 2
 _SLOW = 1 << 24  # bytes of a file that ONNX's own reference, which is slow, is given
 
 
-def difference(path: Path, found: Imported, model: Module) -> tuple[float | None, str]:
+def difference(
+    path: Path, found: Imported, model: Module, sample: Sequence[int] | None = None
+) -> tuple[float | None, str]:
     """The greatest difference between outputs for random inputs, and by what; None, and why, where it is not known.
+
+    Args:
+        sample: sizes of one sample of the model's, where they are not the file's: [16, 1, 1] for [16].
 
     Raises:
         CheckFailed: it is more than rounding.
@@ -47,7 +53,7 @@ def difference(path: Path, found: Imported, model: Module) -> tuple[float | None
     except Exception as error:
         return None, _said(error)
     with no_grad():
-        own = model.eval()(from_numpy(x))
+        own = model.eval()(from_numpy(x.reshape(count, *(sample or shape))))
     greatest = 0.0
     for i, (y, wanted) in enumerate(zip(own if isinstance(own, tuple) else (own,), outputs)):
         mine = y.array.transpose(found.outputs_axes[i] or range(y.array.ndim)).astype(np.float64)

@@ -92,7 +92,12 @@ def _shape(given: OnnxValue, sizes: Sequence[int] | None) -> tuple[int, ...]:
 
 
 def _filled(known: list[int | str | None], sizes: list[int]) -> list[int | str | None]:
-    """Open sizes from those of a sample, which may have its channels last in the file."""
+    """Open sizes from those of a sample, which may have its channels last in the file, or be a picture of one pixel.
+
+    A model of ours that begins with Flatten takes vectors as data sources give them: [features, 1, 1].
+    """
+    if len(sizes) > len(known) and set(sizes[len(known) :]) == {1}:
+        sizes = sizes[: len(known)]
     for order in (sizes, [*sizes[1:], *sizes[:1]]):
         fits = len(order) == len(known) and all(not isinstance(n, int) or n in (m, 0, -1) for n, m in zip(known, order))
         if fits:

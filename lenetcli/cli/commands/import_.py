@@ -62,7 +62,7 @@ def import_weights(
 
     trust(no_lock)
     if _is_of_others(weights):
-        _import_others(weights, config, overrides or [], out)
+        _import_others(weights, config, overrides or [], out, strict, rename or [])
         return
     if not config:
         given = next((word for word in overrides or [] if word.endswith((".yaml", ".yml"))), "")
@@ -112,7 +112,9 @@ def _is_of_others(path: Path) -> bool:
     return path.is_file() and recognise(path) in OF_OTHERS
 
 
-def _import_others(path: Path, config: str, overrides: list[str], out: Path | None) -> None:
+def _import_others(
+    path: Path, config: str, overrides: list[str], out: Path | None, strict: bool | None, rename: list[str]
+) -> None:
     """An ONNX file, of which a configuration is made where none is given, or weights of Keras."""
     from lenetcli.build.parts import build_data
     from lenetcli.cli.graph_import import prepared, prepared_keras
@@ -120,8 +122,15 @@ def _import_others(path: Path, config: str, overrides: list[str], out: Path | No
     from lenetcli.formats.recognise import Kind, recognise
     from lenetcli.tensors.serialization import to_bytes
 
-    prepare = prepared if recognise(path) is Kind.onnx else prepared_keras
-    found = prepare(path, config, overrides)
+    is_onnx = recognise(path) is Kind.onnx
+    if (rename or strict is False) and not (is_onnx and config):
+        option = "--rename" if rename else "--no-strict"
+        why = "the net is the file's own; give the model that differs with --config" if is_onnx else (
+            "weights of Keras are paired with the model's layers, all of them"
+        )  # fmt: skip
+        raise ConfigError(f"{option}: not for {path}: {why}")
+    prepare = prepared if is_onnx else prepared_keras
+    found = prepare(path, config, overrides, lambda checked: _with_options(checked, strict, rename))
     state, data = found.model.state_dict(), None
     if config or any(change.startswith("data") for change in overrides):
         source = build_data(found.config)
