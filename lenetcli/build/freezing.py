@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from lenetcli.build.name_patterns import Names, names_of_pattern, prefixes
 from lenetcli.config import Config
 from lenetcli.config.problems import Hint
-from lenetcli.nn.batchnorm import ChannelNorm
 from lenetcli.nn.module import Module
+
+if TYPE_CHECKING:
+    from lenetcli.nn.batchnorm import ChannelNorm
 
 ROOM = 1 << 30  # bytes
 
@@ -44,8 +47,7 @@ class Freezing:
                 parameter.requires_grad_(not frozen)
                 parameter.grad = None
         for name in self.norms:
-            norm = model.get_submodule(name)
-            assert isinstance(norm, ChannelNorm), "it was one"
+            norm = cast("ChannelNorm", model.get_submodule(name))
             norm.frozen = frozen
             norm.train(norm.training)
 
@@ -85,6 +87,8 @@ def room_for_features(config: Config) -> int:
 def _norms(model: Module, frozen: set[int], matched: set[str]) -> Iterator[str]:
     """The batch norms of which all that learns is frozen; one that learns nothing, where its name or a module's that
     it is in is matched."""
+    from lenetcli.nn.batchnorm import ChannelNorm
+
     for name, module in model.named_modules():
         if isinstance(module, ChannelNorm):
             own = list(module.parameters(recurse=False))

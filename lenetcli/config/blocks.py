@@ -82,7 +82,7 @@ def _block(name: str, names: list[str], blocks: Node, path: KeyPath, problems: l
     before, key, node, path = len(problems), blocks.keys[name], blocks.mapping[name], (*path, name)
     if not _NAME.fullmatch(name):
         problems.append(Problem(key, path, "wanted a name of letters, digits and '_'"))
-    elif name in ROLES["layers"].classes:
+    elif ROLES["layers"].offered(name) is not None:
         problems.append(Problem(key, path, f"{name} is a layer already: a block needs another name"))
     if node.mapping is None:
         message = f"wanted a block like {{args: {{...}}, layers: [...]}}, got {got(node.plain())}"

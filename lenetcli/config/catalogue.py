@@ -65,9 +65,9 @@ class Role:
     def classes(self) -> dict[str, type]:
         """Every class that a config may name, by name; imports them all."""
         exported = importlib.import_module(self.module).__all__
-        return {name: cls for name in exported if (cls := self._offered(name)) is not None}
+        return {name: cls for name in exported if (cls := self.offered(name)) is not None}
 
-    def _offered(self, name: str) -> type | None:
+    def offered(self, name: str) -> type | None:
         """The class of a name; None where there is none that a config may name."""
         module = importlib.import_module(self.module)
         cls = getattr(module, name) if name in module.__all__ else None
@@ -108,7 +108,7 @@ class Role:
                 raise NoSuchClass(f"{cls.__name__} is no subclass of {what}, so it cannot be a {self.kind}")
             arguments(cls, self.base)
             return cls
-        offered = self._offered(name)
+        offered = self.offered(name)
         if offered is not None:
             return offered
         exported: Any = getattr(importlib.import_module(self.module), name, None) if name.isidentifier() else None

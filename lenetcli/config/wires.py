@@ -131,10 +131,7 @@ def _count(node: Node, path: KeyPath) -> Iterator[Problem]:
 
 def takes_several(role: Role, name: str) -> bool:
     """Whether a layer joins several inputs."""
-    from lenetcli.nn.merge import Merge
-
-    cls = role.classes.get(name)
-    return cls is not None and issubclass(cls, Merge)
+    return getattr(role.offered(name), "joins", False)
 
 
 def _used(nodes: Sequence[Node], names: Sequence[str | None], outputs: Mapping[str, object]) -> list[bool]:

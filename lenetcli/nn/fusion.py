@@ -137,6 +137,15 @@ def chain(modules: Sequence[Any], input: Any) -> Any:
     return input
 
 
+def on_tape(module: Module, input: Any) -> Any:
+    """The layers as they are, none of them recorded for itself."""
+    before, switches.whole = switches.whole, True
+    try:
+        return chain(list(module), input)  # type: ignore[call-overload]
+    finally:
+        switches.whole = before
+
+
 def _plain(module: Module, kind: type[Module]) -> bool:
     """Whether the module is just what its class says."""
     if type(module) is not kind:

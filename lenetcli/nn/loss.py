@@ -8,7 +8,6 @@ import numpy as np
 
 from lenetcli.nn import functional as F
 from lenetcli.nn.module import ForPython, Module
-from lenetcli.ops.nn.cross_entropy import of_plain_rows
 from lenetcli.ops.nn.mse_loss import check_reduction
 from lenetcli.tensors.tensor import Tensor
 
@@ -167,6 +166,8 @@ class CrossEntropyLoss(ClassLoss):
             return None
         if own["reduction"] != "mean" or own["label_smoothing"] or own["_buffers"]["weight"] is not None:
             return None
+        from lenetcli.ops.nn.cross_entropy import of_plain_rows  # a table of parameters needs none of it
+
         return of_plain_rows(*args, own["ignore_index"], (self, self))
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import Any
+from typing import Any, ClassVar
 
 from lenetcli.errors import ShapeError
 from lenetcli.nn.module import Module
@@ -13,6 +13,8 @@ from lenetcli.tensors.tensor import Tensor
 
 class Merge(Module):
     """Base of layers that take two inputs or more: in a config their `from` is a list."""
+
+    joins: ClassVar[bool] = True
 
     def _shapes(self, inputs: tuple[Any, ...]) -> list[tuple[int, ...]]:
         """The inputs' shapes.

@@ -14,7 +14,7 @@ tape does it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lenetcli.autograd.composite import use
 from lenetcli.autograd.modes import enable_grad, switches
@@ -22,10 +22,11 @@ from lenetcli.kernels import device, dispatch
 from lenetcli.kernels.recording import Unknown
 from lenetcli.nn import fusion
 from lenetcli.nn.module import Module
-from lenetcli.nn.recording import Recording, on_tape
 from lenetcli.nn.tables import Table, changes
-from lenetcli.nn.trial import record
 from lenetcli.tensors.tensor import Tensor
+
+if TYPE_CHECKING:
+    from lenetcli.nn.recording import Recording
 
 AFTER = 4  # calls that are alike, after which one is recorded
 MOST = 8  # kinds of calls, and states of the tree, that are remembered of a module
@@ -47,7 +48,7 @@ def run(module: Module, input: Any) -> Any:
             kind.record(module, input)
     if kind.reason is not None:  # parts of it may be recorded
         return fusion.chain(list(module), input)  # type: ignore[call-overload]
-    return on_tape(module, input)
+    return fusion.on_tape(module, input)
 
 
 def find(module: Module, input: Any) -> Tensor | None:
@@ -76,6 +77,8 @@ class Kind:
         Args:
             order: the strides of the output's gradient; None: those of the output.
         """
+        from lenetcli.nn.trial import record  # where nothing is recorded, it need not be imported
+
         try:
             self.recording = record(module, input, order)
         except Unknown as reason:
@@ -191,6 +194,8 @@ def outlook(module: Module, input: Tensor) -> str:
         return "not recorded: LENET_RECORD=0"
     if dispatch.twin != "native" or device.on_device(input.array):
         return "not recorded: the native kernels do not run"
+    from lenetcli.nn.trial import record
+
     try:
         with enable_grad():
             return f"recorded: {record(module, input).calls} native calls"

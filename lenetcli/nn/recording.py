@@ -27,15 +27,6 @@ if TYPE_CHECKING:
 FLOAT = np.dtype(np.float32)
 
 
-def on_tape(module: Module, input: Any) -> Any:
-    """The layers as they are, none of them recorded for itself."""
-    before, switches.whole = switches.whole, True
-    try:
-        return fusion.chain(list(module), input)  # type: ignore[call-overload]
-    finally:
-        switches.whole = before
-
-
 class Tracked(NamedTuple):
     """What a batch norm counts beside its calls."""
 
@@ -131,7 +122,7 @@ class Recording:
         if not noise or module is None:
             return None
         with draws_given(noise):
-            return on_tape(module, input)
+            return fusion.on_tape(module, input)
 
     def note(self, input: Tensor, result: Tensor, noise: list[Array]) -> None:
         """Puts the output on the tape."""
@@ -175,7 +166,7 @@ class Recording:
         before = [(b, b.array.copy(), b.counter[0]) for b, _ in self.buffers]
         try:
             with draws_given(noise):
-                return on_tape(module, input)
+                return fusion.on_tape(module, input)
         finally:
             for b, values, version in before:
                 b.array[...] = values

@@ -325,9 +325,9 @@ def of_plain_rows(
     if not (isinstance(input, Variable) and isinstance(target, Variable)):
         return None
     x, classes = input.array, target.array
-    if x.dtype is not FLOAT or x.ndim != 2 or not (x.size and x.flags.f_contiguous and x.flags.aligned):
+    if x.dtype is not FLOAT or x.ndim != 2 or not x.size or on_device(x) or on_device(classes):
         return None
-    if classes.dtype is not LONG or classes.shape != x.shape[:1] or on_device(target.array) or on_device(x):
+    if not (x.flags.f_contiguous and x.flags.aligned) or classes.dtype is not LONG or classes.shape != x.shape[:1]:
         return None
     classes = classes.copy()  # backward must not see a change
     loss, count, log_p = kernels.cross_entropy(x, classes, ignore_index)
