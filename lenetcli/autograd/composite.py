@@ -8,6 +8,7 @@ the tape.
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 
 from lenetcli.autograd.engine import Leaves, leaf_gradients
 from lenetcli.autograd.modes import enable_grad, switches
-from lenetcli.autograd.tape import NO_EDGE, AccumulateGrad, Array, Edge, Node, Variable, like, next_sequence
+from lenetcli.autograd.tape import NO_EDGE, AccumulateGrad, Array, Edge, Node, Variable, like, next_sequence, wrap
 
 Saved = tuple[str, "list[int]", int]  # a node's name, the version counter of what it saved, the version
 
@@ -51,6 +52,7 @@ class Composite(Node):
         saved: what a change in place must not touch before backward, in the order in which backward comes to it.
         result: the output.
         scope: the module that does it, where that is not being called.
+        read: version counters of all that the work reads, with their values.
     """
 
     at_once = True
@@ -65,9 +67,12 @@ class Composite(Node):
         saved: Sequence[Saved],
         result: Variable,
         scope: tuple[Any, Any] | None = None,
+        read: Sequence[tuple[list[int], int]] = (),
     ) -> None:
         self.title, self.work, self.backward, self.edges, self.saved_versions = title, work, backward, edges, saved
-        self.source: Variable | None = source
+        self.read = read
+        self.source: Variable | None = _as_now(source, edges[0])
+        self.layout = source.array.shape, source.array.strides, source.array.dtype
         self.array = result.array  # backward may read it
         self.sequence = next_sequence()
         self.outputs = ((result.array.shape, result.array.dtype),)
@@ -86,38 +91,62 @@ class Composite(Node):
         return self.source is None
 
     def expand(self) -> Node:
-        """The node that the tape makes of the work, made now.
-
-        Raises:
-            RuntimeError: backward has freed what that takes.
-        """
+        """The node that the tape makes of the work, made now; as backward leaves it, where that has been."""
         if self.tape is not None:
             return self.tape
-        if self.source is None:
-            raise self.freed()
-        last = next_sequence()
-        made = self._work(self.source).grad_fn
+        freed, last = self.source is None, next_sequence()
+        made = self._work(self._stand_in() if self.source is None else self.source).grad_fn
         assert made is not None, "the work has a gradient"
+        new = _newer(made, last)
+        if freed:
+            for node in new:
+                node.release()
+        else:
+            self._as_of_then(new)
         if not switches.walking:  # else backward knows its way already, and this is to be looked at only
-            _put_before(self.sequence, made, last)
+            for i, node in enumerate(new, 1):  # as if they had been made just before this one
+                node.sequence = self.sequence - 1 + i / (len(new) + 1)
             self.tape, self.edges, self.at_once = made, made.edges, False
         return made
 
+    def _stand_in(self) -> Variable:
+        """An input like the one that is gone."""
+        shape, strides, kind = self.layout
+        span = sum((size - 1) * stride for size, stride in zip(shape, strides)) + kind.itemsize
+        x: Array = np.ndarray(shape, kind, np.zeros(max(span, 0), np.uint8), 0, strides)
+        return _as_now(wrap(self.result_class, x), self.edges[0])
+
+    def _as_of_then(self, new: Sequence[Node]) -> None:
+        """Lets nodes that were made now refuse what has been changed in place since the work was done."""
+        changed = [(counter, version) for counter, version in self.read if counter[0] != version]
+        if not changed:
+            return
+        then = {id(counter): version for counter, version in changed}
+        kept: set[int] = set()
+        for node in new:
+            own = getattr(node, "versions", ())
+            kept |= {id(counter) for counter, _ in own}
+            node.versions = tuple((counter, then.get(id(counter), version)) for counter, version in own)
+        # the tape has not kept the others, but what came of them is gone
+        new[-1].versions += tuple((counter, version) for counter, version in changed if id(counter) not in kept)
+
     def _work(self, source: Variable) -> Variable:
-        before, switches.scopes = switches.scopes, [] if self.scope is None else [self.scope]
+        before = switches.scopes, switches.fusion, switches.anomaly, switches.observers
+        switches.scopes = [] if self.scope is None else [self.scope]
+        switches.fusion, switches.anomaly, switches.observers = True, False, ()  # as when it was done
         try:
             with enable_grad(), np.errstate(all="ignore"):
                 return self.work(source)
         finally:
-            switches.scopes = before
+            switches.scopes, switches.fusion, switches.anomaly, switches.observers = before
 
     @property
     def next_functions(self) -> tuple[Edge, ...]:
-        return self.edges if self.tape is None and self.freed_already else self.expand().next_functions
+        return self.expand().next_functions
 
     @property
     def metadata(self) -> dict[str, Any]:
-        return super().metadata if self.tape is None and self.freed_already else self.expand().metadata
+        return self.expand().metadata
 
     def __getattr__(self, name: str) -> Any:
         """What the tape's node has and this one does not, such as `saved`."""
@@ -147,6 +176,9 @@ class Composite(Node):
 
     def _on_tape(self, source: Variable, grad: Array) -> Sequence[Array | None]:
         """The gradients by doing the work once more."""
+        for counter, version in self.read:
+            if counter[0] != version:
+                raise self.changed(self.name(), version, counter[0])
         own = like(source, source.array)
         own._requires_grad = self.edges[0] is not NO_EDGE
         result = self._work(own)
@@ -161,13 +193,26 @@ class Composite(Node):
         self.source = None
 
 
-def _put_before(sequence: float, top: Node, last: float) -> None:
-    """Numbers the nodes that are newer than `last`, up to `top`, as if they had been made just before `sequence`."""
+def _as_now(source: Variable, edge: Edge) -> Variable:
+    """The input as it is, whatever becomes of it: its array, its version counter, the way of its gradient."""
+    own: Variable = like(source, source.array)
+    own._counter = source.counter
+    node, own.output_nr = edge
+    if node is not None:
+        own._requires_grad = True
+        if isinstance(node, AccumulateGrad):
+            own._accumulate = weakref.ref(node)
+        else:
+            own.grad_fn = node
+    return own
+
+
+def _newer(top: Node, last: float) -> list[Node]:
+    """The nodes from `top` down that are newer than `last`, oldest first."""
     new, stack = {top}, [top]
     while stack:
         for node, _ in stack.pop().edges:
             if node is not None and node.sequence > last and node not in new:
                 new.add(node)
                 stack.append(node)
-    for i, node in enumerate(sorted(new, key=lambda node: node.sequence), 1):
-        node.sequence = sequence - 1 + i / (len(new) + 1)
+    return sorted(new, key=lambda node: node.sequence)

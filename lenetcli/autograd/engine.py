@@ -45,6 +45,8 @@ def run_backward(
     Returns:
         Gradients of `inputs` (None where a root does not depend on one); an empty list without `inputs`.
     """
+    if retain_graph:
+        _keep([v.grad_fn for v in roots])
     if inputs is None and len(roots) == 1 and run_chain(roots[0], root_grads[0], retain_graph):
         return []
     with np.errstate(all="ignore"):  # infinities and NaN are values here, as in torch
@@ -124,6 +126,19 @@ def leaf_gradients(root: Variable, grad: Array, leaves: Leaves) -> Leaves:
     finally:
         switches.grad, switches.walking = before
     return leaves
+
+
+def _keep(tops: Sequence[Node | None]) -> None:
+    """Has nodes that stand for many make those: what backward needs a second time is then what it was the first."""
+    seen: set[Node] = set()
+    stack = [node for node in tops if node is not None]
+    while stack:
+        node = stack.pop()
+        if node in seen or isinstance(node, AccumulateGrad):
+            continue
+        seen.add(node)
+        edges = node.next_functions if node.at_once else node.edges
+        stack += [below for below, _ in edges if below is not None]
 
 
 def _walk(

@@ -61,7 +61,6 @@ class Op(Node):
     example: ClassVar[Any] = staticmethod(lambda seen, at: None)
 
     saved: tuple[Any, ...] | None = ()
-    versions: tuple[tuple[list[int], int], ...] = ()  # counters of the saved operands and results, with their values
     needs_input_grad: tuple[bool, ...] = ()
 
     forward: ClassVar[Any]

@@ -217,6 +217,7 @@ class Node:
     edges: tuple[Edge, ...] = ()  # where gradients go
     sequence: float = 0  # creation order: a node's inputs were made before it
     outputs: tuple[tuple[tuple[int, ...], np.dtype[Any]], ...] = ()  # shape and type of each output
+    versions: tuple[tuple[list[int], int], ...] = ()  # counters of what was saved of operands, results; their values
     result_class: type[Variable] = Variable
     scope: tuple[Any, Any] | None = None
     hooks: dict[int, Callable[..., Any]] | None = None

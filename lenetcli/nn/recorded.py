@@ -13,7 +13,6 @@ tape does it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from lenetcli.autograd.composite import use
@@ -22,7 +21,7 @@ from lenetcli.kernels import device, dispatch
 from lenetcli.kernels.recording import Unknown
 from lenetcli.nn import fusion
 from lenetcli.nn.module import Module
-from lenetcli.nn.tables import Table, changes
+from lenetcli.nn.tables import changes, state_of
 from lenetcli.tensors.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -141,24 +140,12 @@ def _look_again(module: Module, remembered: Remembered) -> None:
     for each in modules:
         each.__dict__.setdefault("_remembered", None)  # so that changes of its attributes are counted
     remembered.count = changes.count
-    state = tuple(entry for each in modules for entry in _state(each))
+    state = state_of(module)
     if state not in remembered.states:
         if len(remembered.states) >= MOST:
             remembered.states.clear()
         remembered.states[state] = {}
     remembered.kinds = remembered.states[state]
-
-
-def _state(module: Module) -> Iterator[Any]:
-    """What a module's results depend on, but for the numbers in its tensors."""
-    yield id(module)
-    yield type(module).forward
-    for name, value in module.__dict__.items():
-        if isinstance(value, Table):
-            yield name, tuple((key, id(entry)) for key, entry in value.items())
-        elif name != "_remembered":
-            plain = value is None or isinstance(value, (bool, int, float, str, tuple))
-            yield name, value if plain else id(value)
 
 
 def status(module: Module) -> str:

@@ -18,6 +18,7 @@ from lenetcli.kernels.recording import Plan
 from lenetcli.nn import fusion
 from lenetcli.nn.batchnorm import BatchNorm
 from lenetcli.nn.module import Module
+from lenetcli.nn.tables import state_of
 from lenetcli.ops.nn.dropout import draws_given
 from lenetcli.tensors.tensor import Tensor
 
@@ -69,9 +70,12 @@ class Recording:
         self.gradients = [Fresh(grad) for grad in trial.gradients]
         made = range(first + 1, first + 1 + len(trial.gradients))
         self.backward = plan.blocks([last, *made]) if made else []
-        own = {id(t.counter): ours.counter for t, ours in zip(trial.tensors, tensors)}
-        self.saved = [(name, own.get(id(counter)), which) for name, counter, which in trial.saved()]
         self.tracked = [found for found in map(_tracked, module.modules()) if found is not None]
+        moved = {id(tensor) for tracked in self.tracked for tensor in tracked.moved}
+        own = {id(t.counter): ours.counter for t, ours in zip(trial.tensors, tensors)}
+        self.read = [t.counter for t in tensors if t.array.dtype is FLOAT and id(t) not in moved]
+        self.state, self.twin = state_of(module), trial.as_it_is(module)
+        self.saved = [(name, own.get(id(counter)), which) for name, counter, which in trial.saved()]
         self.made: list[Array] = []  # gradients of the last backward, and how often each was referred to by then
         self.alone: list[int] = []
         self.node: weakref.ref[Composite] | None = None
@@ -135,7 +139,8 @@ class Recording:
         edges = (first, *((node, 0) for node in self.nodes))
         scope = None if switches.scopes else (self.module(),) * 2
         again = partial(self.again, noise)  # the noise stays as long as the node does
-        node = Composite(self.title, again, input, self.differentiate, edges, saved, result, scope)
+        read = [(counter, counter[0]) for counter in (input.counter, *self.read)]
+        node = Composite(self.title, again, input, self.differentiate, edges, saved, result, scope, read)
         self.node = weakref.ref(node)
 
     def differentiate(self, node: Composite, grad: Array) -> Sequence[Array | None] | None:
@@ -159,16 +164,21 @@ class Recording:
         return made if node.edges[0] is not NO_EDGE else [None, *made]
 
     def again(self, noise: list[Array], input: Tensor) -> Tensor:
-        """The call on the tape, with nothing counted once more."""
+        """The call on the tape, as it was, with nothing counted once more."""
         module = self.module()
-        if module is None:
-            raise RuntimeError("the module that made this graph is gone")
-        before = [(b, b.array.copy(), b.counter[0]) for b, _ in self.buffers]
+        if module is None or state_of(module) != self.state:
+            module = self.twin
+        counts = [(b, b.array.copy(), b.counter[0]) for b, _ in self.buffers]
+        now = [(t, t.array, t._requires_grad) for t in (*module.parameters(), *module.buffers())]
         try:
+            for t, array, learns in (*self.checked, *((b, array, False) for b, array in self.buffers)):
+                t.array, t._requires_grad = array, learns
             with draws_given(noise):
                 return fusion.on_tape(module, input)
         finally:
-            for b, values, version in before:
+            for t, array, learns in now:
+                t.array, t._requires_grad = array, learns
+            for b, values, version in counts:
                 b.array[...] = values
                 b.counter[0] = version
 

@@ -5,7 +5,7 @@ What is remembered of a tree of modules (`nn.recorded`) holds as long as `change
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
@@ -34,3 +34,19 @@ class Table(dict[Any, Any]):
 
 for _name in ("__setitem__", "__delitem__", "__ior__", "pop", "popitem", "clear", "update", "setdefault"):
     setattr(Table, _name, _counted(_name))
+
+
+def state_of(module: Any) -> tuple[Any, ...]:
+    """What the results of a tree of modules depend on, but for the numbers in its tensors."""
+    return tuple(entry for each in module.modules() for entry in _entries(each))
+
+
+def _entries(module: Any) -> Iterator[Any]:
+    yield id(module)
+    yield type(module).forward
+    for name, value in module.__dict__.items():
+        if isinstance(value, Table):
+            yield name, tuple((key, id(entry)) for key, entry in value.items())
+        elif name != "_remembered":
+            plain = value is None or isinstance(value, (bool, int, float, str, tuple))
+            yield name, value if plain else id(value)

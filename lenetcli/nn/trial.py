@@ -145,6 +145,13 @@ class Trial:
             raise Unknown("its output does not depend on every parameter")
         self.gradients = [found[t.accumulator()] for t in learning]
 
+    def as_it_is(self, module: Module) -> Module:
+        """The copy, with the tensors of the module it was made of: it stays as that is now."""
+        for own, real in zip(self.module.modules(), module.modules()):
+            for name in ("_parameters", "_buffers"):
+                own.__dict__[name].update(real.__dict__[name])
+        return self.module
+
     @property
     def results(self) -> list[Array]:
         return [self.output, *self.gradients]

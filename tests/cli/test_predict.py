@@ -181,9 +181,12 @@ def test_wrong_input_is_one_message_and_the_right_code(
     lenet(*words).assert_refused(code, message)
 
 
-def test_damaged_inputs_of_a_run_are_refused(lenet: Lenet, run: Path, place: Path) -> None:
+@pytest.mark.parametrize("damage", ["{}", "a white of 400 digits"])
+def test_damaged_inputs_of_a_run_are_refused(lenet: Lenet, run: Path, place: Path, damage: str) -> None:
     np.save(place / "x.npy", np.zeros((8, 8), np.float32))
-    (run / "inputs.json").write_text("{}")
+    if damage != "{}":
+        damage = json.dumps({**json.loads((run / "inputs.json").read_text()), "white": 10**400})
+    (run / "inputs.json").write_text(damage)
     done = lenet("predict", "run", "x.npy")
     assert (done.code, done.out) == (3, "")
     assert "inputs.json: damaged" in done.err
