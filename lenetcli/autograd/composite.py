@@ -97,7 +97,7 @@ class Composite(Node):
         freed, last = self.source is None, next_sequence()
         made = self._work(self._stand_in() if self.source is None else self.source).grad_fn
         assert made is not None, "the work has a gradient"
-        new = _newer(made, last)
+        new = newer(made, last)
         if freed:
             for node in new:
                 node.release()
@@ -207,9 +207,10 @@ def _as_now(source: Variable, edge: Edge) -> Variable:
     return own
 
 
-def _newer(top: Node, last: float) -> list[Node]:
+def newer(top: Node | None, last: float) -> list[Node]:
     """The nodes from `top` down that are newer than `last`, oldest first."""
-    new, stack = {top}, [top]
+    new = set() if top is None else {top}
+    stack = list(new)
     while stack:
         for node, _ in stack.pop().edges:
             if node is not None and node.sequence > last and node not in new:

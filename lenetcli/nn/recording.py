@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from lenetcli.autograd.composite import Composite
+from lenetcli.autograd.composite import Composite, newer
 from lenetcli.autograd.modes import switches
-from lenetcli.autograd.tape import NO_EDGE, Array, wrap
+from lenetcli.autograd.tape import NO_EDGE, Array, next_sequence, wrap
 from lenetcli.kernels.recording import Plan
 from lenetcli.nn import fusion
 from lenetcli.nn.batchnorm import BatchNorm
@@ -75,6 +75,7 @@ class Recording:
         own = {id(t.counter): ours.counter for t, ours in zip(trial.tensors, tensors)}
         self.read = [t.counter for t in tensors if t.array.dtype is FLOAT and id(t) not in moved]
         self.state, self.twin = state_of(module), trial.as_it_is(module)
+        self.parts = {own: weakref.ref(real) for own, real in zip(self.twin.modules(), module.modules())}
         self.saved = [(name, own.get(id(counter)), which) for name, counter, which in trial.saved()]
         self.made: list[Array] = []  # gradients of the last backward, and how often each was referred to by then
         self.alone: list[int] = []
@@ -173,8 +174,13 @@ class Recording:
         try:
             for t, array, learns in (*self.checked, *((b, array, False) for b, array in self.buffers)):
                 t.array, t._requires_grad = array, learns
+            last = next_sequence()
             with draws_given(noise):
-                return fusion.on_tape(module, input)
+                result: Tensor = fusion.on_tape(module, input)
+            for node in newer(result.grad_fn, last) if module is self.twin else ():
+                if node.scope is not None and node.scope[1] in self.parts:
+                    node.scope = node.scope[0], self.parts[node.scope[1]]()
+            return result
         finally:
             for t, array, learns in now:
                 t.array, t._requires_grad = array, learns
