@@ -12,7 +12,6 @@ import pickle
 import struct
 import sys
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,12 +79,7 @@ def kinds(place: Path) -> Iterator[Kind]:
 def _others(place: Path) -> Iterator[Kind]:
     """What no reader here is for, told apart by its first bytes."""
     np.save(place / "w.npy", np.ones(2))
-    with zipfile.ZipFile(place / "model.keras", "w") as archive:
-        archive.writestr("metadata.json", "{}")
-        archive.writestr("config.json", "{}")
-        archive.writestr("model.weights.h5", b"\x89HDF\r\n\x1a\n" + bytes(64))
     contents: dict[str, bytes] = {
-        "w.weights.h5": b"\x89HDF\r\n\x1a\n" + bytes(64),
         "net.tflite": struct.pack("<I", 28) + b"TFL3" + bytes(64),
         "net.gguf": b"GGUF" + bytes(64),
         "list.pkl": pickle.dumps([1.0]),
@@ -96,8 +90,10 @@ def _others(place: Path) -> Iterator[Kind]:
     for name, content in contents.items():
         (place / name).write_bytes(content)
     yield Kind("one array, `.npy`", "NumPy", place / "w.npy")
-    yield Kind("model, `.keras`", "Keras 3", place / "model.keras")
-    yield Kind("weights, HDF5", "Keras", place / "w.weights.h5")
+    nets = ROOT / "tests" / "onnx_import" / "files"
+    yield Kind("model, `.keras`", "Keras 3", nets / "lenet.keras")
+    yield Kind("weights, HDF5", "Keras 3", nets / "mlp.weights.h5")
+    yield Kind("net, `.onnx`", "tf2onnx", nets / "lenet.tf2onnx18.onnx")
     yield Kind("model, `.tflite`", "TensorFlow Lite", place / "net.tflite")
     yield Kind("weights, GGUF", "llama.cpp", place / "net.gguf")
     yield Kind("pickle", "Python", place / "list.pkl")
