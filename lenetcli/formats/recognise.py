@@ -100,10 +100,13 @@ def recognise(path: str | os.PathLike[str]) -> Kind:
         if is_one(start):
             return kind
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _archive(path)
+        kind = _archive(path)
+        return Kind.keras if kind is Kind.zip and path.suffix == ".keras" else kind
     if _is_onnx(start, size):
         return Kind.onnx
-    return Kind.text if b"\0" not in start and _is_text(start) else Kind.unknown
+    if b"\0" not in start and _is_text(start):
+        return Kind.text
+    return _DAMAGED.get(path.suffix, Kind.unknown)
 
 
 def is_weights(what: str) -> bool:
@@ -123,6 +126,8 @@ def refusal(path: str | os.PathLike[str], kind: Kind, wanted: str) -> str:
     """
     return f"{path}: is {kind.what}; {wanted}: {kind.advice}"
 
+
+_DAMAGED = {".onnx": Kind.onnx, ".h5": Kind.hdf5}  # what no content tells any more: its reader says what is wrong
 
 _TORCH_MAGIC = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"  # the number that torch's old files begin with
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")

@@ -48,6 +48,7 @@ class Imported:
     metadata: dict[str, str] = field(default_factory=dict)
     name: str = "net"
     heads: tuple[tuple[str, str, tuple[int, ...]], ...] = ()  # each output's name, its layer's type, its sizes
+    in_training: bool = False  # the file's outputs are those of training
 
     @property
     def last(self) -> str:
@@ -116,7 +117,7 @@ def _imported(model: onnx_in.OnnxModel, path: Path, sizes: Sequence[int] | None)
     )
     return Imported(
         section, dict(nest.state()), notes, given.axes is not None, turned,
-        model.producer, model.metadata, path.stem, heads,
+        model.producer, model.metadata, path.stem, heads, reader.in_training,
     )  # fmt: skip
 
 

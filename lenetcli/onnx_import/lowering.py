@@ -70,6 +70,7 @@ class Reader:
         self.flows: dict[str, Flow] = {}
         self.uses = net.users()
         self.notes: list[str] = []
+        self.in_training = False  # the file does what layers do in training, at random or by the batch
 
     def run(self, given: Flow) -> list[Flow]:
         """The layers of the whole net; gives what its outputs are.

@@ -22,6 +22,7 @@ def batch_norm(reader: Reader, node: Node) -> Flow:
     if any(array.shape != (shape[1],) for array in (scale, shift, mean, variance)):
         raise node.refusal(f"has other than {shape[1]} numbers for {shape[1]} channels")
     if node.attributes.get("training_mode", 0):
+        reader.in_training = True
         reader.notes.append(f"{node.label} normalises by the batch in the file (training_mode); here only in training")
     if not np.isfinite(variance).all() or float(variance.min(initial=0)) < 0:
         raise node.refusal("has a variance below 0, or one that is no number")

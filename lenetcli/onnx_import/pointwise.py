@@ -155,6 +155,7 @@ def dropout(reader: Reader, node: Node) -> Flow:
         raise node.refusal(f"has a share of {share:g}; wanted one from 0 to 1")
     mode = reader.constant(node, 2)
     if mode is not None and mode.reshape(-1)[0]:
+        reader.in_training = True
         reader.notes.append(f"{node.label} drops at random in the file (training_mode); here only in training")
     return _layer(reader, node, "Dropout", p=shown(share))
 

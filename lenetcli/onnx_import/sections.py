@@ -45,17 +45,36 @@ def _loss(found: Imported) -> tuple[Any, dict[str, Any]]:
     outputs = found.model.get("outputs")
     count = math.prod(found.output)
     if outputs:
-        losses = [{"output": name, **_of_one(last, sizes)[0]} for name, last, sizes in found.heads]
-        return losses, _of_one(*found.heads[0][1:])[1]
-    if tuple(found.output) == tuple(found.model["input"]) and len(found.output) == 3:
+        return _losses(found)
+    if _is_picture(found.output, found):
         return {"type": "MSELoss", "target": "input"}, {"classes": 0, "targets": min(count, 10)}
     return _of_one(found.last, found.output)
+
+
+def _is_picture(sizes: tuple[int, ...], found: Imported) -> bool:
+    return tuple(sizes) == tuple(found.model["input"]) and len(sizes) == 3
+
+
+def _losses(found: Imported) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The losses of several outputs, and targets that as many as can share one have: class numbers, where any has."""
+    losses, targets = [], []
+    for name, last, sizes in found.heads:
+        if _is_picture(sizes, found):
+            losses.append({"output": name, "type": "MSELoss", "target": "input"})
+        else:
+            loss, wanted = _of_one(last, sizes)
+            losses.append({"output": name, **loss})
+            targets.append(wanted)
+    classes = [wanted["classes"] for wanted in targets if wanted["classes"]]
+    if classes:
+        return losses, {"classes": min(classes)}
+    return losses, targets[0] if targets else {"classes": 0, "targets": 10}
 
 
 def _of_one(last: str, sizes: tuple[int, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Of one output, by the layer that gives it."""
     if len(sizes) == 1 and 1 < sizes[0] <= _MOST_CLASSES and last != "Sigmoid":
         return {"type": "NLLLoss" if last == "LogSoftmax" else "CrossEntropyLoss"}, {"classes": sizes[0]}
-    if sizes in ((), (1,)):
-        return {"type": "BCELoss" if last == "Sigmoid" else "BCEWithLogitsLoss"}, {"classes": 2}
+    if sizes in ((), (1,)) and last == "Sigmoid":
+        return {"type": "BCELoss"}, {"classes": 2}
     return {"type": "MSELoss"}, {"classes": 0, "targets": max(1, min(math.prod(sizes), _MOST_CLASSES))}

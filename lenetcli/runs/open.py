@@ -194,9 +194,8 @@ def inputs_of(place: Path, loaded: Loaded) -> Inputs:
         raise ConfigError(f"{place}: this run's samples are no pictures")
     wanted = tuple(loaded.config.model.input)
     if (found.shape[0], *found.size) != wanted:
-        raise DataError(
-            f"{place}: {NAME} makes inputs of shape {[found.shape[0], *found.size]}, the model takes {list(wanted)}"
-        )
+        what = f"{NAME} makes inputs" if (place / NAME).exists() else "its data makes inputs"
+        raise DataError(f"{place}: {what} of shape {[found.shape[0], *found.size]}, the model takes {list(wanted)}")
     return found
 
 

@@ -217,6 +217,76 @@ def test_half_and_two_heads_come_in(lenet: Lenet, place: Path) -> None:
     assert "type: BCELoss" in text
 
 
+class Heads(nn.Module):
+    """A picture in; what each head makes of it out."""
+
+    def __init__(self, *heads: nn.Module) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(heads)
+
+    def forward(self, x: lenet_library.Tensor) -> tuple[lenet_library.Tensor, ...]:
+        return tuple(head(x) for head in self.heads)
+
+
+def head(count: int) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, count))
+
+
+PICTURE = nn.Conv2d(1, 1, 3, padding=1)
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [(head(10), head(2)), (head(5), PICTURE), (PICTURE, head(5)), (PICTURE, nn.Conv2d(1, 1, 1)), (head(1),)],
+    ids=["two numbers of classes", "then a picture", "a picture first", "pictures", "one number"],
+)
+def test_what_comes_in_trains_on_its_stand_in(heads: tuple[nn.Module, ...], lenet: Lenet, place: Path) -> None:
+    model = settled(Heads(*heads) if len(heads) > 1 else heads[0])
+    (place / "net.onnx").write_bytes(onnx_model(model, (1, 8, 8)))
+    assert lenet("import", "net.onnx", "--out", "run").code == 0
+    done = lenet("train", "--resume", "run", "--progress", "off")
+    assert done.code == 0, done.err
+
+
+def test_a_file_in_training_mode_comes_in_though_it_gives_other_outputs(lenet: Lenet, place: Path) -> None:
+    made = onnx.load_from_string(onnx_model(nn.Sequential(nn.BatchNorm2d(1), nn.ReLU()).eval(), (1, 4, 4)))
+    made.graph.node.remove(next(n for n in made.graph.node if n.op_type == "BatchNormalization"))
+    given, relu = made.graph.input[0].name, made.graph.node[-1]
+    made.graph.ClearField("initializer")
+    for name in "smbv":
+        made.graph.initializer.append(onnx.numpy_helper.from_array(np.full(1, 2, np.float32), name))
+    batch = onnx.helper.make_node("BatchNormalization", [given, *"smbv"], ["y", "m2", "v2"], training_mode=1)
+    relu.input[0] = "y"
+    made.graph.node.insert(0, batch)
+    (place / "net.onnx").write_bytes(made.SerializeToString())
+    done = lenet("import", "net.onnx", "--out", "run")
+    assert done.code == 0, done.err
+    assert "outputs were not compared with the file's: it gives what the net gives in training" in done.err
+
+
+@pytest.mark.parametrize("command", ["import", "inspect-params"])
+@pytest.mark.parametrize("name", ["net.onnx", "mlp.weights.h5", "lenet.keras"])
+def test_a_cut_file_is_called_damaged(name: str, command: str, lenet: Lenet, place: Path) -> None:
+    """Its content does not tell any more what it was; its name does."""
+    if name == "net.onnx":
+        whole = onnx_model(small(), (1, 8, 8))
+    else:
+        pytest.importorskip("h5py")
+        whole = (STORED / name).read_bytes()
+    (place / name).write_bytes(whole[: len(whole) // 2])
+    done = lenet(command, name)
+    assert (done.code, done.err.count("\n")) == (3, 1)
+    assert "damaged" in done.err or "not sound" in done.err
+
+
+@pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html><html>", b"GGUF" + bytes(99)])
+def test_what_is_wrong_with_a_file_comes_before_what_its_model_is(content: bytes, lenet: Lenet, place: Path) -> None:
+    (place / "net.pth").write_bytes(content)
+    done = lenet("import", "net.pth")
+    assert done.code == 3
+    assert "which model" not in done.err
+
+
 def test_the_file_itself_is_shown(lenet: Lenet, place: Path) -> None:
     model = small()
     (place / "net.onnx").write_bytes(onnx_model(model, (1, 8, 8), Written(13)))

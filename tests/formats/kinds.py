@@ -90,6 +90,10 @@ def _others(place: Path) -> Iterator[Kind]:
     for name, content in contents.items():
         (place / name).write_bytes(content)
     yield Kind("one array, `.npy`", "NumPy", place / "w.npy")
+    nets = ROOT / "tests" / "onnx_import" / "files"
+    yield Kind("model, `.keras`", "Keras 3", nets / "lenet.keras")
+    yield Kind("weights, HDF5", "Keras 3", nets / "mlp.weights.h5")
+    yield Kind("net, `.onnx`", "tf2onnx", nets / "lenet.tf2onnx18.onnx")
     yield Kind("model, `.tflite`", "TensorFlow Lite", place / "net.tflite")
     yield Kind("weights, GGUF", "llama.cpp", place / "net.gguf")
     yield Kind("pickle", "Python", place / "list.pkl")

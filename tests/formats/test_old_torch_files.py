@@ -59,4 +59,5 @@ def test_both_forms_are_there() -> None:
 
 def test_the_table_of_kinds_is_that_of_today() -> None:
     """`python -m tests.formats.kinds --write` makes it."""
+    pytest.importorskip("h5py")
     assert kinds.PAGE.read_text("utf-8") == kinds.page()
