@@ -33,13 +33,10 @@ def text(plain: dict[str, Any], unicode: bool = True) -> str:
 
 def plain(config: Config) -> dict[str, Any]:
     """The config as mappings, lists and scalars."""
-    model: dict[str, Any] = {
-        "input": _Flow(config.model.input),
-        **_fine_tuning(config.model),
-        "layers": [_component(layer) for layer in config.model.layers],
-    }
+    model: dict[str, Any] = {"input": _Flow(config.model.input), **_fine_tuning(config.model)}
     if config.model.blocks:
-        model = {"input": model["input"], "blocks": _blocks(config.model.blocks), "layers": model["layers"]}
+        model["blocks"] = _blocks(config.model.blocks)
+    model["layers"] = [_component(layer) for layer in config.model.layers]
     if config.model.outputs:
         model["outputs"] = _Flow(config.model.outputs)
     found: dict[str, Any] = {"version": config.version, "name": config.name, "seed": config.seed, "model": model}

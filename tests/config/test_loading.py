@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,44 @@ def test_what_is_written_loads_as_the_same(path: Path, tmp_path: Path) -> None:
     assert configuration.dump(resolved(loaded)) == text
     for name, tensor in build_model(config)[0].state_dict().items():
         assert (build_model(loaded)[0].state_dict()[name].numpy() == tensor.numpy()).all()
+
+
+def test_every_key_of_a_model_is_written_whatever_the_others_are(tmp_path: Path) -> None:
+    text = """
+version: 1
+name: all
+model:
+  input: [1, 8, 8]
+  init: weights.pth
+  strict: false
+  rename: {"old.": "new."}
+  freeze: [stem]
+  unfreeze: {epoch: 2}
+  keep_features: 7
+  blocks: {B: {args: {n: 4}, layers: [{type: Linear, name: fc, out_features: $n}]}}
+  layers:
+    - {type: Flatten}
+    - {type: Linear, name: stem, out_features: 4}
+    - {type: B, name: a}
+    - {type: B, name: b, from: stem}
+  outputs: [a, b]
+data: {type: Digits}
+loss: [{output: a, type: CrossEntropyLoss}, {output: b, type: CrossEntropyLoss}]
+optimizer: {type: SGD, lr: 0.1, groups: [{match: a, lr: 0.2}]}
+train: {epochs: 1}
+"""
+    path, again = tmp_path / "all.yaml", tmp_path / "again.yaml"
+    path.write_text(text)
+    config = configuration.load(path)
+    for field in fields(config.model):
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        assert getattr(config.model, field.name) != default, f"{field.name} is to be tried, too"
+    again.write_text(configuration.dump(config))
+    loaded = configuration.load(again)
+    for field in fields(config.model):
+        if field.name != "layers":
+            assert getattr(loaded.model, field.name) == getattr(config.model, field.name), field.name
+    assert configuration.dump(loaded) == configuration.dump(config)
 
 
 def test_resolving_writes_inferred_arguments(good: Path) -> None:
