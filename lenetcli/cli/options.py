@@ -102,6 +102,13 @@ def check_split(split: str) -> None:
         raise ConfigError(f"--split: wanted train, validation or test, got {split!r}")
 
 
+def print_json(record: Any) -> None:
+    """Prints plain data as JSON: NaN and infinities, which JSON has no numbers for, as null."""
+    from lenetcli.inspection.record import strict
+
+    print(json.dumps(strict(record), allow_nan=False))
+
+
 def show(record: Any, drawing: Callable[[Console], Iterable[Any]], as_json: bool, **how: Any) -> None:
     """Prints a record as JSON, else its drawing, part by part.
 
@@ -109,7 +116,7 @@ def show(record: Any, drawing: Callable[[Console], Iterable[Any]], as_json: bool
         how: options of printing a part.
     """
     if as_json:
-        print(json.dumps(record))
+        print_json(record)
         return
     from lenetcli.report.console import results
 

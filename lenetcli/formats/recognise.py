@@ -37,6 +37,10 @@ class Kind(Enum):
         "a TorchScript archive",
         "it holds code. Save its weights where torch is: torch.save(torch.jit.load(FILE).state_dict(), 'NAME.pt')",
     )
+    program = (
+        "a program of torch.export",
+        "save its weights where torch is: torch.save(torch.export.load(FILE).state_dict, 'NAME.pt')",
+    )
     pickle = "a pickle", "a pickle can run code while it is read. Write the arrays with numpy.savez or as safetensors"
     keras = "a model of Keras", "`lenet import --config` reads its weights into a model of the same layers"
     hdf5 = (
@@ -164,6 +168,8 @@ def _archive(path: Path) -> Kind:
     files = {name.rpartition("/")[2] for name in names}
     if "data.pkl" in files:
         return Kind.torchscript if "constants.pkl" in files else Kind.torch
+    if "archive_format" in files and any("/models/" in name for name in names):
+        return Kind.program
     if "model.weights.h5" in files:
         return Kind.keras
     return Kind.npz if names and all(name.endswith(".npy") for name in names) else Kind.zip

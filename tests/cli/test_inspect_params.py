@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lenetcli import load
@@ -138,3 +139,16 @@ def test_the_gradients_that_a_run_wrote_down_are_shown(lenet: Lenet, monkeypatch
         done = lenet("inspect-params", what, "--gradients")
         assert done.code == 2
         assert message in done.err
+
+
+@pytest.mark.parametrize("option", [[], ["--values"], ["--tree"], ["--histogram"], ["--diff", "sound.npz"]])
+def test_json_has_no_numbers_that_json_does_not_know(option: list[str], lenet: Lenet, place: Path) -> None:
+    np.savez(place / "bad.npz", weight=np.array([1, np.nan, np.inf], np.float32))
+    np.savez(place / "sound.npz", weight=np.ones(3, np.float32))
+    done = lenet("inspect-params", "bad.npz", *option, "--json")
+    assert done.code == 0, done.err
+
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    json.loads(done.out, parse_constant=refuse)

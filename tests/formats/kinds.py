@@ -12,6 +12,7 @@ import pickle
 import struct
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,10 @@ def _others(place: Path) -> Iterator[Kind]:
     for name, content in contents.items():
         (place / name).write_bytes(content)
     yield Kind("one array, `.npy`", "NumPy", place / "w.npy")
+    with zipfile.ZipFile(place / "net.pt2", "w") as archive:
+        for name in ("archive_format", "models/model.json", "data/weights/weight_0", "data/sample_inputs/model.pt"):
+            archive.writestr(f"net/{name}", "pt2")
+    yield Kind("program, `.pt2`", "torch.export", place / "net.pt2")
     nets = ROOT / "tests" / "onnx_import" / "files"
     yield Kind("model, `.keras`", "Keras 3", nets / "lenet.keras")
     yield Kind("weights, HDF5", "Keras 3", nets / "mlp.weights.h5")

@@ -65,7 +65,8 @@ def import_weights(
         _import_others(weights, config, overrides or [], out, strict, rename or [])
         return
     if not config:
-        read_weights(weights)  # what is wrong with the file comes first
+        if weights.exists():
+            read_weights(weights)  # what is wrong with the file comes first
         given = next((word for word in overrides or [] if word.endswith((".yaml", ".yml"))), "")
         raise ConfigError(f"which model? Give its configuration with --config {given}".rstrip())
     checked = _with_options(configuration.load(config, overrides or []), strict, rename or [])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lenetcli.cli import completion
-from lenetcli.cli.options import Json, Places, show
+from lenetcli.cli.options import Json, Places, print_json, show
 from lenetcli.errors import ConfigError, printable
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ def _table(what: str, values: bool, as_json: bool) -> None:
         if values:
             for entry, tensor in zip(record["parameters"], tensors.values()):
                 entry["values"] = tensor.tolist()
-        print(json.dumps(record))
+        print_json(record)
         return
     from lenetcli.report.console import results
     from lenetcli.report.tables import parameter_table
