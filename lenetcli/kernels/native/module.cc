@@ -42,6 +42,7 @@ void set_target(const char* name) {
 }  // namespace
 
 NB_MODULE(_native, m) {
+  nb::set_leak_warnings(false);  // a net that lives to the end keeps its recordings; its user need not read of that
   for (const Kernels* table : tables)
     if (!kernels && runs_here(table->name)) kernels = table;
   m.def("built", &built);

@@ -342,7 +342,8 @@ def of_plain_rows(
         def backward(node: Composite, grad: Array) -> tuple[Array]:
             return (kernels.cross_entropy_backward(grad, log_p, classes, ignore_index, count),)
 
-        Composite("NllLossBackward", work, input, backward, (input.gradient_edge(),), (), result, scope)
+        as_it_was = like(input, x.copy("K"))  # the tape has kept what came of the logits: they may be changed in place
+        Composite("NllLossBackward", work, as_it_was, backward, (input.gradient_edge(),), (), result, scope)
     return result
 
 
