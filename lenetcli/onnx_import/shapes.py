@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli.onnx_import import folding
+from lenetcli.onnx_import.attributes import check_axis
 from lenetcli.onnx_import.net import Array, Net, Node, Sizes, as_tuple
 
 MOST = 1 << 28  # numbers of one value, for all samples together
@@ -26,6 +27,7 @@ def infer(net: Net, node: Node) -> None:
     if rule is None:
         raise node.refusal("is an operator that no layer here stands for")
     given = [net.shapes[name] if name else () for name in node.inputs]
+    check_axis(node, len(given[0]) if given else 0)
     try:
         found = rule(net, node, given)
     except (ValueError, IndexError, TypeError, KeyError, ZeroDivisionError, OverflowError, AttributeError) as error:
@@ -59,6 +61,9 @@ def window(node: Node, image: Sizes, kernel: Sizes) -> tuple[Sizes, Sizes, Sizes
     dims = len(image)
     if len(kernel) != dims:
         raise node.refusal(f"a window of {len(kernel)} dimensions over a picture of {dims}")
+    said = as_tuple(node.attributes.get("kernel_shape", kernel))
+    if said != tuple(kernel):
+        raise node.refusal(f"its attribute kernel_shape says {list(said)}, its weight has {list(kernel)}")
     strides = as_tuple(node.attributes.get("strides", (1,) * dims))
     dilations = as_tuple(node.attributes.get("dilations", (1,) * dims))
     pads = as_tuple(node.attributes.get("pads", (0,) * 2 * dims))

@@ -9,11 +9,11 @@ from typing import Any
 
 from lenetcli.errors import printable
 from lenetcli.formats.onnx_in import OnnxModel, OnnxNode, OnnxValue, Subgraph
-from lenetcli.onnx_import import folding, paths, shapes
+from lenetcli.onnx_import import attributes, folding, paths, shapes
 from lenetcli.onnx_import.net import Array, Net, Node, NotImportable, ordered
 
 BATCH = 2  # samples that sizes are worked out for, where the file takes any number
-_OLDEST, _NEWEST = 6, 30
+OLDEST, NEWEST = 6, 30
 _MOST_MADE = 1 << 29  # bytes of constants that are worked out
 _FLOATS, _INDICES = (1, 10, 11, 16), (6, 7)
 QUANTIZED = (
@@ -32,8 +32,8 @@ def simplified(model: OnnxModel, sizes: Sequence[int] | None = None) -> Net:
     Raises:
         NotImportable: what no layer here stands for; the message names the operator and the node.
     """
-    if model.opset and not _OLDEST <= model.opset <= _NEWEST:
-        raise NotImportable(f"it is of opset {model.opset}; {_OLDEST} to {_NEWEST} are read")
+    if model.opset and not OLDEST <= model.opset <= NEWEST:
+        raise NotImportable(f"it is of opset {model.opset}; {OLDEST} to {NEWEST} are read")
     given = _input(model)
     if not model.outputs:
         raise NotImportable("its graph has no outputs")
@@ -117,6 +117,7 @@ def _node(node: OnnxNode, model: OnnxModel) -> Node:
         raise found.refusal("runs a graph of its own, depending on values: no layer does that")
     if not found.outputs or not any(found.outputs):
         raise found.refusal("gives nothing")
+    attributes.check(found)
     found.path = node.scope or paths.of_node(node.name)
     return found
 

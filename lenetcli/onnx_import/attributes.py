@@ -1,0 +1,89 @@
+"""Types of operators' attributes. ONNX gives an attribute of one name the same type in all operators, but for a few."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lenetcli.onnx_import.net import Node
+
+NAMES = {
+    "an integer": (
+        "allowzero", "antialias", "axis", "blocksize", "ceil_mode", "count_include_pad", "end", "exclude_outside",
+        "group", "keepdims", "noop_with_empty_axes", "num_groups", "num_outputs", "select_last_index", "size", "start",
+        "storage_order", "to", "training_mode", "transA", "transB", "value_int",
+    ),
+    "a number": (
+        "alpha", "beta", "bias", "cubic_coeff_a", "epsilon", "extrapolation_value", "gamma", "lambd", "max", "min",
+        "momentum", "ratio", "value_float",
+    ),
+    "a text": (
+        "approximate", "auto_pad", "coordinate_transformation_mode", "keep_aspect_ratio_policy", "mode", "nearest_mode",
+        "value_string",
+    ),
+    "integers": (
+        "axes", "dilations", "ends", "kernel_shape", "output_padding", "output_shape", "paddings", "pads", "perm",
+        "shape", "split", "starts", "strides", "value_ints",
+    ),
+    "numbers": ("scales", "value_floats"),
+    "an array": ("value",),
+}  # fmt: skip
+KINDS: dict[str, type] = {
+    "an integer": int, "a number": float, "a text": str, "integers": int, "numbers": float, "an array": np.ndarray,
+}  # fmt: skip
+REQUIRED = {
+    "AveragePool": "kernel_shape", "Cast": "to", "Concat": "axis", "DepthToSpace": "blocksize",
+    "GroupNormalization": "num_groups", "LRN": "size", "LpPool": "kernel_shape", "MaxPool": "kernel_shape",
+    "SpaceToDepth": "blocksize",
+}  # fmt: skip
+
+
+def check(node: Node) -> None:
+    """Holds a node's attributes to the types that ONNX gives them.
+
+    Raises:
+        NotImportable: one is of another type, or one that the operator cannot do without is missing.
+
+    Example:
+        >>> from lenetcli.onnx_import.net import Node
+        >>> check(Node("Flatten", ["x"], ["y"], {"axis": "one"}, "flat"))
+        Traceback (most recent call last):
+            ...
+        lenetcli.onnx_import.net.NotImportable: Flatten (flat): its attribute axis is 'one'; wanted an integer
+    """
+    for name, value in node.attributes.items():
+        wanted = _wanted(node.op, name)
+        if wanted is not None and not _is(value, wanted):
+            raise node.refusal(f"its attribute {name} is {_shown(value)}; wanted {wanted}")
+    required = REQUIRED.get(node.op)
+    if required is not None and required not in node.attributes:
+        raise node.refusal(f"it has no attribute {required}, which it cannot do without")
+
+
+def check_axis(node: Node, ndim: int) -> None:
+    """Holds an operator's axis to what it takes.
+
+    Raises:
+        NotImportable: there is no such axis.
+    """
+    axis, beyond = node.attributes.get("axis", 0), ndim + (node.op == "Flatten")
+    if not -ndim <= axis < max(beyond, 1):
+        raise node.refusal(f"its attribute axis is {axis}; wanted {-ndim} to {beyond - 1}")
+
+
+def _wanted(op: str, name: str) -> str | None:
+    """The type in words; None: not one that is read."""
+    if name == "value" and op == "Pad":
+        return "a number"
+    return next((words for words, names in NAMES.items() if name in names), None)
+
+
+def _is(value: Any, wanted: str) -> bool:
+    if wanted in ("integers", "numbers"):
+        return isinstance(value, list) and all(type(each) is KINDS[wanted] for each in value)
+    return isinstance(value, KINDS[wanted])
+
+
+def _shown(value: Any) -> str:
+    return "an array" if isinstance(value, np.ndarray) else f"{value!r}"[:80]
