@@ -98,7 +98,7 @@ def _storage_kinds(file: BinaryIO, size: int) -> dict[str, tuple[Kind | None, in
             raise Refused(f"its storage {key!r} would have {count:,} elements")
         return Storage(None, np.zeros(0, np.uint8))
 
-    nothing = SavedTensor(np.zeros(0), False)
+    nothing = SavedTensor(lambda: np.zeros(0))
     rebuild = {name: lambda *_: nothing for name in NAMES if "._rebuild" in name}
     pickle_subset.read(file, NAMES | rebuild, refusal, persistent)
     return kinds

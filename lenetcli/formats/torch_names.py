@@ -7,7 +7,9 @@ that makes an array that shows the storage's memory, once it is sure that it lie
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 
@@ -38,11 +40,25 @@ class Storage(NamedTuple):
     swapped: bool = False  # in the other byte order than this machine's
 
 
-class SavedTensor(NamedTuple):
-    """A tensor of the file."""
+@dataclass(eq=False)
+class SavedTensor:
+    """A tensor of the file. Its array is made when it is asked for, which is once the storages are filled."""
 
-    array: Array
-    requires_grad: bool
+    made: Callable[[], Array]
+    marked: Any = False  # what the file says of requires_grad
+
+    @property
+    def requires_grad(self) -> bool:
+        return self.marked is True and self.array.dtype.kind == "f"
+
+    @cached_property
+    def array(self) -> Array:
+        """Half floats are widened.
+
+        Raises:
+            Refused: its bytes are none of its type's.
+        """
+        return self.made()
 
 
 KINDS = {
@@ -73,7 +89,7 @@ _STORAGES = {
 def tensor(
     storage: Any, offset: Any, size: Any, stride: Any, requires_grad: Any = False, kind: Kind | None = None
 ) -> SavedTensor:
-    """The tensor of `size` whose element i lies at offset + sum(i * stride) in a storage; half floats are widened.
+    """The tensor of `size` whose element i lies at offset + sum(i * stride) in a storage, which may be filled later.
 
     Raises:
         Refused: it reaches beyond the storage, or is of a type that has no counterpart here.
@@ -91,29 +107,24 @@ def tensor(
         raise Refused(f"it has a tensor of size {size} and stride {stride} at {offset}")
     memory = storage.memory[: len(storage.memory) // kind.bytes * kind.bytes].view(kind.numpy)
     if math.prod(size) == 0:
-        array = np.zeros(size, kind.numpy)
-    else:
-        last = offset + sum((n - 1) * step for n, step in zip(size, stride))
-        if last >= len(memory):
-            raise Refused(
-                f"it has a tensor of size {list(size)} that ends at element {last:,} of a storage of {len(memory):,}"
-            )
-        if math.prod(size) * kind.bytes > max(memory.nbytes, HARMLESS):
-            raise Refused(f"it has a tensor of size {list(size)} over a storage of {len(memory):,} elements")
-        steps = [step * kind.bytes for step in stride]
-        array = np.lib.stride_tricks.as_strided(memory[offset:], size, steps)
-        if math.prod(size) > last + 1 - offset:  # elements that share memory, which could not be changed one by one
-            array = array.copy()
-        if storage.swapped:
-            array = array.byteswap()
-    return tensor_of(_widened(array, kind), requires_grad)
+        return SavedTensor(partial(_widened, np.zeros(size, kind.numpy), kind), requires_grad)
+    last = offset + sum((n - 1) * step for n, step in zip(size, stride))
+    if last >= len(memory):
+        raise Refused(
+            f"it has a tensor of size {list(size)} that ends at element {last:,} of a storage of {len(memory):,}"
+        )
+    if math.prod(size) * kind.bytes > max(memory.nbytes, HARMLESS):
+        raise Refused(f"it has a tensor of size {list(size)} over a storage of {len(memory):,} elements")
+    array = np.lib.stride_tricks.as_strided(memory[offset:], size, [step * kind.bytes for step in stride])
+    shares = math.prod(size) > last + 1 - offset  # elements in the same memory, which could not be changed one by one
+    return SavedTensor(partial(_widened, array, kind, shares, storage.swapped), requires_grad)
 
 
-def tensor_of(array: Array, requires_grad: Any = False) -> SavedTensor:
-    return SavedTensor(array, requires_grad is True and array.dtype.kind == "f")
-
-
-def _widened(array: Array, kind: Kind) -> Array:
+def _widened(array: Array, kind: Kind, copied: bool = False, swapped: bool = False) -> Array:
+    if copied:
+        array = array.copy()
+    if swapped:
+        array = array.byteswap()
     if kind.name == "bfloat16":
         return (array.astype(np.uint32) << 16).view(np.float32)
     if kind.name == "float16":
@@ -136,7 +147,7 @@ def _v3(storage: Any, offset: Any, size: Any, stride: Any, requires_grad: Any, _
 def _parameter(data: Any, requires_grad: Any, *rest: Any) -> SavedTensor:
     if not isinstance(data, SavedTensor):
         raise Refused("its pickle has a parameter that is no tensor")
-    return tensor_of(data.array, requires_grad)
+    return replace(data, marked=requires_grad)
 
 
 def _of_class(function: Any, kind: Any, arguments: Any, *rest: Any) -> Any:
@@ -173,11 +184,12 @@ class NumpyArray(Built):
     """numpy.ndarray, filled from its state; `array` is empty before."""
 
     def __init__(self, *rest: Any) -> None:
-        self.saved = SavedTensor(np.zeros(0), False)
+        self.saved = SavedTensor(lambda: np.zeros(0))
 
     def build(self, state: Any) -> None:
         _, shape, kind, column_order, content = state
-        self.saved = SavedTensor(_from_bytes(content, kind, shape, "F" if column_order else "C"), False)
+        array = _from_bytes(content, kind, shape, "F" if column_order else "C")
+        self.saved = SavedTensor(lambda: array)
 
 
 def _from_bytes(content: Any, kind: Any, shape: Any, order: Any = "C") -> Array:
@@ -194,7 +206,8 @@ def _numpy_scalar(kind: Any, content: Any) -> Any:
 def _numpy_buffer(content: Any, kind: Any, shape: Any, order: Any, axes: Any = None) -> SavedTensor:
     if axes is not None:
         raise Refused("it has a NumPy array in an unusual order of axes")
-    return SavedTensor(_from_bytes(bytes(content), kind, shape, order), False)
+    array = _from_bytes(bytes(content), kind, shape, order)
+    return SavedTensor(lambda: array)
 
 
 def _encoded(text: Any, encoding: Any) -> bytes:

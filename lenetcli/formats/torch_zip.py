@@ -14,9 +14,7 @@ import pickle
 import struct
 import sys
 import zipfile
-import zlib
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -25,11 +23,11 @@ from lenetcli.errors import in_a_line
 from lenetcli.formats import pickle_subset
 from lenetcli.formats.pickle_subset import Refused
 from lenetcli.formats.torch_names import KINDS, NAMES, Array, Kind, Storage, refusal
+from lenetcli.formats.zip_contents import Contents
 from lenetcli.formats.zip_directory import check_directory
 
 LARGEST_PICKLE = 1 << 26  # bytes
 _ALIGNMENT = 64
-_BLOCK = 1 << 19  # bytes, read and checked while they are in the cache
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -69,6 +67,7 @@ def _read(archive: zipfile.ZipFile) -> Any:
         raise Refused("it is a zip without torch's version record")
     order = _content(archive, members, f"{top}/byteorder", 16).decode("ascii", "replace") or "little"
     storages: dict[str, Storage] = {}
+    contents = Contents(archive)
 
     def persistent(entry: Any) -> Storage:
         kind, key, count = storage_entry(entry)
@@ -79,11 +78,13 @@ def _read(archive: zipfile.ZipFile) -> Any:
             wanted = count * (1 if kind is None else kind.bytes)
             if member.file_size != wanted:
                 raise Refused(f"its storage {key!r} has {member.file_size:,} bytes, its pickle says {wanted:,}")
-            storages[key] = Storage(kind, _memory(archive, member), order != sys.byteorder)
+            storages[key] = Storage(kind, contents.memory(member), order != sys.byteorder)
         return storages[key]._replace(kind=kind)
 
     stream = io.BytesIO(_content(archive, members, f"{top}/data.pkl", LARGEST_PICKLE))
-    return pickle_subset.read(stream, NAMES, refusal, persistent)
+    value = pickle_subset.read(stream, NAMES, refusal, persistent)
+    contents.fill()
+    return value
 
 
 def storage_entry(entry: Any) -> tuple[Kind | None, str, int]:
@@ -111,38 +112,6 @@ def _content(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], name
         raise Refused(f"its {name} has {members[name].file_size:,} bytes")
     with archive.open(members[name]) as stream:
         return stream.read(most)
-
-
-def _memory(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
-    """The bytes of a member, whose size and checksum are as the directory says."""
-    packed = member.compress_size
-    stored = member.compress_type == zipfile.ZIP_STORED
-    if member.flag_bits & 1 or (stored and packed != member.file_size) or member.file_size > 1100 * packed:
-        raise Refused(f"its storage of {member.file_size:,} bytes is packed in {packed:,}")  # deflate makes 1/1032
-    memory = np.empty(member.file_size, np.uint8)
-    opened: AbstractContextManager[Any] = _stored(archive, member) if stored else archive.open(member)
-    with opened as stream:
-        room, done, checksum = memory.data, 0, 0
-        while done < len(room):
-            count = stream.readinto(room[done : done + _BLOCK])
-            if not count:
-                raise Refused("its zip is damaged: a storage is shorter than it says")
-            checksum = zlib.crc32(room[done : done + count], checksum)
-            done += count
-    if checksum != member.CRC:
-        raise Refused(f"it is damaged: {member.filename} has another checksum than it was written with")
-    return memory
-
-
-def _stored(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> AbstractContextManager[Any]:
-    """The file itself, at the content of a member that is not packed: read without a copy."""
-    file: Any = archive.fp
-    file.seek(member.header_offset)
-    header = file.read(30)
-    if len(header) < 30 or not header.startswith(b"PK\x03\x04"):
-        raise Refused("its zip is damaged: a member does not begin where its directory says")
-    file.seek(member.header_offset + 30 + sum(struct.unpack_from("<HH", header, 26)))
-    return nullcontext(file)
 
 
 # Writing

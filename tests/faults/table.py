@@ -231,7 +231,7 @@ def resuming(start: Path, end: Path, place: Path, call: Commands, error: int, at
         return f"{came}, the same bits", difference(end, run)
     if f"resuming {run}" in done["err"]:  # it had begun: what was saved is whole
         return _goes_on(came, run, end, place, call)
-    if done["code"] != 3 and not (done["code"] == 1 and "cannot write" in done["err"]):
+    if done["code"] != 3 and not (done["code"] == 1 and re.search("cannot write|not safely on disk", done["err"])):
         return came, f"exit code {done['code']}: {done['err'][-300:]}"
     if content(run) != before:
         changed = sorted(set(content(run).items()) ^ set(before.items()))[:4]

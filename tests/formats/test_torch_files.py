@@ -17,7 +17,7 @@ import pytest
 
 import lenetcli as lenet
 from lenetcli.errors import ConfigError, DataError
-from lenetcli.formats import torch_file
+from lenetcli.formats import torch_file, zip_contents
 from lenetcli.formats.torch_names import SavedTensor
 from tests.formats import make_torch_files
 from tests.mutation import largest_memory, mutations, survives
@@ -166,6 +166,28 @@ def test_files_of_machines_with_the_other_byte_order_are_read(tmp_path: Path) ->
     swapped["data/2"] = np.ones(120, ">f4").tobytes()
     (tmp_path / "w.pt").write_bytes(rewritten("views.pt", swapped))  # type: ignore[arg-type]  # bytes are bytes or None
     assert lenet.load(tmp_path / "w.pt")["turned"].tolist() == BASE.T.tolist()
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_changed_byte_of_any_storage_is_found(at_once: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large enough for several threads; small storages lie in one piece of memory, large ones in their own."""
+    monkeypatch.setattr(zip_contents, "_AT_ONCE", at_once and zip_contents._AT_ONCE)
+    sizes = (3, 0, 70_000, 1, 1_300_000, 2_000_000, 400_000, 1_500_001)
+    value = {f"w{number}": np.full(size, number, np.float32) for number, size in enumerate(sizes)}
+    path = tmp_path / "w.pt"
+    lenet.save(value, path)
+    found = lenet.load(path)
+    for name, array in value.items():
+        np.testing.assert_array_equal(found[name].array, array, strict=True)
+    content = bytearray(path.read_bytes())
+    for number, size in enumerate(sizes):
+        if size and number:
+            at = content.index(value[f"w{number}"].tobytes()[-4096:]) + 1
+            content[at] ^= 16
+            path.write_bytes(content)
+            with pytest.raises(DataError, match=f"archive/data/{number} has another checksum"):
+                lenet.load(path)
+            content[at] ^= 16
 
 
 def assert_same(a: Any, b: Any) -> None:
