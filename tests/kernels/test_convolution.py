@@ -28,6 +28,8 @@ CONVOLUTIONS = [  # batch, in-channels, out-channels, kernel, rows, columns, pad
     *((17, 1, o, 3, 5, 5, (1, 0)) for o in (1, 2, 3, 4, 6, 7, 33)),
     *((16, c, 4, 3, 4, 4, (1, 1)) for c in (1, 2, 7, 33)),
     *((18, 2, 3, k, 8, 9, (k // 2, k // 3)) for k in (1, 2, 3, 4, 5, 6, 7)),
+    *((n, 2, 3, k, 9, 10, (k - 1, k // 2)) for n, k in enumerate((7, 5, 3, 4, 2, 1, 6, 3), 1)),  # few images
+    *((n, 6, 9, k, 33, 30, (1, k)) for n, k in ((1, 5), (5, 3), (6, 4))),  # whose rows are cut
     *((n, 2, 2, 3, 3, 3, (0, 0)) for n in (1, 16, 17)),  # one pixel out
     *((n, 16, 17, 3, 9, 8, (1, 1)) for n in BATCHES),  # of many channels: Winograd's method
     *((18, c, o, 3, 7, 10, (0, 2)) for c, o in ((33, 16), (16, 40))),

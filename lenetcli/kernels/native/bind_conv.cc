@@ -63,6 +63,17 @@ bool run_forward(const Conv& a, bool turned) {
   return done;
 }
 
+// (O, C, K, K) -> (C, O, K, K), each filter from its end to its beginning.
+const float* turn_round(const Conv& a, float* to) {
+  const int size = a.kernel * a.kernel;
+  for (int c = 0; c < a.channels; c++)
+    for (int o = 0; o < a.out; o++) {
+      const float* from = a.weight + ((int64_t)o * a.channels + c) * size;
+      std::reverse_copy(from, from + size, to + ((int64_t)c * a.out + o) * size);
+    }
+  return to;
+}
+
 // The gradient of a wide convolution's input.
 bool run_turned(const Conv& a) {
   Conv b = {};
@@ -143,11 +154,11 @@ bool conv_backward(Array<const float, 4> grad, optional<Array<const float, 4>> x
     if (!d_weight && !d_bias) return true;
     a.d_x.data = nullptr;
   }
-  if (a.d_x.data && (a.rows % 2 || a.columns % 2))
-    for (size_t i = 0; i < weight->size(); i++)
-      if (!std::isfinite(a.weight[i])) return false;
-  std::vector<ConvUnit> units(kernels->conv_units(a, 1, nullptr));
-  kernels->conv_units(a, 1, units.data());
+  const bool few = a.batch % kernels->lanes;  // images for some units
+  if (a.d_x.data && (a.rows % 2 || a.columns % 2 || few) && !kernels->all_finite(a.weight, weight->size()))
+    return false;
+  std::vector<ConvUnit> units(kernels->conv_units(a, 0, nullptr));
+  kernels->conv_units(a, 0, units.data());
   const double work = multiply_adds(a);
   const int slots = workers(work);
   const bool winograd = d_weight && wide(a) && a.channels >= DEEP && !a.pooled && !a.d_x.data;
@@ -158,8 +169,9 @@ bool conv_backward(Array<const float, 4> grad, optional<Array<const float, 4>> x
   for (const ConvUnit& u : units)
     need =
         std::max(need, rounded(winograd ? kernels->winograd_scratch(a, u, true) : kernels->conv_scratch(a, u, true)));
-  float* parts = scratch(part * chunks + need * slots);
-  float* memory = parts + part * chunks;
+  const size_t turned = few && a.d_x.data ? rounded(size) : 0;
+  float *parts = scratch(part * chunks + turned + need * slots), *memory = parts + part * chunks + turned;
+  if (turned) a.turned = turn_round(a, parts + part * chunks);
   std::atomic<bool> done{true};
   auto item = [&](int i, int slot) {
     float *sums = parts + part * i, *bias_sums = sums + size;

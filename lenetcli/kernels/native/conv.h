@@ -4,13 +4,14 @@
 //
 // The unit of work is a tile: the 2x2 outputs (p, q), (p, q + 1), (p + 1, q), (p + 1, q + 1), numbered 0 to 3, that are
 // computed from one patch of (K + 1) x (K + 1) pixels kept in registers. A register holds the same pixel of L images
-// or, for the few images that do not fill a register, of L neighbouring tiles of one image ("patches"): the input is
-// first packed into one of these two forms, where the inner loops find it through a View, whatever its memory order
-// was. Reference twins: lenetcli/kernels/conv.py, lenetcli/kernels/fused.py.
+// or, for the few images that do not fill a register, of neighbouring tiles of them (conv_grid.h): the input is first
+// packed into one of these two forms, where the inner loops find it through a View, whatever its memory order was.
+// Reference twins: lenetcli/kernels/conv.py, lenetcli/kernels/fused.py.
 #pragma once
 
 #include "conv_backward.h"
 #include "conv_forward.h"
+#include "conv_grid.h"
 #include "conv_tiles.h"
 
 namespace {
@@ -33,97 +34,88 @@ namespace {
     break;                                         \
   }
 
-// Blocks of L images; what is left over as one more block, or image by image where that is less work. With `wanted`
-// above 1 the tile rows are cut, too, until there are that many units.
+constexpr double GRID = 65536;  // floats of a unit of few images that stay in the cache
+constexpr double SHARE = 2e5;   // multiply-adds of it that are worth a unit of their own in the backward pass
+
+// Into how many units the tile rows of `images` images are cut that do not fill a vector.
+int grid_strips(const Conv& a, int images, int wanted) {
+  const double places = (double)images * a.rows * a.columns;
+  const double size = places * (a.channels + (a.pooled ? 0.5 : 1) * a.out) * (wanted ? 1 : 2);
+  const double work = places * a.channels * a.out * a.kernel * a.kernel;
+  const double strips = wanted ? wanted : work / SHARE < 8 ? work / SHARE : 8;
+  return size / GRID > strips ? size / GRID : strips;
+}
+
+// Blocks of L images, and one of what is left over. Wanted are units of the forward pass, whose tile rows may be cut
+// anywhere.
 int conv_units(const Conv& a, int wanted, ConvUnit* units) {
-  const int rows = tiles(a, a.rows), columns = tiles(a, a.columns), side = a.kernel + 1;
-  const int whole = a.batch / L, rest = a.batch % L;
-  const double vector = (2.0 * a.kernel * a.kernel * a.out + L * side * side) * a.channels + L * 4.0 * a.out;
-  const double images = (2.0 * a.kernel * a.kernel * a.out + L * 4.0) * a.channels + L * 4.0 * a.out;
-  const bool patches = rest * ((rows * columns + L - 1) / L) * vector < rows * columns * images;
-  const int blocks = whole + (rest == 0 ? 0 : patches ? rest : 1);
-  int strips = (wanted + blocks - 1) / (blocks ? blocks : 1);
-  if (strips > rows / 2) strips = rows / 2;
-  if (strips < 1) strips = 1;
-  if (units)
-    for (int b = 0; b < blocks; b++)
-      for (int s = 0; s < strips; s++) {
-        ConvUnit u;
-        u.patches = b >= whole && patches;
-        u.first = b <= whole ? b * L : whole * L + b - whole;
-        u.count = b < whole ? L : u.patches ? 1 : rest;
-        u.from = rows * s / strips;
-        u.to = rows * (s + 1) / strips;
-        *units++ = u;
-      }
-  return blocks * strips;
+  const int rows = tiles(a, a.rows), whole = a.batch / L, rest = a.batch % L, blocks = whole + (rest > 0);
+  int count = 0;
+  for (int b = 0; b < blocks; b++) {
+    int strips = wanted ? (wanted + blocks - 1) / blocks : 1;
+    if (b == whole) strips = grid_strips(a, rest, wanted ? strips : 0);
+    if (strips > rows / 2) strips = rows / 2;
+    if (strips < 1) strips = 1;
+    for (int s = 0; s < strips; s++, count++)
+      if (units) units[count] = {b * L, b < whole ? L : rest, rows * s / strips, rows * (s + 1) / strips};
+  }
+  return count;
 }
 
 struct Scratch {
-  size_t x, image, d, d_x, d_image, end;  // where each part begins, in floats
+  size_t x, d, d_x, end;  // where each part begins, in floats
 };
 
-INLINE Scratch conv_layout(const Conv& a, const ConvUnit& u, bool backward) {
-  Geometry g = geometry(a, u);
-  View s = view(g, u.patches);
-  size_t packed = (size_t)a.channels * s.channel, image = (size_t)a.channels * g.pixel_rows * (g.pixel_columns + 1);
-  auto round = [](size_t n) { return (n + 15) / 16 * 16; };
+INLINE Scratch images_layout(const Conv& a, const ConvUnit& u, bool backward) {
+  const Geometry g = geometry(a, u);
+  const size_t packed = (size_t)a.channels * view(g).channel;
   Scratch at;
   at.x = 0;
-  at.image = packed;
-  at.d = at.image + (u.patches ? round(image) : 0);
-  at.d_x = at.d + (backward ? (size_t)a.out * g.vectors * 4 * L : 0);
-  at.d_image = at.d_x + (backward && a.d_x.data ? packed : 0);
-  at.end = at.d_image + (backward && a.d_x.data && u.patches ? round(image) : 0);
+  at.d = packed;
+  at.d_x = at.d + (backward ? (size_t)a.out * g.count * g.tile_columns * 4 * L : 0);
+  at.end = at.d_x + (backward && a.d_x.data ? packed : 0);
   return at;
 }
 
-size_t conv_scratch(const Conv& a, const ConvUnit& u, bool backward) { return conv_layout(a, u, backward).end; }
-
-template <bool CHECK>
-bool pack_input(const Conv& a, const ConvUnit& u, const Geometry& g, const Scratch& at, float* scratch) {
-  if (!u.patches)
-    return u.count == L && a.x.n == 1 ? pack_images<true, CHECK>(a, u, g, scratch + at.x)
-                                      : pack_images<false, CHECK>(a, u, g, scratch + at.x);
-  bool finite = pack_one(a, u, g, scratch + at.image);
-  pack_patches(a, g, scratch + at.image, scratch + at.x);
-  return finite;
+size_t conv_scratch(const Conv& a, const ConvUnit& u, bool backward) {
+  if (u.count == L) return images_layout(a, u, backward).end;
+  return grid_layout(a, grids(a, u, geometry(a, u)), backward).end;
 }
 
 void conv_forward(const Conv& a, const ConvUnit& u, float* scratch) {
-  Geometry g = geometry(a, u);
-  View s = view(g, u.patches);
-  Scratch at = conv_layout(a, u, false);
-  pack_input<false>(a, u, g, at, scratch);
-  const float* x = scratch + at.x;
-  const Kind kind = u.count < L ? SOME : a.pooled ? POOLED : PLAIN;
-  LENET_FOR_KERNEL(a.kernel, kind == SOME     ? tiles_forward<k, SOME>(a, u, s, g, x)
-                             : kind == POOLED ? tiles_forward<k, POOLED>(a, u, s, g, x)
-                                              : tiles_forward<k, PLAIN>(a, u, s, g, x));
+  const Geometry g = geometry(a, u);
+  if (u.count < L) {
+    LENET_FOR_KERNEL(a.kernel, grid_forward<k>(a, u, g, scratch));
+    return;
+  }
+  const View s = view(g);
+  pack_images<false>(a, u, g, scratch);
+  LENET_FOR_KERNEL(a.kernel, a.pooled ? images_forward<k, true>(a, u, s, scratch)
+                                      : images_forward<k, false>(a, u, s, scratch));
 }
 
 bool conv_backward(const Conv& a, const ConvUnit& u, float* scratch, float* d_weight, float* d_bias) {
-  Geometry g = geometry(a, u);
-  View s = view(g, u.patches);
-  Scratch at = conv_layout(a, u, true);
-  float *x = scratch + at.x, *d = scratch + at.d, *d_x = scratch + at.d_x, *d_image = scratch + at.d_image;
+  const Geometry g = geometry(a, u);
+  if (u.count < L) {
+    bool done = false;
+    LENET_FOR_KERNEL(a.kernel, done = grid_backward<k>(a, u, g, scratch, d_weight, d_bias));
+    return done;
+  }
+  const View s = view(g);
+  const Scratch at = images_layout(a, u, true);
+  float *x = scratch + at.x, *d = scratch + at.d, *d_x = scratch + at.d_x;
   if (d_weight) {
     const bool odd = a.rows % 2 || a.columns % 2;
-    const bool finite = odd ? pack_input<true>(a, u, g, at, scratch) : pack_input<false>(a, u, g, at, scratch);
+    const bool finite = odd ? pack_images<true>(a, u, g, x) : pack_images<false>(a, u, g, x);
     if (odd && !(finite && margin_finite(a, u, g))) return false;
   }
   pack_gradient(a, u, g, d, d_bias);
-  if (d_weight) LENET_FOR_KERNEL(a.kernel, weight_gradient<k>(a, s, x, d, d_weight));
+  const Deltas to = {(int64_t)s.rows * s.columns * 4 * L, 4 * L, {0, L, 2 * L, 3 * L}};
+  if (d_weight) LENET_FOR_KERNEL(a.kernel, weight_gradient<k>(a, s, to, x, d, d_weight));
   if (!a.d_x.data) return true;
   memset(d_x, 0, sizeof(float) * a.channels * s.channel);
   LENET_FOR_KERNEL(a.kernel, input_gradient<k>(a, s, d, d_x));
-  if (!u.patches) {
-    unpack_images(a, u, g.pixel_rows, g.pixel_columns, d_x);
-    return true;
-  }
-  memset(d_image, 0, sizeof(float) * (at.end - at.d_image));
-  unpack_patches(a, g, d_x, d_image);
-  unpack_one(a, u, g, d_image);
+  unpack_images(a, u, g.pixel_rows, g.pixel_columns, d_x);
   return true;
 }
 

@@ -32,81 +32,46 @@ INLINE void tile_gradient(const Conv& a, int count, const float* from, const uin
   }
 }
 
-// The same of neighbouring tiles of one image, vector `v`.
-INLINE void patches_gradient(const Conv& a, const ConvUnit& u, const Geometry& g, const float* from, const uint8_t* won,
-                             int v, float* out) {
-  const Image& y = a.y;
-  const Lanes at(u, g, v);
-  if (a.pooled && a.batch == 1 && y.h == g.tile_columns * y.w) {  // one image in one block
-    const Vec grad = load_some(from + at.first * y.w, y.w, at.count);
-    int32_t tap[L];
-    for (int l = 0; l < L; l++) tap[l] = l < at.count ? won[at.first + l] : 4;
-    Mask m;
-    memcpy(&m, tap, sizeof m);
-    for (int q = 0; q < 4; q++) store(out + q * L, choose(m == splat_int(q), grad, (Vec){}));
-    return;
-  }
-  for (int q = 0; q < 4; q++) store(out + q * L, (Vec){});
-  for (int l = 0; l < at.count; l++) {
-    const int i = at.row[l], j = at.column[l];
-    if (a.pooled) {
-      const int q = won[i * winner_row(a) + (int64_t)j * a.group];
-      if (q < 4) out[q * L + l] = from[i * y.h + j * y.w];
-      continue;
-    }
-    for (int q = 0; q < 4; q++) {
-      const int row = 2 * i + q / 2, column = 2 * j + q % 2;
-      if (row < a.rows && column < a.columns) out[q * L + l] = from[row * y.h + column * y.w];
-    }
-  }
-}
-
-// The gradient of every output, tile by tile -> (O, vectors, 4, L); that of the bias is added to d_bias.
+// The gradient of every output, tile by tile -> (O, tiles, 4, L); that of the bias is added to d_bias.
 void pack_gradient(const Conv& a, const ConvUnit& u, const Geometry& g, float* out, float* d_bias) {
   const bool whole = u.count == L && a.y.n == 1;
   for (int o = 0; o < a.out; o++) {
     const float* from = a.y.data + o * a.y.c + u.first * a.y.n;
     const uint8_t* won = a.winner + (a.pooled ? winner_image(a, u.first) + o * winner_channel(a) : 0);
     Vec total = {};
-    auto add = [&] {
-      total += (load(out) + load(out + L)) + (load(out + 2 * L) + load(out + 3 * L));
-      out += 4 * L;
-    };
-    if (u.patches)
-      for (int v = 0; v < g.vectors; v++) {
-        patches_gradient(a, u, g, from, won, v, out);
-        add();
+    for (int i = u.from; i < u.to; i++)
+      for (int j = 0; j < g.tile_columns; j++, out += 4 * L) {
+        whole ? tile_gradient<true>(a, u.count, from, won, i, j, out)
+              : tile_gradient<false>(a, u.count, from, won, i, j, out);
+        total += (load(out) + load(out + L)) + (load(out + 2 * L) + load(out + 3 * L));
       }
-    else
-      for (int i = u.from; i < u.to; i++)
-        for (int j = 0; j < g.tile_columns; j++) {
-          whole ? tile_gradient<true>(a, u.count, from, won, i, j, out)
-                : tile_gradient<false>(a, u.count, from, won, i, j, out);
-          add();
-        }
     d_bias[o] += sum(total);
   }
 }
 
 // d_weight[o, c, u, v] += sum over tiles of d[q] * x for B out-channels and U kernel rows from u0, in registers.
 template <int K, int B, int U>
-INLINE void rows_weight(const View& s, const float* x, const float* d, int64_t d_out, int u0, float* d_weight,
+INLINE void rows_weight(const View& s, const Deltas& deltas, const float* x, const float* d, int u0, float* d_weight,
                         int64_t weight_out) {
+  int64_t row[U + 1], column[K + 1];
+  for (int r = 0; r <= U; r++) row[r] = s.row[u0 + r];
+  for (int t = 0; t <= K; t++) column[t] = s.column[t];
+  const Deltas to = deltas;
   Vec sums[B][U][K];
   for (int k = 0; k < B; k++)
     for (int u = 0; u < U; u++)
       for (int v = 0; v < K; v++) sums[k][u][v] = (Vec){};
   for (int i = 0; i < s.rows; i++)
-    for (int j = 0; j < s.columns; j++, d += 4 * L) {
-      const float* tile = x + i * s.down + j * s.across + u0 * s.row;
+    for (int j = 0; j < s.columns; j++, d += to.step) {
+      const float* tile = x + i * s.down + j * s.across;
       Vec g[B][4];
       for (int k = 0; k < B; k++)
-        for (int q = 0; q < 4; q++) g[k][q] = load(d + k * d_out + q * L);
+        for (int q = 0; q < 4; q++) g[k][q] = load(d + k * to.out + to.output[q]);
 #pragma GCC unroll 8
       for (int r = 0; r <= U; r++)
 #pragma GCC unroll 8
         for (int t = 0; t <= K; t++) {
-          Vec p = load(tile + r * s.row + t * s.column);
+          Vec p = load(tile + row[r] + column[t]);
           for (int k = 0; k < B; k++) {
             if (r < U && t < K) sums[k][r][t] += g[k][0] * p;
             if (r < U && t > 0) sums[k][r][t - 1] += g[k][1] * p;
@@ -121,23 +86,25 @@ INLINE void rows_weight(const View& s, const float* x, const float* d, int64_t d
 }
 
 template <int K, int B>
-INLINE void kernel_weight(const View& s, const float* x, const float* d, int64_t d_out, float* d_weight, int64_t out) {
+INLINE void kernel_weight(const View& s, const Deltas& to, const float* x, const float* d, float* d_weight,
+                          int64_t out) {
   constexpr int budget = (MANY_REGISTERS ? 26 : 10) / (K * B);
   constexpr int U = budget < 1 ? 1 : budget > K ? K : budget;
   int u = 0;
-  for (; u + U <= K; u += U) rows_weight<K, B, U>(s, x, d, d_out, u, d_weight, out);
+  for (; u + U <= K; u += U) rows_weight<K, B, U>(s, to, x, d, u, d_weight, out);
   if (U > 1)
-    for (; u < K; u++) rows_weight<K, B, 1>(s, x, d, d_out, u, d_weight, out);
+    for (; u < K; u++) rows_weight<K, B, 1>(s, to, x, d, u, d_weight, out);
 }
 
 template <int K>
-void weight_gradient(const Conv& a, const View& s, const float* x, const float* d, float* d_weight) {
+void weight_gradient(const Conv& a, const View& s, const Deltas& to, const float* x, const float* d,
+                     float* d_weight) {
   constexpr int B = MANY_REGISTERS && K <= 3 ? 2 : 1;
-  const int64_t d_out = (int64_t)s.rows * s.columns * 4 * L, out = (int64_t)a.channels * K * K;
+  const int64_t out = (int64_t)a.channels * K * K;
   for (int c = 0; c < a.channels; c++, x += s.channel, d_weight += K * K) {
     int o = 0;
-    for (; o + B <= a.out; o += B) kernel_weight<K, B>(s, x, d + o * d_out, d_out, d_weight + o * out, out);
-    if (B > 1 && o < a.out) kernel_weight<K, 1>(s, x, d + o * d_out, d_out, d_weight + o * out, out);
+    for (; o + B <= a.out; o += B) kernel_weight<K, B>(s, to, x, d + o * to.out, d_weight + o * out, out);
+    if (B > 1 && o < a.out) kernel_weight<K, 1>(s, to, x, d + o * to.out, d_weight + o * out, out);
   }
 }
 
@@ -169,7 +136,7 @@ INLINE void rows_input(const Conv& a, const View& s, const float* weight, const 
   }
   for (int r = 0; r < R; r++)
     for (int t = 0; t <= K; t++) {
-      float* p = d_x + (R0 + r) * s.row + t * s.column;
+      float* p = d_x + s.row[R0 + r] + s.column[t];
       store(p, load(p) + z[r][t]);
     }
 }

@@ -77,104 +77,71 @@ INLINE void put_images(const Conv& a, bool pooled, int count, const Place& to, i
   }
 }
 
-// The vector holds neighbouring tiles of one image.
-INLINE Place place_patches(const Conv& a, const ConvUnit& u, const Lanes& at) {
-  float* y = a.y.data + u.first * a.y.n;
-  if (!a.pooled) return {y, nullptr, a.y.c, 0, 0, 0};
-  return {y + at.first * a.y.w,  // rows follow each other without a gap
-          a.winner + winner_image(a, u.first) + at.first * a.group, a.y.c, winner_channel(a), 0, 0};
-}
-
-INLINE void put_patches(const Conv& a, const Lanes& at, const Place& place, int o, const Vec* y) {
-  float *to = place.y + o * place.channel, value[L];
-  if (a.pooled) {
-    Best b = best_of(y);
-    store(value, b.value);
-    uint8_t winner[L];
-    store_bytes(winner, b.winner);
-    uint8_t* w = place.winner + o * place.winner_channel;
-    if (a.batch == 1 && at.count == L) {
-      memcpy(to, value, sizeof value);
-      memcpy(w, winner, sizeof winner);
-      return;
-    }
-    auto spread_out = [&](int count) __attribute__((always_inline)) {
-      for (int l = 0; l < count; l++) to[l * a.y.w] = value[l];
-      for (int l = 0; l < count; l++) w[(int64_t)l * a.group] = winner[l];
-    };
-    at.count == L ? spread_out(L) : spread_out(at.count);
-    return;
-  }
-  for (int q = 0; q < 4; q++) {
-    store(value, a.relu ? positive(y[q]) : y[q]);
-    for (int l = 0; l < at.count; l++) {
-      const int row = 2 * at.row[l] + q / 2, column = 2 * at.column[l] + q % 2;
-      if (row < a.rows && column < a.columns) to[row * a.y.h + column * a.y.w] = value[l];
-    }
-  }
-}
+// What a convolution weighs its channels with: weight (O, C, K, K), bias (O,) or null.
+struct Filters {
+  int channels, out;
+  const float *weight, *bias;
+};
 
 // y[k][q] for B out-channels of one tile vector, the sum over all in-channels in registers.
 template <int K, int B>
-INLINE void tile_forward(const Conv& a, const View& s, const float* x, int o, Vec (*y)[4]) {
+INLINE void tile_forward(const Filters& f, const View& s, const float* x, int o, Vec (*y)[4]) {
+  int64_t row[K + 1], column[K + 1];  // known to stay as they are
+  for (int i = 0; i <= K; i++) row[i] = s.row[i], column[i] = s.column[i];
   for (int k = 0; k < B; k++)
-    for (int q = 0; q < 4; q++) y[k][q] = splat(a.bias ? a.bias[o + k] : 0);
-  const int64_t out = (int64_t)a.channels * K * K;
-  const float* weight = a.weight + o * out;
-  for (int c = 0; c < a.channels; c++, x += s.channel, weight += K * K)
+    for (int q = 0; q < 4; q++) y[k][q] = splat(f.bias ? f.bias[o + k] : 0);
+  const int64_t out = (int64_t)f.channels * K * K;
+  const float* weight = f.weight + o * out;
+  for (int c = 0; c < f.channels; c++, x += s.channel, weight += K * K)
 #pragma GCC unroll 4
     for (int u = 0; u < K; u++)
 #pragma GCC unroll 8
       for (int v = 0; v < K; v++) {
-        const float* p = x + u * s.row + v * s.column;
-        Vec p0 = load(p), p1 = load(p + s.column), p2 = load(p + s.row), p3 = load(p + s.row + s.column);
+        const float *upper = x + row[u], *lower = x + row[u + 1];
+        Vec p0 = load(upper + column[v]), p1 = load(upper + column[v + 1]);
+        Vec p2 = load(lower + column[v]), p3 = load(lower + column[v + 1]);
 #pragma GCC unroll 8
         for (int k = 0; k < B; k++) {
-          Vec f = splat(weight[k * out + u * K + v]);
-          y[k][0] += f * p0;
-          y[k][1] += f * p1;
-          y[k][2] += f * p2;
-          y[k][3] += f * p3;
+          Vec w = splat(weight[k * out + u * K + v]);
+          y[k][0] += w * p0;
+          y[k][1] += w * p1;
+          y[k][2] += w * p2;
+          y[k][3] += w * p3;
         }
       }
 }
 
-// Either, where they do not fill a vector or have no one place. Apart from the sums, whose registers a call would cost.
-APART void put_some(const Conv& a, const ConvUnit& u, const Lanes& at, const Place& to, int o, int end, const Vec* y) {
-  for (; o < end; o++, y += 4)
-    u.patches ? put_patches(a, at, to, o, y) : put_images<false>(a, a.pooled, u.count, to, o, y);
-}
-
-enum Kind { POOLED, PLAIN, SOME };
-
-template <int K, Kind KIND>
-void tiles_forward(const Conv& a, const ConvUnit& u, const View& s, const Geometry& g, const float* x) {
+// put(tile row, tile column, out-channel, how many, results) for all tile vectors.
+template <int K, class Put>
+INLINE void tiles_forward(const Filters& f, const View& s, const float* x, Put put) {
   constexpr int B = MANY_REGISTERS ? 4 : 2;
-  auto out_channels = [&](const float* tile, auto put) __attribute__((always_inline)) {
-    auto some = [&](auto block, int o) __attribute__((always_inline)) {
-      constexpr int count = decltype(block)::value;
-      Vec y[count][4];
-      tile_forward<K, count>(a, s, tile, o, y);
-      put(o, count, y);
-    };
-    int o = 0;
-    for (; o + B <= a.out; o += B) some(Count<B>(), o);
-    if (B > 2 && o + 2 <= a.out) {
-      some(Count<2>(), o);
-      o += 2;
-    }
-    if (o < a.out) some(Count<1>(), o);
-  };
   for (int i = 0; i < s.rows; i++)
     for (int j = 0; j < s.columns; j++) {
-      const Lanes at(u, g, j);
-      const Place to = u.patches ? place_patches(a, u, at) : place_images(a, u, i, j);
-      out_channels(x + i * s.down + j * s.across, [&](int o, int count, const Vec (*y)[4]) __attribute__((always_inline)) {
-        if (KIND == SOME) return put_some(a, u, at, to, o, o + count, y[0]);
-#pragma GCC unroll 4
-        for (int k = 0; k < count; k++) put_images<true>(a, KIND == POOLED, L, to, o + k, y[k]);
-      });
+      const float* tile = x + i * s.down + j * s.across;
+      auto some = [&](auto block, int o) __attribute__((always_inline)) {
+        constexpr int count = decltype(block)::value;
+        Vec y[count][4];
+        tile_forward<K, count>(f, s, tile, o, y);
+        put(i, j, o, count, y);
+      };
+      int o = 0;
+      for (; o + B <= f.out; o += B) some(Count<B>(), o);
+      if (B > 2 && o + 2 <= f.out) {
+        some(Count<2>(), o);
+        o += 2;
+      }
+      if (o < f.out) some(Count<1>(), o);
     }
+}
+
+template <int K, bool POOLED>
+void images_forward(const Conv& a, const ConvUnit& u, const View& s, const float* x) {
+  const Filters f = {a.channels, a.out, a.weight, a.bias};
+  tiles_forward<K>(f, s, x, [&](int i, int j, int o, int count, const Vec (*y)[4]) __attribute__((always_inline)) {
+    const Place to = place_images(a, u, i, j);
+#pragma GCC unroll 4
+    for (int k = 0; k < count; k++) put_images<true>(a, POOLED, L, to, o + k, y[k]);
+  });
 }
 
 }  // namespace

@@ -20,15 +20,16 @@ struct Conv {
   bool pooled, relu;
   Image x, y, d_x;         // y is the output, or its gradient; d_x.data is null where not wanted
   const float* weight;     // (O, C, K, K), contiguous
+  const float* turned;     // for the gradient of x of units of few images: (C, O, K, K), turned round
   const float* bias;       // (O,) or null
   uint8_t* winner;  // pooled: which output of the tile won, 4 where none is positive; (N/group, O, P/2, Q/2, group)
   int group;               // images that have their winners side by side: 16, so that threads write lines of their own
 };
 
-// A share of the work: images `first` to `first + count`, tile rows `from` to `to`.
+// A share of the work: images `first` to `first + count`, tile rows `from` to `to`. Where there are fewer images than
+// lanes, neighbouring tiles fill them, too.
 struct ConvUnit {
   int first, count, from, to;
-  bool patches;  // lanes hold neighbouring tiles of one image instead of neighbouring images
 };
 
 // C = A B, see product.h. Strides in floats; the columns of C are neighbours unless `few`.
@@ -138,7 +139,8 @@ struct Norm {
 struct Kernels {
   const char* name;
   int lanes;
-  int (*conv_units)(const Conv&, int wanted, ConvUnit* units);  // fills `units` unless null; returns how many
+  // Fills `units` unless null, returns how many: about as many as are wanted, or (0) as the shapes alone make it.
+  int (*conv_units)(const Conv&, int wanted, ConvUnit* units);
   size_t (*conv_scratch)(const Conv&, const ConvUnit&, bool backward);  // floats
   void (*conv_forward)(const Conv&, const ConvUnit&, float* scratch);
   // Adds to d_weight (unless null) and d_bias. False, and nothing of use, where tiles that are not whole meet

@@ -64,6 +64,60 @@ APART void store_some(float* p, int64_t step, int count, Vec v) {
   for (int l = 0; l < count; l++) p[l * step] = lanes[l];
 }
 
+INLINE Mask lane_numbers() {
+#if LENET_LANES == 16
+  return (Mask){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+#elif LENET_LANES == 8
+  return (Mask){0, 1, 2, 3, 4, 5, 6, 7};
+#else
+  return (Mask){0, 1, 2, 3};
+#endif
+}
+
+// The same of neighbours, without touching what lies behind them; `count` from 0 to L.
+INLINE Vec load_first(const float* p, int count) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), p);
+#elif defined(__AVX__)
+  return (Vec)_mm256_maskload_ps(p, (__m256i)(lane_numbers() < splat_int(count)));
+#else
+  return load_some(p, 1, count);
+#endif
+}
+
+INLINE void store_first(float* p, int count, Vec v) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << count) - 1), (__m512)v);
+#elif defined(__AVX__)
+  _mm256_maskstore_ps(p, (__m256i)(lane_numbers() < splat_int(count)), (__m256)v);
+#else
+  store_some(p, 1, count, v);
+#endif
+}
+
+// Every second lane of two vectors from lane 0 or 1 on, and back: the first or second halves of them, in turn.
+#if LENET_LANES == 16
+#define LENET_PICK(a, b, x, y) \
+  __builtin_shufflevector(a, b, x(0), x(1), x(2), x(3), x(4), x(5), x(6), x(7), y(0), y(1), y(2), y(3), y(4), y(5), \
+                          y(6), y(7))
+#elif LENET_LANES == 8
+#define LENET_PICK(a, b, x, y) __builtin_shufflevector(a, b, x(0), x(1), x(2), x(3), y(0), y(1), y(2), y(3))
+#else
+#define LENET_PICK(a, b, x, y) __builtin_shufflevector(a, b, x(0), x(1), y(0), y(1))
+#endif
+#define LENET_EVEN(i) 2 * (i)
+#define LENET_EVEN_OF_NEXT(i) L + 2 * (i)
+#define LENET_ODD(i) 2 * (i) + 1
+#define LENET_ODD_OF_NEXT(i) L + 2 * (i) + 1
+#define LENET_TURN(i) (i) % 2 * L + (i) / 2
+#define LENET_LATER_TURN(i) LENET_TURN(i) + L / 4
+#define LENET_SECOND_TURN(i) LENET_TURN(i) + L / 2
+#define LENET_LATER_SECOND_TURN(i) LENET_TURN(i) + 3 * L / 4
+INLINE Vec evens(Vec a, Vec b) { return LENET_PICK(a, b, LENET_EVEN, LENET_EVEN_OF_NEXT); }
+INLINE Vec odds(Vec a, Vec b) { return LENET_PICK(a, b, LENET_ODD, LENET_ODD_OF_NEXT); }
+INLINE Vec first_in_turn(Vec a, Vec b) { return LENET_PICK(a, b, LENET_TURN, LENET_LATER_TURN); }
+INLINE Vec last_in_turn(Vec a, Vec b) { return LENET_PICK(a, b, LENET_SECOND_TURN, LENET_LATER_SECOND_TURN); }
+
 // Bytes as lanes and back; what compilers make of a conversion takes bytes one by one.
 INLINE Mask load_bytes(const uint8_t* p) {
 #if defined(__AVX512F__)

@@ -97,15 +97,15 @@ INLINE void tile_outputs(const float* m, int64_t part, float bias, Vec* y) {
 }
 
 size_t winograd_scratch(const Conv& a, const ConvUnit& u, bool backward) {
-  const size_t images = conv_layout(a, u, backward).end;
+  const size_t images = images_layout(a, u, backward).end;
   const int strip = strip_tiles(a.channels + (backward ? a.out : 0));
   if (!backward) return images + PARTS * (part_size(a.channels, strip) + part_size(ROWS, strip));
   return images + PARTS * (part_size(a.channels, strip) + part_size(a.out, strip)) +
          (a.channels + PANEL) * (size_t)L * strip;
 }
 
-void winograd_tiles(const Conv& a, const ConvUnit& u, const View& s, const Geometry& g, const float* x,
-                    const float* weight, float* parts) {
+void winograd_tiles(const Conv& a, const ConvUnit& u, const View& s, const float* x, const float* weight,
+                    float* parts) {
   const int strip = strip_tiles(a.channels), all = s.rows * s.columns;
   const int64_t part = part_size(a.channels, strip), sums_part = part_size(ROWS, strip);
   float* sums = parts + PARTS * part;
@@ -115,7 +115,7 @@ void winograd_tiles(const Conv& a, const ConvUnit& u, const View& s, const Geome
       const float* tile = tile_at(s, x, first + t);
       float* to = parts + (int64_t)(t / 2) * a.channels * PANEL + t % 2 * L;
       for (int c = 0; c < a.channels; c++, tile += s.channel, to += PANEL)
-        transform_patch(tile, s.row, s.column, to, part);
+        transform_patch(tile, s.row[1], s.column[1], to, part);
     }
     for (int o = 0; o < a.out; o += ROWS) {
       const int rows = a.out - o < ROWS ? a.out - o : ROWS;
@@ -128,16 +128,14 @@ void winograd_tiles(const Conv& a, const ConvUnit& u, const View& s, const Geome
       }
       for (int t = 0; t < count; t++) {
         const int tile = first + t;
-        const Lanes lanes(u, g, tile);
-        const Place to =
-            u.patches ? place_patches(a, u, lanes) : place_images(a, u, tile / s.columns, tile % s.columns);
+        const Place to = place_images(a, u, tile / s.columns, tile % s.columns);
         for (int r = 0; r < rows; r++) {
           Vec y[4];
           tile_outputs(sums + ((int64_t)r * strip + t) * L, sums_part, a.bias ? a.bias[o + r] : 0, y);
           if (u.count == L)
             put_images<true>(a, a.pooled, L, to, o + r, y);
           else
-            put_some(a, u, lanes, to, o + r, o + r + 1, y);
+            put_images<false>(a, a.pooled, u.count, to, o + r, y);
         }
       }
     }
@@ -147,11 +145,11 @@ void winograd_tiles(const Conv& a, const ConvUnit& u, const View& s, const Geome
 // False, and nothing done, where pixels are not finite or huge.
 bool winograd_forward(const Conv& a, const ConvUnit& u, const float* weight, float* scratch) {
   const Geometry g = geometry(a, u);
-  const View s = view(g, u.patches);
-  const Scratch at = conv_layout(a, u, false);
-  if (!pack_input<true>(a, u, g, at, scratch)) return false;
+  const View s = view(g);
+  const Scratch at = images_layout(a, u, false);
+  if (!pack_images<true>(a, u, g, scratch + at.x)) return false;
   const float* x = scratch + at.x;
-  winograd_tiles(a, u, s, g, x, weight, scratch + at.end);
+  winograd_tiles(a, u, s, x, weight, scratch + at.end);
   return true;
 }
 
@@ -174,10 +172,10 @@ INLINE void transform_gradient(const float* d, float* to, int64_t part, Vec& not
 // is not finite.
 bool winograd_backward(const Conv& a, const ConvUnit& u, float* scratch, float* sums, float* d_bias) {
   const Geometry g = geometry(a, u);
-  const View s = view(g, u.patches);
-  const Scratch at = conv_layout(a, u, true);
+  const View s = view(g);
+  const Scratch at = images_layout(a, u, true);
   const float *x = scratch + at.x, *d = scratch + at.d;
-  if (!pack_input<true>(a, u, g, at, scratch)) return false;
+  if (!pack_images<true>(a, u, g, scratch + at.x)) return false;
   pack_gradient(a, u, g, scratch + at.d, d_bias);
   const int strip = strip_tiles(a.channels + a.out), all = s.rows * s.columns;
   const int64_t part = part_size(a.channels, strip), d_part = part_size(a.out, strip);
@@ -190,7 +188,7 @@ bool winograd_backward(const Conv& a, const ConvUnit& u, float* scratch, float* 
     for (int t = 0; t < count; t++) {
       const float* tile = tile_at(s, x, first + t);
       for (int c = 0; c < a.channels; c++, tile += s.channel)
-        transform_patch(tile, s.row, s.column, parts + c * depth + t * L, part);
+        transform_patch(tile, s.row[1], s.column[1], parts + c * depth + t * L, part);
       for (int o = 0; o < a.out; o++)
         transform_gradient(d + ((int64_t)o * all + first + t) * 4 * L, d_parts + o * depth + t * L, d_part, nothing);
     }
