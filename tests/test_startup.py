@@ -30,6 +30,20 @@ def imported_by(command: str, place: Path) -> set[str]:
     return set(done.stdout.partition("IMPORTED\n")[2].split())
 
 
+def test_a_start_does_not_look_for_garbage_among_what_it_imports() -> None:
+    code = (
+        "import gc, sys\n"
+        "from lenetcli.__main__ import main\n"
+        "sys.argv = ['lenet', 'inspect-params', 'configs/lenet.yaml', '--json']\n"
+        "def passes():\n    return sum(generation['collections'] for generation in gc.get_stats())\n"
+        "before = passes()\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        "print(passes() - before, file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert int(done.stderr) < 10
+
+
 def rooms(modules: set[str], prefix: str) -> set[str]:
     """Modules of the package below a prefix."""
     return {name for name in modules if name.startswith(f"lenetcli.{prefix}")}
