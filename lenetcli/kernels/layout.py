@@ -1,7 +1,14 @@
-"""The batch-last memory format: logical shape (N, C, H, W), stored as (C, H, W, N), as channels_last does for C.
+"""The two memory formats of images, whose logical shape is always (N, C, H, W), and of sequences (N, C, L).
 
-With the batch as the fastest axis, im2col is a handful of block copies, a convolution one matrix product whose result
-already lies in place, every elementwise op and pool runs over full rows, and flatten is a free view.
+Batch-last, stored as (C, H, W, N): im2col is a handful of block copies, a convolution one matrix product whose result
+already lies in place, every elementwise op and pool runs over full rows, and flatten is a free view. Thin nets gain
+most, and all NumPy kernels make it.
+
+Channels-last, stored as (N, H, W, C): vectors are full whatever the batch, and a pixel's channels are what a sum of
+products runs over. Native convolutions of many out-channels choose it (native/conv.py); what comes after them follows:
+a kernel's results lie as its images lie, and gradients, which come in any order, are laid as the images they belong to.
+
+docs/decisions/001-batch-last-memory.md has the reasons.
 """
 
 from __future__ import annotations
@@ -22,6 +29,25 @@ def stored(x: Array) -> Array:
 def logical(x: Array) -> Array:
     """(C, ..., N) -> (N, C, ...), a view."""
     return x.transpose(x.ndim - 1, *range(x.ndim - 1))
+
+
+def is_channels_last(x: Array) -> bool:
+    """Whether (N, C, ...) lies as (N, ..., C), dense. Single pixels of one image lie both ways."""
+    return x.ndim > 2 and x.strides[1] == x.itemsize and x.shape[1] > 1 and _turned(x).flags.c_contiguous
+
+
+def pixels(x: Array) -> Array:
+    """(N, C, ...) -> (N, ..., C), contiguous; free for a channels-last array, one copy for any other."""
+    return np.ascontiguousarray(_turned(x), like=x)
+
+
+def images(x: Array) -> Array:
+    """(N, ..., C) -> (N, C, ...), a view."""
+    return x.transpose(0, x.ndim - 1, *range(1, x.ndim - 1))
+
+
+def _turned(x: Array) -> Array:
+    return x.transpose(0, *range(2, x.ndim), 1)
 
 
 def outline(shape: tuple[int, ...], example: Array) -> Array:

@@ -29,14 +29,29 @@ def room(shape: tuple[int, ...]) -> Array:
     return memory[first : first + size].reshape(shape)
 
 
+def room_as(x: Array, shape: tuple[int, ...]) -> Array:
+    """An uninitialised float32 array of logical shape (N, C, ...) that lies as x lies, channels-last or batch-last."""
+    if layout.is_channels_last(x):
+        return layout.images(room((shape[0], *shape[2:], shape[1])))
+    return layout.logical(room((*shape[1:], shape[0])))
+
+
 def stored(x: Array) -> Array:
     """As lenetcli.kernels.layout.stored; a copy is a native call where these are recorded."""
-    turned = x.transpose(*range(1, x.ndim), 0)
-    if x.dtype is not FLOAT or x.ndim > 4 or turned.flags.c_contiguous or not _native.recording():
-        return layout.stored(x)
-    y = room(turned.shape)
+    return _dense(x.transpose(*range(1, x.ndim), 0))
+
+
+def pixels(x: Array) -> Array:
+    """As lenetcli.kernels.layout.pixels; a copy is a native call where these are recorded."""
+    return _dense(x.transpose(0, *range(2, x.ndim), 1))
+
+
+def _dense(x: Array) -> Array:
+    if x.dtype is not FLOAT or x.ndim > 4 or x.flags.c_contiguous or not _native.recording():
+        return np.ascontiguousarray(x)
+    y = room(x.shape)
     ones = (1,) * (4 - x.ndim)
-    _native.copy(turned.reshape(*ones, *turned.shape), y.reshape(*ones, *y.shape))
+    _native.copy(x.reshape(*ones, *x.shape), y.reshape(*ones, *y.shape))
     return y
 
 
