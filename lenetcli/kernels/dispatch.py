@@ -29,6 +29,14 @@ from lenetcli.kernels.nll import cross_entropy, cross_entropy_backward, nll_mean
 from lenetcli.kernels.norm import batch_norm, batch_norm_backward, channel_norm, channel_norm_backward, track
 from lenetcli.kernels.pool import max_pool2d, max_pool2d_backward
 from lenetcli.kernels.product import times
+from lenetcli.kernels.recurrent import (
+    gru_gates,
+    gru_gates_backward,
+    lstm_gates,
+    lstm_gates_backward,
+    rnn_gates,
+    rnn_gates_backward,
+)
 from lenetcli.kernels.selection import relu, relu_backward
 from lenetcli.kernels.softmax import log_softmax, log_softmax_backward
 from lenetcli.kernels.update import adadelta, adagrad, adam, adamax, nadam, radam, rmsprop, rprop, sgd
@@ -54,12 +62,16 @@ __all__ = [
     "conv_relu_pool_backward",
     "cross_entropy",
     "cross_entropy_backward",
+    "gru_gates",
+    "gru_gates_backward",
     "linear",
     "linear_backward",
     "linear_relu",
     "linear_relu_backward",
     "log_softmax",
     "log_softmax_backward",
+    "lstm_gates",
+    "lstm_gates_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "nadam",
@@ -70,6 +82,8 @@ __all__ = [
     "relu",
     "relu_backward",
     "rmsprop",
+    "rnn_gates",
+    "rnn_gates_backward",
     "rows_product",
     "rprop",
     "sgd",

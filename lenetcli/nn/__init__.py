@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from lenetcli.nn.pixelshuffle import *
     from lenetcli.nn.pooling import *
     from lenetcli.nn.probability_loss import *
+    from lenetcli.nn.recurrent.cells import *
+    from lenetcli.nn.recurrent.layers import *
     from lenetcli.nn.smooth_activation import *
     from lenetcli.nn.softmax import *
     from lenetcli.nn.sparse import *
@@ -62,6 +64,8 @@ _MODULES = {
     "lenetcli.nn.pooling": """AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d AvgPool1d
         AvgPool2d LPPool1d LPPool2d MaxPool1d MaxPool2d MaxUnpool1d MaxUnpool2d""",
     "lenetcli.nn.probability_loss": "BCELoss BCEWithLogitsLoss GaussianNLLLoss KLDivLoss PoissonNLLLoss",
+    "lenetcli.nn.recurrent.cells": "GRUCell LSTMCell RNNCell",
+    "lenetcli.nn.recurrent.layers": "GRU LSTM RNN",
     "lenetcli.nn.smooth_activation": """CELU ELU GELU GLU SELU LogSigmoid Mish Sigmoid SiLU Softplus Softsign Tanh
         Tanhshrink""",
     "lenetcli.nn.softmax": "LogSoftmax Softmax Softmax2d Softmin",

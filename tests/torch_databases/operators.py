@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 import lenetcli as lenet
+from lenetcli.nn.utils.rnn import PackedSequence
 from tests.torch_databases.outcome import TOLERANCE, Measure, Row, show
 
 MOST_SAMPLES = 60  # of one op and type
@@ -70,6 +71,8 @@ def converted(value: Any, leaves: list[tuple[Any, Any]]) -> Any:
         return getattr(lenet, str(value).removeprefix("torch."))
     if isinstance(value, torch.Size):
         return tuple(value)
+    if isinstance(value, torch.nn.utils.rnn.PackedSequence):
+        return PackedSequence(*(converted(v, leaves) for v in value))
     if isinstance(value, (list, tuple)):
         return type(value)(converted(v, leaves) for v in value)
     if isinstance(value, dict):
@@ -79,7 +82,11 @@ def converted(value: Any, leaves: list[tuple[Any, Any]]) -> Any:
 
 def tensors(result: Any) -> list[Any]:
     """The tensors (and numbers) in a result."""
-    return list(result) if isinstance(result, (tuple, list)) else [result]
+    if not isinstance(result, (tuple, list)):
+        return [result]
+    if hasattr(result, "batch_sizes"):  # of a packed sequence
+        return [result.data, result.batch_sizes]
+    return [t for part in result for t in (tensors(part) if isinstance(part, tuple) else [part])]
 
 
 def outcome(op: Any, sample: Any, values: Measure, slopes: Measure, in_place: bool = False) -> str | None:
@@ -167,6 +174,8 @@ def detached(value: Any) -> Any:
 
     if isinstance(value, torch.Tensor):
         return value.detach().requires_grad_(value.requires_grad)
+    if isinstance(value, torch.nn.utils.rnn.PackedSequence):
+        return torch.nn.utils.rnn.PackedSequence(*(detached(v) for v in value))
     if isinstance(value, (list, tuple)) and not isinstance(value, torch.Size):
         return type(value)(detached(v) for v in value)
     return {k: detached(v) for k, v in value.items()} if isinstance(value, dict) else value

@@ -1,0 +1,1 @@
+"""Layers that walk along sequences: RNN, GRU, LSTM and their cells."""

@@ -1,0 +1,273 @@
+"""Recurrent layers: all steps of one layer in one direction as one op, and stacks of such layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lenetcli.autograd.op import Op
+from lenetcli.kernels import dispatch as kernels
+from lenetcli.kernels.layout import Array
+from lenetcli.kernels.linear import dense, matmul
+from lenetcli.kernels.sums import sum_over
+from lenetcli.ops.nn.batch_norm import widened
+from lenetcli.ops.operands import quiet
+
+
+class Steps:
+    """How many sequences have a step 0, 1, 2 ...: the rows of a step are those of the longest sequences, in order."""
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        self.sizes = tuple(sizes)
+        ends = np.cumsum(self.sizes).tolist()
+        self.spans = [slice(end - size, end) for end, size in zip(ends, self.sizes)]
+
+    @property
+    def even(self) -> bool:
+        """All sequences have the same length."""
+        return self.sizes[0] == self.sizes[-1]
+
+    def walk(self, reverse: bool) -> list[tuple[slice, int]]:
+        """The rows of each step and how many they are, in the order of time or against it."""
+        found = list(zip(self.spans, self.sizes))
+        return found[::-1] if reverse else found
+
+
+class Recurrent(Op):
+    """One layer in one direction: x (L, N, I), or rows (T, I) as `steps` says -> y (L, N, R) or (T, R), h_n (N, R).
+
+    A kind says what a step does. Letters: T rows of all steps, N sequences, I inputs, H units, G numbers that the
+    gates take, R outputs (H, or fewer with a projection).
+    """
+
+    factors = (2, 3)
+
+    @staticmethod
+    def multiply_adds(y: Array, x: Array, h0: Array, weight_ih: Array, weight_hh: Array, *others: Any) -> int:
+        return y.size // y.shape[-1] * (weight_ih.size + weight_hh.size)
+
+    def _begin(ctx: Any, x: Array, weight_ih: Array, bias: Array | None, steps: Steps | None, reverse: bool) -> Array:
+        """What the inputs of all steps add to the gates, in one product: (T, G)."""
+        ctx.steps = Steps((x.shape[1],) * x.shape[0]) if steps is None else steps
+        ctx.reverse, ctx.shape, ctx.kind = reverse, x.shape, x.dtype
+        rows = widened(x).reshape(-1, x.shape[-1])
+        gates = matmul(rows, widened(weight_ih).T)
+        if bias is not None:
+            gates += bias
+        return gates
+
+    def _walk(ctx: Any, back: bool = False) -> list[tuple[slice, int]]:
+        steps: Steps = ctx.steps
+        return steps.walk(ctx.reverse is not back)
+
+    def _shaped(ctx: Any, y: Array) -> Array:
+        """Rows (T, R) as results: in the shape and type of the input."""
+        return y.reshape(*ctx.shape[:-1], y.shape[-1]).astype(ctx.kind, copy=False)
+
+    def _arriving(ctx: Any, grad: Array | None, like: Array) -> Array:
+        """The gradient of a result as rows that may be changed; zeros where there is none."""
+        if grad is None:
+            return np.zeros_like(like)
+        return np.array(grad.reshape(like.shape), like.dtype, order="C", like=like)
+
+    def _inputs(ctx: Any, d_gates: Array, x: Array, weight_ih: Array) -> tuple[Any, Any, Any]:
+        """The gradients of x, weight_ih and bias_ih, from what the inputs of all steps added to the gates."""
+        needs = ctx.needs_input_grad
+        d_x = matmul(d_gates, widened(weight_ih)).reshape(ctx.shape) if needs[0] else None
+        d_weight = matmul(d_gates.T, widened(x).reshape(-1, ctx.shape[-1])) if needs[2] else None
+        return d_x, d_weight, sum_over(d_gates, 0) if needs[4] else None
+
+    def _states(ctx: Any, d_hidden: Array, before: Array) -> tuple[Any, Any]:
+        """The gradients of weight_hh and bias_hh, from what the states of all steps added to the gates."""
+        needs = ctx.needs_input_grad
+        d_weight = matmul(d_hidden.T, before) if needs[3] else None
+        return d_weight, sum_over(d_hidden, 0) if needs[5] else None
+
+
+def _add_product(h: Array, weight: Array, bias: Array | None, out: Array) -> None:
+    """out = h weight' + bias, of the rows of a step."""
+    np.matmul(h, weight.T, out=out)
+    if bias is not None:
+        out += bias
+
+
+class Rnn(Recurrent):
+    formula = "y[t] = {nonlinearity}(x[t] weight_ihᵀ + bias_ih + y[t−1] weight_hhᵀ + bias_hh), y[−1] = h0"
+    gradient = (
+        "d_x[t] = g[t] weight_ih, g[t] = (grad[t] + g[t+1] weight_hh) · {nonlinearity}′",
+        "d_h0 = g[0] weight_hh",
+        "d_weight_ih = Σ_t g[t]ᵀ x[t]",
+        "d_weight_hh = Σ_t g[t]ᵀ y[t−1]",
+        "d_bias_ih = Σ_t g[t]",
+        "d_bias_hh = Σ_t g[t]",
+    )
+
+    @quiet
+    def forward(
+        ctx: Any,
+        x: Array,
+        h0: Array,
+        weight_ih: Array,
+        weight_hh: Array,
+        bias_ih: Array | None,
+        bias_hh: Array | None,
+        *,
+        steps: Steps | None,
+        reverse: bool,
+        nonlinearity: str,
+    ) -> tuple[Array, Array]:
+        gates = ctx._begin(x, weight_ih, bias_ih, steps, reverse)
+        ctx.relu = nonlinearity == "relu"
+        h, weight = np.array(widened(h0), order="C", like=gates), widened(weight_hh)
+        y, before, hidden = np.empty_like(gates), np.empty_like(gates), np.empty_like(gates[: len(h)])
+        for rows, n in ctx._walk():
+            before[rows] = h[:n]
+            _add_product(before[rows], weight, bias_hh, hidden[:n])
+            kernels.rnn_gates(gates[rows], hidden[:n], y[rows], ctx.relu)
+            h[:n] = y[rows]
+        ctx.save(x, weight_ih, weight_hh, before, y)
+        return ctx._shaped(y), h.astype(x.dtype, copy=False)
+
+    def backward(ctx: Any, grad: Array | None, grad_h: Array | None) -> Any:
+        x, weight_ih, weight_hh, before, y = ctx.saved
+        weight = dense(widened(weight_hh))
+        d_gates = ctx._arriving(grad, y)
+        d_h = ctx._arriving(grad_h, y[: ctx.steps.sizes[0]])
+        for rows, n in ctx._walk(back=True):
+            d_gates[rows] += d_h[:n]
+            kernels.rnn_gates_backward(d_gates[rows], y[rows], d_gates[rows], ctx.relu)
+            np.matmul(d_gates[rows], weight, out=d_h[:n])
+        d_x, d_weight_ih, d_bias_ih = ctx._inputs(d_gates, x, weight_ih)
+        d_weight_hh, d_bias_hh = ctx._states(d_gates, before)
+        return d_x, d_h, d_weight_ih, d_weight_hh, d_bias_ih, d_bias_hh
+
+
+class Gru(Recurrent):
+    formula = (
+        "y[t] = (1 − z) · n + z · y[t−1], y[−1] = h0; r, z = σ(u + v), n = tanh(u_n + r · v_n), "
+        "u = x[t] weight_ihᵀ + bias_ih, v = y[t−1] weight_hhᵀ + bias_hh"
+    )
+    gradient = (
+        "d_x[t] = d_u[t] weight_ih",
+        "d_h0 = d_v[0] weight_hh + z · d_y[0]",
+        "d_weight_ih = Σ_t d_u[t]ᵀ x[t]",
+        "d_weight_hh = Σ_t d_v[t]ᵀ y[t−1]",
+        "d_bias_ih = Σ_t d_u[t]",
+        "d_bias_hh = Σ_t d_v[t]",
+    )
+
+    @quiet
+    def forward(
+        ctx: Any,
+        x: Array,
+        h0: Array,
+        weight_ih: Array,
+        weight_hh: Array,
+        bias_ih: Array | None,
+        bias_hh: Array | None,
+        *,
+        steps: Steps | None,
+        reverse: bool,
+    ) -> tuple[Array, Array]:
+        gates = ctx._begin(x, weight_ih, bias_ih, steps, reverse)
+        h, weight = np.array(widened(h0), order="C", like=gates), widened(weight_hh)
+        y, before = (np.empty_like(gates, shape=(len(gates), h.shape[1])) for _ in range(2))
+        hidden = np.empty_like(gates)
+        for rows, n in ctx._walk():
+            before[rows] = h[:n]
+            _add_product(before[rows], weight, bias_hh, hidden[rows])
+            kernels.gru_gates(gates[rows], hidden[rows], before[rows], y[rows])
+            h[:n] = y[rows]
+        ctx.save(x, weight_ih, weight_hh, before, gates, hidden)
+        return ctx._shaped(y), h.astype(x.dtype, copy=False)
+
+    def backward(ctx: Any, grad: Array | None, grad_h: Array | None) -> Any:
+        x, weight_ih, weight_hh, before, gates, hidden = ctx.saved
+        weight = dense(widened(weight_hh))
+        d_y = ctx._arriving(grad, before)
+        d_h = ctx._arriving(grad_h, before[: ctx.steps.sizes[0]])
+        d_gates, d_hidden = np.empty_like(gates), np.empty_like(hidden)
+        for rows, n in ctx._walk(back=True):
+            d_y[rows] += d_h[:n]
+            kernels.gru_gates_backward(
+                d_y[rows], gates[rows], hidden[rows], before[rows], d_gates[rows], d_hidden[rows]
+            )
+            np.matmul(d_hidden[rows], weight, out=d_h[:n])
+            d_h[:n] += d_y[rows]
+        d_x, d_weight_ih, d_bias_ih = ctx._inputs(d_gates, x, weight_ih)
+        d_weight_hh, d_bias_hh = ctx._states(d_hidden, before)
+        return d_x, d_h, d_weight_ih, d_weight_hh, d_bias_ih, d_bias_hh
+
+
+class Lstm(Recurrent):
+    """With a cell c0 (N, H) beside the state, and where there is a projection its weight (R, H); gives c_n (N, H)."""
+
+    formula = (
+        "y[t] = o · tanh(c[t]) (· weight_hrᵀ, where given), c[t] = f · c[t−1] + i · g, y[−1] = h0, c[−1] = c0; "
+        "i, f, o = σ(u), g = tanh(u), u = x[t] weight_ihᵀ + bias_ih + y[t−1] weight_hhᵀ + bias_hh"
+    )
+    gradient = (
+        "d_x[t] = d_u[t] weight_ih",
+        "d_h0 = d_u[0] weight_hh",
+        "d_weight_ih = Σ_t d_u[t]ᵀ x[t]",
+        "d_weight_hh = Σ_t d_u[t]ᵀ y[t−1]",
+        "d_bias_ih = Σ_t d_u[t]",
+        "d_bias_hh = Σ_t d_u[t]",
+        "d_c0 = f · d_c[0]",
+        "d_weight_hr = Σ_t d_y[t]ᵀ (o · tanh(c[t]))",
+    )
+
+    @staticmethod
+    def multiply_adds(y: Array, x: Array, h0: Array, weight_ih: Array, weight_hh: Array, *others: Any) -> int:
+        projection = 0 if others[-1] is None else others[-1].size
+        return y.size // y.shape[-1] * (weight_ih.size + weight_hh.size + projection)
+
+    @quiet
+    def forward(
+        ctx: Any,
+        x: Array,
+        h0: Array,
+        weight_ih: Array,
+        weight_hh: Array,
+        bias_ih: Array | None,
+        bias_hh: Array | None,
+        c0: Array,
+        weight_hr: Array | None,
+        *,
+        steps: Steps | None,
+        reverse: bool,
+    ) -> tuple[Array, Array, Array]:
+        gates = ctx._begin(x, weight_ih, bias_ih, steps, reverse)
+        h, c = (np.array(widened(s), order="C", like=gates) for s in (h0, c0))
+        weight, down = widened(weight_hh), None if weight_hr is None else widened(weight_hr)
+        hidden = np.empty_like(gates[: len(h)])
+        y, before = (np.empty_like(gates, shape=(len(gates), h.shape[1])) for _ in range(2))
+        cell, cell_before = (np.empty_like(gates, shape=(len(gates), c.shape[1])) for _ in range(2))
+        out = y if down is None else np.empty_like(cell)  # before the projection
+        for rows, n in ctx._walk():
+            before[rows], cell_before[rows] = h[:n], c[:n]
+            _add_product(before[rows], weight, bias_hh, hidden[:n])
+            kernels.lstm_gates(gates[rows], hidden[:n], cell_before[rows], cell[rows], out[rows])
+            if down is not None:
+                np.matmul(out[rows], down.T, out=y[rows])
+            h[:n], c[:n] = y[rows], cell[rows]
+        ctx.save(x, weight_ih, weight_hh, weight_hr, before, gates, cell, cell_before, None if down is None else out)
+        return ctx._shaped(y), h.astype(x.dtype, copy=False), c.astype(x.dtype, copy=False)
+
+    def backward(ctx: Any, grad: Array | None, grad_h: Array | None, grad_c: Array | None) -> Any:
+        x, weight_ih, weight_hh, weight_hr, before, gates, cell, cell_before, out = ctx.saved
+        weight, down = dense(widened(weight_hh)), None if weight_hr is None else dense(widened(weight_hr))
+        d_y = ctx._arriving(grad, before)
+        d_h, d_c = (ctx._arriving(g, s[: ctx.steps.sizes[0]]) for g, s in ((grad_h, before), (grad_c, cell)))
+        d_gates = np.empty_like(gates)
+        for rows, n in ctx._walk(back=True):
+            d_y[rows] += d_h[:n]
+            d_out = d_y[rows] if down is None else d_y[rows] @ down
+            kernels.lstm_gates_backward(d_out, d_c[:n], gates[rows], cell_before[rows], cell[rows], d_gates[rows])
+            np.matmul(d_gates[rows], weight, out=d_h[:n])
+        d_x, d_weight_ih, d_bias_ih = ctx._inputs(d_gates, x, weight_ih)
+        d_weight_hh, d_bias_hh = ctx._states(d_gates, before)
+        d_weight_hr = None if down is None else matmul(d_y.T, out)
+        return d_x, d_h, d_weight_ih, d_weight_hh, d_bias_ih, d_bias_hh, d_c, d_weight_hr
