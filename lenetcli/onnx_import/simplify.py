@@ -14,6 +14,18 @@ from lenetcli.onnx_import.net import Array, Net, Node, NotImportable, ordered
 
 BATCH = 2  # samples that sizes are worked out for, where the file takes any number
 _OLDEST, _NEWEST = 6, 30
+_PAIRS = (
+    "Add", "Sub", "Mul", "Div", "Pow", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or",
+    "MatMul", "PRelu",
+)  # fmt: skip
+_INPUTS = {  # least and most inputs, as the standard has them in every release that is read; of others at least one
+    **dict.fromkeys(_PAIRS, (2, 2)),
+    **dict.fromkeys(("Gather", "Expand", "Tile", "CastLike", "LayerNormalization", "RMSNormalization"), (2, 3)),
+    **dict.fromkeys(("Conv", "ConvTranspose", "Gemm"), (2, 3)),
+    **dict.fromkeys(("Where", "InstanceNormalization", "GroupNormalization"), (3, 3)),
+    "BatchNormalization": (5, 5),
+    "Shape": (1, 1),
+}
 _MOST_MADE = 1 << 29  # bytes of constants that are worked out
 _FLOATS, _INDICES = (1, 10, 11, 16), (6, 7)
 QUANTIZED = (
@@ -117,6 +129,9 @@ def _node(node: OnnxNode, model: OnnxModel) -> Node:
         raise found.refusal("runs a graph of its own, depending on values: no layer does that")
     if not found.outputs or not any(found.outputs):
         raise found.refusal("gives nothing")
+    least, most = _INPUTS.get(found.op, (int(found.op in shapes.RULES), len(found.inputs)))
+    if not least <= len(found.inputs) <= most or "" in found.inputs[:least]:
+        raise found.refusal(f"needs {least} inputs, and has {sum(map(bool, found.inputs))}")
     found.path = node.scope or paths.of_node(node.name)
     return found
 
