@@ -114,10 +114,10 @@ class Document:
         tree = compose(source, self.problems, (section,))
         if tree is None:
             return None
-        if tree.mapping is None:
+        if tree.mapping is None and not (section == "loss" and isinstance(tree.value, list)):  # one loss, or several
             self.problems.append(foreign)
             return None
-        if set(tree.mapping) == {section}:
+        if set(tree.mapping or ()) == {section}:
             hint = f"a section file holds just the section: remove the line {quoted(section + ':')} and its indentation"
             self.problems.append(Problem(tree.keys[section], (section, section), "unknown key", (hint,)))
             return None
@@ -127,7 +127,7 @@ class Document:
 def _is_section(section: str, text: str) -> bool:
     """Whether a file looks like one of ours: only then may messages quote it, since a path can lead to any file."""
     names = f"({section}|{_MARKS.get(section, _TYPE)})"
-    return not text.strip() or re.search(rf"""(?m)(^\s*|[{{,]\s*)["']?{names}["']?\s*:""", text) is not None
+    return not text.strip() or re.search(rf"""(?m)(^\s*(-\s+)?|[{{,]\s*)["']?{names}["']?\s*:""", text) is not None
 
 
 def _no_section(section: str) -> str:

@@ -214,7 +214,7 @@ def _attribute(message: Message, files: Files) -> tuple[str, Any]:
             single[3] = bytes(value[:1024]).decode("utf-8", "replace")
         elif number == 5 and wire == BYTES:
             single[4] = tensor(message.inner(value), files)[1]
-        elif number == 6:
+        elif number == 6 and wire == BYTES:
             single[5] = Subgraph(len(value))
         elif number == 7:
             lists.append(numbers(wire, value, "<f4"))

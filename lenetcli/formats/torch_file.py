@@ -12,11 +12,12 @@ from lenetcli.disk import check_regular, unreadable
 from lenetcli.errors import DataError, printable
 from lenetcli.formats import torch_legacy, torch_zip
 from lenetcli.formats.pickle_subset import Refused
-from lenetcli.formats.torch_names import Kind, NumpyArray, SavedTensor, Storage
+from lenetcli.formats.torch_names import Kind, NumpyArray, NumpyType, SavedTensor, Storage
 
 SUFFIXES = (".pt", ".pth")
 LARGEST = 1 << 40  # bytes
 _LONGEST = 400  # characters of a reason, which may quote the file
+_NAMES = {Storage: "storage", NumpyType: "type of NumPy's"}
 _PLAIN = (tuple, set, frozenset, str, bytes, int, float, type(None))
 
 
@@ -81,7 +82,7 @@ def _converted(value: Any, tensor: Callable[[SavedTensor], Any], known: dict[int
     elif isinstance(value, Kind):
         found = f"torch.{value.name}"
     elif isinstance(value, Storage) or not isinstance(value, _PLAIN):
-        raise Refused(f"it holds a {type(value).__name__} outside of a tensor")
+        raise Refused(f"it holds a {_NAMES.get(type(value), type(value).__name__)} outside of a tensor")
     elif isinstance(value, tuple):
         found = tuple([_converted(item, tensor, known) for item in value])
     if found is not value:

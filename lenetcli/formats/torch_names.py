@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from lenetcli.errors import in_a_line
 from lenetcli.formats.pickle_subset import Built, Refused, checked_key
 
 Array = npt.NDArray[Any]
@@ -134,14 +135,28 @@ def _widened(array: Array, kind: Kind, copied: bool = False, swapped: bool = Fal
     return array
 
 
-def _v2(storage: Any, offset: Any, size: Any, stride: Any, requires_grad: Any, *rest: Any) -> SavedTensor:
-    return tensor(storage, offset, size, stride, requires_grad)
+def _v2(
+    storage: Any, offset: Any, size: Any, stride: Any, requires_grad: Any, _: Any = None, marks: Any = None
+) -> SavedTensor:
+    return _marked(tensor(storage, offset, size, stride, requires_grad), marks)
 
 
-def _v3(storage: Any, offset: Any, size: Any, stride: Any, requires_grad: Any, _: Any, kind: Any, *rest: Any) -> Any:
+def _v3(
+    storage: Any, offset: Any, size: Any, stride: Any, requires_grad: Any, _: Any, kind: Any, marks: Any = None
+) -> SavedTensor:
     if not isinstance(kind, Kind):
         raise Refused("its pickle has a tensor without a type")
-    return tensor(storage, offset, size, stride, requires_grad, kind)
+    return _marked(tensor(storage, offset, size, stride, requires_grad, kind), marks)
+
+
+def _marked(saved: SavedTensor, marks: Any) -> SavedTensor:
+    """A tensor whose numbers are not those of its storage, but what the marks make of them: `is_neg()` in torch."""
+    found = {key for key, value in (marks.items() if isinstance(marks, dict) else ()) if value}
+    if found == {"neg"}:
+        return replace(saved, made=lambda: -saved.array)
+    if found:
+        raise Refused(f"it has a tensor that is marked {in_a_line(sorted(map(str, found)), 60)}, of no use here")
+    return saved
 
 
 def _parameter(data: Any, requires_grad: Any, *rest: Any) -> SavedTensor:
@@ -166,7 +181,7 @@ def _device(*parts: Any) -> str:
 # What NumPy's pickles call: results and counts that scripts keep beside the weights
 
 
-class _NumpyType(Built):
+class NumpyType(Built):
     """numpy.dtype("f4", ...), whose state says in which byte order."""
 
     def __init__(self, code: Any, *rest: Any) -> None:
@@ -193,7 +208,7 @@ class NumpyArray(Built):
 
 
 def _from_bytes(content: Any, kind: Any, shape: Any, order: Any = "C") -> Array:
-    if not isinstance(kind, _NumpyType) or not isinstance(content, bytes):
+    if not isinstance(kind, NumpyType) or not isinstance(content, bytes):
         raise Refused("it has a NumPy array that is not of numbers")
     values = np.frombuffer(content, kind.kind).astype(kind.kind.newbyteorder("="))
     return values.reshape(shape, order=order)
@@ -271,7 +286,7 @@ NAMES: dict[str, Any] = {
     "torch.storage.UntypedStorage": None,  # the type of a storage whose elements are bytes
     "torch.UntypedStorage": None,
     "_codecs.encode": _encoded,
-    "numpy.dtype": _NumpyType,
+    "numpy.dtype": NumpyType,
     "numpy.ndarray": None,
 }
 NAMES |= {f"torch.{name}": kind for name, kind in KINDS.items()}

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from lenetcli.onnx_import import folding
-from lenetcli.onnx_import.attributes import check_axis
 from lenetcli.onnx_import.net import Array, Net, Node, Sizes, as_tuple
+from lenetcli.onnx_import.signatures import check_axis
 
 MOST = 1 << 28  # numbers of one value, for all samples together
 _MOST_DIMS = 16

@@ -9,7 +9,7 @@ from typing import Any
 
 from lenetcli.errors import printable
 from lenetcli.formats.onnx_in import OnnxModel, OnnxNode, OnnxValue, Subgraph
-from lenetcli.onnx_import import attributes, folding, paths, shapes
+from lenetcli.onnx_import import folding, paths, shapes, signatures
 from lenetcli.onnx_import.net import Array, Net, Node, NotImportable, ordered
 
 BATCH = 2  # samples that sizes are worked out for, where the file takes any number
@@ -117,7 +117,7 @@ def _node(node: OnnxNode, model: OnnxModel) -> Node:
         raise found.refusal("runs a graph of its own, depending on values: no layer does that")
     if not found.outputs or not any(found.outputs):
         raise found.refusal("gives nothing")
-    attributes.check(found)
+    signatures.check(found)
     found.path = node.scope or paths.of_node(node.name)
     return found
 

@@ -17,8 +17,11 @@ from lenetcli.parallel.communicator import Communicator
 from lenetcli.tensors.tensor import Tensor, from_numpy
 from lenetcli.train import divergence
 from lenetcli.train.accumulate import share
-from lenetcli.train.evaluate import Evaluation, Tally, adds_up
+from lenetcli.train.evaluate import Evaluation, adds_up, evaluation_of
+from lenetcli.train.loss_readout import resumed_tally
+from lenetcli.train.losses import Losses, terms_of
 from lenetcli.train.run import Batch, Run
+from lenetcli.train.several_tally import AnyTally, parts_of
 from lenetcli.train.signals import EXIT_CODES
 from lenetcli.train.stopping import out_of_time
 
@@ -59,64 +62,71 @@ class MPIReducer:
         self._statistics = list(_statistics(run.model))
         parts: Sequence[Tensor] = [*self._parameters, *self._statistics]
         kind = np.result_type(np.float32, *(part.array.dtype for part in parts))
-        # loss, share, samples, right ones, ignored ones, the mean's weight, time is up, save, a place for each signal;
-        # then what has a gradient
-        ends = np.cumsum([8 + len(SIGNALS), len(self._parameters), *(part.array.size for part in parts)])
+        terms = len(list(terms_of(run.criterion)))
+        # share, samples, time is up, save, a place for each signal; the step's loss, and each of several; the epoch's
+        # sums of each loss (`evaluate.Sums`); then what has a gradient
+        losses = 1 + terms if isinstance(run.criterion, Losses) else 1
+        sizes = (part.array.size for part in parts)
+        ends = np.cumsum([4 + len(SIGNALS), losses, 5 * terms, len(self._parameters), *sizes])
         self._flat = np.zeros(ends[-1], kind)
-        self._sums, self._given, *places = np.split(self._flat, ends[:-1])
+        self._marks, self._losses, self._sums, self._given, *places = np.split(self._flat, ends[:-1])
         places = [place.reshape(part.array.shape) for place, part in zip(places, parts)]
         self._gradients, self._kept = places[: len(self._parameters)], places[len(self._parameters) :]
 
-    def reduce_step(self, run: Run, group: Sequence[Batch], tally: Tally, loss: float) -> tuple[float, int]:
+    def sum_weights(self, weights: Sequence[float]) -> list[float]:
+        self._wholes: list[float] = self.comm.all_reduce(np.array(weights)).tolist()
+        return self._wholes
+
+    def reduce_step(
+        self, run: Run, group: Sequence[Batch], tally: AnyTally, losses: Sequence[float]
+    ) -> tuple[list[float], int]:
         p = run.progress
         if run.freezing is not None and self._frozen is not run.freezing.is_on(p.epoch):
             self._arrange(run)
-        weight = sum(share(run, batch, group) for batch in group)
-        samples, right = tally.count - p.epoch_count, (tally.right or 0) - (p.epoch_right or 0)
-        ignored, counted = tally.ignored - p.epoch_ignored, tally.weight - p.epoch_weight
+        several = isinstance(run.criterion, Losses)
+        weight = 1.0 if several else sum(share(run, batch, group) for batch in group)
+        samples = sum(len(batch[0]) for batch in group)
+        before = _table(resumed_tally(run))
         late = self.comm.rank == 0 and self._max_seconds is not None and run.elapsed >= self._max_seconds
         signals = (self.wishes.stop == name for name in SIGNALS)
-        self._sums[:] = loss, weight, samples, right, ignored, counted, late, self.wishes.save_now, *signals
+        self._marks[:] = weight, samples, late, self.wishes.save_now, *signals
+        self._losses[:] = losses
+        self._sums[:] = (_table(tally) - before).ravel()
         self._fill(samples)
         self.comm.all_reduce(self._flat)
-        loss, weight, samples, right, ignored, counted, late, saves, *stops = self._sums.tolist()
+        weight, samples, late, saves, *stops = self._marks.tolist()
         if adds_up(run.criterion):
             weight = 1.0
-        loss = loss / weight if weight else 0.0
+        elif several:  # their shares are those of all processes already
+            weight = float(any(self._wholes))
+        found = [loss / weight if weight else 0.0 for loss in self._losses.tolist()]
         self._empty(weight, samples)
-        tally.loss_sum = p.epoch_loss_sum + (loss if tally.summed else loss * counted)
-        tally.weight = p.epoch_weight + counted
-        tally.count = p.epoch_count + round(samples)
-        tally.ignored = p.epoch_ignored + round(ignored)
-        tally.right = None if tally.right is None else (p.epoch_right or 0) + round(right)
+        sums = self._sums.reshape(before.shape)
+        if weight == 0:
+            sums[:, 0] = 0  # the mean of nothing, as in one process
+        _take(tally, before + sums)
         run.stop = next((name for name, ranks in zip(SIGNALS, stops) if ranks), None)
         run.save_now = bool(saves)
         if late:
             run.max_seconds = 0.0
         self.wishes.save_now = False
         self._begin(p.step + 1)
-        if not math.isfinite(loss):
-            raise divergence.diverged(run, f"the loss became {loss}")
-        return loss, round(samples)
+        if not math.isfinite(found[0]):
+            raise divergence.diverged(run, f"the loss became {found[0]}")
+        return found, round(samples)
 
     def reduce_evaluation(self, run: Run, found: Evaluation | None) -> Evaluation | None:
-        own = np.zeros(6 + len(SIGNALS))
-        own[6:] = [self.wishes.stop == name for name in SIGNALS]
-        if found is not None:
-            loss = found.loss * found.weight if found.weight else 0.0
-            judged = found.count - found.ignored
-            right = (found.accuracy or 0.0) * judged if judged else 0.0
-            own[:6] = loss, found.weight, right, found.count, found.ignored, found.accuracy is not None
-        loss, weight, right, count, ignored, known, *stops = self.comm.all_reduce(own).tolist()
+        parts = [] if found is None else [found] if found.outputs is None else list(found.outputs.values())
+        sums = np.zeros((len(list(terms_of(run.criterion))), 6))
+        for row, part in zip(sums, parts):
+            row[:] = _sums_of(part)
+        own = np.concatenate([[self.wishes.stop == name for name in SIGNALS], sums.ravel()])
+        stops, whole = np.split(self.comm.all_reduce(own), [len(SIGNALS)])
         run.stop = next((name for name, ranks in zip(SIGNALS, stops) if ranks), None)
         if found is None or run.stop is not None:
             return None
-        judged = round(count - ignored)
-        accuracy = (round(right) / judged if judged else math.nan) if known else None
-        return replace(
-            found, loss=loss / weight if weight else math.nan, accuracy=accuracy, count=round(count),
-            ignored=round(ignored), weight=weight,
-        )  # fmt: skip
+        parts = [_of_sums(part, row) for part, row in zip(parts, whole.reshape(sums.shape).tolist())]
+        return evaluation_of(run.criterion, parts) if isinstance(run.criterion, Losses) else parts[0]
 
     def _fill(self, samples: int) -> None:
         """This rank's sums into the buffer."""
@@ -151,6 +161,37 @@ class MPIReducer:
             state["buffer_pos"], state["has_uint32"] = 4, 0  # nothing drawn yet
             self._random.state = state
             self._generator.numpy = np.random.Generator(self._random)
+
+
+def _table(tally: AnyTally) -> npt.NDArray[np.float64]:
+    """A row of sums for each loss."""
+    return np.array([[part or 0 for part in each.sums] for each in parts_of(tally)], np.float64)
+
+
+def _take(tally: AnyTally, table: npt.NDArray[np.float64]) -> None:
+    """Puts such rows into a tally; what is not counted stays so."""
+    for each, (loss, weight, count, right, ignored) in zip(parts_of(tally), table.tolist()):
+        judged = None if each.right is None else round(right)
+        each.sums = loss, weight, round(count), judged, round(ignored)
+
+
+def _sums_of(found: Evaluation) -> tuple[float, ...]:
+    """Loss, weight, right ones, samples, ignored ones, whether right ones are known: what adds up over ranks."""
+    judged = found.count - found.ignored
+    right = (found.accuracy or 0.0) * judged if judged else 0.0
+    loss = found.loss * found.weight if found.weight else 0.0
+    return loss, found.weight, right, found.count, found.ignored, found.accuracy is not None
+
+
+def _of_sums(found: Evaluation, sums: Sequence[float]) -> Evaluation:
+    """The evaluation over all ranks."""
+    loss, weight, right, count, ignored, known = sums
+    judged = round(count - ignored)
+    accuracy = (round(right) / judged if judged else math.nan) if known else None
+    return replace(
+        found, loss=loss / weight if weight else math.nan, accuracy=accuracy, count=round(count),
+        ignored=round(ignored), weight=weight,
+    )  # fmt: skip
 
 
 def _statistics(model: Module) -> Iterator[Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 from lenetcli import nn
 from lenetcli.config.problems import Source, did_you_mean
 from lenetcli.config.yaml_tree import compose, read_scalar
-from lenetcli.disk import check_regular, is_there
+from lenetcli.disk import check_regular, is_there, unreadable
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.runs.directory import read_config_text
 from lenetcli.runs.history import LARGEST, read_history
@@ -102,6 +103,7 @@ def find(root: Path) -> list[Path]:
 
     Raises:
         ConfigError: there is no such directory.
+        Unreadable: the system does not let it be looked at.
     """
     if not root.is_dir():
         hint = "; train one first: lenet train configs/lenet.yaml" if root == Path("runs") else ""
@@ -116,8 +118,13 @@ def _below(root: Path) -> Iterator[Path]:
         try:
             with os.scandir(place) as entries:
                 found = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
-        except OSError:
-            continue  # taken away while we looked, or not ours to read
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # taken away while we looked
+        except OSError as error:
+            if place == root:
+                raise unreadable(place, error) from None
+            print(f"left out: {unreadable(place, error)}", file=sys.stderr)  # not ours to read
+            continue
         if "config.yaml" in found and any(sign in found for sign in SIGNS):
             yield place
         else:

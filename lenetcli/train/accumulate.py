@@ -48,13 +48,29 @@ def share_of_rest(run: Run, group: Sequence[Batch]) -> float:
     return 1 / whole if whole else 0.0
 
 
-def shares(run: Run, losses: Losses, batch: Batch, group: Sequence[Batch]) -> list[float]:
-    """The weight of a batch in the step, as `share`, for each of several losses."""
+def shares(
+    run: Run, losses: Losses, batch: Batch, group: Sequence[Batch], wholes: Sequence[float] | None = None
+) -> list[float]:
+    """The weight of a batch in the step, as `share`, for each of several losses.
 
-    def seen(term: Term, each: Batch) -> Batch:
-        return each[0], term.wanted(each[1], each[0])
+    Args:
+        wholes: what the step's batches of all processes weigh for each loss, where there are several processes.
+    """
+    if wholes is not None:
+        rows = zip(losses.terms, weights(losses, [batch]), wholes)
+        return [1.0 if adds_up(term.criterion) else own / whole if own else 0.0 for term, own, whole in rows]
+    terms = losses.terms
+    return [share(run, _seen(t, batch), [_seen(t, b) for b in group], t.criterion) for t in terms]
 
-    return [share(run, seen(t, batch), [seen(t, b) for b in group], t.criterion) for t in losses.terms]
+
+def weights(losses: Losses, group: Sequence[Batch]) -> list[float]:
+    """What the batches weigh together for each of several losses."""
+    return [sum(float(weight_of(t.criterion, _seen(t, batch)[1])) for batch in group) for t in losses.terms]
+
+
+def _seen(term: Term, batch: Batch) -> Batch:
+    """The batch as one of several losses has it."""
+    return batch[0], term.wanted(batch[1], batch[0])
 
 
 def _whole(run: Run, group: Sequence[Batch], criterion: Module) -> float:

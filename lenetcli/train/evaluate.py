@@ -21,6 +21,7 @@ from lenetcli.train.confusion import Confusion, ConfusionTally, Counts
 from lenetcli.train.losses import Losses, terms_of
 from lenetcli.train.pairing import loss_of
 
+Sums = tuple[float, float, int, int | None, int]  # of losses and their weights; samples, right ones, ignored ones
 BINS = 15  # of confidence, for the calibration error
 
 
@@ -167,6 +168,15 @@ class Tally:
         calibration = self.calibration.error if counts is not None and self.calibration.count.any() else None
         return Evaluation(self.loss, self.accuracy, self.count, counts, seconds, calibration, self.ignored, self.weight)
 
+    @property
+    def sums(self) -> Sums:
+        """What has been summed up, to go on from."""
+        return self.loss_sum, self.weight, self.count, self.right, self.ignored
+
+    @sums.setter
+    def sums(self, found: Sums) -> None:
+        self.loss_sum, self.weight, self.count, self.right, self.ignored = found
+
     def count_in(self, loss: float, weight: float, count: int, right: int | None = None, ignored: int = 0) -> None:
         """Takes a batch whose right answers have been counted (None where there are no classes)."""
         if weight:
@@ -243,6 +253,11 @@ def evaluate(model: Module, batches: Iterable[tuple[Any, Any]], criterion: Modul
     seconds = time.perf_counter() - began
     if not isinstance(criterion, Losses):
         return tallies[0][1].evaluation(seconds)
-    found = {term.name: tally.evaluation(seconds) for term, tally in tallies}
-    total = sum(term.weight * found[term.name].loss for term in criterion.terms)
-    return replace(found[criterion.main.name], loss=total, outputs=found)
+    return evaluation_of(criterion, [tally.evaluation(seconds) for _, tally in tallies])
+
+
+def evaluation_of(losses: Losses, parts: Sequence[Evaluation]) -> Evaluation:
+    """That of several losses, of those of each: of their weighted sum, otherwise as the main one's."""
+    found = {term.name: part for term, part in zip(losses.terms, parts)}
+    total = sum(term.weight * part.loss for term, part in zip(losses.terms, parts))
+    return replace(found[losses.main.name], loss=total, outputs=found)

@@ -51,15 +51,13 @@ def resumed_tally(run: Run) -> AnyTally:
     if isinstance(tally, SeveralTally):
         tally.restore(p.epoch_losses)
         return tally
-    tally.loss_sum, tally.weight, tally.count = p.epoch_loss_sum, p.epoch_weight, p.epoch_count
-    tally.right, tally.ignored = p.epoch_right, p.epoch_ignored
+    tally.sums = p.epoch_loss_sum, p.epoch_weight, p.epoch_count, p.epoch_right, p.epoch_ignored
     return tally
 
 
 def store_tally(p: Progress, tally: Tally) -> None:
     """Keeps the tally in the progress, for a run that is taken up later."""
-    p.epoch_loss_sum, p.epoch_weight, p.epoch_count = tally.loss_sum, tally.weight, tally.count
-    p.epoch_right, p.epoch_ignored = tally.right, tally.ignored
+    p.epoch_loss_sum, p.epoch_weight, p.epoch_count, p.epoch_right, p.epoch_ignored = tally.sums
 
 
 def immediate(run: Run, tally: AnyTally) -> LossReadout:
@@ -71,8 +69,6 @@ def readout_of(run: Run, tally: AnyTally) -> LossReadout:
     """The way that suits the run's device."""
     if run.device != "cpu" and run.reducer is not None:
         raise ConfigError("several processes train on the CPU only: device: cpu")
-    if run.reducer is not None and isinstance(tally, SeveralTally):
-        raise ConfigError("several losses train in one process only: without mpiexec")
     if run.device == "cpu" or isinstance(tally, SeveralTally):
         return immediate(run, tally)
     return DeferredReadout(run, tally)
@@ -90,6 +86,15 @@ class ImmediateReadout:
         self.loss += part * value
         divergence.check_loss(self.run, value)
         self.tally.add(value, output, targets)
+
+    @property
+    def step(self) -> list[float]:
+        """The step's loss."""
+        return [self.loss]
+
+    @step.setter
+    def step(self, losses: Sequence[float]) -> None:
+        (self.loss,) = losses
 
     def end_step(self, epoch: int, lr: float, samples: int, began: float) -> Iterator[Step]:
         p = self.run.progress
@@ -122,6 +127,15 @@ class SeveralReadout:
         for term, share, each in zip(self.tally.losses.terms, shares, values):
             self.parts[term.name] = self.parts.get(term.name, 0.0) + share * each
         self.tally.add_losses(values, output, targets, inputs)
+
+    @property
+    def step(self) -> list[float]:
+        """The step's loss, and each of several."""
+        return [self.loss, *self.parts.values()]
+
+    @step.setter
+    def step(self, losses: Sequence[float]) -> None:
+        self.loss, self.parts = losses[0], dict(zip(self.parts, losses[1:]))
 
     def end_step(self, epoch: int, lr: float, samples: int, began: float) -> Iterator[Step]:
         p = self.run.progress

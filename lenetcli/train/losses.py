@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Literal
 
 from lenetcli.nn.module import Module
@@ -80,7 +81,7 @@ class Losses(Module):
 
     def forward(
         self, output: Any, target: Tensor, inputs: Tensor | None = None, shares: Sequence[float] = (),
-        found: list[Tensor | None] | None = None,
+        found: list[Tensor | None] | None = None, wholes: Sequence[float] = (),
     ) -> Tensor:  # fmt: skip
         """The sum of the losses.
 
@@ -88,14 +89,19 @@ class Losses(Module):
             inputs: what the model was given.
             shares: of each loss, what it counts in its step (see `accumulate.share`); 0: nothing, nor is it computed.
             found: takes the losses, without weights; None for one that is not computed.
+            wholes: of each loss, what it counts in all processes that train the run: where that is something, its
+                output gets a gradient here, too, if only zeros, since layers may exchange numbers in backward.
         """
         total: Tensor | None = None
-        for term, share in zip(self.terms, shares or (1.0,) * len(self.terms)):
+        for term, share, whole in zip_longest(self.terms, shares or (1.0,) * len(self.terms), wholes):
             loss = loss_of(term.criterion, term.of(output), term.wanted(target, inputs)) if share else None
             if found is not None:
                 found.append(loss)
             if loss is not None:
                 part = loss if share * term.weight == 1 else loss * (share * term.weight)
+                total = part if total is None else total + part
+            elif whole:
+                part = (term.of(output) * 0.0).sum()
                 total = part if total is None else total + part
         return zeros_like(self.terms[0].of(output)).sum() if total is None else total
 

@@ -15,8 +15,9 @@ from lenetcli.data.loader import DataLoader
 from lenetcli.nn.module import Module
 from lenetcli.optim.optimizer import Optimizer
 from lenetcli.optim.swa_utils import AveragedModel
-from lenetcli.train.evaluate import Evaluation, Tally
+from lenetcli.train.evaluate import Evaluation
 from lenetcli.train.events import Evaluated
+from lenetcli.train.several_tally import AnyTally
 from lenetcli.train.signals import Stoppable
 
 Batch = tuple[Any, ...]
@@ -102,14 +103,19 @@ class Reducer(Protocol):
     All have the same weights always.
     """
 
-    def reduce_step(self, run: Run, group: Sequence[Batch], tally: Tally, loss: float) -> tuple[float, int]:
-        """Makes gradients, tally and wishes to stop those of all processes; gives the step's loss and its samples.
+    def reduce_step(
+        self, run: Run, group: Sequence[Batch], tally: AnyTally, losses: Sequence[float]
+    ) -> tuple[Sequence[float], int]:
+        """Makes gradients, tally and wishes to stop those of all processes; gives the step's losses and its samples.
 
         Args:
             group: this process's part of the step's batches.
             tally: of the epoch, with this process's part of the step counted in.
-            loss: this process's share of the step's loss.
+            losses: this process's share of the step's loss, and of each of several.
         """
+
+    def sum_weights(self, weights: Sequence[float]) -> list[float]:
+        """What the step's batches of all processes weigh for each of several losses, before they are compared."""
 
     def reduce_evaluation(self, run: Run, found: Evaluation | None) -> Evaluation | None:
         """The evaluation over the data of all processes; None where one of them was asked to stop."""

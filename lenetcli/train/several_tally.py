@@ -62,12 +62,12 @@ class SeveralTally:
 
     def state(self) -> str:
         """The sums so far, as a text that `restore` takes."""
-        return json.dumps([[t.loss_sum, t.weight, t.count, t.right, t.ignored] for t in self.tallies.values()])
+        return json.dumps([tally.sums for tally in self.tallies.values()])
 
     def restore(self, state: str | None) -> None:
         """Goes on from sums that were written down."""
         for tally, sums in zip(self.tallies.values(), json.loads(state or "[]")):
-            tally.loss_sum, tally.weight, tally.count, tally.right, tally.ignored = sums
+            tally.sums = tuple(sums)
 
 
 def check_state(criterion: Module, state: str | None) -> None:
@@ -93,6 +93,11 @@ def _is_sum(value: Any) -> bool:
 
 
 AnyTally = Tally | SeveralTally
+
+
+def parts_of(tally: AnyTally) -> list[Tally]:
+    """That of each loss."""
+    return list(tally.tallies.values()) if isinstance(tally, SeveralTally) else [tally]
 
 
 def tally_of(criterion: Module) -> AnyTally:

@@ -24,13 +24,13 @@ from lenetcli.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_
 from lenetcli.tensors.creation import zeros_like
 from lenetcli.tensors.tensor import Tensor, of_array
 from lenetcli.train import divergence
-from lenetcli.train.accumulate import share, share_of_rest, shares
+from lenetcli.train.accumulate import share, share_of_rest, shares, weights
 from lenetcli.train.evaluate import remainder_of
 from lenetcli.train.features import parts_of
-from lenetcli.train.loss_readout import LossReadout, SeveralReadout, immediate
+from lenetcli.train.loss_readout import ImmediateReadout, LossReadout, SeveralReadout, immediate
 from lenetcli.train.losses import Losses, loss_of
 from lenetcli.train.run import Batch, Run
-from lenetcli.train.several_tally import SeveralTally, tally_of
+from lenetcli.train.several_tally import tally_of
 
 Phase = Callable[[], None]
 
@@ -47,6 +47,7 @@ class Step:
         batch, output, loss, share: of the batch at hand: inputs and targets, what the model and the criterion gave,
             the weight of its loss in the step's.
         shares, parts: of several losses, the weight of each and its value.
+        wholes: of several losses, what the step's batches of all processes weigh for each.
         model: what takes the batches: the run's model, or its head where what comes before is kept.
         readout.loss: the step's loss, as far as it has been read.
         samples: in the step, of all processes once they are reduced.
@@ -71,6 +72,7 @@ class Step:
     share: float
     shares: list[float]
     parts: list[Tensor | None]
+    wholes: list[float]
 
     def __init__(self, run: Run, readout: LossReadout | None = None, strict: bool = True) -> None:
         self.run, self.strict = run, strict
@@ -121,9 +123,12 @@ class Step:
     def _add_losses(self, losses: Losses) -> None:
         """The sum of several losses, each with its own share in the step."""
         inputs, targets = self.batch
-        self.shares, self.parts = shares(self.run, losses, self.batch, self.group), []
-        self.loss = losses(self.output, targets, inputs, self.shares, self.parts)
-        self.share = 1.0 if any(self.shares) else 0.0
+        if self.run.reducer is not None and self.batch is self.group[0]:
+            self.wholes = self.run.reducer.sum_weights(weights(losses, self.group))
+        wholes = None if self.run.reducer is None else self.wholes
+        self.shares, self.parts = shares(self.run, losses, self.batch, self.group, wholes), []
+        self.loss = losses(self.output, targets, inputs, self.shares, self.parts, wholes or ())
+        self.share = 1.0 if any(wholes or self.shares) else 0.0
 
     def _is_all(self) -> bool:
         """Whether the batch is the step's only one, and its loss the mean of something: of nothing it would be NaN."""
@@ -142,8 +147,8 @@ class Step:
 
     def backward(self) -> None:
         if self.share == 0:  # nothing counts: it would be 0 / 0
-            if self.run.reducer is not None:  # the others may wait for what layers exchange in backward
-                self.output.backward(zeros_like(self.output))  # of one output: see `Reducer`
+            if self.run.reducer is not None and isinstance(self.output, Tensor):
+                self.output.backward(zeros_like(self.output))  # for the others, which layers exchange numbers with
             return
         weight = None if self.share == 1.0 else np.asarray(self.share, self.loss.array.dtype, like=self.loss.array)
         self.loss.backward(None if weight is None else of_array(weight))
@@ -151,8 +156,8 @@ class Step:
     def reduce(self) -> None:
         reducer, readout = self.run.reducer, self.readout
         assert reducer is not None, "one process has nothing to reduce"
-        assert not isinstance(readout.tally, SeveralTally), "several losses train in one process"
-        readout.loss, self.samples = reducer.reduce_step(self.run, self.group, readout.tally, readout.loss)
+        assert isinstance(readout, (ImmediateReadout, SeveralReadout)), "several processes train on the CPU"
+        readout.step, self.samples = reducer.reduce_step(self.run, self.group, readout.tally, readout.step)
 
     def check(self) -> None:
         try:

@@ -124,7 +124,7 @@ def _is_whole(path: Path) -> bool:
     away = path.with_name(f"{path.name}-away")
     if not path.exists() or (away.exists() and path.is_dir() != away.is_dir()):
         return False
-    return path.is_dir() or path.stat().st_size > 0
+    return any(path.iterdir()) if path.is_dir() else path.stat().st_size > 0
 
 
 def _kind(err: str) -> str:

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { READS = 1, WRITES = 2 };
@@ -80,6 +81,8 @@ OPEN(openat64, (int, const char*, int, ...), (int from, const char* path, int fl
 CALL(READS, known(h), ssize_t, read, (int h, void* b, size_t n), (h, b, n), -1)
 CALL(READS, known(h), ssize_t, pread, (int h, void* b, size_t n, off_t o), (h, b, n, o), -1)
 CALL(READS, known(h), ssize_t, pread64, (int h, void* b, size_t n, off64_t o), (h, b, n, o), -1)
+CALL(READS, known(h), ssize_t, preadv, (int h, const struct iovec* v, int n, off_t o), (h, v, n, o), -1)
+CALL(READS, known(h), ssize_t, preadv64, (int h, const struct iovec* v, int n, off64_t o), (h, v, n, o), -1)
 CALL(READS, inside(p), DIR*, opendir, (const char* p), (p), 0)
 CALL(READS, inside(p), int, stat, (const char* p, struct stat* s), (p, s), -1)
 CALL(READS, inside(p), int, stat64, (const char* p, struct stat64* s), (p, s), -1)

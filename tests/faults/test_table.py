@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -85,13 +86,27 @@ def test_a_file_that_cannot_be_read_changes_nothing_of_what_is_shown(
     shown = call(words, place, run)
     table.clear(place)
     newest = (run / "checkpoints" / "latest").read_text()
-    files = [run / file for file in ("config.yaml", "environment.json", "inputs.json", "model.safetensors")]
+    files = [
+        run / file for file in ("config.yaml", "environment.json", "inputs.json", "metrics.jsonl", "model.safetensors")
+    ]
     for file in [*files, *sorted((run / "checkpoints" / newest).iterdir())]:
         done = call(words, place, file, READS, errno.EIO, 1, lasting=True)
         table.clear(place)
         said = f"{file.name}: cannot be read: Input/output error"
         clear = done["code"] == 3 and said in done["err"]
         assert clear or (done["code"], done["out"]) == (0, shown["out"]), done
+
+
+@pytest.mark.parametrize("name", [name for name in READERS if name != "lab"])  # which takes lessons
+def test_a_run_that_cannot_be_read_at_all_is_named(
+    name: str, end: tuple[Path, int], place: Path, call: Commands
+) -> None:
+    np.save(place / "four.npy", np.zeros((4, 2, 2), np.uint8))
+    done = call(words_of(READERS[name], end[0], place), place, end[0], READS, errno.EIO, 1, lasting=True)
+    table.clear(place)
+    assert (done["code"] in (2, 3), done["out"]) == (True, ""), done
+    assert f"{end[0]}" in done["err"]
+    assert re.search("cannot be read( or written)?: Input/output error", done["err"])
 
 
 def test_a_damaged_newest_checkpoint_is_not_passed_over_in_silence(config: Path, place: Path, call: Commands) -> None:

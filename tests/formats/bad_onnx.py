@@ -110,6 +110,14 @@ CASES: dict[str, tuple[Make, str]] = {
         huge,
         "cannot be read as ONNX: 'w' has 16 bytes for sizes [1048576, 1048576], which take 4,398,046,511,104",
     ),
+    "an operator without its second input": (
+        lambda o, p: net(o, node(o, "Add", "x")),
+        "Add (n): needs 2 inputs, and has 1",
+    ),
+    "an attribute that is a number where a graph should be": (
+        lambda o, p: OPSET + field(7, field(1, field(4, b"If") + field(5, field(1, b"b") + b"\x30\x05"))),
+        "cannot be read as ONNX: attribute 'b' has no value",
+    ),
     "complex numbers": (other_type, "cannot be read as ONNX: 'w' is of type complex64, which is not read"),
     "arrays outside of the folder": (
         lambda o, p: elsewhere(o, p, "../outside.bin"),

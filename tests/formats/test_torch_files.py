@@ -80,6 +80,19 @@ def test_torch_files_of_every_pickle_protocol_are_read(tmp_path: Path, torch: An
         assert_like(torch.load(path, weights_only=False, map_location="cpu"), raw(path))
 
 
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_tensor_that_torch_negates_as_it_is_read_is_negated(zipped: bool, tmp_path: Path, torch: Any) -> None:
+    conjugated = torch.conj(torch.tensor([1 + 2j, 3 - 4j])).imag
+    assert conjugated.is_neg()
+    torch.save(
+        {"a": conjugated, "p": torch.nn.Parameter(conjugated)}, tmp_path / "n.pt", _use_new_zipfile_serialization=zipped
+    )
+    assert {name: tensor.tolist() for name, tensor in lenet.load(tmp_path / "n.pt").items()} == {
+        "a": [-2, 4],
+        "p": [-2, 4],
+    }
+
+
 def test_results_of_numpy_beside_the_weights_are_read(tmp_path: Path, torch: Any) -> None:
     value = {"best": np.float64(0.5), "count": np.int64(3), "curve": np.arange(6.0, dtype=">f4").reshape(2, 3).T}
     for protocol in range(2, 6):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lenetcli.errors import ConfigError, DataError
-from lenetcli.onnx_import import attributes, imported
+from lenetcli.onnx_import import imported, signatures
 from lenetcli.onnx_import.net import Node, NotImportable
 from lenetcli.onnx_import.simplify import NEWEST, OLDEST
 from tests.onnx_import.nets import apart
@@ -66,40 +66,50 @@ def outcome(case: Any, place: Path) -> str:
 
 def test_attributes_have_the_types_of_every_operator_of_onnx() -> None:
     words = {"INT": "an integer", "FLOAT": "a number", "STRING": "a text", "INTS": "integers", "FLOATS": "numbers"}
-    known = {name for names in attributes.NAMES.values() for name in names} - {"value"}
+    known = {name for names in signatures.NAMES.values() for name in names} - {"value"}
     seen = set()
     for schema in onnx.defs.get_all_schemas_with_history():
         own = {} if schema.domain or schema.since_version > NEWEST else schema.attributes
         for name in known.intersection(own):
             seen.add(name)
             if (schema.name, name) != ("Cast", "to") or schema.since_version >= OLDEST:  # once a text
-                assert attributes.NAMES[words[own[name].type.name]].count(name), (schema.name, name)
+                assert signatures.NAMES[words[own[name].type.name]].count(name), (schema.name, name)
     assert seen == known
-    for op, name in attributes.REQUIRED.items():
+    for op, name in signatures.REQUIRED.items():
         assert onnx.defs.get_schema(op).attributes[name].required, (op, name)
 
 
-@pytest.mark.parametrize("words", list(attributes.NAMES))
+def test_operators_take_as_many_inputs_as_in_every_release_of_onnx() -> None:
+    for schema in onnx.defs.get_all_schemas_with_history():
+        if schema.domain or not OLDEST <= schema.since_version <= NEWEST:
+            continue
+        assert schema.min_input or schema.name in signatures.NONE, schema.name
+        if schema.name in signatures.INPUTS:
+            least, most = signatures.INPUTS[schema.name]
+            assert least <= schema.min_input <= schema.max_input <= most, schema.name
+
+
+@pytest.mark.parametrize("words", list(signatures.NAMES))
 def test_an_attribute_of_another_type_is_refused_by_its_name(words: str) -> None:
     values = {
         "an integer": 1, "a number": 1.5, "a text": "one", "integers": [1, 2], "numbers": [1.5], "texts": ["one"],
         "an array": np.ones(2),
     }  # fmt: skip
-    for name in attributes.NAMES[words]:
+    for name in signatures.NAMES[words]:
         for kind, value in values.items():
             node = Node("Operator", ["x"], ["y"], {name: value}, "it")
             if kind == words:
-                attributes.check(node)
+                signatures.check(node)
                 continue
             with pytest.raises(NotImportable, match=rf"^Operator \(it\): its attribute {name} is .*; wanted {words}$"):
-                attributes.check(node)
+                signatures.check(node)
 
 
 def test_an_axis_that_an_operator_does_not_have_is_refused() -> None:
     for op, ndim, right, wrong in [("Flatten", 3, (-3, 0, 3), (-4, 4)), ("Softmax", 2, (-2, 1), (-3, 2, 99)),
                                    ("Concat", 0, (0,), (1, -1))]:  # fmt: skip
         for axis in right:
-            attributes.check_axis(Node(op, ["x"], ["y"], {"axis": axis}), ndim)
+            signatures.check_axis(Node(op, ["x"], ["y"], {"axis": axis}), ndim)
         for axis in wrong:
             with pytest.raises(NotImportable, match=f"its attribute axis is {axis}; wanted {-ndim} to "):
-                attributes.check_axis(Node(op, ["x"], ["y"], {"axis": axis}), ndim)
+                signatures.check_axis(Node(op, ["x"], ["y"], {"axis": axis}), ndim)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -118,7 +117,7 @@ def _runs(
     one: tuple[Path, Config], other: tuple[Path, Config], places: list[str], again: bool, draw: bool
 ) -> dict[str, Any]:
     """What else there is to say of two runs; drawn as soon as it is known."""
-    from lenetcli.disk import is_regular
+    from lenetcli.disk import is_regular, is_there
     from lenetcli.inspection.compare.config import first_step
     from lenetcli.inspection.compare.replay import Recorded
     from lenetcli.inspection.compare.tensors import tensor_differences
@@ -128,7 +127,8 @@ def _runs(
 
     console = results()
     names = str(one[0]), str(other[0])
-    untrained = [place for place, _ in (one, other) if not os.path.lexists(place / "metrics.jsonl")]
+    metrics = {place: place / "metrics.jsonl" for place, _ in (one, other)}
+    untrained = [place for place, path in metrics.items() if not is_there(path) and not path.is_symlink()]
     step: FirstStep | None = None
     replayed: Replay | None = None
     if not untrained:

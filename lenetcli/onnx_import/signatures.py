@@ -1,4 +1,7 @@
-"""Types of operators' attributes. ONNX gives an attribute of one name the same type in all operators, but for a few."""
+"""What ONNX says of operators' inputs and attributes: how many, and of which type.
+
+An attribute of one name has the same type in all operators, but for a few.
+"""
 
 from __future__ import annotations
 
@@ -39,11 +42,29 @@ REQUIRED = {
 }  # fmt: skip
 
 
+_PAIRS = (
+    "Add", "Sub", "Mul", "Div", "Pow", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or",
+    "MatMul", "PRelu",
+)  # fmt: skip
+INPUTS = {  # least and most, as the standard has them in every release that is read; of others at least one
+    **dict.fromkeys(_PAIRS, (2, 2)),
+    **dict.fromkeys(("Gather", "Expand", "Tile", "CastLike", "LayerNormalization", "RMSNormalization"), (2, 3)),
+    **dict.fromkeys(("Conv", "ConvTranspose", "Gemm"), (2, 3)),
+    **dict.fromkeys(("Where", "InstanceNormalization", "GroupNormalization"), (3, 3)),
+    "BatchNormalization": (5, 5),
+    "Shape": (1, 1),
+}
+NONE = (  # operators that can do without inputs
+    "Constant", "Optional", "OptionalHasElement", "RandomNormal", "RandomUniform", "SequenceEmpty",
+)  # fmt: skip
+
+
 def check(node: Node) -> None:
-    """Holds a node's attributes to the types that ONNX gives them.
+    """Holds a node's inputs and attributes to what ONNX gives its operator.
 
     Raises:
-        NotImportable: one is of another type, or one that the operator cannot do without is missing.
+        NotImportable: too few or too many inputs; an attribute of another type, or one that the operator cannot do
+            without is missing.
 
     Example:
         >>> from lenetcli.onnx_import.net import Node
@@ -52,6 +73,9 @@ def check(node: Node) -> None:
             ...
         lenetcli.onnx_import.net.NotImportable: Flatten (flat): its attribute axis is 'one'; wanted an integer
     """
+    least, most = INPUTS.get(node.op, (int(node.op not in NONE), len(node.inputs)))
+    if not least <= len(node.inputs) <= most or "" in node.inputs[:least]:
+        raise node.refusal(f"needs {least} inputs, and has {sum(map(bool, node.inputs))}")
     for name, value in node.attributes.items():
         wanted = _wanted(node.op, name)
         if wanted is not None and not _is(value, wanted):
