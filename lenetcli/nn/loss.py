@@ -124,9 +124,10 @@ class ClassLoss(WeightedLoss):
         counted = self.counted(target)
         if counted is None:  # probabilities: the mean is over the samples, whatever classes weigh
             return len(target)
-        if self.weight is None:
+        weight = self._buffers["weight"]  # read directly: attributes of modules are slow, and each step asks
+        if weight is None:
             return np.count_nonzero(counted)
-        weights = self.weight.array[np.where(counted, target, 0)]
+        weights = weight.array[np.where(counted, target, 0)]
         return np.where(counted, weights, 0).sum(dtype=np.float64)
 
 

@@ -196,17 +196,24 @@ class Step:
 
     def update(self) -> None:
         run = self.run
-        warm, groups = run.warm, run.optimizer.param_groups
-        scheduled = [group["lr"] for group in groups]
-        try:
-            if warm != 1.0:  # for this step only: schedulers never see it
-                for group in groups:
-                    group["lr"] = group["lr"] * warm
+        warm = run.warm
+        if warm == 1.0:
             run.optimizer.step()
-        finally:
-            for group, lr in zip(groups, scheduled):
-                group["lr"] = lr
+        else:
+            self._warm_up(warm)
         if run.average is not None:
             run.average.update_parameters(run.model)
         run.progress.step += 1
         run.progress.batch += len(self.group)
+
+    def _warm_up(self, warm: float) -> None:
+        """A step at a part of the rate, for this one only: schedulers never see it."""
+        groups = self.run.optimizer.param_groups
+        scheduled = [group["lr"] for group in groups]
+        try:
+            for group in groups:
+                group["lr"] = group["lr"] * warm
+            self.run.optimizer.step()
+        finally:
+            for group, lr in zip(groups, scheduled):
+                group["lr"] = lr
