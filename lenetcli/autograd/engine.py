@@ -82,7 +82,7 @@ def run_chain(root: Variable, grad: Array, retain_graph: bool) -> bool:
             if not retain_graph:
                 node.release()
         arrived = {node: g for (node, _), g in zip(chain[-1].edges, grads) if node is not None and g is not None}
-        _arrive(arrived, None)  # type: ignore[arg-type]  # all are leaves
+        arrive(arrived, None)  # type: ignore[arg-type]  # all are leaves
     finally:
         switches.grad, switches.walking = before
     return True
@@ -104,7 +104,7 @@ def _run_backward(
     switches.grad, switches.walking = False, True
     try:
         _walk(_newest_first([node for node, _ in starts]), buffers, leaves, retain_graph, captured)
-        _arrive(leaves, captured)
+        arrive(leaves, captured)
     finally:
         switches.grad, switches.walking = before
     return [] if captured is None else [captured[edge] for edge in wanted]
@@ -173,7 +173,7 @@ def _walk(
                 done.release()
 
 
-def _arrive(leaves: Leaves, captured: Captured | None) -> None:
+def arrive(leaves: Leaves, captured: Captured | None) -> None:
     """Gives the leaves their gradients; only the wanted ones, and into `captured`, where that is given."""
     for node, grad in leaves.items():
         variable = node.variable

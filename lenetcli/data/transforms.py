@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -57,12 +57,21 @@ class Preprocessing:
         size = (x.shape[1], x.shape[2])
         if self.resize is not None and self.resize != size:
             x = _resize(x, self.resize)
-        offset, factor = self._affine(x.shape[0])
-        if np.any(factor != 1):
-            x *= factor
-        if np.any(offset != 0):
-            x += offset
+        channels = x.shape[0]
+        if channels not in self._changes:
+            offset, factor = self._affine(channels)
+            self._changes[channels] = factor if np.any(factor != 1) else None, offset if np.any(offset != 0) else None
+        by, plus = self._changes[channels]
+        if by is not None:
+            x *= by
+        if plus is not None:
+            x += plus
         return logical(x)
+
+    @cached_property
+    def _changes(self) -> dict[int, tuple[Array | None, Array | None]]:
+        """By the number of channels, what scaling multiplies and adds; None where that changes nothing."""
+        return {}
 
     def black_and_unit(self, channels: int) -> tuple[Array, Array]:
         """(C,) what a stored 0 becomes, and what a difference of 1 between scaled values becomes."""

@@ -17,6 +17,7 @@ those of the same work on other numbers.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
@@ -35,6 +36,18 @@ class Unknown(Exception):
     """Work that is not all native calls; the message says which call shows it."""
 
 
+class _Thread(threading.local):
+    notes = False
+
+
+_thread = _Thread()
+
+
+def unchanged(array: Array) -> Array:
+    """A copy, for work that has to find it as it is now; itself where calls are noted, as nobody comes between them."""
+    return array if _thread.notes else array.copy()
+
+
 class Notes:
     """The native calls of a `with` block."""
 
@@ -43,24 +56,28 @@ class Notes:
             raise Unknown(absent)
         from lenetcli.kernels.native import _native, memory
 
-        self._memory = memory
+        self._memory, self._native = memory, _native
         self.recording: Any = _native.Recording()
         self.parts = [0]
         self.constants: list[Array] = []  # what the calls read that never changes
 
     def __enter__(self) -> Notes:
-        self._memory.constants = self.constants
+        self._memory.constants, _thread.notes = self.constants, True
         self.recording.begin()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.parts.append(len(self.recording.names()))
         self.recording.end()
-        self._memory.constants = []
+        self._memory.constants, _thread.notes = [], False
 
     def mark(self) -> None:
         """Ends a part that can be played alone."""
         self.parts.append(len(self.recording.names()))
+
+    def require_finite(self, array: Array) -> None:
+        """Lets plays end here where numbers are not finite, before `LATE` calls of this part."""
+        self._native.is_finite(array.reshape(-1))
 
     def size(self) -> int:
         """Bytes that the calls so far have touched."""

@@ -39,6 +39,11 @@ class Loss(Module):
         check_reduction(reduction, size_average, reduce)
         self.reduction = reduction
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is nothing but the mean of rows of classes, `ignore_index` aside, which can be recorded."""
+        return False
+
     def counted(self, target: Any) -> Any:
         """Which targets of an array count: an array of truth values, or None where all do."""
         return None
@@ -119,9 +124,10 @@ class ClassLoss(WeightedLoss):
         counted = self.counted(target)
         if counted is None:  # probabilities: the mean is over the samples, whatever classes weigh
             return len(target)
-        if self.weight is None:
+        weight = self._buffers["weight"]  # read directly: attributes of modules are slow, and each step asks
+        if weight is None:
             return np.count_nonzero(counted)
-        weights = self.weight.array[np.where(counted, target, 0)]
+        weights = weight.array[np.where(counted, target, 0)]
         return np.where(counted, weights, 0).sum(dtype=np.float64)
 
 
@@ -160,15 +166,19 @@ class CrossEntropyLoss(ClassLoss):
         super().__init__(weight, size_average, ignore_index, reduce, reduction)
         self.label_smoothing = label_smoothing
 
-    def _at_once(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
+    @property
+    def is_plain(self) -> bool:
         own = self.__dict__
-        if type(self) is not CrossEntropyLoss or "forward" in own or len(args) != 2 or kwargs or self.has_hooks:
-            return None
-        if own["reduction"] != "mean" or own["label_smoothing"] or own["_buffers"]["weight"] is not None:
+        if type(self) is not CrossEntropyLoss or "forward" in own or self.has_hooks:
+            return False
+        return own["reduction"] == "mean" and not own["label_smoothing"] and own["_buffers"]["weight"] is None
+
+    def _at_once(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
+        if len(args) != 2 or kwargs or not self.is_plain:
             return None
         from lenetcli.ops.nn.cross_entropy import of_plain_rows  # a table of parameters needs none of it
 
-        return of_plain_rows(*args, own["ignore_index"], (self, self))
+        return of_plain_rows(*args, self.__dict__["ignore_index"], (self, self))
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.cross_entropy(

@@ -6,6 +6,8 @@
                             recording, which has to come to the same bits
     from then on            the recording, for inputs of that shape and memory order; its output is one node
 
+Training's steps have the loss and all of backward in the same call (`passes`).
+
 What a recording takes for granted is looked at in every call: the tree of modules as it was (`nn.tables` counts its
 changes), the parameters' memory, what learns, no hooks, no gradient of the call before that is still to come. Else the
 tape does it.
@@ -14,6 +16,8 @@ tape does it.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from lenetcli.autograd.composite import use
 from lenetcli.autograd.modes import enable_grad, switches
@@ -25,8 +29,11 @@ from lenetcli.nn.tables import changes, state_of
 from lenetcli.tensors.tensor import Tensor
 
 if TYPE_CHECKING:
+    from lenetcli.nn.loss import ClassLoss
+    from lenetcli.nn.passes import Passes, Played
     from lenetcli.nn.recording import Recording
 
+LONG = np.dtype(np.int64)
 AFTER = 4  # calls that are alike, after which one is recorded
 MOST = 8  # kinds of calls, and states of the tree, that are remembered of a module
 
@@ -62,8 +69,34 @@ def find(module: Module, input: Any) -> Tensor | None:
     return kind.recording.call(input)
 
 
+def passes(module: Module, criterion: ClassLoss, batch: tuple[Any, ...], weight: float) -> Played | None:
+    """Forward, loss and backward of a batch, where there is a recording of them; None: the tape has to make them.
+
+    Args:
+        weight: of the loss, whose gradient is taken.
+    """
+    input, target = batch
+    if not (
+        criterion.is_plain and vars(type(module)).get("native_calls") and use.on and switches.grad and fusion.allowed()
+    ):
+        return None
+    if type(input) is not Tensor or type(target) is not Tensor or switches.scopes:
+        return None
+    classes = target.array
+    if classes.dtype is not LONG or classes.shape != input.array.shape[:1] or not classes.flags.c_contiguous:
+        return None
+    kind = _kind_of(module, input, criterion.ignore_index)
+    if kind.passes is None and kind.reason is None:
+        kind.calls += 1
+        if kind.calls > AFTER:
+            kind.record_passes(module, criterion, input)
+    return None if kind.passes is None else kind.passes.call(input, classes, weight)
+
+
 class Kind:
     """Calls that are alike: how many there were, and what came of recording one."""
+
+    passes: Passes | None = None
 
     def __init__(self) -> None:
         self.calls = 0
@@ -85,13 +118,24 @@ class Kind:
         else:
             self.recording.ended = self.end
 
+    def record_passes(self, module: Module, criterion: ClassLoss, input: Tensor) -> None:
+        """Records a batch's passes, or finds out why that cannot be."""
+        from lenetcli.nn.trial import record_passes
+
+        try:
+            self.passes = record_passes(module, criterion, input)
+        except Unknown as reason:
+            self.reason = str(reason)
+        else:
+            self.passes.ended = self.end
+
     def end(self, module: Module | None, input: Any, order: tuple[int, ...] | None) -> None:
         """Takes the recording away: it does not hold any more, or gradients come in another memory order.
 
         Args:
             order: the strides that they come with; a second time, it is left at that. None: calls are counted anew.
         """
-        self.recording = None
+        self.recording = self.passes = None
         if order is None or module is None:
             self.calls = 0
         elif self.calls > 2 * AFTER:
@@ -117,7 +161,7 @@ class Remembered:
         return Remembered, ()
 
 
-def _kind_of(module: Module, input: Tensor) -> Kind:
+def _kind_of(module: Module, input: Tensor, *loss: Any) -> Kind:
     own = module.__dict__
     remembered: Remembered | None = own.get("_remembered")
     if remembered is None:
@@ -125,7 +169,7 @@ def _kind_of(module: Module, input: Tensor) -> Kind:
     if remembered.count != changes.count:
         _look_again(module, remembered)
     x = input.array
-    key = x.shape, x.strides, x.dtype, switches.grad, input._requires_grad
+    key = x.shape, x.strides, x.dtype, switches.grad, input._requires_grad, *loss
     kind = remembered.kinds.get(key)
     if kind is None:
         if len(remembered.kinds) >= MOST:
@@ -166,7 +210,8 @@ def status(module: Module) -> str:
         return "not recorded: the native kernels do not run"
     known = [part.__dict__.get("_remembered") for part in module.modules()]
     kinds = [kind for remembered in known if remembered for kind in remembered.kinds.values()]
-    calls = sum(kind.recording.calls for kind in kinds if kind.recording is not None)
+    steps = [kind.passes.calls for kind in kinds if kind.passes is not None]
+    calls = steps[0] if steps else sum(kind.recording.calls for kind in kinds if kind.recording is not None)
     if calls:
         return f"recorded: {calls} native calls"
     reasons = [kind.reason for kind in kinds if kind.reason is not None]

@@ -42,8 +42,8 @@ def _tracked(module: Module) -> Tracked | None:
     return None if seen is None or mean is None or var is None else Tracked(seen, (mean, var))
 
 
-class Recording:
-    """A call's recording, bound to a module."""
+class Bound:
+    """A recording that is bound to a module: what it takes for granted, and the memory that plays write to."""
 
     ended: Callable[[Module | None, Any, tuple[int, ...] | None], None]  # told when it does not hold any more
 
@@ -53,73 +53,60 @@ class Recording:
         parameters = list(module.parameters())
         self.checked = [(p, p.array, p._requires_grad) for p in parameters]
         self.buffers = [(b, b.array) for b in module.buffers()]
-        self.learns = [p for p in parameters if p._requires_grad] if trial.gradients else []
-        self.nodes = [p.accumulator() for p in self.learns]
-        tensors = [*parameters, *(b for b, _ in self.buffers)]
-        for number, tensor in enumerate(tensors, 1):
+        self.tensors = [*parameters, *(b for b, _ in self.buffers)]
+        for number, tensor in enumerate(self.tensors, 1):
             plan.move(number, tensor.array)
-        last = len(tensors) + 1  # the output's gradient; then comes noise
-        first = last + 1 + len(trial.noise)
+        learns = [p for p in parameters if p._requires_grad] if trial.gradients else []
+        self.nodes = [p.accumulator() for p in learns]
         self.makes = Fresh(trial.output)
         self.draws = [(Fresh(noise), fill) for fill, noise in trial.noise]
-        self.forward = plan.blocks([0, first, *range(last + 1, first)])
         self.play = plan.recording.play
-        self.first, self.second = plan.parts
-        self.title = trial.title
-        self.order = trial.d_output.strides
         self.gradients = [Fresh(grad) for grad in trial.gradients]
-        made = range(first + 1, first + 1 + len(trial.gradients))
-        self.backward = plan.blocks([last, *made]) if made else []
+        self.plain = all(fresh.plain for fresh in self.gradients)  # a view refers to an array, not to a base of that
         self.tracked = [found for found in map(_tracked, module.modules()) if found is not None]
-        moved = {id(tensor) for tracked in self.tracked for tensor in tracked.moved}
-        own = {id(t.counter): ours.counter for t, ours in zip(trial.tensors, tensors)}
-        self.read = [t.counter for t in tensors if t.array.dtype is FLOAT and id(t) not in moved]
-        self.state, self.twin = state_of(module), trial.as_it_is(module)
-        self.parts = {own: weakref.ref(real) for own, real in zip(self.twin.modules(), module.modules())}
-        self.saved = [(name, own.get(id(counter)), which) for name, counter, which in trial.saved()]
         self.made: list[Array] = []  # gradients of the last backward, and how often each was referred to by then
         self.alone: list[int] = []
-        self.node: weakref.ref[Composite] | None = None
         self.lock = threading.Lock()
 
-    def call(self, input: Tensor) -> Tensor | None:
-        """The output for an input of the kind that was recorded; None where the tape has to make it."""
+    def holds(self, input: Tensor) -> bool:
+        """Whether all is as it was, and nobody looks at the parameters' gradients."""
         for p, array, learns in self.checked:
             if p.array is not array or p._requires_grad is not learns:
                 self.ended(None, None, None)
-                return None
+                return False
         for b, array in self.buffers:
             if b.array is not array:
                 self.ended(None, None, None)
-                return None
+                return False
         for leaf in self.nodes:
             if leaf.hooks or leaf.prehooks:
-                return None
-        if input.base is not None and input.is_stale:
-            return None
-        if self.node is not None:
-            node = self.node()
-            if node is not None and node.source is not None:
-                return None  # its backward is still to come, and what that needs is in the plan's memory
-        if not self.lock.acquire(False):
-            return None  # another thread is at it
-        try:
-            y, noise = self.makes(), []
-            for fresh, fill in self.draws:
-                noise.append(fresh())
-                fill(noise[-1])
-            if not self.play(*self.first, self.forward, [input.array, y, *noise]):
-                return self.left_to_tape(input, noise)
-            for tracked in self.tracked:
-                tracked.seen.array[...] += 1
-                for tensor in (tracked.seen, *tracked.moved):
-                    tensor.counter[0] += 1
-            result: Tensor = wrap(Tensor, y)
-            if self.gradients:
-                self.note(input, result, noise)
-        finally:
-            self.lock.release()
-        return result
+                return False
+        return input.base is None or not input.is_stale
+
+    def drawn(self) -> list[Array]:
+        """Noise for the next call."""
+        noise = []
+        for fresh, fill in self.draws:
+            noise.append(fresh())
+            fill(noise[-1])
+        return noise
+
+    def count(self) -> None:
+        """Does what batch norms do beside their native calls."""
+        for tracked in self.tracked:
+            tracked.seen.array[...] += 1
+            for tensor in (tracked.seen, *tracked.moved):
+                tensor.counter[0] += 1
+
+    def room(self) -> tuple[list[Array], bool]:
+        """Memory for gradients; whether the plan has it already, as that of the step before, which nobody has kept."""
+        made = self.made
+        if made and list(map(getrefcount, made)) == self.alone:
+            return made, True
+        made = [fresh() for fresh in self.gradients]
+        if self.plain:
+            self.made, self.alone = made, list(map(getrefcount, made))
+        return made, False
 
     def left_to_tape(self, input: Tensor, noise: list[Array]) -> Tensor | None:
         """A call that a kernel leaves to its reference, with the noise that has been drawn."""
@@ -128,6 +115,45 @@ class Recording:
             return None
         with draws_given(noise):
             return fusion.on_tape(module, input)
+
+
+class Recording(Bound):
+    """A call's recording."""
+
+    def __init__(self, module: Module, trial: Trial, plan: Plan) -> None:
+        super().__init__(module, trial, plan)
+        self.first, self.second = plan.parts
+        self.forward, self.backward = map(plan.blocks, trial.parts())
+        self.title, self.order = trial.title, trial.d_top.strides
+        moved = {id(tensor) for tracked in self.tracked for tensor in tracked.moved}
+        own = {id(t.counter): ours.counter for t, ours in zip(trial.tensors, self.tensors)}
+        self.read = [t.counter for t in self.tensors if t.array.dtype is FLOAT and id(t) not in moved]
+        self.state, self.twin = state_of(module), trial.as_it_is(module)
+        self.parts = {own: weakref.ref(real) for own, real in zip(self.twin.modules(), module.modules())}
+        self.saved = [(name, own.get(id(counter)), which) for name, counter, which in trial.saved()]
+        self.node: weakref.ref[Composite] | None = None
+
+    def call(self, input: Tensor) -> Tensor | None:
+        """The output for an input of the kind that was recorded; None where the tape has to make it."""
+        if not self.holds(input):
+            return None
+        if self.node is not None:
+            node = self.node()
+            if node is not None and node.source is not None:
+                return None  # its backward is still to come, and what that needs is in the plan's memory
+        if not self.lock.acquire(False):
+            return None  # another thread is at it
+        try:
+            y, noise = self.makes(), self.drawn()
+            if not self.play(*self.first, self.forward, [input.array, *noise, y]):
+                return self.left_to_tape(input, noise)
+            self.count()
+            result: Tensor = wrap(Tensor, y)
+            if self.gradients:
+                self.note(input, result, noise)
+        finally:
+            self.lock.release()
+        return result
 
     def note(self, input: Tensor, result: Tensor, noise: list[Array]) -> None:
         """Puts the output on the tape."""
@@ -152,15 +178,9 @@ class Recording:
         if node.ran:  # a second backward: the first has written over what the forward pass had left
             return None
         node.ran = True
-        made = self.made
-        if made and list(map(getrefcount, made)) == self.alone:  # nobody has kept those of the step before
-            done = self.play(*self.second, self.backward[:1], [grad])
-        else:
-            made = [fresh() for fresh in self.gradients]
-            if all(fresh.plain for fresh in self.gradients):  # a view of one refers to it, not to a base of it
-                self.made, self.alone = made, list(map(getrefcount, made))
-            done = self.play(*self.second, self.backward, [grad, *made])
-        if not done:
+        made, there = self.room()
+        arrays = [grad] if there else [grad, *made]
+        if not self.play(*self.second, self.backward[: len(arrays)], arrays):
             return None
         return made if node.edges[0] is not NO_EDGE else [None, *made]
 

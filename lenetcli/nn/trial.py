@@ -1,4 +1,7 @@
-"""How a chain of layers is recorded: on a copy with other numbers in it, so that nothing of it changes."""
+"""How a chain of layers is recorded: on a copy with other numbers in it, so that nothing of it changes.
+
+Alone, in two parts, since anything may come between a call and its backward; or with its loss, in one.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from lenetcli.kernels.recording import Notes, Plan, Unknown
 from lenetcli.nn import fusion
 from lenetcli.nn.module import Module
 from lenetcli.nn.parameter import Parameter
+from lenetcli.nn.passes import Passes
 from lenetcli.nn.recording import FLOAT, Fresh, Recording, like
 from lenetcli.ops.nn.dropout import draws_noted
 from lenetcli.tensors.tensor import Tensor, of_array
@@ -32,18 +36,33 @@ def record(module: Module, input: Tensor, order: tuple[int, ...] | None = None) 
     Raises:
         Unknown: NumPy has a part in it, or something else is in the way.
     """
-    _check(module, input)
     trial = Trial(module, input, order)
+    return Recording(module, trial, _planned(trial))
+
+
+def record_passes(module: Module, criterion: Module, input: Tensor) -> Passes:
+    """Records forward, the loss of rows of classes, and backward of a batch like this one.
+
+    Raises:
+        Unknown: as of `record`.
+    """
+    trial = Trial(module, input, criterion=criterion)
+    plan = _planned(trial)
+    if not trial.gradients or input._requires_grad:
+        raise Unknown("no parameter learns, or the input does")
+    return Passes(module, trial, plan)
+
+
+def _planned(trial: Trial) -> Plan:
     notes = Notes()
     with notes:
         trial.forward(notes)
         trial.backward()
-    inputs = [t.array for t in (trial.input, *trial.tensors)]
-    plan = Plan(notes, [*inputs, trial.d_output, *(noise for _, noise in trial.noise)], trial.results)
+    plan = Plan(notes, trial.inputs, trial.results)
     if plan.size > LARGEST:
         raise Unknown(f"it would keep {plan.size >> 20} MiB")
     trial.compare(plan)
-    return Recording(module, trial, plan)
+    return plan
 
 
 def _check(module: Module, input: Tensor) -> None:
@@ -72,9 +91,20 @@ def _check(module: Module, input: Tensor) -> None:
 
 
 class Trial:
-    """A copy of a module and of its input, with other numbers in them, computed once."""
+    """A copy of a module and of its input, with other numbers in them, computed once.
 
-    def __init__(self, module: Module, input: Tensor, order: tuple[int, ...] | None) -> None:
+    Args:
+        order: the strides of the output's gradient; None: those of the output.
+        criterion: makes a loss of the output, which backward begins at; None: it begins at the output.
+    """
+
+    def __init__(
+        self, module: Module, input: Tensor, order: tuple[int, ...] | None = None, criterion: Module | None = None
+    ) -> None:
+        _check(module, input)
+        self.criterion = criterion
+        self.targets: list[Array] = [] if criterion is None else [np.empty(len(input.array), np.int64)]
+        self.losses: list[Array] = []  # memory that holds the loss
         self.random = np.random.default_rng(0)
         self.module, self.order = deepcopy(module), order
         self.tensors: list[Tensor] = [*self.module.parameters(), *self.module.buffers()]
@@ -117,18 +147,32 @@ class Trial:
     def forward(self, notes: Notes | None = None) -> None:
         with self.scope(), draws_noted() as self.noise:
             result = fusion.chain(list(self.module), self.input)  # type: ignore[call-overload]
-        if type(result) is not Tensor or result.base is not None or result.array.dtype is not FLOAT:
-            raise Unknown("its output is a view, or no float32")
-        if np.may_share_memory(result.array, self.input.array):
-            raise Unknown("its output is its input")
-        self.result, self.output = result, result.array
+            if type(result) is not Tensor or result.base is not None or result.array.dtype is not FLOAT:
+                raise Unknown("its output is a view, or no float32")
+            if np.may_share_memory(result.array, self.input.array):
+                raise Unknown("its output is its input")
+            self.result, self.output = result, result.array
+            self.top = result if self.criterion is None else self._loss(self.criterion, notes)
         if notes is not None:
-            notes.mark()
+            if self.criterion is None:
+                notes.mark()
             if notes.size() > LARGEST:
                 raise Unknown(f"it would keep {notes.size() >> 20} MiB")
-        y = self.output
-        self.d_output = like(y, self.order)
-        self.d_output[...] = self.random.standard_normal(y.shape, np.float32)
+        self.d_top = like(self.top.array, self.order)
+        self.d_top[...] = self.random.standard_normal(self.d_top.shape, np.float32)
+
+    def _loss(self, criterion: Module, notes: Notes | None) -> Tensor:
+        if self.output.ndim != 2:
+            raise Unknown("its output is no row of each sample")
+        (target,) = self.targets
+        target[...] = self.random.integers(0, self.output.shape[1], target.shape)
+        loss: Tensor = criterion(self.result, of_array(target))
+        self.losses = [loss.array if loss.array.base is None else loss.array.base]
+        if loss.array.shape or loss.array.dtype is not FLOAT:
+            raise Unknown("its loss is not one float32")
+        if notes is not None:
+            notes.require_finite(loss.array)
+        return loss
 
     def backward(self) -> None:
         self.gradients: list[Array] = []
@@ -140,7 +184,7 @@ class Trial:
         self.versions = list(_versions(top))
         learning = [t for t in (self.input, *self.tensors) if t._requires_grad]
         with self.scope():
-            found = leaf_gradients(self.result, self.d_output, Uncopied())
+            found = leaf_gradients(self.top, self.d_top, Uncopied())
         if len(found) != len(learning):
             raise Unknown("its output does not depend on every parameter")
         self.gradients = [found[t.accumulator()] for t in learning]
@@ -153,8 +197,26 @@ class Trial:
         return self.module
 
     @property
+    def inputs(self) -> list[Array]:
+        """What the calls find filled."""
+        return [t.array for t in (self.input, *self.tensors)] + [self.d_top, *self._noise, *self.targets]
+
+    @property
     def results(self) -> list[Array]:
-        return [self.output, *self.gradients]
+        """What they fill for the caller."""
+        return [self.output, *self.losses, *self.gradients]
+
+    @property
+    def _noise(self) -> list[Array]:
+        return [noise for _, noise in self.noise]
+
+    def parts(self) -> list[list[int]]:
+        """The numbers of the arrays that each part is played with, in the order of `inputs`, and then of `results`."""
+        d_top = len(self.tensors) + 1
+        made = d_top + 1 + len(self.noise) + len(self.targets)
+        first = [0, *range(d_top + 1, made + 1)]
+        second = [d_top, *range(made + 1, made + len(self.results))] if self.gradients else []
+        return [[*first, *second]] if self.criterion is not None else [first, second]
 
     def saved(self) -> Iterator[tuple[str, list[int], str]]:
         """What nodes have saved that others can change."""
@@ -170,7 +232,6 @@ class Trial:
         Raises:
             Unknown: something else comes out than on the tape.
         """
-        last = len(self.tensors) + 1
         self.fill()
         before = [t.array.copy() for t in self.tensors]
         self.forward()
@@ -181,13 +242,12 @@ class Trial:
             if tensor.array.dtype is FLOAT:
                 tensor.array[...] = values
         made = [Fresh(array)() for array in self.results]
-        first = last + 1 + len(self.noise)
-        noise = [array for _, array in self.noise]
-        numbers = [0, first, *range(last + 1, first)]
-        sound = plan.play(0, plan.blocks(numbers), [self.input.array, made[0], *noise])
-        if self.gradients:
-            numbers = [last, *range(first + 1, first + len(made))]
-            sound = sound and plan.play(1, plan.blocks(numbers), [self.d_output, *made[1:]])
+        arrays = [*self.inputs, *made]
+        sound = all(
+            plan.play(part, plan.blocks(numbers), [arrays[n] for n in numbers])
+            for part, numbers in enumerate(self.parts())
+            if numbers
+        )
         if not sound or wanted != [array.tobytes() for array in (*made, *state)]:
             raise Unknown("NumPy has a part in it")
 

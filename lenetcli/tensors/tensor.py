@@ -424,7 +424,7 @@ def from_numpy(array: Array) -> Tensor:
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy: expected np.ndarray, got {type(array).__name__}")
     from_numpy_dtype(array.dtype)
-    return of_array(array.astype(array.dtype.newbyteorder("="), copy=False))
+    return of_array(array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("=")))
 
 
 add_operators(Tensor)

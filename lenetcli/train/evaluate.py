@@ -148,7 +148,7 @@ class Tally:
         count = len(actual)
         if found.counted is not None:
             counted = to_host(found.counted)
-            if not counted.all():
+            if np.count_nonzero(counted) < count:
                 scores, predicted, actual = scores[counted], predicted[counted], actual[counted]
         right = int(np.count_nonzero(predicted == actual))
         self.count_in(loss, weight, count, right, count - len(actual))

@@ -20,6 +20,9 @@ from typing import Any
 import numpy as np
 
 from lenetcli.errors import DivergedError
+from lenetcli.nn import recorded
+from lenetcli.nn.loss import CrossEntropyLoss
+from lenetcli.nn.passes import Played
 from lenetcli.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_
 from lenetcli.tensors.creation import zeros_like
 from lenetcli.tensors.tensor import Tensor, of_array
@@ -40,6 +43,8 @@ class Step:
 
     Args:
         readout: where losses and right answers go; by default each is read at once and summed up for nobody else.
+        recorded: a batch's passes may be one call (`nn.recorded`): then `forward` has made `backward`, too, which only
+            hands the gradients over, and the loss has no graph.
         strict: a number that is not finite raises DivergedError; those who look at a diverged run go on without.
 
     Attributes:
@@ -74,8 +79,14 @@ class Step:
     parts: list[Tensor | None]
     wholes: list[float]
 
-    def __init__(self, run: Run, readout: LossReadout | None = None, strict: bool = True) -> None:
+    def __init__(
+        self, run: Run, readout: LossReadout | None = None, strict: bool = True, recorded: bool = False
+    ) -> None:
         self.run, self.strict = run, strict
+        alone = run.device == "cpu" and run.reducer is None
+        may_be = recorded and alone and isinstance(run.criterion, CrossEntropyLoss)
+        self.recorded: CrossEntropyLoss | None = run.criterion if may_be else None  # type: ignore[assignment]  # it is
+        self.played: Played | None = None
         self.readout = immediate(run, tally_of(run.criterion)) if readout is None else readout
         self.group: Sequence[Batch] = ()
         self.samples = 0
@@ -108,8 +119,13 @@ class Step:
 
     def forward(self) -> None:
         inputs, targets = self.batch
-        self.output = self.model(inputs)
         self.samples += len(inputs)
+        self.played = None if self.recorded is None else self._play(self.recorded)
+        self.output = self.model(inputs) if self.played is None else self.played.output
+        if self.played is not None and self.played.loss is not None:
+            self.loss = self.played.loss
+            return
+        self.played = None
         if isinstance(self.run.criterion, Losses):
             self._add_losses(self.run.criterion)
             return
@@ -119,6 +135,13 @@ class Step:
             rest = remainder_of(self.run.criterion, self.output, targets) if self.share == 0 else None
             if rest is not None:
                 self.loss, self.share = rest, share_of_rest(self.run, self.group)
+
+    def _play(self, criterion: CrossEntropyLoss) -> Played | None:
+        """The batch's passes by a recording."""
+        self.share = 1.0 if len(self.group) == 1 else share(self.run, self.batch, self.group)
+        if self.share == 0:
+            return None
+        return recorded.passes(self.model, criterion, self.batch, self.share)
 
     def _add_losses(self, losses: Losses) -> None:
         """The sum of several losses, each with its own share in the step."""
@@ -146,6 +169,9 @@ class Step:
                 raise
 
     def backward(self) -> None:
+        if self.played is not None:
+            self.played.arrive()
+            return
         if self.share == 0:  # nothing counts: it would be 0 / 0
             if self.run.reducer is not None and isinstance(self.output, Tensor):
                 self.output.backward(zeros_like(self.output))  # for the others, which layers exchange numbers with
@@ -175,17 +201,24 @@ class Step:
 
     def update(self) -> None:
         run = self.run
-        warm, groups = run.warm, run.optimizer.param_groups
-        scheduled = [group["lr"] for group in groups]
-        try:
-            if warm != 1.0:  # for this step only: schedulers never see it
-                for group in groups:
-                    group["lr"] = group["lr"] * warm
+        warm = run.warm
+        if warm == 1.0:
             run.optimizer.step()
-        finally:
-            for group, lr in zip(groups, scheduled):
-                group["lr"] = lr
+        else:
+            self._warm_up(warm)
         if run.average is not None:
             run.average.update_parameters(run.model)
         run.progress.step += 1
         run.progress.batch += len(self.group)
+
+    def _warm_up(self, warm: float) -> None:
+        """A step at a part of the rate, for this one only: schedulers never see it."""
+        groups = self.run.optimizer.param_groups
+        scheduled = [group["lr"] for group in groups]
+        try:
+            for group in groups:
+                group["lr"] = group["lr"] * warm
+            self.run.optimizer.step()
+        finally:
+            for group, lr in zip(groups, scheduled):
+                group["lr"] = lr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,17 @@ from lenetcli import config, nn, optim
 from lenetcli.autograd.composite import use
 from lenetcli.build.model import build_model
 from lenetcli.data import DataLoader, TensorDataset
+from lenetcli.errors import DivergedError
 from lenetcli.inspection.step.profile import time_step
 from lenetcli.kernels import dispatch, native
 from lenetcli.nn import recorded
+from lenetcli.nn.passes import Passes
 from lenetcli.optim.swa_utils import AveragedModel, get_ema_avg_fn
+from lenetcli.train.events import Step
 from lenetcli.train.loop import fit
 from lenetcli.train.run import Run
 from tests.conftest import ROOT
+from tests.nn.test_recorded import INTERFERENCE, Act, dropped, lenet_, normed, nothing, state
 
 pytestmark = pytest.mark.skipif(native.absent is not None, reason=str(native.absent))
 
@@ -82,6 +87,104 @@ def test_every_option_ends_in_the_same_bits(options: dict[str, Any], average: bo
     found = bits(run_of("lenet", average, **options))
     with use.off():
         assert found == bits(run_of("lenet", average, **options))
+
+
+def played(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by one with every batch whose passes are one call."""
+    call, found = Passes.call, list[int]()
+
+    def counted(*args: Any) -> Any:
+        result = call(*args)
+        found.extend([1] if result is not None and result.loss is not None else [])
+        return result
+
+    monkeypatch.setattr(Passes, "call", counted)
+    return found
+
+
+def small_run(make: Callable[[], nn.Module] = lenet_, optimizer: str = "SGD", size: int = 4, **options: Any) -> Run:
+    """A run of a small net on random images of four classes, its last batch a short one."""
+    lenet.manual_seed(1)
+    model, random = make(), np.random.default_rng(0)
+    images, classes = random.standard_normal((30, 1, 14, 14), np.float32), random.integers(0, 4, 30)
+    loader = DataLoader(TensorDataset(lenet.from_numpy(images), lenet.from_numpy(classes)), size, shuffle=True)
+    chosen = getattr(optim, optimizer)(
+        model.parameters(), **{"lr": 0.01, **({"momentum": 0.9} if optimizer == "SGD" else {})}
+    )
+    return Run(model, nn.CrossEntropyLoss(), chosen, loader, loader, epochs=2, random=lenet.Generator(), **options)
+
+
+def steps(run: Run, act: Act = nothing) -> list[Any]:
+    """What every step comes to, with a change before each."""
+    kept, found = list[Any](), list[Any]()
+    for event in fit(run):
+        optimizer: Any = run.optimizer
+        found += [getattr(event, "loss", None), state(run.model, optimizer), [np.asarray(k).tobytes() for k in kept]]
+        if isinstance(event, Step):
+            act(event.step, run.model, optimizer, kept)
+    return found
+
+
+@pytest.mark.parametrize("act", list(INTERFERENCE.values()), ids=list(INTERFERENCE))
+def test_interference_between_steps_changes_nothing(act: Act, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = played(monkeypatch)
+    found = steps(small_run(), act)
+    assert count
+    with use.off():
+        assert found == steps(small_run(), act)
+
+
+@pytest.mark.parametrize("name", sorted(set(optim.__all__) - {"Optimizer", "lr_scheduler", "swa_utils"}))
+def test_every_optimizer_takes_the_gradients_of_recorded_passes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = played(monkeypatch)
+    found = steps(small_run(optimizer=name))
+    assert len(count) >= 10
+    with use.off():
+        assert found == steps(small_run(optimizer=name))
+
+
+@pytest.mark.parametrize("make", [normed, dropped])
+@pytest.mark.parametrize("options", list(OPTIONS.values()), ids=list(OPTIONS))
+def test_running_statistics_and_noise_are_those_of_the_tape(
+    options: dict[str, Any], make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = played(monkeypatch)
+    found = steps(small_run(make, size=5, **options))
+    assert len(count) >= 8
+    with use.off():
+        assert found == steps(small_run(make, size=5, **options))
+
+
+def _huge(run: Run) -> None:
+    run.train_loader.dataset.tensors[0].array[::7] = 1e30
+
+
+def _no_class(run: Run) -> None:
+    run.train_loader.dataset.tensors[1].array[12] = 9
+
+
+def _ignored(run: Run) -> None:
+    run.train_loader.dataset.tensors[1].array[::2] = -100
+
+
+@pytest.mark.parametrize("make", [lenet_, normed, dropped])
+@pytest.mark.parametrize("spoil", [_huge, _no_class, _ignored])
+def test_a_batch_that_goes_wrong_ends_as_on_the_tape(spoil: Any, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def outcome() -> tuple[Any, ...]:
+        run, words = small_run(make, size=5), ""
+        spoil(run)
+        try:
+            found = steps(run)
+        except (DivergedError, IndexError) as error:
+            found, words = [], str(error)
+        return found, words, run.progress.step, state(run.model, run.optimizer), run.random.get_state()
+
+    monkeypatch.setattr(recorded, "AFTER", 0)
+    count = played(monkeypatch)
+    found = outcome()
+    assert count or spoil is _huge
+    with use.off():
+        assert found == outcome()
 
 
 def test_time_says_that_a_step_is_recorded_or_why_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,10 +134,13 @@ std::optional<bool> all_finite(nb::list arrays) {
   return finite;
 }
 
+bool is_finite(Dense<const float, 1> x) { return kernels->all_finite(x.data(), x.size()); }
+
 }  // namespace
 
 void bind_pointwise(nb::module_& m) {
   m.def("all_finite", &all_finite, "arrays"_a);
+  define(m, "is_finite", &is_finite, "x"_a);
   define(m, "relu", &relu, "x"_a, "y"_a);
   define(m, "relu_backward", &relu_backward, "grad"_a, "y"_a, "d_x"_a);
   define(m, "times", &times, "x"_a, "y"_a, "z"_a);

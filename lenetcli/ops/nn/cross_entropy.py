@@ -14,6 +14,7 @@ from lenetcli.errors import ShapeError
 from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.device import as_array, beside, is_array, on_device
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.recording import unchanged
 from lenetcli.kernels.sums import sum_over
 from lenetcli.ops.nn.mse_loss import check_reduction
 from lenetcli.ops.nn.softmax import log_softmax
@@ -329,7 +330,7 @@ def of_plain_rows(
         return None
     if not (x.flags.f_contiguous and x.flags.aligned) or classes.dtype is not LONG or classes.shape != x.shape[:1]:
         return None
-    classes = classes.copy()  # backward must not see a change
+    classes = unchanged(classes)  # backward must not see a change
     loss, count, log_p = kernels.cross_entropy(x, classes, ignore_index)
     if loss != loss:  # a target may be no class
         return None
