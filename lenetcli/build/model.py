@@ -33,7 +33,8 @@ from lenetcli.tensors.tensor import Tensor, from_numpy
 
 MOST_CHANNELS = 4  # of a picture
 
-Taken = tuple[str, Component | None, Tensor]  # what a layer takes: a name, the layer of that name, its value
+Given = Any  # what a layer gives: a Tensor, or (output, state) of a recurrent layer
+Taken = tuple[str, Component | None, Given]  # what a layer takes: a name, the layer of that name, its value
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class Shapes:
     """Follows one sample through the layers, to infer arguments and to find the layer that does not fit."""
 
     def __init__(self, config: Config, batch: Tensor) -> None:
-        self.config, self.batch = config, batch
+        self.config = config
+        self.batch: Given = batch
         self.rows: list[LayerRow] = []
         self.weights = 0  # of the layers made so far
         self.model: Module = nn.Sequential()
@@ -69,7 +71,7 @@ class Shapes:
 
     @property
     def sample(self) -> tuple[int, ...]:
-        return tuple(self.batch.array.shape[1:])
+        return sizes(self.batch)
 
     def follow(self, layers: Sequence[Component]) -> None:
         """Makes the model, layer by layer."""
@@ -90,7 +92,9 @@ class Shapes:
             self._around.pop()
             values[name] = self.batch
         found = assembled(kind, modules, layers, outputs)
-        self.outputs = [tuple(values[name].array.shape[1:]) for name in outputs]
+        for last in outputs or (name,):
+            self._check_state(givers[last], values[last], None)
+        self.outputs = [sizes(values[name]) for name in outputs]
         self.batch = values[outputs[0] if outputs else name]
         return found
 
@@ -104,6 +108,8 @@ class Shapes:
             self.batch = inputs[0]
         else:
             self._check_joined(spec, inputs)
+            for _, giver, value in taken:
+                self._check_state(giver, value, spec)
             module = self._construct(spec)
         module.eval()
         try:
@@ -112,14 +118,34 @@ class Shapes:
         except refusals(spec) as error:
             raise self._misfit(spec, module, taken, error) from error
         module.train()
-        if not isinstance(output, Tensor):
+        if not isinstance(output, Tensor) and not getattr(spec.cls, "gives_state", False):
             raise self.config.error(spec.path, f"{spec.type} gives {type(output).__name__}, wanted one tensor")
-        self.rows.append(self._row(spec, module, inputs, tuple(output.array.shape[1:])))
+        self.rows.append(self._row(spec, module, inputs, sizes(output)))
         self.batch = output
         return module
 
+    def _check_state(self, giver: Component | None, value: Given, taker: Component | None) -> None:
+        """Refuses a state beside an output where nothing takes it."""
+        if (
+            isinstance(value, Tensor)
+            or giver is None
+            or (taker is not None and getattr(taker.cls, "takes_state", False))
+        ):
+            return
+        who = "the model" if taker is None else taker.type
+        message = f"{giver.type} gives its outputs and a state, and {who} takes one tensor"
+        where = giver.path if taker is None else taker.path
+        text = "{type: Steps, at: -1}"
+        hint = f"put {text} {'behind' if taker is None else 'before'} it for the last step's output, or {{type: Steps}}"
+        raise self.config.error(where, message, *([hint] if taker is None else [Hint(hint, insert=(where, text))]))
+
     def _construct(self, spec: Component) -> Module:
         inferred: dict[str, Any] = {}
+        for name, value in spec.cls.in_config.items():
+            if spec.args.get(name) != value:
+                word = str(value).lower()
+                message = f"{spec.type} takes samples first in a configuration: {name} must be {word}"
+                raise self.config.error(spec.path, message, f"add {name}: {word}", self._used_by())
         for name, index in spec.cls.from_input.items():
             if name in spec.args:
                 continue
@@ -150,10 +176,10 @@ class Shapes:
             message = f"{spec.type} is too large: {found.count:,} {found.what}, at most {found.most:,}"
             raise self.config.error(path, message, self._used_by())
 
-    def _check_joined(self, spec: Component, inputs: Sequence[Tensor]) -> None:
+    def _check_joined(self, spec: Component, inputs: Sequence[Given]) -> None:
         """Refuses to join inputs into something of an absurd size."""
         if len(inputs) > 1 and not is_own(spec.type):
-            count = joined_size([tuple(value.array.shape[1:]) for value in inputs], spec.cls is nn.Concat)
+            count = joined_size([sizes(value) for value in inputs], spec.cls is nn.Concat)
             if count > MOST_IN_SAMPLE:
                 message = f"{spec.type} is too large: {count:,} numbers in its result for one sample"
                 raise self.config.error(spec.path, f"{message}, at most {MOST_IN_SAMPLE:,}", self._used_by())
@@ -168,20 +194,20 @@ class Shapes:
         line = "" if where is None or not where.source.is_file else f" (line {where.line + 1})"
         return f"in {'.'.join(name for _, name in self._around)}, by {dotted(outer.path)}{line}"
 
-    def _row(self, spec: Component, module: Module, inputs: Sequence[Tensor], out: tuple[int, ...] | None) -> LayerRow:
+    def _row(self, spec: Component, module: Module, inputs: Sequence[Given], out: tuple[int, ...] | None) -> LayerRow:
         count = sum(p.numel() for p in module.parameters())
         name = " ".join(filter(None, (dotted(spec.path), spec.name)))
         if spec.path[:2] == ("model", "blocks"):
             outer = next(spec for spec, _ in self._around if spec.path[:2] != ("model", "blocks"))
             name = f"{dotted(outer.path)} {'.'.join(name for _, name in self._around)}"
-        first, *others = [tuple(value.array.shape[1:]) for value in inputs]
+        first, *others = map(sizes, inputs)
         return LayerRow(name, spec.type, first, out, count, tuple(others))
 
     def _misfit(self, spec: Component, module: Module, taken: Sequence[Taken], error: Exception) -> ConfigError:
         """A layer that does not take its input: the error, the value that would fit, the table of layers so far."""
         rows = [*self.rows, self._row(spec, module, [value for _, _, value in taken], None)]
         if len(taken) > 1:
-            given = [(name, giver, tuple(value.array.shape[1:])) for name, giver, value in taken]
+            given = [(name, giver, sizes(value)) for name, giver, value in taken]
             why = told(error) if is_own(spec.type) else told(error).partition(", got")[0]
             message = f"{unfit(self.config, spec, given)}: {why}"
             more = layer_text(rows)
@@ -212,6 +238,11 @@ class Shapes:
             shape = [self.sample[2], *self.sample[:2]]
             return Hint(f"input: {shape} under model would fit: C, H, W", sets=(f"model.input={shape}",))
         return ""
+
+
+def sizes(given: Given) -> tuple[int, ...]:
+    """The shape of one sample of what a layer gives, beside its state where there is one."""
+    return tuple((given if isinstance(given, Tensor) else given[0]).array.shape[1:])
 
 
 def _would_fit(name: str, size: int, fits: Mapping[str, int]) -> Hint:

@@ -79,13 +79,19 @@ def bounds(kind: str, args: Mapping[str, Any], sample: tuple[int, ...]) -> dict[
     transposed = "Transpose" in kind
     window = _product(args, _WINDOW, len(places))
     channels = math.prod(sample) // max(math.prod(places), 1)
-    if isinstance(args.get("out_features"), int):
+    weights = _product(args, _WEIGHTS, len(places))
+    if isinstance(args.get("hidden_size"), int):  # of each gate, layer and direction
+        units, given = args["hidden_size"], sample[-1] if sample else 1
+        copies = 8 * (args["num_layers"] if isinstance(args.get("num_layers"), int) else 1)
+        weights = copies * units * (units + max(units, given))
+        grown, result = 0, 2 * math.prod(sample[:-1]) * units
+    elif isinstance(args.get("out_features"), int):
         grown, result = 0, math.prod(sample[:-1]) * args["out_features"]
     else:
         grown = _places(args, places, transposed)
         result = grown * (args["out_channels"] if isinstance(args.get("out_channels"), int) else channels)
     return {
-        "weights": _product(args, _WEIGHTS, len(places)),
+        "weights": weights,
         "places in its window": window,
         "numbers in its result for one sample": result,
         "numbers in its windows over one sample": grown * channels * window,

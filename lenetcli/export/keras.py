@@ -22,7 +22,6 @@ from lenetcli.tensors.tensor import from_numpy
 Array = npt.NDArray[Any]
 
 SHOWN = 8  # differences in a message
-GATED = ("lstm", "gru", "simple_rnn", "bidirectional")
 
 
 def converted(model: Module, layers: Sequence[KerasLayer], name: str, sample: Sequence[int]) -> dict[str, Array]:
@@ -35,9 +34,6 @@ def converted(model: Module, layers: Sequence[KerasLayer], name: str, sample: Se
     Raises:
         DataError: layers or sizes differ; the message lists how.
     """
-    gates = next((layer for layer in layers if layer.kind in GATED), None)
-    if gates is not None:
-        raise DataError(f"{name}: {gates.name} is of class {gates.kind}; recurrent layers of Keras are not read")
     flattened, shaped = _around_linear(model, sample)
     own = [(path, module) for path, module in model.named_modules() if _has_own(module)]
     given = [part for layer in layers for part in _parts(layer)]
@@ -80,6 +76,8 @@ def _around_linear(model: Module, sample: Sequence[int]) -> tuple[dict[str, Any]
     def look(path: str, module: Module) -> Any:
         def hook(_: Module, inputs: Any, output: Any) -> None:
             given = inputs[0]
+            if isinstance(given, tuple) or isinstance(output, tuple):  # beside a state: no picture
+                return
             kept.append((given, output))
             before, after = tuple(given.shape), tuple(output.shape)
             if isinstance(module, nn.Linear):
@@ -155,6 +153,7 @@ def _kind(module: Module) -> str:
         "Linear": "dense", "ConvTranspose1d": "conv1d_transpose", "ConvTranspose2d": "conv2d_transpose",
         "BatchNorm1d": "batch_normalization", "BatchNorm2d": "batch_normalization", "LayerNorm": "layer_normalization",
         "GroupNorm": "group_normalization", "PReLU": "p_re_lu", "Embedding": "embedding",
+        "RNN": "simple_rnn", "GRU": "gru", "LSTM": "lstm",
     }  # fmt: skip
     return words.get(kind, kind)
 
@@ -179,6 +178,8 @@ def _tensors(
         return dict(zip(("weight", "bias"), arrays))
     if isinstance(module, nn.Linear):
         return _dense(arrays, flattened, shaped)
+    if isinstance(module, (nn.RNN, nn.GRU, nn.LSTM)):
+        return _recurrent(module, arrays)
     kernel = arrays[0]
     dims = 1 if type(module).__name__.endswith("1d") else 2
     if kernel.ndim != dims + 2:
@@ -207,3 +208,28 @@ def _dense(
         order = np.moveaxis(np.arange(len(weight)).reshape(*image, c), -1, 0).reshape(-1)
         weight, bias = weight[order], [one[order] for one in bias]
     return {"weight": weight} if not bias else {"weight": weight, "bias": bias[0]}
+
+
+def _recurrent(module: nn.RNN | nn.GRU | nn.LSTM, arrays: tuple[Array, ...]) -> dict[str, Array]:
+    """The weights of each direction, turned; the gates of a GRU in torch's order, and one bias as the inputs' own."""
+    if module.num_layers > 1:
+        raise ValueError(f"is one layer, and the model's has num_layers {module.num_layers}; write them one by one")
+    count = len(arrays) // module.directions
+    if count not in (2, 3) or len(arrays) != count * module.directions:
+        raise ValueError(f"has {len(arrays)} arrays, not those of {module.directions} directions")
+    order = (1, 0, 2) if isinstance(module, nn.GRU) else range(module.gates)  # Keras: z, r, n
+    found = {}
+    for direction, suffix in enumerate(("_l0", "_l0_reverse")[: module.directions]):
+        kernel, recurrent, *bias = arrays[direction * count : (direction + 1) * count]
+        rows = {"weight_ih": kernel.T, "weight_hh": recurrent.T}
+        if bias:
+            if isinstance(module, nn.GRU) and bias[0].ndim == 1:
+                raise ValueError("was made with reset_after=False, whose formula is not torch's")
+            pair = bias[0] if bias[0].ndim == 2 else np.stack([bias[0], np.zeros_like(bias[0])])
+            rows |= {"bias_ih": pair[0], "bias_hh": pair[1]}
+        for name, array in rows.items():
+            if len(array) % module.gates:
+                raise ValueError(f"has {len(array)} columns, not those of {module.gates} gates")
+            parts = np.split(array, module.gates)
+            found[name + suffix] = np.concatenate([parts[i] for i in order])
+    return found

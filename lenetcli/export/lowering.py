@@ -20,6 +20,7 @@ from lenetcli.export import (
     padding,
     pooling,
     products,
+    recurrent,
     reduction,
     resizing,
 )
@@ -53,6 +54,7 @@ FAMILIES = (
     padding,
     pooling,
     products,
+    recurrent,
     reduction,
     resizing,
 )  # have filled LOWERINGS

@@ -336,3 +336,74 @@ def part(x: Array, starts: Sizes, ends: Sizes, axes: Sizes, steps: Sizes = ()) -
         end = None if abs(ends[i]) >= 2**63 - 1 else ends[i]
         found[axis] = slice(starts[i], end, step)
     return x[tuple(found)]
+
+
+def rnn(
+    x: Array,
+    weight: Array,
+    recurrence: Array,
+    bias: Array | None = None,
+    lengths: None = None,
+    h: Array | None = None,
+    *,
+    hidden_size: int,
+    direction: str,
+    activations: tuple[str, ...],
+) -> tuple[Array, Array]:
+    y, h, given, added = walked(x, weight, recurrence, bias, h, hidden_size)
+    bend = np.tanh if activations[0] == "Tanh" else lambda x: np.maximum(x, 0)
+    for t in range(len(x)) if direction == "forward" else reversed(range(len(x))):
+        y[t, 0] = h = bend(given[t] + h @ recurrence[0].T + added)
+    return y, h[None]
+
+
+def gru(
+    x: Array,
+    weight: Array,
+    recurrence: Array,
+    bias: Array | None = None,
+    lengths: None = None,
+    h: Array | None = None,
+    *,
+    hidden_size: int,
+    direction: str,
+    linear_before_reset: int,
+) -> tuple[Array, Array]:
+    y, h, given, added = walked(x, weight, recurrence, bias, h, hidden_size)
+    for t in range(len(x)) if direction == "forward" else reversed(range(len(x))):
+        z, r, n = np.split(given[t], 3, 1)
+        h_z, h_r, h_n = np.split(h @ recurrence[0].T + added, 3, 1)
+        z = sigmoid(z + h_z)
+        y[t, 0] = h = (1 - z) * np.tanh(n + sigmoid(r + h_r) * h_n) + z * h
+    return y, h[None]
+
+
+def lstm(
+    x: Array,
+    weight: Array,
+    recurrence: Array,
+    bias: Array | None = None,
+    lengths: None = None,
+    h: Array | None = None,
+    c: Array | None = None,
+    *,
+    hidden_size: int,
+    direction: str,
+) -> tuple[Array, Array, Array]:
+    y, h, given, added = walked(x, weight, recurrence, bias, h, hidden_size)
+    c = np.zeros_like(h) if c is None else c[0]
+    for t in range(len(x)) if direction == "forward" else reversed(range(len(x))):
+        i, o, f, g = np.split(given[t] + h @ recurrence[0].T + added, 4, 1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        y[t, 0] = h = sigmoid(o) * np.tanh(c)
+    return y, h[None], c[None]
+
+
+def walked(
+    x: Array, weight: Array, recurrence: Array, bias: Array | None, h: Array | None, size: int
+) -> tuple[Array, Array, Array, Array]:
+    """Room for the outputs of all steps, the first state, what inputs add to the gates, and the states' own bias."""
+    rows = weight.shape[1]
+    biases = np.zeros(2 * rows, x.dtype) if bias is None else bias[0]
+    first = np.zeros((x.shape[1], size), x.dtype) if h is None else h[0]
+    return np.empty((len(x), 1, x.shape[1], size), x.dtype), first, x @ weight[0].T + biases[:rows], biases[rows:]

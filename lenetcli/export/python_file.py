@@ -86,7 +86,12 @@ LISTED = {
     "Squeeze", "Tile", "TopK",
 }  # fmt: skip
 PROBABILITIES = {"scores": "softmax(y, axis=1)", "logits": "sigmoid(y)", "logarithms": "np.exp(y)"}
-RENAMED = {"Slice": "part"}  # operators whose function has another name than theirs
+RENAMED = {
+    "GRU": "gru",
+    "LSTM": "lstm",
+    "RNN": "rnn",
+    "Slice": "part",
+}  # operators whose function has another name than theirs
 
 HEAD = '''"""{title}
 

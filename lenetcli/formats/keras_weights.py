@@ -29,7 +29,9 @@ Array = npt.NDArray[Any]
 INNER = "model.weights.h5"  # in a .keras file
 LARGEST = 1 << 31  # bytes of a file
 _MOST_GROUPS, _DEEPEST = 50_000, 20
+FORWARD, BACKWARD = "forward_layer", "backward_layer"  # of a bidirectional layer
 _PACKED = 16  # weights are noise, which nothing packs well
+_CELL = ["kernel", "recurrent_kernel", "bias"]  # of a recurrent layer; one of two directions has them twice
 WORDS = {
     "batch_normalization": ("gamma", "beta", "moving_mean", "moving_variance"),
     "layer_normalization": ("gamma", "beta"),
@@ -38,6 +40,7 @@ WORDS = {
     "embedding": ("embeddings",),
     "separable_conv2d": ("depthwise_kernel", "pointwise_kernel", "bias"),
     "separable_conv1d": ("depthwise_kernel", "pointwise_kernel", "bias"),
+    **dict.fromkeys(("gru", "lstm", "simple_rnn"), tuple(_CELL + [f"backward_{word}" for word in _CELL])),
 }  # what a layer's arrays are, in order; kernel and bias of all others
 
 
@@ -82,7 +85,7 @@ def read(path: str | os.PathLike[str]) -> list[KerasLayer]:
             with h5py.File(content, "r") as opened:
                 if "layer_names" in opened.attrs or "model_weights" in opened:
                     raise Refused("it is a file of Keras 2: load it in Keras 3 and save_weights('NAME.weights.h5')")
-                found = list(_layers(h5py, opened, length))
+                found = list(_whole(list(_layers(h5py, opened, length))))
     except Refused as refused:
         raise DataError(printable(f"{path}: is {kind.what}, and cannot be read: {refused}")) from None
     except Exception as error:  # whatever h5py and zipfile raise on damage
@@ -113,8 +116,8 @@ def _unpacked(file: BinaryIO, size: int) -> BinaryIO:
         return io.BytesIO(archive.read(member))
 
 
-def _layers(h5py: Any, opened: Any, length: int) -> Iterator[tuple[tuple[Any, ...], KerasLayer]]:
-    """Layers with a key to order them by."""
+def _layers(h5py: Any, opened: Any, length: int) -> Iterator[tuple[tuple[str, ...], KerasLayer]]:
+    """Groups of arrays, with where they are."""
     queue: list[tuple[tuple[str, ...], Any]] = [((), opened)]
     seen, taken = 0, 0
     while queue:
@@ -138,9 +141,33 @@ def _layers(h5py: Any, opened: Any, length: int) -> Iterator[tuple[tuple[Any, ..
                 arrays.append(_array(h5py, inner[key], length - taken))
                 taken += arrays[-1].nbytes // (1 if inner[key].chunks is None else _PACKED)
             if arrays and where:
-                label = inner.attrs.get("name", where[-1])
-                label = label.decode("utf-8", "replace") if isinstance(label, bytes) else str(label)
-                yield _place(where), KerasLayer(re.sub(r"_\d+$", "", where[-1]), label[:100], tuple(arrays))
+                yield where, KerasLayer(where[-1], _label(inner, where[-1]), tuple(arrays))
+
+
+def _label(group: Any, usual: str) -> str:
+    """The name that a group of arrays has; the usual one where it has none."""
+    label = group.attrs.get("name", usual)
+    return (label.decode("utf-8", "replace") if isinstance(label, bytes) else str(label))[:100]
+
+
+def _whole(found: list[tuple[tuple[str, ...], KerasLayer]]) -> Iterator[tuple[tuple[Any, ...], KerasLayer]]:
+    """Layers with a key to order them by; the cells of a recurrent layer, one for each direction, are that layer."""
+    cells = {where: layer for where, layer in found if where[-1] == "cell"}
+    for where, layer in found:
+        way = where[-2] if where in cells and len(where) > 1 else ""
+        if way == BACKWARD:
+            continue
+        kind, name, arrays = re.sub(r"_\d+$", "", where[-1]), layer.name, layer.arrays
+        if where in cells:
+            where, kind = where[:-1], re.sub(r"_cell(_\d+)?$", "", layer.name)
+            name = where[-1]
+        if way == FORWARD:
+            where = where[:-1]
+            back = cells.get((*where, BACKWARD, "cell"))
+            if back is None:
+                raise Refused(f"{where[-1]!r} walks in two directions, and holds one")
+            name, arrays = where[-1], (*arrays, *back.arrays)
+        yield _place(where), KerasLayer(kind, name, arrays)
 
 
 def _place(where: tuple[str, ...]) -> tuple[Any, ...]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lenetcli.nn.probability_loss import *
     from lenetcli.nn.recurrent.cells import *
     from lenetcli.nn.recurrent.layers import *
+    from lenetcli.nn.recurrent.steps import *
     from lenetcli.nn.smooth_activation import *
     from lenetcli.nn.softmax import *
     from lenetcli.nn.sparse import *
@@ -66,6 +67,7 @@ _MODULES = {
     "lenetcli.nn.probability_loss": "BCELoss BCEWithLogitsLoss GaussianNLLLoss KLDivLoss PoissonNLLLoss",
     "lenetcli.nn.recurrent.cells": "GRUCell LSTMCell RNNCell",
     "lenetcli.nn.recurrent.layers": "GRU LSTM RNN",
+    "lenetcli.nn.recurrent.steps": "Steps",
     "lenetcli.nn.smooth_activation": """CELU ELU GELU GLU SELU LogSigmoid Mish Sigmoid SiLU Softplus Softsign Tanh
         Tanhshrink""",
     "lenetcli.nn.softmax": "LogSoftmax Softmax Softmax2d Softmin",

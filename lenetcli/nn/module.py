@@ -42,6 +42,9 @@ class Module(Tree, Stateful):
     # into the shape of one input sample
     from_input: ClassVar[dict[str, int | slice]] = {}
 
+    # constructor arguments whose value a config must give, because samples come first in all that it makes
+    in_config: ClassVar[dict[str, Any]] = {}
+
     # Said by a class itself, not by what inherits from it: what `forward` computes follows from arguments, attributes
     # and shapes alone, so that its native calls can be recorded (nn.recorded, which looks whether they are all)
     native_calls: ClassVar[bool] = False

@@ -100,7 +100,24 @@ model:
 """
     + REST % ("6, 1, 1", 2)
 )
+RECURRENT = (
+    """
+model:
+  input: [1, 5, 4]
+  layers:
+    - {type: Flatten, end_dim: 2}
+    - {type: GRU, hidden_size: 3, batch_first: true, bidirectional: true}
+    - {type: Steps}
+    - {type: LSTM, hidden_size: 4, batch_first: true}
+    - {type: Steps}
+    - {type: RNN, hidden_size: 3, batch_first: true}
+    - {type: Steps, at: -1}
+    - {type: Linear, out_features: 2}
+"""
+    + REST % ("1, 5, 4", 2)
+)
 CASES = {
+    "recurrent.weights.h5": (RECURRENT, 1.0),
     "lenet.keras": (LENET, 1.0),
     "mobile.keras": (MOBILE, 255.0),  # its Rescaling is left to the data
     "residual.weights.h5": (RESIDUAL, 1.0),
@@ -118,7 +135,8 @@ def test_weights_of_keras_give_what_keras_gives(name: str, lenet: Lenet, place: 
 
     model = load_run(place / "run").model.eval()
     stored = np.load(PLACE / f"{name.partition('.')[0]}.npz")
-    x = np.moveaxis(stored["x"], -1, 1) if stored["x"].ndim == 4 else stored["x"].reshape(-1, 6, 1, 1)
+    x = np.moveaxis(stored["x"], -1, 1) if stored["x"].ndim == 4 else stored["x"]
+    x = x.reshape(-1, 6, 1, 1) if x.ndim == 2 else x[:, None] if x.ndim == 3 else x
     with lenet_library.no_grad():
         y = model(lenet_library.from_numpy(np.array(x / np.float32(white), order="C"))).numpy()
     np.testing.assert_allclose(y, stored["y"], rtol=0, atol=1e-6)
@@ -146,6 +164,31 @@ def test_a_dense_layer_after_and_before_a_picture_is_reordered() -> None:
     with lenet_library.no_grad():
         y = model(lenet_library.from_numpy(np.ascontiguousarray(np.moveaxis(x, -1, 1)))).numpy()
     np.testing.assert_allclose(np.moveaxis(y, 1, -1), wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "arrays", "said"),
+    [
+        (
+            nn.GRU(2, 3),
+            ((2, 9), (3, 9), (9,)),
+            "g, for : was made with reset_after=False, whose formula is not torch's",
+        ),
+        (
+            nn.GRU(2, 3, 2),
+            ((2, 9), (3, 9), (2, 9)),
+            "is one layer, and the model's has num_layers 2; write them one by",
+        ),
+        (nn.GRU(2, 3, bidirectional=True), ((2, 9), (3, 9), (2, 9)), "has 3 arrays, not those of 2 directions"),
+        (nn.GRU(2, 3), ((2, 8), (3, 9), (2, 9)), "has 8 columns, not those of 3 gates"),
+        (nn.GRU(2, 3), ((2, 12), (3, 9), (2, 9)), r"weight_ih_l0: the file has sizes [12, 2], the model [9, 2]"),
+    ],
+)
+def test_recurrent_layers_that_differ_are_named(layer: nn.Module, arrays: Any, said: str) -> None:
+    layers = [KerasLayer("gru", "g", tuple(np.zeros(shape, np.float32) for shape in arrays))]
+    with pytest.raises(DataError) as refused:
+        converted(layer, layers, "file", (3, 2))
+    assert said in str(refused.value)
 
 
 @pytest.mark.parametrize("kind", ["conv1d_transpose", "conv2d_transpose", "conv1d"])
@@ -197,7 +240,7 @@ BAD = {
     ),
     "recurrent": (
         lambda layers: [*layers, KerasLayer("gru", "g", (np.zeros((2, 6), np.float32),))],
-        "g is of class gru; recurrent layers of Keras are not read",
+        "these weights are not of this model: the model has 2 conv2d, 2 dense; the file 2 conv2d, 2 dense, 1 gru",
     ),
     "a kernel of one dimension": (
         lambda layers: first(layers, np.zeros(3, np.float32)),

@@ -13,7 +13,7 @@ import pytest
 import lenetcli as lenet
 from tests.cases import each_by_name
 from tests.device import standin
-from tests.nn.sample import LayerSample, collected
+from tests.nn.sample import LayerSample, collected, outputs
 from tests.ops.sample import Sample, all_samples, resolve
 
 FROM_NUMBERS = {"tril_indices", "triu_indices"}  # have no tensor that says where
@@ -34,11 +34,6 @@ def moved(value: Any, where: str, leaves: list[Any], grad: bool) -> Any:
     return leaf
 
 
-def tensors(result: Any) -> list[Any]:
-    """The tensors of a result."""
-    return list(result) if isinstance(result, (tuple, list)) else [result]
-
-
 def on(where: str, sample: Sample) -> tuple[list[Any], list[Any], dict[str, int]]:
     """Results and gradients of a sample on a device, and how often it waited."""
     lenet.manual_seed(0)
@@ -46,7 +41,7 @@ def on(where: str, sample: Sample) -> tuple[list[Any], list[Any], dict[str, int]
     args = [moved(a, where, leaves, sample.grad) for a in sample.args]
     kwargs = {k: moved(v, where, leaves, sample.grad) for k, v in sample.kwargs.items()}
     before = dict(standin.counts)
-    outs = tensors(resolve(lenet, sample.name)(*args, **kwargs))
+    outs = outputs(resolve(lenet, sample.name)(*args, **kwargs))
     random = np.random.default_rng(1)
     for out in outs:
         if isinstance(out, lenet.Tensor) and out.requires_grad:
@@ -70,7 +65,7 @@ def test_layers_equal_those_on_the_cpu(sample: LayerSample, training: bool, cuda
                 x.requires_grad_()
         before = dict(standin.counts)
         random = np.random.default_rng(1)
-        outs = tensors(layer(*([x.clone() for x in xs] if getattr(layer, "inplace", False) else xs)))
+        outs = outputs(layer(*([x.clone() for x in xs] if getattr(layer, "inplace", False) else xs)))
         for out in outs:
             if out.requires_grad:
                 seed = np.asarray(random.standard_normal(tuple(out.shape)), out.dtype.numpy)

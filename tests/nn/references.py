@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.nn.sample import LayerSample, collected, leaves
+from tests.nn.sample import LayerSample, collected, leaves, outputs
 
 FILE = Path(__file__).parent / "references.npz"
 
@@ -40,7 +40,7 @@ def numbers(package: Any, tensor: Any, sample: LayerSample) -> np.ndarray:
     inputs = leaves(sample, tensor)
     given = [x.clone() for x in inputs] if getattr(layer, "inplace", False) else inputs
     result = layer(*given)
-    outs = list(result) if isinstance(result, (tuple, list)) else [result]
+    outs = outputs(result)
     for out in outs:
         if out.requires_grad:
             seed = np.asarray(random.standard_normal(tuple(out.shape)), out.detach().numpy().dtype)

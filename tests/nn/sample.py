@@ -68,6 +68,11 @@ def leaves(sample: LayerSample, tensor: Any, order: str = "C") -> list[Any]:
     return found
 
 
+def outputs(result: Any) -> list[Any]:
+    """The tensors in a result, such as an output beside a state that is a pair."""
+    return [t for part in result for t in outputs(part)] if isinstance(result, (tuple, list)) else [result]
+
+
 def collected(name: str) -> list[LayerSample]:
     """The samples of every file in tests/nn/samples: those in its list of that name."""
     package = importlib.import_module("tests.nn.samples")

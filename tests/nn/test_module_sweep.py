@@ -12,7 +12,7 @@ import pytest
 
 import lenetcli as lenet
 from tests.cases import each_by_name
-from tests.nn.sample import LayerSample, collected, layers, leaves
+from tests.nn.sample import LayerSample, collected, layers, leaves, outputs
 
 SAMPLES = collected("SAMPLES")
 REFUSED = collected("REFUSED")
@@ -27,7 +27,7 @@ HOLD_OTHERS = {
     "Residual",
     "Sequential",
 }
-WITHOUT_SAMPLES = {*HOLD_OTHERS, "Add", "Concat", "Multiply"}
+WITHOUT_SAMPLES = {*HOLD_OTHERS, "Add", "Concat", "Multiply", "Steps"}
 
 each_sample = each_by_name(SAMPLES)
 each_layer = pytest.mark.parametrize("name", sorted({s.name for s in SAMPLES}))
@@ -46,11 +46,6 @@ def pair(torch: Any, sample: LayerSample) -> tuple[Any, Any]:
     state = {k: lenet.from_numpy(v.detach().numpy().copy()) for k, v in theirs.state_dict().items()}
     ours.load_state_dict(state)
     return ours, theirs
-
-
-def outputs(result: Any) -> list[Any]:
-    """The tensors in a result, such as an output beside a state that is a pair."""
-    return [t for part in result for t in outputs(part)] if isinstance(result, (tuple, list)) else [result]
 
 
 def assert_close(ours: Any, theirs: Any, tolerance: float, what: str) -> None:

@@ -2,7 +2,8 @@
 
 python -m tests.onnx_import.make_keras_files
 
-They were made with keras 3 (TensorFlow as its backend) and tf2onnx; the versions stand in files/versions.txt.
+They were made with keras 3 (TensorFlow as its backend; torch for the recurrent net, of which there is no ONNX file) and
+tf2onnx; the versions stand in files/versions.txt.
 """
 
 from __future__ import annotations
@@ -64,6 +65,16 @@ def nets(keras: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def recurrent(keras: Any) -> Any:
+    """One of each recurrent layer."""
+    layers = keras.layers
+    return keras.Sequential([
+        keras.Input((5, 4)), layers.Bidirectional(layers.GRU(3, return_sequences=True), name="both"),
+        layers.LSTM(4, return_sequences=True, name="lstm"), layers.SimpleRNN(3, name="last"),
+        layers.Dense(2, name="fc"),
+    ])  # fmt: skip
+
+
 def settle(net: Any) -> None:
     """Weights and statistics that are nothing special."""
     random = np.random.default_rng(0)
@@ -75,6 +86,14 @@ def settle(net: Any) -> None:
         variable.assign(random.uniform(low, high, shape).astype(np.float32))
 
 
+def store(name: str, net: Any) -> None:
+    """An input of a net, and what Keras gives for it."""
+    settle(net)
+    x = np.random.default_rng(1).uniform(-1, 1, (2, *net.inputs[0].shape[1:])).astype(np.float32)
+    y = net(x, training=False)
+    np.savez_compressed(PLACE / f"{name}.npz", x=x, y=np.asarray(y.detach() if hasattr(y, "detach") else y))
+
+
 def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
@@ -83,10 +102,8 @@ def main() -> None:
 
     PLACE.mkdir(exist_ok=True)
     for name, net in nets(keras).items():
-        settle(net)
+        store(name, net)
         shape = net.inputs[0].shape[1:]
-        x = np.random.default_rng(1).uniform(-1, 1, (2, *shape)).astype(np.float32)
-        np.savez_compressed(PLACE / f"{name}.npz", x=x, y=np.asarray(net(x, training=False)))
         if name in ("lenet", "mobile"):
             net.save(PLACE / f"{name}.keras")
         if name in ("mlp", "residual"):
@@ -97,6 +114,9 @@ def main() -> None:
         for opset in (13, 18) if name == "lenet" else (15,):
             path = PLACE / f"{name}.tf2onnx{opset}.onnx"
             tf2onnx.convert.from_function(function, function.input_signature, opset=opset, output_path=str(path))
+    net = recurrent(keras)
+    store("recurrent", net)
+    net.save_weights(PLACE / "recurrent.weights.h5")
     said = [f"{m.__name__} {m.__version__}" for m in (keras, tf, tf2onnx)]
     (PLACE / "versions.txt").write_text("\n".join(said) + "\n")
 

@@ -12,7 +12,7 @@ import lenetcli as lenet
 import lenetcli.nn.functional as F
 from lenetcli import nn
 from tests.cases import each_by_name
-from tests.nn.sample import LayerSample, collected, leaves
+from tests.nn.sample import LayerSample, collected, leaves, outputs
 from tests.ops.sample import Sample, all_samples, resolve
 
 INTEGERS = [np.int64, np.int32, np.uint8]
@@ -85,8 +85,7 @@ def test_a_layer_takes_them_as_pythons(sample: LayerSample, kind: type) -> None:
     for package in (nn, Numbers(kind)):
         lenet.manual_seed(0)
         layer = sample.make(package, lenet.from_numpy)
-        results = layer(*(x.clone() for x in leaves(sample, lenet.from_numpy)))
-        results = results if isinstance(results, tuple) else (results,)
+        results = outputs(layer(*(x.clone() for x in leaves(sample, lenet.from_numpy))))
         found.append([[r.tolist(), str(r.dtype)] for r in results] + [repr(layer).replace(f"np.{kind.__name__}", "")])
     assert repr(found[0][:-1]) == repr(found[1][:-1])
 

@@ -18,9 +18,10 @@ from lenetcli.nn.utils.rnn import PackedSequence
 from lenetcli.ops.nn.lstm import Recurrent, Steps
 from lenetcli.ops.shaping.cat import cat, stack
 from lenetcli.tensors import creation
-from lenetcli.tensors.tensor import Tensor, of_array
+from lenetcli.tensors.tensor import Tensor
 
 State = tuple[Tensor, ...]  # h_0, and of an LSTM c_0: (layers and directions, N, R) each
+First = tuple[Tensor | None, ...]  # those of one layer in one direction; None are zeros
 
 
 def start(module: Module, hidden_size: int) -> None:
@@ -34,7 +35,8 @@ class RecurrentLayer(Module):
     """Base of RNN, GRU and LSTM. A kind gives its op, how many gates that has, and what its state consists of."""
 
     from_input: ClassVar[dict[str, int | slice]] = {"input_size": -1}
-    gives_state: ClassVar[bool] = True  # the result is (output, state); in a chain Steps follows
+    in_config: ClassVar[dict[str, Any]] = {"batch_first": True}
+    gives_state: ClassVar[bool] = True  # the result is (output, state); in a config Steps follows
 
     op: ClassVar[type[Recurrent]]
     gates: ClassVar[int]
@@ -166,23 +168,22 @@ class RecurrentLayer(Module):
     def _layers(self, x: Tensor, state: State | None, steps: Steps | None, count: int) -> tuple[Tensor, State]:
         """All layers, one after the other: (L, N, I), or packed rows (T, I)."""
         self._check_input(x)
-        if state is None:
-            state = tuple(of_array(np.zeros(size, x.array.dtype, like=x.array)) for size in self._state_sizes(count))
-        self._check_state(state, count)
+        if state is not None:
+            self._check_state(state, count)
         last: list[State] = []
         for layer in range(self.num_layers):
             if layer and self.dropout:
                 x = F.dropout(x, self.dropout, self.training)
             outputs = []
             for direction in range(self.directions):
-                first = tuple(part[len(last)] for part in state)
+                first = (None, None) if state is None else tuple(part[len(last)] for part in state)
                 y, *after = self._one(x, first, _suffix(layer, direction), steps, bool(direction))
                 outputs.append(y)
                 last.append(tuple(after))
             x = outputs[0] if len(outputs) == 1 else cat(outputs, -1)
         return x, tuple(stack(parts, 0) for parts in zip(*last))
 
-    def _one(self, x: Tensor, first: State, suffix: str, steps: Steps | None, reverse: bool) -> tuple[Tensor, ...]:
+    def _one(self, x: Tensor, first: First, suffix: str, steps: Steps | None, reverse: bool) -> tuple[Tensor, ...]:
         """One layer in one direction: its output and the state after it."""
         weights = [getattr(self, name + suffix) for name in ("weight_ih", "weight_hh")]
         biases = [getattr(self, name + suffix) if self.bias else None for name in ("bias_ih", "bias_hh")]
@@ -191,7 +192,7 @@ class RecurrentLayer(Module):
         )
         return found
 
-    def _more(self, first: State, suffix: str) -> list[Tensor | None]:
+    def _more(self, first: First, suffix: str) -> list[Tensor | None]:
         """What the op takes beside input, state, weights and biases."""
         return []
 
@@ -241,11 +242,12 @@ def _check(
     for name, value, kind in (
         ("bias", bias, bool),
         ("batch_first", batch_first, bool),
-        ("input_size", input_size, int),
-        ("hidden_size", hidden_size, int),
+        ("input_size", input_size, (int, np.integer)),
+        ("hidden_size", hidden_size, (int, np.integer)),
     ):
         if not isinstance(value, kind):
-            raise TypeError(f"{name} should be of type {kind.__name__}, got: {type(value).__name__}")
+            wanted = "bool" if kind is bool else "int"
+            raise TypeError(f"{name} should be of type {wanted}, got: {type(value).__name__}")
     for name, value in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
         if value <= 0:
             raise ValueError(f"{name} must be greater than zero")

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
-
 from lenetcli.errors import ShapeError
 from lenetcli.nn.module import ForPython
 from lenetcli.nn.parameter import Parameter
 from lenetcli.nn.recurrent.base import start
 from lenetcli.ops.nn.lstm import Gru, Lstm, Recurrent, Rnn
 from lenetcli.tensors import creation
-from lenetcli.tensors.tensor import Tensor, of_array
+from lenetcli.tensors.tensor import Tensor
 
 
 class Cell(ForPython):
@@ -56,12 +54,10 @@ class Cell(ForPython):
         if not batched:
             input = input.unsqueeze(0)
             state = None if state is None else tuple(part.unsqueeze(0) for part in state)
-        if state is None:
-            room = np.zeros((input.array.shape[0], self.hidden_size), input.array.dtype, like=input.array)
-            state = (of_array(room),) * (2 if self.op is Lstm else 1)
-        self._check(input, state)
-        h, *cell = state
-        operands = [h, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, *((*cell, None) if cell else ())]
+        self._check(input, state or ())
+        h, c = (*(state or ()), None, None)[:2]
+        more = (c, None) if self.op is Lstm else ()
+        operands = h, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, *more
         _, *after = self.op.apply(input.unsqueeze(0), *operands, steps=None, reverse=False, **settings)
         return tuple(after) if batched else tuple(part.squeeze(0) for part in after)
 

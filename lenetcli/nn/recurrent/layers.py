@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lenetcli.nn.recurrent.base import RecurrentLayer, State
+from lenetcli.nn.recurrent.base import First, RecurrentLayer, State
 from lenetcli.ops.nn.lstm import Gru, Lstm, Rnn
 from lenetcli.tensors.tensor import Tensor
 
@@ -200,5 +200,5 @@ class LSTM(RecurrentLayer):
     def _refused_dims(self, hx: State, dims: int) -> str:
         return f"hx and cx should also be {dims}-D but got ({hx[0].ndim}-D, {hx[1].ndim}-D) tensors"
 
-    def _more(self, first: State, suffix: str) -> list[Tensor | None]:
+    def _more(self, first: First, suffix: str) -> list[Tensor | None]:
         return [first[1], getattr(self, "weight_hr" + suffix) if self.proj_size else None]

@@ -45,7 +45,7 @@ class Recurrent(Op):
     factors = (2, 3)
 
     @staticmethod
-    def multiply_adds(y: Array, x: Array, h0: Array, weight_ih: Array, weight_hh: Array, *others: Any) -> int:
+    def multiply_adds(y: Array, x: Array, h0: Any, weight_ih: Array, weight_hh: Array, *others: Any) -> int:
         return y.size // y.shape[-1] * (weight_ih.size + weight_hh.size)
 
     def _begin(ctx: Any, x: Array, weight_ih: Array, bias: Array | None, steps: Steps | None, reverse: bool) -> Array:
@@ -57,6 +57,12 @@ class Recurrent(Op):
         if bias is not None:
             gates += bias
         return gates
+
+    def _state(ctx: Any, given: Array | None, width: int, gates: Array) -> Array:
+        """The state before the first step, to be changed from step to step; zeros where none is given."""
+        if given is None:
+            return np.zeros_like(gates, shape=(ctx.steps.sizes[0], width))
+        return np.array(widened(given), order="C", like=gates)
 
     def _walk(ctx: Any, back: bool = False) -> list[tuple[slice, int]]:
         steps: Steps = ctx.steps
@@ -108,7 +114,7 @@ class Rnn(Recurrent):
     def forward(
         ctx: Any,
         x: Array,
-        h0: Array,
+        h0: Array | None,
         weight_ih: Array,
         weight_hh: Array,
         bias_ih: Array | None,
@@ -120,7 +126,7 @@ class Rnn(Recurrent):
     ) -> tuple[Array, Array]:
         gates = ctx._begin(x, weight_ih, bias_ih, steps, reverse)
         ctx.relu = nonlinearity == "relu"
-        h, weight = np.array(widened(h0), order="C", like=gates), widened(weight_hh)
+        h, weight = ctx._state(h0, weight_hh.shape[1], gates), widened(weight_hh)
         y, before, hidden = np.empty_like(gates), np.empty_like(gates), np.empty_like(gates[: len(h)])
         for rows, n in ctx._walk():
             before[rows] = h[:n]
@@ -162,7 +168,7 @@ class Gru(Recurrent):
     def forward(
         ctx: Any,
         x: Array,
-        h0: Array,
+        h0: Array | None,
         weight_ih: Array,
         weight_hh: Array,
         bias_ih: Array | None,
@@ -172,7 +178,7 @@ class Gru(Recurrent):
         reverse: bool,
     ) -> tuple[Array, Array]:
         gates = ctx._begin(x, weight_ih, bias_ih, steps, reverse)
-        h, weight = np.array(widened(h0), order="C", like=gates), widened(weight_hh)
+        h, weight = ctx._state(h0, weight_hh.shape[1], gates), widened(weight_hh)
         y, before = (np.empty_like(gates, shape=(len(gates), h.shape[1])) for _ in range(2))
         hidden = np.empty_like(gates)
         for rows, n in ctx._walk():
@@ -220,7 +226,7 @@ class Lstm(Recurrent):
     )
 
     @staticmethod
-    def multiply_adds(y: Array, x: Array, h0: Array, weight_ih: Array, weight_hh: Array, *others: Any) -> int:
+    def multiply_adds(y: Array, x: Array, h0: Any, weight_ih: Array, weight_hh: Array, *others: Any) -> int:
         projection = 0 if others[-1] is None else others[-1].size
         return y.size // y.shape[-1] * (weight_ih.size + weight_hh.size + projection)
 
@@ -228,19 +234,20 @@ class Lstm(Recurrent):
     def forward(
         ctx: Any,
         x: Array,
-        h0: Array,
+        h0: Array | None,
         weight_ih: Array,
         weight_hh: Array,
         bias_ih: Array | None,
         bias_hh: Array | None,
-        c0: Array,
+        c0: Array | None,
         weight_hr: Array | None,
         *,
         steps: Steps | None,
         reverse: bool,
     ) -> tuple[Array, Array, Array]:
         gates = ctx._begin(x, weight_ih, bias_ih, steps, reverse)
-        h, c = (np.array(widened(s), order="C", like=gates) for s in (h0, c0))
+        h = ctx._state(h0, weight_hh.shape[1], gates)
+        c = ctx._state(c0, len(weight_hh) // 4, gates)
         weight, down = widened(weight_hh), None if weight_hr is None else widened(weight_hr)
         hidden = np.empty_like(gates[: len(h)])
         y, before = (np.empty_like(gates, shape=(len(gates), h.shape[1])) for _ in range(2))
