@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import os
+import shutil
 import signal
-from collections.abc import Iterator
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +33,7 @@ def run_of(config: str | Path, *changes: str) -> Run:
     return build_run(load(named if named.exists() else config, changes))
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Ctrl-C works, also in the background of a shell, which turns SIGINT off; outputs have no width that is given.
 
     A worker of pytest-xdist sets COLUMNS to 80, as does who exports it from a terminal.
@@ -38,6 +41,19 @@ def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.pop("COLUMNS", None)
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        config.add_cleanup(_compiled_once())
+
+
+def _compiled_once() -> Callable[[], None]:
+    """Modules are compiled once for all the processes that tests start, and as asked nothing is left behind.
+
+    Where nothing may be written, each of many hundred processes would compile the package anew.
+    """
+    place = tempfile.mkdtemp(prefix="lenet-bytecode-")
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = place
+    sys.dont_write_bytecode = False
+    return lambda: shutil.rmtree(place, ignore_errors=True)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -80,7 +80,7 @@ def play(on: bool, change: Change, look: str, mode: str, learns: bool, early: bo
             model.train(mode != "evaluation") if mode != "frozen" else None
             x = lenet.from_numpy(np.random.default_rng(seed).standard_normal((4, 1, 8, 8), np.float32))
             x.requires_grad_(learns)
-            for _ in range(4):
+            for _ in range(2):
                 model(x).backward(lenet.ones(4, 5))
             if on and mode == "training":
                 assert recorded.status(model).startswith("recorded: ")
