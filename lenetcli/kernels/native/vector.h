@@ -64,6 +64,25 @@ APART void store_some(float* p, int64_t step, int count, Vec v) {
   for (int l = 0; l < count; l++) p[l * step] = lanes[l];
 }
 
+// The first `count` of neighbouring floats, all where there are so many.
+INLINE Vec load_part(const float* p, int count) {
+  if (count >= L) return load(p);
+#if defined(__AVX512F__)
+  return (Vec)_mm512_maskz_loadu_ps((1 << count) - 1, p);
+#else
+  return load_some(p, 1, count);
+#endif
+}
+
+INLINE void store_part(float* p, int count, Vec v) {
+  if (count >= L) return store(p, v);
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, (1 << count) - 1, (__m512)v);
+#else
+  store_some(p, 1, count, v);
+#endif
+}
+
 // Bytes as lanes and back; what compilers make of a conversion takes bytes one by one.
 INLINE Mask load_bytes(const uint8_t* p) {
 #if defined(__AVX512F__)
