@@ -21,6 +21,7 @@ from lenetcli.kernels.avg_pool import avg_pool2d, avg_pool2d_backward
 from lenetcli.kernels.conv import channel_sums, conv2d, conv2d_backward, conv2d_input_grad, conv2d_weight_grad
 from lenetcli.kernels.environment import wanted_kernels
 from lenetcli.kernels.finite import all_finite
+from lenetcli.kernels.flatten import flatten
 from lenetcli.kernels.fused import conv_relu_pool, conv_relu_pool_backward
 from lenetcli.kernels.linear import linear, linear_backward, linear_relu, linear_relu_backward, product, rows_product
 from lenetcli.kernels.memory import keep_freed_memory
@@ -62,6 +63,7 @@ __all__ = [
     "conv_relu_pool_backward",
     "cross_entropy",
     "cross_entropy_backward",
+    "flatten",
     "gru_gates",
     "gru_gates_backward",
     "linear",

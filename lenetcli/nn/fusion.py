@@ -83,7 +83,7 @@ class LinearRelu(Op):
 
     @staticmethod
     def forward(ctx: Any, x: Array, weight: Array, bias: Array | None) -> Array:
-        y = kernels.linear_relu(x.reshape(len(x), -1), weight, bias)
+        y = kernels.linear_relu(kernels.flatten(x), weight, bias)
         need_x, need_weight, _ = ctx.needs_input_grad
         ctx.save(x if need_weight else None, weight if need_x else None, y)
         ctx.shapes = x.shape, weight.shape
@@ -98,7 +98,7 @@ class LinearRelu(Op):
             grad = kernels.relu_backward(grad, y)
             d_x = kernels.product(grad, weight).reshape(shape) if need_x else None
             return d_x, None, sum_over(grad, 0) if need_bias else None
-        rows = x.reshape(len(x), -1)
+        rows = kernels.flatten(x)
         weight = weight if need_x else outline(filters, grad)
         d_rows, d_weight, d_bias = kernels.linear_relu_backward(grad, rows, weight, y, need_x)
         return None if d_rows is None else d_rows.reshape(shape), d_weight, d_bias

@@ -87,6 +87,7 @@ inline int workers(double work) { return work < ALONE ? 1 : threads(); }
 
 void bind_conv(nb::module_& m);
 void bind_norm(nb::module_& m);
+void bind_pixels(nb::module_& m);
 void bind_pointwise(nb::module_& m);
 void bind_product(nb::module_& m);
 void bind_update(nb::module_& m);

@@ -22,45 +22,16 @@ void finish(Conv& a) {
   check(a.rows >= (a.pooled ? 2 : 1) && a.columns >= (a.pooled ? 2 : 1), "image size");
 }
 
-constexpr int WIDE = 16;      // channels, in and out, from which Winograd's transforms pay
-constexpr int DEEP = 32;      // in-channels from which they do for the weight's gradient, too
-constexpr double TILES = 64;  // and tiles of all images, as the weight is transformed, too
-
-bool finite(const float* p, size_t count) {  // and not huge, as in winograd.h
-  float nothing = 0;
-  for (size_t i = 0; i < count; i++) nothing += p[i] * 1e8f * 0;
-  return nothing == 0;
-}
-
-bool wide(const Conv& a) {
-  return a.kernel == 3 && a.channels >= WIDE && a.out >= WIDE && a.pad_h <= 2 && a.pad_w <= 2 &&
-         0.25 * a.batch * a.rows * a.columns >= TILES &&
-         4 * a.batch >= 3 * kernels->lanes;  // images fill most of a vector
-}
-
-// The forward pass. With `turned`, of weights (C, O, 3, 3) turned round: a gradient of an input, by Winograd's method
-// alone; false where that cannot be.
-bool run_forward(const Conv& a, bool turned) {
-  const bool winograd = wide(a) && finite(a.weight, (size_t)a.out * a.channels * 9);
-  if (turned && !winograd) return false;
-  const size_t size = winograd ? rounded((size_t)a.out * a.channels * 16) : 0;
+void run_forward(const Conv& a) {
   const double work = multiply_adds(a);
   const int slots = workers(work), wanted = slots == 1 ? 1 : 2 * slots;
   std::vector<ConvUnit> units(kernels->conv_units(a, wanted, nullptr));
   kernels->conv_units(a, wanted, units.data());
   size_t need = 0;
-  for (const ConvUnit& u : units)
-    need =
-        std::max(need, rounded(winograd ? kernels->winograd_scratch(a, u, false) : kernels->conv_scratch(a, u, false)));
-  float *weight = scratch(size + need * slots), *memory = weight + size;
-  if (winograd) kernels->winograd_weight(a, turned, weight);
-  std::atomic<bool> done{true};
-  auto item = [&](int i, int slot) {
-    if (winograd && kernels->winograd_forward(a, units[i], weight, memory + slot * need)) return;
-    turned ? (void)(done = false) : kernels->conv_forward(a, units[i], memory + slot * need);
-  };
+  for (const ConvUnit& u : units) need = std::max(need, rounded(kernels->conv_scratch(a, u, false)));
+  float* memory = scratch(need * slots);
+  auto item = [&](int i, int slot) { kernels->conv_forward(a, units[i], memory + slot * need); };
   spread(units.size(), work, item);
-  return done;
 }
 
 // (O, C, K, K) -> (C, O, K, K), each filter from its end to its beginning.
@@ -72,16 +43,6 @@ const float* turn_round(const Conv& a, float* to) {
       std::reverse_copy(from, from + size, to + ((int64_t)c * a.out + o) * size);
     }
   return to;
-}
-
-// The gradient of a wide convolution's input.
-bool run_turned(const Conv& a) {
-  Conv b = {};
-  b.batch = a.batch, b.channels = a.out, b.height = a.rows, b.width = a.columns;
-  b.out = a.channels, b.kernel = a.kernel, b.pad_h = 2 - a.pad_h, b.pad_w = 2 - a.pad_w;
-  b.x = a.y, b.y = a.d_x, b.weight = a.weight;
-  finish(b);
-  return run_forward(b, true);
 }
 
 // Checks an image-shaped array against the output of `a`.
@@ -118,7 +79,7 @@ void conv_forward(Array<const float, 4> x, Dense<const float, 4> weight, optiona
   a.x = image(x), a.y = image(y);
   a.weight = weight.data(), a.bias = bias ? bias->data() : nullptr;
 
-  run_forward(a, false);
+  run_forward(a);
 }
 
 // Gradients of input, weight and bias, those that are given. x may be missing where d_weight is, weight where d_x is.
@@ -150,10 +111,6 @@ bool conv_backward(Array<const float, 4> grad, optional<Array<const float, 4>> x
   if (d_x) a.d_x = image(*d_x);
   a.weight = weight ? weight->data() : nullptr;
 
-  if (d_x && wide(a) && !a.pooled && run_turned(a)) {
-    if (!d_weight && !d_bias) return true;
-    a.d_x.data = nullptr;
-  }
   const bool few = a.batch % kernels->lanes;  // images for some units
   if (a.d_x.data && (a.rows % 2 || a.columns % 2 || few) && !kernels->all_finite(a.weight, weight->size()))
     return false;
@@ -161,14 +118,11 @@ bool conv_backward(Array<const float, 4> grad, optional<Array<const float, 4>> x
   kernels->conv_units(a, 0, units.data());
   const double work = multiply_adds(a);
   const int slots = workers(work);
-  const bool winograd = d_weight && wide(a) && a.channels >= DEEP && !a.pooled && !a.d_x.data;
   // weight gradients are summed per chunk of units, then over chunks: the same order for any number of threads
-  const size_t size = (size_t)a.out * a.channels * (winograd ? 16 : a.kernel * a.kernel), part = rounded(size + a.out);
+  const size_t size = (size_t)a.out * a.channels * a.kernel * a.kernel, part = rounded(size + a.out);
   const int most = size > 65536 ? 4 : 16, chunks = std::min((int)units.size(), most);
   size_t need = 0;
-  for (const ConvUnit& u : units)
-    need =
-        std::max(need, rounded(winograd ? kernels->winograd_scratch(a, u, true) : kernels->conv_scratch(a, u, true)));
+  for (const ConvUnit& u : units) need = std::max(need, rounded(kernels->conv_scratch(a, u, true)));
   const size_t turned = few && a.d_x.data ? rounded(size) : 0;
   float *parts = scratch(part * chunks + turned + need * slots), *memory = parts + part * chunks + turned;
   if (turned) a.turned = turn_round(a, parts + part * chunks);
@@ -178,9 +132,7 @@ bool conv_backward(Array<const float, 4> grad, optional<Array<const float, 4>> x
     std::fill(sums, sums + part, 0.0f);
     for (size_t u = units.size() * i / chunks; u < units.size() * (i + 1) / chunks; u++) {
       float* own = memory + slot * need;
-      if (!(winograd ? kernels->winograd_backward(a, units[u], own, sums, bias_sums)
-                     : kernels->conv_backward(a, units[u], own, d_weight ? sums : nullptr, bias_sums)))
-        done = false;
+      if (!kernels->conv_backward(a, units[u], own, d_weight ? sums : nullptr, bias_sums)) done = false;
     }
   };
   spread(chunks, work, item);
@@ -188,10 +140,7 @@ bool conv_backward(Array<const float, 4> grad, optional<Array<const float, 4>> x
   for (int i = 1; i < chunks; i++)
     for (size_t j = 0; j < size + a.out; j++) parts[j] += parts[part * i + j];
   if (chunks == 0) std::fill(parts, parts + part, 0.0f);
-  if (winograd)
-    kernels->winograd_weight_gradient(a, parts, d_weight->data());
-  else if (d_weight)
-    std::copy(parts, parts + size, d_weight->data());
+  if (d_weight) std::copy(parts, parts + size, d_weight->data());
   if (d_bias) std::copy(parts + size, parts + size + a.out, d_bias->data());
   return true;
 }

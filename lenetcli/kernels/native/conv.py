@@ -1,19 +1,20 @@
-"""Convolutions: directly with stride 1 and small square kernels (conv.h, winograd.h), else as products (product.h).
+"""Batch-last convolutions: directly with stride 1 and small square kernels (conv.h), else as products (product.h).
 
-Those of several groups are in grouped.py, which comes before.
+Those of several groups are in grouped.py, which comes before; those of many channels go to channels_last.py.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from lenetcli.kernels import conv as reference
 from lenetcli.kernels import fused as fused_reference
 from lenetcli.kernels.fused import winner_shape
-from lenetcli.kernels.layout import Array, logical
-from lenetcli.kernels.native import _native
+from lenetcli.kernels.layout import Array, is_channels_last, logical
+from lenetcli.kernels.native import _native, channels_last
 from lenetcli.kernels.native.memory import room, stored
-from lenetcli.kernels.native.pool import max_pool2d_backward
 from lenetcli.kernels.window import Pair, extent
 
 __all__ = [
@@ -24,11 +25,10 @@ __all__ = [
 
 FLOAT = np.dtype(np.float32)
 ONE = (1, 1)
-HALVES = ((2, 2), (2, 2), (0, 0), ONE)  # a pool: kernel, stride, padding, dilation
 LARGEST = 7  # kernel size
 FEW = 8  # out-channels below which the reference's blocks are faster than one product of few rows
 SOME, SMALL = 12, 100  # images that do not fill vectors, and pixels of one that are few
-WIDE = 32  # channels, in and out, from which Winograd's method (winograd.h) makes up for gradients written out
+WIDE = 32  # channels, in and out, from which they are many
 
 
 def takes(x: Array, kernel: Pair, stride: Pair, dilation: Pair, groups: int) -> bool:
@@ -62,6 +62,8 @@ def conv2d(
 ) -> Array:
     """As lenetcli.kernels.conv.conv2d."""
     o, _, k, kl = weight.shape
+    if _wide(x, weight.shape, groups, weight):
+        return channels_last.conv2d(x, weight, bias, stride, padding, dilation)
     if not (_directly(x, (k, kl), stride, dilation, groups) and weight.dtype is FLOAT):
         if takes_columns(x, groups) and weight.dtype is FLOAT and o >= FEW:
             return _by_columns(x, weight, bias, stride, padding, dilation)
@@ -71,6 +73,15 @@ def conv2d(
     bias = None if bias is None else np.ascontiguousarray(bias)
     _native.conv_forward(x, np.ascontiguousarray(weight), bias, *padding, False, y, None)
     return y
+
+
+def _wide(x: Array, weight: Sequence[int], groups: int, *others: Array) -> bool:
+    """Whether a convolution of x is made in channels-last memory."""
+    return (
+        channels_last.takes(x, weight)
+        and takes_columns(x, groups)
+        and all(a.dtype is FLOAT and a.flags.aligned for a in others)
+    )
 
 
 def _by_columns(x: Array, weight: Array, bias: Array | None, stride: Pair, padding: Pair, dilation: Pair) -> Array:
@@ -94,6 +105,8 @@ def channel_sums(x: Array) -> Array:
     """As lenetcli.kernels.conv.channel_sums."""
     if x.dtype is not FLOAT or not x.flags.aligned:
         return reference.channel_sums(x)
+    if is_channels_last(x):
+        return channels_last.channel_sums(x)
     rows = stored(x)
     sums = np.empty(len(rows), FLOAT)
     _native.row_sums(rows.reshape(len(rows), -1) if rows.size else rows.reshape(len(rows), 0), sums)
@@ -107,6 +120,8 @@ def conv2d_weight_grad(
     if not (takes_columns(x, groups) and grad.dtype is FLOAT and grad.flags.aligned):
         return reference.conv2d_weight_grad(grad, x, kernel, stride, padding, dilation, groups)
     o, p, q = grad.shape[1:]
+    if channels_last.takes(x, (o, x.shape[1])):
+        return channels_last.conv2d_weight_grad(grad, x, kernel, stride, padding, dilation)
     d_weight = np.empty((o, x.shape[1], *kernel), FLOAT)
     if not _directly(x, kernel, stride, dilation, groups) or _is_short(grad, x):
         cols = _columns(x, kernel, stride, padding, dilation, (p, q))
@@ -124,6 +139,8 @@ def conv2d_input_grad(
     o, c, k, kl = weight.shape
     if not (takes_columns(grad, groups) and weight.dtype is FLOAT):
         return reference.conv2d_input_grad(grad, weight, image, stride, padding, dilation, groups)
+    if channels_last.takes(grad, weight.shape):
+        return channels_last.conv2d_input_grad(grad, weight, image, stride, padding, dilation)
     n, _, p, q = grad.shape
     whole = (p, q) == (image[0] + 2 * padding[0] - k + 1, image[1] + 2 * padding[1] - kl + 1)
     if not (
@@ -152,6 +169,8 @@ def conv2d_backward(
     """As lenetcli.kernels.conv.conv2d_backward."""
     need_x, need_weight, need_bias = needs
     geometry, kernel = (stride, padding, dilation, groups), weight.shape[2:]
+    if _wide(x, weight.shape, groups, grad, weight):
+        return channels_last.conv2d_backward(grad, x, weight, needs, stride, padding, dilation)
     fits = _directly(x, kernel, stride, dilation, groups) and all(
         a.dtype is FLOAT and a.flags.aligned for a in (grad, weight)
     )
@@ -173,6 +192,8 @@ def conv2d_backward(
 def conv_relu_pool(x: Array, weight: Array, bias: Array | None, padding: Pair) -> tuple[Array, Array]:
     """As lenetcli.kernels.fused.conv_relu_pool."""
     o, _, k, kl = weight.shape
+    if _wide(x, weight.shape, 1, weight):
+        return channels_last.conv_relu_pool(x, weight, bias, padding)
     if not (takes(x, (k, kl), ONE, ONE, 1) and weight.dtype is FLOAT):
         return fused_reference.conv_relu_pool(x, weight, bias, padding)
     n, _, h, w = x.shape
@@ -189,13 +210,10 @@ def conv_relu_pool_backward(
 ) -> tuple[Array | None, Array | None, Array | None]:
     """As lenetcli.kernels.fused.conv_relu_pool_backward."""
     o, _, k, kl = weight.shape
+    if _wide(x, weight.shape, 1, weight, grad):
+        return channels_last.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x)
     if not (takes(x, (k, kl), ONE, ONE, 1) and weight.dtype is FLOAT and grad.dtype is FLOAT and grad.flags.aligned):
         return fused_reference.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x)
-    if k == 3 and min(weight.shape[:2]) >= WIDE:
-        image = x.shape[2] + 2 * padding[0] - 2, x.shape[3] + 2 * padding[1] - 2
-        taps = logical(stored(winner.transpose(0, 4, 1, 2, 3).reshape(-1, *grad.shape[1:])[: len(grad)]))
-        d_conv = max_pool2d_backward(grad, taps, image, *HALVES)
-        return conv2d_backward(d_conv, x, weight, (need_x, True, True), ONE, padding, ONE, 1)
     d_x = images(*x.shape) if need_x else None
     d_weight, d_bias = np.empty(weight.shape, FLOAT), np.empty(o, FLOAT)
     filters = np.ascontiguousarray(weight) if need_x else None

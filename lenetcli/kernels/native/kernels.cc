@@ -1,6 +1,7 @@
 // The kernels, compiled once per instruction set: -DLENET_TARGET names the table.
 #include "conv.h"
 #include "norm.h"
+#include "pixels.h"
 #include "pointwise.h"
 #include "product.h"
 #include "update.h"
@@ -15,7 +16,10 @@
 extern const Kernels LENET_TABLE(LENET_TARGET);
 const Kernels LENET_TABLE(LENET_TARGET) = {
     LENET_NAME(LENET_TARGET), L, conv_units, conv_scratch, conv_forward, conv_backward,
-    winograd_scratch, winograd_weight, winograd_forward, winograd_backward, winograd_weight_gradient,
+    winograd_weight_size, winograd_weight, winograd_forward_room, winograd_forward, winograd_gradient_room,
+    winograd_sums_size, winograd_gradient, winograd_filter,
+    pixel_weight_size, pixel_weight, pixel_room, pixel_forward, pixel_gradient, pixel_filters, pixel_input,
+    pixel_pool, pixel_pool_backward, pixel_sums,
     PANEL, ROWS, product_pack, product_unit,
     sgd, adam,
     all_finite, relu, relu_backward, masked_rows, norm_forward, norm_backward, max_pool, max_pool_backward, window_sums,

@@ -32,6 +32,23 @@ struct ConvUnit {
   int first, count, from, to;
 };
 
+// A convolution of images whose channels are neighbours in memory, see winograd.h and pixels.h.
+struct PixelConv {
+  int batch, channels, height, width;  // N C H W
+  int out, rows, columns;              // O P Q
+  int kernel_h, kernel_w, pad_h, pad_w, stride_h, stride_w, dilation_h, dilation_w;
+  Image x, y;           // y is the output, or its gradient
+  const float* weight;  // (O, C, K, L); `turned`, for an input's gradient, (C, O, K, L) and turned round
+  const float* bias;    // (O,) or null
+  bool relu, turned;
+};
+
+// A share of the tiles of all images, `strip` at a time, and of the panels of out-channels.
+struct TileUnit {
+  int first, end, strip, panel, panel_end;
+  bool own_weight;  // the unit transforms the weight itself
+};
+
 // C = A B, see product.h. Strides in floats; the columns of C are neighbours unless `few`.
 struct Product {
   int m, n, k;
@@ -146,12 +163,25 @@ struct Kernels {
   // Adds to d_weight (unless null) and d_bias. False, and nothing of use, where tiles that are not whole meet
   // infinities or NaN: the outputs they lack (or the pool left out) have no gradient, but 0 times infinity is NaN.
   bool (*conv_backward)(const Conv&, const ConvUnit&, float* scratch, float* d_weight, float* d_bias);
-  // 3x3 convolutions in another form of weights and sums, 16 numbers for 9; see winograd.h.
-  size_t (*winograd_scratch)(const Conv&, const ConvUnit&, bool backward);
-  void (*winograd_weight)(const Conv&, bool turned, float* weight);
-  bool (*winograd_forward)(const Conv&, const ConvUnit&, const float* weight, float* scratch);
-  bool (*winograd_backward)(const Conv&, const ConvUnit&, float* scratch, float* sums, float* d_bias);
-  void (*winograd_weight_gradient)(const Conv&, const float* sums, float* d_weight);
+  // Channels-last, see winograd.h and pixels.h: sizes in floats, of the weight's panels and of memory for a unit.
+  size_t (*winograd_weight_size)(const PixelConv&);
+  void (*winograd_weight)(const PixelConv&, int panel, float* lines, float* to);
+  size_t (*winograd_forward_room)(const PixelConv&, const TileUnit&);
+  bool (*winograd_forward)(const PixelConv&, const TileUnit&, const float* weight, float* scratch);
+  size_t (*winograd_gradient_room)(const PixelConv&, const TileUnit&);
+  size_t (*winograd_sums_size)(const PixelConv&);
+  void (*winograd_gradient)(const PixelConv&, const TileUnit&, float* scratch, float* sums);
+  bool (*winograd_filter)(const PixelConv&, const float* sums, int o, float* d_weight);
+  size_t (*pixel_weight_size)(const PixelConv&, bool back);
+  void (*pixel_weight)(const PixelConv&, bool back, float* lines, float* to);
+  size_t (*pixel_room)(const PixelConv&);
+  void (*pixel_forward)(const PixelConv&, int first, int end, const float* weight, float* scratch);
+  void (*pixel_gradient)(const PixelConv&, int first, int end, float* scratch, float* sums);
+  void (*pixel_filters)(const PixelConv&, const float* sums, float* d_weight);
+  void (*pixel_input)(const PixelConv&, int first, int end, const float* weight, float* scratch);
+  void (*pixel_pool)(const PixelConv&, uint8_t* winner, int first, int end);
+  void (*pixel_pool_backward)(const PixelConv&, const uint8_t* winner, int first, int end);
+  void (*pixel_sums)(const float* x, int64_t first, int64_t end, int channels, float* sums);
   int panel, tile;  // columns, rows
   void (*product_pack)(const Product&, const ProductUnit&, float* packed);
   void (*product_unit)(const Product&, const ProductUnit&, const float* packed);

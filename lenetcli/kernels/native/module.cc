@@ -54,6 +54,7 @@ NB_MODULE(_native, m) {
   m.def("threads", &threads);
   bind_conv(m);
   bind_norm(m);
+  bind_pixels(m);
   bind_pointwise(m);
   bind_product(m);
   bind_update(m);

@@ -9,8 +9,9 @@ from lenetcli.kernels import nll as likelihood_reference
 from lenetcli.kernels import product as product_reference
 from lenetcli.kernels import selection as relu_reference
 from lenetcli.kernels import softmax as softmax_reference
-from lenetcli.kernels.layout import Array
+from lenetcli.kernels.layout import Array, images, is_channels_last, logical
 from lenetcli.kernels.native import _native
+from lenetcli.kernels.native.memory import pixels, stored
 
 __all__ = [
     "all_finite",
@@ -30,9 +31,10 @@ SMALL = 1024  # elements below which NumPy is as fast
 
 
 def _orders(x: Array) -> list[tuple[int, ...]]:
-    """Axis orders in which an array may be one unbroken block: as it is, batch-last, reversed."""
+    """Axis orders in which an array may be one unbroken block: as it is, batch-last, channels-last, reversed."""
     axes = tuple(range(x.ndim))
-    return [axes, (*axes[1:], 0), axes[::-1]]
+    channels_last = [(0, *axes[2:], 1)] if x.ndim > 2 else []
+    return [axes, (*axes[1:], 0), *channels_last, axes[::-1]]
 
 
 def _flat(*arrays: Array) -> list[Array] | None:
@@ -60,11 +62,18 @@ def relu_backward(grad: Array, y: Array) -> Array:
     floats = grad.dtype is FLOAT and y.dtype is FLOAT and grad.flags.aligned and y.flags.aligned
     if floats and (y.size >= SMALL or _native.recording()):
         d_x = np.empty_like(y)
-        flat = _flat(y, grad, d_x)
+        flat = _flat(y, grad, d_x) or _flat(y, _laid(grad, y), d_x)
         if flat is not None:
             _native.relu_backward(flat[1], flat[0], flat[2])
             return d_x
     return relu_reference.relu_backward(grad, y)
+
+
+def _laid(grad: Array, y: Array) -> Array:
+    """A gradient in the memory order of its images."""
+    if y.ndim < 3:
+        return grad
+    return images(pixels(grad)) if is_channels_last(y) else logical(stored(grad))
 
 
 def times(x: Array, y: Array) -> Array:

@@ -95,6 +95,10 @@ INLINE void store_first(float* p, int count, Vec v) {
 #endif
 }
 
+// The same, and all where there are at least so many.
+INLINE Vec load_part(const float* p, int count) { return count >= L ? load(p) : load_first(p, count); }
+INLINE void store_part(float* p, int count, Vec v) { count >= L ? store(p, v) : store_first(p, count, v); }
+
 // Every second lane of two vectors from lane 0 or 1 on, and back: the first or second halves of them, in turn.
 #if LENET_LANES == 16
 #define LENET_PICK(a, b, x, y) \

@@ -1,225 +1,304 @@
-// 3x3 convolutions of many channels with fewer multiplications: Winograd's F(2x2, 3x3) and, for the weight, F(3x3,
-// 2x2).
+// 3x3 convolutions of stride 1 with a quarter of the multiplications, channels-last: Winograd's F(4x4, 3x3) and, for
+// the weight, F(3x3, 4x4).
 //
-//     y = A' [sum over c of (G w G') * (B' x B)] A          2x2 outputs from a patch of 4x4 pixels
-//     d_w = E' [sum over tiles of (F dy F') * (B' x B)] E   3x3 weights from such a patch and 2x2 gradients
+//     y = A' [sum over c of (G w G') * (B' x B)] A             4x4 outputs from a tile of 6x6 pixels
+//     d_w = G' [sum over tiles of (A d A') * (B' x B)] G       3x3 weights from such a tile and 4x4 gradients
 //
-// where * goes element by element: 16 multiplications instead of 36. For each of the 16 elements the sums are a matrix
-// product over channels, or over tiles and images (product.h). Tiles are those of conv.h; so many are transformed at a
-// time as stay in the cache. The input's gradient is the forward pass of dy with the weight turned round. The
-// transforms add and subtract pixels that single outputs do not see: where some are infinite, NaN or huge, the direct
-// kernels run instead. Source: Lavin and Gray, Fast algorithms for convolutional neural networks, 2015.
-// Reference twin: lenetcli/kernels/conv.py.
+// where * goes element by element: 36 multiplications instead of 144. For each of the 36 elements the sums are a matrix
+// product over channels, or over tiles (product.h). Lanes are channels; so many tiles are transformed at a time as stay
+// in the cache. The input's gradient is the forward pass of d with the weight turned round.
+//
+// The points are 0, +-5/8, +-3/2 and infinity, exact in binary: rounding errors are a fifth of those of the usual 1 and
+// 2. What is infinite, NaN or huge spoils a whole tile and shows in its results: the caller then takes another way.
+// Source: Lavin and Gray, Fast algorithms for convolutional neural networks, 2015; Vincent et al., On improving the
+// numerical stability of Winograd convolutions, 2017, for the choice of points. Reference twin: lenetcli/kernels/conv.py.
 #pragma once
 
-#include "conv.h"
+#include "kernels.h"
 #include "product.h"
 
 namespace {
 
-constexpr int PARTS = 16;
-constexpr int64_t IN_CACHE = 3 << 16;  // floats: three quarters of a second-level cache of 1 MB
+constexpr int PARTS = 36, PATCH = 6, STEP = 4;
+constexpr int64_t APART_BY = 16;  // floats between the parts: strides of a power of two would share a part of the cache
 
-// How many tile vectors are transformed at a time, with so many rows for each of the 16 elements.
-INLINE int strip_tiles(int rows) {
-  const int64_t fit = IN_CACHE / ((int64_t)PARTS * L * rows) / 2 * 2;
-  return fit < 2 ? 2 : fit > 16 ? 16 : fit;
+constexpr float P = 0.625f, Q = 1.5f, P2 = P * P, Q2 = Q * Q, PQ = P2 * Q2;
+constexpr float G0 = 1 / PQ, GP = 1 / (2 * P2 * (P2 - Q2)), GQ = 1 / (2 * Q2 * (Q2 - P2));
+
+// One line of each transform: B' x, A' m, A d, G w and G' s.
+INLINE void line_of_pixels(const Vec* x, Vec* t) {
+  const Vec p = x[4] - Q2 * x[2], q = x[3] - Q2 * x[1], r = x[4] - P2 * x[2], s = x[3] - P2 * x[1];
+  t[0] = PQ * x[0] + (x[4] - (P2 + Q2) * x[2]);
+  t[1] = p + P * q, t[2] = p - P * q, t[3] = r + Q * s, t[4] = r - Q * s;
+  t[5] = PQ * x[1] + (x[5] - (P2 + Q2) * x[3]);
+}
+INLINE void line_of_outputs(const Vec* m, Vec* y) {
+  const Vec p = m[1] + m[2], q = m[1] - m[2], r = m[3] + m[4], s = m[3] - m[4];
+  y[0] = m[0] + p + r, y[1] = P * q + Q * s, y[2] = P2 * p + Q2 * r;
+  y[3] = (P * P2) * q + ((Q * Q2) * s + m[5]);
+}
+INLINE void line_of_gradients(const Vec* d, Vec* t) {
+  const Vec p = d[0] + P2 * d[2], q = P * d[1] + (P * P2) * d[3];
+  const Vec r = d[0] + Q2 * d[2], s = Q * d[1] + (Q * Q2) * d[3];
+  t[0] = d[0], t[1] = p + q, t[2] = p - q, t[3] = r + s, t[4] = r - s, t[5] = d[3];
+}
+INLINE void line_of_weights(const Vec* w, Vec* t) {
+  const Vec p = GP * w[0] + (GP * P2) * w[2], q = (GP * P) * w[1];
+  const Vec r = GQ * w[0] + (GQ * Q2) * w[2], s = (GQ * Q) * w[1];
+  t[0] = G0 * w[0], t[1] = p + q, t[2] = p - q, t[3] = r + s, t[4] = r - s, t[5] = w[2];
+}
+INLINE void line_of_sums(const Vec* s, Vec* w) {
+  const Vec p = s[1] + s[2], q = s[1] - s[2], r = s[3] + s[4], t = s[3] - s[4];
+  w[0] = G0 * s[0] + GP * p + GQ * r, w[1] = (GP * P) * q + (GQ * Q) * t;
+  w[2] = (GP * P2) * p + ((GQ * Q2) * r + s[5]);
 }
 
-// Room for one of the 16 elements of so many rows and tiles; a line more, as powers of two would share a part of the
-// cache.
-INLINE int64_t part_size(int rows, int tiles) { return ((int64_t)rows * tiles + 1) * L; }
+// Both lines of a transform: rows of FROM pixels, from(row, column), then columns; put(row, column, vector).
+template <int FROM, int TO, class Line, class From, class Put>
+INLINE void transform(Line line, From from, Put put) {
+  Vec half[TO][FROM];
+#pragma GCC unroll 6
+  for (int k = 0; k < FROM; k++) {
+    Vec column[FROM], made[TO];
+#pragma GCC unroll 6
+    for (int r = 0; r < FROM; r++) column[r] = from(r, k);
+    line(column, made);
+#pragma GCC unroll 6
+    for (int r = 0; r < TO; r++) half[r][k] = made[r];
+  }
+#pragma GCC unroll 6
+  for (int r = 0; r < TO; r++) {
+    Vec made[TO];
+    line(half[r], made);
+#pragma GCC unroll 6
+    for (int k = 0; k < TO; k++) put(r, k, made[k]);
+  }
+}
 
-// G w G' -> (16, O, C) of a weight (O, C, 3, 3), or (C, O, 3, 3) and turned round.
-void winograd_weight(const Conv& a, bool turned, float* to) {
-  const int64_t part = (int64_t)a.out * a.channels;
-  for (int o = 0; o < a.out; o++)
+// Where a tile lies: its first output.
+struct Tile {
+  int image, row, column;
+};
+INLINE int tiles_across(const PixelConv& a) { return (a.columns + STEP - 1) / STEP; }
+INLINE int tiles_of_image(const PixelConv& a) { return (a.rows + STEP - 1) / STEP * tiles_across(a); }
+INLINE Tile tile(const PixelConv& a, int number) {
+  const int of_image = tiles_of_image(a), across = tiles_across(a), within = number % of_image;
+  return {number / of_image, within / across * STEP, within % across * STEP};
+}
+
+// The S x S pixels from (row, column) on of images (N, H, W, channels); those outside are zeros. read(c, pixel, put)
+// for each vector of channels.
+template <int S, class Read>
+INLINE void each_vector(const Image& x, int images, int height, int width, int channels, const Tile& t, int row,
+                        int column, Read read) {
+  const float* first = x.data + t.image * x.n + row * x.h + column * x.w;
+  const bool inside = row >= 0 && column >= 0 && row + S <= height && column + S <= width;
+  // vectors may reach into the next pixel, but not beyond the last one
+  const bool last = channels % L && t.image + 1 == images && row + S >= height && column + S >= width;
+  if (inside && !last) {
+    for (int c = 0; c < channels; c += L)
+      read(c, [&](int r, int k) __attribute__((always_inline)) { return load(first + r * x.h + k * x.w + c); });
+    return;
+  }
+  const float* at[S][S];
+  for (int r = 0; r < S; r++)
+    for (int k = 0; k < S; k++) {
+      const bool here = row + r >= 0 && column + k >= 0 && row + r < height && column + k < width;
+      at[r][k] = here ? first + r * x.h + k * x.w : nullptr;
+    }
+  for (int c = 0; c < channels; c += L)
+    read(c, [&](int r, int k) __attribute__((always_inline)) {
+      return at[r][k] ? load_part(at[r][k] + c, channels - c) : (Vec){};
+    });
+}
+
+// B' x B of a tile, for channel c to to(c) and every `part` floats.
+template <class To>
+INLINE void transform_pixels(const PixelConv& a, const Tile& t, int64_t part, To to) {
+  each_vector<PATCH>(a.x, a.batch, a.height, a.width, a.channels, t, t.row - a.pad_h, t.column - a.pad_w,
+                    [&](int c, auto pixel) __attribute__((always_inline)) {
+    float* p = to(c);
+    transform<6, 6>(line_of_pixels, pixel, [&](int r, int k, Vec v) __attribute__((always_inline)) {
+      store(p + (6 * r + k) * part, v);
+    });
+  });
+}
+
+// A d A' of a tile's gradients.
+INLINE void transform_gradients(const PixelConv& a, const Tile& t, float* to, int64_t part) {
+  each_vector<STEP>(a.y, a.batch, a.rows, a.columns, a.out, t, t.row, t.column,
+                    [&](int o, auto gradient) __attribute__((always_inline)) {
+    transform<4, 6>(line_of_gradients, gradient, [&](int r, int k, Vec v) __attribute__((always_inline)) {
+      store(to + o + (6 * r + k) * part, v);
+    });
+  });
+}
+
+// The weight ----------------------------------------------------------------------------------------------------------
+
+INLINE int64_t weight_part(const PixelConv& a) { return (int64_t)a.channels * PANEL + APART_BY; }
+size_t winograd_weight_size(const PixelConv& a) { return PARTS * weight_part(a); }  // of a panel of out-channels
+
+// G w G' -> (36, C, PANEL) for panel number `panel`, of a weight (O, C, 3, 3), or (C, O, 3, 3) and turned round. `lines`
+// is memory for 9 C PANEL floats.
+void winograd_weight(const PixelConv& a, int panel, float* lines, float* to) {
+  Product w = {};
+  w.n = a.out, w.k = 9, w.b_row = 1, w.b_col = a.turned ? 9 : a.channels * 9;
+  if (a.turned) {
     for (int c = 0; c < a.channels; c++) {
-      const float* w = a.weight + (turned ? (int64_t)c * a.out + o : (int64_t)o * a.channels + c) * 9;
-      float half[4][3];
-      for (int v = 0; v < 3; v++) {
-        const int at = turned ? 2 - v : v;
-        const float first = w[turned ? 6 + at : at], second = w[3 + at], third = w[turned ? at : 6 + at];
-        half[0][v] = first;
-        half[1][v] = 0.5f * (first + second + third);
-        half[2][v] = 0.5f * (first - second + third);
-        half[3][v] = third;
-      }
-      float* p = to++;
-      for (int u = 0; u < 4; u++, p += 4 * part) {
-        const float* h = half[u];
-        p[0] = h[0];
-        p[part] = 0.5f * (h[0] + h[1] + h[2]);
-        p[2 * part] = 0.5f * (h[0] - h[1] + h[2]);
-        p[3 * part] = h[2];
-      }
+      w.b = a.weight + (int64_t)c * a.out * 9;
+      pack_panel(w, panel, lines + c * 9 * PANEL);
+    }
+  } else {
+    w.b = a.weight, w.k = a.channels * 9;
+    pack_panel(w, panel, lines);
+  }
+  const int64_t part = weight_part(a);
+  for (int c = 0; c < a.channels; c++, lines += 9 * PANEL, to += PANEL)
+    for (int v = 0; v < PANEL; v += L) {
+      auto tap = [&](int r, int k) __attribute__((always_inline)) {
+        return load(lines + (a.turned ? 8 - 3 * r - k : 3 * r + k) * PANEL + v);
+      };
+      transform<3, 6>(line_of_weights, tap, [&](int r, int k, Vec w) __attribute__((always_inline)) {
+        store(to + v + (6 * r + k) * part, w);
+      });
     }
 }
 
-// B' x B of one patch: element (u, v) goes to to + (4 u + v) * part.
-INLINE void transform_patch(const float* x, int64_t row, int64_t column, float* to, int64_t part) {
-  Vec half[4][4];
-#pragma GCC unroll 4
-  for (int t = 0; t < 4; t++) {
-    const Vec a = load(x + t * column), b = load(x + row + t * column), c = load(x + 2 * row + t * column);
-    const Vec d = load(x + 3 * row + t * column);
-    half[0][t] = a - c, half[1][t] = b + c, half[2][t] = c - b, half[3][t] = b - d;
+// Forward -------------------------------------------------------------------------------------------------------------
+
+struct ForwardRoom {
+  int64_t row, part, sums_part;  // floats of a tile, of a part
+  size_t sums, weight, lines, end;  // where these begin
+};
+INLINE ForwardRoom forward_room(const PixelConv& a, const TileUnit& u) {
+  ForwardRoom at;
+  at.row = (a.channels + L - 1) / L * L;
+  at.part = u.strip * at.row + APART_BY, at.sums_part = u.strip * PANEL + APART_BY;
+  at.sums = PARTS * at.part, at.weight = at.sums + PARTS * at.sums_part;
+  at.lines = at.weight + (u.own_weight ? winograd_weight_size(a) : 0);
+  at.end = at.lines + (u.own_weight ? (size_t)9 * a.channels * PANEL : 0);
+  return at;
+}
+size_t winograd_forward_room(const PixelConv& a, const TileUnit& u) { return forward_room(a, u).end; }
+
+// A' m A of a tile, of one panel's out-channels from o on; what is not finite shows in the result.
+INLINE Vec put_outputs(const PixelConv& a, const Tile& t, int o, const float* m, int64_t part) {
+  Vec seen = {};
+  const int left = a.out - o < PANEL ? a.out - o : PANEL;
+  float* first = a.y.data + t.image * a.y.n + t.row * a.y.h + t.column * a.y.w + o;
+  const int rows = a.rows - t.row, columns = a.columns - t.column;
+  const bool whole = rows >= STEP && columns >= STEP && left % L == 0;
+  for (int v = 0; v < left; v += L, first += L, m += L) {
+    const Vec bias = a.bias ? load_part(a.bias + o + v, left - v) : (Vec){};
+    auto product = [&](int r, int k) __attribute__((always_inline)) { return load(m + (6 * r + k) * part); };
+    transform<6, 4>(line_of_outputs, product, [&](int r, int k, Vec y) __attribute__((always_inline)) {
+      y += bias, seen += y;
+      if (a.relu) y = choose(y < splat(0), splat(0), y);
+      float* to = first + r * a.y.h + k * a.y.w;
+      if (whole)
+        store(to, y);
+      else if (r < rows && k < columns)
+        store_part(to, left - v, y);
+    });
   }
-#pragma GCC unroll 4
-  for (int u = 0; u < 4; u++, to += 4 * part) {
-    const Vec* h = half[u];
-    store(to, h[0] - h[2]);
-    store(to + part, h[1] + h[2]);
-    store(to + 2 * part, h[2] - h[1]);
-    store(to + 3 * part, h[1] - h[3]);
-  }
+  return nothing_of(seen);
 }
 
-INLINE const float* tile_at(const View& s, const float* x, int tile) {
-  return x + tile / s.columns * s.down + tile % s.columns * s.across;
-}
-
-// A' m A of one tile from the 16 products, `part` apart.
-INLINE void tile_outputs(const float* m, int64_t part, float bias, Vec* y) {
-  Vec half[2][4];
-#pragma GCC unroll 4
-  for (int v = 0; v < 4; v++) {
-    const Vec a = load(m + v * part), b = load(m + (4 + v) * part), c = load(m + (8 + v) * part);
-    const Vec d = load(m + (12 + v) * part);
-    half[0][v] = a + b + c, half[1][v] = b - c - d;
-  }
-#pragma GCC unroll 2
-  for (int u = 0; u < 2; u++) {
-    const Vec* h = half[u];
-    y[2 * u] = h[0] + h[1] + h[2] + splat(bias);
-    y[2 * u + 1] = h[1] - h[2] - h[3] + splat(bias);
-  }
-}
-
-size_t winograd_scratch(const Conv& a, const ConvUnit& u, bool backward) {
-  const size_t images = images_layout(a, u, backward).end;
-  const int strip = strip_tiles(a.channels + (backward ? a.out : 0));
-  if (!backward) return images + PARTS * (part_size(a.channels, strip) + part_size(ROWS, strip));
-  return images + PARTS * (part_size(a.channels, strip) + part_size(a.out, strip)) +
-         (a.channels + PANEL) * (size_t)L * strip;
-}
-
-void winograd_tiles(const Conv& a, const ConvUnit& u, const View& s, const float* x, const float* weight,
-                    float* parts) {
-  const int strip = strip_tiles(a.channels), all = s.rows * s.columns;
-  const int64_t part = part_size(a.channels, strip), sums_part = part_size(ROWS, strip);
-  float* sums = parts + PARTS * part;
-  for (int first = 0; first < all; first += strip) {
-    const int count = all - first < strip ? all - first : strip;
-    for (int t = 0; t < count; t++) {  // panels of two tiles, as product.h reads them
-      const float* tile = tile_at(s, x, first + t);
-      float* to = parts + (int64_t)(t / 2) * a.channels * PANEL + t % 2 * L;
-      for (int c = 0; c < a.channels; c++, tile += s.channel, to += PANEL)
-        transform_patch(tile, s.row[1], s.column[1], to, part);
-    }
-    for (int o = 0; o < a.out; o += ROWS) {
-      const int rows = a.out - o < ROWS ? a.out - o : ROWS;
-      for (int i = 0; i < PARTS; i++) {
-        Product p = {};
-        p.m = rows, p.n = count * L, p.k = a.channels;
-        p.a = weight + ((int64_t)i * a.out + o) * a.channels, p.a_row = a.channels, p.a_col = 1;
-        p.c = sums + i * sums_part, p.c_row = (int64_t)strip * L, p.c_col = 1;
-        some_rows_product<ROWS>(rows, p, 0, 0, (count + 1) / 2, parts + i * part);
-      }
-      for (int t = 0; t < count; t++) {
-        const int tile = first + t;
-        const Place to = place_images(a, u, tile / s.columns, tile % s.columns);
-        for (int r = 0; r < rows; r++) {
-          Vec y[4];
-          tile_outputs(sums + ((int64_t)r * strip + t) * L, sums_part, a.bias ? a.bias[o + r] : 0, y);
-          if (u.count == L)
-            put_images<true>(a, a.pooled, L, to, o + r, y);
-          else
-            put_images<false>(a, a.pooled, u.count, to, o + r, y);
-        }
-      }
-    }
-  }
-}
-
-// False, and nothing done, where pixels are not finite or huge.
-bool winograd_forward(const Conv& a, const ConvUnit& u, const float* weight, float* scratch) {
-  const Geometry g = geometry(a, u);
-  const View s = view(g);
-  const Scratch at = images_layout(a, u, false);
-  if (!pack_images<true>(a, u, g, scratch + at.x)) return false;
-  const float* x = scratch + at.x;
-  winograd_tiles(a, u, s, x, weight, scratch + at.end);
-  return true;
-}
-
-// F d F' of the gradients of one tile, L apart; whether they are finite shows in `nothing`.
-INLINE void transform_gradient(const float* d, float* to, int64_t part, Vec& nothing) {
-  const Vec d0 = load(d), d1 = load(d + L), d2 = load(d + 2 * L), d3 = load(d + 3 * L), one_half = splat(0.5f);
-  nothing += (nothing_of(d0) + nothing_of(d1)) + (nothing_of(d2) + nothing_of(d3));
-  const Vec rows[4][2] = {{d0, d1}, {(d0 + d2) * one_half, (d1 + d3) * one_half},
-                          {(d0 - d2) * one_half, (d1 - d3) * one_half}, {d2, d3}};
-#pragma GCC unroll 4
-  for (int u = 0; u < 4; u++, to += 4 * part) {
-    store(to, rows[u][0]);
-    store(to + part, (rows[u][0] + rows[u][1]) * one_half);
-    store(to + 2 * part, (rows[u][0] - rows[u][1]) * one_half);
-    store(to + 3 * part, rows[u][1]);
-  }
-}
-
-// Adds the sums over this unit's tiles to `sums` (16, O, C), and to d_bias. False, and nothing of use, where something
-// is not finite.
-bool winograd_backward(const Conv& a, const ConvUnit& u, float* scratch, float* sums, float* d_bias) {
-  const Geometry g = geometry(a, u);
-  const View s = view(g);
-  const Scratch at = images_layout(a, u, true);
-  const float *x = scratch + at.x, *d = scratch + at.d;
-  if (!pack_images<true>(a, u, g, scratch + at.x)) return false;
-  pack_gradient(a, u, g, scratch + at.d, d_bias);
-  const int strip = strip_tiles(a.channels + a.out), all = s.rows * s.columns;
-  const int64_t part = part_size(a.channels, strip), d_part = part_size(a.out, strip);
-  float *parts = scratch + at.end, *d_parts = parts + PARTS * part, *packed = d_parts + PARTS * d_part;
-  const int panels = (a.channels + PANEL - 1) / PANEL, tiles = (a.out + ROWS - 1) / ROWS;
+// Some tiles, some panels of out-channels. False where something is not finite or huge.
+bool winograd_forward(const PixelConv& a, const TileUnit& u, const float* weight, float* scratch) {
+  const ForwardRoom at = forward_room(a, u);
+  float* sums = scratch + at.sums;
   Vec nothing = {};
-  for (int first = 0; first < all; first += strip) {
-    const int count = all - first < strip ? all - first : strip;
-    const int64_t depth = (int64_t)count * L;
-    for (int t = 0; t < count; t++) {
-      const float* tile = tile_at(s, x, first + t);
-      for (int c = 0; c < a.channels; c++, tile += s.channel)
-        transform_patch(tile, s.row[1], s.column[1], parts + c * depth + t * L, part);
-      for (int o = 0; o < a.out; o++)
-        transform_gradient(d + ((int64_t)o * all + first + t) * 4 * L, d_parts + o * depth + t * L, d_part, nothing);
-    }
-    for (int i = 0; i < PARTS; i++) {
+  for (int first = u.first; first < u.end; first += u.strip) {
+    const int count = u.end - first < u.strip ? u.end - first : u.strip;
+    for (int t = 0; t < count; t++)
+      transform_pixels(a, tile(a, first + t), at.part, [&](int c) { return scratch + t * at.row + c; });
+    for (int panel = u.panel; panel < u.panel_end; panel++) {
+      const float* w = weight + panel * winograd_weight_size(a);
+      if (u.own_weight) {
+        winograd_weight(a, panel, scratch + at.lines, scratch + at.weight);
+        w = scratch + at.weight;
+      }
       Product p = {};
-      p.m = a.out, p.n = a.channels, p.k = depth, p.add = true;
-      p.a = d_parts + i * d_part, p.a_row = depth, p.a_col = 1;
-      p.b = parts + i * part, p.b_row = 1, p.b_col = depth;
-      p.c = sums + (int64_t)i * a.out * a.channels, p.c_row = a.channels, p.c_col = 1;
-      const ProductUnit all_of_it = {0, 0, panels, 0, tiles};
-      product_pack(p, all_of_it, packed);
-      product_unit(p, all_of_it, packed);
+      p.m = count, p.n = a.out - panel * PANEL > L ? PANEL : L, p.k = a.channels;
+      p.a_row = at.row, p.a_col = 1, p.c_row = PANEL, p.c_col = 1;
+      for (int i = 0; i < PARTS; i++) {
+        p.a = scratch + i * at.part, p.c = sums + i * at.sums_part;
+        for (int t = 0; t < count; t += ROWS)
+          some_rows_product<ROWS>(count - t < ROWS ? count - t : ROWS, p, t, 0, 1, w + i * weight_part(a));
+      }
+      for (int t = 0; t < count; t++)
+        nothing += put_outputs(a, tile(a, first + t), panel * PANEL, sums + t * PANEL, at.sums_part);
     }
   }
   return !any_nan(nothing);
 }
 
-// E' sums E: (16, O, C) -> (O, C, 3, 3).
-void winograd_weight_gradient(const Conv& a, const float* sums, float* d_weight) {
-  const int64_t part = (int64_t)a.out * a.channels;
-  for (int64_t i = 0; i < part; i++, sums++, d_weight += 9) {
-    float half[3][4];
-    for (int v = 0; v < 4; v++) {
-      const float m0 = sums[v * part], m1 = sums[(4 + v) * part], m2 = sums[(8 + v) * part], m3 = sums[(12 + v) * part];
-      half[0][v] = m0 + m1 + m2, half[1][v] = m1 - m2, half[2][v] = m1 + m2 - m3;
+// The weight's gradient -----------------------------------------------------------------------------------------------
+
+struct GradientRoom {
+  int64_t columns, row, part, d_part;  // channels, and out-channels, of a tile; floats of a part
+  size_t d, end;
+};
+INLINE GradientRoom gradient_room(const PixelConv& a, const TileUnit& u) {
+  GradientRoom at;
+  at.columns = (a.channels + L - 1) / L * L, at.row = (a.out + L - 1) / L * L;
+  at.part = (at.columns + PANEL - 1) / PANEL * PANEL * u.strip + APART_BY, at.d_part = at.row * u.strip + APART_BY;
+  at.d = PARTS * at.part, at.end = at.d + PARTS * at.d_part;
+  return at;
+}
+size_t winograd_gradient_room(const PixelConv& a, const TileUnit& u) { return gradient_room(a, u).end; }
+
+INLINE int64_t sums_part(const PixelConv& a) { return (a.channels + L - 1) / L * L * (int64_t)a.out + APART_BY; }
+size_t winograd_sums_size(const PixelConv& a) { return PARTS * sums_part(a); }
+
+// Adds the sums over some tiles to `sums` (36, O, C).
+void winograd_gradient(const PixelConv& a, const TileUnit& u, float* scratch, float* sums) {
+  const GradientRoom at = gradient_room(a, u);
+  float* d = scratch + at.d;
+  const int panels = (at.columns + PANEL - 1) / PANEL;
+  for (int first = u.first; first < u.end; first += u.strip) {
+    const int count = u.end - first < u.strip ? u.end - first : u.strip;
+    for (int t = 0; t < count; t++) {
+      const Tile from = tile(a, first + t);
+      transform_pixels(a, from, at.part, [&](int c) {  // panels, as product.h reads them
+        return scratch + (int64_t)c / PANEL * PANEL * count + t * PANEL + c % PANEL;
+      });
+      transform_gradients(a, from, d + t * at.row, at.d_part);
     }
-    for (int u = 0; u < 3; u++) {
-      const float* h = half[u];
-      d_weight[3 * u] = h[0] + h[1] + h[2], d_weight[3 * u + 1] = h[1] - h[2], d_weight[3 * u + 2] = h[1] + h[2] - h[3];
+    Product p = {};
+    p.m = a.out, p.n = at.columns, p.k = count, p.add = true;
+    p.a_row = 1, p.a_col = at.row, p.c_row = at.columns, p.c_col = 1;
+    for (int i = 0; i < PARTS; i++) {
+      p.a = d + i * at.d_part, p.c = sums + i * sums_part(a);
+      for (int o = 0; o < a.out; o += ROWS)
+        some_rows_product<ROWS>(a.out - o < ROWS ? a.out - o : ROWS, p, o, 0, panels, scratch + i * at.part);
     }
   }
+}
+
+// G' sums G of filter o: (36, O, C) -> (C, 3, 3). False where something is not finite or huge.
+bool winograd_filter(const PixelConv& a, const float* sums, int o, float* d_weight) {
+  const int64_t part = sums_part(a), columns = (a.channels + L - 1) / L * L;
+  sums += o * columns;
+  Vec seen = {};
+  for (int c = 0; c < a.channels; c += L, d_weight += 9 * L) {
+    float taps[9 * L];
+    auto from = [&](int r, int k) __attribute__((always_inline)) { return load(sums + c + (6 * r + k) * part); };
+    transform<6, 3>(line_of_sums, from, [&](int r, int k, Vec w) __attribute__((always_inline)) {
+      seen += nothing_of(w);
+      store(taps + (3 * r + k) * L, w);
+    });
+    const int left = a.channels - c;
+    for (int l = 0; l + 4 <= left && l < L; l += 4) {
+      transpose_four(taps + l, L, d_weight + 9 * l, 9);
+      transpose_four(taps + 4 * L + l, L, d_weight + 9 * l + 4, 9);
+    }
+    for (int l = 0; l < left && l < L; l++)
+      for (int k = l < left / 4 * 4 ? 8 : 0; k < 9; k++) d_weight[9 * l + k] = taps[k * L + l];
+  }
+  return !any_nan(seen);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ import numpy as np
 from lenetcli.autograd.dtypes import dtype
 from lenetcli.autograd.op import Op
 from lenetcli.errors import ShapeError
+from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.device import shares_elements
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import METHODS, method
@@ -30,7 +31,8 @@ class View(Op):
 
     def forward(ctx: Any, x: Array, *, shape: tuple[int, ...]) -> Array:
         ctx.shape = x.shape
-        return x.reshape(shape)
+        rows = len(shape) == 2 and x.ndim > 2 and shape[0] == len(x) > 0
+        return kernels.flatten(x) if rows else x.reshape(shape)
 
     def backward(ctx: Any, grad: Array) -> Array:
         return grad.reshape(ctx.shape)

@@ -1,0 +1,304 @@
+// Channels-last convolutions: checks, units of work, threads. The kernels are in winograd.h and pixels.h.
+#include <atomic>
+#include <cmath>
+
+#include "recording.h"
+
+namespace {
+
+using Two = std::vector<int>;
+
+// An axis of one element may have any stride: it gets the one of channels-last memory.
+template <class T>
+Image pixels(const T& x) {
+  const int64_t c = x.shape(1) == 1 ? 1 : x.stride(1), w = x.shape(3) == 1 ? x.shape(1) : x.stride(3);
+  const int64_t h = x.shape(2) == 1 ? x.shape(3) * w : x.stride(2);
+  return {const_cast<float*>(x.data()), x.shape(0) == 1 ? (int64_t)x.shape(2) * h : x.stride(0), c, h, w};
+}
+
+int extent(int size, int kernel, int stride, int pad, int dilation) {
+  return (size + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1;
+}
+
+// A convolution of x (N, C, H, W) with result or gradient y (N, O, P, Q), whose pixels lie one after the other.
+template <class X, class Y>
+PixelConv pixel_conv(const X& x, const Y& y, int kernel_h, int kernel_w, const Two& stride, const Two& padding,
+                     const Two& dilation) {
+  PixelConv a = {};
+  check(stride.size() == 2 && padding.size() == 2 && dilation.size() == 2, "geometry");
+  a.batch = x.shape(0), a.channels = x.shape(1), a.height = x.shape(2), a.width = x.shape(3);
+  a.out = y.shape(1), a.rows = y.shape(2), a.columns = y.shape(3);
+  a.kernel_h = kernel_h, a.kernel_w = kernel_w, a.stride_h = stride[0], a.stride_w = stride[1];
+  a.pad_h = padding[0], a.pad_w = padding[1], a.dilation_h = dilation[0], a.dilation_w = dilation[1];
+  check(kernel_h > 0 && kernel_w > 0 && a.stride_h > 0 && a.stride_w > 0 && a.pad_h >= 0 && a.pad_w >= 0 &&
+            a.dilation_h > 0 && a.dilation_w > 0 && a.rows > 0 && a.columns > 0,
+        "geometry");
+  check((int)y.shape(0) == a.batch && a.rows <= extent(a.height, kernel_h, a.stride_h, a.pad_h, a.dilation_h) &&
+            a.columns <= extent(a.width, kernel_w, a.stride_w, a.pad_w, a.dilation_w),
+        "output shape");
+  a.x = pixels(x), a.y = pixels(y);
+  return a;
+}
+
+bool in_order(const Image& x, int channels, int height, int width) {
+  return x.c == 1 && x.w == channels && x.h == (int64_t)width * x.w && x.n == (int64_t)height * x.h;
+}
+void check_order(const PixelConv& a) {
+  check(in_order(a.y, a.out, a.rows, a.columns), "output order");
+}
+
+double multiply_adds(const PixelConv& a) {
+  return (double)a.batch * a.rows * a.columns * a.out * a.channels * a.kernel_h * a.kernel_w;
+}
+
+// Winograd ------------------------------------------------------------------------------------------------------------
+
+constexpr int64_t TILE_FLOATS = 144 * 1024;  // floats of transformed tiles that stay in the cache
+constexpr int LEAST = 24, MOST = 192;   // tiles that are transformed together
+constexpr double SAVED = 0.3;           // of the multiply-adds are left
+
+int winograd_tiles(const PixelConv& a) { return (a.rows + 3) / 4 * ((a.columns + 3) / 4) * a.batch; }
+
+int strip(int channels, int unit) {
+  const int64_t fit = TILE_FLOATS / (36 * channels) / unit * unit;
+  return fit < LEAST ? LEAST : fit > MOST ? MOST : fit;
+}
+
+// y = conv(x), or with turned weights an input's gradient; false where that has to go another way.
+bool run_winograd(PixelConv& a) {
+  check(in_order(a.x, a.channels, a.height, a.width), "input order");
+  check_order(a);
+  const int total = winograd_tiles(a), panels = (a.out + kernels->panel - 1) / kernels->panel;
+  const double work = SAVED * multiply_adds(a);
+  const int slots = workers(work), wanted = slots == 1 ? 1 : 2 * slots;
+  TileUnit u = {0, total, strip(a.channels + kernels->panel, kernels->tile), 0, panels, false};
+  int chunks = (total + u.strip - 1) / u.strip, groups = 1;
+  if (chunks < wanted) {
+    chunks = std::max(1, std::min(wanted, total / kernels->tile));
+    groups = std::min(panels, (wanted + chunks - 1) / chunks);
+    u.strip = std::min(u.strip, (total + chunks - 1) / chunks);
+  }
+  u.own_weight = chunks == 1;
+  const size_t weight_size = kernels->winograd_weight_size(a), lines = rounded((size_t)a.channels * 9 * kernels->panel);
+  const size_t front = u.own_weight ? 0 : rounded(panels * weight_size);
+  const size_t need = rounded(std::max(kernels->winograd_forward_room(a, u), lines));
+  float *weight = scratch(front + need * slots), *memory = weight + front;
+  if (!u.own_weight) {
+    auto panel = [&](int i, int slot) {
+      kernels->winograd_weight(a, i, memory + slot * need, weight + i * weight_size);
+    };
+    spread(panels, work, panel);
+  }
+  std::atomic<bool> done{true};
+  auto item = [&](int i, int slot) {
+    TileUnit own = u;
+    const int chunk = i / groups, group = i % groups;
+    own.first = (int64_t)total * chunk / chunks, own.end = (int64_t)total * (chunk + 1) / chunks;
+    own.panel = panels * group / groups, own.panel_end = panels * (group + 1) / groups;
+    if (!kernels->winograd_forward(a, own, weight, memory + slot * need)) done = false;
+  };
+  spread(chunks * groups, work, item);
+  return done;
+}
+
+// 3x3, stride 1, padding up to 2.
+bool winograd(Array<const float, 4> x, Dense<const float, 4> weight, optional<Dense<const float, 1>> bias, Two padding,
+              bool relu, bool turned, Array<float, 4> y) {
+  PixelConv a = pixel_conv(x, y, 3, 3, {1, 1}, padding, {1, 1});
+  check((int)weight.shape(turned) == a.out && (int)weight.shape(!turned) == a.channels && weight.shape(2) == 3 &&
+            weight.shape(3) == 3 && (!bias || (int)bias->shape(0) == a.out),
+        "weight shape");
+  a.weight = weight.data(), a.bias = bias ? bias->data() : nullptr, a.relu = relu, a.turned = turned;
+  return run_winograd(a);
+}
+
+// Sums of sums: so many parts, each made by one thread at a time, whatever the number of threads.
+int parts_of(size_t size, int units) { return std::min(units, size > (1 << 18) ? 2 : size > (1 << 16) ? 4 : 16); }
+
+void add_parts(float* parts, int count, size_t size) {
+  for (int i = 1; i < count; i++)
+    for (size_t j = 0; j < size; j++) parts[j] += parts[size * i + j];
+}
+
+constexpr int GRADIENT_TILES = 64;  // a part has at least so many
+constexpr int BLOCK = 32;           // out-channels that one thread takes at least
+
+bool winograd_gradient(Array<const float, 4> grad, Array<const float, 4> x, Two padding, Dense<float, 4> d_weight) {
+  PixelConv a = pixel_conv(x, grad, 3, 3, {1, 1}, padding, {1, 1});
+  check((int)d_weight.shape(0) == a.out && (int)d_weight.shape(1) == a.channels && d_weight.shape(2) == 3 &&
+            d_weight.shape(3) == 3,
+        "weight shape");
+  check(in_order(a.x, a.channels, a.height, a.width), "input order");
+  check_order(a);
+  const int total = winograd_tiles(a);
+  const size_t all = (size_t)a.out * a.channels * 36;
+  const int parts = parts_of(all, (total + GRADIENT_TILES - 1) / GRADIENT_TILES);
+  const double work = SAVED * multiply_adds(a);
+  const int slots = workers(work);
+  const int groups = std::max(1, std::min((2 * slots + parts - 1) / parts, a.out / BLOCK));
+  TileUnit u = {0, 0, strip(a.channels + a.out, 8), 0, 0, false};
+  // the out-channels of a group as a convolution of its own
+  auto group_of = [&](int group) {
+    PixelConv own = a;
+    const int first = a.out / BLOCK * group / groups * BLOCK;
+    own.out = (group + 1 == groups ? a.out : a.out / BLOCK * (group + 1) / groups * BLOCK) - first;
+    own.y.data += first;
+    return own;
+  };
+  std::vector<size_t> begin(groups + 1, 0);
+  size_t need = 0;
+  for (int g = 0; g < groups; g++) {
+    const PixelConv own = group_of(g);
+    begin[g + 1] = begin[g] + rounded(kernels->winograd_sums_size(own));
+    need = std::max(need, rounded(kernels->winograd_gradient_room(own, u)));
+  }
+  const size_t size = begin[groups];
+  float *sums = scratch(size * parts + need * slots), *memory = sums + size * parts;
+  auto item = [&](int i, int slot) {
+    const int part = i / groups, group = i % groups;
+    const PixelConv own = group_of(group);
+    float* to = sums + size * part + begin[group];
+    std::fill(to, to + (begin[group + 1] - begin[group]), 0.0f);
+    TileUnit share = u;
+    share.first = (int64_t)total * part / parts, share.end = (int64_t)total * (part + 1) / parts;
+    kernels->winograd_gradient(own, share, memory + slot * need, to);
+  };
+  spread(parts * groups, work, item);
+  add_parts(sums, parts, size);
+  std::atomic<bool> done{true};
+  auto filters = [&](int group, int) {
+    const PixelConv own = group_of(group);
+    const int first = own.y.data - a.y.data;
+    for (int o = 0; o < own.out; o++)
+      if (!kernels->winograd_filter(own, sums + begin[group], o,
+                                    d_weight.data() + (int64_t)(first + o) * a.channels * 9))
+        done = false;
+  };
+  spread(groups, work, filters);
+  return done;
+}
+
+// Any window ----------------------------------------------------------------------------------------------------------
+
+void pixel_forward(Array<const float, 4> x, Dense<const float, 4> weight, optional<Dense<const float, 1>> bias,
+                   Two stride, Two padding, Two dilation, bool relu, Array<float, 4> y) {
+  PixelConv a = pixel_conv(x, y, weight.shape(2), weight.shape(3), stride, padding, dilation);
+  check((int)weight.shape(0) == a.out && (int)weight.shape(1) == a.channels &&
+            (!bias || (int)bias->shape(0) == a.out),
+        "weight shape");
+  check_order(a);
+  a.weight = weight.data(), a.bias = bias ? bias->data() : nullptr, a.relu = relu;
+  const double work = multiply_adds(a);
+  const int slots = workers(work), rows = a.batch * a.rows, count = slots == 1 ? 1 : std::min(rows, 4 * slots);
+  const size_t front = rounded(kernels->pixel_weight_size(a, false)), need = rounded(kernels->pixel_room(a));
+  const size_t lines = rounded(weight.size());
+  float *packed = scratch(front + std::max(need * slots, lines)), *memory = packed + front;
+  kernels->pixel_weight(a, false, memory, packed);
+  auto item = [&](int i, int slot) {
+    kernels->pixel_forward(a, (int64_t)rows * i / count, (int64_t)rows * (i + 1) / count, packed,
+                           memory + slot * need);
+  };
+  spread(count, work, item);
+}
+
+void pixel_gradient(Array<const float, 4> grad, Array<const float, 4> x, Two stride, Two padding, Two dilation,
+                    Dense<float, 4> d_weight) {
+  PixelConv a = pixel_conv(x, grad, d_weight.shape(2), d_weight.shape(3), stride, padding, dilation);
+  check((int)d_weight.shape(0) == a.out && (int)d_weight.shape(1) == a.channels, "weight shape");
+  check_order(a);
+  const double work = multiply_adds(a);
+  const int slots = workers(work), rows = a.batch * a.rows, least = std::max(1, GRADIENT_TILES / a.columns);
+  const size_t size = rounded(d_weight.size()), need = rounded(kernels->pixel_room(a));
+  const int parts = parts_of(size, (rows + least - 1) / least);
+  float *sums = scratch(size * parts + need * slots), *memory = sums + size * parts;
+  auto item = [&](int i, int slot) {
+    std::fill(sums + size * i, sums + size * (i + 1), 0.0f);
+    kernels->pixel_gradient(a, (int64_t)rows * i / parts, (int64_t)rows * (i + 1) / parts, memory + slot * need,
+                            sums + size * i);
+  };
+  spread(parts, work, item);
+  add_parts(sums, parts, size);
+  kernels->pixel_filters(a, sums, d_weight.data());
+}
+
+void pixel_input(Array<const float, 4> grad, Dense<const float, 4> weight, Two stride, Two padding, Two dilation,
+                 Array<float, 4> d_x) {
+  PixelConv a = pixel_conv(d_x, grad, weight.shape(2), weight.shape(3), stride, padding, dilation);
+  check((int)weight.shape(0) == a.out && (int)weight.shape(1) == a.channels, "weight shape");
+  check(in_order(a.x, a.channels, a.height, a.width), "input order");
+  check_order(a);
+  a.weight = weight.data();
+  const double work = multiply_adds(a);
+  const int slots = workers(work), count = slots == 1 ? 1 : std::min(a.batch, 4 * slots);
+  const size_t front = rounded(kernels->pixel_weight_size(a, true)), need = rounded(kernels->pixel_room(a));
+  const size_t lines = rounded(weight.size());
+  float *packed = scratch(front + std::max(need * slots, lines)), *memory = packed + front;
+  kernels->pixel_weight(a, true, memory, packed);
+  auto item = [&](int i, int slot) {
+    kernels->pixel_input(a, (int64_t)a.batch * i / count, (int64_t)a.batch * (i + 1) / count, packed,
+                         memory + slot * need);
+  };
+  spread(count, work, item);
+}
+
+// A 2x2 pool as a window over channels of their own.
+PixelConv pool_conv(const Image& x, const Image& y, const int64_t* image, int rows, int columns) {
+  PixelConv a = {};
+  a.batch = image[0], a.channels = a.out = image[1], a.height = image[2], a.width = image[3];
+  a.rows = rows, a.columns = columns, a.x = x, a.y = y;
+  check(rows == a.height / 2 && columns == a.width / 2 && rows > 0 && columns > 0, "pool shape");
+  check(in_order(x, a.channels, a.height, a.width), "input order");
+  check_order(a);
+  return a;
+}
+
+template <class Row>
+void pool_rows(const PixelConv& a, Row row) {
+  const int rows = a.batch * a.rows, count = std::min(rows, 32);
+  auto item = [&](int i, int) { row((int64_t)rows * i / count, (int64_t)rows * (i + 1) / count); };
+  spread(count, (double)a.batch * a.height * a.width * a.channels, item);
+}
+
+// y and winner (N, P, Q, C) of 2x2 max-pooling.
+void pixel_pool(Array<const float, 4> x, Array<float, 4> y, Dense<uint8_t, 4> winner) {
+  const PixelConv a = pool_conv(pixels(x), pixels(y), x.sizes, y.shape(2), y.shape(3));
+  check(winner.size() == y.size(), "winners");
+  pool_rows(a, [&](int from, int to) { kernels->pixel_pool(a, winner.data(), from, to); });
+}
+
+void pixel_pool_backward(Array<const float, 4> grad, Dense<const uint8_t, 4> winner, Array<float, 4> d_x) {
+  const PixelConv a = pool_conv(pixels(d_x), pixels(grad), d_x.sizes, grad.shape(2), grad.shape(3));
+  check(winner.size() == grad.size(), "winners");
+  pool_rows(a, [&](int from, int to) { kernels->pixel_pool_backward(a, winner.data(), from, to); });
+}
+
+constexpr int64_t SUMMED = 4096;  // pixels of a part
+
+// The sum of each channel of pixels (M, C).
+void pixel_sums(Dense<const float, 2> x, Dense<float, 1> sums) {
+  const int64_t pixels = x.shape(0);
+  const int channels = x.shape(1), parts = std::max<int64_t>(1, std::min<int64_t>(16, pixels / SUMMED));
+  check((int)sums.shape(0) == channels, "sums");
+  float* memory = scratch((size_t)parts * channels);
+  std::fill(memory, memory + (size_t)parts * channels, 0.0f);
+  auto item = [&](int i, int) {
+    kernels->pixel_sums(x.data(), pixels * i / parts, pixels * (i + 1) / parts, channels, memory + i * channels);
+  };
+  spread(parts, x.size(), item);
+  add_parts(memory, parts, channels);
+  std::copy(memory, memory + channels, sums.data());
+}
+
+}  // namespace
+
+void bind_pixels(nb::module_& m) {
+  define(m, "winograd", &winograd, "x"_a, "weight"_a, "bias"_a.none(), "padding"_a, "relu"_a, "turned"_a, "y"_a);
+  define(m, "winograd_gradient", &winograd_gradient, "grad"_a, "x"_a, "padding"_a, "d_weight"_a);
+  define(m, "pixel_forward", &pixel_forward, "x"_a, "weight"_a, "bias"_a.none(), "stride"_a, "padding"_a,
+         "dilation"_a, "relu"_a, "y"_a);
+  define(m, "pixel_gradient", &pixel_gradient, "grad"_a, "x"_a, "stride"_a, "padding"_a, "dilation"_a, "d_weight"_a);
+  define(m, "pixel_input", &pixel_input, "grad"_a, "weight"_a, "stride"_a, "padding"_a, "dilation"_a, "d_x"_a);
+  define(m, "pixel_pool", &pixel_pool, "x"_a, "y"_a, "winner"_a);
+  define(m, "pixel_pool_backward", &pixel_pool_backward, "grad"_a, "winner"_a, "d_x"_a);
+  define(m, "pixel_sums", &pixel_sums, "x"_a, "sums"_a);
+}

@@ -1,0 +1,284 @@
+// Convolutions of any window, channels-last, as matrix products (product.h) of a strip of output rows at a time:
+//
+//     columns[p q, k l c] = x[p stride + k dilation - padding, q stride + l dilation - padding, c]
+//     y = columns W                      (pixels, K L C) @ (K L C, O)
+//     d_W = columns' d
+//     d_columns = d W', added up where columns show the same pixel
+//
+// A strip's columns stay in the cache. Its pixels are first copied into a frame of zeros, whatever memory order they
+// come in; a 1x1 convolution reads them where they lie. Reference twin: lenetcli/kernels/conv.py.
+#pragma once
+
+#include "conv_forward.h"
+#include "kernels.h"
+#include "product.h"
+
+namespace {
+
+constexpr int STRIP_FLOATS = 1 << 16;  // of columns: a part of a second-level cache
+constexpr int STRIP_LEAST = 24, STRIP_MOST = 256;  // pixels
+
+INLINE int taps_of(const PixelConv& a) { return a.kernel_h * a.kernel_w; }
+INLINE int depth_of(const PixelConv& a) { return taps_of(a) * a.channels; }
+INLINE int panels_of(int columns) { return (columns + PANEL - 1) / PANEL; }
+
+// A pixel is its own column, and pixels lie one after the other.
+INLINE bool is_pointwise(const PixelConv& a) {
+  return taps_of(a) == 1 && a.rows == a.height && a.columns == a.width && a.pad_h == 0 && a.pad_w == 0 &&
+         a.x.c == 1 && a.x.h == a.width * a.x.w && a.x.n == a.height * a.x.h && a.x.w == a.channels;
+}
+
+// Output rows of all images, one after the other, that are taken together.
+INLINE int strip_rows(const PixelConv& a) {
+  int pixels = STRIP_FLOATS / depth_of(a);
+  pixels = pixels < STRIP_LEAST ? STRIP_LEAST : pixels > STRIP_MOST ? STRIP_MOST : pixels;
+  return pixels < a.columns ? 1 : pixels / a.columns;
+}
+
+INLINE int frame_columns(const PixelConv& a) { return a.width + 2 * a.pad_w; }
+INLINE int frame_rows(const PixelConv& a, int rows) {
+  return (rows - 1) * a.stride_h + (a.kernel_h - 1) * a.dilation_h + 1;
+}
+INLINE size_t frame_size(const PixelConv& a) {
+  return (size_t)frame_rows(a, strip_rows(a)) * frame_columns(a) * a.channels + L;
+}
+INLINE size_t columns_size(const PixelConv& a) { return (size_t)strip_rows(a) * a.columns * depth_of(a) + L; }
+
+// Copies whole vectors: up to L - 1 floats more than asked for.
+INLINE void copy_vectors(const float* from, float* to, int64_t count) {
+  for (int64_t i = 0; i < count; i += L) store(to + i, load(from + i));
+}
+
+// The pixels that so many output rows of an image see, from row `row` on, with zeros around.
+void fill_frame(const PixelConv& a, int image, int row, int rows, float* to) {
+  const int64_t width = (int64_t)frame_columns(a) * a.channels, border = (int64_t)a.pad_w * a.channels;
+  const float* x = a.x.data + image * a.x.n;
+  const int first = row * a.stride_h - a.pad_h, count = frame_rows(a, rows);
+  for (int r = 0; r < count; r++, to += width) {
+    const int h = first + r;
+    if (h < 0 || h >= a.height) {
+      memset(to, 0, 4 * width);
+      continue;
+    }
+    memset(to, 0, 4 * border);
+    memset(to + width - border, 0, 4 * border);
+    const float* from = x + h * a.x.h;
+    float* pixel = to + border;
+    if (a.x.c == 1 && a.x.w == a.channels)
+      memcpy(pixel, from, 4 * (int64_t)a.width * a.channels);
+    else
+      for (int c = 0; c < a.channels; c++)
+        for (int w = 0; w < a.width; w++) pixel[(int64_t)w * a.channels + c] = from[c * a.x.c + w * a.x.w];
+  }
+}
+
+// Calls body(image, row in it, how many, where they are in the strip) for the rows of each image in a strip.
+template <class Body>
+INLINE void each_image(const PixelConv& a, int first, int rows, Body body) {
+  for (int done = 0; done < rows;) {
+    const int image = (first + done) / a.rows, row = (first + done) % a.rows;
+    const int count = a.rows - row < rows - done ? a.rows - row : rows - done;
+    body(image, row, count, done);
+    done += count;
+  }
+}
+
+// The columns of a strip: (rows Q, K L C).
+void fill_columns(const PixelConv& a, int first, int rows, float* frame, float* to) {
+  const int64_t width = (int64_t)frame_columns(a) * a.channels, depth = depth_of(a);
+  const bool dense = a.dilation_w == 1;  // a window's row is one run of memory
+  const int runs = dense ? 1 : a.kernel_w;
+  const int64_t run = dense ? (int64_t)a.kernel_w * a.channels : a.channels;
+  each_image(a, first, rows, [&](int image, int row, int count, int) {
+    fill_frame(a, image, row, count, frame);
+    for (int p = 0; p < count; p++)
+      for (int q = 0; q < a.columns; q++, to += depth) {
+        const float* from = frame + p * a.stride_h * width + (int64_t)q * a.stride_w * a.channels;
+        for (int k = 0; k < a.kernel_h; k++, from += a.dilation_h * width)
+          for (int l = 0; l < runs; l++)
+            copy_vectors(from + (int64_t)l * a.dilation_w * a.channels, to + (k * runs + l) * run, run);
+      }
+  });
+}
+
+// Adds columns to the pixels that they show, those of the image's channels.
+void add_columns(const PixelConv& a, int first, int rows, const float* from) {
+  const int depth = depth_of(a);
+  each_image(a, first, rows, [&](int image, int row, int count, int) {
+    for (int p = row; p < row + count; p++)
+      for (int q = 0; q < a.columns; q++, from += depth)
+        for (int k = 0; k < a.kernel_h; k++) {
+          const int h = p * a.stride_h + k * a.dilation_h - a.pad_h;
+          if (h < 0 || h >= a.height) continue;
+          for (int l = 0; l < a.kernel_w; l++) {
+            const int w = q * a.stride_w + l * a.dilation_w - a.pad_w;
+            if (w < 0 || w >= a.width) continue;
+            float* to = a.x.data + image * a.x.n + h * a.x.h + w * a.x.w;
+            const float* more = from + (k * a.kernel_w + l) * a.channels;
+            int c = 0;
+            for (; c + L <= a.channels; c += L) store(to + c, load(to + c) + load(more + c));
+            for (; c < a.channels; c++) to[c] += more[c];
+          }
+        }
+  });
+}
+
+// The weight (O, C, K, L) in the order of columns: (K L C, O) as panels for y, (O, K L C) as panels for d_x. `lines` is
+// memory for O K L C floats.
+size_t pixel_weight_size(const PixelConv& a, bool back) {
+  return back ? (size_t)panels_of(depth_of(a)) * PANEL * a.out : (size_t)panels_of(a.out) * PANEL * depth_of(a);
+}
+void pixel_weight(const PixelConv& a, bool back, float* lines, float* to) {
+  const int taps = taps_of(a), depth = depth_of(a);
+  if (taps == 1) memcpy(lines, a.weight, 4 * (size_t)a.out * depth);
+  else
+    for (int64_t o = 0; o < a.out; o++)
+      for (int c = 0; c < a.channels; c++)
+        for (int k = 0; k < taps; k++) lines[o * depth + k * a.channels + c] = a.weight[o * depth + c * taps + k];
+  Product p = {};
+  p.b = lines, p.k = back ? a.out : depth, p.n = back ? depth : a.out;
+  p.b_row = back ? depth : 1, p.b_col = back ? 1 : depth;
+  for (int panel = 0; panel < panels_of(p.n); panel++, to += (int64_t)p.k * PANEL) pack_panel(p, panel, to);
+}
+
+INLINE void whole_product(const Product& p, const float* packed) {
+  product_unit(p, {0, 0, panels_of(p.n), 0, (p.m + ROWS - 1) / ROWS}, packed);
+}
+
+// Memory for a strip: columns, and the frame they come from, or gradients as panels.
+size_t pixel_room(const PixelConv& a) {
+  return columns_size(a) + frame_size(a) + (size_t)strip_rows(a) * a.columns * panels_of(a.out) * PANEL;
+}
+
+// Output rows `first` to `end` of all images.
+void pixel_forward(const PixelConv& a, int first, int end, const float* weight, float* scratch) {
+  const int strip = strip_rows(a), depth = depth_of(a);
+  for (; first < end; first += strip) {
+    const int rows = end - first < strip ? end - first : strip;
+    const int64_t pixels = (int64_t)rows * a.columns, before = (int64_t)first * a.columns;
+    Product p = {};
+    p.m = pixels, p.n = a.out, p.k = depth, p.a_row = depth, p.a_col = 1, p.c_row = a.out, p.c_col = 1;
+    p.c = a.y.data + before * a.out, p.add = a.bias;
+    if (a.bias)
+      for (int64_t i = 0; i < pixels; i++) memcpy(p.c + i * a.out, a.bias, 4 * a.out);
+    if (is_pointwise(a)) {
+      p.a = a.x.data + before * a.channels;
+    } else {
+      fill_columns(a, first, rows, scratch + columns_size(a), scratch);
+      p.a = scratch;
+    }
+    whole_product(p, weight);
+    if (a.relu)
+      for (int64_t i = 0; i < pixels * a.out; i++) p.c[i] = p.c[i] < 0 ? 0 : p.c[i];
+  }
+}
+
+// Adds to `sums` (K L C, O) what output rows `first` to `end` contribute.
+void pixel_gradient(const PixelConv& a, int first, int end, float* scratch, float* sums) {
+  const int strip = strip_rows(a), depth = depth_of(a);
+  float* packed = scratch + columns_size(a) + frame_size(a);
+  for (; first < end; first += strip) {
+    const int rows = end - first < strip ? end - first : strip;
+    const int64_t pixels = (int64_t)rows * a.columns, before = (int64_t)first * a.columns;
+    Product p = {};
+    p.m = depth, p.n = a.out, p.k = pixels, p.a_row = 1, p.a_col = depth, p.c_row = a.out, p.c_col = 1;
+    p.b = a.y.data + before * a.out, p.b_row = a.out, p.b_col = 1, p.c = sums, p.add = true;
+    if (is_pointwise(a)) {
+      p.a = a.x.data + before * a.channels;
+    } else {
+      fill_columns(a, first, rows, scratch + columns_size(a), scratch);
+      p.a = scratch;
+    }
+    for (int panel = 0; panel < panels_of(a.out); panel++)
+      pack_panel(p, panel, packed + (int64_t)panel * pixels * PANEL);
+    whole_product(p, packed);
+  }
+}
+
+// (K L C, O) -> (O, C, K, L).
+void pixel_filters(const PixelConv& a, const float* sums, float* d_weight) {
+  const int taps = taps_of(a);
+  for (int o = 0; o < a.out; o++)
+    for (int c = 0; c < a.channels; c++)
+      for (int k = 0; k < taps; k++) *d_weight++ = sums[((int64_t)k * a.channels + c) * a.out + o];
+}
+
+// The gradient of the pixels (x, that of some channels) of images `first` to `end`, which `weight` has panels for.
+void pixel_input(const PixelConv& a, int first, int end, const float* weight, float* scratch) {
+  const int strip = strip_rows(a), depth = depth_of(a);
+  for (int n = first; n < end && !is_pointwise(a); n++)
+    for (int h = 0; h < a.height; h++)
+      for (int w = 0; w < a.width; w++) memset(a.x.data + n * a.x.n + h * a.x.h + w * a.x.w, 0, 4 * a.channels);
+  end *= a.rows;
+  for (first *= a.rows; first < end; first += strip) {
+    const int rows = end - first < strip ? end - first : strip;
+    const int64_t pixels = (int64_t)rows * a.columns, before = (int64_t)first * a.columns;
+    Product p = {};
+    p.m = pixels, p.n = depth, p.k = a.out, p.a = a.y.data + before * a.out, p.a_row = a.out, p.a_col = 1;
+    p.c = scratch, p.c_row = depth, p.c_col = 1;
+    if (is_pointwise(a)) p.c = a.x.data + before * a.x.w, p.c_row = a.x.w;
+    whole_product(p, weight);
+    if (!is_pointwise(a)) add_columns(a, first, rows, scratch);
+  }
+}
+
+// 2x2 max-pooling of a relu'd x, channels c, to y; output rows `first` to `end` of all images. A winner is 4 where none
+// is above zero, see conv_forward.h.
+void pixel_pool(const PixelConv& a, uint8_t* winner, int first, int end) {
+  winner += (int64_t)first * a.columns * a.channels;
+  for (; first < end; first++) {
+    const float* x = a.x.data + first / a.rows * a.x.n + first % a.rows * 2 * a.x.h;
+    float* y = a.y.data + (int64_t)first * a.columns * a.channels;
+    for (int q = 0; q < a.columns; q++, x += 2 * a.x.w, y += a.channels, winner += a.channels)
+      for (int c = 0; c < a.channels; c += L) {
+        const int left = a.channels - c;
+        const float *p = x + c, *below = p + a.x.h;
+        const Vec four[4] = {load_part(p, left), load_part(p + a.x.w, left), load_part(below, left),
+                             load_part(below + a.x.w, left)};
+        const Best b = best_of(four);
+        store_part(y + c, left, b.value);
+        if (left >= L) store_bytes(winner + c, b.winner);
+        else
+          for (int l = 0; l < left; l++) winner[c + l] = b.winner[l];
+      }
+  }
+}
+
+// Its gradient: x from y.
+void pixel_pool_backward(const PixelConv& a, const uint8_t* winner, int first, int end) {
+  winner += (int64_t)first * a.columns * a.channels;
+  for (; first < end; first++) {
+    const int row = first % a.rows;
+    float* x = a.x.data + first / a.rows * a.x.n + row * 2 * a.x.h;
+    const float* grad = a.y.data + (int64_t)first * a.columns * a.channels;
+    for (int q = 0; q < a.columns; q++, grad += a.channels, winner += a.channels)
+      for (int c = 0; c < a.channels; c += L) {
+        const int left = a.channels - c;
+        const Vec g = load_part(grad + c, left);
+        Mask won = {};
+        if (left >= L) won = load_bytes(winner + c);
+        else
+          for (int l = 0; l < left; l++) won[l] = winner[c + l];
+        float* to = x + 2 * q * a.x.w + c;
+        for (int k = 0; k < 4; k++)
+          store_part(to + k / 2 * a.x.h + k % 2 * a.x.w, left, choose(won == splat_int(k), g, (Vec){}));
+      }
+    const int64_t rest = a.width - 2 * a.columns, pixel = 2 * a.columns * a.x.w;
+    for (int k = 0; k < 2; k++) memset(x + k * a.x.h + pixel, 0, 4 * rest * a.channels);
+    if (row + 1 == a.rows && a.height % 2) memset(x + 2 * a.x.h, 0, 4 * (int64_t)a.width * a.channels);
+  }
+}
+
+// Sums of columns over pixels `first` to `end` of (M, C): in sums of STRIP_LEAST pixels, then of those.
+void pixel_sums(const float* x, int64_t first, int64_t end, int channels, float* sums) {
+  for (; first < end; first += STRIP_LEAST) {
+    const int64_t to = end - first < STRIP_LEAST ? end : first + STRIP_LEAST;
+    for (int c = 0; c < channels; c += L) {
+      Vec total = {};
+      for (int64_t i = first; i < to; i++) total += load_part(x + i * channels + c, channels - c);
+      store_part(sums + c, channels - c, load_part(sums + c, channels - c) + total);
+    }
+  }
+}
+
+}  // namespace
