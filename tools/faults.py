@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -95,6 +96,8 @@ def main() -> int:
     asked.add_argument("--seed", type=int, default=0, help="decides what is drawn")
     asked.add_argument("-o", dest="page", type=Path, metavar="FILE.md", help="put the tables into this page")
     told = asked.parse_args()
+    for name in ("SIGINT", "SIGHUP"):  # a job in the background or under nohup ignores them, as would its commands
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
     options = [f"--stride {told.stride}"] * (told.stride > 1) + [f"--seed {told.seed}"] * (told.seed != 0)
     options += [f"--minutes {told.minutes:g}"] * (told.minutes < float("inf"))
     failed = 0

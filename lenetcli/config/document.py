@@ -15,6 +15,7 @@ from lenetcli.config.yaml_tree import Node, compose
 _MARKS = {"model": "input|layers", "train": "epochs|batch_size"}  # keys that tell a section; of the others: type
 # The key that tells another section, with a class's name behind it, which "service_account" is not.
 _TYPE = r"""type(?=["']?\s*:\s*["']?([A-Za-z][A-Za-z0-9]*|[^"'\n]*\.py:\w*)["']?\s*([,}#\n]|\Z))"""
+_SUFFIXES = (".yaml", ".yml")
 SECTIONS = ("model", "data", "loss", "optimizer", "scheduler", "train")
 
 
@@ -95,6 +96,10 @@ class Document:
         if not node.span.source.is_file:
             places = [self.path.parent / name, Path(name)]
         path = next((place for place in places if _exists(place)), places[0])
+        if _exists(path) and path.suffix.lower() not in _SUFFIXES:  # any file that we may read: it is not quoted
+            said = f"{quoted(str(path), 200)}: wanted a YAML file, whose name ends in .yaml or .yml"
+            self.problems.append(Problem(node.span, (section,), said))
+            return None
         foreign = Problem(node.span, (section,), f"{quoted(str(path), 200)}: {_no_section(section)}")
         try:
             source = files.read(path, self.sources)
@@ -103,7 +108,7 @@ class Document:
             if problem.where is not None and not _is_section(section, problem.where.source.text):
                 problem = foreign
             elif problem.where is None:
-                hints = problem.hints if name.endswith((".yaml", ".yml")) else in_place_of(section, name, self.path)
+                hints = problem.hints if name.endswith(_SUFFIXES) else in_place_of(section, name, self.path)
                 problem = Problem(node.span, (section,), problem.message, hints)
             self.problems.append(problem)
             return None
@@ -127,7 +132,8 @@ class Document:
 def _is_section(section: str, text: str) -> bool:
     """Whether a file looks like one of ours: only then may messages quote it, since a path can lead to any file."""
     names = f"({section}|{_MARKS.get(section, _TYPE)})"
-    return not text.strip() or re.search(rf"""(?m)(^\s*(-\s+)?|[{{,]\s*)["']?{names}["']?\s*:""", text) is not None
+    item = r"(-\s+)?" if section == "loss" else ""  # one loss, or a list of them
+    return not text.strip() or re.search(rf"""(?m)(^\s*{item}|[{{,]\s*)["']?{names}["']?\s*:""", text) is not None
 
 
 def _no_section(section: str) -> str:

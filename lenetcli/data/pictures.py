@@ -206,6 +206,8 @@ def _png_pixels(data: bytes) -> bytes:
         kind = data[at + 4 : at + 8]
         if end > len(data) or len(kind) < 4:
             raise ValueError("the file ends in the middle")
+        if kind == b"IEND" and end - at > 12:
+            raise ValueError(f"{end - at - 12:,} bytes in the picture's end, which has none")
         if zlib.crc32(data[at + 4 : end - 4]) == int.from_bytes(data[end - 4 : end], "big"):
             if kind not in (b"tEXt", b"zTXt", b"iCCP"):
                 kept.append(data[at:end])

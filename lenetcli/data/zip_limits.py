@@ -23,6 +23,12 @@ def check_packed(path: Path, entries: Sequence[ZipInfo], size: int) -> None:
     Raises:
         DataError: the parts cannot lie in the file as they say, or one is a bomb.
     """
+    names = set()
+    for entry in entries:
+        if entry.flag_bits & 1 or entry.filename in names:
+            what = "is encrypted" if entry.flag_bits & 1 else "is there twice"
+            raise DataError(f"{path}: not a sound ZIP file: {entry.filename!r} {what}")
+        names.add(entry.filename)
     end = 0
     for entry in sorted(entries, key=lambda entry: entry.header_offset):
         if entry.header_offset < end or entry.header_offset + _HEADER + entry.compress_size > size:

@@ -17,8 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-PHASES = ("start", "a step", "evaluation", "saving", "end")
-START, STEP, EVALUATION, SAVING, END = range(len(PHASES))
+PHASES = ("start", "a step", "evaluation", "saving", "end", "over")  # over: nothing more is written
+START, STEP, EVALUATION, SAVING, END, OVER = range(len(PHASES))
 _LOOK = 0.0003  # seconds between two looks
 _PATIENCE = 30.0  # for a phase to come
 _STOPPED = 0.05  # seconds for which SIGSTOP stops
@@ -53,6 +53,7 @@ class Marks:
         """From now on this process marks what its trainings do."""
         from lenetcli import __main__ as program
         from lenetcli.runs.checkpoint import Checkpoints
+        from lenetcli.runs.session import Session
         from lenetcli.train import loop
 
         real = loop.train_epoch
@@ -65,6 +66,14 @@ class Marks:
         loop.train_epoch = train_epoch
         loop.evaluate_split = self._around(EVALUATION, loop.evaluate_split)
         loop.evaluate_best = self._around(END, loop.evaluate_best, stay=True)
+        follow = Session.follow
+
+        def followed(*arguments: Any) -> Any:
+            ended = follow(*arguments)
+            self.begin(OVER)
+            return ended
+
+        Session.follow = followed  # type: ignore[method-assign]
         Checkpoints.save = self._around(SAVING, Checkpoints.save)  # type: ignore[method-assign]
 
     def _around(self, phase: int, work: Callable[..., Any], stay: bool = False) -> Callable[..., Any]:
@@ -99,6 +108,7 @@ def send(child: int, marks: Marks, wish: dict[str, Any]) -> str | None:
         done = take_away(Path(wish["take"]), wish["how"])
         if done and "other" in wish:
             shutil.copytree(wish["other"], wish["take"])
+        phase = PHASES[OVER] if marks.now() == OVER else phase  # it may have come to that meanwhile
         return phase if done else None
     number = getattr(signal, f"SIG{wish['signal']}")
     os.kill(child, number)

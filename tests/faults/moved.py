@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lenetcli.errors import LenetError
-from tests.faults.moments import END, EVALUATION, PHASES, SAVING, STEP
+from tests.faults.moments import END, EVALUATION, OVER, PHASES, SAVING, STEP
 from tests.faults.outcome import Found, exit_code
 from tests.faults.signalled import AFTER, CONFIG
 from tests.faults.table import Commands, complaint, content
@@ -91,7 +91,7 @@ def _taken(
     came, wrong = exit_code(done["code"]), complaint(done)
     if done["code"] not in (0, 1):
         wrong = wrong or f"exit code {done['code']}: {done['err'][-300:]}"
-    late = phase == END or done["phases"][0] == PHASES[END]  # a busy machine may have come to the end by then
+    late = phase == END or done["phases"][0] in (PHASES[END], PHASES[OVER])  # which a busy machine may have come to
     if late and done["code"] == 0 and wrong is None and not _is_whole(run / part):
         came += ", all was over"
     elif done["code"] == 0 and wrong is None:
@@ -156,7 +156,9 @@ def _directory(
     came, wrong = exit_code(done["code"]), complaint(done)
     now = place / "above-away" / "run" if how == "above" else above / "run-away"
     if how == "removed":
-        wrong = wrong or (None if done["code"] == 1 else f"exit code {done['code']}")
+        over = done["code"] == 0 and done["phases"][0] == PHASES[OVER]
+        wrong = wrong or (None if done["code"] == 1 or over else f"exit code {done['code']}")
+        came += ", all was over" if over else ""
         wrong = wrong or (f"left: {list(above.iterdir())}" if list(above.iterdir()) else None)
         came += f": {_kind(done['err'])}" if done["code"] else ""
     elif done["code"] == 0:

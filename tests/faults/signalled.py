@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.faults.moments import END, EVALUATION, PHASES, SAVING, START, STEP
+from tests.faults.moments import END, EVALUATION, OVER, PHASES, SAVING, START, STEP
 from tests.faults.outcome import GOES_ON, Found, exit_code
 from tests.faults.table import Commands, content, unclear
 from tests.train.small import difference
@@ -143,7 +143,7 @@ def _judged(done: dict[str, Any], came: list[tuple[str, str]], loud: bool) -> st
     good = {128 + getattr(signal, f"SIG{name}") for name in ending[:2]}
     if "KILL" in names:
         good.add(-signal.SIGKILL)
-    if not good or phase == PHASES[END]:
+    if not good or phase in (PHASES[END], PHASES[OVER]):
         good.add(0)
     if done["code"] not in good:
         return f"{names} in {phase}: exit code {done['code']}, wanted {good}: {done['err'][-300:]}"
