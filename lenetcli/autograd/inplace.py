@@ -10,6 +10,7 @@ import numpy as np
 from lenetcli.autograd.engine import reduce_to_shape
 from lenetcli.autograd.modes import enable_grad, switches
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.pending import settle
 from lenetcli.autograd.tape import Array, Variable, like
 from lenetcli.kernels.device import address, as_array, beside, shares_elements
 from lenetcli.kernels.scatter import scattered
@@ -25,6 +26,7 @@ def assign(target: Variable, compute: Callable[..., Any], *args: Any, **kwargs: 
         RuntimeError: `target` is a leaf that requires gradients, or a view of one, or a view taken in no_grad mode
             (all outside no_grad); the result does not fit in it; or its elements share memory (an expanded tensor).
     """
+    settle()
     refuse_shared_elements(target.array)
     source = target
     if switches.grad:

@@ -32,6 +32,7 @@ class _Switches(threading.local):
         scopes: the modules being called, outermost first, as (root module, calling module); a node keeps its tuple.
         whole: a chain of layers is being computed that may be recorded as a whole: those inside it are not.
         walking: backward is under way.
+        waiting: references to tensors that have no values yet, see `autograd.pending`.
     """
 
     grad: bool = True
@@ -44,6 +45,7 @@ class _Switches(threading.local):
 
     def __init__(self) -> None:
         self.scopes: list[tuple[Any, Any]] = []
+        self.waiting: list[Any] = []
 
 
 switches = _Switches()

@@ -61,6 +61,7 @@ class Op(Node):
     example: ClassVar[Any] = staticmethod(lambda seen, at: None)
 
     saved: tuple[Any, ...] | None = ()
+    pending: Any = None  # the work, where it is not done yet (autograd.pending)
     needs_input_grad: tuple[bool, ...] = ()
 
     forward: ClassVar[Any]
@@ -85,13 +86,17 @@ class Op(Node):
     def check_saved(self) -> None:
         """Refuses to go on where saved values were freed or changed."""
         if self.saved is None:
-            raise self.freed()
+            if self.pending is None:
+                raise self.freed()
+            self.pending.compute()
         for counter, version in self.versions:
             if counter[0] != version:
                 raise self.changed(self.name(), version, counter[0])
 
     def release(self) -> None:
         """Frees the saved values; a node that saved none can run again."""
+        if self.saved is None:
+            self.pending = None
         for array in self.saved or ():
             if array is not None:
                 self.saved, self.versions = None, ()

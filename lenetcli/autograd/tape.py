@@ -66,6 +66,7 @@ class Variable:
     retake_view: ClassVar[Callable[[Variable], None]]  # set in inplace.py, which is made of operations
 
     array: Array
+    pending: Any = None  # what `array` is yet to be computed by (autograd.pending)
     _grad: Any = None
     grad_fn: Node | None = None
     _requires_grad: bool = False

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lenetcli.autograd.pending import settle
 from lenetcli.autograd.random import Generator, numpy_generator
 from lenetcli.kernels.device import write
 from lenetcli.kernels.layout import Array
@@ -15,6 +16,7 @@ from lenetcli.tensors.tensor import Tensor
 
 
 def _fill(tensor: Tensor, values: Any) -> Tensor:
+    settle()
     write(tensor.array, values)
     tensor.counter[0] += 1
     return tensor

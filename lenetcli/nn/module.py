@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 
 from lenetcli.autograd.modes import no_grad, switches
+from lenetcli.autograd.pending import settle
 from lenetcli.autograd.tape import RemovableHandle
 from lenetcli.nn.hooks import watch_backward
 from lenetcli.nn.parameter import Parameter
@@ -208,7 +209,10 @@ class Module(Tree, Stateful):
             if result is not None:
                 return result
             with np.errstate(all="ignore"):  # infinities and NaN are values here, as in torch
-                return self._call_in_scope(scopes, self, args, kwargs)
+                result = self._call_in_scope(scopes, self, args, kwargs)
+            if switches.waiting:
+                settle()
+            return result
         return self._call_in_scope(scopes, scopes[0][0], args, kwargs)
 
     def _at_once(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from lenetcli.autograd.pending import settle
 from lenetcli.autograd.tape import RemovableHandle, hooked
 from lenetcli.kernels.device import write
 from lenetcli.nn.parameter import Parameter
@@ -182,6 +183,7 @@ class Stateful:
             else:
                 setattr(self, name, Parameter(tensor, own.requires_grad))
         else:
+            settle()
             write(own.array, given.array if isinstance(given, Tensor) else given)
             own.counter[0] += 1
         return None

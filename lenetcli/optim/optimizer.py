@@ -14,6 +14,7 @@ import numpy as np
 
 from lenetcli.autograd.dtypes import float64, get_default_dtype
 from lenetcli.autograd.modes import enable_grad
+from lenetcli.autograd.pending import settle
 from lenetcli.autograd.tape import RemovableHandle, hooked
 from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.device import beside, to_host, write
@@ -196,6 +197,7 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        settle()
         rule = getattr(kernels, self._rule.__name__)
         for group in self.param_groups:
             params = [p for p in group["params"] if p._grad is not None]

@@ -69,6 +69,8 @@ class Tensor(Variable, metaclass=_Methods):
             raise TypeError(f"Tensor(): data must be sizes, a sequence, an array or a tensor (got {got})")
 
     def __getattr__(self, name: str) -> Any:
+        if name == "array" and self.pending is not None:
+            return self.pending.compute()
         getattr(Tensor, name)  # a method that was not used before
         return object.__getattribute__(self, name)
 
@@ -88,12 +90,12 @@ class Tensor(Variable, metaclass=_Methods):
     @property
     def shape(self) -> Size:
         """Sizes of the dimensions."""
-        return tuple.__new__(Size, self.array.shape)  # checked already
+        return tuple.__new__(Size, (self.pending or self.array).shape)  # checked already
 
     @property
     def dtype(self) -> Dtype:
         """Type of the elements."""
-        return from_numpy_dtype(self.array.dtype)
+        return from_numpy_dtype((self.pending or self.array).dtype)
 
     @property
     def device(self) -> device:
@@ -108,7 +110,7 @@ class Tensor(Variable, metaclass=_Methods):
     @property
     def ndim(self) -> int:
         """Number of dimensions."""
-        return self.array.ndim
+        return len((self.pending or self.array).shape)
 
     @property
     def data(self) -> Tensor:
@@ -154,15 +156,15 @@ class Tensor(Variable, metaclass=_Methods):
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or one size of it."""
-        return self.shape if dim is None else self.array.shape[dim]
+        return self.shape if dim is None else (self.pending or self.array).shape[dim]
 
     def dim(self) -> int:
         """Number of dimensions."""
-        return self.array.ndim
+        return len((self.pending or self.array).shape)
 
     def numel(self) -> int:
         """Number of elements."""
-        return int(self.array.size)
+        return int((self.pending or self.array).size)
 
     nelement = numel
 
@@ -172,7 +174,7 @@ class Tensor(Variable, metaclass=_Methods):
 
     def is_floating_point(self) -> bool:
         """True for float16, float32 and float64."""
-        return self.array.dtype.kind == "f"
+        return (self.pending or self.array).dtype.kind == "f"
 
     # Values out
 

@@ -9,28 +9,32 @@ from typing import Any
 
 from lenetcli.autograd.function import Function
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.pending import Pending
 from lenetcli.autograd.tape import Node
+from lenetcli.ops.fusion import PATTERNS
 
-Note = Callable[[Node, bool, float], None]
+Note = Callable[[Node, str, bool, float], None]
 
 
 @contextmanager
 def clocked(note: Note) -> Iterator[None]:
-    """Calls `note(node, forward, seconds)` after the forward and after the backward of every op inside the block.
+    """Calls `note(node, name, forward, seconds)` after the forward and after the backward of every op inside the block.
 
     An observer would switch fusion off, and hooks see modules only; so the static methods of each op's class are
     replaced for the time of the block. Ops that others call inside are part of those; ops of families that are imported
     only inside the block are not seen.
 
     Args:
-        note: takes the op's node, whether this was its forward, and the time in seconds. Where several nodes run
-            backward as one (`Node.merge`), it is told the last of them.
+        note: takes the op's node and name, whether this was its forward, and the time in seconds. Where several ops
+            run as one (`ops.fusion`), it is told the node of the first of them, and the name of all.
     """
     replaced = [(cls, name, vars(cls)[name]) for cls in _ops(Op, Function) for name in _METHODS if name in vars(cls)]
+    rows: set[type[Any]] = {pattern for pattern in PATTERNS.values() if "forward" in vars(pattern)}
+    replaced += [(pattern, "forward", vars(pattern)["forward"]) for pattern in rows]
     inside = False
 
     def timed(method: Callable[..., Any], forward: bool) -> Callable[..., Any]:
-        def work(node: Node, *arguments: Any, **parameters: Any) -> Any:
+        def work(node: Any, *arguments: Any, **parameters: Any) -> Any:
             nonlocal inside
             if inside:
                 return method(node, *arguments, **parameters)
@@ -41,7 +45,10 @@ def clocked(note: Note) -> Iterator[None]:
             finally:
                 seconds = time.perf_counter() - began
                 inside = False
-                note(node, forward, seconds)
+                if type(node) is Pending:  # of the first of several
+                    note(node.node, f"{method.__qualname__.partition('.')[0]}Backward", forward, seconds)
+                else:
+                    note(node, node.name(), forward, seconds)
 
         return work
 
@@ -50,7 +57,8 @@ def clocked(note: Note) -> Iterator[None]:
             began = time.perf_counter()
             merged = method(run, *grads)
             if merged is not None:
-                note(run[merged[0] - 1], False, time.perf_counter() - began)
+                last = run[merged[0] - 1]
+                note(last, last.name(), False, time.perf_counter() - began)
             return merged
 
         return work

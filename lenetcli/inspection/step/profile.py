@@ -265,10 +265,10 @@ class _Stepper:
         spent: dict[tuple[int, bool], float] = defaultdict(float)
         callers: dict[Node, int] = {}
 
-        def note(node: Node, forward: bool, seconds: float) -> None:
+        def note(node: Node, name: str, forward: bool, seconds: float) -> None:
             if forward:
-                callers[node] = self._caller()
-                self.ops[callers[node]][node.name()] = None
+                callers[node] = self._caller(node)
+                self.ops[callers[node]][name] = None
             spent[callers.get(node, 0), forward] += seconds
 
         with clocked(note), use.off():
@@ -277,9 +277,10 @@ class _Stepper:
         inside = (sum(s for (_, way), s in spent.items() if way is wanted) for wanted in (True, False))
         self.between.append((forward - next(inside), back - next(inside)))
 
-    def _caller(self) -> int:
-        """The module of the model that is being called; 0 where it is none."""
-        module = id(switches.scopes[-1][1]) if switches.scopes else 0
+    def _caller(self, node: Node) -> int:
+        """The module of the model that made a node, or is being called; 0 where it is none."""
+        scope = node.scope or (switches.scopes[-1] if switches.scopes else None)
+        module = 0 if scope is None else id(scope[1])
         return module if module in self.paths else 0
 
     def rows(self) -> list[LayerTime]:
@@ -291,7 +292,7 @@ class _Stepper:
         modules = {id(m): m for m in self.run.model.modules()}
 
         def observe(node: Any, operands: tuple[Any, ...], parameters: Any, results: list[Any]) -> None:
-            caller = self._caller()
+            caller = self._caller(node)
             row = counted.get(caller)
             if row is None:
                 kind = type(modules[caller]).__name__ if caller else kinds(self.run.criterion)

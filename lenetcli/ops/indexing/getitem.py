@@ -12,6 +12,7 @@ from lenetcli.autograd.dtypes import number_as
 from lenetcli.autograd.inplace import assign, check_view, refuse_shared_elements
 from lenetcli.autograd.modes import switches, whole
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.pending import settle
 from lenetcli.autograd.tape import Variable
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.layout import Array
@@ -238,6 +239,7 @@ def write_in_place(input: Tensor, at: Subscript, values: Any) -> None:
         raise NotImplementedError(
             "in-place change of a view that had to copy its memory; call clone() first, or change the base"
         )
+    settle()
     write(input.array, at, values)
     input.counter[0] += 1
 

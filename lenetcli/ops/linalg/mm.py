@@ -79,9 +79,13 @@ class Product(Op):
 
     @quiet
     def forward(ctx: Any, a: Array, b: Array) -> Array:
-        need_a, need_b = ctx.needs_input_grad
-        ctx.save(a if need_b else None, b if need_a else None)
+        ctx.keep(a, b)
         return as_array(ctx.multiply(a, b))
+
+    def keep(self, a: Array, b: Array) -> None:
+        """Saves what the gradients need."""
+        need_a, need_b = self.needs_input_grad
+        self.save(a if need_b else None, b if need_a else None)
 
     def backward(ctx: Any, grad: Array) -> Any:
         a, b = ctx.saved
@@ -214,13 +218,16 @@ class Addmm(AddedProduct):
 
     @quiet
     def forward(ctx: Any, c: Array, a: Array, b: Array, *, beta: float, alpha: float) -> Array:
-        batch_last = a.flags.f_contiguous and (len(a) == 1 or not a.flags.c_contiguous)
-        if not (beta == alpha == 1 and batch_last and c.shape == b.shape[1:]):
+        if not (beta == alpha == 1 and c.shape == b.shape[1:]):
             return AddedProduct.forward(ctx, c, a, b, beta=beta, alpha=alpha)
-        ctx.keep_factors(a, b)
-        ctx.beta = ctx.alpha = 1
-        ctx.linear, ctx.weight_shape = True, b.shape[::-1]
+        ctx.keep(c, a, b, beta, alpha)
         return kernels.linear(a, b.T, c)
+
+    def keep(self, c: Array, a: Array, b: Array, beta: float, alpha: float) -> None:
+        """Saves what the gradients of a linear layer need."""
+        self.keep_factors(a, b)
+        self.beta, self.alpha = beta, alpha
+        self.linear, self.weight_shape = True, b.shape[::-1]
 
     def backward(ctx: Any, grad: Array) -> Any:
         need_c, need_a, need_b = ctx.needs_input_grad

@@ -12,6 +12,7 @@ from lenetcli.errors import ShapeError
 from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.layout import Array, outline
 from lenetcli.kernels.window import Pair
+from lenetcli.ops import fusion
 from lenetcli.ops.nn.geometry import Sizes, batched, check_image, image_pair, per_dimension
 from lenetcli.ops.operands import quiet
 from lenetcli.ops.shaping.pad import pad
@@ -48,9 +49,13 @@ class Convolution(Op):
         dilation: Pair,
         groups: int,
     ) -> Array:
-        save(ctx, x, weight)
-        ctx.geometry = stride, padding, dilation, groups
+        ctx.keep(x, weight, stride, padding, dilation, groups)
         return in_dimensions(x.ndim, kernels.conv2d(as_image(x), as_image(weight), bias, *ctx.geometry))
+
+    def keep(self, x: Array, weight: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> None:
+        """Saves what the gradients need."""
+        save(self, x, weight)
+        self.geometry = stride, padding, dilation, groups
 
     def backward(ctx: Any, grad: Array) -> Any:
         x, weight = saved(ctx, grad)
@@ -250,7 +255,9 @@ def _convolution(
             f"{name}: calculated padded input size per channel: ({' x '.join(map(str, room))}). Kernel size: "
             f"({' x '.join(map(str, need))}). Kernel size can't be greater than actual input size"
         )
-    return Convolution.apply(
+    return fusion.begin(
+        Convolution,
+        (len(input.array), len(weight.array), *[(r - n) // s + 1 for r, n, s in zip(room, need, steps)]),
         input,
         weight,
         bias,

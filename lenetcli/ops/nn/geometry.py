@@ -56,13 +56,14 @@ def batched(input: Tensor, function: Callable[..., Any], *args: Any) -> Any:
     return tuple(r.squeeze(0) for r in result) if isinstance(result, tuple) else result.squeeze(0)
 
 
-def check_image(name: str, input: Tensor, dims: int) -> None:
-    """Refuses an input that is neither (N, C, ...) nor (C, ...).
+def check_image(name: str, input: Tensor, dims: int) -> Any:
+    """Refuses an input that is neither (N, C, ...) nor (C, ...); gives its array, or what that waits for.
 
     Raises:
         ShapeError: too few or too many dimensions, or an empty one besides N.
     """
-    shape = input.array.shape
+    x = input.pending or input.array
+    shape = x.shape
     if len(shape) not in (dims + 1, dims + 2):
         axes = ", ".join(AXES[dims])
         hint = f"; unsqueeze(0) adds a missing dimension, so that {list(shape)} becomes {[1, *shape]}"
@@ -72,6 +73,7 @@ def check_image(name: str, input: Tensor, dims: int) -> None:
         )
     if 0 in shape[len(shape) - dims - 1 :]:
         raise ShapeError(f"{name}: only the batch may be empty, got input {list(shape)}")
+    return x
 
 
 def as_images(input: Tensor, function: Callable[..., Any]) -> Any:
@@ -111,7 +113,7 @@ def pool_windows(
             f"{name}: padding should be at most half of the window, got padding={border}, kernel_size={window}, "
             f"dilation={spread}"
         )
-    image = input.array.shape[-dims:]
+    image = (input.pending or input.array).shape[-dims:]
     out = [extent(*sizes, ceil_mode) for sizes in zip(image, window, steps, border, spread)]
     if min(out) < 1:
         raise ShapeError(

@@ -9,13 +9,22 @@ import numpy as np
 from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
 from lenetcli.errors import ShapeError
+from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.linear import matmul
-from lenetcli.ops.linalg.mm import Addmm, check_types, mm
+from lenetcli.ops import fusion
+from lenetcli.ops.linalg.mm import Addmm, Mm, check_types
 from lenetcli.ops.shaping.permute import T, t
 
 if TYPE_CHECKING:
     from lenetcli.tensors.tensor import Tensor
+
+
+class Unbiased(Mm):
+    """A linear layer without bias: x (N, I), weightᵀ (I, O) -> (N, O), batch-last as one with bias."""
+
+    backward_name = "Mm"
+    multiply = staticmethod(lambda a, b: kernels.linear(a, b.T, None))
 
 
 @whole
@@ -48,9 +57,10 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         )
     if x.ndim == 2 and w.ndim == 2:
         if bias is None:
-            return mm(input, t(weight))
+            check_types("mm", x, w)
+            return fusion.begin(Unbiased, (x.shape[0], w.shape[0]), input, T.apply(weight))
         check_types("addmm", bias.array, x, w)
-        return Addmm.apply(bias, input, T.apply(weight), beta=1, alpha=1)
+        return fusion.begin(Addmm, (x.shape[0], w.shape[0]), bias, input, T.apply(weight), beta=1, alpha=1)
     if w.ndim == 1:
         y = input.matmul(weight)
         return y if bias is None else y + bias

@@ -12,10 +12,10 @@ from lenetcli.autograd.op import Op
 from lenetcli.autograd.tape import Edge, Variable
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import dispatch as kernels
-from lenetcli.kernels.layout import Array, stored
+from lenetcli.kernels.layout import Array
 from lenetcli.kernels.pool import put, take, winner_index
 from lenetcli.kernels.window import Pair
-from lenetcli.ops.nn.conv2d import Convolution
+from lenetcli.ops import fusion
 from lenetcli.ops.nn.geometry import (
     Sizes,
     as_images,
@@ -26,19 +26,17 @@ from lenetcli.ops.nn.geometry import (
     pool_windows,
     window_at,
 )
-from lenetcli.ops.pointwise.relu import Relu
 
 if TYPE_CHECKING:
     from lenetcli.tensors.tensor import Tensor
 
 
-HALVES = [(2, 2), (2, 2), (0, 0), (1, 1)]  # kernel, stride, padding, dilation
-
-
 class MaxPool2DWithIndices(Op):
     formula = "y = the largest x in each {kernel} window"
     gradient = ("d_x = grad at the largest of each window, else 0",)
+    merge = staticmethod(fusion.merge)
     pooled: tuple[Array, list[int], int] | None = None  # the result, its version counter and version, for `merge`
+    winner: Array | None = None  # what is kept of a whole row, see kernels.fused
 
     def forward(
         ctx: Any, x: Array, *, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool, indices: bool
@@ -54,37 +52,18 @@ class MaxPool2DWithIndices(Op):
 
     def record(self, edges: list[Edge], results: Sequence[Variable]) -> None:
         super().record(edges, results)
-        self.pooled = results[0].array, results[0].counter, results[0]._version
+        if results:  # else they are to come
+            self.pooled = results[0].array, results[0].counter, results[0]._version
 
     def release(self) -> None:
         super().release()
-        self.pooled = None
+        self.pooled = self.winner = None
 
-    @staticmethod
-    def merge(run: Sequence[Any], grad: Array, _: Any = None) -> tuple[int, Sequence[Array | None]] | None:
-        """Backward of max_pool(relu(x)), and of max_pool(relu(conv(x))) with windows of 2x2, without images between.
-
-        A maximum is above zero exactly where its winner is: relu's gradient is that of the pooled values.
-        """
-        pool, relu, *rest = run
-        if type(relu) is not Relu or pool.pooled is None:
-            return None
-        y, counter, version = pool.pooled
-        if counter[0] != version:  # changed in place since
-            return None
-        relu.check_saved()
-        (winner,) = pool.saved
-        image, *windows = pool.geometry
-        grad = kernels.relu_backward(grad, y)
-        halved = windows == HALVES and y.shape[2:] == (image[0] // 2, image[1] // 2)
-        if not (halved and rest and type(rest[0]) is Convolution and rest[0].is_plain):
-            return 2, (kernels.max_pool2d_backward(grad, winner, image, *windows),)
-        conv: Any = rest[0]
-        conv.check_saved()
-        x, weight = conv.saved
-        return 3, kernels.conv_relu_pool_backward(
-            grad, x, weight, stored(winner)[None], conv.geometry[1], conv.needs_input_grad[0]
-        )
+    @property
+    def halves(self) -> bool:
+        """Whether its windows are of 2x2, side by side, with nothing beside them."""
+        image, *windows = self.geometry
+        return windows == fusion.HALVES and self.outputs[0][0][2:] == (image[0] // 2, image[1] // 2)
 
     @staticmethod
     def example(seen: Any, at: tuple[int, ...]) -> Any:
@@ -189,15 +168,18 @@ def max_pool2d(
         tensor([[[[ 5.,  7.],
                   [13., 15.]]]])
     """
-    check_image("max_pool2d", input, 2)
-    if input.array.dtype == np.bool_:
+    x = check_image("max_pool2d", input, 2)
+    if x.dtype == np.bool_:
         raise NotImplementedError("max_pool2d: not implemented for bool")
-    if input.array.ndim == 3:
+    if x.ndim == 3:
         return batched(
             input, lambda x: max_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
         )
     windows = pool_windows("max_pool2d", input, 2, kernel_size, stride, padding, dilation, ceil_mode)
-    return MaxPool2DWithIndices.apply(input, **windows, ceil_mode=ceil_mode, indices=return_indices)
+    if input.pending is None:
+        return MaxPool2DWithIndices.apply(input, **windows, ceil_mode=ceil_mode, indices=return_indices)
+    halved = (*x.shape[:2], x.shape[2] // 2, x.shape[3] // 2)
+    return fusion.follow(MaxPool2DWithIndices, halved, input, **windows, ceil_mode=ceil_mode, indices=return_indices)
 
 
 class MaxUnpool2D(Op):

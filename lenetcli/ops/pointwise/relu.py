@@ -12,13 +12,16 @@ import numpy as np
 from lenetcli.autograd.inplace import assign
 from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.pending import become, can_become
 from lenetcli.autograd.random import numpy_generator
+from lenetcli.autograd.tape import Variable
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import activation as kernels
 from lenetcli.kernels import dispatch
 from lenetcli.kernels.device import as_array, beside
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.selection import select, zeroed
+from lenetcli.ops import fusion
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import quiet
 
@@ -57,6 +60,7 @@ def _wide(x: Array) -> Array:
 
 class Relu(Op):
     can_die = True
+    merge = staticmethod(fusion.merge)
 
     def forward(ctx: Any, x: Array) -> Array:
         if x.dtype == np.bool_:
@@ -98,7 +102,13 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
         >>> lenet.relu(lenet.tensor([-1.0, 0.0, 2.0]))
         tensor([0., 0., 2.])
     """
-    return assign(input, relu) if inplace else Relu.apply(input)
+    waits = isinstance(input, Variable) and input.pending is not None
+    if inplace:
+        if not (waits and can_become(input)):
+            return assign(input, relu)
+        become(input, fusion.follow(Relu, input.pending.shape, input))
+        return input
+    return fusion.follow(Relu, input.pending.shape, input) if waits else Relu.apply(input)
 
 
 class LeakyRelu(Activation):
