@@ -56,6 +56,7 @@ NB_MODULE(_native, m) {
   bind_norm(m);
   bind_pointwise(m);
   bind_product(m);
+  bind_recurrent(m);
   bind_update(m);
   bind_window(m);
   bind_recording(m);
