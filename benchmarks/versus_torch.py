@@ -22,7 +22,7 @@ import neighbour
 from page import Page
 from rounds import Times, in_turn, machine
 from whole_process import installed_sizes, processes
-from work import Piece, Work, by_hand, cnn, inference, layers, mlp, sequential, small_mlp, small_ops, training
+from work import Piece, Work, by_hand, cnn, inference, layers, mlp, rows, sequential, small_mlp, small_ops, training
 
 from lenetcli.kernels import dispatch
 
@@ -46,6 +46,8 @@ WORK: list[tuple[str, float, Work, int, Callable[[], Piece] | None]] = [
     ("train step, MLP 784-512-512-10, batch 128", 1.2, training(mlp, (128, 784)), 128, lambda: in_jax.mlp(128)),
     ("train step, MLP 784-64-64-10, batch 32", 5, training(small_mlp, (32, 784)), 32, None),
     ("train step, BatchNorm CNN 3-32-64-128, batch 64", 1.5, training(cnn, (64, 3, 32, 32)), 64, None),
+    *((f"train step, {kind} of 128 over 28 rows, batch 64", 1.5, training(rows(kind), (64, 28, 28)), 64, None)
+      for kind in ("GRU", "LSTM")),
 ]  # fmt: skip
 
 

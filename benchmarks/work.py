@@ -67,6 +67,23 @@ def cnn(nn: Any, image: int = 32) -> Any:
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(128 * (image // 8) ** 2, 10))
 
 
+def rows(kind: str) -> Net:
+    """A recurrent layer of 128 units over the rows of a picture of 28x28, and a Linear layer of its last output."""
+
+    def make(nn: Any) -> Any:
+        class Rows(nn.Module):  # type: ignore[misc]
+            def __init__(self) -> None:
+                super().__init__()
+                self.rows, self.classes = getattr(nn, kind)(28, 128, batch_first=True), nn.Linear(128, 10)
+
+            def forward(self, x: Any) -> Any:
+                return self.classes(self.rows(x)[0][:, -1])
+
+        return Rows()
+
+    return make
+
+
 def deep_mlp(nn: Any, layers: int) -> Any:
     """`layers` layers in all: Linear and ReLU in turn, 64 wide."""
     return nn.Sequential(*(nn.Linear(64, 64) if i % 2 == 0 else nn.ReLU() for i in range(layers)))

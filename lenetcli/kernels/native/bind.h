@@ -90,5 +90,6 @@ void bind_norm(nb::module_& m);
 void bind_pixels(nb::module_& m);
 void bind_pointwise(nb::module_& m);
 void bind_product(nb::module_& m);
+void bind_recurrent(nb::module_& m);
 void bind_update(nb::module_& m);
 void bind_window(nb::module_& m);

@@ -4,6 +4,7 @@
 #include "pixels.h"
 #include "pointwise.h"
 #include "product.h"
+#include "recurrent.h"
 #include "update.h"
 #include "window.h"
 #include "winograd.h"
@@ -24,4 +25,5 @@ const Kernels LENET_TABLE(LENET_TARGET) = {
     sgd, adam,
     all_finite, relu, relu_backward, masked_rows, norm_forward, norm_backward, max_pool, max_pool_backward, window_sums,
     weighted_sums, weighted_gradient, log_softmax, log_softmax_backward,
+    gru_gates, gru_gates_backward, lstm_gates, lstm_gates_backward,
 };

@@ -153,6 +153,13 @@ struct Norm {
   float *y, *d_weight, *d_bias;  // y is d_x in the backward pass
 };
 
+// A step of a recurrent layer for some sequences: rows of `units` numbers, those of gates so many times as wide.
+struct Gates {
+  int units;
+  const float *hidden, *before;
+  float *gates, *cell, *y, *grad, *d_cell, *d_gates, *d_hidden;
+};
+
 struct Kernels {
   const char* name;
   int lanes;
@@ -200,4 +207,8 @@ struct Kernels {
   void (*weighted_gradient)(const Windows&, int pair);
   void (*log_softmax)(const Classes&, int from, int count);
   void (*log_softmax_backward)(const Classes&, int from, int count);
+  void (*gru_gates)(const Gates&, int row);
+  void (*gru_gates_backward)(const Gates&, int row);
+  void (*lstm_gates)(const Gates&, int row);
+  void (*lstm_gates_backward)(const Gates&, int row);
 };

@@ -57,6 +57,7 @@ NB_MODULE(_native, m) {
   bind_pixels(m);
   bind_pointwise(m);
   bind_product(m);
+  bind_recurrent(m);
   bind_update(m);
   bind_window(m);
   bind_recording(m);

@@ -48,14 +48,16 @@ class Recurrent(Op):
     def multiply_adds(y: Array, x: Array, h0: Any, weight_ih: Array, weight_hh: Array, *others: Any) -> int:
         return y.size // y.shape[-1] * (weight_ih.size + weight_hh.size)
 
-    def _begin(ctx: Any, x: Array, weight_ih: Array, bias: Array | None, steps: Steps | None, reverse: bool) -> Array:
-        """What the inputs of all steps add to the gates, in one product: (T, G)."""
+    def _begin(
+        ctx: Any, x: Array, weight_ih: Array, biases: Sequence[Array | None], steps: Steps | None, reverse: bool
+    ) -> Array:
+        """What the inputs of all steps add to the gates, in one product, with biases: (T, G)."""
         ctx.steps = Steps((x.shape[1],) * x.shape[0]) if steps is None else steps
         ctx.reverse, ctx.shape, ctx.kind = reverse, x.shape, x.dtype
-        rows = widened(x).reshape(-1, x.shape[-1])
-        gates = matmul(rows, widened(weight_ih).T)
-        if bias is not None:
-            gates += bias
+        gates = kernels.rows_product(widened(x).reshape(-1, x.shape[-1]), widened(weight_ih).T)
+        for bias in biases:
+            if bias is not None:
+                gates += bias
         return gates
 
     def _state(ctx: Any, given: Array | None, width: int, gates: Array) -> Array:
@@ -85,18 +87,18 @@ class Recurrent(Op):
         d_weight = matmul(d_gates.T, widened(x).reshape(-1, ctx.shape[-1])) if needs[2] else None
         return d_x, d_weight, sum_over(d_gates, 0) if needs[4] else None
 
-    def _states(ctx: Any, d_hidden: Array, before: Array) -> tuple[Any, Any]:
-        """The gradients of weight_hh and bias_hh, from what the states of all steps added to the gates."""
+    def _both(ctx: Any, d_gates: Array, x: Array, weight_ih: Array, before: Array) -> tuple[Any, ...]:
+        """The gradients of x, both weights and both biases, where inputs and states are simply added up."""
+        d_x, d_weight_ih, d_bias_ih = ctx._inputs(d_gates, x, weight_ih)
         needs = ctx.needs_input_grad
-        d_weight = matmul(d_hidden.T, before) if needs[3] else None
-        return d_weight, sum_over(d_hidden, 0) if needs[5] else None
+        d_weight_hh = matmul(d_gates.T, before) if needs[3] else None
+        d_bias = sum_over(d_gates, 0) if needs[5] and d_bias_ih is None else d_bias_ih
+        return d_x, d_weight_ih, d_weight_hh, d_bias_ih, d_bias.copy() if needs[5] else None
 
 
-def _add_product(h: Array, weight: Array, bias: Array | None, out: Array) -> None:
-    """out = h weight' + bias, of the rows of a step."""
-    np.matmul(h, weight.T, out=out)
-    if bias is not None:
-        out += bias
+def _turned(weight: Array) -> Array:
+    """weight' in row order, as every step multiplies by it."""
+    return np.ascontiguousarray(widened(weight).T, like=weight)
 
 
 class Rnn(Recurrent):
@@ -124,14 +126,13 @@ class Rnn(Recurrent):
         reverse: bool,
         nonlinearity: str,
     ) -> tuple[Array, Array]:
-        gates = ctx._begin(x, weight_ih, bias_ih, steps, reverse)
+        gates = ctx._begin(x, weight_ih, (bias_ih, bias_hh), steps, reverse)
         ctx.relu = nonlinearity == "relu"
-        h, weight = ctx._state(h0, weight_hh.shape[1], gates), widened(weight_hh)
-        y, before, hidden = np.empty_like(gates), np.empty_like(gates), np.empty_like(gates[: len(h)])
+        h, weight = ctx._state(h0, weight_hh.shape[1], gates), _turned(weight_hh)
+        y, before = np.empty_like(gates), np.empty_like(gates)
         for rows, n in ctx._walk():
             before[rows] = h[:n]
-            _add_product(before[rows], weight, bias_hh, hidden[:n])
-            kernels.rnn_gates(gates[rows], hidden[:n], y[rows], ctx.relu)
+            kernels.rnn_gates(gates[rows], kernels.rows_product(before[rows], weight), y[rows], ctx.relu)
             h[:n] = y[rows]
         ctx.save(x, weight_ih, weight_hh, before, y)
         return ctx._shaped(y), h.astype(x.dtype, copy=False)
@@ -144,10 +145,9 @@ class Rnn(Recurrent):
         for rows, n in ctx._walk(back=True):
             d_gates[rows] += d_h[:n]
             kernels.rnn_gates_backward(d_gates[rows], y[rows], d_gates[rows], ctx.relu)
-            np.matmul(d_gates[rows], weight, out=d_h[:n])
-        d_x, d_weight_ih, d_bias_ih = ctx._inputs(d_gates, x, weight_ih)
-        d_weight_hh, d_bias_hh = ctx._states(d_gates, before)
-        return d_x, d_h, d_weight_ih, d_weight_hh, d_bias_ih, d_bias_hh
+            d_h[:n] = kernels.rows_product(d_gates[rows], weight)
+        d_x, *parameters = ctx._both(d_gates, x, weight_ih, before)
+        return d_x, d_h, *parameters
 
 
 class Gru(Recurrent):
@@ -177,13 +177,15 @@ class Gru(Recurrent):
         steps: Steps | None,
         reverse: bool,
     ) -> tuple[Array, Array]:
-        gates = ctx._begin(x, weight_ih, bias_ih, steps, reverse)
-        h, weight = ctx._state(h0, weight_hh.shape[1], gates), widened(weight_hh)
+        gates = ctx._begin(x, weight_ih, (bias_ih,), steps, reverse)
+        h, weight = ctx._state(h0, weight_hh.shape[1], gates), _turned(weight_hh)
         y, before = (np.empty_like(gates, shape=(len(gates), h.shape[1])) for _ in range(2))
         hidden = np.empty_like(gates)
         for rows, n in ctx._walk():
             before[rows] = h[:n]
-            _add_product(before[rows], weight, bias_hh, hidden[rows])
+            hidden[rows] = kernels.rows_product(before[rows], weight)
+            if bias_hh is not None:
+                hidden[rows] += bias_hh
             kernels.gru_gates(gates[rows], hidden[rows], before[rows], y[rows])
             h[:n] = y[rows]
         ctx.save(x, weight_ih, weight_hh, before, gates, hidden)
@@ -200,11 +202,11 @@ class Gru(Recurrent):
             kernels.gru_gates_backward(
                 d_y[rows], gates[rows], hidden[rows], before[rows], d_gates[rows], d_hidden[rows]
             )
-            np.matmul(d_hidden[rows], weight, out=d_h[:n])
-            d_h[:n] += d_y[rows]
+            np.add(kernels.rows_product(d_hidden[rows], weight), d_y[rows], out=d_h[:n])
         d_x, d_weight_ih, d_bias_ih = ctx._inputs(d_gates, x, weight_ih)
-        d_weight_hh, d_bias_hh = ctx._states(d_hidden, before)
-        return d_x, d_h, d_weight_ih, d_weight_hh, d_bias_ih, d_bias_hh
+        needs = ctx.needs_input_grad
+        d_weight_hh = matmul(d_hidden.T, before) if needs[3] else None
+        return d_x, d_h, d_weight_ih, d_weight_hh, d_bias_ih, sum_over(d_hidden, 0) if needs[5] else None
 
 
 class Lstm(Recurrent):
@@ -245,20 +247,19 @@ class Lstm(Recurrent):
         steps: Steps | None,
         reverse: bool,
     ) -> tuple[Array, Array, Array]:
-        gates = ctx._begin(x, weight_ih, bias_ih, steps, reverse)
+        gates = ctx._begin(x, weight_ih, (bias_ih, bias_hh), steps, reverse)
         h = ctx._state(h0, weight_hh.shape[1], gates)
         c = ctx._state(c0, len(weight_hh) // 4, gates)
-        weight, down = widened(weight_hh), None if weight_hr is None else widened(weight_hr)
-        hidden = np.empty_like(gates[: len(h)])
+        weight, down = _turned(weight_hh), None if weight_hr is None else _turned(weight_hr)
         y, before = (np.empty_like(gates, shape=(len(gates), h.shape[1])) for _ in range(2))
         cell, cell_before = (np.empty_like(gates, shape=(len(gates), c.shape[1])) for _ in range(2))
         out = y if down is None else np.empty_like(cell)  # before the projection
         for rows, n in ctx._walk():
             before[rows], cell_before[rows] = h[:n], c[:n]
-            _add_product(before[rows], weight, bias_hh, hidden[:n])
-            kernels.lstm_gates(gates[rows], hidden[:n], cell_before[rows], cell[rows], out[rows])
+            hidden = kernels.rows_product(before[rows], weight)
+            kernels.lstm_gates(gates[rows], hidden, cell_before[rows], cell[rows], out[rows])
             if down is not None:
-                np.matmul(out[rows], down.T, out=y[rows])
+                y[rows] = kernels.rows_product(out[rows], down)
             h[:n], c[:n] = y[rows], cell[rows]
         ctx.save(x, weight_ih, weight_hh, weight_hr, before, gates, cell, cell_before, None if down is None else out)
         return ctx._shaped(y), h.astype(x.dtype, copy=False), c.astype(x.dtype, copy=False)
@@ -271,10 +272,9 @@ class Lstm(Recurrent):
         d_gates = np.empty_like(gates)
         for rows, n in ctx._walk(back=True):
             d_y[rows] += d_h[:n]
-            d_out = d_y[rows] if down is None else d_y[rows] @ down
+            d_out = d_y[rows] if down is None else kernels.rows_product(d_y[rows], down)
             kernels.lstm_gates_backward(d_out, d_c[:n], gates[rows], cell_before[rows], cell[rows], d_gates[rows])
-            np.matmul(d_gates[rows], weight, out=d_h[:n])
-        d_x, d_weight_ih, d_bias_ih = ctx._inputs(d_gates, x, weight_ih)
-        d_weight_hh, d_bias_hh = ctx._states(d_gates, before)
+            d_h[:n] = kernels.rows_product(d_gates[rows], weight)
+        d_x, *parameters = ctx._both(d_gates, x, weight_ih, before)
         d_weight_hr = None if down is None else matmul(d_y.T, out)
-        return d_x, d_h, d_weight_ih, d_weight_hh, d_bias_ih, d_bias_hh, d_c, d_weight_hr
+        return d_x, d_h, *parameters, d_c, d_weight_hr
