@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from lenetcli.kernels import finite as finite_reference
@@ -9,8 +11,9 @@ from lenetcli.kernels import nll as likelihood_reference
 from lenetcli.kernels import product as product_reference
 from lenetcli.kernels import selection as relu_reference
 from lenetcli.kernels import softmax as softmax_reference
-from lenetcli.kernels.layout import Array
+from lenetcli.kernels.layout import Array, logical
 from lenetcli.kernels.native import _native
+from lenetcli.kernels.native.memory import stored
 
 __all__ = [
     "all_finite",
@@ -22,6 +25,7 @@ __all__ = [
     "nll_mean_backward",
     "relu",
     "relu_backward",
+    "plus",
     "times",
 ]
 
@@ -69,13 +73,29 @@ def relu_backward(grad: Array, y: Array) -> Array:
 
 def times(x: Array, y: Array) -> Array:
     """As lenetcli.kernels.product.times."""
-    if _native.recording() and x.shape == y.shape and x.dtype is FLOAT and y.dtype is FLOAT:
-        made = np.empty_like(x)
-        flat = _flat(x, y, made)
-        if flat is not None:
-            _native.times(*flat)
-            return made
-    return product_reference.times(x, y)
+    made = _recorded(_native.times, x, y)
+    return product_reference.times(x, y) if made is None else made
+
+
+def plus(x: Array, y: Array) -> Array:
+    """As lenetcli.kernels.product.plus."""
+    made = _recorded(_native.plus, x, y)
+    return product_reference.plus(x, y) if made is None else made
+
+
+def _recorded(call: Callable[..., None], x: Array, y: Array) -> Array | None:
+    """What a call makes of two arrays, where it is recorded; None where it would not be, or cannot."""
+    if not (_native.recording() and x.shape == y.shape and x.dtype is FLOAT and y.dtype is FLOAT):
+        return None
+    made = np.empty_like(x)
+    flat = _flat(x, y, made)
+    if flat is None and 1 < x.ndim < 5:  # in different memory orders
+        turned = _recorded(call, stored(x), stored(y))
+        return None if turned is None else logical(turned)
+    if flat is None:
+        return None
+    call(*flat)
+    return made
 
 
 def all_finite(arrays: list[Array]) -> bool:
