@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli.autograd.engine import run_backward, run_chain
+from lenetcli.autograd.engine import run_backward, run_chain, run_line
 from lenetcli.autograd.tape import Array, Variable, wrap
 
 FLOAT = np.dtype(np.float32)
@@ -50,6 +50,8 @@ def backward(
         return
     roots = _tuple(tensors)
     grads = _root_grads(roots, grad_tensors)
+    if inputs is None and len(roots) == 1 and run_line(roots[0], grads[0], bool(retain_graph)):
+        return
     if inputs is None:
         run_backward(roots, grads, bool(retain_graph))
         return

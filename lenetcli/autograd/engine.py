@@ -17,6 +17,7 @@ from lenetcli.autograd.anomaly import check_backward
 from lenetcli.autograd.hooks import replacement, replacements
 from lenetcli.autograd.modes import switches
 from lenetcli.autograd.tape import AccumulateGrad, Array, Edge, Node, Variable, wrap
+from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.device import as_array, shares_elements
 from lenetcli.kernels.sums import sum_over
 
@@ -88,6 +89,50 @@ def run_chain(root: Variable, grad: Array, retain_graph: bool) -> bool:
     return True
 
 
+def _line(root: Variable) -> list[Node]:
+    """The nodes from a root down, where each has leaves and at most one other below it, and nobody looks; else none.
+
+    None either where nodes may run together, which has a way of its own.
+    """
+    line: list[Node] = []
+    node = root.grad_fn
+    while node is not None:
+        if node.at_once or node.hooks or node.prehooks or node.variable_hooks or (line and line[-1].merge is not None):
+            return []
+        line.append(node)
+        others = [below for below, _ in node.edges if below is not None and type(below) is not AccumulateGrad]
+        if len(others) > 1:
+            return []
+        node = others[0] if others else None
+    return line
+
+
+def run_line(root: Variable, grad: Array, retain_graph: bool) -> bool:
+    """The short way down a few ops in a row; whether there is one."""
+    line = [] if switches.anomaly or (root.array.dtype is not grad.dtype) else _line(root)
+    if not line:
+        return False
+    grads: list[Array | None] = [None] * len(line[0].outputs)
+    grads[root.output_nr] = grad
+    leaves: Leaves = {}
+    before = switches.grad, switches.walking
+    switches.grad, switches.walking = False, True
+    try:
+        with np.errstate(all="ignore"):
+            for node, below in zip(line, (*line[1:], None)):
+                buffers: Buffers = {}
+                _send(node.edges, node.run(grads), grads, buffers, leaves)
+                if not retain_graph:
+                    node.release()
+                if below is None or below not in buffers:
+                    break
+                grads = buffers[below]
+        arrive(leaves, None)
+    finally:
+        switches.grad, switches.walking = before
+    return True
+
+
 def _run_backward(
     roots: Sequence[Variable],
     root_grads: Sequence[Array],
@@ -147,7 +192,7 @@ def _walk(
     """Runs the nodes; the wanted gradients are put into `captured`, where it is given."""
     anomaly = switches.anomaly
     merging = switches.fusion and not anomaly and captured is None
-    consumers: Counter[Node | None] = Counter()
+    consumers: Counter[Node | None] | None = None
     for node in order:
         grads = buffers.pop(node, None)
         if grads is None:
@@ -161,8 +206,8 @@ def _walk(
         watched = node.hooks or node.prehooks or anomaly
         ran: Sequence[Node] = ()
         if merging and node.merge is not None and not watched:
-            if not consumers:
-                consumers.update(below for above in order for below, _ in above.edges)
+            if consumers is None:
+                consumers = Counter(below for above in order for below, _ in above.edges)
             ran = _run_merged(_unseen_run(node, consumers, buffers), grads, buffers, leaves)
         if not ran:
             d_inputs = _run_watched(node, grads) if watched else node.run(grads)
@@ -288,7 +333,7 @@ def _send(
         if isinstance(node, AccumulateGrad):
             before = leaves.get(node)
             if before is not None:
-                grad = as_array(before + grad)
+                grad = _sum(before, grad)
             elif not (own or type(leaves) is Uncopied or _is_own(grad, grads, d_inputs, position)):
                 grad = grad.copy(order="K")
             leaves[node] = grad
@@ -297,7 +342,11 @@ def _send(
         if slots is None:
             slots = buffers[node] = [None] * len(node.outputs)
         before = slots[number]
-        slots[number] = grad if before is None else as_array(before + grad)
+        slots[number] = grad if before is None else _sum(before, grad)
+
+
+def _sum(a: Array, b: Array) -> Array:
+    return kernels.plus(a, b) if switches.whole else as_array(a + b)
 
 
 def _is_own(grad: Array, grads: Sequence[Array | None], d_inputs: Sequence[Array | None], position: int) -> bool:

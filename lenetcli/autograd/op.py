@@ -111,24 +111,19 @@ class Op(Node):
         """
         node = cls()
         first: Variable | None = None
-        arrays: list[Any] = []
-        edges: list[Edge] = []
-        needs: list[bool] = []
+        arrays: list[Any] = list(operands)
+        edges: list[Edge] = [NO_EDGE] * len(arrays)
         recording, records = switches.grad, False
-        for operand in operands:
-            edge = NO_EDGE
+        for at, operand in enumerate(operands):
             if isinstance(operand, Variable):
                 if first is None:
                     first = operand
                 if recording and (operand._requires_grad or (operand.base is not None and operand.is_stale)):
-                    edge, records = operand.gradient_edge(), True
-                operand = operand.array
-            arrays.append(operand)
-            edges.append(edge)
-            needs.append(edge is not NO_EDGE)
+                    edges[at], records = operand.gradient_edge(), True
+                arrays[at] = operand.array
         if first is None:
             raise TypeError(f"{cls.__name__}: wanted a tensor, got {', '.join(type(o).__name__ for o in operands)}")
-        node.needs_input_grad = tuple(needs)
+        node.needs_input_grad = tuple([edge is not NO_EDGE for edge in edges])
         try:
             out = cls.forward(node, *arrays, **parameters)
         except (AttributeError, IndexError, NotImplementedError, TypeError, ValueError) as error:

@@ -152,8 +152,11 @@ class Variable:
         """The node (and its output number) that takes this variable's gradient."""
         if self.base is not None and self.is_stale:
             self.catch_up()
-        node = self.grad_fn
-        return (self.accumulator(), 0) if node is None else (node, self.output_nr)
+        node: Node | None = self.grad_fn
+        if node is None:
+            known = self._accumulate
+            return (None if known is None else known()) or self.accumulator(), 0
+        return node, self.output_nr
 
     def catch_up(self) -> None:
         """Gives a view whose base was changed since its place in the graph of now."""
@@ -290,17 +293,13 @@ class Node:
         scopes = switches.scopes
         if scopes:
             self.scope = scopes[-1]
-        outputs: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
-        for result in results:
-            array = result.array
-            kind = array.dtype
-            if kind.kind == "f":
+        for number, result in enumerate(results):
+            if result.array.dtype.kind == "f":
                 result._requires_grad = True
                 result.grad_fn = self
-                if outputs:
-                    result.output_nr = len(outputs)
-            outputs.append((array.shape, kind))
-        self.outputs = tuple(outputs)
+                if number:
+                    result.output_nr = number
+        self.outputs = tuple([(result.array.shape, result.array.dtype) for result in results])
 
 
 class AccumulateGrad(Node):

@@ -29,7 +29,7 @@ from lenetcli.kernels.native.twins import twins
 from lenetcli.kernels.nll import cross_entropy, cross_entropy_backward, nll_mean, nll_mean_backward
 from lenetcli.kernels.norm import batch_norm, batch_norm_backward, channel_norm, channel_norm_backward, track
 from lenetcli.kernels.pool import max_pool2d, max_pool2d_backward
-from lenetcli.kernels.product import times
+from lenetcli.kernels.product import plus, times
 from lenetcli.kernels.recurrent import (
     gru_gates,
     gru_gates_backward,
@@ -79,6 +79,7 @@ __all__ = [
     "nadam",
     "nll_mean",
     "nll_mean_backward",
+    "plus",
     "product",
     "radam",
     "relu",

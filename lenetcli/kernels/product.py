@@ -1,4 +1,4 @@
-"""The product of arrays, element by element: NumPy's, which has a twin only so that it can be recorded."""
+"""Product and sum of arrays, element by element: NumPy's, which have twins only so that they can be recorded."""
 
 from __future__ import annotations
 
@@ -9,3 +9,9 @@ def times(x: Array, y: Array) -> Array:
     """x y, broadcast."""
     product: Array = x * y
     return product
+
+
+def plus(x: Array, y: Array) -> Array:
+    """x + y, broadcast."""
+    total: Array = x + y
+    return total

@@ -115,8 +115,9 @@ class Sequential(Numbered):
         return recorded.find(self, args[0]) if len(args) == 1 and not kwargs and fusion.allowed() else None
 
     def forward(self, input: Any) -> Any:
-        if fusion.allowed():
-            return recorded.run(self, input)
+        return recorded.run(self, input) if fusion.allowed() else self._layer_by_layer(input)
+
+    def _layer_by_layer(self, input: Any) -> Any:
         return fusion.chain(list(self._modules.values()), input)
 
     @overload
@@ -168,8 +169,10 @@ class Residual(Sequential):
         tensor([ 2., -1.])
     """
 
-    def forward(self, input: Any) -> Any:
-        return input + super().forward(input)
+    native_calls: ClassVar[bool] = True
+
+    def _layer_by_layer(self, input: Any) -> Any:
+        return input + super()._layer_by_layer(input)
 
 
 class ModuleList(Numbered):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-from lenetcli.nn import fusion
+from lenetcli.nn import fusion, recorded
 from lenetcli.nn.module import ForPython, Module
 
 INPUT = "input"  # the name of what enters a graph
@@ -61,6 +61,8 @@ class Graph(ForPython):
         tensor([[ 2., -1.]])
     """
 
+    native_calls: ClassVar[bool] = True
+
     takes = "layers by name; in a config a list of layers with `from` is one"
 
     def __init__(
@@ -108,7 +110,13 @@ class Graph(ForPython):
         if unused:
             raise ValueError(f"nothing takes the values of {', '.join(unused)}")
 
+    def _at_once(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return recorded.find(self, args[0]) if len(args) == 1 and not kwargs and fusion.allowed() else None
+
     def forward(self, input: Any) -> Any:
+        return recorded.run(self, input) if fusion.allowed() else self._layer_by_layer(input)
+
+    def _layer_by_layer(self, input: Any) -> Any:
         values, modules = {INPUT: input}, dict[str, Any](self._modules)
         del input
         for chain in self._chains:

@@ -219,6 +219,10 @@ class Module(Tree, Stateful):
         """The result of a call that no other module makes, where there is a shorter way to it; else None."""
         return None
 
+    def _layer_by_layer(self, input: Any) -> Any:
+        """What `forward` computes, where the call as a whole is not recorded (`nn.recorded`)."""
+        return self.forward(input)
+
     def _call_in_scope(
         self, scopes: list[tuple[Any, Any]], root: Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:

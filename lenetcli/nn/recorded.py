@@ -41,7 +41,7 @@ MOST = 8  # kinds of calls, and states of the tree, that are remembered of a mod
 def run(module: Module, input: Any) -> Any:
     """What a chain of layers computes, by a recording where there is one."""
     if switches.whole or not use.on or type(input) is not Tensor:
-        return fusion.chain(list(module), input)  # type: ignore[call-overload]  # a Sequential
+        return module._layer_by_layer(input)
     kind = _kind_of(module, input)
     recording = kind.recording
     if recording is not None:
@@ -53,7 +53,7 @@ def run(module: Module, input: Any) -> Any:
         if kind.calls > AFTER:
             kind.record(module, input)
     if kind.reason is not None:  # parts of it may be recorded
-        return fusion.chain(list(module), input)  # type: ignore[call-overload]
+        return module._layer_by_layer(input)
     return fusion.on_tape(module, input)
 
 

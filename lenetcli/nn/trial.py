@@ -16,7 +16,6 @@ from lenetcli.autograd.modes import enable_grad, no_grad, switches
 from lenetcli.autograd.random import Generator, drawing_from
 from lenetcli.autograd.tape import AccumulateGrad, Array, Node
 from lenetcli.kernels.recording import Notes, Plan, Unknown
-from lenetcli.nn import fusion
 from lenetcli.nn.module import Module
 from lenetcli.nn.parameter import Parameter
 from lenetcli.nn.passes import Passes
@@ -146,7 +145,7 @@ class Trial:
 
     def forward(self, notes: Notes | None = None) -> None:
         with self.scope(), draws_noted() as self.noise:
-            result = fusion.chain(list(self.module), self.input)  # type: ignore[call-overload]
+            result = self.module._layer_by_layer(self.input)
             if type(result) is not Tensor or result.base is not None or result.array.dtype is not FLOAT:
                 raise Unknown("its output is a view, or no float32")
             if np.may_share_memory(result.array, self.input.array):

@@ -52,6 +52,22 @@ def dropped() -> nn.Sequential:
     )  # fmt: skip
 
 
+def residual() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Residual(nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU()),
+        nn.MaxPool2d(2), nn.Residual(nn.Residual(nn.ReLU()), nn.Dropout(0.2)), nn.Flatten(), nn.Linear(108, 4),
+    )  # fmt: skip
+
+
+def graph() -> nn.Graph:
+    layers: dict[str, nn.Module] = {
+        "first": nn.Conv2d(1, 3, 3), "relu": nn.ReLU(), "again": nn.Conv2d(3, 3, 3, padding=1),
+        "norm": nn.BatchNorm2d(3), "short": nn.Conv2d(3, 3, 3, padding=1), "sum": nn.Add(), "pool": nn.MaxPool2d(2),
+        "flat": nn.Flatten(), "wide": nn.Linear(108, 12), "more": nn.ReLU(), "both": nn.Add(), "last": nn.Linear(12, 4),
+    }  # fmt: skip
+    return nn.Graph(layers, {"short": ["relu"], "sum": ["norm", "relu", "short"], "both": ["wide", "more"]})
+
+
 def batch(seed: int, size: int = 8) -> tuple[Any, Any]:
     random = np.random.default_rng(seed)
     x = logical(stored(random.standard_normal((size, 1, 14, 14), np.float32)))
@@ -116,14 +132,14 @@ def same(monkeypatch: pytest.MonkeyPatch, make: Callable[[], nn.Module] = lenet_
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 16, 33])
-@pytest.mark.parametrize("make", [lenet_, normed, dropped])
+@pytest.mark.parametrize("make", [lenet_, normed, dropped, residual, graph])
 def test_training_is_recorded_and_comes_to_the_same_bits(make: Any, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     if make is normed and size == 1:
         size = 3  # its second norm has one value a channel of one image
     assert recorded.status(same(monkeypatch, make, size=size)).startswith("recorded: ")
 
 
-@pytest.mark.parametrize("make", [lenet_, normed])
+@pytest.mark.parametrize("make", [lenet_, normed, residual, graph])
 def test_inference_is_recorded_and_comes_to_the_same_bits(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model = make().eval()
     train(True, lambda: model, sgd, nothing, 2, 8, monkeypatch)  # so that its statistics are of something
@@ -364,7 +380,7 @@ def test_interference_changes_nothing(act: Act, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("name", ["evaluation between", "two passes before backward", "backward twice", "accumulation",
                                   "numbers not finite", "a look at the graph"])  # fmt: skip
-@pytest.mark.parametrize("make", [normed, dropped])
+@pytest.mark.parametrize("make", [normed, dropped, residual, graph])
 def test_interference_leaves_running_statistics_and_random_numbers_as_they_would_be(
     make: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,7 @@ from lenetcli.train.events import Step
 from lenetcli.train.loop import fit
 from lenetcli.train.run import Run
 from tests.conftest import ROOT
-from tests.nn.test_recorded import INTERFERENCE, Act, dropped, lenet_, normed, nothing, state
+from tests.nn.test_recorded import INTERFERENCE, Act, dropped, graph, lenet_, normed, nothing, residual, state
 
 pytestmark = pytest.mark.skipif(native.absent is not None, reason=str(native.absent))
 
@@ -143,7 +143,7 @@ def test_every_optimizer_takes_the_gradients_of_recorded_passes(name: str, monke
         assert found == steps(small_run(optimizer=name))
 
 
-@pytest.mark.parametrize("make", [normed, dropped])
+@pytest.mark.parametrize("make", [normed, dropped, residual, graph])
 @pytest.mark.parametrize("options", list(OPTIONS.values()), ids=list(OPTIONS))
 def test_running_statistics_and_noise_are_those_of_the_tape(
     options: dict[str, Any], make: Any, monkeypatch: pytest.MonkeyPatch

@@ -36,6 +36,12 @@ void times(Flat x, Flat y, Dense<float, 1> z) {
   for (size_t i = 0; i < n; i++) z.data()[i] = x.data()[i] * y.data()[i];
 }
 
+void plus(Flat x, Flat y, Dense<float, 1> z) {
+  const size_t n = x.shape(0);
+  check(y.shape(0) == n && z.shape(0) == n, "size");
+  for (size_t i = 0; i < n; i++) z.data()[i] = x.data()[i] + y.data()[i];
+}
+
 // Sums of rows (M, N).
 void row_sums(Dense<const float, 2> x, Dense<float, 1> sums) {
   const int count = x.shape(0);
@@ -144,6 +150,7 @@ void bind_pointwise(nb::module_& m) {
   define(m, "relu", &relu, "x"_a, "y"_a);
   define(m, "relu_backward", &relu_backward, "grad"_a, "y"_a, "d_x"_a);
   define(m, "times", &times, "x"_a, "y"_a, "z"_a);
+  define(m, "plus", &plus, "x"_a, "y"_a, "z"_a);
   define(m, "row_sums", &row_sums, "x"_a, "sums"_a);
   define(m, "log_softmax", &log_softmax, "x"_a, "y"_a);
   define(m, "nll", &nll, "log_p"_a, "target"_a, "ignore"_a, "mean_and_count"_a);

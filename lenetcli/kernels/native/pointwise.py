@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from lenetcli.kernels import finite as finite_reference
@@ -23,6 +25,7 @@ __all__ = [
     "nll_mean_backward",
     "relu",
     "relu_backward",
+    "plus",
     "times",
 ]
 
@@ -78,13 +81,29 @@ def _laid(grad: Array, y: Array) -> Array:
 
 def times(x: Array, y: Array) -> Array:
     """As lenetcli.kernels.product.times."""
-    if _native.recording() and x.shape == y.shape and x.dtype is FLOAT and y.dtype is FLOAT:
-        made = np.empty_like(x)
-        flat = _flat(x, y, made)
-        if flat is not None:
-            _native.times(*flat)
-            return made
-    return product_reference.times(x, y)
+    made = _recorded(_native.times, x, y)
+    return product_reference.times(x, y) if made is None else made
+
+
+def plus(x: Array, y: Array) -> Array:
+    """As lenetcli.kernels.product.plus."""
+    made = _recorded(_native.plus, x, y)
+    return product_reference.plus(x, y) if made is None else made
+
+
+def _recorded(call: Callable[..., None], x: Array, y: Array) -> Array | None:
+    """What a call makes of two arrays, where it is recorded; None where it would not be, or cannot."""
+    if not (_native.recording() and x.shape == y.shape and x.dtype is FLOAT and y.dtype is FLOAT):
+        return None
+    made = np.empty_like(x)
+    flat = _flat(x, y, made)
+    if flat is None and 1 < x.ndim < 5:  # in different memory orders
+        turned = _recorded(call, stored(x), stored(y))
+        return None if turned is None else logical(turned)
+    if flat is None:
+        return None
+    call(*flat)
+    return made
 
 
 def all_finite(arrays: list[Array]) -> bool:

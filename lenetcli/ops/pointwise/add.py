@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli.autograd.modes import switches
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.tape import Variable
+from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.device import is_array
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import all_together, number, quiet, together
@@ -36,7 +38,7 @@ class Add(Op):
         ctx.alpha = alpha
         a, b = together(a, b)
         if alpha == 1 and alpha is not True:
-            return a + b
+            return kernels.plus(a, b) if switches.whole else a + b
         return a + b * checked_factor("add", alpha, a.dtype)
 
     def backward(ctx: Any, grad: Any) -> Any:
