@@ -65,6 +65,8 @@ class NPZ(Source):
             raise DataError(
                 f"{self.path}: x_{split}: wanted numbers (N, C, H, W) or (N, H, W), got {x.dtype} {list(x.shape)}"
             )
+        if y.ndim == 0:
+            raise DataError(f"{self.path}: y_{split}: wanted one target for each sample, got a single number")
         if len(x) != len(y) or len(x) == 0:
             raise DataError(f"{self.path}: x_{split} has {len(x)} samples, y_{split} {len(y)}")
         if y.dtype.kind in "biu":

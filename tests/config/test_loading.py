@@ -16,6 +16,7 @@ from lenetcli.config import InvalidConfig
 from lenetcli.config.catalogue import ROLES
 from lenetcli.config.presets import first_comment, preset, presets
 from lenetcli.config.signature import arguments, schema_of
+from lenetcli.config.writing import plain
 from lenetcli.errors import ConfigError
 from tests.config.golden import GOOD
 from tests.conftest import ROOT
@@ -265,6 +266,8 @@ SECRETS = {
     "secrets.yaml": "password: TOPSECRET\nuser: me\n", "key.json": '{"type": "service_account", "key": "TOPSECRET"}',
     "list.yaml": "- TOPSECRET\n", "broken.yaml": "a: [TOPSECRET\n", "pem": "-----BEGIN TOPSECRET-----\nabc\n",
     "scalar": "TOPSECRET", "latin": b"TOPSECRET \xe9\n", "tag.yaml": "!!python/name:TOPSECRET a\n",
+    "typed.env": "type: TOPSECRET\n", "settings.toml": '[loss]\ntype: "TOPSECRET"\n',
+    "id_rsa": "-----\ntype: TOPSECRET\n",
     "twice.yaml": "TOPSECRET: 1\nTOPSECRET: 2\n", "alias.yaml": "a: *TOPSECRET\n",
 }  # fmt: skip
 
@@ -278,6 +281,16 @@ def test_a_section_path_to_another_kind_of_file_shows_nothing_of_it(good: Path, 
         configuration.load(good, [f"{section}={name}"])
     assert "TOPSECRET" not in str(told.value)
     assert name in str(told.value)
+
+
+def test_a_section_may_be_a_list_of_losses_in_a_file(good: Path) -> None:
+    (good.parent / "both.yaml").write_text("- {type: CrossEntropyLoss}\n- type: MultiMarginLoss\n  weight: 0.5\n")
+    given = "[{type: CrossEntropyLoss}, {type: MultiMarginLoss, weight: 0.5}]"
+    written = [plain(resolved(configuration.load(good, [f"loss={one}"]))) for one in ("both.yaml", given)]
+    assert written[0] == written[1]
+    (good.parent / "list.yaml").write_text("- {type: SGD, lr: 0.1}\n")
+    with pytest.raises(InvalidConfig, match="wanted a mapping that is the optimizer section"):
+        configuration.load(good, ["optimizer=list.yaml"])
 
 
 @pytest.mark.parametrize("text", ["type: Adam\nlr: fast", "{type: adam}", "lr: 1\ntype: Adma", "lr: 0.1, type: SGD"])

@@ -254,6 +254,13 @@ def test_damaged_metadata_of_a_png_leave_its_pixels(mended: bool) -> None:
     assert seen == {b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"pHYs"}
 
 
+def test_bytes_within_the_end_of_a_png_are_refused() -> None:
+    end = struct.pack(">I", 3) + b"IENDabc"
+    data = encoded(pillow.fromarray(NOISE), "PNG")[:-12] + end + struct.pack(">I", zlib.crc32(end[4:]))
+    with pytest.raises(DataError, match=r"^x: damaged .*: 3 bytes in the picture's end, which has none$"):
+        decode(data, "x", 3)
+
+
 @pytest.mark.parametrize("tail", [b"x", b"\0" * 9, b"PK\x03\x04", "again"])
 def test_bytes_after_the_end_of_a_png_are_refused(tail: bytes | str) -> None:
     data = encoded(pillow.fromarray(NOISE), "PNG")

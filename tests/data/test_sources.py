@@ -175,6 +175,7 @@ def test_a_gzip_bomb_is_not_unpacked(tmp_path: Path) -> None:
         ({"y_test": np.array([0, -1])}, r"y_test\[1\]: class numbers must be from 0 to .*got -1; 1 of 2 are not"),
         ({"y_test": np.array([10**12, 0])}, r"y_test\[0\]: class numbers must be .*1,000,000, got 1000000000000"),
         ({"y_test": np.array([[2], [0]])}, r"y_test: class numbers must be \(N,\), got \[2, 1\]"),
+        ({"y_test": np.array(1)}, "y_test: wanted one target for each sample, got a single number"),
         ({"y_test": np.array(["a", "b"])}, "wanted class numbers or floats"),
         ({"y_test": np.array([{}, {}])}, "not a sound .npz file"),
     ],

@@ -37,3 +37,18 @@ def test_a_bomb_is_refused_and_arrays_that_pack_well_are_read(tmp_path: Path) ->
     assert len(NPZ(str(tmp_path / "sound.npz")).load("train")) == 9
     with pytest.raises(DataError, match="would unpack to"):
         NPZ(str(tmp_path / "bomb.npz")).load("train")
+
+
+@pytest.mark.parametrize("what", ["encrypted", "there twice"])
+def test_parts_that_cannot_be_told_apart_or_read_are_named(tmp_path: Path, what: str) -> None:
+    path, arrays = tmp_path / "x.npz", {name: np.zeros(4) for name in ("y_train", "y_tesx", "y_test")}
+    np.savez(path, x_train=np.zeros((4, 2, 2)), x_test=np.zeros((4, 2, 2)), **arrays)
+    content = path.read_bytes()
+    if what == "there twice":
+        content = content.replace(b"y_tesx", b"y_test")
+    else:
+        at = content.rindex(b"PK\x01\x02")
+        content = content[: at + 8] + b"\x01" + content[at + 9 :]
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=f"not a sound ZIP file: 'y_test.npy' is {what}"):
+        NPZ(str(path)).load("test")
