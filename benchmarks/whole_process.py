@@ -84,6 +84,10 @@ def processes(data: Path | None, rounds: int) -> Iterator[tuple[str, float | Non
                 "lenet": lambda: train(mnist, *changes),
                 "torch": lambda: [sys.executable, "-c", TORCH_MNIST, str(data)],
             })  # fmt: skip
+            yield measured("`lenet train configs/mnist-99.yaml`, beside the recipe in torch", 4, rounds, {
+                "lenet": lambda: train(str(ROOT / "configs" / "mnist-99.yaml"), f"data.root={data}"),
+                "torch": lambda: [sys.executable, str(ROOT / "benchmarks" / "mnist_99.py"), str(data)],
+            })  # fmt: skip
 
 
 def measured(
