@@ -22,7 +22,21 @@ import neighbour
 from page import Page
 from rounds import Times, in_turn, machine
 from whole_process import installed_sizes, processes
-from work import Piece, Work, by_hand, cnn, inference, layers, mlp, rows, sequential, small_mlp, small_ops, training
+from work import (
+    Piece,
+    Work,
+    by_hand,
+    cnn,
+    in_training,
+    inference,
+    layers,
+    mlp,
+    rows,
+    sequential,
+    small_mlp,
+    small_ops,
+    training,
+)
 
 from lenetcli.kernels import dispatch
 
@@ -41,6 +55,7 @@ WORK: list[tuple[str, float, Work, int, Callable[[], Piece] | None]] = [
         for n in (64, 256)
     ),
     ("train step, LeNet, batch 1", 5, training(sequential, (1, 1, 32, 32)), 1, lambda: in_jax.lenet(1)),
+    ("train step of Trainer, LeNet, batch 1", 9, in_training(sequential, (1, 1, 32, 32)), 1, None),
     ("inference, LeNet, batch 1", 4, inference(sequential, (1, 1, 32, 32)), 1, None),
     ("inference, LeNet, batch 256", 4, inference(sequential, (256, 1, 32, 32)), 256, None),
     ("train step, MLP 784-512-512-10, batch 128", 1.2, training(mlp, (128, 784)), 128, lambda: in_jax.mlp(128)),

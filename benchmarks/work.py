@@ -5,14 +5,17 @@ A `Work` makes one side's piece, a function without arguments, so that one side 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 
 import lenetcli as lenet
+from lenetcli.data import DataLoader, TensorDataset
 from lenetcli.kernels.layout import logical, stored
+from lenetcli.train.loop import train_epoch
+from lenetcli.train.run import Run
 
 PACKAGES: dict[str, Any] = {"lenet": lenet, "torch": torch}
 Piece = Callable[[], Any]
@@ -118,6 +121,32 @@ def training(make: Net, shape: tuple[int, ...]) -> Work:
             optimizer.step()
 
         return step
+
+    return work
+
+
+def in_training(make: Net, shape: tuple[int, ...]) -> Work:
+    """The same step as `Trainer` and `lenet train` make it, with loader, divergence guard, tally and event.
+
+    torch makes that of `training`, on a batch which is there.
+    """
+
+    def work(name: str) -> Piece:
+        if name == "torch":
+            return training(make, shape)(name)
+        random, count = np.random.default_rng(0), 256 * shape[0]
+        x, y = random.standard_normal((count, *shape[1:]), np.float32), random.integers(0, 10, count)
+        data = TensorDataset(lenet.from_numpy(x), lenet.from_numpy(y))
+        model, loader = make(lenet.nn), DataLoader(data, shape[0], shuffle=True)
+        sgd = lenet.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+        run = Run(model, lenet.nn.CrossEntropyLoss(), sgd, loader, loader, epochs=1 << 30)
+
+        def events() -> Iterator[Any]:
+            while True:
+                yield from train_epoch(run)
+                run.progress.next_epoch()
+
+        return events().__next__
 
     return work
 
