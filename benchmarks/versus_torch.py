@@ -1,4 +1,4 @@
-"""The speed tables: this project and torch (and JAX, where it is installed) on the same work, in turn.
+"""The speed tables: this project and torch (and JAX and ONNX Runtime, where installed) on the same work, in turn.
 
 python benchmarks/versus_torch.py [PART ...] [--rounds 7] [--data DIR] [--write]
 
@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import in_jax
+import in_onnxruntime
 import memory
 import neighbour
 from page import Page
@@ -43,44 +44,59 @@ from lenetcli.kernels import dispatch
 PAGE = Path(__file__).with_name("RESULTS.md")
 Arguments = argparse.Namespace
 
-# work, target, what it is, images of one piece, the same in JAX
-WORK: list[tuple[str, float, Work, int, Callable[[], Piece] | None]] = [
+Others = dict[str, Callable[[], Piece]]  # the same work in other tools
+
+
+def training_in_jax(make: Callable[[int], Piece], batch: int) -> Others:
+    return {"JAX": lambda: make(batch)} if in_jax.INSTALLED else {}
+
+
+def answers(batch: int) -> tuple[Work, int, Others]:
+    """LeNet's, here and by ONNX Runtime."""
+    net = sequential, (batch, 1, 32, 32)
+    other = {"ONNX Runtime": lambda: in_onnxruntime.inference(*net)} if in_onnxruntime.INSTALLED else {}
+    return inference(*net), batch, other
+
+
+# work, target beside torch, what it is, images of one piece, the same in other tools
+WORK: list[tuple[str, float, Work, int, Others]] = [
     *(
-        (f"train step, LeNet as Sequential, batch {n}", 4, training(sequential, (n, 1, 32, 32)), n,
-         lambda n=n: in_jax.lenet(n))
-        for n in (64, 256)
+        (f"train step, LeNet as Sequential, batch {n}", target, training(sequential, (n, 1, 32, 32)), n,
+         training_in_jax(in_jax.lenet, n))
+        for n, target in ((64, 6.5), (256, 7.5), (1024, 7.5))
     ),
     *(
-        (f"train step, LeNet written op by op, batch {n}", 2.5, training(by_hand, (n, 1, 32, 32)), n, None)
-        for n in (64, 256)
+        (f"train step, LeNet written op by op, batch {n}", target, training(by_hand, (n, 1, 32, 32)), n, {})
+        for n, target in ((64, 4.5), (256, 5.5))
     ),
-    ("train step, LeNet, batch 1", 5, training(sequential, (1, 1, 32, 32)), 1, lambda: in_jax.lenet(1)),
-    ("train step of Trainer, LeNet, batch 1", 9, in_training(sequential, (1, 1, 32, 32)), 1, None),
-    ("inference, LeNet, batch 1", 4, inference(sequential, (1, 1, 32, 32)), 1, None),
-    ("inference, LeNet, batch 256", 4, inference(sequential, (256, 1, 32, 32)), 256, None),
-    ("train step, MLP 784-512-512-10, batch 128", 1.2, training(mlp, (128, 784)), 128, lambda: in_jax.mlp(128)),
-    ("train step, MLP 784-64-64-10, batch 32", 5, training(small_mlp, (32, 784)), 32, None),
-    ("train step, BatchNorm CNN 3-32-64-128, batch 64", 1.5, training(cnn, (64, 3, 32, 32)), 64, None),
-    *((f"train step, {kind} of 128 over 28 rows, batch 64", 1.5, training(rows(kind), (64, 28, 28)), 64, None)
+    *(
+        (f"train step, LeNet, batch {n}", 5, training(sequential, (n, 1, 32, 32)), n, training_in_jax(in_jax.lenet, n))
+        for n in (1, 8)
+    ),
+    ("train step of Trainer, LeNet, batch 1", 9, in_training(sequential, (1, 1, 32, 32)), 1, {}),
+    ("inference, LeNet, batch 1", 5, *answers(1)),
+    ("inference, LeNet, batch 256", 8, *answers(256)),
+    ("train step, MLP 784-512-512-10, batch 128", 1.4, training(mlp, (128, 784)), 128,
+     training_in_jax(in_jax.mlp, 128)),
+    ("train step, MLP 784-64-64-10, batch 32", 5, training(small_mlp, (32, 784)), 32, {}),
+    ("train step, BatchNorm CNN 3-32-64-128, batch 64", 1.5, training(cnn, (64, 3, 32, 32)), 64, {}),
+    *((f"train step, {kind} of 128 over 28 rows, batch 64", 1.5, training(rows(kind), (64, 28, 28)), 64, {})
       for kind in ("GRU", "LSTM")),
 ]  # fmt: skip
 
 
 def steps(arguments: Arguments) -> Iterator[str]:
     """The target table."""
-    jax = in_jax.INSTALLED
-    yield "| work | ratio | spread | target | met | here | torch |" + (" ratio to JAX | JAX |" if jax else "")
-    yield "|---|---:|---:|---:|---|---:|---:|" + ("---:|---:|" if jax else "")
-    for name, target, work, unit, in_other in WORK:
-        sides = {side: work(side) for side in ("lenet", "torch")}
-        if jax and in_other is not None:
-            sides["jax"] = in_other()
+    yield "| work | ratio | spread | target | met | here | torch | ratio to another | which |"
+    yield "|---|---:|---:|---:|---|---:|---:|---:|---|"
+    for name, target, work, unit, others in WORK:
+        sides = {side: work(side) for side in ("lenet", "torch")} | {other: make() for other, make in others.items()}
         times = in_turn(sides, arguments.rounds)
         speeds = {side: f"{unit / times.best(side):,.0f}/s" for side in sides}
         cells = [name, f"{times.ratio():.2f}", times.spread(), f"{target:g}", met(times, target)]
         cells += [speeds["lenet"], speeds["torch"]]
-        if jax:
-            cells += [f"{times.ratio('jax'):.2f}", speeds["jax"]] if "jax" in sides else ["", ""]
+        cells.append(", ".join(f"{times.ratio(other):.2f}" for other in others))
+        cells.append(", ".join(f"{other} {speeds[other]}" for other in others))
         yield row(cells)
 
 

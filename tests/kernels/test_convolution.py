@@ -30,6 +30,18 @@ CONVOLUTIONS = [  # batch, in-channels, out-channels, kernel, rows, columns, pad
     *((18, 2, 3, k, 8, 9, (k // 2, k // 3)) for k in (1, 2, 3, 4, 5, 6, 7)),
     *((n, 2, 3, k, 9, 10, (k - 1, k // 2)) for n, k in enumerate((7, 5, 3, 4, 2, 1, 6, 3), 1)),  # few images
     *((n, 6, 9, k, 33, 30, (1, k)) for n, k in ((1, 5), (5, 3), (6, 4))),  # whose rows are cut
+    *(
+        (n, c, 5, k, 9, 12, (p, 1))  # gradients winner by winner
+        for n, c, k, p in (
+            (1, 6, 3, 0),
+            (3, 5, 5, 2),
+            (4, 8, 3, 1),
+            (7, 9, 5, 0),
+            (17, 6, 3, 2),
+            (33, 20, 5, 4),
+            (20, 7, 3, 3),
+        )
+    ),
     *((n, 2, 2, 3, 3, 3, (0, 0)) for n in (1, 16, 17)),  # one pixel out
     *((n, 16, 17, 3, 9, 8, (1, 1)) for n in BATCHES),  # of many channels: Winograd's method
     *((18, c, o, 3, 7, 10, (0, 2)) for c, o in ((33, 16), (16, 40))),
@@ -91,7 +103,9 @@ def test_fused_convolution_equals_its_twin(case: Any, order: str, each_target: C
 
 @np.errstate(all="ignore")
 @pytest.mark.parametrize(
-    "case", [(17, 2, 3, 3, 7, 6), (2, 2, 3, 3, 9, 9), (16, 1, 2, 2, 6, 6), (17, 16, 16, 3, 8, 9)], ids=str
+    "case",
+    [(17, 2, 3, 3, 7, 6), (2, 2, 3, 3, 9, 9), (16, 1, 2, 2, 6, 6), (17, 16, 16, 3, 8, 9), (5, 6, 3, 5, 9, 10)],
+    ids=str,
 )
 def test_nan_infinity_and_ties_in_convolutions(case: Any, target: str) -> None:
     n, c, o, k, h, w = case

@@ -59,6 +59,8 @@ INLINE void put_images(const Conv& a, bool pooled, int count, const Place& to, i
     if (WHOLE) {
       store(p, b.value);
       store_bytes(w, b.winner);
+      fetch(p + AHEAD * a.y.w);
+      fetch(w + 4 * AHEAD * a.group);
     } else {
       store_some(p, a.y.n, count, b.value);
       for (int l = 0; l < count; l++) w[l] = b.winner[l];
@@ -70,10 +72,12 @@ INLINE void put_images(const Conv& a, bool pooled, int count, const Place& to, i
     if (to.row + q / 2 >= a.rows || to.column + q % 2 >= a.columns) continue;
     Vec v = a.relu ? positive(y[q]) : y[q];
     float* at = p + q / 2 * a.y.h + q % 2 * a.y.w;
-    if (WHOLE)
+    if (WHOLE) {
       store(at, v);
-    else
+      fetch(at + 2 * AHEAD * a.y.w);
+    } else {
       store_some(at, a.y.n, count, v);
+    }
   }
 }
 

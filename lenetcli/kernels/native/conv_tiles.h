@@ -7,6 +7,7 @@
 namespace {
 
 constexpr int SIDE = 8;  // of the largest patch
+constexpr int AHEAD = 2;  // tiles: images lie far apart, and no prefetcher of a processor finds where results go next
 
 // Where packed images have their tiles and pixels, in floats.
 struct View {
@@ -110,10 +111,12 @@ void unpack_images(const Conv& a, const ConvUnit& u, int pixel_rows, int pixel_c
         bool seen = i < pixel_rows && j < pixel_columns;
         Vec v = seen ? load(packed + (((int64_t)c * pixel_rows + i) * pixel_columns + j) * L) : (Vec){};
         float* to = x.data + u.first * x.n + c * x.c + h * x.h + w * x.w;
-        if (u.count == L && x.n == 1)
+        if (u.count == L && x.n == 1) {
           store(to, v);
-        else
+          fetch(to + 8 * AHEAD * x.w);
+        } else {
           store_some(to, x.n, u.count, v);
+        }
       }
 }
 

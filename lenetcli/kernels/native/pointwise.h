@@ -108,7 +108,7 @@ INLINE Vec sum_of_classes(int classes, Term term) {
 // y[c] = x[c] - max - log(sum of e^(x - max)), images `from` to `from + count`, classes `row` floats apart.
 void log_softmax(const Classes& a, int from, int count) {
   auto get = [&](int c) {
-    return count == L ? load(a.x + c * a.row + from) : load_some(a.x + c * a.row + from, 1, count);
+    return count == L ? load(a.x + c * a.row + from) : load_first(a.x + c * a.row + from, count);
   };
   Vec most = get(0);
   for (int c = 1; c < a.classes; c++) {
@@ -126,14 +126,14 @@ void log_softmax(const Classes& a, int from, int count) {
     if (count == L)
       store(to, v);
     else
-      store_some(to, 1, count, v);
+      store_first(to, count, v);
   }
 }
 
 // d_x = grad - e^y sum(grad)
 void log_softmax_backward(const Classes& a, int from, int count) {
   auto get = [&](const float* p, int c) {
-    return count == L ? load(p + c * a.row + from) : load_some(p + c * a.row + from, 1, count);
+    return count == L ? load(p + c * a.row + from) : load_first(p + c * a.row + from, count);
   };
   const Vec total = sum_of_classes(a.classes, [&](int c) { return get(a.grad, c); });
   for (int c = 0; c < a.classes; c++) {
@@ -142,7 +142,7 @@ void log_softmax_backward(const Classes& a, int from, int count) {
     if (count == L)
       store(to, v);
     else
-      store_some(to, 1, count, v);
+      store_first(to, count, v);
   }
 }
 

@@ -38,17 +38,23 @@ void pack_panel(const Product& p, int panel, float* to) {
   const int64_t first = (int64_t)panel * PANEL;
   const int count = p.n - first < PANEL ? p.n - first : PANEL;
   const float* from = p.b + first * p.b_col;
-  if (count == PANEL && p.b_col == 1) {
+  if (p.b_col == 1) {
+    const int left = count < L ? count : L, right = count - left;
     for (int k = 0; k < p.k; k++, from += p.b_row, to += PANEL) {
-      store(to, load(from));
-      store(to + L, load(from + L));
+      store(to, count == PANEL ? load(from) : load_first(from, left));
+      store(to + L, count == PANEL ? load(from + L) : right ? load_first(from + L, right) : (Vec){});
     }
     return;
   }
   int k = 0;
-  if (count == PANEL && p.b_row == 1)
-    for (; k + 4 <= p.k; k += 4)
-      for (int j = 0; j < PANEL; j += 4) transpose_four(from + j * p.b_col + k, p.b_col, to + k * PANEL + j, PANEL);
+  if (p.b_row == 1)
+    for (; k + 4 <= p.k; k += 4) {
+      int j = 0;
+      for (; j + 4 <= count; j += 4)
+        transpose_four(from + j * p.b_col + k, p.b_col, to + k * PANEL + j, PANEL);
+      for (; j < PANEL; j++)
+        for (int i = 0; i < 4; i++) to[(k + i) * PANEL + j] = j < count ? from[k + i + j * p.b_col] : 0;
+    }
   for (; k < p.k; k++)
     for (int j = 0; j < PANEL; j++) to[k * PANEL + j] = j < count ? from[k * p.b_row + j * p.b_col] : 0;
 }
@@ -78,13 +84,13 @@ INLINE void tile_product(const Product& p, int i, int k, const float* a, int64_t
     for (int v = 0; v < V; v++) {
       Vec y = sums[r][v];
       const int left = count - v * L;
-      if (!first) y += left >= L ? load(c + v * L) : load_some(c + v * L, 1, left < 0 ? 0 : left);
+      if (!first) y += left >= L ? load(c + v * L) : load_first(c + v * L, left < 0 ? 0 : left);
       if (last && p.bias) y += splat(p.bias[i + r]);
       if (last && p.relu) y = choose(y < splat(0), splat(0), y);
       if (left >= L)
         store(c + v * L, y);
       else if (left > 0)
-        store_some(c + v * L, 1, left, y);
+        store_first(c + v * L, left, y);
     }
 }
 
@@ -139,7 +145,7 @@ INLINE void thin_row(const Product& p, int i, int panel, int end, const float* b
   for (int j = panel * PANEL; j < to; j += L) {
     Vec y = (Vec){};
     for (int k = 0; k < K; k++) y += a[k] * load(b + k * PANEL);
-    j + L <= to ? store(c + j, y) : store_some(c + j, 1, to - j, y);
+    j + L <= to ? store(c + j, y) : store_first(c + j, to - j, y);
     b += (j / L + 1) % 2 ? L : (int64_t)K * PANEL - L;  // half a panel on
   }
 }
@@ -202,7 +208,7 @@ INLINE void row_sums(const Product& p, int j, int count, const float* a) {
   const float* b = p.b + j;
   for (int k = 0; k < p.k; k++, b += p.b_row) {
     Vec line[V];
-    for (int v = 0; v < V; v++) line[v] = count == V * L ? load(b + v * L) : load_some(b, 1, count);
+    for (int v = 0; v < V; v++) line[v] = count == V * L ? load(b + v * L) : load_first(b, count);
     for (int i = 0; i < M; i++) {
       Vec f = splat(a[i * p.k + k]);
       for (int v = 0; v < V; v++) sums[i][v] += f * line[v];

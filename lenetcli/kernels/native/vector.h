@@ -40,6 +40,7 @@ typedef uint8_t LooseBytes __attribute__((vector_size(LENET_LANES), aligned(1), 
 
 INLINE Vec load(const float* p) { return *(const LooseVec*)p; }
 INLINE void store(float* p, Vec v) { *(LooseVec*)p = v; }
+INLINE void fetch(const void* p) { __builtin_prefetch(p, 1); }  // what will be written; anywhere
 INLINE Vec splat(float f) {  // one broadcast; `(Vec){} + f` would add, because of -0
 #if LENET_LANES == 16
   return (Vec){f, f, f, f, f, f, f, f, f, f, f, f, f, f, f, f};
