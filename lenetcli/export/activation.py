@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli.export.graph import FLOAT, Array, Builder, Growing, Value, lowers
+from lenetcli.export.graph import FLOAT, INDEX, Array, Builder, Growing, Value, lowers
 from lenetcli.nn import functional as F
+from lenetcli.ops.nn.attention import SafeSoftmax
 from lenetcli.ops.nn.softmax import LogSoftmax, Softmax
 from lenetcli.ops.pointwise import exp, gelu, relu, sin
 from lenetcli.ops.pointwise.hardtanh import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, Softshrink, Threshold
@@ -170,3 +171,11 @@ def softmax(b: Builder, x: Value, dim: int) -> Any:
     if not x.ndim:
         raise b.refusal("it is of a number")
     return b.add(b.op, x, axis=dim)
+
+
+@lowers(SafeSoftmax, any_batch=True)
+def safe_softmax(b: Builder, x: Value, dim: int) -> Any:
+    """ReduceMax says which rows are -infinity throughout."""
+    most = b.add("ReduceMax", x, np.array([dim], INDEX), keepdims=1)
+    none = b.add("Equal", most, number(-np.inf), ndim=x.ndim)
+    return b.add("Where", none, number(0.0), b.add("Softmax", x, axis=dim), ndim=x.ndim)

@@ -6,6 +6,7 @@ from lenetcli.lazy import offered
 
 if TYPE_CHECKING:
     from lenetcli.ops.nn.adaptive_pool import *
+    from lenetcli.ops.nn.attention import *
     from lenetcli.ops.nn.avg_pool2d import *
     from lenetcli.ops.nn.batch_norm import *
     from lenetcli.ops.nn.binary_cross_entropy import *
@@ -36,6 +37,7 @@ _MODULES = {
     "lenetcli.ops.pointwise.relu": "leaky_relu prelu relu rrelu",
     "lenetcli.ops.pointwise.hardtanh": "hardshrink hardsigmoid hardswish hardtanh relu6 softshrink threshold",
     "lenetcli.ops.nn.adaptive_pool": "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d",
+    "lenetcli.ops.nn.attention": "scaled_dot_product_attention",
     "lenetcli.ops.nn.avg_pool2d": "avg_pool1d avg_pool2d lp_pool1d lp_pool2d",
     "lenetcli.ops.nn.batch_norm": "batch_norm",
     "lenetcli.ops.nn.cross_entropy": "cross_entropy nll_loss",

@@ -95,7 +95,7 @@ def outcome(op: Any, sample: Any, values: Measure, slopes: Measure, in_place: bo
 
     leaves: list[tuple[Any, Any]] = []
     input, args, kwargs = (detached(v) for v in (sample.input, sample.args, sample.kwargs))
-    random = op.name.rpartition(".")[2] in RANDOM
+    random = op.name.rpartition(".")[2] in RANDOM or bool(sample.kwargs.get("dropout_p"))
     try:
         function: Any = op.get_inplace() if in_place else op.op
         expected = tensors(function(input.clone() if in_place else input, *args, **kwargs))
