@@ -226,9 +226,9 @@ class detect_anomaly(_Setting):
 
 
 class fusion(_Setting):
-    """Allows (default) or forbids containers to run several layers as one fused op inside a `with` block.
+    """Allows (default) or forbids to run several ops as one inside a `with` block, forward and backward.
 
-    A fused node equals the chain of single ops to rounding; forbid it to see every op in the graph.
+    Forward comes to the bits of single ops, backward equals theirs to rounding.
     """
 
     switch = "fusion"

@@ -95,7 +95,8 @@ void pack_grid(const Image& x, const ConvUnit& u, int channels, int height, int 
           store(to.second + w / 2, odds(a, b));
         }
       } else {
-        for (int64_t w = 0; w < count; w++) (w % 2 ? to.second : to.first)[w / 2] = p[w * x.w];
+        for (int64_t w = 0; w < count; w += 2) to.first[w / 2] = p[w * x.w];
+        for (int64_t w = 1; w < count; w += 2) to.second[w / 2] = p[w * x.w];
       }
     }
 }
