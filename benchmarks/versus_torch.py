@@ -22,7 +22,23 @@ import neighbour
 from page import Page
 from rounds import Times, in_turn, machine
 from whole_process import installed_sizes, processes
-from work import Piece, Work, by_hand, cnn, inference, layers, mlp, sequential, small_mlp, small_ops, training
+from work import (
+    Piece,
+    Work,
+    all_convolutional,
+    by_hand,
+    cnn,
+    example,
+    inference,
+    layers,
+    mlp,
+    resnet,
+    sequential,
+    small_mlp,
+    small_ops,
+    training,
+    vgg,
+)
 
 from lenetcli.kernels import dispatch
 
@@ -45,7 +61,20 @@ WORK: list[tuple[str, float, Work, int, Callable[[], Piece] | None]] = [
     ("inference, LeNet, batch 256", 4, inference(sequential, (256, 1, 32, 32)), 256, None),
     ("train step, MLP 784-512-512-10, batch 128", 1.2, training(mlp, (128, 784)), 128, lambda: in_jax.mlp(128)),
     ("train step, MLP 784-64-64-10, batch 32", 5, training(small_mlp, (32, 784)), 32, None),
-    ("train step, BatchNorm CNN 3-32-64-128, batch 64", 1.5, training(cnn, (64, 3, 32, 32)), 64, None),
+    *(
+        (f"train step, BatchNorm CNN 3-32-64-128, batch {n}", goal, training(cnn, (n, 3, 32, 32)), n, None)
+        for n, goal in ((1, 2.2), (8, 3), (64, 2.6))
+    ),
+    *(
+        (f"train step, ResNet-20, batch {n}", goal, training(resnet, (n, 3, 32, 32)), n, None)
+        for n, goal in ((8, 2.5), (64, 2.2))
+    ),
+    ("train step, VGG-like 3-32-64-128, batch 32", 2.5, training(vgg, (32, 3, 32, 32)), 32, None),
+    ("train step, torch's MNIST example, batch 64", 2.2, training(example, (64, 1, 28, 28)), 64, None),
+    *(
+        (f"train step, all-convolutional net, batch {n}", 2, training(all_convolutional, (n, 3, 32, 32)), n, None)
+        for n in (1, 16)
+    ),
 ]  # fmt: skip
 
 
