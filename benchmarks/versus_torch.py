@@ -26,17 +26,21 @@ from whole_process import installed_sizes, processes
 from work import (
     Piece,
     Work,
+    all_convolutional,
     by_hand,
     cnn,
+    example,
     in_training,
     inference,
     layers,
     mlp,
+    resnet,
     rows,
     sequential,
     small_mlp,
     small_ops,
     training,
+    vgg,
 )
 
 from lenetcli.kernels import dispatch
@@ -79,7 +83,20 @@ WORK: list[tuple[str, float, Work, int, Others]] = [
     ("train step, MLP 784-512-512-10, batch 128", 1.4, training(mlp, (128, 784)), 128,
      training_in_jax(in_jax.mlp, 128)),
     ("train step, MLP 784-64-64-10, batch 32", 5, training(small_mlp, (32, 784)), 32, {}),
-    ("train step, BatchNorm CNN 3-32-64-128, batch 64", 1.5, training(cnn, (64, 3, 32, 32)), 64, {}),
+    *(
+        (f"train step, BatchNorm CNN 3-32-64-128, batch {n}", goal, training(cnn, (n, 3, 32, 32)), n, {})
+        for n, goal in ((1, 2.2), (8, 3), (64, 2.6))
+    ),
+    *(
+        (f"train step, ResNet-20, batch {n}", goal, training(resnet, (n, 3, 32, 32)), n, {})
+        for n, goal in ((8, 2.5), (64, 2.2))
+    ),
+    ("train step, VGG-like 3-32-64-128, batch 32", 2.5, training(vgg, (32, 3, 32, 32)), 32, {}),
+    ("train step, torch's MNIST example, batch 64", 2.2, training(example, (64, 1, 28, 28)), 64, {}),
+    *(
+        (f"train step, all-convolutional net, batch {n}", 2, training(all_convolutional, (n, 3, 32, 32)), n, {})
+        for n in (1, 16)
+    ),
     *((f"train step, {kind} of 128 over 28 rows, batch 64", 1.5, training(rows(kind), (64, 28, 28)), 64, {})
       for kind in ("GRU", "LSTM")),
 ]  # fmt: skip

@@ -87,6 +87,55 @@ def rows(kind: str) -> Net:
     return make
 
 
+def vgg(nn: Any) -> Any:
+    """VGG-like 3-32-64-128: two convolutions, then a pool."""
+    layers: list[Any] = []
+    for before, after in ((3, 32), (32, 64), (64, 128)):
+        layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.Conv2d(after, after, 3, padding=1), nn.ReLU()]
+        layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(2048, 10))
+
+
+def example(nn: Any) -> Any:
+    """The net of torch's MNIST example, without its dropout."""
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Linear(9216, 128), nn.ReLU(), nn.Linear(128, 10),
+    )  # fmt: skip
+
+
+def all_convolutional(nn: Any) -> Any:
+    """3-32-64-128, with convolutions of stride 2 for pools."""
+    layers: list[Any] = []
+    for before, after in ((3, 32), (32, 64), (64, 128)):
+        layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU()]
+        layers += [nn.Conv2d(after, after, 3, stride=2, padding=1), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(2048, 10))
+
+
+def resnet(nn: Any) -> Any:
+    """ResNet-20 for images of 32x32."""
+
+    class Block(nn.Module):  # type: ignore[misc]  # of either package
+        def __init__(self, before: int, after: int, stride: int) -> None:
+            super().__init__()
+            self.conv1 = nn.Conv2d(before, after, 3, stride, 1, bias=False)
+            self.conv2 = nn.Conv2d(after, after, 3, 1, 1, bias=False)
+            self.norm1, self.norm2, self.relu = nn.BatchNorm2d(after), nn.BatchNorm2d(after), nn.ReLU()
+            self.short = nn.Sequential()
+            if stride > 1:
+                self.short = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
+
+        def forward(self, x: Any) -> Any:
+            y = self.norm2(self.conv2(self.relu(self.norm1(self.conv1(x)))))
+            return self.relu(y + self.short(x))
+
+    layers: list[Any] = [nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
+    for before, after, stride in ((16, 16, 1), (16, 32, 2), (32, 64, 2)):
+        layers += [Block(before, after, stride), Block(after, after, 1), Block(after, after, 1)]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+
+
 def deep_mlp(nn: Any, layers: int) -> Any:
     """`layers` layers in all: Linear and ReLU in turn, 64 wide."""
     return nn.Sequential(*(nn.Linear(64, 64) if i % 2 == 0 else nn.ReLU() for i in range(layers)))

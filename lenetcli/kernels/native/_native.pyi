@@ -32,7 +32,14 @@ def conv_backward(
     d_bias: Array | None,
 ) -> bool: ...  # False: left to the reference, because of infinities or NaN
 def winograd(
-    x: Array, weight: Array, bias: Array | None, padding: Pair, relu: bool, turned: bool, y: Array
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    padding: Pair,
+    relu: bool,
+    turned: bool,
+    y: Array,
+    winner: Array | None,
 ) -> bool: ...  # here and below, False: left to pixel_forward, pixel_gradient or pixel_input
 def winograd_gradient(grad: Array, x: Array, padding: Pair, d_weight: Array) -> bool: ...
 def pixel_forward(

@@ -66,8 +66,6 @@ int strip(int channels, int unit) {
 
 // y = conv(x), or with turned weights an input's gradient; false where that has to go another way.
 bool run_winograd(PixelConv& a) {
-  check(in_order(a.x, a.channels, a.height, a.width), "input order");
-  check_order(a);
   const int total = winograd_tiles(a), panels = (a.out + kernels->panel - 1) / kernels->panel;
   const double work = SAVED * multiply_adds(a);
   const int slots = workers(work), wanted = slots == 1 ? 1 : 2 * slots;
@@ -103,8 +101,15 @@ bool run_winograd(PixelConv& a) {
 
 // 3x3, stride 1, padding up to 2.
 bool winograd(Array<const float, 4> x, Dense<const float, 4> weight, optional<Dense<const float, 1>> bias, Two padding,
-              bool relu, bool turned, Array<float, 4> y) {
+              bool relu, bool turned, Array<float, 4> y, optional<Dense<uint8_t, 4>> winner) {
   PixelConv a = pixel_conv(x, y, 3, 3, {1, 1}, padding, {1, 1});
+  check(in_order(a.x, a.channels, a.height, a.width), "input order");
+  check_order(a);
+  if (winner) {
+    check(winner->size() == y.size(), "winners");
+    a.rows = a.height + 2 * a.pad_h - 2, a.columns = a.width + 2 * a.pad_w - 2, a.winner = winner->data();
+    check((int)y.shape(2) == a.rows / 2 && (int)y.shape(3) == a.columns / 2, "output shape");
+  }
   check((int)weight.shape(turned) == a.out && (int)weight.shape(!turned) == a.channels && weight.shape(2) == 3 &&
             weight.shape(3) == 3 && (!bias || (int)bias->shape(0) == a.out),
         "weight shape");
@@ -158,7 +163,6 @@ bool winograd_gradient(Array<const float, 4> grad, Array<const float, 4> x, Two 
     const int part = i / groups, group = i % groups;
     const PixelConv own = group_of(group);
     float* to = sums + size * part + begin[group];
-    std::fill(to, to + (begin[group + 1] - begin[group]), 0.0f);
     TileUnit share = u;
     share.first = (int64_t)total * part / parts, share.end = (int64_t)total * (part + 1) / parts;
     kernels->winograd_gradient(own, share, memory + slot * need, to);
@@ -212,7 +216,6 @@ void pixel_gradient(Array<const float, 4> grad, Array<const float, 4> x, Two str
   const int parts = parts_of(size, (rows + least - 1) / least);
   float *sums = scratch(size * parts + need * slots), *memory = sums + size * parts;
   auto item = [&](int i, int slot) {
-    std::fill(sums + size * i, sums + size * (i + 1), 0.0f);
     kernels->pixel_gradient(a, (int64_t)rows * i / parts, (int64_t)rows * (i + 1) / parts, memory + slot * need,
                             sums + size * i);
   };
@@ -292,7 +295,8 @@ void pixel_sums(Dense<const float, 2> x, Dense<float, 1> sums) {
 }  // namespace
 
 void bind_pixels(nb::module_& m) {
-  define(m, "winograd", &winograd, "x"_a, "weight"_a, "bias"_a.none(), "padding"_a, "relu"_a, "turned"_a, "y"_a);
+  define(m, "winograd", &winograd, "x"_a, "weight"_a, "bias"_a.none(), "padding"_a, "relu"_a, "turned"_a, "y"_a,
+         "winner"_a.none());
   define(m, "winograd_gradient", &winograd_gradient, "grad"_a, "x"_a, "padding"_a, "d_weight"_a);
   define(m, "pixel_forward", &pixel_forward, "x"_a, "weight"_a, "bias"_a.none(), "stride"_a, "padding"_a,
          "dilation"_a, "relu"_a, "y"_a);

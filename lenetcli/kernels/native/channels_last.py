@@ -19,8 +19,9 @@ from lenetcli.kernels.window import Pair, extent
 FLOAT = np.dtype(np.float32)
 ONE = (1, 1)
 WIDE = 16  # out-channels from which their vectors are full
-FEW, SOME = 4, 8  # in-channels: of a first layer at most, of another at least
+FEW, SOME = 4, 8  # in-channels: of a first layer at most, which is read in any order; of another at least
 DEEP = 8  # channels, in and out, from which Winograd's transforms pay
+TILE, MERE = 4, 4  # outputs of a tile; so many tiles do not pay for the transforms of a weight's gradient
 BORDER = 2  # the widest for which they are made
 
 
@@ -41,13 +42,11 @@ def conv2d(
     )
     y = _images(len(x), o, p, q)
     weight, bias = np.ascontiguousarray(weight), None if bias is None else np.ascontiguousarray(bias)
-    if c >= WIDE:
+    if c > FEW:
         x = _laid(x)
-    if _is_winograd(weight.shape, stride, padding, dilation):
-        x = _laid(x)
-        if _native.winograd(x, weight, bias, padding, relu, False, y):
-            return y
-    _native.pixel_forward(x, weight, bias, stride, padding, dilation, relu, y)
+    fits = _is_winograd(weight.shape, stride, padding, dilation)
+    if not (fits and _native.winograd(x, weight, bias, padding, relu, False, y, None)):
+        _native.pixel_forward(x, weight, bias, stride, padding, dilation, relu, y)
     return y
 
 
@@ -55,13 +54,12 @@ def conv2d_weight_grad(grad: Array, x: Array, kernel: Pair, stride: Pair, paddin
     """As lenetcli.kernels.conv.conv2d_weight_grad, of one group."""
     d_weight = np.empty((grad.shape[1], x.shape[1], *kernel), FLOAT)
     grad = _laid(grad)
-    if x.shape[1] >= WIDE:
+    if x.shape[1] > FEW:
         x = _laid(x)
-    if _is_winograd(d_weight.shape, stride, padding, dilation):
-        x = _laid(x)
-        if _native.winograd_gradient(grad, x, padding, d_weight):
-            return d_weight
-    _native.pixel_gradient(grad, x, stride, padding, dilation, d_weight)
+    tiles = len(grad) * -(-grad.shape[2] // TILE) * -(-grad.shape[3] // TILE)
+    fits = tiles > MERE and _is_winograd(d_weight.shape, stride, padding, dilation)
+    if not (fits and _native.winograd_gradient(grad, x, padding, d_weight)):
+        _native.pixel_gradient(grad, x, stride, padding, dilation, d_weight)
     return d_weight
 
 
@@ -72,7 +70,7 @@ def conv2d_input_grad(grad: Array, weight: Array, image: Pair, stride: Pair, pad
     whole = all(grad.shape[2 + d] == image[d] + 2 * padding[d] - 2 for d in (0, 1))
     if whole and _is_winograd(weight.shape, stride, padding, dilation):
         turned = BORDER - padding[0], BORDER - padding[1]
-        if _native.winograd(grad, weight, None, turned, False, True, d_x):
+        if _native.winograd(grad, weight, None, turned, False, True, d_x, None):
             return d_x
     _native.pixel_input(grad, weight, stride, padding, dilation, d_x)
     return d_x
@@ -92,10 +90,16 @@ def conv2d_backward(
 
 def conv_relu_pool(x: Array, weight: Array, bias: Array | None, padding: Pair) -> tuple[Array, Array]:
     """As lenetcli.kernels.fused.conv_relu_pool; winners are one group of all images."""
-    image = conv2d(x, weight, bias, ONE, padding, ONE, True)
-    n, o, p, q = image.shape
-    y, winner = _images(n, o, p // 2, q // 2), np.empty((n, p // 2, q // 2, o), np.uint8)
-    _native.pixel_pool(image, y, winner)
+    o, _, k, kl = weight.shape
+    n, p, q = len(x), (x.shape[2] + 2 * padding[0] - k + 1) // 2, (x.shape[3] + 2 * padding[1] - kl + 1) // 2
+    y, winner = _images(n, o, p, q), np.empty((n, p, q, o), np.uint8)
+    done = False
+    if _is_winograd(weight.shape, ONE, padding, ONE):
+        x, weight = _laid(x), np.ascontiguousarray(weight)
+        bias = None if bias is None else np.ascontiguousarray(bias)
+        done = _native.winograd(x, weight, bias, padding, True, False, y, winner)
+    if not done:
+        _native.pixel_pool(conv2d(x, weight, bias, ONE, padding, ONE, True), y, winner)
     return y, layout.images(winner).transpose(1, 2, 3, 0)[None]
 
 

@@ -41,6 +41,7 @@ struct PixelConv {
   const float* weight;  // (O, C, K, L); `turned`, for an input's gradient, (C, O, K, L) and turned round
   const float* bias;    // (O,) or null
   bool relu, turned;
+  uint8_t* winner;      // where relu and 2x2 max-pooling follow, whose result y is then: (N, P/2, Q/2, O); else null
 };
 
 // A share of the tiles of all images, `strip` at a time, and of the panels of out-channels.

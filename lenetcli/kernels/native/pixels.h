@@ -9,6 +9,8 @@
 // come in; a 1x1 convolution reads them where they lie. Reference twin: lenetcli/kernels/conv.py.
 #pragma once
 
+#include <math.h>
+
 #include "conv_forward.h"
 #include "kernels.h"
 #include "product.h"
@@ -150,6 +152,28 @@ size_t pixel_room(const PixelConv& a) {
   return columns_size(a) + frame_size(a) + (size_t)strip_rows(a) * a.columns * panels_of(a.out) * PANEL;
 }
 
+// Adds the bias; relu.
+void finish_pixels(const PixelConv& a, int64_t pixels, float* y) {
+  for (int o = 0; o < a.out; o += L) {
+    const int left = a.out - o;
+    const Vec bias = a.bias ? load_part(a.bias + o, left) : (Vec){}, least = a.relu ? splat(0) : splat(-INFINITY);
+    for (int64_t i = o; i < pixels * a.out; i += a.out) {
+      const Vec v = load_part(y + i, left) + bias;
+      store_part(y + i, left, choose(v < least, least, v));
+    }
+  }
+}
+
+// Panel number `panel` of a matrix whose rows lie in memory as rows: (K, PANEL).
+void pack_lines(const Product& p, int panel, float* to) {
+  const int first = panel * PANEL;
+  for (int k = 0; k < p.k; k++, to += PANEL)
+    for (int v = 0; v < PANEL; v += L) {
+      const int left = p.n - first - v;
+      store(to + v, left > 0 ? load_part(p.b + k * p.b_row + first + v, left) : (Vec){});
+    }
+}
+
 // Output rows `first` to `end` of all images.
 void pixel_forward(const PixelConv& a, int first, int end, const float* weight, float* scratch) {
   const int strip = strip_rows(a), depth = depth_of(a);
@@ -158,9 +182,7 @@ void pixel_forward(const PixelConv& a, int first, int end, const float* weight, 
     const int64_t pixels = (int64_t)rows * a.columns, before = (int64_t)first * a.columns;
     Product p = {};
     p.m = pixels, p.n = a.out, p.k = depth, p.a_row = depth, p.a_col = 1, p.c_row = a.out, p.c_col = 1;
-    p.c = a.y.data + before * a.out, p.add = a.bias;
-    if (a.bias)
-      for (int64_t i = 0; i < pixels; i++) memcpy(p.c + i * a.out, a.bias, 4 * a.out);
+    p.c = a.y.data + before * a.out;
     if (is_pointwise(a)) {
       p.a = a.x.data + before * a.channels;
     } else {
@@ -168,21 +190,20 @@ void pixel_forward(const PixelConv& a, int first, int end, const float* weight, 
       p.a = scratch;
     }
     whole_product(p, weight);
-    if (a.relu)
-      for (int64_t i = 0; i < pixels * a.out; i++) p.c[i] = p.c[i] < 0 ? 0 : p.c[i];
+    if (a.bias || a.relu) finish_pixels(a, pixels, p.c);
   }
 }
 
-// Adds to `sums` (K L C, O) what output rows `first` to `end` contribute.
+// The sums (K L C, O) over output rows `first` to `end`.
 void pixel_gradient(const PixelConv& a, int first, int end, float* scratch, float* sums) {
   const int strip = strip_rows(a), depth = depth_of(a);
   float* packed = scratch + columns_size(a) + frame_size(a);
-  for (; first < end; first += strip) {
+  for (const int start = first; first < end; first += strip) {
     const int rows = end - first < strip ? end - first : strip;
     const int64_t pixels = (int64_t)rows * a.columns, before = (int64_t)first * a.columns;
     Product p = {};
     p.m = depth, p.n = a.out, p.k = pixels, p.a_row = 1, p.a_col = depth, p.c_row = a.out, p.c_col = 1;
-    p.b = a.y.data + before * a.out, p.b_row = a.out, p.b_col = 1, p.c = sums, p.add = true;
+    p.b = a.y.data + before * a.out, p.b_row = a.out, p.b_col = 1, p.c = sums, p.add = first > start;
     if (is_pointwise(a)) {
       p.a = a.x.data + before * a.channels;
     } else {
@@ -190,7 +211,7 @@ void pixel_gradient(const PixelConv& a, int first, int end, float* scratch, floa
       p.a = scratch;
     }
     for (int panel = 0; panel < panels_of(a.out); panel++)
-      pack_panel(p, panel, packed + (int64_t)panel * pixels * PANEL);
+      pack_lines(p, panel, packed + (int64_t)panel * pixels * PANEL);
     whole_product(p, packed);
   }
 }
@@ -198,9 +219,16 @@ void pixel_gradient(const PixelConv& a, int first, int end, float* scratch, floa
 // (K L C, O) -> (O, C, K, L).
 void pixel_filters(const PixelConv& a, const float* sums, float* d_weight) {
   const int taps = taps_of(a);
-  for (int o = 0; o < a.out; o++)
+  const int64_t depth = depth_of(a);
+  for (int o = 0; o < a.out; o += L) {
+    const int left = a.out - o < L ? a.out - o : L;
     for (int c = 0; c < a.channels; c++)
-      for (int k = 0; k < taps; k++) *d_weight++ = sums[((int64_t)k * a.channels + c) * a.out + o];
+      for (int k = 0; k < taps; k++) {
+        float lanes[L];
+        store(lanes, load_part(sums + ((int64_t)k * a.channels + c) * a.out + o, a.out - o));
+        for (int l = 0; l < left; l++) d_weight[(o + l) * depth + c * taps + k] = lanes[l];
+      }
+  }
 }
 
 // The gradient of the pixels (x, that of some channels) of images `first` to `end`, which `weight` has panels for.
@@ -222,6 +250,11 @@ void pixel_input(const PixelConv& a, int first, int end, const float* weight, fl
   }
 }
 
+INLINE void store_winners(uint8_t* to, int count, Mask winner) {
+  if (count >= L) return store_bytes(to, winner);
+  for (int l = 0; l < count; l++) to[l] = winner[l];
+}
+
 // 2x2 max-pooling of a relu'd x, channels c, to y; output rows `first` to `end` of all images. A winner is 4 where none
 // is above zero, see conv_forward.h.
 void pixel_pool(const PixelConv& a, uint8_t* winner, int first, int end) {
@@ -237,9 +270,7 @@ void pixel_pool(const PixelConv& a, uint8_t* winner, int first, int end) {
                              load_part(below + a.x.w, left)};
         const Best b = best_of(four);
         store_part(y + c, left, b.value);
-        if (left >= L) store_bytes(winner + c, b.winner);
-        else
-          for (int l = 0; l < left; l++) winner[c + l] = b.winner[l];
+        store_winners(winner + c, left, b.winner);
       }
   }
 }

@@ -14,7 +14,7 @@
 // numerical stability of Winograd convolutions, 2017, for the choice of points. Reference twin: lenetcli/kernels/conv.py.
 #pragma once
 
-#include "kernels.h"
+#include "pixels.h"
 #include "product.h"
 
 namespace {
@@ -205,6 +205,32 @@ INLINE Vec put_outputs(const PixelConv& a, const Tile& t, int o, const float* m,
   return nothing_of(seen);
 }
 
+// The same, relu'd and pooled 2x2, with its winners as bytes; see pixel_pool in pixels.h.
+INLINE Vec put_pooled(const PixelConv& a, const Tile& t, int o, const float* m, int64_t part) {
+  Vec seen = {};
+  const int all = a.out - o < PANEL ? a.out - o : PANEL, rows = a.rows / 2, columns = a.columns / 2;
+  for (int v = 0; v < all; v += L, m += L) {
+    const int left = all - v;
+    const Vec bias = a.bias ? load_part(a.bias + o + v, left) : (Vec){};
+    Vec four[2][2][4];
+    auto product = [&](int r, int k) __attribute__((always_inline)) { return load(m + (6 * r + k) * part); };
+    transform<6, 4>(line_of_outputs, product, [&](int r, int k, Vec y) __attribute__((always_inline)) {
+      y += bias, seen += y;
+      four[r / 2][k / 2][r % 2 * 2 + k % 2] = y;
+    });
+    for (int r = 0; r < 2; r++)
+      for (int k = 0; k < 2; k++) {
+        const int row = t.row / 2 + r, column = t.column / 2 + k;
+        if (row >= rows || column >= columns) continue;
+        const Best b = best_of(four[r][k]);
+        const int64_t at = (((int64_t)t.image * rows + row) * columns + column) * a.out + o + v;
+        store_part(a.y.data + at, left, b.value);
+        store_winners(a.winner + at, left, b.winner);
+      }
+  }
+  return nothing_of(seen);
+}
+
 // Some tiles, some panels of out-channels. False where something is not finite or huge.
 bool winograd_forward(const PixelConv& a, const TileUnit& u, const float* weight, float* scratch) {
   const ForwardRoom at = forward_room(a, u);
@@ -229,7 +255,8 @@ bool winograd_forward(const PixelConv& a, const TileUnit& u, const float* weight
           some_rows_product<ROWS>(count - t < ROWS ? count - t : ROWS, p, t, 0, 1, w + i * weight_part(a));
       }
       for (int t = 0; t < count; t++)
-        nothing += put_outputs(a, tile(a, first + t), panel * PANEL, sums + t * PANEL, at.sums_part);
+        nothing += a.winner ? put_pooled(a, tile(a, first + t), panel * PANEL, sums + t * PANEL, at.sums_part)
+                            : put_outputs(a, tile(a, first + t), panel * PANEL, sums + t * PANEL, at.sums_part);
     }
   }
   return !any_nan(nothing);
@@ -253,7 +280,7 @@ size_t winograd_gradient_room(const PixelConv& a, const TileUnit& u) { return gr
 INLINE int64_t sums_part(const PixelConv& a) { return (a.channels + L - 1) / L * L * (int64_t)a.out + APART_BY; }
 size_t winograd_sums_size(const PixelConv& a) { return PARTS * sums_part(a); }
 
-// Adds the sums over some tiles to `sums` (36, O, C).
+// The sums over some tiles: (36, O, C).
 void winograd_gradient(const PixelConv& a, const TileUnit& u, float* scratch, float* sums) {
   const GradientRoom at = gradient_room(a, u);
   float* d = scratch + at.d;
@@ -268,7 +295,7 @@ void winograd_gradient(const PixelConv& a, const TileUnit& u, float* scratch, fl
       transform_gradients(a, from, d + t * at.row, at.d_part);
     }
     Product p = {};
-    p.m = a.out, p.n = at.columns, p.k = count, p.add = true;
+    p.m = a.out, p.n = at.columns, p.k = count, p.add = first > u.first;
     p.a_row = 1, p.a_col = at.row, p.c_row = at.columns, p.c_col = 1;
     for (int i = 0; i < PARTS; i++) {
       p.a = d + i * at.d_part, p.c = sums + i * sums_part(a);
