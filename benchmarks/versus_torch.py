@@ -22,7 +22,25 @@ import neighbour
 from page import Page
 from rounds import Times, in_turn, machine
 from whole_process import installed_sizes, processes
-from work import Piece, Work, by_hand, cnn, inference, layers, mlp, sequential, small_mlp, small_ops, training
+from work import (
+    Piece,
+    Work,
+    autoencoder,
+    basic_mnist,
+    by_hand,
+    cnn,
+    convolutional_autoencoder,
+    group_norm_net,
+    inference,
+    layers,
+    mlp,
+    separable,
+    sequential,
+    small_mlp,
+    small_ops,
+    tanh_lenet,
+    training,
+)
 
 from lenetcli.kernels import dispatch
 
@@ -46,6 +64,16 @@ WORK: list[tuple[str, float, Work, int, Callable[[], Piece] | None]] = [
     ("train step, MLP 784-512-512-10, batch 128", 1.2, training(mlp, (128, 784)), 128, lambda: in_jax.mlp(128)),
     ("train step, MLP 784-64-64-10, batch 32", 5, training(small_mlp, (32, 784)), 32, None),
     ("train step, BatchNorm CNN 3-32-64-128, batch 64", 1.5, training(cnn, (64, 3, 32, 32)), 64, None),
+    ("train step, depthwise-separable net, 64 px, batch 32", 2, training(separable, (32, 3, 64, 64)), 32, None),
+    ("train step, LeNet-5 with Tanh and AvgPool, batch 64", 2, training(tanh_lenet, (64, 1, 28, 28)), 64, None),
+    ("train step, GroupNorm, SiLU, grouped convolutions, batch 32", 2,
+     training(group_norm_net, (32, 3, 32, 32)), 32, None),
+    ("train step, convolutional auto-encoder, Adam, batch 64", 2,
+     training(convolutional_autoencoder, (64, 1, 28, 28), "Adam", of_itself=True), 64, None),
+    ("train step, linear auto-encoder, Adam, batch 128", 1.3,
+     training(autoencoder, (128, 784), "Adam", of_itself=True), 128, None),
+    ("train step, torch's basic MNIST net, Adadelta, batch 64", 2.2,
+     training(basic_mnist, (64, 1, 28, 28), "Adadelta"), 64, None),
 ]  # fmt: skip
 
 
@@ -77,7 +105,7 @@ def ops(arguments: Arguments) -> Iterator[str]:
 
 
 def windows(arguments: Arguments) -> Iterator[str]:
-    """Pooling of any window and convolutions of groups: beside torch, and beside NumPy's kernels."""
+    """Single layers: beside torch, and beside NumPy's kernels."""
     yield "| layer | ratio | spread | here | torch | ratio to NumPy's kernels |\n|---|---:|---:|---:|---:|---:|"
     for name, work in layers().items():
         sides = {"lenet": work("lenet"), "torch": work("torch"), "numpy": with_numpy(work("lenet"))}

@@ -1,6 +1,7 @@
 """Runs of layers as one op: what Sequential does where the result is the same and nobody can see the difference.
 
     Conv2d, ReLU, MaxPool2d(2) -> ConvReluPoolBackward      (Flatten,) Linear, ReLU -> LinearReluBackward
+    BatchNorm2d, ReLU -> BatchNormReluBackward
 
 Flatten alone and Linear alone take a short way to the ops they are anyway.
 
@@ -24,12 +25,15 @@ from lenetcli.kernels.layout import Array, outline
 from lenetcli.kernels.sums import sum_over
 from lenetcli.kernels.window import Pair
 from lenetcli.nn.activation import ReLU
+from lenetcli.nn.batchnorm import BatchNorm2d
 from lenetcli.nn.conv import Conv2d
 from lenetcli.nn.flatten import Flatten
 from lenetcli.nn.linear import Linear
 from lenetcli.nn.module import Module
 from lenetcli.nn.pooling import MaxPool2d
 from lenetcli.ops.linalg.mm import Addmm
+from lenetcli.ops.nn.batch_norm import changed
+from lenetcli.ops.operands import quiet
 from lenetcli.ops.shaping.permute import T
 from lenetcli.ops.shaping.reshape import View
 from lenetcli.tensors.tensor import Tensor
@@ -102,6 +106,31 @@ class LinearRelu(Op):
         weight = weight if need_x else outline(filters, grad)
         d_rows, d_weight, d_bias = kernels.linear_relu_backward(grad, rows, weight, y, need_x)
         return None if d_rows is None else d_rows.reshape(shape), d_weight, d_bias
+
+
+class BatchNormRelu(Op):
+    """relu(batch_norm(x, running statistics, weight, bias, training=True))."""
+
+    formula = "y = max(weight · x̂ + bias, 0), x̂ = (x − mean) / √(var + {eps:g}), mean and var of the batch"
+    gradient = (
+        "d_x = weight · (g − mean(g) − x̂ · mean(g · x̂)) / √(var + {eps:g}), g = grad where y > 0, else 0",
+        "d_weight = Σ g · x̂, g = grad where y > 0, else 0",
+        "d_bias = Σ g, g = grad where y > 0, else 0",
+    )
+
+    @quiet
+    def forward(
+        ctx: Any, x: Array, weight: Array, bias: Array, *, running: tuple[Array, Array], momentum: float, eps: float
+    ) -> Array:
+        y, ctx.moments, ctx.bias = kernels.batch_norm_relu(x, weight, bias, eps)
+        kernels.track(*running, ctx.moments, momentum, x.size // x.shape[1])
+        ctx.save(x, weight)
+        ctx.eps = eps
+        return y
+
+    def backward(ctx: Any, grad: Array) -> Any:
+        x, weight = ctx.saved
+        return kernels.batch_norm_relu_backward(grad, x, weight, ctx.bias, ctx.moments, ctx.eps)
 
 
 class Unrecorded(Op):
@@ -235,6 +264,33 @@ def _flatten(modules: Sequence[Module], at: int, input: Tensor) -> Found | None:
     return _inside(flatten, View.apply, input, shape=(len(x), features)), 1
 
 
+def _batch_norm_relu(modules: Sequence[Module], at: int, input: Tensor) -> Found | None:
+    """BatchNorm2d in training, and ReLU after it."""
+    norm: Any = modules[at]
+    if len(modules) < at + 2 or not (_plain(norm, BatchNorm2d) and _plain(modules[at + 1], ReLU)):
+        return None
+    own = norm.__dict__
+    parameters, buffers, x = own["_parameters"], own["_buffers"], input.array
+    weight, bias, running = parameters["weight"], parameters["bias"], (buffers["running_mean"], buffers["running_var"])
+    if (
+        x.ndim != 4
+        or x.dtype is not FLOAT
+        or x.size <= x.shape[1]
+        or not (own["training"] and own["track_running_stats"])
+    ):
+        return None
+    for tensor in (weight, bias, *running):
+        if tensor is None or tensor.array.dtype is not FLOAT or tensor.array.shape != x.shape[1:2]:
+            return None
+    if type(own["momentum"]) is not float or running[0].requires_grad or running[1].requires_grad:
+        return None
+    momentum = norm._count_batch()
+    arrays = tuple(tensor.array for tensor in running)
+    y = _inside(norm, BatchNormRelu.apply, input, weight, bias, running=arrays, momentum=momentum, eps=own["eps"])
+    changed(*running)
+    return y, 2
+
+
 def _affine(input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return Addmm.apply(bias, input, T.apply(weight), beta=1, alpha=1)
 
@@ -252,6 +308,7 @@ def _inside(module: Module, apply: Callable[..., Tensor], *operands: Any, **para
 
 
 _STARTS: dict[type[Module], Callable[[Sequence[Module], int, Tensor], Found | None]] = {
+    BatchNorm2d: _batch_norm_relu,
     Conv2d: _conv_relu_pool,
     Flatten: _flatten,
     Linear: _linear,

@@ -1,8 +1,12 @@
 // The kernels, compiled once per instruction set: -DLENET_TARGET names the table.
 #include "conv.h"
+#include "curve.h"
+#include "lanes.h"
 #include "norm.h"
 #include "pointwise.h"
 #include "product.h"
+#include "resample.h"
+#include "softmax.h"
 #include "update.h"
 #include "window.h"
 #include "winograd.h"
@@ -17,7 +21,7 @@ const Kernels LENET_TABLE(LENET_TARGET) = {
     LENET_NAME(LENET_TARGET), L, conv_units, conv_scratch, conv_forward, conv_backward,
     winograd_scratch, winograd_weight, winograd_forward, winograd_backward, winograd_weight_gradient,
     PANEL, ROWS, product_pack, product_unit,
-    sgd, adam,
-    all_finite, relu, relu_backward, masked_rows, norm_forward, norm_backward, max_pool, max_pool_backward, window_sums,
-    weighted_sums, weighted_gradient, log_softmax, log_softmax_backward,
+    sgd, adam, rule,
+    all_finite, relu, relu_backward, curve, masked_rows, norm_sums, norm_apply, norm_elements, max_pool, max_pool_backward, window_sums,
+    tap_sums, weighted_sums, weighted_gradient, lane_sums, lane_gradient, resample, softmax, log_softmax, log_softmax_backward,
 };

@@ -12,7 +12,7 @@ def twins() -> dict[str, Callable[..., Any]]:
     """The native twins by name; none where the module is absent."""
     if absent is not None:
         return {}
-    from lenetcli.kernels.native import conv, grouped, linear, norm, pointwise, pool, update
+    from lenetcli.kernels.native import conv, grouped, linear, norm, pointwise, pool, resize, update
 
-    families = conv, grouped, linear, norm, pointwise, pool, update
+    families = conv, grouped, linear, norm, pointwise, pool, resize, update
     return {name: getattr(family, name) for family in families for name in family.__all__}
