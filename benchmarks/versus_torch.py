@@ -27,18 +27,23 @@ from work import (
     Piece,
     Work,
     all_convolutional,
+    autoencoder,
+    basic_mnist,
     by_hand,
     cnn,
-    example,
+    convolutional_autoencoder,
+    group_norm_net,
     in_training,
     inference,
     layers,
     mlp,
     resnet,
     rows,
+    separable,
     sequential,
     small_mlp,
     small_ops,
+    tanh_lenet,
     training,
     vgg,
 )
@@ -92,7 +97,16 @@ WORK: list[tuple[str, float, Work, int, Others]] = [
         for n, goal in ((8, 2.5), (64, 2.2))
     ),
     ("train step, VGG-like 3-32-64-128, batch 32", 2.5, training(vgg, (32, 3, 32, 32)), 32, {}),
-    ("train step, torch's MNIST example, batch 64", 2.2, training(example, (64, 1, 28, 28)), 64, {}),
+    ("train step, depthwise-separable net, 64 px, batch 32", 2, training(separable, (32, 3, 64, 64)), 32, {}),
+    ("train step, LeNet-5 with Tanh and AvgPool, batch 64", 2, training(tanh_lenet, (64, 1, 28, 28)), 64, {}),
+    ("train step, GroupNorm, SiLU, grouped convolutions, batch 32", 2,
+     training(group_norm_net, (32, 3, 32, 32)), 32, {}),
+    ("train step, convolutional auto-encoder, Adam, batch 64", 2,
+     training(convolutional_autoencoder, (64, 1, 28, 28), "Adam", of_itself=True), 64, {}),
+    ("train step, linear auto-encoder, Adam, batch 128", 1.3,
+     training(autoencoder, (128, 784), "Adam", of_itself=True), 128, {}),
+    ("train step, torch's basic MNIST net, Adadelta, batch 64", 2.2,
+     training(basic_mnist, (64, 1, 28, 28), "Adadelta"), 64, {}),
     *(
         (f"train step, all-convolutional net, batch {n}", 2, training(all_convolutional, (n, 3, 32, 32)), n, {})
         for n in (1, 16)
@@ -127,7 +141,7 @@ def ops(arguments: Arguments) -> Iterator[str]:
 
 
 def windows(arguments: Arguments) -> Iterator[str]:
-    """Pooling of any window and convolutions of groups: beside torch, and beside NumPy's kernels."""
+    """Single layers: beside torch, and beside NumPy's kernels."""
     yield "| layer | ratio | spread | here | torch | ratio to NumPy's kernels |\n|---|---:|---:|---:|---:|---:|"
     for name, work in layers().items():
         sides = {"lenet": work("lenet"), "torch": work("torch"), "numpy": with_numpy(work("lenet"))}

@@ -96,14 +96,6 @@ def vgg(nn: Any) -> Any:
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(2048, 10))
 
 
-def example(nn: Any) -> Any:
-    """The net of torch's MNIST example, without its dropout."""
-    return nn.Sequential(
-        nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-        nn.Linear(9216, 128), nn.ReLU(), nn.Linear(128, 10),
-    )  # fmt: skip
-
-
 def all_convolutional(nn: Any) -> Any:
     """3-32-64-128, with convolutions of stride 2 for pools."""
     layers: list[Any] = []
@@ -136,6 +128,62 @@ def resnet(nn: Any) -> Any:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
 
 
+def separable(nn: Any) -> Any:
+    """Depthwise convolutions and those of single pixels in turn, each with BatchNorm and ReLU."""
+    layers: list[Any] = [nn.Conv2d(3, 32, 3, 2, 1), nn.BatchNorm2d(32), nn.ReLU()]
+    for before, after, stride in ((32, 64, 1), (64, 128, 2), (128, 128, 1), (128, 256, 2)):
+        layers += [nn.Conv2d(before, before, 3, stride, 1, groups=before), nn.BatchNorm2d(before), nn.ReLU()]
+        layers += [nn.Conv2d(before, after, 1), nn.BatchNorm2d(after), nn.ReLU()]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 10))
+
+
+def tanh_lenet(nn: Any) -> Any:
+    """LeNet-5 as of 1998, but for its last layer: Tanh and means."""
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), nn.Tanh(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.Tanh(), nn.AvgPool2d(2),
+        nn.Flatten(), nn.Linear(400, 120), nn.Tanh(), nn.Linear(120, 84), nn.Tanh(), nn.Linear(84, 10),
+    )  # fmt: skip
+
+
+def group_norm_net(nn: Any) -> Any:
+    """Grouped convolutions with GroupNorm and SiLU."""
+    layers: list[Any] = [nn.Conv2d(3, 32, 3, padding=1)]
+    for before, after in ((32, 64), (64, 64), (64, 128)):
+        layers += [
+            nn.GroupNorm(8, before),
+            nn.SiLU(),
+            nn.Conv2d(before, after, 3, padding=1, groups=4),
+            nn.MaxPool2d(2),
+        ]
+    return nn.Sequential(
+        *layers, nn.GroupNorm(8, 128), nn.SiLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, 10)
+    )
+
+
+def convolutional_autoencoder(nn: Any) -> Any:
+    """Images to 32 channels of a quarter of their side and back, by strides of 2."""
+    return nn.Sequential(
+        nn.Conv2d(1, 16, 3, 2, 1), nn.ReLU(), nn.Conv2d(16, 32, 3, 2, 1), nn.ReLU(),
+        nn.ConvTranspose2d(32, 16, 3, 2, 1, 1), nn.ReLU(), nn.ConvTranspose2d(16, 1, 3, 2, 1, 1), nn.Sigmoid(),
+    )  # fmt: skip
+
+
+def autoencoder(nn: Any) -> Any:
+    """784-256-64-256-784."""
+    return nn.Sequential(
+        nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 64), nn.ReLU(),
+        nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 784), nn.Sigmoid(),
+    )  # fmt: skip
+
+
+def basic_mnist(nn: Any) -> Any:
+    """The net of torch's basic MNIST example."""
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.25),
+        nn.Flatten(), nn.Linear(9216, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10),
+    )  # fmt: skip
+
+
 def deep_mlp(nn: Any, layers: int) -> Any:
     """`layers` layers in all: Linear and ReLU in turn, 64 wide."""
     return nn.Sequential(*(nn.Linear(64, 64) if i % 2 == 0 else nn.ReLU() for i in range(layers)))
@@ -156,18 +204,24 @@ def batch_for(name: str, shape: tuple[int, ...]) -> tuple[Any, Any]:
     return lenet.from_numpy(logical(stored(x)) if x.ndim == 4 else x), lenet.tensor(y)
 
 
-def training(make: Net, shape: tuple[int, ...]) -> Work:
-    """A step of SGD with momentum."""
+def training(make: Net, shape: tuple[int, ...], optimizer: str = "SGD", *, of_itself: bool = False) -> Work:
+    """A step, of SGD with momentum or of another optimizer as it is.
+
+    Args:
+        of_itself: the batch is its own target, with the mean square error as the loss.
+    """
 
     def work(name: str) -> Piece:
         package, (x, y) = PACKAGES[name], batch_for(name, shape)
-        model, criterion = make(package.nn), package.nn.CrossEntropyLoss()
-        optimizer = package.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+        model, criterion = make(package.nn), package.nn.MSELoss() if of_itself else package.nn.CrossEntropyLoss()
+        y = x if of_itself else y
+        options = {"lr": 0.01, "momentum": 0.9} if optimizer == "SGD" else {}
+        update = getattr(package.optim, optimizer)(model.parameters(), **options)
 
         def step() -> None:
-            optimizer.zero_grad()
+            update.zero_grad()
             criterion(model(x), y).backward()
-            optimizer.step()
+            update.step()
 
         return step
 
@@ -240,6 +294,9 @@ def small_ops() -> dict[str, Work]:
     }
 
 
+ACTIVATIONS = ("SiLU", "GELU", "Sigmoid", "Tanh", "LeakyReLU", "ELU", "Hardswish", "Softplus", "Mish")
+
+
 def layers() -> dict[str, Work]:
     """Layers that the nets above do without, forward and backward, on 32 channels of 32x32 images."""
 
@@ -268,5 +325,16 @@ def layers() -> dict[str, Work]:
         "Conv2d(32, 32, 5, 1, 2, groups=32)": lambda nn: nn.Conv2d(32, 32, 5, 1, 2, groups=32),
         "Conv2d(32, 32, 3, 1, 1, groups=8)": lambda nn: nn.Conv2d(32, 32, 3, 1, 1, groups=8),
         "Conv2d(32, 32, 3, 1, 1, groups=2)": lambda nn: nn.Conv2d(32, 32, 3, 1, 1, groups=2),
+        "ConvTranspose2d(32, 16, 3, 2, 1, 1)": lambda nn: nn.ConvTranspose2d(32, 16, 3, 2, 1, 1),
+        "AdaptiveAvgPool2d(1)": lambda nn: nn.AdaptiveAvgPool2d(1),
+        "Upsample(scale_factor=2)": lambda nn: nn.Upsample(scale_factor=2),
+        "Upsample(scale_factor=2, mode='bilinear')": lambda nn: nn.Upsample(scale_factor=2, mode="bilinear"),
+        "BatchNorm2d(32)": lambda nn: nn.BatchNorm2d(32),
+        "BatchNorm2d(32), ReLU()": lambda nn: nn.Sequential(nn.BatchNorm2d(32), nn.ReLU()),
+        "GroupNorm(8, 32)": lambda nn: nn.GroupNorm(8, 32),
+        "InstanceNorm2d(32)": lambda nn: nn.InstanceNorm2d(32),
+        "LayerNorm([32, 32, 32])": lambda nn: nn.LayerNorm([32, 32, 32]),
+        "Softmax(1)": lambda nn: nn.Softmax(1),
+        **{f"{name}()": (lambda nn, name=name: getattr(nn, name)()) for name in ACTIVATIONS},
     }
     return {f"{name}, batch {n}": layer(make, n) for name, make in made.items() for n in (1, 64)}

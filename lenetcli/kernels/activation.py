@@ -1,5 +1,7 @@
 """Activation functions over arrays, and their gradients: `f(x, ...)` beside `f_backward(grad, x, ...)`.
 
+`curve` and `curve_backward` call them by name; their native twins are one loop each (native/curve.h).
+
 Formulas and the choice at each kink are those of `lenetcli.ops.pointwise.relu` and `lenetcli.ops.pointwise.gelu`.
 Arrays are floating-point and have at least one dimension. Sums of a positive and a negative part, max(x, 0) and
 min(x, 0), are exact: one of the two is always 0. Where x is NaN torch's gradient of a kinked function depends on the
@@ -12,6 +14,7 @@ import math
 
 import numpy as np
 
+from lenetcli.kernels.device import as_array
 from lenetcli.kernels.error_function import erf
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.selection import larger, select, smaller, zeroed
@@ -21,6 +24,34 @@ _ROOT_TWO_BY_PI = math.sqrt(2 / math.pi)
 _ONE_BY_ROOT_TWO_PI = 1 / math.sqrt(2 * math.pi)
 _SIXTH = float(np.float32(1 / 6))  # torch's constant of hardsigmoid's gradient, in float64 as well
 _CUBIC = 0.044715  # of GELU's tanh approximation: Hendrycks and Gimpel 2016
+
+
+def curve(x: Array, name: str, *constants: float) -> Array:
+    """The function of that name."""
+    y: Array = globals()[name](x, *constants)
+    return y
+
+
+def curve_backward(grad: Array, x: Array, name: str, *constants: float) -> Array:
+    """Its gradient; of sigmoid and tanh, x is their result."""
+    d_x: Array = globals()[f"{name}_backward"](grad, x, *constants)
+    return d_x
+
+
+def sigmoid(x: Array) -> Array:
+    return as_array(1 / (1 + np.exp(-x)))
+
+
+def sigmoid_backward(grad: Array, y: Array) -> Array:
+    return grad * (1 - y) * y
+
+
+def tanh(x: Array) -> Array:
+    return as_array(np.tanh(x))
+
+
+def tanh_backward(grad: Array, y: Array) -> Array:
+    return grad * (1 - y * y)
 
 
 def logistic(x: Array) -> Array:
@@ -89,9 +120,12 @@ def softshrink(x: Array, lambd: float) -> Array:
     return np.copysign(y, x, out=y)  # of the zeros between the limits
 
 
-def shrink_backward(grad: Array, x: Array, lambd: float) -> Array:
-    """Of both: nothing from between the limits."""
+def hardshrink_backward(grad: Array, x: Array, lambd: float) -> Array:
+    """Nothing from between the limits."""
     return zeroed(grad, (x >= -lambd) & (x <= lambd))
+
+
+softshrink_backward = hardshrink_backward
 
 
 def elu(x: Array, alpha: float, scale: float, input_scale: float) -> Array:

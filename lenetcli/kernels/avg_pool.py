@@ -75,8 +75,8 @@ def adaptive_avg_pool2d(x: Array, out: Pair) -> Array:
     return logical(_means(_means(stored(x), 1, adaptive_bounds(h, out[0])), 2, adaptive_bounds(w, out[1])))
 
 
-def adaptive_avg_pool2d_backward(grad: Array, image: Pair) -> Array:
-    """grad (N, C, P, Q), image (H, W) -> (N, C, H, W)."""
+def adaptive_avg_pool2d_backward(grad: Array, image: Pair, channels_last: bool) -> Array:
+    """grad (N, C, P, Q), image (H, W) -> (N, C, H, W); native twins lay it as the images, channels-last or not."""
     (p, q), (h, w) = grad.shape[2:], image
     return logical(_shares(_shares(stored(grad), 1, h, adaptive_bounds(h, p)), 2, w, adaptive_bounds(w, q)))
 

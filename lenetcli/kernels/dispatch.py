@@ -17,7 +17,13 @@ import numpy as np
 from lenetcli.errors import ConfigError
 from lenetcli.kernels import cuda, device, native
 from lenetcli.kernels import threads as _threads
-from lenetcli.kernels.avg_pool import avg_pool2d, avg_pool2d_backward
+from lenetcli.kernels.activation import curve, curve_backward
+from lenetcli.kernels.avg_pool import (
+    adaptive_avg_pool2d,
+    adaptive_avg_pool2d_backward,
+    avg_pool2d,
+    avg_pool2d_backward,
+)
 from lenetcli.kernels.conv import channel_sums, conv2d, conv2d_backward, conv2d_input_grad, conv2d_weight_grad
 from lenetcli.kernels.environment import wanted_kernels
 from lenetcli.kernels.finite import all_finite
@@ -27,7 +33,19 @@ from lenetcli.kernels.linear import linear, linear_backward, linear_relu, linear
 from lenetcli.kernels.memory import keep_freed_memory
 from lenetcli.kernels.native.twins import twins
 from lenetcli.kernels.nll import cross_entropy, cross_entropy_backward, nll_mean, nll_mean_backward
-from lenetcli.kernels.norm import batch_norm, batch_norm_backward, channel_norm, channel_norm_backward, track
+from lenetcli.kernels.norm import (
+    batch_norm,
+    batch_norm_backward,
+    batch_norm_relu,
+    batch_norm_relu_backward,
+    channel_norm,
+    channel_norm_backward,
+    channel_norm_relu,
+    element_norm,
+    group_norm,
+    sample_norm_backward,
+    track,
+)
 from lenetcli.kernels.pool import max_pool2d, max_pool2d_backward
 from lenetcli.kernels.product import plus, times
 from lenetcli.kernels.recurrent import (
@@ -38,8 +56,9 @@ from lenetcli.kernels.recurrent import (
     rnn_gates,
     rnn_gates_backward,
 )
+from lenetcli.kernels.resize import resample, resample_backward
 from lenetcli.kernels.selection import relu, relu_backward
-from lenetcli.kernels.softmax import log_softmax, log_softmax_backward
+from lenetcli.kernels.softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
 from lenetcli.kernels.update import adadelta, adagrad, adam, adamax, nadam, radam, rmsprop, rprop, sgd
 
 __all__ = [
@@ -47,13 +66,18 @@ __all__ = [
     "adagrad",
     "adam",
     "adamax",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool2d_backward",
     "all_finite",
     "avg_pool2d",
     "avg_pool2d_backward",
     "batch_norm",
     "batch_norm_backward",
+    "batch_norm_relu",
+    "batch_norm_relu_backward",
     "channel_norm",
     "channel_norm_backward",
+    "channel_norm_relu",
     "channel_sums",
     "conv2d",
     "conv2d_backward",
@@ -63,7 +87,11 @@ __all__ = [
     "conv_relu_pool_backward",
     "cross_entropy",
     "cross_entropy_backward",
+    "curve",
+    "curve_backward",
+    "element_norm",
     "flatten",
+    "group_norm",
     "gru_gates",
     "gru_gates_backward",
     "linear",
@@ -84,12 +112,17 @@ __all__ = [
     "radam",
     "relu",
     "relu_backward",
+    "resample",
+    "resample_backward",
     "rmsprop",
     "rnn_gates",
     "rnn_gates_backward",
     "rows_product",
     "rprop",
+    "sample_norm_backward",
     "sgd",
+    "softmax",
+    "softmax_backward",
     "times",
     "track",
 ]

@@ -17,6 +17,8 @@ import numpy as np
 
 from lenetcli.kernels.device import on_device
 from lenetcli.kernels.layout import Array, logical, stored
+from lenetcli.kernels.selection import relu, relu_backward
+from lenetcli.kernels.sums import sum_over
 
 _BLOCK = 1 << 16  # elements: 256 KiB of float32, a part of the second-level cache
 _PIECE = 1 << 10  # elements that a product of rows adds up in their own type
@@ -215,3 +217,92 @@ def standardise_backward(grad: Array, z: Array, inverse: Array, axes: tuple[int,
         d_x -= (grad.sum(axis=axes, keepdims=True, dtype=np.float64) / count).astype(z.dtype)
     d_x *= inverse
     return d_x
+
+
+class Seen(NamedTuple):
+    """What the gradient of a sample's norm needs: z with 1 / sqrt(var + eps), or x itself with its moments."""
+
+    values: Array
+    inverse: Array | None  # None: the values are x
+    moments: Moments  # of each group of each sample, (N, groups), or without groups (...), what comes before the dims
+    groups: int  # of channels; 0 where the last `dims` dimensions are normalised
+    dims: int
+    eps: float
+    centred: bool
+
+
+def split(shape: tuple[int, ...], groups: int, dims: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """The shape in which moments are taken over whole axes, these axes, and the shape of weights beside the values."""
+    if not groups:
+        first = len(shape) - dims
+        return shape, tuple(range(first, len(shape))), shape[first:]
+    n, c, *image = shape
+    return (n, groups, c // groups, *image), tuple(range(2, 3 + len(image))), (c, *(1,) * len(image))
+
+
+def group_norm(x: Array, groups: int, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Seen]:
+    """Each group of channels of each sample normalised; x (N, C, ...), weight and bias (C,)."""
+    return _sample_norm(x, groups, 0, weight, bias, eps, True)
+
+
+def element_norm(
+    x: Array, dims: int, weight: Array | None, bias: Array | None, eps: float, centred: bool
+) -> tuple[Array, Seen]:
+    """The last dimensions of each sample normalised; weight and bias have their shape. Not centred: the mean is 0."""
+    return _sample_norm(x, 0, dims, weight, bias, eps, centred)
+
+
+def _sample_norm(
+    x: Array, groups: int, dims: int, weight: Array | None, bias: Array | None, eps: float, centred: bool
+) -> tuple[Array, Seen]:
+    shape, over, place = split(x.shape, groups, dims)
+    z, inverse, mean, var = standardise(x.reshape(shape), over, eps, centred)
+    z = z.reshape(x.shape)
+    y = z.astype(x.dtype) if weight is None else z * weight.reshape(place)
+    if bias is not None:
+        y += bias.reshape(place)
+    first = shape[: len(shape) - len(over)]
+    near = mean.astype(x.dtype)
+    moments = Moments(
+        *(np.broadcast_to(v, (*first, *(1,) * len(over))).reshape(first) for v in (near, mean - near, var))
+    )
+    return y, Seen(z, inverse, moments, groups, dims, eps, centred)
+
+
+def sample_norm_backward(grad: Array, seen: Seen, weight: Array | None) -> tuple[Array, Array, Array]:
+    """Gradients of x, weight and bias of `group_norm` and `element_norm`."""
+    z, inverse = seen.values, seen.inverse
+    shape, over, place = split(z.shape, seen.groups, seen.dims)
+    if inverse is None:
+        mean, var = (v.reshape(*v.shape, *(1,) * len(over)) for v in (seen.moments.mean, seen.moments.var))
+        inverse = (1 / np.sqrt(var + seen.eps)).astype(z.dtype)
+        z = ((z.reshape(shape) - mean.astype(z.dtype)) * inverse).reshape(z.shape)
+    d_z = grad if weight is None else grad * weight.reshape(place)
+    d_x = standardise_backward(d_z.reshape(shape), z.reshape(shape), inverse, over, seen.centred).reshape(z.shape)
+    extra = z.ndim - len(place)
+    each = tuple(i for i in range(z.ndim) if i < extra or place[i - extra] == 1)
+    own = place[:1] if seen.groups else place
+    return d_x, sum_over(grad * z, each).reshape(own), sum_over(grad, each).reshape(own)
+
+
+def batch_norm_relu(x: Array, weight: Array | None, bias: Array, eps: float) -> tuple[Array, Moments, Array]:
+    """max(batch_norm(x), 0), NaN and -0 stay; with its moments, and the bias, which may change before backward."""
+    y, moments = batch_norm(x, weight, bias, eps)
+    return relu(y), moments, bias.copy()
+
+
+def batch_norm_relu_backward(
+    grad: Array, x: Array, weight: Array | None, bias: Array, moments: Moments, eps: float
+) -> tuple[Array, Array, Array]:
+    """Gradients of x, weight and bias; where the norm was above 0 is found again from x."""
+    channels = (-1, *(1,) * (x.ndim - 2))
+    scale = _scale(moments.var, eps, weight)
+    shift = bias - moments.offset * scale
+    y = (x - moments.centre.reshape(channels)) * scale.astype(x.dtype).reshape(channels)
+    y += shift.astype(x.dtype).reshape(channels)
+    return batch_norm_backward(relu_backward(grad, y), x, weight, moments, eps)
+
+
+def channel_norm_relu(x: Array, mean: Array, var: Array, weight: Array | None, bias: Array | None, eps: float) -> Array:
+    """max(channel_norm(x), 0), NaN and -0 stay."""
+    return relu(channel_norm(x, mean, var, weight, bias, eps))

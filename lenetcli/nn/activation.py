@@ -79,6 +79,8 @@ class Hardtanh(InPlaceActivation):
         tensor([-1.0000,  0.5000,  1.0000])
     """
 
+    native_calls: ClassVar[bool] = True
+
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         super().__init__(inplace)
         if not max_val > min_val:
@@ -105,6 +107,8 @@ class ReLU6(Hardtanh):
         >>> lenet.nn.ReLU6()(lenet.tensor([-2.0, 5.0, 8.0]))
         tensor([0., 5., 6.])
     """
+
+    native_calls: ClassVar[bool] = True
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__(0.0, 6.0, inplace)
@@ -133,6 +137,8 @@ class LeakyReLU(InPlaceActivation):
         >>> lenet.nn.LeakyReLU(0.1)(lenet.tensor([-1.0, 2.0]))
         tensor([-0.1000,  2.0000])
     """
+
+    native_calls: ClassVar[bool] = True
 
     def __init__(self, negative_slope: float = 1e-2, inplace: bool = False) -> None:
         super().__init__(inplace)
@@ -237,6 +243,8 @@ class Threshold(InPlaceActivation):
         tensor([-5.,  2.])
     """
 
+    native_calls: ClassVar[bool] = True
+
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         super().__init__(inplace)
         self.threshold, self.value = threshold, value
@@ -268,6 +276,8 @@ class Hardsigmoid(InPlaceActivation):
         tensor([0.0000, 0.5000, 0.7500])
     """
 
+    native_calls: ClassVar[bool] = True
+
     def forward(self, input: Tensor) -> Tensor:
         return F.hardsigmoid(input, self.inplace)
 
@@ -295,6 +305,8 @@ class Hardswish(Hardsigmoid):
         tensor([1.1250, 4.0000])
     """
 
+    native_calls: ClassVar[bool] = True
+
     def forward(self, input: Tensor) -> Tensor:
         return F.hardswish(input, self.inplace)
 
@@ -315,6 +327,8 @@ class Hardshrink(Module):
         >>> lenet.nn.Hardshrink()(lenet.tensor([-2.0, 0.3, 0.7]))
         tensor([-2.0000,  0.0000,  0.7000])
     """
+
+    native_calls: ClassVar[bool] = True
 
     def __init__(self, lambd: float = 0.5) -> None:
         super().__init__()
@@ -346,6 +360,8 @@ class Softshrink(Hardshrink):
         >>> lenet.nn.Softshrink()(lenet.tensor([-2.0, 0.3, 0.7]))
         tensor([-1.5000,  0.0000,  0.2000])
     """
+
+    native_calls: ClassVar[bool] = True
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softshrink(input, self.lambd)

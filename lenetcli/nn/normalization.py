@@ -60,6 +60,8 @@ class LayerNorm(Affine):
         True
     """
 
+    native_calls: ClassVar[bool] = True
+
     def __init__(
         self,
         normalized_shape: int | list[int] | tuple[int, ...],
@@ -112,6 +114,8 @@ class RMSNorm(Affine):
         tensor([[0.2000, 1.4000]])
     """
 
+    native_calls: ClassVar[bool] = True
+
     def __init__(
         self,
         normalized_shape: int | list[int] | tuple[int, ...],
@@ -161,6 +165,8 @@ class GroupNorm(Affine):
         >>> lenet.nn.GroupNorm(2, 4)(lenet.randn(3, 4, 5, 5)).shape
         torch.Size([3, 4, 5, 5])
     """
+
+    native_calls: ClassVar[bool] = True
 
     from_input: ClassVar[dict[str, int | slice]] = {"num_channels": 0}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from lenetcli.nn import functional as F
 from lenetcli.nn.activation import InPlaceActivation
@@ -19,6 +19,8 @@ class Sigmoid(Module):
         tensor([0.5000, 0.8808])
     """
 
+    native_calls: ClassVar[bool] = True
+
     def forward(self, input: Tensor) -> Tensor:
         return F.sigmoid(input)
 
@@ -31,6 +33,8 @@ class Tanh(Module):
         >>> lenet.nn.Tanh()(lenet.tensor([0.0, 2.0]))
         tensor([0.0000, 0.9640])
     """
+
+    native_calls: ClassVar[bool] = True
 
     def forward(self, input: Tensor) -> Tensor:
         return F.tanh(input)
@@ -56,6 +60,8 @@ class ELU(InPlaceActivation):
         >>> lenet.nn.ELU()(lenet.tensor([-1.0, 2.0]))
         tensor([-0.6321,  2.0000])
     """
+
+    native_calls: ClassVar[bool] = True
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__(inplace)
@@ -86,6 +92,8 @@ class CELU(ELU):
         tensor([-0.7869,  2.0000])
     """
 
+    native_calls: ClassVar[bool] = True
+
     def forward(self, input: Tensor) -> Tensor:
         return F.celu(input, self.alpha, self.inplace)
 
@@ -106,6 +114,8 @@ class SELU(InPlaceActivation):
         >>> lenet.nn.SELU()(lenet.tensor([-1.0, 2.0]))
         tensor([-1.1113,  2.1014])
     """
+
+    native_calls: ClassVar[bool] = True
 
     def forward(self, input: Tensor) -> Tensor:
         return F.selu(input, self.inplace)
@@ -128,6 +138,8 @@ class GELU(Module):
         >>> lenet.nn.GELU()(lenet.tensor([-1.0, 2.0]))
         tensor([-0.1587,  1.9545])
     """
+
+    native_calls: ClassVar[bool] = True
 
     def __init__(self, approximate: Literal["none", "tanh"] = "none") -> None:
         super().__init__()
@@ -156,6 +168,8 @@ class SiLU(InPlaceActivation):
         >>> lenet.nn.SiLU()(lenet.tensor([-1.0, 2.0]))
         tensor([-0.2689,  1.7616])
     """
+
+    native_calls: ClassVar[bool] = True
 
     def forward(self, input: Tensor) -> Tensor:
         return F.silu(input, self.inplace)
@@ -199,6 +213,8 @@ class Softplus(Module):
         >>> lenet.nn.Softplus()(lenet.tensor([-1.0, 2.0]))
         tensor([0.3133, 2.1269])
     """
+
+    native_calls: ClassVar[bool] = True
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
@@ -245,6 +261,8 @@ class LogSigmoid(Module):
         >>> lenet.nn.LogSigmoid()(lenet.tensor([-100.0, 0.0]))
         tensor([-100.0000,   -0.6931])
     """
+
+    native_calls: ClassVar[bool] = True
 
     def forward(self, input: Tensor) -> Tensor:
         return F.logsigmoid(input)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from lenetcli.kernels import native
-from lenetcli.kernels.layout import logical, stored
+from lenetcli.kernels.layout import images, logical, pixels, stored
 from lenetcli.kernels.native.twins import twins
 
-ORDERS = ["rows", "batch_last", "strided"]
+ORDERS = ["rows", "batch_last", "strided", "channels_last"]
 BATCHES = [1, 15, 16, 17, 64]
 
 
@@ -22,6 +22,8 @@ def ordered(x: np.ndarray, order: str) -> np.ndarray:
     """The same values in another memory order."""
     if order == "batch_last":
         return logical(stored(x))
+    if order == "channels_last" and x.ndim > 2:
+        return images(pixels(x))
     if order == "strided":
         room = np.zeros(tuple(2 * n for n in x.shape), x.dtype)
         view = room[tuple(slice(None, None, 2) for _ in x.shape)]

@@ -244,6 +244,47 @@ def test_adam_equals_its_twin(options: Any, maximize: bool, amsgrad: bool, targe
             close(one, other, 1e-5)
 
 
+RULES: dict[str, tuple[Any, int]] = {  # constants, arrays of state
+    "adamax": (update.Adam(0.01, 0.9, 0.999, 1e-8), 2),
+    "radam": (update.Adam(0.01, 0.9, 0.9, 1e-8), 2),
+    "adagrad": (update.Adagrad(0.1, 0.01, 1e-10), 1),
+    "adadelta": (update.Adadelta(1.0, 0.9, 1e-6), 2),
+    "rprop": (update.Rprop(0.5, 1.2, 1e-6, 50), 2),
+    "nadam": (update.NAdam(0.01, 0.9, 0.999, 1e-8, 4e-3), 2),
+}
+
+
+@pytest.mark.parametrize("name", [*RULES, "rmsprop 00", "rmsprop 01", "rmsprop 10", "rmsprop 11"])
+@pytest.mark.parametrize("objective", [(False, 0.0, 1.0), (True, 0.1, 1.0), (False, 0.0, 0.99)], ids=str)
+def test_rules_equal_their_references(name: str, objective: tuple[bool, float, float], target: str) -> None:
+    random = rng(9)
+    name, _, options = name.partition(" ")
+    constants, count = RULES[name] if not options else (update.RMSprop(0.01, 0.99, 1e-8, 0.9), 3)
+    params, grads = parameters(random), parameters(random)
+    grads[4] = np.asfortranarray(grads[4])
+    state: list[Any] = [[np.abs(a, out=a) for a in parameters(random)] for _ in range(count)]
+    if name == "rprop":
+        state[0] = parameters(random)
+        for p, previous in zip(grads, state[0]):
+            p.flat[::3], previous.flat[1::5] = 0, np.nan
+    if name == "nadam":
+        state.insert(0, [np.full((), 0.9, np.float32) for _ in params])
+    if options:
+        state = [state[0], *(own if wanted == "1" else None for own, wanted in zip(state[1:], options))]
+        if state[2]:
+            state[2] = [a * np.float32(0.1) for a in state[2]]
+            state[0] = [a + np.float32(1) for a in state[0]]
+    lists = [params, *state]
+    copies = [[a.copy(order="K") for a in arrays] if arrays else None for arrays in lists]
+    common = update.Objective(*objective), constants, [float(i % 7 + 1) for i in range(len(params))]
+    twin(name)(params, grads, *common, *state)
+    with np.errstate(all="ignore"):
+        getattr(update, name)(copies[0], grads, *common, *copies[1:])
+    for found, wanted in zip(lists, copies):
+        for one, other in zip(found or [], wanted or []):
+            close(one, other, 1e-5)
+
+
 @pytest.mark.parametrize("name", ["sgd", "adam"])
 def test_a_group_with_a_first_step_is_the_references(name: str, target: str) -> None:
     random = rng(10)

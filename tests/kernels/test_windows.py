@@ -29,7 +29,7 @@ WINDOWS: list[Windows] = [
     ((5, 5), (3, 3), (2, 2), (1, 1)),
     ((16, 16), (1, 1), (8, 8), (1, 1)),
 ]
-SIZES = [(1, 1), (2, 2), (5, 7), (20, 3)]
+SIZES = [(1, 1), (2, 2), (5, 7), (20, 3), (6, 9)]
 
 
 def outputs(image: Pair, windows: Windows, ceil_mode: bool) -> Pair:
@@ -50,7 +50,7 @@ def images(random: np.random.Generator, n: int, size: Pair, order: str) -> np.nd
 def test_max_pooling_equals_its_twin(n: int, windows: Windows, target: str) -> None:
     random = rng(n, *windows[0])
     for size in SIZES:
-        for ceil_mode, order in ((False, "rows"), (True, "batch_last"), (False, "strided")):
+        for ceil_mode, order in zip((False, True, False, True), ORDERS):
             if min(outputs(size, windows, ceil_mode)) < 1:
                 continue
             x = images(random, n, size, order)
@@ -72,7 +72,7 @@ def test_average_pooling_equals_its_twin(n: int, windows: Windows, padding_count
     random = rng(n, *windows[0])
     kernel, stride, padding, _ = windows
     for size in SIZES:
-        for ceil_mode, order in zip((False, True, False), ORDERS):
+        for ceil_mode, order in zip((False, True, False, True), ORDERS):
             out = outputs(size, windows, ceil_mode)
             if min(out) < 1:
                 continue
@@ -89,7 +89,17 @@ def test_average_pooling_equals_its_twin(n: int, windows: Windows, padding_count
             )
 
 
-GROUPS = [(1, 1, 3), (1, 2, 3), (2, 2, 2), (3, 4, 2), (4, 3, 3), (16, 16, 2)]  # in, out, groups
+GROUPS = [
+    (1, 1, 3),
+    (1, 2, 3),
+    (2, 2, 2),
+    (3, 4, 2),
+    (4, 3, 3),
+    (16, 16, 2),
+    (1, 1, 20),
+    (4, 4, 5),
+    (8, 8, 2),
+]  # in, out, groups
 
 
 @pytest.mark.parametrize(

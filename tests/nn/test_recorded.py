@@ -45,6 +45,14 @@ def normed() -> nn.Sequential:
     )  # fmt: skip
 
 
+def smooth() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3), nn.GroupNorm(2, 8), nn.SiLU(), nn.AvgPool2d(2), nn.Conv2d(8, 8, 3, groups=8), nn.GELU(),
+        nn.GroupNorm(8, 8), nn.LeakyReLU(0.1), nn.Flatten(), nn.Linear(128, 12), nn.LayerNorm(12), nn.Tanh(),
+        nn.Softplus(), nn.Linear(12, 4),
+    )  # fmt: skip
+
+
 def dropped() -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Dropout(0.25), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(108, 12), nn.ReLU(),
@@ -132,7 +140,7 @@ def same(monkeypatch: pytest.MonkeyPatch, make: Callable[[], nn.Module] = lenet_
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 16, 33])
-@pytest.mark.parametrize("make", [lenet_, normed, dropped, residual, graph])
+@pytest.mark.parametrize("make", [lenet_, normed, dropped, residual, graph, smooth])
 def test_training_is_recorded_and_comes_to_the_same_bits(make: Any, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     if make is normed and size == 1:
         size = 3  # its second norm has one value a channel of one image
@@ -404,9 +412,11 @@ def random_chain(random: np.random.Generator) -> tuple[Callable[[], nn.Sequentia
         channels = out
         if random.random() < 0.4:
             add(nn.BatchNorm2d, channels, affine=bool(random.integers(2)))
+        elif random.random() < 0.2:
+            add(nn.GroupNorm, int(random.choice([1, channels])), channels)
         add(
-            *[(nn.ReLU,), (nn.ReLU,), (nn.ReLU,), (nn.ReLU,), (nn.ReLU,), (nn.Tanh,), (nn.Identity,)][
-                int(random.integers(7))
+            [nn.ReLU, nn.ReLU, nn.ReLU, nn.ReLU, nn.SiLU, nn.Tanh, nn.ELU, nn.Softsign, nn.Identity][
+                int(random.integers(9))
             ]
         )
         if min(h, w) >= 4:

@@ -101,27 +101,59 @@ def adam(
     exp_avgs: list[Array],
     exp_avg_sqs: list[Array],
 ) -> list[int]: ...
+def rule(
+    name: str,
+    params: list[Array],
+    grads: list[Array],
+    objective: Objective,
+    numbers: list[tuple[float, ...]],
+    state: list[list[Array]],
+) -> list[int]: ...
+def curve(name: str, constants: tuple[float, ...], x: Array, grad: Array | None, y: Array) -> None: ...  # vectors
+def softmax(x: Array, grad: Array | None, log: bool, y: Array) -> None: ...  # (outer, classes, inner)
 def norm_forward(
-    x: Array, weight: Array | None, bias: Array | None, eps: float, centre: Array, offset: Array, var: Array, y: Array
-) -> bool: ...  # False: a variance is not finite
+    x: Array,
+    scheme: tuple[int, bool, int, int],
+    weight: Array | None,
+    bias: Array | None,
+    eps: float,
+    centred: bool,
+    relu: bool,
+    centre: Array,
+    offset: Array,
+    var: Array,
+    y: Array,
+) -> bool: ...  # x is (slabs, rows, lanes), see bind_norm.cc; False: a variance is not finite
 def track(
     mean: Array, var: Array, centre: Array, offset: Array, batch_var: Array, momentum: float, count: int
 ) -> None: ...
 def norm_given(
-    x: Array, weight: Array | None, bias: Array | None, eps: float, mean: Array, var: Array, y: Array
+    x: Array,
+    scheme: tuple[int, bool, int, int],
+    weight: Array | None,
+    bias: Array | None,
+    eps: float,
+    relu: bool,
+    mean: Array,
+    var: Array,
+    y: Array,
 ) -> None: ...
 def norm_backward(
     grad: Array,
     x: Array,
+    scheme: tuple[int, bool, int, int],
     weight: Array | None,
+    bias: Array | None,
     eps: float,
     given: bool,
+    centred: bool,
+    relu: bool,
     centre: Array,
     offset: Array,
     var: Array,
-    d_x: Array,
-    d_weight: Array,
-    d_bias: Array,
+    d_x: Array | None,
+    d_weight: Array | None,
+    d_bias: Array | None,
 ) -> None: ...
 def max_pool(
     x: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, y: Array, winner: Array
@@ -136,6 +168,13 @@ def grouped_forward(
 ) -> None: ...
 def grouped_input(grad: Array, weight: Array, stride: Pair, padding: Pair, dilation: Pair, d_x: Array) -> None: ...
 def grouped_weight(grad: Array, x: Array, stride: Pair, padding: Pair, dilation: Pair, d_weight: Array) -> None: ...
+def image_sums(columns: Array, stride: Pair, padding: Pair, dilation: Pair, image: Array) -> None: ...
+def lanes_forward(
+    x: Array, weight: Array, bias: Array | None, stride: Pair, padding: Pair, dilation: Pair, y: Array
+) -> None: ...  # here and below, images are (N, H, W, C) in one block
+def lanes_input(grad: Array, weight: Array, stride: Pair, padding: Pair, dilation: Pair, d_x: Array) -> None: ...
+def lanes_weight(grad: Array, x: Array, stride: Pair, padding: Pair, dilation: Pair, d_weight: Array) -> None: ...
+def resample(x: Array, starts: Array, index: Array, weight: Array, divisor: Array | None, y: Array) -> None: ...
 def copy(from_: Array, to: Array) -> None: ...  # four dimensions, into row order
 def recording() -> bool: ...  # whether the calls of this thread are
 

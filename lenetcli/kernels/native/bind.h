@@ -6,6 +6,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
@@ -70,6 +71,15 @@ extern const Kernels* kernels;  // those of the instruction set in use
 
 inline void check(bool fits, const char* what) {
   if (!fits) throw std::invalid_argument(std::string("native kernel: ") + what);
+}
+
+inline int index_of(const std::string& name, std::initializer_list<const char*> names) {
+  int i = 0;
+  for (const char* each : names) {
+    if (name == each) return i;
+    i++;
+  }
+  throw std::invalid_argument("native kernel: " + name);
 }
 
 inline size_t rounded(size_t floats) { return (floats + 15) / 16 * 16; }  // so that the next part begins aligned

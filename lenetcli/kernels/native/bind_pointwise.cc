@@ -30,6 +30,23 @@ void relu_backward(Flat grad, Flat y, Dense<float, 1> d_x) {
   spread((n + PIECE - 1) / PIECE, 4.0 * n, item);
 }
 
+// An activation function by its name, or with a gradient of y its gradient of x.
+void curve(std::string name, std::vector<float> constants, Flat x, optional<Flat> grad, Dense<float, 1> y) {
+#define CURVE(name, Function) #name,
+  Curve a = {index_of(name, {CURVES}), {}};
+#undef CURVE
+  const size_t n = x.shape(0);
+  check(y.shape(0) == n && (!grad || grad->shape(0) == n) && constants.size() <= 3, "size");
+  std::copy(constants.begin(), constants.end(), a.constants);
+  const float *from = x.data(), *g = grad ? grad->data() : nullptr;
+  float* to = y.data();
+  auto item = [&](int i, int) {
+    const size_t at = i * PIECE;
+    kernels->curve(a, from + at, g ? g + at : nullptr, to + at, std::min(PIECE, n - at));
+  };
+  spread((n + PIECE - 1) / PIECE, 10.0 * n, item);
+}
+
 void times(Flat x, Flat y, Dense<float, 1> z) {
   const size_t n = x.shape(0);
   check(y.shape(0) == n && z.shape(0) == n, "size");
@@ -50,6 +67,18 @@ void row_sums(Dense<const float, 2> x, Dense<float, 1> sums) {
   rows.n = x.shape(1), rows.grad = x.data(), rows.grad_row = rows.n, rows.grad_col = 1, rows.sums = sums.data();
   auto item = [&](int i, int) { kernels->masked_rows(rows, i, i + 1); };
   spread(count, x.size(), item);
+}
+
+// Softmax or its logarithm of (outer, classes, inner); with a gradient, x is the result and y the gradient of its input.
+void softmax(Dense<const float, 3> x, optional<Dense<const float, 3>> grad, bool log, Dense<float, 3> y) {
+  for (int i = 0; i < 3; i++) check(y.shape(i) == x.shape(i) && (!grad || grad->shape(i) == x.shape(i)), "shapes");
+  check(x.size() > 0, "scores");
+  const Softmax a = {(int64_t)x.shape(1), (int64_t)x.shape(2), log, x.data(), grad ? grad->data() : nullptr, y.data()};
+  const int64_t outer = x.shape(0), several = std::max<int64_t>(1, PIECE / (a.classes * a.inner));
+  auto item = [&](int i, int) {
+    for (int64_t o = i * several; o < std::min((i + 1) * several, outer); o++) kernels->softmax(a, o);
+  };
+  spread((outer + several - 1) / several, 20.0 * x.size(), item);
 }
 
 template <class One>
@@ -149,6 +178,8 @@ void bind_pointwise(nb::module_& m) {
   define(m, "is_finite", &is_finite, "x"_a);
   define(m, "relu", &relu, "x"_a, "y"_a);
   define(m, "relu_backward", &relu_backward, "grad"_a, "y"_a, "d_x"_a);
+  define(m, "curve", &curve, "name"_a, "constants"_a, "x"_a, "grad"_a.none(), "y"_a);
+  define(m, "softmax", &softmax, "x"_a, "grad"_a.none(), "log"_a, "y"_a);
   define(m, "times", &times, "x"_a, "y"_a, "z"_a);
   define(m, "plus", &plus, "x"_a, "y"_a, "z"_a);
   define(m, "row_sums", &row_sums, "x"_a, "sums"_a);

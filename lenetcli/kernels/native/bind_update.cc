@@ -87,7 +87,7 @@ nb::list update(const Lists& lists, size_t count, double work, const Kernel& ker
   const std::vector<Piece> all = pieces(lists, left);
   auto item = [&](int i, int) {
     const Piece& p = all[i];
-    float* at[4] = {};
+    float* at[5] = {};
     for (size_t k = 0; k < lists.blocks.size(); k++) at[k] = lists.blocks[k][p.tensor].data + p.first;
     kernel(p.tensor, at, p.count);
   };
@@ -127,9 +127,27 @@ nb::list adam(nb::list params, nb::list grads, Shared objective, std::tuple<doub
                 [&](int i, float** at, size_t n) { kernels->adam(o, rules[i], at[0], at[1], at[2], at[3], n); });
 }
 
+// A rule by its name, with the numbers of each parameter.
+nb::list rule(const char* name, nb::list params, nb::list grads, Shared objective,
+              std::vector<std::vector<float>> numbers, std::vector<nb::list> state) {
+#define RULE(name, Rule) #name,
+  const int number = index_of(name, {RULES});
+#undef RULE
+  check(numbers.size() == params.size() && state.size() <= 3, "as many numbers as parameters");
+  for (auto& each : numbers) each.resize(MOST_NUMBERS);
+  Lists lists;
+  lists.add<float>(params);
+  lists.add<const float>(grads);
+  for (const nb::list& each : state) lists.add<float>(each);
+  const Objective o = made(objective);
+  return update(lists, params.size(), 4,
+                [&](int i, float** at, size_t n) { kernels->rule(number, o, numbers[i].data(), at, n); });
+}
+
 }  // namespace
 
 void bind_update(nb::module_& m) {
   m.def("sgd", &sgd, "params"_a, "grads"_a, "objective"_a, "constants"_a, "buffers"_a.none());
   m.def("adam", &adam, "params"_a, "grads"_a, "objective"_a, "constants"_a, "steps"_a, "exp_avgs"_a, "exp_avg_sqs"_a);
+  m.def("rule", &rule, "name"_a, "params"_a, "grads"_a, "objective"_a, "numbers"_a, "state"_a);
 }

@@ -83,7 +83,7 @@ struct Geometry {
 
   Windows windows(bool backward, int n, const float* x, float* y) {
     Windows a = {};
-    a.n = n, a.x = x, a.y = y, a.taps_across = columns.kernel;
+    a.n = n, a.x = x, a.y = y, a.taps_across = columns.kernel, a.taps = taps();
     a.rows = axis(rows, backward), a.columns = axis(columns, backward);
     reach = backward ? backward_reach(rows) : forward_reach(rows);
     runs = all_runs(a.columns, backward ? backward_reach(columns) : forward_reach(columns));
@@ -157,6 +157,18 @@ void avg_pool_backward(Images grad, Dense<const float, 2> divisor, Pair kernel, 
   each_row(d_x, 4 + g.backward_taps(), [&](int row) { kernels->window_sums(a, row); });
 }
 
+// Images (C, H, W, N) as sums of columns (C, K, L, P, Q, N): each adds to the pixel that its window's tap meets.
+void image_sums(Dense<const float, 6> columns, Pair stride, Pair padding, Pair dilation, Dense<float, 4> image) {
+  struct {
+    int64_t p, q, n;
+    size_t shape(int i) const { return i == 1 ? p : i == 2 ? q : n; }
+  } windows = {(int64_t)columns.shape(3), (int64_t)columns.shape(4), (int64_t)columns.shape(5)};
+  Geometry g(image, windows, {(int)columns.shape(1), (int)columns.shape(2)}, stride, padding, dilation);
+  check(image.shape(0) == columns.shape(0), "channels");
+  Windows a = g.windows(true, image.shape(3), columns.data(), image.data());
+  each_row(image, 4 + g.backward_taps(), [&](int row) { kernels->tap_sums(a, row); });
+}
+
 // Convolutions of groups of few channels: `sources` of the in-channels make `results` of the out-channels.
 struct Groups {
   int sources, results;
@@ -210,6 +222,101 @@ void grouped_weight(Images grad, Images x, Pair stride, Pair padding, Pair dilat
   spread(pairs, work, item);
 }
 
+// Where channels are the fastest axis: groups of as many out- as in-channels, 1, 2, 4 or 8. Images are (N, H, W, C).
+int group_of(const Images& weight, int channels) {
+  const int size = weight.shape(1);
+  check((int)weight.shape(0) == channels && (size == 1 || size == 2 || size == 4 || size == 8) && channels % size == 0,
+        "channels");
+  return size;
+}
+
+// Weights (O, C, K, L) as (taps, C, O), or with in- and out-channels of each group having changed places.
+void lane_weights(const Images& weight, int64_t taps, bool turned, float* to) {
+  const int out = weight.shape(0), size = weight.shape(1);
+  for (int o = 0; o < out; o++)
+    for (int c = 0; c < size; c++) {
+      const float* from = weight.data() + (o * size + c) * taps;
+      const int lane = turned ? o / size * size + c : o, which = turned ? o % size : c;
+      for (int64_t t = 0; t < taps; t++) to[(t * size + which) * out + lane] = from[t];
+    }
+}
+
+void lanes_forward(Images x, Images weight, optional<Dense<const float, 1>> bias, Pair stride, Pair padding,
+                   Pair dilation, Dense<float, 4> y) {
+  const int group = group_of(weight, x.shape(3));
+  Geometry g(x, y, side(weight), stride, padding, dilation);
+  check(x.shape(0) == y.shape(0) && (!bias || bias->shape(0) == y.shape(3)), "shapes");
+  float* packed = scratch(weight.size());
+  lane_weights(weight, g.taps(), false, packed);
+  Windows a = g.windows(false, x.shape(3), x.data(), y.data());
+  a.sources = group, a.weight = packed, a.bias = bias ? bias->data() : nullptr;
+  each_row(y, g.taps() * group, [&](int row) { kernels->lane_sums(a, row); });
+}
+
+void lanes_input(Images grad, Images weight, Pair stride, Pair padding, Pair dilation, Dense<float, 4> d_x) {
+  const int group = group_of(weight, grad.shape(3));
+  Geometry g(d_x, grad, side(weight), stride, padding, dilation);
+  check(grad.shape(0) == d_x.shape(0), "shapes");
+  float* packed = scratch(weight.size());
+  lane_weights(weight, g.taps(), true, packed);
+  Windows a = g.windows(true, d_x.shape(3), grad.data(), d_x.data());
+  a.sources = group, a.weight = packed;
+  each_row(d_x, g.backward_taps() * group, [&](int row) { kernels->lane_sums(a, row); });
+}
+
+void lanes_weight(Images grad, Images x, Pair stride, Pair padding, Pair dilation, Dense<float, 4> d_weight) {
+  constexpr int LANES = 16, SHARES = 16;  // of a vector; of the batch, at most
+  const Images shape(d_weight);
+  const int group = group_of(shape, grad.shape(3)), channels = grad.shape(3), images = x.shape(0);
+  Geometry g(x, grad, side(d_weight), stride, padding, dilation);
+  check(grad.shape(0) == x.shape(0), "shapes");
+  Windows a = g.windows(false, channels, x.data(), const_cast<float*>(grad.data()));
+  a.sources = group;
+  const int vectors = (channels + LANES - 1) / LANES, each = (images + SHARES - 1) / SHARES;
+  const int shares = (images + each - 1) / each, units = vectors * group;
+  const int64_t size = g.taps() * LANES;
+  std::vector<double> totals(shares * units * size);
+  auto item = [&](int i, int) {
+    const int first = i / units * each, unit = i % units;
+    kernels->lane_gradient(a, first, std::min(first + each, images), unit % group, unit / group * LANES,
+                           totals.data() + i * size);
+  };
+  spread(shares * units, (double)grad.size() * g.taps() * group, item);
+  for (int o = 0; o < channels; o++)
+    for (int c = 0; c < group; c++)
+      for (int64_t t = 0; t < g.taps(); t++) {
+        double total = 0;
+        for (int share = 0; share < shares; share++)
+          total += totals[(share * units + o / LANES * group + c) * size + t * LANES + o % LANES];
+        d_weight.data()[(o * group + c) * g.taps() + t] = total;
+      }
+}
+
+// y (outer, out, inner) of x (outer, size, inner), see resample.h.
+void resample(Dense<const float, 3> x, Dense<const int64_t, 1> starts, Dense<const int64_t, 1> index,
+              Dense<const float, 1> weight, optional<Dense<const float, 1>> divisor, Dense<float, 3> y) {
+  Taps a = {};
+  a.size = x.shape(1), a.out = y.shape(1), a.inner = x.shape(2);
+  check(y.shape(0) == x.shape(0) && y.shape(2) == x.shape(2) && (int64_t)starts.shape(0) == a.out + 1 &&
+            index.shape(0) == weight.shape(0) && (!divisor || (int64_t)divisor->shape(0) == a.out),
+        "shapes");
+  check(std::is_sorted(starts.data(), starts.data() + a.out + 1) && starts.data()[0] == 0 &&
+            starts.data()[a.out] == (int64_t)index.shape(0),
+        "taps");
+  for (size_t i = 0; i < index.shape(0); i++) check(index.data()[i] >= 0 && index.data()[i] < a.size, "index");
+  a.starts = starts.data(), a.index = index.data(), a.weight = weight.data();
+  a.divisor = divisor ? divisor->data() : nullptr, a.x = x.data(), a.y = y.data();
+  const int64_t places = x.shape(0) * a.out, several = std::max<int64_t>(1, 16384 / a.inner);
+  auto item = [&](int i, int) {
+    for (int64_t place = i * several, end = std::min(place + several, places); place < end;) {
+      const int64_t first = place % a.out, last = std::min(a.out, first + end - place);
+      kernels->resample(a, place / a.out, first, last);
+      place += last - first;
+    }
+  };
+  spread((places + several - 1) / several, 2.0 * x.shape(0) * a.inner * index.shape(0) + y.size(), item);
+}
+
 }  // namespace
 
 void bind_window(nb::module_& m) {
@@ -218,8 +325,14 @@ void bind_window(nb::module_& m) {
         "dilation"_a, "d_x"_a);
   define(m, "avg_pool", &avg_pool, "x"_a, "divisor"_a, "kernel"_a, "stride"_a, "padding"_a, "y"_a);
   define(m, "avg_pool_backward", &avg_pool_backward, "grad"_a, "divisor"_a, "kernel"_a, "stride"_a, "padding"_a, "d_x"_a);
+  define(m, "image_sums", &image_sums, "columns"_a, "stride"_a, "padding"_a, "dilation"_a, "image"_a);
   define(m, "grouped_forward", &grouped_forward, "x"_a, "weight"_a, "bias"_a.none(), "stride"_a, "padding"_a, "dilation"_a,
         "y"_a);
   define(m, "grouped_input", &grouped_input, "grad"_a, "weight"_a, "stride"_a, "padding"_a, "dilation"_a, "d_x"_a);
+  define(m, "lanes_forward", &lanes_forward, "x"_a, "weight"_a, "bias"_a.none(), "stride"_a, "padding"_a, "dilation"_a,
+         "y"_a);
+  define(m, "lanes_input", &lanes_input, "grad"_a, "weight"_a, "stride"_a, "padding"_a, "dilation"_a, "d_x"_a);
+  define(m, "lanes_weight", &lanes_weight, "grad"_a, "x"_a, "stride"_a, "padding"_a, "dilation"_a, "d_weight"_a);
+  define(m, "resample", &resample, "x"_a, "starts"_a, "index"_a, "weight"_a, "divisor"_a.none(), "y"_a);
   define(m, "grouped_weight", &grouped_weight, "grad"_a, "x"_a, "stride"_a, "padding"_a, "dilation"_a, "d_weight"_a);
 }

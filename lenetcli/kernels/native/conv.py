@@ -15,6 +15,7 @@ from lenetcli.kernels.fused import winner_shape
 from lenetcli.kernels.layout import Array, is_channels_last, logical
 from lenetcli.kernels.native import _native, channels_last
 from lenetcli.kernels.native.memory import room, stored
+from lenetcli.kernels.native.pool import MOST
 from lenetcli.kernels.window import Pair, extent
 
 __all__ = [
@@ -137,19 +138,23 @@ def conv2d_input_grad(
 ) -> Array:
     """As lenetcli.kernels.conv.conv2d_input_grad."""
     o, c, k, kl = weight.shape
-    if not (takes_columns(grad, groups) and weight.dtype is FLOAT):
+    if not (takes_columns(grad, groups) and weight.dtype is FLOAT and k * kl <= MOST):
         return reference.conv2d_input_grad(grad, weight, image, stride, padding, dilation, groups)
     if channels_last.takes(grad, weight.shape):
         return channels_last.conv2d_input_grad(grad, weight, image, stride, padding, dilation)
     n, _, p, q = grad.shape
     whole = (p, q) == (image[0] + 2 * padding[0] - k + 1, image[1] + 2 * padding[1] - kl + 1)
-    if not (
+    single = (k, kl) == stride == ONE and padding == (0, 0) and image == (p, q)  # columns are the image itself
+    if single or not (
         whole and takes(grad, (k, kl), stride, dilation, groups)
     ):  # a transposed convolution may leave out a border
         d_cols = room((c * k * kl, p * q * n))
         _native.product(weight.reshape(o, -1).T, stored(grad).reshape(o, -1), d_cols)
-        d_cols = d_cols.reshape(c, k, kl, p, q, n)
-        return logical(reference.image_of_columns(d_cols, image, stride, padding, dilation))
+        if single:
+            return logical(d_cols.reshape(c, p, q, n))
+        d_image = room((c, *image, n))
+        _native.image_sums(d_cols.reshape(c, k, kl, p, q, n), stride, padding, dilation, d_image)
+        return logical(d_image)
     d_x = images(n, c, *image)
     if not _native.conv_backward(grad, None, np.ascontiguousarray(weight), None, *padding, d_x, None, None):
         return reference.conv2d_input_grad(grad, weight, image, stride, padding, dilation, groups)

@@ -1,19 +1,21 @@
 """Convolutions of several groups: each a convolution of its own (conv.py), but for groups of very few channels.
 
-These, depthwise convolutions among them, gather pixels where they lie, with any stride (window.h).
+These, depthwise convolutions among them, gather pixels where they lie, with any stride: batch-last by images
+(window.h), channels-last by channels (lanes.h).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from lenetcli.kernels import conv as reference
-from lenetcli.kernels.layout import Array, logical
+from lenetcli.kernels.layout import Array, images, is_channels_last, logical
 from lenetcli.kernels.native import _native, conv
-from lenetcli.kernels.native.memory import room, stored
+from lenetcli.kernels.native.memory import like, pixels, room, stored
 from lenetcli.kernels.native.pool import MOST
 from lenetcli.kernels.window import Pair, extent
 
@@ -23,12 +25,19 @@ FLOAT = np.dtype(np.float32)
 ONE = (1, 1)
 FEW = 4  # pairs of an in- and an out-channel of a group up to which gathering is faster than the direct kernels
 MORE = 16  # and than products
+LANES = (1, 2, 4, 8)  # channels of a group that are lanes of one vector
 
 
 def _gathers(weight: Sequence[int], stride: Pair, dilation: Pair, groups: int) -> bool:
     o, c, k, kl = weight
     direct = stride == dilation == ONE and k == kl <= conv.LARGEST
     return c * o // groups <= (FEW if direct else MORE) and k * kl <= MOST
+
+
+def _by_lanes(x: Array, weight: Sequence[int], groups: int) -> bool:
+    """Whether channels are lanes, as many out as in: x are images of either side of the convolution."""
+    o, c, k, kl = weight
+    return c in LANES and o == c * groups and k * kl <= MOST and is_channels_last(x)
 
 
 def _takes(*arrays: Array) -> bool:
@@ -48,8 +57,10 @@ def _parts(groups: int, images: Sequence[Array], filters: Sequence[Array | None]
         )
 
 
-def _joined(parts: Sequence[Array]) -> Array:
-    """Images of the groups, one after the other."""
+def _joined(parts: Sequence[Array], x: Array) -> Array:
+    """Images of the groups, one after the other; they lie as x."""
+    if is_channels_last(x):
+        return images(np.concatenate([pixels(part) for part in parts], axis=-1))
     return logical(np.concatenate([stored(part) for part in parts]))
 
 
@@ -61,15 +72,21 @@ def conv2d(
         return conv.conv2d(x, weight, bias, stride, padding, dilation, 1)
     if not _takes(x, weight):
         return reference.conv2d(x, weight, bias, stride, padding, dilation, groups)
-    if not _gathers(weight.shape, stride, dilation, groups):
+    by_lanes = _by_lanes(x, weight.shape, groups)
+    if not (by_lanes or _gathers(weight.shape, stride, dilation, groups)):
         parts = _parts(groups, [x], [weight, bias])
-        return _joined([conv.conv2d(own, w, b, stride, padding, dilation, 1) for own, w, b in parts])
+        return _joined([conv.conv2d(own, w, b, stride, padding, dilation, 1) for own, w, b in parts], x)
     o, _, *kernel = weight.shape
     p, q = (extent(x.shape[2 + d], kernel[d], stride[d], padding[d], dilation[d]) for d in (0, 1))
-    y = room((o, p, q, len(x)))
     bias = None if bias is None else np.ascontiguousarray(bias)
-    _native.grouped_forward(stored(x), np.ascontiguousarray(weight), bias, stride, padding, dilation, y)
-    return logical(y)
+    weight = np.ascontiguousarray(weight)
+    if by_lanes:
+        y = room((len(x), p, q, o))
+        _native.lanes_forward(pixels(x), weight, bias, stride, padding, dilation, y)
+        return images(y)
+    y = room((o, p, q, len(x)))
+    _native.grouped_forward(stored(x), weight, bias, stride, padding, dilation, y)
+    return like(x, logical(y))
 
 
 def conv2d_weight_grad(
@@ -81,6 +98,9 @@ def conv2d_weight_grad(
     if not _takes(grad, x):
         return reference.conv2d_weight_grad(grad, x, kernel, stride, padding, dilation, groups)
     d_weight = np.empty((grad.shape[1], x.shape[1] // groups, *kernel), FLOAT)
+    if _by_lanes(x, d_weight.shape, groups):
+        _native.lanes_weight(pixels(grad), pixels(x), stride, padding, dilation, d_weight)
+        return d_weight
     if _gathers(d_weight.shape, stride, dilation, groups):
         _native.grouped_weight(stored(grad), stored(x), stride, padding, dilation, d_weight)
         return d_weight
@@ -96,12 +116,30 @@ def conv2d_input_grad(
         return conv.conv2d_input_grad(grad, weight, image, stride, padding, dilation, 1)
     if not _takes(grad, weight):
         return reference.conv2d_input_grad(grad, weight, image, stride, padding, dilation, groups)
+    return _input_grad(grad, weight, image, stride, padding, dilation, groups, grad)
+
+
+def _input_grad(
+    grad: Array,
+    weight: Array,
+    image: Pair,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+    x: Array,
+) -> Array:
+    """Lies as x."""
+    if _by_lanes(x, weight.shape, groups):
+        d_x = room((len(grad), *image, weight.shape[1] * groups))
+        _native.lanes_input(pixels(grad), np.ascontiguousarray(weight), stride, padding, dilation, d_x)
+        return images(d_x)
     if _gathers(weight.shape, stride, dilation, groups):
         d_x = room((weight.shape[1] * groups, *image, len(grad)))
         _native.grouped_input(stored(grad), np.ascontiguousarray(weight), stride, padding, dilation, d_x)
-        return logical(d_x)
+        return like(x, logical(d_x))
     parts = _parts(groups, [grad], [weight])
-    return _joined([conv.conv2d_input_grad(g, w, image, stride, padding, dilation, 1) for g, w in parts])
+    return _joined([conv.conv2d_input_grad(g, w, image, stride, padding, dilation, 1) for g, w in parts], x)
 
 
 def conv2d_backward(
@@ -118,9 +156,11 @@ def conv2d_backward(
     geometry = stride, padding, dilation
     if groups == 1:
         return conv.conv2d_backward(grad, x, weight, needs, *geometry, 1)
-    if not _takes(grad, x, weight) or _gathers(weight.shape, stride, dilation, groups):
+    if not _takes(grad, x, weight):
+        return reference.conv2d_backward(grad, x, weight, needs, *geometry, groups)
+    if _by_lanes(x, weight.shape, groups) or _gathers(weight.shape, stride, dilation, groups):
         return (
-            conv2d_input_grad(grad, weight, x.shape[2:], *geometry, groups) if needs[0] else None,
+            _input_grad(grad, weight, x.shape[2:], *geometry, groups, x) if needs[0] else None,
             conv2d_weight_grad(grad, x, weight.shape[2:], *geometry, groups) if needs[1] else None,
             conv.channel_sums(grad) if needs[2] else None,
         )
@@ -130,4 +170,4 @@ def conv2d_backward(
     def all_of(which: int, join: Callable[[Any], Array]) -> Array | None:
         return join([gradients[which] for gradients in each]) if needs[which] else None
 
-    return all_of(0, _joined), all_of(1, np.concatenate), all_of(2, np.concatenate)
+    return all_of(0, partial(_joined, x=x)), all_of(1, np.concatenate), all_of(2, np.concatenate)

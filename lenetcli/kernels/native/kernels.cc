@@ -1,10 +1,14 @@
 // The kernels, compiled once per instruction set: -DLENET_TARGET names the table.
 #include "conv.h"
+#include "curve.h"
+#include "lanes.h"
 #include "norm.h"
 #include "pixels.h"
 #include "pointwise.h"
 #include "product.h"
 #include "recurrent.h"
+#include "resample.h"
+#include "softmax.h"
 #include "update.h"
 #include "window.h"
 #include "winograd.h"
@@ -22,8 +26,9 @@ const Kernels LENET_TABLE(LENET_TARGET) = {
     pixel_weight_size, pixel_weight, pixel_room, pixel_forward, pixel_gradient, pixel_filters, pixel_input,
     pixel_pool, pixel_pool_backward, pixel_sums,
     PANEL, ROWS, product_pack, product_unit,
-    sgd, adam,
-    all_finite, relu, relu_backward, masked_rows, norm_forward, norm_backward, max_pool, max_pool_backward, window_sums,
-    weighted_sums, weighted_gradient, log_softmax, log_softmax_backward,
+    sgd, adam, rule,
+    all_finite, relu, relu_backward, curve, masked_rows, norm_sums, norm_apply, norm_elements, max_pool, max_pool_backward,
+    window_sums, tap_sums, weighted_sums, weighted_gradient, lane_sums, lane_gradient, resample, softmax, log_softmax,
+    log_softmax_backward,
     gru_gates, gru_gates_backward, lstm_gates, lstm_gates_backward,
 };

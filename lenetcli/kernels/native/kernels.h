@@ -71,6 +71,18 @@ struct ProductUnit {
 
 constexpr int FEW = 8;
 
+// Activation functions, see curve.h, by the names that kernels/activation.py has for them.
+#define CURVES                                                                                                     \
+  CURVE(leaky_relu, LeakyRelu) CURVE(threshold, Threshold) CURVE(hardtanh, Hardtanh) CURVE(hardsigmoid, Hardsigmoid) \
+  CURVE(hardswish, Hardswish) CURVE(hardshrink, Hardshrink) CURVE(softshrink, Softshrink) CURVE(elu, Elu)            \
+  CURVE(gelu, Gelu) CURVE(gelu_tanh, GeluTanh) CURVE(silu, Silu) CURVE(mish, Mish) CURVE(softplus, Softplus)         \
+  CURVE(log_sigmoid, LogSigmoid) CURVE(sigmoid, Sigmoid) CURVE(tanh, Tanh)
+
+struct Curve {
+  int number;  // of CURVES
+  float constants[3];
+};
+
 // Update rules, see update.h: the tuples of kernels/update.py, and what follows from them for one parameter.
 struct Objective {
   bool maximize;
@@ -86,6 +98,15 @@ struct Adam {
   // share = 1 - beta1 and rest = 1 - beta2, taken in double; rate and root hold the corrections of bias
   float share, beta2, rest, eps, rate, root;
 };
+
+// The others, by the names that kernels/update.py has for them.
+#define RULES                                                                                          \
+  RULE(amsgrad, Amsgrad) RULE(adamax, Adamax) RULE(nadam, Nadam) RULE(radam, Radam) RULE(rmsprop, Rmsprop) \
+  RULE(rmsprop_momentum, RmspropMomentum) RULE(rmsprop_centred, RmspropCentred)                            \
+  RULE(rmsprop_centred_momentum, RmspropCentredMomentum) RULE(adagrad, Adagrad) RULE(adadelta, Adadelta)   \
+  RULE(rprop, Rprop)
+
+constexpr int MOST_NUMBERS = 8;  // of a rule, for one parameter
 
 // Rows of a gradient (M, N) of any strides, to be copied to d (M, N) where y is above zero, and summed; see
 // pointwise.h.
@@ -123,7 +144,7 @@ struct Windows {
   Axis rows, columns;
   const Reach* reach;  // of each row
   const Run *runs, *runs_end;  // of the columns
-  int taps_across;  // columns of the kernel
+  int taps_across, taps;  // columns of the kernel; all of it
   const float* x;   // what is gathered: images, or their windows' gradient
   float* y;
   uint8_t* winner;
@@ -135,6 +156,24 @@ struct Windows {
   float* d_weight;
 };
 
+// One axis of an array (outer, size, inner) to (outer, out, inner), see resample.h: place p has the taps `starts[p]` to
+// `starts[p + 1]`.
+struct Taps {
+  int64_t size, out, inner;
+  const int64_t *starts, *index;
+  const float *weight, *divisor;  // of each tap; of each place, or null
+  const float* x;
+  float* y;
+};
+
+// Softmax, or its logarithm, of (outer, classes, inner), see softmax.h; with `grad` x is its result, y the gradient.
+struct Softmax {
+  int64_t classes, inner;
+  bool log;
+  const float *x, *grad;
+  float* y;
+};
+
 // Scores (C, N), the classes `row` floats apart.
 struct Classes {
   int classes;
@@ -143,15 +182,17 @@ struct Classes {
   float *y, *d_x;  // y is an input of the gradient
 };
 
-// Batch norm of rows (C, count), see norm.h. The moments are results of the forward pass unless `given`.
-struct Norm {
-  int64_t count;
-  double eps;
-  bool given;
+// A piece of values that are normalised, see norm.h: rows of lanes that have their own numbers each (columns), or one
+// run of lanes that share them. `grad` is null forward. The numbers may be null for 0; weight, bias and their gradients
+// are those of single elements.
+struct NormPiece {
+  bool columns, relu;
+  int64_t rows, lanes;
   const float *x, *grad, *weight, *bias;
-  float* centre;          // near the mean
-  double *offset, *var;   // mean - centre; biased variance
-  float *y, *d_weight, *d_bias;  // y is d_x in the backward pass
+  float* y;  // d_x in the backward pass
+  const float *centre, *factor, *shift, *down, *up;
+  double *sums, *products;
+  float *d_weight, *d_bias;
 };
 
 // A step of a recurrent layer for some sequences: rows of `units` numbers, those of gates so many times as wide.
@@ -195,17 +236,26 @@ struct Kernels {
   void (*product_unit)(const Product&, const ProductUnit&, const float* packed);
   void (*sgd)(const Objective&, const Sgd&, float* p, const float* grad, float* buffer, size_t n);
   void (*adam)(const Objective&, const Adam&, float* p, const float* grad, float* m, float* v, size_t n);
+  // One of RULES for a parameter with its numbers; arrays: parameter, gradient, state.
+  void (*rule)(int number, const Objective&, const float* numbers, float* const* arrays, size_t n);
   bool (*all_finite)(const float* x, size_t n);
   void (*relu)(const float* x, float* y, size_t n);
   void (*relu_backward)(const float* grad, const float* y, float* d_x, size_t n);
+  void (*curve)(const Curve&, const float* x, const float* grad, float* y, size_t n);
   void (*masked_rows)(const Rows&, int from, int to);
-  void (*norm_forward)(const Norm&, int channel);
-  void (*norm_backward)(const Norm&, int channel);
+  void (*norm_sums)(const NormPiece&);
+  void (*norm_apply)(const NormPiece&);
+  void (*norm_elements)(const NormPiece&);
   void (*max_pool)(const Windows&, int row);
   void (*max_pool_backward)(const Windows&, int row);
   void (*window_sums)(const Windows&, int row);
+  void (*tap_sums)(const Windows&, int row);
   void (*weighted_sums)(const Windows&, int row);
   void (*weighted_gradient)(const Windows&, int pair);
+  void (*lane_sums)(const Windows&, int row);  // these two of images (N, H, W, C), see lanes.h
+  void (*lane_gradient)(const Windows&, int first, int last, int which, int at, double* totals);
+  void (*resample)(const Taps&, int64_t outer, int64_t from, int64_t to);
+  void (*softmax)(const Softmax&, int64_t outer);
   void (*log_softmax)(const Classes&, int from, int count);
   void (*log_softmax_backward)(const Classes&, int from, int count);
   void (*gru_gates)(const Gates&, int row);

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from lenetcli.kernels import layout
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.native import _native
+
+Lie = Callable[[Array], Array]
 
 FLOAT = np.dtype(np.float32)
 LINE = 128  # bytes: two cache lines, which processors fetch together
@@ -38,15 +41,47 @@ def room_as(x: Array, shape: tuple[int, ...]) -> Array:
 
 def stored(x: Array) -> Array:
     """As lenetcli.kernels.layout.stored; a copy is a native call where these are recorded."""
-    return _dense(x.transpose(*range(1, x.ndim), 0))
+    return dense(x.transpose(*range(1, x.ndim), 0))
 
 
 def pixels(x: Array) -> Array:
     """As lenetcli.kernels.layout.pixels; a copy is a native call where these are recorded."""
-    return _dense(x.transpose(0, *range(2, x.ndim), 1))
+    return dense(x.transpose(0, *range(2, x.ndim), 1))
 
 
-def _dense(x: Array) -> Array:
+def lies(x: Array) -> tuple[Array, Lie]:
+    """Images (N, C, ...) as they lie in memory, batch-last unless channels-last, and the way back from there."""
+    if layout.is_channels_last(x):
+        return pixels(x), layout.images
+    return stored(x), layout.logical
+
+
+def laid(x: Array, lie: Lie) -> Array:
+    """Images in memory as others lie."""
+    return pixels(x) if lie is layout.images else stored(x)
+
+
+def like(x: Array, y: Array) -> Array:
+    """Images y as x lies."""
+    return layout.images(pixels(y)) if layout.is_channels_last(x) else y
+
+
+def axes_of(x: Array) -> tuple[int, ...]:
+    """The axes of an array from the slowest to the fastest."""
+    if x.flags.c_contiguous:
+        return tuple(range(x.ndim))
+    return tuple(sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis])))
+
+
+def back(order: tuple[int, ...]) -> tuple[int, ...]:
+    """The order that undoes one."""
+    return tuple(order.index(axis) for axis in range(len(order)))
+
+
+def dense(x: Array) -> Array:
+    """In row order, at an address that a float may have; a copy is a native call where these are recorded."""
+    if x.flags.c_contiguous and not x.flags.aligned:
+        return x.copy()
     if x.dtype is not FLOAT or x.ndim > 4 or x.flags.c_contiguous or not _native.recording():
         return np.ascontiguousarray(x)
     y = room(x.shape)

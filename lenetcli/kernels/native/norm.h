@@ -1,100 +1,187 @@
-// Batch norm, one channel at a time: a row of `count` floats, read two or three times while it is in the cache.
+// Normalisation: batch norm, and those of each sample (group, instance, layer, RMS norm), with relu where it follows.
 //
 //     y = (x - mean) / sqrt(var + eps) * weight + bias
-//     d_x = weight / s (grad - mean(grad) - z mean(grad z)), z = (x - mean) / s, s = sqrt(var + eps)
+//     d_x = (w grad - mean(w grad) - z mean(w grad z)) / s, z = (x - mean) / s, s = sqrt(var + eps)
 //
-// Sums are taken of differences from a value near the mean, in pieces short enough for floats, then in double
-// precision. Reference twin: lenetcli/kernels/norm.py.
+// Values that are normalised together come in pieces: rows of lanes, where a lane has moments of its own ("columns"),
+// or one run. A piece knows no more than its sums and the numbers that its elements are multiplied and shifted by;
+// which pieces share their moments is said in bind_norm.cc. Sums are taken of differences from a value near the mean,
+// in sixteen lanes and pieces short enough for floats, then in double precision. Reference: lenetcli/kernels/norm.py.
 #pragma once
 
-#include <math.h>
-
 #include "kernels.h"
-#include "vector.h"
+#include "sixteen.h"
 
 namespace {
 
-constexpr int64_t SHORT = 256 * L;
+constexpr int SHORT = 256;  // floats that are added up one by one
 
-// N sums over a row: term(i, at, v) sets v[0] to v[N - 1] for the vector at element i, which it loads by at(pointer).
-template <int N, class Term>
-INLINE void row_sums(int64_t count, Term term, double (&totals)[N]) {
-  constexpr int U = N == 1 ? 4 : 2;  // vectors under way
-  auto whole = [](const float* p) { return load(p); };
-  for (int n = 0; n < N; n++) totals[n] = 0;
-  int64_t i = 0;
-  while (i + U * L <= count) {
-    Vec sums[U][N] = {};
-    for (int64_t end = i + SHORT; i + U * L <= count && i < end; i += U * L)
-      for (int u = 0; u < U; u++) {
-        Vec v[N];
-        term(i + u * L, whole, v);
-        for (int n = 0; n < N; n++) sums[u][n] += v[n];
+// The numbers of sixteen lanes, of columns or (all alike) of a run.
+struct Lane {
+  Wide centre, factor, shift, down, up;
+
+  template <class Lanes>
+  INLINE Lane(const NormPiece& a, Lanes lanes, int64_t at) {
+    auto get = [&](const float* p) { return !p ? wide(0) : a.columns ? load_wide(lanes, p + at) : wide(*p); };
+    centre = get(a.centre), factor = get(a.factor), shift = get(a.shift), down = get(a.down), up = get(a.up);
+  }
+};
+
+// A gradient where relu(y) let y through.
+INLINE Wide through(Wide grad, Wide y) {
+  EACH grad.v[j] = choose(y.v[j] <= splat(0), splat(0), grad.v[j]);
+  return grad;
+}
+
+struct Values {  // of one vector
+  Wide x, g, weight;
+};
+
+// x and grad at sixteen lanes; grad is what arrives at the normalised values.
+template <class Lanes>
+INLINE Values values(const NormPiece& a, const Lane& c, Lanes lanes, int64_t at, int64_t row) {
+  Values v;
+  v.x = load_wide(lanes, a.x + at) - c.centre;
+  v.weight = !a.weight ? wide(1) : a.columns ? wide(a.weight[row]) : load_wide(lanes, a.weight + at);
+  if (a.grad) {
+    v.g = load_wide(lanes, a.grad + at);
+    if (a.relu) v.g = through(v.g, v.x * c.factor + c.shift);
+    if (a.weight) v.g = v.g * v.weight;
+  }
+  return v;
+}
+
+// Sums of x and x^2, or of g and g x.
+template <class Lanes>
+INLINE void add(const NormPiece& a, const Lane& c, Lanes lanes, int64_t at, int64_t row, Wide& first, Wide& second) {
+  const Values v = values(a, c, lanes, at, row);
+  const Wide one = a.grad ? v.g : v.x;
+  first = first + one;
+  second = second + one * v.x;
+}
+
+template <class Lanes>
+INLINE void column_sums(const NormPiece& a, Lanes lanes, int count, int64_t at) {
+  const Lane c(a, lanes, at);
+  for (int l = 0; l < count; l++) a.sums[at + l] = a.products[at + l] = 0;
+  for (int64_t row = 0; row < a.rows;) {
+    Wide first[2] = {wide(0), wide(0)}, second[2] = {wide(0), wide(0)};
+    for (const int64_t end = row + SHORT < a.rows ? row + SHORT : a.rows; row < end; row++)
+      add(a, c, lanes, at + row * a.lanes, row, first[row % 2], second[row % 2]);
+    add_lanes(first[0] + first[1], a.sums + at, count);
+    add_lanes(second[0] + second[1], a.products + at, count);
+  }
+}
+
+INLINE void run_sums(const NormPiece& a) {
+  const Lane c(a, Full(), 0);
+  *a.sums = *a.products = 0;
+  for (int64_t i = 0; i < a.lanes;) {
+    Wide first[2] = {wide(0), wide(0)}, second[2] = {wide(0), wide(0)};
+    const int64_t end = i + SHORT * SIXTEEN < a.lanes ? i + SHORT * SIXTEEN : a.lanes;
+    for (; i + 2 * SIXTEEN <= end; i += 2 * SIXTEEN)
+      for (int u = 0; u < 2; u++) add(a, c, Full(), i + u * SIXTEEN, 0, first[u], second[u]);
+    for (int u = 0; i < end; i += SIXTEEN, u++) {
+      if (end - i >= SIXTEEN) {
+        add(a, c, Full(), i, 0, first[u], second[u]);
+      } else {  // lanes beyond the end are not zero once the centre is taken off
+        NormPiece rest = a;
+        float x[SIXTEEN], grad[SIXTEEN], weight[SIXTEEN];
+        for (int l = 0; l < SIXTEEN; l++) {
+          const bool is = l < end - i;
+          x[l] = is ? a.x[i + l] : a.centre ? *a.centre : 0, grad[l] = is && a.grad ? a.grad[i + l] : 0;
+          weight[l] = is && a.weight ? a.weight[i + l] : 0;
+        }
+        rest.x = x, rest.grad = a.grad ? grad : nullptr, rest.weight = a.weight ? weight : nullptr;
+        add(rest, c, Full(), 0, 0, first[u], second[u]);
+        i = end - SIXTEEN;
       }
-    for (int n = 0; n < N; n++) {
-      for (int u = 1; u < U; u++) sums[0][n] += sums[u][n];
-      totals[n] += sum(sums[0][n]);
     }
+    *a.sums += sum_of_lanes(first[0] + first[1]);
+    *a.products += sum_of_lanes(second[0] + second[1]);
   }
-  for (; i < count; i += L) {
-    const int left = count - i < L ? count - i : L;
-    Vec v[N];
-    term(i, [left](const float* p) { return load_some(p, 1, left); }, v);
-    float lanes[L];  // those beyond the end hold what the term makes of zeros
-    for (int n = 0; n < N; n++) {
-      store(lanes, v[n]);
-      for (int l = 0; l < left; l++) totals[n] += lanes[l];
+}
+
+template <class Lanes>
+INLINE void apply(const NormPiece& a, const Lane& c, Lanes lanes, int64_t at, int64_t row) {
+  const Values v = values(a, c, lanes, at, row);
+  if (a.grad) {
+    const Wide own = v.g * c.factor;  // all of it where the moments are constants
+    return store_wide(lanes, a.y + at, a.down ? own - v.x * c.down + c.up : own);
+  }
+  Wide y = v.x * c.factor + c.shift;
+  if (a.weight) y = y * v.weight;
+  if (a.bias) y = y + (a.columns ? wide(a.bias[row]) : load_wide(lanes, a.bias + at));
+  if (a.relu) EACH y.v[j] = choose(y.v[j] < splat(0), splat(0), y.v[j]);
+  store_wide(lanes, a.y + at, y);
+}
+
+// Calls body(lanes, count, at) for all vectors of a row or run.
+template <class Body>
+INLINE void each_wide(int64_t lanes, Body body) {
+  int64_t at = 0;
+  for (; at + SIXTEEN <= lanes; at += SIXTEEN) body(Full(), SIXTEEN, at);
+  if (at < lanes) body(Part{(int)(lanes - at)}, (int)(lanes - at), at);
+}
+
+// Fixes what is the same for all elements, so that loops are without questions.
+template <class Body>
+INLINE void known(const NormPiece& a, Body body) {
+  NormPiece piece = a;
+#define FIXED(has_grad, has_relu, has_weight)                                                              \
+  if ((a.grad != nullptr) == has_grad && a.relu == has_relu && (a.weight != nullptr) == has_weight) {      \
+    if (!has_grad) piece.grad = nullptr;                                                                   \
+    if (!has_weight) piece.weight = nullptr;                                                               \
+    piece.relu = has_relu;                                                                                 \
+    return body(piece);                                                                                    \
+  }
+  FIXED(false, false, false) FIXED(false, true, false) FIXED(false, false, true)
+  FIXED(true, false, false) FIXED(true, true, false) FIXED(true, false, true)
+#undef FIXED
+}
+
+void norm_sums(const NormPiece& all) {
+  known(all, [](const NormPiece& a) __attribute__((always_inline)) {
+    if (!a.columns) return run_sums(a);
+    each_wide(a.lanes, [&](auto lanes, int count, int64_t at) { column_sums(a, lanes, count, at); });
+  });
+}
+
+void norm_apply(const NormPiece& all) {
+  known(all, [](const NormPiece& a) __attribute__((always_inline)) {
+    if (!a.columns) {
+      const Lane c(a, Full(), 0);
+      each_wide(a.lanes, [&](auto lanes, int, int64_t at) __attribute__((always_inline)) { apply(a, c, lanes, at, 0); });
+      return;
     }
-  }
+    each_wide(a.lanes, [&](auto lanes, int, int64_t at) __attribute__((always_inline)) {
+      const Lane c(a, lanes, at);
+      for (int64_t row = 0; row < a.rows; row++) apply(a, c, lanes, at + row * a.lanes, row);
+    });
+  });
 }
 
-template <class Value>
-INLINE void row_fill(int64_t count, float* to, Value value) {
-  int64_t i = 0;
-  for (; i + L <= count; i += L) store(to + i, value(i, [](const float* p) { return load(p); }));
-  if (i < count) {
-    const int left = count - i;
-    store_some(to + i, 1, left, value(i, [left](const float* p) { return load_some(p, 1, left); }));
-  }
-}
-
-void norm_forward(const Norm& a, int c) {
-  const float* x = a.x + c * a.count;
-  if (!a.given) {
-    double sums[1], moments[2];
-    row_sums(a.count, [x](int64_t i, auto at, Vec* v) { v[0] = at(x + i); }, sums);
-    const float centre = sums[0] / a.count;
-    const Vec near = splat(centre);
-    row_sums(a.count, [=](int64_t i, auto at, Vec* v) { v[0] = at(x + i) - near, v[1] = v[0] * v[0]; }, moments);
-    const double first = moments[0] / a.count, var = moments[1] / a.count - first * first;
-    a.centre[c] = centre;
-    a.offset[c] = first;
-    a.var[c] = var < 0 ? 0 : var;
-  }
-  const double scale = (a.weight ? a.weight[c] : 1) / sqrt(a.var[c] + a.eps);
-  const Vec near = splat(a.centre[c]), factor = splat(scale);
-  const Vec shift = splat((a.bias ? a.bias[c] : 0) - a.offset[c] * scale);
-  row_fill(a.count, a.y + c * a.count, [=](int64_t i, auto at) { return (at(x + i) - near) * factor + shift; });
-}
-
-void norm_backward(const Norm& a, int c) {
-  const float *x = a.x + c * a.count, *g = a.grad + c * a.count;
-  const Vec near = splat(a.centre[c]);
-  double sums[2];
-  row_sums(a.count, [=](int64_t i, auto at, Vec* v) { v[0] = at(g + i), v[1] = v[0] * (at(x + i) - near); }, sums);
-  const double total = sums[0], dot = sums[1];
-  const double inverse = 1 / sqrt(a.var[c] + a.eps), scale = inverse * (a.weight ? a.weight[c] : 1);
-  const double d_weight = (dot - a.offset[c] * total) * inverse;
-  a.d_weight[c] = d_weight;
-  a.d_bias[c] = total;
-  if (a.given) {
-    row_fill(a.count, a.y + c * a.count, [=](int64_t i, auto at) { return at(g + i) * splat(scale); });
+// Adds to d_weight and d_bias of each element: grad z and grad, z = x factor + shift.
+void norm_elements(const NormPiece& a) {
+  if (a.columns) {
+    for (int64_t row = 0; row < a.rows; row++) {
+      Wide first = wide(0), second = wide(0);
+      each_wide(a.lanes, [&](auto lanes, int, int64_t at) {
+        const Lane c(a, lanes, at);
+        const Wide g = load_wide(lanes, a.grad + at + row * a.lanes);
+        const Wide z = (load_wide(lanes, a.x + at + row * a.lanes) - c.centre) * c.factor + c.shift;
+        first = first + g, second = second + g * z;
+      });
+      a.d_bias[row] += sum_of_lanes(first), a.d_weight[row] += sum_of_lanes(second);
+    }
     return;
   }
-  const double slope = scale * inverse * d_weight / a.count;
-  const Vec factor = splat(scale), down = splat(slope), shift = splat(slope * a.offset[c] - scale * total / a.count);
-  row_fill(a.count, a.y + c * a.count,
-           [=](int64_t i, auto at) { return at(g + i) * factor - (at(x + i) - near) * down + shift; });
+  const Lane c(a, Full(), 0);
+  each_wide(a.lanes, [&](auto lanes, int, int64_t at) __attribute__((always_inline)) {
+    const Wide g = load_wide(lanes, a.grad + at), z = (load_wide(lanes, a.x + at) - c.centre) * c.factor + c.shift;
+    store_wide(lanes, a.d_bias + at, load_wide(lanes, a.d_bias + at) + g);
+    store_wide(lanes, a.d_weight + at, load_wide(lanes, a.d_weight + at) + g * z);
+  });
 }
 
 }  // namespace

@@ -3,8 +3,8 @@
 
 #include <math.h>
 
+#include "elementary.h"
 #include "kernels.h"
-#include "vector.h"
 
 namespace {
 
@@ -69,28 +69,6 @@ void masked_rows(const Rows& a, int from, int to) {
 }
 
 // Log-softmax ---------------------------------------------------------------------------------------------------------
-
-// e^x, to 2 units in the last place: x = n log 2 + r, 2^n by its bits, e^r as a polynomial (Cephes' expf).
-INLINE Vec exponential(Vec x) {
-  const Mask nan = x != x;
-  Vec low = splat(-104), high = splat(89);
-  Vec bound = choose(x < low, low, choose(x > high, high, choose(nan, splat(0), x)));
-  Vec scaled = bound * splat(1.44269504088896341f);
-  Mask n = __builtin_convertvector(scaled + choose(scaled < splat(0), splat(-0.5f), splat(0.5f)), Mask);
-  Vec f = __builtin_convertvector(n, Vec);
-  Vec r = bound - f * splat(0.693359375f) + f * splat(2.12194440e-4f);
-  Vec p = splat(1.9875691500e-4f);
-  p = p * r + splat(1.3981999507e-3f);
-  p = p * r + splat(8.3334519073e-3f);
-  p = p * r + splat(4.1665795894e-2f);
-  p = p * r + splat(1.6666665459e-1f);
-  p = p * r + splat(5.0000001201e-1f);
-  Vec y = p * r * r + r + splat(1);
-  Mask half = n >> 1, rest = n - half;  // 2^n in two factors: n may lie outside of a float's exponents
-  Mask first = (half + splat_int(127)) << 23, second = (rest + splat_int(127)) << 23;
-  y = y * (Vec)first * (Vec)second;
-  return choose(nan, x, y);
-}
 
 // The sum of term(c) over the classes, in about as many pieces as a piece has terms.
 template <class Term>

@@ -1,11 +1,13 @@
-"""Relu, log-softmax and the mean likelihood of targets (pointwise.h, bind_pointwise.cc)."""
+"""Relu, other activation functions, log-softmax and the mean likelihood of targets (pointwise.h, curve.h)."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
+from lenetcli.kernels import activation as curve_reference
 from lenetcli.kernels import finite as finite_reference
 from lenetcli.kernels import nll as likelihood_reference
 from lenetcli.kernels import product as product_reference
@@ -13,23 +15,28 @@ from lenetcli.kernels import selection as relu_reference
 from lenetcli.kernels import softmax as softmax_reference
 from lenetcli.kernels.layout import Array, images, is_channels_last, logical
 from lenetcli.kernels.native import _native
-from lenetcli.kernels.native.memory import pixels, stored
+from lenetcli.kernels.native.memory import axes_of, back, dense, pixels, room, stored
 
 __all__ = [
     "all_finite",
     "cross_entropy",
     "cross_entropy_backward",
+    "curve",
+    "curve_backward",
     "log_softmax",
     "log_softmax_backward",
     "nll_mean",
     "nll_mean_backward",
+    "plus",
     "relu",
     "relu_backward",
-    "plus",
+    "softmax",
+    "softmax_backward",
     "times",
 ]
 
 FLOAT, LONG = np.dtype(np.float32), np.dtype(np.int64)
+BY_REFERENCE = ("gelu_tanh", "mish")  # curves whose gradient far below 0 is not yet that of torch in the kernel
 SMALL = 1024  # elements below which NumPy is as fast
 
 
@@ -79,6 +86,29 @@ def _laid(grad: Array, y: Array) -> Array:
     return images(pixels(grad)) if is_channels_last(y) else logical(stored(grad))
 
 
+def curve(x: Array, name: str, *constants: float) -> Array:
+    """As lenetcli.kernels.activation.curve."""
+    if x.dtype is not FLOAT or not x.size or not x.ndim or not x.flags.aligned:
+        return curve_reference.curve(x, name, *constants)
+    order = axes_of(x)
+    rows = dense(x.transpose(order))
+    y = room(rows.shape)
+    _native.curve(name, constants, rows.reshape(-1), None, y.reshape(-1))
+    return y.transpose(back(order))
+
+
+def curve_backward(grad: Array, x: Array, name: str, *constants: float) -> Array:
+    """As lenetcli.kernels.activation.curve_backward."""
+    fits = x.dtype is FLOAT and grad.dtype is FLOAT and x.shape == grad.shape and x.size and x.ndim
+    if not fits or name in BY_REFERENCE:
+        return curve_reference.curve_backward(grad, x, name, *constants)
+    order = axes_of(x)
+    rows, d_y = dense(x.transpose(order)), dense(grad.transpose(order))
+    d_x = room(rows.shape)
+    _native.curve(name, constants, rows.reshape(-1), d_y.reshape(-1), d_x.reshape(-1))
+    return d_x.transpose(back(order))
+
+
 def times(x: Array, y: Array) -> Array:
     """As lenetcli.kernels.product.times."""
     made = _recorded(_native.times, x, y)
@@ -112,17 +142,40 @@ def all_finite(arrays: list[Array]) -> bool:
     return finite_reference.all_finite(arrays) if found is None else found
 
 
+def softmax(x: Array, axis: int) -> Array:
+    """As lenetcli.kernels.softmax.softmax."""
+    return _along(x, None, axis, False) if _has_axes(x) else softmax_reference.softmax(x, axis)
+
+
+def softmax_backward(grad: Array, y: Array, axis: int) -> Array:
+    """As lenetcli.kernels.softmax.softmax_backward."""
+    if not _has_axes(y) or grad.dtype is not FLOAT or grad.shape != y.shape:
+        return softmax_reference.softmax_backward(grad, y, axis)
+    return _along(y, grad, axis, False)
+
+
+def _has_axes(x: Array) -> bool:
+    return x.dtype is FLOAT and x.size > 0 and x.ndim > 0
+
+
+def _along(x: Array, grad: Array | None, axis: int, log: bool) -> Array:
+    """The kernel for an axis, or of a result and its gradient; in the memory order of x."""
+    order = axes_of(x)
+    rows = dense(x.transpose(order))
+    y = room(rows.shape)
+    at = order.index(axis % x.ndim)
+    shape = (math.prod(rows.shape[:at]), rows.shape[at], math.prod(rows.shape[at + 1 :]))
+    d_y = None if grad is None else dense(grad.transpose(order)).reshape(shape)
+    _native.softmax(rows.reshape(shape), d_y, log, y.reshape(shape))
+    return y.transpose(back(order))
+
+
 def log_softmax(x: Array, axis: int) -> Array:
     """As lenetcli.kernels.softmax.log_softmax."""
-    if (
-        x.ndim != 2
-        or axis != 1
-        or x.dtype is not FLOAT
-        or not x.size
-        or not x.T.flags.c_contiguous
-        or not x.flags.aligned
-    ):
+    if not _has_axes(x):
         return softmax_reference.log_softmax(x, axis)
+    if x.ndim != 2 or axis != 1 or not x.T.flags.c_contiguous or not x.flags.aligned:
+        return _along(x, None, axis, True)
     y = np.empty(x.shape[::-1], FLOAT)
     _native.log_softmax(x.T, y)
     return y.T
@@ -130,9 +183,11 @@ def log_softmax(x: Array, axis: int) -> Array:
 
 def log_softmax_backward(grad: Array, y: Array, axis: int) -> Array:
     """As lenetcli.kernels.softmax.log_softmax_backward."""
-    fits = y.ndim == 2 and axis == 1 and y.dtype is FLOAT and grad.dtype is FLOAT and y.size
-    if not fits or not y.T.flags.c_contiguous or not grad.T.flags.c_contiguous or not grad.flags.aligned:
+    if not _has_axes(y) or grad.dtype is not FLOAT or grad.shape != y.shape:
         return softmax_reference.log_softmax_backward(grad, y, axis)
+    fits = y.ndim == 2 and axis == 1 and grad.flags.aligned
+    if not fits or not y.T.flags.c_contiguous or not grad.T.flags.c_contiguous:
+        return _along(y, grad, axis, True)
     d_x = np.empty(y.shape[::-1], FLOAT)
     _native.log_softmax_backward(grad.T, y.T, d_x)
     return d_x.T

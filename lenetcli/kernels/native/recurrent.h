@@ -1,44 +1,24 @@
 // The gates of recurrent layers: one step, one sequence after the other. Reference twins: lenetcli/kernels/recurrent.py.
 #pragma once
 
+#include "elementary.h"
 #include "kernels.h"
-#include "pointwise.h"
 #include "vector.h"
 
 namespace {
 
-INLINE Vec logistic(Vec x) { return splat(1) / (splat(1) + exponential(-x)); }
-
-// tanh x, to 3 units in the last place: a polynomial near 0 (Cephes' tanhf), where 1 - 2 / (e^2x + 1) would lose digits.
-INLINE Vec bent(Vec x) {
-  const Vec size = choose(x < splat(0), -x, x), square = x * x;
-  Vec p = splat(-5.70498872745e-3f);
-  p = p * square + splat(2.06390887954e-2f);
-  p = p * square + splat(-5.37397155531e-2f);
-  p = p * square + splat(1.33314422036e-1f);
-  p = p * square + splat(-3.33332819422e-1f);
-  const Vec near = p * square * x + x;
-  const Vec far = splat(1) - splat(2) / (exponential(size + size) + splat(1));
-  return choose(size < splat(0.625f), near, choose(x < splat(0), -far, far));
-}
-
 // The numbers of a unit, `count` of them from `at` on.
-struct Lane {
+struct Units {
   int at, count;
-  INLINE Vec get(const float* p) const { return count == L ? load(p + at) : load_some(p + at, 1, count); }
-  INLINE void put(float* p, Vec v) const {
-    if (count == L)
-      store(p + at, v);
-    else
-      store_some(p + at, 1, count, v);
-  }
+  INLINE Vec get(const float* p) const { return load_part(p + at, count); }
+  INLINE void put(float* p, Vec v) const { store_part(p + at, count, v); }
 };
 
 template <class One>
 INLINE void each_unit(int units, One one) {
   int u = 0;
-  for (; u + L <= units; u += L) one(Lane{u, L});
-  if (u < units) one(Lane{u, units - u});
+  for (; u + L <= units; u += L) one(Units{u, L});
+  if (u < units) one(Units{u, units - u});
 }
 
 // r, z = sigmoid(gates + hidden), n = tanh(gates + r hidden); y = (1 - z) n + z before
@@ -48,9 +28,9 @@ void gru_gates(const Gates& a, int row) {
   const float* v = a.hidden + (int64_t)row * 3 * H;
   const float* before = a.before + (int64_t)row * H;
   float* y = a.y + (int64_t)row * H;
-  each_unit(H, [&](Lane u) {
+  each_unit(H, [&](Units u) {
     const Vec r = logistic(u.get(g) + u.get(v)), z = logistic(u.get(g + H) + u.get(v + H));
-    const Vec n = bent(u.get(g + 2 * H) + r * u.get(v + 2 * H));
+    const Vec n = hyperbolic_tangent(u.get(g + 2 * H) + r * u.get(v + 2 * H));
     u.put(g, r), u.put(g + H, z), u.put(g + 2 * H, n);
     u.put(y, (u.get(before) - n) * z + n);
   });
@@ -63,7 +43,7 @@ void gru_gates_backward(const Gates& a, int row) {
   float *grad = a.grad + (int64_t)row * H, *d = a.d_gates + (int64_t)row * 3 * H;
   float* d_v = a.d_hidden + (int64_t)row * 3 * H;
   const Vec one = splat(1);
-  each_unit(H, [&](Lane u) {
+  each_unit(H, [&](Units u) {
     const Vec r = u.get(g), z = u.get(g + H), n = u.get(g + 2 * H), d_y = u.get(grad);
     const Vec d_n = d_y * (one - z) * (one - n * n);
     const Vec d_z = d_y * (u.get(before) - n) * z * (one - z);
@@ -81,13 +61,13 @@ void lstm_gates(const Gates& a, int row) {
   const float* v = a.hidden + (int64_t)row * 4 * H;
   const float* before = a.before + (int64_t)row * H;
   float *cell = a.cell + (int64_t)row * H, *y = a.y + (int64_t)row * H;
-  each_unit(H, [&](Lane u) {
+  each_unit(H, [&](Units u) {
     const Vec in = logistic(u.get(g) + u.get(v)), kept = logistic(u.get(g + H) + u.get(v + H));
-    const Vec fresh = bent(u.get(g + 2 * H) + u.get(v + 2 * H)), out = logistic(u.get(g + 3 * H) + u.get(v + 3 * H));
+    const Vec fresh = hyperbolic_tangent(u.get(g + 2 * H) + u.get(v + 2 * H)), out = logistic(u.get(g + 3 * H) + u.get(v + 3 * H));
     const Vec c = kept * u.get(before) + in * fresh;
     u.put(g, in), u.put(g + H, kept), u.put(g + 2 * H, fresh), u.put(g + 3 * H, out);
     u.put(cell, c);
-    u.put(y, out * bent(c));
+    u.put(y, out * hyperbolic_tangent(c));
   });
 }
 
@@ -98,9 +78,9 @@ void lstm_gates_backward(const Gates& a, int row) {
   const float* cell = a.cell + (int64_t)row * H;
   float *d_cell = a.d_cell + (int64_t)row * H, *d = a.d_gates + (int64_t)row * 4 * H;
   const Vec one = splat(1);
-  each_unit(H, [&](Lane u) {
+  each_unit(H, [&](Units u) {
     const Vec in = u.get(g), kept = u.get(g + H), fresh = u.get(g + 2 * H), out = u.get(g + 3 * H);
-    const Vec shown = bent(u.get(cell)), d_y = u.get(grad);
+    const Vec shown = hyperbolic_tangent(u.get(cell)), d_y = u.get(grad);
     const Vec d_c = u.get(d_cell) + d_y * out * (one - shown * shown);
     u.put(d, d_c * fresh * in * (one - in));
     u.put(d + H, d_c * u.get(before) * kept * (one - kept));

@@ -222,6 +222,24 @@ void window_sums(const Windows& windows, int index) {
   });
 }
 
+// Row `index` of images of which every tap has told what it adds in a plane of its own: x is (C, taps, P, Q, N).
+void tap_sums(const Windows& windows, int index) {
+  const Windows a = windows;
+  const Reach row = a.reach[index % a.rows.size];
+  const int64_t from_tap = plane(a);
+  const float* x = a.x + index / a.rows.size * a.taps * from_tap;
+  each_run(a, row, [&](auto taps, const Run& run) __attribute__((always_inline)) {
+    float* y = a.y + ((int64_t)index * a.columns.size + run.first) * a.n;
+    each_lane(a, run.number, [&](auto lanes, int64_t from, int64_t to) __attribute__((always_inline)) {
+      auto total = all(lanes, 0.0f);
+#pragma GCC unroll 9
+      for (int t = 0; t < taps.count; t++)
+        total += at(lanes, x + taps.tap[t].tap * from_tap + taps.tap[t].source + from);
+      put(lanes, y + to, total);
+    });
+  });
+}
+
 // Row `index` of y = bias + sum over the channels of a group and the taps of weight * x.
 void weighted_sums(const Windows& windows, int index) {
   const Windows a = windows;

@@ -10,8 +10,8 @@ import numpy as np
 from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
 from lenetcli.errors import ShapeError
-from lenetcli.kernels import avg_pool
-from lenetcli.kernels.layout import Array
+from lenetcli.kernels import avg_pool, dispatch
+from lenetcli.kernels.layout import Array, is_channels_last
 from lenetcli.kernels.pool import put
 from lenetcli.kernels.window import Pair
 from lenetcli.ops.nn.geometry import as_images, batched, check_image
@@ -29,11 +29,11 @@ class AdaptiveAvgPool2D(Op):
 
     @quiet
     def forward(ctx: Any, x: Array, *, out: Pair) -> Array:
-        ctx.image = x.shape[2:]
-        return avg_pool.adaptive_avg_pool2d(x, out)
+        ctx.image, ctx.channels_last = x.shape[2:], is_channels_last(x)
+        return dispatch.adaptive_avg_pool2d(x, out)
 
     def backward(ctx: Any, grad: Array) -> Array:
-        return avg_pool.adaptive_avg_pool2d_backward(grad, ctx.image)
+        return dispatch.adaptive_avg_pool2d_backward(grad, ctx.image, ctx.channels_last)
 
 
 class AdaptiveMaxPool2D(Op):

@@ -10,8 +10,9 @@ import numpy as np
 from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
 from lenetcli.errors import ShapeError
-from lenetcli.kernels.layout import Array, logical, stored
-from lenetcli.kernels.resize import Tap, cubic_taps, linear_taps, nearest_taps, resample, resample_backward
+from lenetcli.kernels import dispatch as kernels
+from lenetcli.kernels.layout import Array, images, is_channels_last, logical, pixels, stored
+from lenetcli.kernels.resize import Tap, cubic_taps, linear_taps, nearest_taps
 from lenetcli.ops.nn.adaptive_pool import adaptive_avg_pool1d, adaptive_avg_pool2d
 from lenetcli.ops.operands import quiet
 
@@ -29,17 +30,17 @@ class UpsampleNearest1D(Op):
 
     @quiet
     def forward(ctx: Any, x: Array, *, taps: list[list[Tap]]) -> Array:
-        ctx.sizes, ctx.taps = x.shape[2:], taps
-        y = stored(x)
+        ctx.sizes, ctx.taps, ctx.channels_last = x.shape[2:], taps, is_channels_last(x)
+        y = pixels(x) if ctx.channels_last else stored(x)
         for axis in range(len(taps), 0, -1):
-            y = resample(y, axis, taps[axis - 1])
-        return logical(y)
+            y = kernels.resample(y, axis, taps[axis - 1])
+        return images(y) if ctx.channels_last else logical(y)
 
     def backward(ctx: Any, grad: Array) -> Array:
-        d_x = stored(grad)
+        d_x = pixels(grad) if ctx.channels_last else stored(grad)
         for axis, (size, taps) in enumerate(zip(ctx.sizes, ctx.taps), 1):
-            d_x = resample_backward(d_x, axis, size, taps)
-        return logical(d_x)
+            d_x = kernels.resample_backward(d_x, axis, size, taps)
+        return images(d_x) if ctx.channels_last else logical(d_x)
 
 
 class UpsampleNearest2D(UpsampleNearest1D):

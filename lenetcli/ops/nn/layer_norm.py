@@ -11,9 +11,9 @@ import numpy as np
 
 from lenetcli.autograd.op import Op
 from lenetcli.errors import ShapeError
-from lenetcli.kernels import norm as kernels
+from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.layout import Array, logical, stored
-from lenetcli.kernels.sums import sum_over
+from lenetcli.kernels.norm import Seen
 from lenetcli.ops.nn.batch_norm import (
     Running,
     batch_norm,
@@ -31,11 +31,7 @@ if TYPE_CHECKING:
 
 
 class Standardised(Op):
-    """y = z * weight + bias, z of mean 0 and variance 1 over some axes of a sample.
-
-    shape: how x is seen (group norm splits the channels); over: the axes of that; place: how weight and bias lie
-    along x.
-    """
+    """y = z * weight + bias, z of mean 0 and variance 1 over `groups` of channels, or the last `dims` dimensions."""
 
     gradient: ClassVar[tuple[str, ...] | None] = (
         "d_x = (g − mean(g) − x̂ · mean(g · x̂)) / √(var + {eps:g}), g = {weight_times}grad",
@@ -53,43 +49,33 @@ class Standardised(Op):
         weight: Array | None,
         bias: Array | None = None,
         *,
-        shape: tuple[int, ...],
-        over: tuple[int, ...],
-        place: tuple[int, ...],
+        groups: int = 0,
+        dims: int = 0,
         eps: float,
         running: Running | None = None,
         momentum: float = 0.0,
     ) -> Array:
-        ctx.shape, ctx.over, ctx.place = shape, over, place
-        ctx.parameter = next((p.shape for p in (weight, bias) if p is not None), ())
-        z, ctx.inverse, mean, var = kernels.standardise(widened(x).reshape(shape), over, eps, ctx.centred)
-        z = z.reshape(x.shape)
+        values = widened(x)
+        if groups:
+            y, seen = kernels.group_norm(values, groups, weight, bias, eps)
+        else:
+            y, seen = kernels.element_norm(values, dims, weight, bias, eps, ctx.centred)
         if running is not None and x.size:
-            count = math.prod(shape[i] for i in over)
-            track(running, momentum, mean.mean(axis=0).ravel(), var.mean(axis=0).ravel() * count / (count - 1))
+            count = x.size // (x.shape[0] * groups)
+            mean, var = (v.mean(axis=0) for v in (seen.moments.mean, seen.moments.var))
+            track(running, momentum, mean, var * count / (count - 1))
         kept = weight if ctx.needs_input_grad[0] else None
-        ctx.save(z, kept.copy() if kept is not None and ctx.copies_weight else kept)
-        y = z.astype(x.dtype) if weight is None else z * weight.reshape(place)
-        if bias is not None:
-            y += bias.reshape(place)
+        _, *ctx.rest = seen  # the values are saved for themselves, so that changes in place are noticed
+        ctx.save(
+            x if seen.inverse is None else seen.values, kept.copy() if kept is not None and ctx.copies_weight else kept
+        )
         return y.astype(x.dtype, copy=False)
 
     def backward(ctx: Any, grad: Array) -> Any:
-        z, weight = ctx.saved
-        grad = widened(grad)
-        extra = z.ndim - len(ctx.place)
-        over = tuple(i for i in range(z.ndim) if i < extra or ctx.place[i - extra] == 1)
+        values, weight = ctx.saved
         needs = ctx.needs_input_grad
-        d_x = d_weight = d_bias = None
-        if needs[0]:
-            d_z = grad if weight is None else grad * weight.reshape(ctx.place)
-            d_z, seen = d_z.reshape(ctx.shape), z.reshape(ctx.shape)
-            d_x = kernels.standardise_backward(d_z, seen, ctx.inverse, ctx.over, ctx.centred).reshape(z.shape)
-        if needs[1]:
-            d_weight = sum_over(grad * z, over).reshape(ctx.parameter)
-        if len(needs) == 3 and needs[2]:
-            d_bias = sum_over(grad, over).reshape(ctx.parameter)
-        return (d_x, d_weight, d_bias)[: len(needs)]
+        gradients = kernels.sample_norm_backward(widened(grad), Seen(widened(values), *ctx.rest), weight)
+        return tuple(d if needed else None for d, needed in zip(gradients, needs))
 
 
 class NativeLayerNorm(Standardised):
@@ -169,8 +155,7 @@ def layer_norm(
     x = input.array
     sizes = _trailing("layer_norm", x, normalized_shape, weight, bias)
     check_types("layer_norm", input, weight, bias)
-    over = tuple(range(x.ndim - len(sizes), x.ndim))
-    return NativeLayerNorm.apply(input, weight, bias, shape=x.shape, over=over, place=sizes, eps=eps)
+    return NativeLayerNorm.apply(input, weight, bias, dims=len(sizes), eps=eps)
 
 
 def rms_norm(
@@ -204,9 +189,8 @@ def rms_norm(
     x = input.array
     sizes = _trailing("rms_norm", x, normalized_shape, weight)
     check_types("rms_norm", input, weight)
-    over = tuple(range(x.ndim - len(sizes), x.ndim))
     small = float(np.finfo(x.dtype).eps) if eps is None else eps
-    return FusedRmsNorm.apply(input, weight, shape=x.shape, over=over, place=sizes, eps=small)
+    return FusedRmsNorm.apply(input, weight, dims=len(sizes), eps=small)
 
 
 def group_norm(
@@ -248,15 +232,7 @@ def group_norm(
     check_types("group_norm", input, weight, bias)
     if n * (c // num_groups) * math.prod(image) == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(x.shape)}")
-    return NativeGroupNorm.apply(
-        input,
-        weight,
-        bias,
-        shape=(n, num_groups, c // num_groups, *image),
-        over=tuple(range(2, 3 + len(image))),
-        place=(c, *(1,) * len(image)),
-        eps=eps,
-    )
+    return NativeGroupNorm.apply(input, weight, bias, groups=num_groups, eps=eps)
 
 
 def _one_number_per_channel(name: str, channels: int, *parameters: Tensor | None) -> None:
@@ -317,17 +293,7 @@ def instance_norm(
     check_momentum("instance_norm", momentum)
     running = running_arrays("instance_norm", running_mean, running_var, False, x.shape[1], (weight, bias))
     check_types("instance_norm", input, weight, bias, running_mean, running_var)
-    y: Tensor = InstanceNorm.apply(
-        input,
-        weight,
-        bias,
-        shape=x.shape,
-        over=tuple(range(2, x.ndim)),
-        place=(x.shape[1], *(1,) * (x.ndim - 2)),
-        eps=eps,
-        running=running,
-        momentum=momentum,
-    )
+    y: Tensor = InstanceNorm.apply(input, weight, bias, groups=x.shape[1], eps=eps, running=running, momentum=momentum)
     changed(running_mean, running_var)
     return y
 

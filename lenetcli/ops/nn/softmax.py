@@ -12,7 +12,6 @@ from lenetcli.autograd.dtypes import dtype as Dtype
 from lenetcli.autograd.dtypes import to_numpy_dtype
 from lenetcli.autograd.op import Op
 from lenetcli.kernels import dispatch
-from lenetcli.kernels import softmax as kernels
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import axis, quiet
@@ -25,12 +24,11 @@ if TYPE_CHECKING:
 class Softmax(Op):
     formula = "y = e^x / Σ e^x along dimension {dim}"
     gradient = ("d_x = y · (grad − Σ grad · y)",)
-    kernel: ClassVar[Any] = staticmethod(kernels.softmax)
-    kernel_backward: ClassVar[Any] = staticmethod(kernels.softmax_backward)
+    kernel: ClassVar[str] = "softmax"  # of kernels/softmax.py
 
     @quiet
     def forward(ctx: Any, x: Array, *, dim: int) -> Array:
-        y = ctx.kernel(np.atleast_1d(x), dim)
+        y = getattr(dispatch, ctx.kernel)(np.atleast_1d(x), dim)
         ctx.dim, ctx.shape = dim, x.shape
         result = y.reshape(x.shape)
         ctx.save(result)
@@ -38,20 +36,15 @@ class Softmax(Op):
 
     def backward(ctx: Any, grad: Array) -> Array:
         (y,) = ctx.saved
-        return ctx.kernel_backward(np.atleast_1d(grad), np.atleast_1d(y), ctx.dim).reshape(ctx.shape)
+        slope = getattr(dispatch, f"{ctx.kernel}_backward")
+        return slope(np.atleast_1d(grad), np.atleast_1d(y), ctx.dim).reshape(ctx.shape)
 
 
 class LogSoftmax(Softmax):
     formula = "y = x − log Σ e^x along dimension {dim}"
     gradient = ("d_x = grad − e^y · Σ grad",)
 
-    @staticmethod
-    def kernel(x: Array, axis: int) -> Array:
-        return dispatch.log_softmax(x, axis)
-
-    @staticmethod
-    def kernel_backward(grad: Array, y: Array, axis: int) -> Array:
-        return dispatch.log_softmax_backward(grad, y, axis)
+    kernel = "log_softmax"
 
     @staticmethod
     def example(seen: Any, at: tuple[int, ...]) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from lenetcli.autograd.op import Op
-from lenetcli.kernels import error_function
+from lenetcli.kernels import dispatch, error_function
 from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
@@ -231,8 +231,8 @@ def log10(input: Tensor) -> Tensor:
 class Sigmoid(Curve):
     gradient = ("d_x = grad · y (1 − y)",)
     keeps_result = True
-    curve = staticmethod(lambda x: 1 / (1 + np.exp(-x)))
-    slope = staticmethod(lambda grad, y: grad * (1 - y) * y)
+    curve = staticmethod(lambda x: dispatch.curve(x, "sigmoid"))
+    slope = staticmethod(lambda grad, y: dispatch.curve_backward(grad, y, "sigmoid"))
 
     @staticmethod
     def example(seen: Any, at: tuple[int, ...]) -> Any:

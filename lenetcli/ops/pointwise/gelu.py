@@ -27,7 +27,7 @@ SELU_SCALE = 1.0507009873554804934193349852946
 
 
 class Elu(Activation):
-    curve, slope = staticmethod(kernels.elu), staticmethod(kernels.elu_backward)
+    kernel = "elu"
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -71,14 +71,15 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 
 class Celu(Activation):
     gradient = ("d_x = grad · (1 where x > 0, else exp(x / alpha))",)
+    kernel = "elu"
 
     @staticmethod
-    def curve(x: Array, alpha: float) -> Array:
-        return kernels.elu(x, alpha, 1.0, 1 / alpha)
+    def numbers(alpha: float) -> tuple[float, ...]:
+        return alpha, 1.0, 1 / alpha
 
-    @staticmethod
-    def slope(grad: Array, x: Array, alpha: float) -> Array:
-        return kernels.elu_backward(grad, x, alpha, 1.0, 1 / float(np.float32(alpha)))  # as torch rounds it
+    @classmethod
+    def numbers_of_slope(cls, alpha: float) -> tuple[float, ...]:
+        return alpha, 1.0, 1 / float(np.float32(alpha))  # as torch rounds it
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -105,14 +106,14 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 class Gelu(Activation):
     formula = "y = x Φ(x), Φ the normal distribution"
     gradient = ("d_x = grad · (Φ(x) + x φ(x))",)
-    curve, slope = staticmethod(kernels.gelu), staticmethod(kernels.gelu_backward)
+    kernel = "gelu"
 
 
 class GeluTanh(Activation):
     formula = "y = x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))"
     gradient = ("d_x = grad · ((1 + t) / 2 + x/2 (1 − t²) √(2/π) (1 + 0.134145 x²)), t the tanh",)
     backward_name = "Gelu"
-    curve, slope = staticmethod(kernels.gelu_tanh), staticmethod(kernels.gelu_tanh_backward)
+    kernel = "gelu_tanh"
 
 
 def gelu(input: Tensor, approximate: Literal["none", "tanh"] = "none") -> Tensor:
@@ -143,7 +144,7 @@ def gelu(input: Tensor, approximate: Literal["none", "tanh"] = "none") -> Tensor
 
 class Silu(Activation):
     gradient = ("d_x = grad · σ(x) (1 + x (1 − σ(x))), σ(x) = 1 / (1 + e^−x)",)
-    curve, slope = staticmethod(kernels.silu), staticmethod(kernels.silu_backward)
+    kernel = "silu"
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -165,7 +166,7 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
 
 class Mish(Activation):
     gradient = ("d_x = grad · (t + x (1 − t²) / (1 + e^−x)), t = tanh(log(1 + e^x))",)
-    curve, slope = staticmethod(kernels.mish), staticmethod(kernels.mish_backward)
+    kernel = "mish"
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
@@ -187,7 +188,7 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 
 class Softplus(Activation):
     gradient = ("d_x = grad · (1 / (1 + e^(−beta x)); 1 where beta x > threshold)",)
-    curve, slope = staticmethod(kernels.softplus), staticmethod(kernels.softplus_backward)
+    kernel = "softplus"
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
@@ -210,7 +211,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 class LogSigmoid(Activation):
     formula = "y = −log(1 + e^−x)"
     gradient = ("d_x = grad · 1 / (1 + e^x)",)
-    curve, slope = staticmethod(kernels.log_sigmoid), staticmethod(kernels.log_sigmoid_backward)
+    kernel = "log_sigmoid"
 
 
 def logsigmoid(input: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lenetcli.autograd.inplace import assign
-from lenetcli.kernels import activation as kernels
 from lenetcli.ops.methods import method
 from lenetcli.ops.pointwise.relu import Activation
 
@@ -20,7 +19,7 @@ class Hardtanh(Activation):
     can_die = True
     formula = "y = x limited to [{constants[0]:g}, {constants[1]:g}]"
     gradient = ("d_x = grad · (1 inside ({constants[0]:g}, {constants[1]:g}), else 0)",)
-    curve, slope = staticmethod(kernels.hardtanh), staticmethod(kernels.hardtanh_backward)
+    kernel = "hardtanh"
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
@@ -68,7 +67,7 @@ class Threshold(Activation):
     can_die = True
     formula = "y = x where x > {constants[0]:g}, else {constants[1]:g}"
     gradient = ("d_x = grad · (1 where x > {constants[0]:g}, else 0)",)
-    curve, slope = staticmethod(kernels.threshold), staticmethod(kernels.threshold_backward)
+    kernel = "threshold"
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
@@ -96,7 +95,7 @@ def _threshold(input: Tensor, limit: float, value: float) -> Tensor:
 
 class Hardsigmoid(Activation):
     can_die = True
-    curve, slope = staticmethod(kernels.hardsigmoid), staticmethod(kernels.hardsigmoid_backward)
+    kernel = "hardsigmoid"
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
@@ -121,7 +120,7 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
 
 class Hardswish(Activation):
     can_die = True
-    curve, slope = staticmethod(kernels.hardswish), staticmethod(kernels.hardswish_backward)
+    kernel = "hardswish"
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
@@ -148,7 +147,7 @@ class Hardshrink(Activation):
     can_die = True
     formula = "y = x where |x| > {constants[0]:g}, else 0"
     gradient = ("d_x = grad · (1 where |x| > {constants[0]:g}, else 0)",)
-    curve, slope = staticmethod(kernels.hardshrink), staticmethod(kernels.shrink_backward)
+    kernel = "hardshrink"
 
 
 @method
@@ -173,7 +172,7 @@ class Softshrink(Activation):
     can_die = True
     formula = "y = x moved towards 0 by {constants[0]:g}"
     gradient = ("d_x = grad · (1 where |x| > {constants[0]:g}, else 0)",)
-    curve, slope = staticmethod(kernels.softshrink), staticmethod(kernels.shrink_backward)
+    kernel = "softshrink"
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:

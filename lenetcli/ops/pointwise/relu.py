@@ -16,7 +16,6 @@ from lenetcli.autograd.pending import become, can_become
 from lenetcli.autograd.random import numpy_generator
 from lenetcli.autograd.tape import Variable
 from lenetcli.errors import ShapeError
-from lenetcli.kernels import activation as kernels
 from lenetcli.kernels import dispatch
 from lenetcli.kernels.device import as_array, beside
 from lenetcli.kernels.layout import Array
@@ -30,13 +29,22 @@ if TYPE_CHECKING:
 
 
 class Activation(Op):
-    """y = curve(x, *constants), element by element; `slope(grad, x, *constants)` is the gradient of x.
+    """A function of kernels/activation.py, element by element, by its name.
 
     Half precision is computed in float32 and rounded once.
     """
 
-    curve: ClassVar[Any]
-    slope: ClassVar[Any]
+    kernel: ClassVar[str]
+
+    @staticmethod
+    def numbers(*constants: float) -> tuple[float, ...]:
+        """What the kernel takes."""
+        return constants
+
+    @classmethod
+    def numbers_of_slope(cls, *constants: float) -> tuple[float, ...]:
+        """What the kernel's gradient takes."""
+        return cls.numbers(*constants)
 
     @quiet
     def forward(ctx: Any, x: Array, *, constants: tuple[float, ...] = ()) -> Array:
@@ -45,11 +53,15 @@ class Activation(Op):
         ctx.save(x)
         # beside a NumPy scalar, arrays change their type
         ctx.constants = constants = tuple(c.item() if isinstance(c, np.generic) else c for c in constants)
-        return ctx.curve(_wide(x), *constants).astype(x.dtype, copy=False).reshape(x.shape)
+        return (
+            dispatch.curve(_wide(x), ctx.kernel, *ctx.numbers(*constants)).astype(x.dtype, copy=False).reshape(x.shape)
+        )
 
     def backward(ctx: Any, grad: Array) -> Array:
         (x,) = ctx.saved
-        return ctx.slope(_wide(grad), _wide(x), *ctx.constants).reshape(x.shape)
+        return dispatch.curve_backward(
+            _wide(grad), _wide(x), ctx.kernel, *ctx.numbers_of_slope(*ctx.constants)
+        ).reshape(x.shape)
 
 
 def _wide(x: Array) -> Array:
@@ -114,7 +126,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 class LeakyRelu(Activation):
     formula = "y = x where x > 0, else {constants[0]:g} x"
     gradient = ("d_x = grad · (1 where x > 0, else {constants[0]:g})",)
-    curve, slope = staticmethod(kernels.leaky_relu), staticmethod(kernels.leaky_relu_backward)
+    kernel = "leaky_relu"
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.kernels import dispatch
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import both_floating, quiet
@@ -165,8 +166,8 @@ def cosh(input: Tensor) -> Tensor:
 class Tanh(Curve):
     formula = "y = tanh(x)"
     keeps_result = True
-    curve = staticmethod(np.tanh)
-    slope = staticmethod(lambda grad, y: grad * (1 - y * y))
+    curve = staticmethod(lambda x: dispatch.curve(x, "tanh"))
+    slope = staticmethod(lambda grad, y: dispatch.curve_backward(grad, y, "tanh"))
 
     @staticmethod
     def example(seen: Any, at: tuple[int, ...]) -> Any:
