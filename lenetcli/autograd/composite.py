@@ -124,6 +124,9 @@ class Composite(Node):
         then = {id(counter): version for counter, version in changed}
         kept: set[int] = set()
         for node in new:
+            pending = getattr(node, "pending", None)
+            if pending is not None:
+                pending.compute()  # what it saves tells what it has to refuse
             own = getattr(node, "versions", ())
             kept |= {id(counter) for counter, _ in own}
             node.versions = tuple((counter, then.get(id(counter), version)) for counter, version in own)

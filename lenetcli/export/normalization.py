@@ -57,34 +57,28 @@ def scaled(b: Builder, name: str, weight: Value | None, bias: Value | None, behi
 
 
 @lowers(NativeLayerNorm)
-def layer_norm(
-    b: Builder, x: Value, weight: Value | None, bias: Value | None, over: Sizes, place: Sizes, eps: float
-) -> Any:
-    _check_normalized(b, x, over)
-    given = weight or np.ones(place, FLOAT)
-    return b.add("LayerNormalization", x, given, bias, axis=-len(place), epsilon=float(eps))
+def layer_norm(b: Builder, x: Value, weight: Value | None, bias: Value | None, dims: int, eps: float) -> Any:
+    _check_normalized(b, x, dims)
+    given = weight or np.ones(x.shape[-dims:], FLOAT)
+    return b.add("LayerNormalization", x, given, bias, axis=-dims, epsilon=float(eps))
 
 
 @lowers(FusedRmsNorm)
-def rms_norm(b: Builder, x: Value, weight: Value | None, over: Sizes, place: Sizes, eps: float) -> Any:
-    _check_normalized(b, x, over)
-    axes = np.arange(-len(place), 0)
-    square = b.add("ReduceMean", b.add("Mul", x, x), axes, keepdims=1)
+def rms_norm(b: Builder, x: Value, weight: Value | None, dims: int, eps: float) -> Any:
+    _check_normalized(b, x, dims)
+    square = b.add("ReduceMean", b.add("Mul", x, x), np.arange(-dims, 0), keepdims=1)
     name = b.add("Div", x, b.add("Sqrt", b.add("Add", square, np.array(eps, FLOAT))))
     return name if weight is None else b.add("Mul", name, weight)
 
 
-def _check_normalized(b: Builder, x: Value, over: Sizes) -> None:
-    if 0 in over:
+def _check_normalized(b: Builder, x: Value, dims: int) -> None:
+    if dims == x.ndim:
         raise b.refusal("it would normalise over the batch")
 
 
 @lowers(NativeGroupNorm)
-def group_norm(
-    b: Builder, x: Value, weight: Value | None, bias: Value | None, shape: tuple[Any, ...], eps: float
-) -> Any:
+def group_norm(b: Builder, x: Value, weight: Value | None, bias: Value | None, groups: int, eps: float) -> Any:
     """Groups as the channels of InstanceNormalization: GroupNormalization of opset 18 scales groups, not channels."""
-    groups = shape[1]
     rows = b.add("Reshape", x, np.array([0, groups, math.prod(x.shape[1:]) // groups]))
     ones, zeros = np.ones(groups, FLOAT), np.zeros(groups, FLOAT)
     name = b.add("InstanceNormalization", rows, ones, zeros, epsilon=float(eps))

@@ -83,6 +83,8 @@ class ConvReluPool(Pattern):
     @staticmethod
     def begins(*operands: Any, **parameters: Any) -> bool:
         x, weight = (operand.array for operand in operands[:2])
+        if weight.ndim != 4:
+            return False
         k, columns = weight.shape[2:]
         plain = parameters["stride"] == parameters["dilation"] == (1, 1) and parameters["groups"] == 1
         learns = operands[1].requires_grad or not any(

@@ -74,11 +74,13 @@ class Celu(Activation):
     kernel = "elu"
 
     @staticmethod
-    def numbers(alpha: float) -> tuple[float, ...]:
+    def numbers(*constants: float) -> tuple[float, ...]:
+        (alpha,) = constants
         return alpha, 1.0, 1 / alpha
 
     @classmethod
-    def numbers_of_slope(cls, alpha: float) -> tuple[float, ...]:
+    def numbers_of_slope(cls, *constants: float) -> tuple[float, ...]:
+        (alpha,) = constants
         return alpha, 1.0, 1 / float(np.float32(alpha))  # as torch rounds it
 
 
