@@ -20,7 +20,7 @@ from lenetcli.autograd.modes import no_grad, switches
 from lenetcli.data.dataset import ArrayDataset, Subset, gather
 from lenetcli.data.loader import DataLoader
 from lenetcli.kernels import dispatch as kernels
-from lenetcli.kernels.layout import logical, stored
+from lenetcli.kernels.layout import images, is_channels_last, logical, pixels, stored
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import from_numpy
 from lenetcli.train.losses import asks_for_inputs
@@ -85,6 +85,8 @@ def _is_alike(module: Module) -> bool:
 class FeatureRows:
     """A data set of what a body gives for the samples of another, each computed when it is first asked for.
 
+    They lie as the body lays them, since the order of a sum may follow that.
+
     Args:
         dataset: whose samples it is about.
         body: gives images.
@@ -103,8 +105,13 @@ class FeatureRows:
         """Samples by number: what the body gives for them, and their targets."""
         missing = indices[~self.known[indices]]
         if len(missing):
-            self.rows[missing] = given(self.body, self.dataset, missing)
+            found = given(self.body, self.dataset, missing)
+            if not self.known.any() and is_channels_last(found):
+                self.rows = images(np.empty((len(self.rows), *found.shape[2:], found.shape[1]), np.float32))
+            self.rows[missing] = found
             self.known[missing] = True
+        if is_channels_last(self.rows):
+            return images(pixels(self.rows)[indices]), _targets(self.dataset, indices)
         return self.rows[indices], _targets(self.dataset, indices)
 
 

@@ -54,6 +54,7 @@ LAYERS: dict[str, tuple[str, str]] = {
     "PixelUnshuffle": (IMAGE, "downscale_factor: 2"),
     **dict.fromkeys(("Softmax", "Softmin", "LogSoftmax"), (VECTOR, "dim: 1")),
     **dict.fromkeys(("Sequential", "Residual"), (IMAGE, "layers: [{type: ReLU}]")),
+    **dict.fromkeys(("RNN", "GRU", "LSTM"), (ROW, "hidden_size: 3, batch_first: true}\n    - {type: Steps")),
     "Threshold": (VECTOR, "threshold: 0.1, value: 0.2"),
     "Unflatten": (VECTOR, "dim: 1, unflattened_size: [2, 3]"),
     **dict.fromkeys(("Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d"), (IMAGE, "scale_factor: 2")),

@@ -78,7 +78,7 @@ INLINE Vec hyperbolic_tangent(Vec x) {
                             -5.70498872745e-3f};
   const Vec size = absolute(x), square = x * x;
   const Vec far = splat(1) - splat(2) / (exponential(size + size) + splat(1));
-  return choose(size < splat(0.625f), polynomial(c, square) * square * x + x, with_sign(far, x));
+  return with_sign(choose(size < splat(0.625f), polynomial(c, square) * square * size + size, far), x);  // -0, too
 }
 
 INLINE Vec logistic(Vec x) { return splat(1) / (splat(1) + exponential(-x)); }

@@ -14,7 +14,7 @@
 
 namespace {
 
-constexpr int SHORT = 256;  // floats that are added up one by one
+constexpr int SHORT = 64;  // floats that are added up one by one
 
 // The numbers of sixteen lanes, of columns or (all alike) of a run.
 struct Lane {

@@ -86,8 +86,9 @@ INLINE Tile tile(const PixelConv& a, int number) {
   return {number / of_image, within / across * STEP, within % across * STEP};
 }
 
-// The S x S pixels from (row, column) on of images (N, H, W, channels); those outside are zeros. read(c, pixel, put)
-// for each vector of channels.
+// The S x S pixels from (row, column) on of images (N, H, W, channels); those outside are zeros. read(c, p, h, w) for each
+// vector of channels: pixel (r, k) of it is at p + r h + k w. There is one such call, and no branch in what it does: else
+// compilers fuse other multiplications and additions for tiles at the border, and bits depend on where an image lies.
 template <int S, class Read>
 INLINE void each_vector(const Image& x, int images, int height, int width, int channels, const Tile& t, int row,
                         int column, Read read) {
@@ -95,29 +96,27 @@ INLINE void each_vector(const Image& x, int images, int height, int width, int c
   const bool inside = row >= 0 && column >= 0 && row + S <= height && column + S <= width;
   // vectors may reach into the next pixel, but not beyond the last one
   const bool last = channels % L && t.image + 1 == images && row + S >= height && column + S >= width;
-  if (inside && !last) {
-    for (int c = 0; c < channels; c += L)
-      read(c, [&](int r, int k) __attribute__((always_inline)) { return load(first + r * x.h + k * x.w + c); });
-    return;
+  const bool plain = inside && !last;
+  float border[S * S * L];
+  for (int c = 0; c < channels; c += L) {
+    if (!plain)
+      for (int r = 0; r < S; r++)
+        for (int k = 0; k < S; k++) {
+          const bool here = row + r >= 0 && column + k >= 0 && row + r < height && column + k < width;
+          const Vec pixel = here ? load_part(first + r * x.h + k * x.w + c, channels - c) : (Vec){};
+          store(border + (r * S + k) * L, pixel);
+        }
+    read(c, plain ? first + c : border, plain ? x.h : S * L, plain ? x.w : L);
   }
-  const float* at[S][S];
-  for (int r = 0; r < S; r++)
-    for (int k = 0; k < S; k++) {
-      const bool here = row + r >= 0 && column + k >= 0 && row + r < height && column + k < width;
-      at[r][k] = here ? first + r * x.h + k * x.w : nullptr;
-    }
-  for (int c = 0; c < channels; c += L)
-    read(c, [&](int r, int k) __attribute__((always_inline)) {
-      return at[r][k] ? load_part(at[r][k] + c, channels - c) : (Vec){};
-    });
 }
 
 // B' x B of a tile, for channel c to to(c) and every `part` floats.
 template <class To>
 INLINE void transform_pixels(const PixelConv& a, const Tile& t, int64_t part, To to) {
   each_vector<PATCH>(a.x, a.batch, a.height, a.width, a.channels, t, t.row - a.pad_h, t.column - a.pad_w,
-                    [&](int c, auto pixel) __attribute__((always_inline)) {
+                     [&](int c, const float* x, int64_t h, int64_t w) __attribute__((always_inline)) {
     float* p = to(c);
+    auto pixel = [&](int r, int k) __attribute__((always_inline)) { return load(x + r * h + k * w); };
     transform<6, 6>(line_of_pixels, pixel, [&](int r, int k, Vec v) __attribute__((always_inline)) {
       store(p + (6 * r + k) * part, v);
     });
@@ -127,7 +126,8 @@ INLINE void transform_pixels(const PixelConv& a, const Tile& t, int64_t part, To
 // A d A' of a tile's gradients.
 INLINE void transform_gradients(const PixelConv& a, const Tile& t, float* to, int64_t part) {
   each_vector<STEP>(a.y, a.batch, a.rows, a.columns, a.out, t, t.row, t.column,
-                    [&](int o, auto gradient) __attribute__((always_inline)) {
+                    [&](int o, const float* d, int64_t h, int64_t w) __attribute__((always_inline)) {
+    auto gradient = [&](int r, int k) __attribute__((always_inline)) { return load(d + r * h + k * w); };
     transform<4, 6>(line_of_gradients, gradient, [&](int r, int k, Vec v) __attribute__((always_inline)) {
       store(to + o + (6 * r + k) * part, v);
     });
