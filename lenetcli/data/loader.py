@@ -92,7 +92,10 @@ class DataLoader:
                 first, *others = gather(self.dataset, samples)
                 if self.augment is not None:
                     first = self.augment(first, samples, self.seed, epoch)
-            yield tuple(logical(stored(part)) if part.ndim == 4 else part for part in (first, *others))
+            if getattr(self.dataset, "lays", False):
+                yield first, *others
+            else:
+                yield tuple(logical(stored(part)) if part.ndim == 4 else part for part in (first, *others))
 
     def __iter__(self) -> Generator[tuple[Any, ...], None, None]:
         """One epoch; every pass over the loader is the next one."""

@@ -198,11 +198,11 @@ def status(module: Module) -> str:
     Example:
         >>> import lenetcli as lenet
         >>> from lenetcli.nn import recorded
-        >>> net = lenet.nn.Sequential(lenet.nn.Linear(8, 64), lenet.nn.Tanh())
+        >>> net = lenet.nn.Sequential(lenet.nn.Linear(8, 64), lenet.nn.Softsign())
         >>> for _ in range(6):
         ...     y = net(lenet.ones(4, 8))
         >>> recorded.status(net)
-        'not recorded: Tanh is computed by NumPy'
+        'not recorded: Softsign is computed by NumPy'
     """
     if not use.on:
         return "not recorded: LENET_RECORD=0"

@@ -87,11 +87,16 @@ class FeatureRows:
 
     They lie as the body lays them, since the order of a sum may follow that.
 
+    Attributes:
+        lays: tells a loader that batches lie in memory as they have to.
+
     Args:
         dataset: whose samples it is about.
         body: gives images.
         shape: of what it gives for a sample.
     """
+
+    lays = True
 
     def __init__(self, dataset: Any, body: Module, shape: Sequence[int]) -> None:
         self.dataset, self.body = dataset, body
@@ -110,9 +115,9 @@ class FeatureRows:
                 self.rows = images(np.empty((len(self.rows), *found.shape[2:], found.shape[1]), np.float32))
             self.rows[missing] = found
             self.known[missing] = True
-        if is_channels_last(self.rows):
-            return images(pixels(self.rows)[indices]), _targets(self.dataset, indices)
-        return self.rows[indices], _targets(self.dataset, indices)
+        last = is_channels_last(self.rows)
+        found = images(pixels(self.rows)[indices]) if last else logical(stored(self.rows[indices]))
+        return found, _targets(self.dataset, indices)
 
 
 def given(body: Module, dataset: Any, indices: npt.NDArray[np.int64]) -> Array:

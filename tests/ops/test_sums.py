@@ -177,6 +177,7 @@ LOOSE = {
     **dict.fromkeys([(name, "random") for name in ("batch_norm", "instance_norm")], 200),
     ("rms_norm", "random"): 6000,
 }
+BY_BLAS = ("linear", "linear relu", "bilinear", "mv of strides", "addr", "einsum")
 TWINS = [twin for twin in ("numpy", "native") if twin == "numpy" or native.absent is None]
 
 
@@ -200,4 +201,6 @@ def test_the_error_is_as_small_as_torchs(torch: Any, name: str) -> None:
         truth = computed(torch, name, arrays, np.float64, "C")
         theirs = error(computed(torch, name, arrays, np.float32, "C"), truth)
         ours = error(computed(lenet, name, arrays, np.float32, "C"), truth)
-        assert ours <= max(3 * theirs, 16), f"{kind}: {ours:.0f} half ulps, torch {theirs:.0f}"
+        # NumPy's BLAS adds in other lanes than torch's, and on some processors in fewer
+        most = LOOSE.get((name, kind), 16) if name in BY_BLAS else 16
+        assert ours <= max(3 * theirs, most), f"{kind}: {ours:.0f} half ulps, torch {theirs:.0f}"

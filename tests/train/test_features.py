@@ -9,6 +9,7 @@ import pytest
 
 import lenetcli as lenet
 from lenetcli import nn
+from lenetcli.autograd.composite import use
 from lenetcli.autograd.modes import no_grad
 from lenetcli.build.parts import build_run
 from lenetcli.config import load
@@ -124,7 +125,7 @@ def test_what_is_kept_is_computed_once(config: Path) -> None:
             seen.append(len(input.array))
         return forward(self, input)
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, use.off():  # a recording calls no layer
         patch.setattr(nn.Conv2d, "forward", counting)
         list(fit(run))
     assert sum(seen) == 45 + 13, "every sample once"
