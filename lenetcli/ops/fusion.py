@@ -91,7 +91,8 @@ class ConvReluPool(Pattern):
             operand is not None and operand.requires_grad for operand in operands
         )
         # filters of one pixel go another way alone, which comes to other bits
-        return plain and learns and x.dtype is FLOAT and x.flags.aligned and 1 < k == columns <= LARGEST
+        fits = x.dtype is FLOAT and (not isinstance(x, np.ndarray) or x.flags.aligned) and 1 < k == columns <= LARGEST
+        return plain and learns and fits
 
     @staticmethod
     def ends(**parameters: Any) -> bool:

@@ -151,7 +151,8 @@ def _number_format(array: Array) -> tuple[int, Callable[[Any], str]]:
     else:
         whole = bool((numbers == np.ceil(numbers)).all())
         low, high = np.abs(numbers).min(), np.abs(numbers).max()
-        scientific = bool(high > 1000.0 * low or high > 1.0e8 or low < 1.0e-4)
+        with np.errstate(over="ignore"):
+            scientific = bool(high > 1000.0 * low or high > 1.0e8 or low < 1.0e-4)
         if _options.sci_mode is not None:
             scientific = _options.sci_mode
 

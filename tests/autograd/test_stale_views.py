@@ -22,7 +22,8 @@ def views_of(sample: Sample, x: Any) -> list[Any]:
             return type(value)(take(v) for v in value)
         return next(given, lenet.from_numpy(value)) if isinstance(value, np.ndarray) else value
 
-    result = resolve(lenet, sample.name)(*map(take, sample.args), **{k: take(v) for k, v in sample.kwargs.items()})
+    args = [take(value) for value in sample.args]  # before the named ones
+    result = resolve(lenet, sample.name)(*args, **{k: take(v) for k, v in sample.kwargs.items()})
     results = result if isinstance(result, (tuple, list)) else [result]
     return [r for r in results if isinstance(r, lenet.Tensor) and (r.base is x or r.base is x.base is not None)]
 

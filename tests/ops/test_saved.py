@@ -24,8 +24,9 @@ each_sample = each_by_name(SAMPLES)
 each_number = each_by_name(range(len(SAMPLES)), "number", lambda number: SAMPLES[number].name)
 Gradients = list["np.ndarray | None"]
 torchs_slips = {
-    "kron"
-}  # torch gives gradients of the changed values where its kron makes a view that it does not track
+    "kron",  # torch gives gradients of the changed values where its kron makes a view that it does not track
+    "nn.functional.scaled_dot_product_attention",  # which of its ways torch takes, and what that keeps, goes by shapes
+}
 
 
 def arrays_of(values: Any) -> list[np.ndarray]:
@@ -176,7 +177,7 @@ def test_a_second_backward_is_refused_only_where_torch_refuses(torch: Any) -> No
         run = Run(library, sample, next(needed(sample)))
         return [run.backward(retain_graph=False) is not None for _ in range(2)]
 
-    refused = [sample for sample in SAMPLES if passes(lenet, sample) == [True, False]]
+    refused = [s for s in SAMPLES if s.name not in torchs_slips and passes(lenet, s) == [True, False]]
     assert refused
     assert [sample for sample in refused if passes(torch, sample)[1]] == []
 

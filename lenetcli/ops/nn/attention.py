@@ -11,6 +11,7 @@ from lenetcli.autograd.op import Op
 from lenetcli.autograd.tape import like
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import softmax as kernels
+from lenetcli.kernels.device import beside
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.nn.dropout import dropout
 from lenetcli.ops.nn.softmax import softmax
@@ -105,7 +106,7 @@ def _mask(scores: Tensor, attn_mask: Tensor | None, is_causal: bool) -> Tensor |
         if mask.array.dtype == np.bool_:
             mask = like(scores, _barred(~mask.array, x))
     if is_causal:
-        later = np.triu(np.ones(x.shape[-2:], bool, like=x), 1)
+        later = beside(x, np.triu(np.ones(x.shape[-2:], bool), 1))
         causal = like(scores, _barred(later, x))
         mask = causal if mask is None else mask + causal
     return mask

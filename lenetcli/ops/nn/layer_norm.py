@@ -41,6 +41,7 @@ class Standardised(Op):
 
     centred: ClassVar[bool] = True
     copies_weight: ClassVar[bool] = False  # keeps a copy, so that the weight may change before backward
+    copies_input: ClassVar[bool] = False  # so that x, where it needs no gradient, may change
 
     @quiet
     def forward(
@@ -65,10 +66,10 @@ class Standardised(Op):
             mean, var = (v.mean(axis=0) for v in (seen.moments.mean, seen.moments.var))
             track(running, momentum, mean, var * count / (count - 1))
         kept = weight if ctx.needs_input_grad[0] else None
-        _, *ctx.rest = seen  # the values are saved for themselves, so that changes in place are noticed
-        ctx.save(
-            x if seen.inverse is None else seen.values, kept.copy() if kept is not None and ctx.copies_weight else kept
-        )
+        read, *ctx.rest = seen  # the values are saved for themselves, so that changes in place are noticed
+        if seen.inverse is None:
+            read = x.copy() if ctx.copies_input and not ctx.needs_input_grad[0] else x
+        ctx.save(read, kept.copy() if kept is not None and ctx.copies_weight else kept)
         return y.astype(x.dtype, copy=False)
 
     def backward(ctx: Any, grad: Array) -> Any:
@@ -96,6 +97,7 @@ class FusedRmsNorm(Standardised):
     formula = "y = {weight_times}x̂, x̂ = x / √(mean(x²) + {eps:g})"
     gradient = ("d_x = (g − x̂ · mean(g · x̂)) / √(mean(x²) + {eps:g}), g = {weight_times}grad", "d_weight = Σ grad · x̂")
     centred = False
+    copies_input = True  # torch keeps what it has divided
 
 
 def _trailing(name: str, x: Array, normalized_shape: Sequence[int], *parameters: Tensor | None) -> tuple[int, ...]:
