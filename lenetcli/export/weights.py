@@ -56,7 +56,7 @@ def read_weights(path: Path) -> dict[Any, Any]:
     if kind in OF_OTHERS:
         return of_others(path, kind)
     if kind not in (Kind.safetensors, Kind.zip, Kind.unknown, *TORCH):
-        raise DataError(refusal(path, kind, "only .safetensors and .npz files and torch's are read"))
+        raise DataError(refusal(path, kind, "only .safetensors, .npz, .onnx, Keras's and torch's files are read"))
     return _state_dict(load(path), path)
 
 
