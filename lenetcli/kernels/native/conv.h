@@ -90,8 +90,8 @@ void conv_forward(const Conv& a, const ConvUnit& u, float* scratch) {
   }
   const View s = view(g);
   pack_images<false>(a, u, g, scratch);
-  LENET_FOR_KERNEL(a.kernel, a.pooled ? images_forward<k, true>(a, u, s, scratch)
-                                      : images_forward<k, false>(a, u, s, scratch));
+  const Filters f = {a.channels, a.out, a.weight, a.bias};
+  LENET_FOR_KERNEL(a.kernel, tiles_forward<k>(f, s, scratch, {a, u, nullptr, nullptr, 0}));
 }
 
 bool conv_backward(const Conv& a, const ConvUnit& u, float* scratch, float* d_weight, float* d_bias) {

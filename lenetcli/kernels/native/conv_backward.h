@@ -97,7 +97,7 @@ INLINE void kernel_weight(const View& s, const Deltas& to, const float* x, const
 }
 
 template <int K>
-void weight_gradient(const Conv& a, const View& s, const Deltas& to, const float* x, const float* d,
+APART void weight_gradient(const Conv& a, const View& s, const Deltas& to, const float* x, const float* d,
                      float* d_weight) {
   constexpr int B = MANY_REGISTERS && K <= 3 ? 2 : 1;
   const int64_t out = (int64_t)a.channels * K * K;

@@ -50,36 +50,57 @@ INLINE Place place_images(const Conv& a, const ConvUnit& u, int i, int j) {
   return {a.y.data + u.first * a.y.n + 2 * i * a.y.h + 2 * j * a.y.w, nullptr, a.y.c, 0, 2 * i, 2 * j};
 }
 
-template <bool WHOLE>
-INLINE void put_images(const Conv& a, bool pooled, int count, const Place& to, int o, const Vec* y) {
+INLINE void put_images(const Conv& a, const Place& to, int o, const Vec* y) {
   float* p = to.y + o * to.channel;
-  if (pooled) {
+  if (a.pooled) {
     Best b = best_of(y);
     uint8_t* w = to.winner + o * to.winner_channel;
-    if (WHOLE) {
-      store(p, b.value);
-      store_bytes(w, b.winner);
-      fetch(p + AHEAD * a.y.w);
-      fetch(w + 4 * AHEAD * a.group);
-    } else {
-      store_some(p, a.y.n, count, b.value);
-      for (int l = 0; l < count; l++) w[l] = b.winner[l];
-    }
+    store(p, b.value);
+    store_bytes(w, b.winner);
+    fetch(p + AHEAD * a.y.w);
+    fetch(w + 4 * AHEAD * a.group);
     return;
   }
 #pragma GCC unroll 4
   for (int q = 0; q < 4; q++) {
     if (to.row + q / 2 >= a.rows || to.column + q % 2 >= a.columns) continue;
-    Vec v = a.relu ? positive(y[q]) : y[q];
     float* at = p + q / 2 * a.y.h + q % 2 * a.y.w;
-    if (WHOLE) {
-      store(at, v);
-      fetch(at + 2 * AHEAD * a.y.w);
-    } else {
-      store_some(at, a.y.n, count, v);
-    }
+    store(at, a.relu ? positive(y[q]) : y[q]);
+    fetch(at + 2 * AHEAD * a.y.w);
   }
 }
+
+// Where the results of tile vectors go: into the images, or into the planes of a grid (conv_grid.h), (O, 4, lanes) or
+// pooled (O, lanes). Copies, known to stay as they are.
+struct Results {
+  Conv conv;
+  ConvUnit unit;
+  float* grid;
+  uint8_t* winners;
+  int64_t lanes;
+
+  template <int count>
+  INLINE void put(int i, int j, int o, const Vec (*y)[4]) const {
+    if (!grid) {
+      const Place to = place_images(conv, unit, i, j);
+#pragma GCC unroll 4
+      for (int k = 0; k < count; k++) put_images(conv, to, o + k, y[k]);
+    } else if (conv.pooled) {
+#pragma GCC unroll 4
+      for (int k = 0; k < count; k++) {
+        const Best b = best_of(y[k]);
+        store(grid + (o + k) * lanes + j * L, b.value);
+        store_bytes(winners + (o + k) * lanes + j * L, b.winner);
+      }
+    } else {
+#pragma GCC unroll 4
+      for (int k = 0; k < count; k++)
+#pragma GCC unroll 4
+        for (int q = 0; q < 4; q++)
+          store(grid + (4 * (o + k) + q) * lanes + j * L, conv.relu ? positive(y[k][q]) : y[k][q]);
+    }
+  }
+};
 
 // What a convolution weighs its channels with: weight (O, C, K, K), bias (O,) or null.
 struct Filters {
@@ -115,10 +136,11 @@ INLINE void tile_forward(const Filters& f, const View& s, const float* x, int o,
       }
 }
 
-// put(tile row, tile column, out-channel, how many, results) for all tile vectors.
-template <int K, class Put>
-INLINE void tiles_forward(const Filters& f, const View& s, const float* x, Put put) {
+// The results of all tile vectors. One function for all places where they go: its code is most of this file's.
+template <int K>
+APART void tiles_forward(const Filters& f, const View& s, const float* x, const Results& results) {
   constexpr int B = MANY_REGISTERS ? 4 : 2;
+  const Results to = results;
   for (int i = 0; i < s.rows; i++)
     for (int j = 0; j < s.columns; j++) {
       const float* tile = x + i * s.down + j * s.across;
@@ -126,7 +148,7 @@ INLINE void tiles_forward(const Filters& f, const View& s, const float* x, Put p
         constexpr int count = decltype(block)::value;
         Vec y[count][4];
         tile_forward<K, count>(f, s, tile, o, y);
-        put(i, j, o, count, y);
+        to.put<count>(i, j, o, y);
       };
       int o = 0;
       for (; o + B <= f.out; o += B) some(Count<B>(), o);
@@ -136,16 +158,6 @@ INLINE void tiles_forward(const Filters& f, const View& s, const float* x, Put p
       }
       if (o < f.out) some(Count<1>(), o);
     }
-}
-
-template <int K, bool POOLED>
-void images_forward(const Conv& a, const ConvUnit& u, const View& s, const float* x) {
-  const Filters f = {a.channels, a.out, a.weight, a.bias};
-  tiles_forward<K>(f, s, x, [&](int i, int j, int o, int count, const Vec (*y)[4]) __attribute__((always_inline)) {
-    const Place to = place_images(a, u, i, j);
-#pragma GCC unroll 4
-    for (int k = 0; k < count; k++) put_images<true>(a, POOLED, L, to, o + k, y[k]);
-  });
 }
 
 }  // namespace

@@ -211,31 +211,6 @@ INLINE GridScratch grid_layout(const Conv& a, const Grids& s, bool backward) {
   return at;
 }
 
-// All results of a grid -> (O, 4, lanes).
-template <int K>
-void grid_results(const Filters& f, const View& s, const float* x, bool relu, float* results) {
-  const int64_t lanes = (int64_t)s.columns * L;
-  tiles_forward<K>(f, s, x, [&](int, int j, int o, int count, const Vec (*y)[4]) __attribute__((always_inline)) {
-    for (int k = 0; k < count; k++)
-#pragma GCC unroll 4
-      for (int q = 0; q < 4; q++)
-        store(results + (4 * (o + k) + q) * lanes + j * L, relu ? positive(y[k][q]) : y[k][q]);
-  });
-}
-
-template <int K>
-void grid_pooled(const Filters& f, const View& s, const float* x, float* results, uint8_t* winners) {
-  const int64_t lanes = (int64_t)s.columns * L;
-  tiles_forward<K>(f, s, x, [&](int, int j, int o, int count, const Vec (*y)[4]) __attribute__((always_inline)) {
-#pragma GCC unroll 4
-    for (int k = 0; k < count; k++) {
-      const Best b = best_of(y[k]);
-      store(results + (o + k) * lanes + j * L, b.value);
-      store_bytes(winners + (o + k) * lanes + j * L, b.winner);
-    }
-  });
-}
-
 template <int K>
 void grid_forward(const Conv& a, const ConvUnit& u, const Geometry& g, float* scratch) {
   const Grids s = grids(a, u, g);
@@ -244,11 +219,8 @@ void grid_forward(const Conv& a, const ConvUnit& u, const Geometry& g, float* sc
   uint8_t* winners = (uint8_t*)(scratch + at.winners);
   pack_grid(a.x, u, a.channels, a.height, a.width, 2 * u.from - a.pad_h, -a.pad_w, g.pixel_rows, s.x, x);
   const Filters f = {a.channels, a.out, a.weight, a.bias};
-  if (a.pooled) {
-    grid_pooled<K>(f, view(a, s.x), x, results, winners);
-    return write_pooled(a, u, g, s.x, results, winners);
-  }
-  grid_results<K>(f, view(a, s.x), x, a.relu, results);
+  tiles_forward<K>(f, view(a, s.x), x, {a, u, results, winners, s.x.lanes()});
+  if (a.pooled) return write_pooled(a, u, g, s.x, results, winners);
   const int end = 2 * u.to < a.rows ? 2 * u.to : a.rows;
   write_grid(a.y, u, a.out, 2 * u.from, end, a.columns, 2 * u.from, 0, 2 * g.count, a.columns, s.x, results);
 }
@@ -281,7 +253,9 @@ bool grid_backward(const Conv& a, const ConvUnit& u, const Geometry& g, float* s
     weight_gradient<K>(a, view(a, s.x), to, x, d, d_weight);
   }
   if (!a.d_x.data) return true;
-  grid_results<K>({a.out, a.channels, a.turned, nullptr}, view(a, s.d), d, false, results);
+  Results grid = {a, u, results, nullptr, s.d.lanes()};
+  grid.conv.pooled = grid.conv.relu = false;
+  tiles_forward<K>({a.out, a.channels, a.turned, nullptr}, view(a, s.d), d, grid);
   const bool last = u.to == g.tile_rows;
   const int from = 2 * u.from - a.pad_h, end = last ? a.height : 2 * u.to - a.pad_h;
   write_grid(a.d_x, u, a.channels, from > 0 ? from : 0, end < a.height ? end : a.height, a.width, from, a.pad_w,

@@ -143,19 +143,18 @@ struct Tanh {  // of y
 template <class Function>
 void curve(const Curve& a, const float* x, const float* grad, float* y, size_t n) {
   const Vec c[] = {splat(a.constants[0]), splat(a.constants[1]), splat(a.constants[2])};
-  auto one = [&](Vec v, Vec g) __attribute__((always_inline)) {
-    return grad ? Function::slope(g, v, c) : Function::value(v, c);
+  auto each = [&](auto one) __attribute__((always_inline)) {
+    for (size_t i = 0; i < n; i += L) {
+      const int left = n - i < L ? n - i : L;
+      store_part(y + i, left, one(load_part(x + i, left), i, left));
+    }
   };
-  size_t i = 0;
   if (grad)
-    for (; i + L <= n; i += L) store(y + i, Function::slope(load(grad + i), load(x + i), c));
+    each([&](Vec v, size_t i, int left) __attribute__((always_inline)) {
+      return Function::slope(load_part(grad + i, left), v, c);
+    });
   else
-    for (; i + L <= n; i += L) store(y + i, Function::value(load(x + i), c));
-  if (i < n) {
-    const int left = n - i;
-    const Vec v = load_some(x + i, 1, left);
-    store_some(y + i, 1, left, one(v, grad ? load_some(grad + i, 1, left) : zero()));
-  }
+    each([&](Vec v, size_t, int) __attribute__((always_inline)) { return Function::value(v, c); });
 }
 
 // Elements of one part of an array; `grad` is null for values.

@@ -128,10 +128,15 @@ void rows_product(const Product& p, int i, int panel, int end, const float* b) {
   } while ((k += DEPTH) < p.k);
 }
 
+// Of an odd number of rows above four, the last is taken alone: half the code, and such products are rare.
 template <int R>
 void some_rows_product(int rows, const Product& p, int i, int panel, int end, const float* b) {
-  if (rows == R) return rows_product<R>(p, i, panel, end, b);
-  if constexpr (R > 1) some_rows_product<R - 1>(rows, p, i, panel, end, b);
+  if (rows >= R) {
+    rows_product<R>(p, i, panel, end, b);
+    rows -= R, i += R;
+  }
+  if constexpr (R > 1)
+    if (rows) some_rows_product<R - (R > 4 ? 2 : 1)>(rows, p, i, panel, end, b);
 }
 
 // K products to a sum, as in the weight gradient of a few images: a row of C is written from one end to the other, as

@@ -127,36 +127,34 @@ INLINE void each_run(const Windows& a, const Reach& row, Body body) {
 }
 
 // body(lanes, from, to) for all images of all places of a run: offsets of the first in source and result. Unless ONCE,
-// some are done twice.
+// some are done twice. The body stands here once for each kind of lanes: its code is most of this file's.
 template <bool ONCE = false, class Body>
 INLINE void each_lane(const Windows& a, int number, Body body) {
-  auto neighbours = [&](int64_t count, int64_t from, int64_t to) __attribute__((always_inline)) {
-    int64_t i = 0;
-    if (ONCE) {
-      for (; i + L <= count; i += L) body(Whole(), from + i, to + i);
-      if (i == count) return;
-      for (; i + 4 <= count; i += 4) body(Quarter(), from + i, to + i);
-      if (i == count) return;
-    } else if (count >= L) {
-      for (const int64_t last = count - L;; i = i + L < last ? i + L : last) {
-        body(Whole(), from + i, to + i);
-        if (i == last) return;
-      }
-    } else if (count >= 4) {
-      for (const int64_t last = count - 4;; i = i + 4 < last ? i + 4 : last) {
-        body(Quarter(), from + i, to + i);
-        if (i == last) return;
-      }
-    }
-    for (; i < count; i++) body(Single(), from + i, to + i);
-  };
   const int64_t n = a.n, to_step = a.columns.step * n, from_step = a.columns.source_step * n;
-  if (to_step == from_step) return neighbours(number * n, 0, 0);
+  const bool together = to_step == from_step;
+  const int64_t count = together ? number * n : n;
+  auto neighbours = [&](auto lanes, int width, int64_t i, int64_t from, int64_t to) __attribute__((always_inline)) {
+    const int64_t last = count - width;
+    if constexpr (ONCE) {
+      for (; i <= last; i += width) body(lanes, from + i, to + i);
+    } else if (i <= last) {
+      for (;; i = i + width < last ? i + width : last) {
+        body(lanes, from + i, to + i);
+        if (i == last) break;
+      }
+      i = count;
+    }
+    return i;
+  };
   int q = 0;
-  if (n < 4)
+  if (!together && n < 4)
     for (; q + 4 <= number; q += 4)
       for (int i = 0; i < n; i++) body(Apart{from_step, to_step}, q * from_step + i, q * to_step + i);
-  for (; q < number; q++) neighbours(n, q * from_step, q * to_step);
+  for (const int end = together ? 1 : number; q < end; q++) {
+    const int64_t from = q * from_step, to = q * to_step;
+    const int64_t whole = neighbours(Whole(), L, 0, from, to);
+    if (whole < count) neighbours(Single(), 1, neighbours(Quarter(), 4, whole, from, to), from, to);
+  }
 }
 
 INLINE int64_t plane(const Windows& a) { return (int64_t)a.rows.source * a.columns.source * a.n; }
