@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import re
 import secrets
 import stat
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from lenetcli.errors import DataError, LenetError
 
@@ -258,6 +261,14 @@ def is_there(path: Path) -> bool:
     return _mode(path) is not None
 
 
+def may_be_there(path: Path) -> bool:
+    """Whether there is anything of that name, or the system does not say: whoever reads it is told."""
+    try:
+        return is_there(path)
+    except Unreadable:
+        return True
+
+
 def is_regular(path: Path) -> bool:
     """Whether there is an ordinary file of that name, links followed.
 
@@ -326,6 +337,51 @@ def read_within(path: Path, most: int) -> bytes:
     if len(data) > most:
         raise DataError(f"{path}: grew past {most:,} bytes while it was read")
     return data
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """An ordinary file, open, for a reader of its format that takes a read that fails for damage, as zipfile does.
+
+    Raises:
+        DataError: it is not there.
+        Unreadable: it is there and cannot be read, now or within the block, whatever came of that there.
+    """
+    try:
+        raw = _Watched(path)
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
+        raise unreadable(path, error) from None
+    try:
+        with io.BufferedReader(raw) as file:
+            yield file
+    except Exception:
+        if raw.failure is None:
+            raise
+    if raw.failure is not None:
+        raise unreadable(path, raw.failure)
+
+
+class _Watched(io.FileIO):
+    """A file that keeps the error of a read that failed."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "rb", opener=lambda name, _: os.open(name, _READ))
+        self.failure: OSError | None = None
+
+    def readinto(self, buffer: Any) -> int | None:
+        """As of any file."""
+        return self._watched(super().readinto, buffer)
+
+    def readall(self) -> Any:
+        """As of any file."""
+        return self._watched(super().readall)
+
+    def _watched(self, read: Any, *arguments: Any) -> Any:
+        try:
+            return read(*arguments)
+        except OSError as error:
+            self.failure = error
+            raise
 
 
 def sha256_within(path: Path, most: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lenetcli.disk import is_regular
 from lenetcli.export.foreign import COUNTER
 from lenetcli.export.weights import read_weights
 from lenetcli.formats.recognise import Kind, recognise
@@ -31,7 +32,7 @@ def weights_for(
             of the model.
         ConfigError: a file of Keras without h5py.
     """
-    kind = recognise(path) if path.is_file() else None
+    kind = recognise(path) if is_regular(path) else None
     if kind is Kind.onnx:
         from lenetcli.onnx_import import imported
 

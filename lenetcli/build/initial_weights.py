@@ -9,6 +9,7 @@ from typing import Any
 
 from lenetcli.build.places import below, weights_file
 from lenetcli.config import Config
+from lenetcli.disk import is_there
 from lenetcli.errors import DataError
 from lenetcli.nn.module import Module
 
@@ -47,7 +48,7 @@ def given_weights(config: Config, model: Module) -> InitialWeights | None:
 
     path = weights_file(config)
     shown = below(Path.cwd(), config.model.init, path)
-    if not path.exists():
+    if not is_there(path):
         raise DataError(f"model.init: {shown}: cannot be read: it is not there{_kept(path, config)}")
     try:
         given, notes = weights_for(model, shown, config.model.input, config.model.rename)

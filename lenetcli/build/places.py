@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lenetcli.config import Config
 from lenetcli.config.signature import Argument
+from lenetcli.disk import may_be_there
 from lenetcli.errors import ConfigError
 
 
@@ -36,7 +37,7 @@ def weights_file(config: Config) -> Path:
     """Where the weights lie that a new run begins with; the first place to look at, where they are nowhere."""
     assert config.model.init is not None, "the configuration names some"
     looked = _looked(config, ("model", "init"), config.model.init)
-    return next(filter(_exists, looked), looked[0])
+    return next(filter(may_be_there, looked), looked[0])
 
 
 def missing(config: Config) -> str | None:
@@ -45,7 +46,7 @@ def missing(config: Config) -> str | None:
         return None
     for name, value in _given(config).items():
         looked = _places(config, name, value)
-        if not any(map(_exists, looked)):
+        if not any(map(may_be_there, looked)):
             first, *others = dict.fromkeys(looked)
             nor = "".join(f", nor is there {other}" for other in others)
             get = "data.download=true gets it; " if any(a.name == "download" for a in config.data.known) else ""
@@ -58,7 +59,7 @@ def ambiguous(config: Config) -> list[str]:
     """What to say where a relative name is found in two places."""
     said = []
     for name, value in _given(config).items():
-        there = [place for place in dict.fromkeys(_places(config, name, value)) if _exists(place)]
+        there = [place for place in dict.fromkeys(_places(config, name, value)) if may_be_there(place)]
         if len(there) > 1 and not there[0].samefile(there[1]):
             said.append(f"data.{name}: {value} is taken from {there[0].parent}; there is another at {there[1]}")
     return said
@@ -110,7 +111,7 @@ def _given(config: Config) -> dict[str, str]:
 def _found(config: Config, name: str, value: str) -> Path | None:
     """The first place that is there, else the last resort; None where a class of the user's own has to know."""
     looked = _places(config, name, value)
-    there = next(filter(_exists, looked), None)
+    there = next(filter(may_be_there, looked), None)
     if there is not None or _is_own(config):
         return there
     return _absolute(_expanded(value))
@@ -153,13 +154,6 @@ def _expanded(value: str) -> Path:
 
 def _absolute(path: Path) -> Path:
     return path.resolve() if ".." in path.parts else path.absolute()
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
 
 
 def _is_own(config: Config) -> bool:

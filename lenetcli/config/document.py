@@ -11,6 +11,7 @@ from lenetcli.config.overrides import Override, apply, joined
 from lenetcli.config.problems import InvalidConfig, KeyPath, Problem, Source, Span, quoted
 from lenetcli.config.suggestions import in_place_of
 from lenetcli.config.yaml_tree import Node, compose
+from lenetcli.disk import may_be_there
 
 _MARKS = {"model": "input|layers", "train": "epochs|batch_size"}  # keys that tell a section; of the others: type
 # The key that tells another section, with a class's name behind it, which "service_account" is not.
@@ -95,8 +96,8 @@ class Document:
         places = [node.span.source.directory / name]
         if not node.span.source.is_file:
             places = [self.path.parent / name, Path(name)]
-        path = next((place for place in places if _exists(place)), places[0])
-        if _exists(path) and path.suffix.lower() not in _SUFFIXES:  # any file that we may read: it is not quoted
+        path = next((place for place in places if may_be_there(place)), places[0])
+        if may_be_there(path) and path.suffix.lower() not in _SUFFIXES:  # any file that we may read: it is not quoted
             said = f"{quoted(str(path), 200)}: wanted a YAML file, whose name ends in .yaml or .yml"
             self.problems.append(Problem(node.span, (section,), said))
             return None
@@ -139,10 +140,3 @@ def _is_section(section: str, text: str) -> bool:
 def _no_section(section: str) -> str:
     marks = _MARKS.get(section, "type").replace("|", " and ")
     return f"wanted a mapping that is the {section} section, with {marks}; the file holds something else"
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False

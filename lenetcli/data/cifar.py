@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import tarfile
 import zlib
 from pathlib import Path
@@ -15,7 +16,7 @@ from lenetcli.data.augment import Augmentation
 from lenetcli.data.catalogue import CATALOGUE, CIFAR10_ARCHIVE, get
 from lenetcli.data.dataset import ArrayDataset, Source
 from lenetcli.data.transforms import Numbers, Preprocessing
-from lenetcli.disk import read_within
+from lenetcli.disk import is_regular, read_within
 from lenetcli.errors import DataError
 
 RECORD = 1 + 3 * 32 * 32  # bytes: a label, then rows of red, of green, of blue
@@ -59,7 +60,7 @@ class CIFAR10(Source):
 
     def load(self, split: str) -> ArrayDataset:
         names = BATCHES[split]
-        folder = next((place for place in (self.root, self.root / FOLDER) if (place / names[0]).is_file()), None)
+        folder = next((place for place in (self.root, self.root / FOLDER) if is_regular(place / names[0])), None)
         if folder is not None:
             files = [(str(folder / name), read_within(folder / name, LARGEST)) for name in names]
         else:
@@ -83,21 +84,20 @@ class CIFAR10(Source):
         if self.download:
             get(self.name, self.root)
         archive = self.root / CIFAR10_ARCHIVE
-        if not archive.is_file():
+        if not is_regular(archive):
             raise DataError(
                 f"{self.name}: neither {names[0]} nor {CIFAR10_ARCHIVE} in {self.root.absolute()}; get it with "
                 f"data.download=true, or name the directory that has it with data.root=DIR"
             )
-        if archive.stat().st_size > LARGEST_ARCHIVE:
-            raise DataError(f"{archive}: larger than {LARGEST_ARCHIVE:,} bytes, so not the archive of {self.name}")
-        with archive.open("rb") as file:
-            found = hashlib.md5(file.read(), usedforsecurity=False).hexdigest()
+        packed = read_within(archive, LARGEST_ARCHIVE)
+        found = hashlib.md5(packed, usedforsecurity=False).hexdigest()
         wanted = CATALOGUE[self.name].md5[CIFAR10_ARCHIVE]
         if found != wanted:
             raise DataError(f"{archive}: wrong md5: wanted {wanted}, got {found}; delete the file and get it again")
         held: dict[str, bytes] = {}
         try:
-            with tarfile.open(archive, "r|gz") as tar:  # read through once, in order; nothing is written to disk
+            # read through once, in order; nothing is written to disk
+            with tarfile.open(fileobj=io.BytesIO(packed), mode="r|gz") as tar:
                 for member in tar:
                     name = member.name.rpartition("/")[2]
                     if name in names and member.isfile() and member.size <= LARGEST:

@@ -12,6 +12,7 @@ from lenetcli.data.catalogue import CATALOGUE, FILES, get
 from lenetcli.data.dataset import ArrayDataset, Source
 from lenetcli.data.idx import IMAGES, LABELS, read_idx
 from lenetcli.data.transforms import Numbers, Preprocessing
+from lenetcli.disk import is_regular
 from lenetcli.errors import DataError
 
 
@@ -63,9 +64,9 @@ class MNIST(Source):
     def _find(self, file: str, magic: int) -> tuple[Path, int, str | None]:
         """Path of a file, plain or .gz, its magic number, and the md5 it must have."""
         zipped, plain = self.root / f"{file}.gz", self.root / file
-        if plain.is_file():
+        if is_regular(plain):
             return plain, magic, None
-        if zipped.is_file():
+        if is_regular(zipped):
             return zipped, magic, CATALOGUE[self.name].md5[zipped.name]
         raise DataError(
             f"{self.name}: {zipped.name} not found in {self.root.absolute()}; get it with data.download=true, "

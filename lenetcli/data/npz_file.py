@@ -15,7 +15,7 @@ from lenetcli.data.dataset import ArrayDataset, Source
 from lenetcli.data.finite import not_finite
 from lenetcli.data.transforms import Numbers, Preprocessing
 from lenetcli.data.zip_limits import check_packed
-from lenetcli.disk import check_regular, unreadable
+from lenetcli.disk import check_regular, opened
 from lenetcli.errors import DataError, in_a_line
 
 LARGEST = 1 << 33  # bytes of one array
@@ -97,7 +97,7 @@ class NPZ(Source):
     def _read(self, key: str) -> npt.NDArray[Any]:
         size = check_regular(self.path, LARGEST)
         try:
-            with zipfile.ZipFile(self.path) as archive:
+            with opened(self.path) as content, zipfile.ZipFile(content) as archive:
                 names = [name.removesuffix(".npy") for name in archive.namelist()]
                 if key not in names:
                     raise DataError(f"{self.path}: no array {key!r}; it holds {', '.join(names)[:200] or 'nothing'}")
@@ -107,8 +107,6 @@ class NPZ(Source):
                     return self._array(file, key, entry.file_size)
         except DataError:
             raise
-        except OSError as error:
-            raise unreadable(self.path, error) from None
         except Exception as error:  # whatever the readers of ZIP and NPY raise on damage
             raise DataError(f"{self.path}: not a sound .npz file ({key}): {in_a_line(error)}") from None
 

@@ -12,8 +12,10 @@ from lenetcli.data.dataset import ArrayDataset, Source
 from lenetcli.data.encoded import PictureForm, Pictures
 from lenetcli.data.holdout import hold_back
 from lenetcli.data.parquet_columns import Columns, Unlabelled, read_columns
+from lenetcli.data.picture_files import entries, folders_in
 from lenetcli.data.pictures import MOST_PIXELS, BrokenPicture
 from lenetcli.data.transforms import Numbers, Preprocessing
+from lenetcli.disk import is_there
 from lenetcli.errors import ConfigError, DataError
 
 NAMES = {"train": ("train",), "test": ("test", "validation", "valid")}
@@ -153,7 +155,7 @@ class Parquet(Source):
                 return place
         folders: list[Path] = [self.root]
         for _ in range(DEEPEST):
-            folders = sorted(inner for folder in folders for inner in _folders(folder))
+            folders = sorted(folder / name for folder in folders for name in folders_in(folder))
             found = [folder for folder in folders if _of_split(folder, "train")]
             if len(found) > 1:
                 names = ", ".join(str(folder.relative_to(self.root)) for folder in found[:9])
@@ -171,11 +173,7 @@ class Parquet(Source):
 
 
 def _of_split(place: Path, name: str) -> list[Path]:
-    return next(filter(None, (sorted(place.glob(form.format(name))) for form in FORMS)), [])
-
-
-def _folders(place: Path) -> list[Path]:
-    try:
-        return [path for path in place.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    except OSError:
+    if not is_there(place):
         return []
+    entries(place)  # what cannot be read, glob takes for empty
+    return next(filter(None, (sorted(place.glob(form.format(name))) for form in FORMS)), [])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli.disk import check_regular
+from lenetcli.disk import check_regular, unreadable
 from lenetcli.errors import ConfigError, DataError, in_a_line
 
 LARGEST = 1 << 33  # bytes of all files of a split together, and of what they unpack to
@@ -70,7 +70,11 @@ def read_columns(root: Path, files: Sequence[Path], image: str, label: str) -> C
             image, picture, label_numbers, names = _columns(arrow, path, image, label)
         except DataError:
             raise
-        except (arrow.ArrowException, OSError, ValueError, TypeError, KeyError, MemoryError, OverflowError) as error:
+        except OSError as error:
+            if error.errno is not None:  # the system's
+                raise unreadable(path, error) from None
+            raise DataError(f"{path}: not a sound Parquet file: {in_a_line(error)}") from None
+        except (arrow.ArrowException, ValueError, TypeError, KeyError, MemoryError, OverflowError) as error:
             reason = in_a_line(error)
             raise DataError(f"{path}: not a sound Parquet file: {reason}") from None
         pictures += picture.chunks

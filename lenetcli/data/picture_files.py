@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lenetcli.data.left_out import LeftOut, Tally
 from lenetcli.data.pictures import SUFFIXES
-from lenetcli.disk import unreadable
+from lenetcli.disk import Unreadable, unreadable
 
 DEEPEST = 64  # folders in folders
 _OF_SYSTEMS = ("thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db")
@@ -72,9 +72,9 @@ def _walk(folder: Path, suffixes: tuple[str, ...], left_out: Tally, found: list[
         path = folder / entry.name
         if is_hidden(entry.name):
             left_out.add(HIDDEN, path)
-        elif _holds(entry.is_dir):
+        elif _is(entry.is_dir, path):
             _walk(path, suffixes, left_out, found, above | {real})
-        elif not _holds(entry.is_file):
+        elif not _is(entry.is_file, path):
             left_out.add("broken links, pipes or devices", path)
         elif path.suffix.lower() in suffixes:
             found.append(path)
@@ -87,8 +87,11 @@ def are_pictures(part: LeftOut) -> bool:
     return part.why.removesuffix(" files") in UNREAD
 
 
-def _holds(question: Callable[[], bool]) -> bool:
+def _is(kind: Callable[[], bool], path: Path) -> bool:
     try:
-        return question()
-    except OSError:  # a link round in a circle
-        return False
+        return kind()
+    except OSError as error:
+        found = unreadable(path, error)
+        if isinstance(found, Unreadable):
+            raise found from None
+        return False  # a link round in a circle

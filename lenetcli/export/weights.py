@@ -12,7 +12,7 @@ import numpy as np
 
 from lenetcli.data.pictures import decode_array
 from lenetcli.data.zip_limits import check_packed
-from lenetcli.disk import unreadable
+from lenetcli.disk import check_regular, is_there, opened
 from lenetcli.errors import DataError
 from lenetcli.formats import keras_weights, onnx_in
 from lenetcli.formats.recognise import OF_OTHERS, Kind, recognise, refusal
@@ -20,6 +20,7 @@ from lenetcli.nn.module import Module
 from lenetcli.tensors.serialization import TORCH, load, load_metadata, to_bytes
 from lenetcli.tensors.tensor import Tensor, from_numpy
 
+_LARGEST = 1 << 40  # bytes of a file
 NAMES = ("state_dict", "model_state_dict", "model", "weights", "net", "model_ema", "ema")  # of state dicts
 
 
@@ -50,7 +51,7 @@ def read_weights(path: Path) -> dict[Any, Any]:
     """
     if path.is_dir():
         raise DataError(f"{path}: wanted a file of weights, got a directory; try {path / 'model.safetensors'}")
-    kind = recognise(path) if path.exists() or path.suffix == ".npz" else Kind.safetensors
+    kind = recognise(path) if is_there(path) or path.suffix == ".npz" else Kind.safetensors
     if kind is Kind.npz:
         return _arrays(path)
     if kind in OF_OTHERS:
@@ -111,18 +112,16 @@ def notes_of(path: Path) -> dict[str, str]:
 
 def _arrays(path: Path) -> dict[str, Tensor]:
     """The arrays of an .npz file; nothing is unpickled."""
-    found = {}
+    found, size = {}, check_regular(path, _LARGEST)
     try:
-        with zipfile.ZipFile(path) as archive:
-            check_packed(path, archive.infolist(), path.stat().st_size)
+        with opened(path) as file, zipfile.ZipFile(file) as archive:
+            check_packed(path, archive.infolist(), size)
             for entry in archive.infolist():
                 array = decode_array(archive.read(entry), f"{path}: {entry.filename}")
                 plain = np.array(array, array.dtype.newbyteorder("="), order="C")
                 found[entry.filename.removesuffix(".npy")] = from_numpy(plain)
     except DataError:
         raise
-    except OSError as error:
-        raise unreadable(path, error) from None
     except Exception as error:  # whatever the reader of ZIP raises on damage; types that no tensor has
         raise DataError(f"{path}: not a sound .npz file: {' '.join(str(error).split())[:200]}") from None
     return found

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli.disk import check_regular
+from lenetcli.disk import Unreadable, check_regular, opened
 from lenetcli.errors import ConfigError, DataError, printable
 from lenetcli.formats.pickle_subset import Refused
 from lenetcli.formats.recognise import Kind, recognise
@@ -79,15 +79,17 @@ def read(path: str | os.PathLike[str]) -> list[KerasLayer]:
     kind = recognise(path)
     h5py = _h5py(path, kind)
     try:
-        with open(path, "rb") as file:
+        with opened(path) as file:
             content = _unpacked(file, size) if file.read(2) == b"PK" else file
             length = content.seek(0, io.SEEK_END)
-            with h5py.File(content, "r") as opened:
-                if "layer_names" in opened.attrs or "model_weights" in opened:
+            with h5py.File(content, "r") as held:
+                if "layer_names" in held.attrs or "model_weights" in held:
                     raise Refused("it is a file of Keras 2: load it in Keras 3 and save_weights('NAME.weights.h5')")
-                found = list(_whole(list(_layers(h5py, opened, length))))
+                found = list(_whole(list(_layers(h5py, held, length))))
     except Refused as refused:
         raise DataError(printable(f"{path}: is {kind.what}, and cannot be read: {refused}")) from None
+    except Unreadable:
+        raise
     except Exception as error:  # whatever h5py and zipfile raise on damage
         reason = " ".join(str(error).split())[:160]
         raise DataError(printable(f"{path}: is {kind.what}, and not sound: {reason}")) from None

@@ -6,7 +6,6 @@ before an array is made.
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli.disk import check_regular
+from lenetcli.disk import check_regular, read_within
 from lenetcli.errors import DataError, printable
 from lenetcli.formats.onnx_tensor import Files, tensor
 from lenetcli.formats.protobuf import BYTES, FOUR, VARINT, Array, Damaged, Message, integers, numbers, signed, text
@@ -101,14 +100,11 @@ def read(path: str | os.PathLike[str]) -> OnnxModel:
     if not check_regular(path, LARGEST):
         raise DataError(f"{path}: is an empty file, not an ONNX file")
     try:
-        with open(path, "rb") as file:
-            content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        return _model(content, Files(path.parent))
+        content = read_within(path, LARGEST)  # mapped into memory, a disk that fails would end the process by a signal
+        return _model(memoryview(content), Files(path.parent))
     except Damaged as damaged:
         reason = printable(" ".join(str(damaged).split()))
         raise DataError(f"{path}: cannot be read as ONNX: {reason[:_LONGEST]}") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     except MemoryError:
         raise DataError(f"{path}: cannot be read: there is not enough memory for its arrays") from None
 

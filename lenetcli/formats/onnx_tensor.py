@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import mmap
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
 
-from lenetcli.disk import check_inside, check_regular
+from lenetcli.disk import Unreadable, check_inside, read_within
 from lenetcli.errors import DataError
 from lenetcli.formats.protobuf import BYTES, VARINT, Array, Damaged, Message, integers, numbers, text
 
@@ -35,7 +34,7 @@ class Files:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._mapped: dict[str, memoryview] = {}
+        self._read: dict[str, memoryview] = {}
 
     def part(self, location: str, offset: int, length: int | None, name: str) -> memoryview:
         """Some bytes of a file.
@@ -56,22 +55,20 @@ class Files:
         return content[offset:end]
 
     def _content(self, location: str, name: str) -> memoryview:
-        if location in self._mapped:
-            return self._mapped[location]
+        if location in self._read:
+            return self._read[location]
         parts = {*PurePosixPath(location).parts, *PureWindowsPath(location).parts}
         absolute = PurePosixPath(location).is_absolute() or PureWindowsPath(location).anchor
         if not location or absolute or ".." in parts or "\0" in location:
             raise Damaged(f"{name!r} is said to be in {location!r}: only files in the folder of the ONNX file are read")
         path = self.folder / location
         try:
-            size = check_regular(check_inside(self.folder, path), LARGEST)
+            self._read[location] = memoryview(read_within(check_inside(self.folder, path), LARGEST))
+        except Unreadable:
+            raise
         except DataError as error:
             raise Damaged(f"{name!r} is said to be in a file beside it: {error}") from None
-        if not size:
-            return memoryview(b"")
-        with open(path, "rb") as file:
-            self._mapped[location] = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        return self._mapped[location]
+        return self._read[location]
 
 
 def tensor(message: Message, files: Files) -> tuple[str, Array]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 
-from lenetcli.disk import check_regular, unreadable
+from lenetcli.disk import check_regular, is_regular, opened
 from lenetcli.formats.zip_directory import check_directory
 
 _LARGEST = 1 << 40  # bytes of a file
@@ -91,11 +91,8 @@ def recognise(path: str | os.PathLike[str]) -> Kind:
     """
     path = Path(path)
     size = check_regular(path, _LARGEST)
-    try:
-        with open(path, "rb") as file:
-            start = file.read(_START)
-    except OSError as error:
-        raise unreadable(path, error) from None
+    with opened(path) as file:
+        start = file.read(_START)
     if not start:
         return Kind.empty
     if _is_safetensors(start, size):  # first: the length that it begins with may look like any sign
@@ -116,7 +113,7 @@ def recognise(path: str | os.PathLike[str]) -> Kind:
 def is_weights(what: str) -> bool:
     """Whether a file holds no text, whatever its name ends in; one that is not there goes by its name."""
     path = Path(what)
-    if not path.is_file():
+    if not is_regular(path):
         return path.suffix in SUFFIXES and not path.is_dir()
     return path.suffix in SUFFIXES or recognise(path) not in (Kind.text, Kind.empty)
 
@@ -158,13 +155,13 @@ _SIGNS: tuple[tuple[Kind, Callable[[bytes], bool]], ...] = (
 
 def _archive(path: Path) -> Kind:
     """A ZIP archive, by the names in it."""
-    try:
-        with open(path, "rb") as file:
+    with opened(path) as file:
+        try:
             check_directory(file, os.fstat(file.fileno()).st_size)
             with zipfile.ZipFile(file) as archive:
                 names = archive.namelist()
-    except Exception:  # whatever zipfile raises on damage
-        return Kind.zip
+        except Exception:  # whatever zipfile raises on damage
+            return Kind.zip
     files = {name.rpartition("/")[2] for name in names}
     if "data.pkl" in files:
         return Kind.torchscript if "constants.pkl" in files else Kind.torch

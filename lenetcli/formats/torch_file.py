@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lenetcli.disk import check_regular, unreadable
+from lenetcli.disk import check_regular, opened, unreadable
 from lenetcli.errors import DataError, printable
 from lenetcli.formats import torch_legacy, torch_zip
 from lenetcli.formats.pickle_subset import Refused
@@ -45,7 +45,7 @@ def read(path: str | os.PathLike[str], tensor: Callable[[SavedTensor], Any]) -> 
     path = Path(os.fspath(path))
     size = check_regular(path, LARGEST)
     try:
-        with open(path, "rb") as file, warnings.catch_warnings():
+        with opened(path) as file, warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of escapes in text that is refused anyway
             start = file.read(262)
             if start.startswith(b"PK"):

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tests.faults.outcome import Found, exit_code
-from tests.faults.table import READERS, SHORT, Commands, clear, complaint
+from tests.faults.table import READERS, SHORT, Commands, clear, complaint, with_foreign
 from tests.mutation import mutations
 from tests.train.small import write_config
 
@@ -27,7 +29,7 @@ class Net(nn.Module): ...
 """
 MOST = 1 << 20  # KiB
 COMMANDS = {**READERS, "train --resume": ["train", "--resume", "R", "train.epochs=3", "--progress", "off"]}
-TRAINING = ("train CONFIG", "sweep")  # which are the word that its Python may run
+TRAINING = ("train CONFIG", "sweep", "train model.init")  # which are the word that its Python may run
 HUGE: tuple[Any, ...] = (
     -1, 0, 1.5, 10**6, 2**31, 2**63, 2**64, 10**400, 1e308, "", "x" * 5000, "evil.py:Net", "./evil.py:Net",
     "../../etc/passwd", "/dev/zero", "\x1b[2J", None, True, [], {}, [[]], {"type": "evil.py:Net"}, "1e999", "${HOME}",
@@ -39,21 +41,21 @@ def runs(place: Path, call: Commands, seed: int = 0, stride: int = 1, count: int
     config, end, marker = write_config(place), place / "end", place / "imported"
     done = call(["train", str(config), *SHORT, "--out", str(end), "--progress", "off"], place, end)
     assert done["code"] == 0, done["err"]
-    (place / "four.npy").write_bytes((end / "model.safetensors").read_bytes()[:100])
+    with_foreign(end)
+    np.save(place / "four.npy", np.zeros((4, 2, 2), np.uint8))
     for folder in (end, end / "code"):
         folder.mkdir(exist_ok=True)
         (folder / "evil.py").write_text(EVIL.format(place=str(marker)))
     files = [path.relative_to(end) for path in sorted(end.rglob("*")) if path.is_file() and path.suffix != ".py"]
     kinds: dict[str, list[Path]] = {}
     for path in files:
-        kinds.setdefault("checkpoints" if "checkpoints" in path.parts else path.name, []).append(path)
+        if path.parts[0] != "foreign":  # only where a command names it
+            kinds.setdefault(path.parts[0], []).append(path)
     commands, draw = [name for name in COMMANDS if name not in TRAINING], random.Random(seed)
     for number in range(0, count, stride):
-        run, file, command = (
-            place / "run",
-            draw.choice(kinds[draw.choice(list(kinds))]),
-            commands[number // stride % len(commands)],
-        )
+        run, command = place / "run", commands[number // stride % len(commands)]
+        taken = [file for file in files if f"R/{file}" in " ".join(COMMANDS[command])]
+        file = draw.choice(taken if taken and draw.random() < 0.5 else kinds[draw.choice(list(kinds))])
         shutil.rmtree(run, ignore_errors=True)
         shutil.copytree(end, run)
         how = _change(run / file, draw)

@@ -55,7 +55,8 @@ PLACES = {  # of a configuration that may name a class: what is there, and what 
     "its whole path": ("type: Flatten", "type: '{place}/evil.py:Net'"),
 }
 COMMANDS = (  # all but train CONFIG and sweep CONFIG, which are the word that it may run
-    "validate C", "show C", "inspect-params C", "trace-grad C", "step C", "time C", "gradcheck C", "find-lr C", "lab C",
+    "validate C", "show C", "inspect-params C", "trace-grad C", "step C", "time C", "gradcheck C", "find-lr C",
+    "lab lr-too-high C",
     "data check C", "data show C --png OUT", "verify-resume C", "diff C C", "diff C R", "inspect-params R",
     "trace-grad R",
     "step R", "report R -o OUT", "report R --json", "eval R", "predict R N", "plot R -o OUT.svg", "runs R", "diff R R",

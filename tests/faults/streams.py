@@ -19,7 +19,7 @@ COMMANDS = {
     "predict": "predict R N", "predict --json": "predict R N --json", "export": "export R -o OUT.npz",
     "import": "import R/model.safetensors --config R/config.yaml --out OUT", "inspect-params": "inspect-params R",
     "inspect-params --json": "inspect-params R --json", "trace-grad": "trace-grad R", "gradcheck": "gradcheck C",
-    "step": "step R", "lab": "lab C", "find-lr": "find-lr C", "time": "time C", "diff": "diff R C",
+    "step": "step R", "lab": "lab lr-too-high C", "find-lr": "find-lr C", "time": "time C", "diff": "diff R C",
     "plot": "plot R -o OUT.svg",
     "report": "report R -o OUT.html", "report --json": "report R --json", "runs": "runs R",
     "runs --json": "runs R --json",

@@ -20,9 +20,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+import lenetcli
+from lenetcli.display.png import png
+from tests.commands import run as run_command
 from tests.conftest import ROOT
 from tests.faults.outcome import GOES_ON, exit_code
-from tests.train.small import difference
+from tests.train.small import CONFIG, difference
 
 READS, WRITES = 1, 2
 READING = {"EIO": errno.EIO, "EACCES": errno.EACCES, "ESTALE": errno.ESTALE}
@@ -31,7 +36,7 @@ SHORT = ("train.epochs=2", "train.batch_size=7", "train.keep_checkpoints=2", "tr
 
 BROKEN = (70, 71, -6, -7, -8, -11)  # exit codes that no command has
 
-READERS = {  # commands that read a run, R, or its parts; they write nothing into it
+READERS = {  # commands that read a run, R, its parts or the weights of others in it; they write nothing into it
     "eval": ["eval", "R"],
     "eval --json": ["eval", "R", "--json"],
     "inspect-params": ["inspect-params", "R"],
@@ -51,11 +56,24 @@ READERS = {  # commands that read a run, R, or its parts; they write nothing int
     "inspect-params FILE": ["inspect-params", "R/model.safetensors"],
     "import": ["import", "R/model.safetensors", "--config", "R/config.yaml", "--out", "OUTDIR"],
     "export onnx": ["export", "R", "--format", "onnx", "-o", "OUT"],
-    "lab": ["lab", "R/config.yaml"],
+    "lab": ["lab", "lr-too-high", "R/config.yaml"],
     "gradcheck": ["gradcheck", "R/config.yaml"],
     "train CONFIG": ["train", "R/config.yaml", "--out", "OUTDIR", "--progress", "off"],
     "sweep": ["sweep", "R/config.yaml", "seed=[1,2]", "train.epochs=1", "--out", "OUTDIR", "--progress", "off"],
-}
+    "find-lr": ["find-lr", "R/config.yaml", "--steps", "3"],
+    "data show": ["data", "show", "R/config.yaml", "--png", "OUT"],
+    "report of two": ["report", "R", "R", "-o", "OUT.html"],
+    "diff FILE FILE": ["diff", "R/model.safetensors", "R/foreign/net.pth"],
+    "diff RUN FILE": ["diff", "R", "R/foreign/net.npz"],
+    "inspect-params FILE.pth": ["inspect-params", "R/foreign/net.pth"],
+    "inspect-params FILE.onnx": ["inspect-params", "R/foreign/net.onnx", "--diff", "R/foreign/net.npz"],
+    "import FILE.pth": ["import", "R/foreign/net.pth", "--config", "R/config.yaml", "--out", "OUTDIR"],
+    "import FILE.npz": ["import", "R/foreign/net.npz", "--config", "R/config.yaml", "--out", "OUTDIR"],
+    "import FILE.onnx": ["import", "R/foreign/net.onnx", "--out", "OUTDIR"],
+    "import FILE.onnx --config": ["import", "R/foreign/net.onnx", "--config", "R/config.yaml", "--out", "OUTDIR"],
+    "import FILE.keras": ["import", "R/foreign/lenet.keras", "--config", "R/foreign/keras.yaml", "--out", "OUTDIR"],
+    "train model.init": ["train", "R/config.yaml", "model.init=R/foreign/net.pth", "--out", "OUTDIR"],
+}  # fmt: skip
 WRITERS = {  # commands that write beside a run
     "export npz": ["export", "R", "--format", "npz", "-o", "OUT"],
     "export onnx": ["export", "R", "--format", "onnx", "-o", "OUT"],
@@ -64,11 +82,44 @@ WRITERS = {  # commands that write beside a run
     "plot": ["plot", "R", "-o", "OUT.svg"],
     "trace-grad": ["trace-grad", "R", "--html", "OUT"],
     "import": ["import", "R/model.safetensors", "--config", "R/config.yaml", "--out", "OUTDIR"],
+    "import FILE.onnx": ["import", "R/foreign/net.onnx", "--out", "OUTDIR"],
+    "export python": ["export", "R", "--format", "python", "-o", "OUT"],
+    "export safetensors": ["export", "R", "--format", "safetensors", "-o", "OUT"],
+    "data show": ["data", "show", "R/config.yaml", "--png", "OUT"],
+    "runs --plot": ["runs", "R", "--plot", "OUT.svg"],
     "init": ["init", "OUT.yaml"],
     "sweep": ["sweep", "R/config.yaml", "seed=[1,2]", "train.epochs=1", "--out", "OUTDIR", "--progress", "off"],
     "verify-resume": ["verify-resume", "R/config.yaml"],
     "runs": ["runs", "R"],
 }
+
+
+DATA = {  # each kind that lies in files
+    "npz": "{type: NPZ, path: x.npz}",
+    "csv": "{type: CSV, path: x.csv, shape: [1, 2, 2]}",
+    "pictures": "{type: ImageFolder, root: pictures, channels: 1, broken: skip}",
+    "idx": "{type: MNIST, root: idx}",
+    "parquet": "{type: Parquet, root: tables, channels: 1, broken: skip}",
+}
+READERS |= {f"data check {name}": ["data", "check", f"R/foreign/{name}.yaml"] for name in DATA}
+KERAS = """
+model:
+  input: [1, 12, 12]
+  layers:
+    - {type: Conv2d, out_channels: 3, kernel_size: 3}
+    - {type: ReLU}
+    - {type: MaxPool2d, kernel_size: 2}
+    - {type: Conv2d, out_channels: 4, kernel_size: 3}
+    - {type: ReLU}
+    - {type: Flatten}
+    - {type: Linear, out_features: 6}
+    - {type: ReLU}
+    - {type: Linear, out_features: 4}
+data: {type: Random, shape: [1, 12, 12], classes: 4, train: 8, test: 4}
+loss: {type: CrossEntropyLoss}
+optimizer: {type: SGD, lr: 0.1}
+train: {epochs: 1}
+"""
 
 
 class Commands:
@@ -123,6 +174,53 @@ def content(run: Path) -> dict[str, str]:
         if name != "lock" and not name.startswith(".lenet-runs"):  # the index of `lenet runs` decides nothing
             found[name] = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "directory"
     return found
+
+
+def with_foreign(run: Path) -> None:
+    """Puts weights as others write them into a run's directory: torch's, NumPy's, an ONNX graph, Keras's."""
+    place = run / "foreign"
+    place.mkdir()
+    lenetcli.save(lenetcli.load(run / "model.safetensors"), place / "net.pth")
+    for name in ("net.npz", "net.onnx"):
+        done = run_command(["export", str(run), "-o", str(place / name)], run)
+        assert done.code == 0, done.err
+    shutil.copy(ROOT / "tests" / "onnx_import" / "files" / "lenet.keras", place)
+    (place / "keras.yaml").write_text(KERAS)
+    _with_data(place)
+
+
+def _with_data(place: Path) -> None:
+    """Data of each kind, and a configuration for each."""
+    pixels, labels = np.arange(32, dtype=np.uint8).reshape(8, 2, 2), np.arange(8) % 2
+    np.savez(place / "x.npz", x_train=pixels, y_train=labels, x_test=pixels, y_test=labels)
+    rows = [",".join(map(str, [label, *image.ravel()])) for label, image in zip(labels, pixels)]
+    (place / "x.csv").write_text("\n".join([*rows, *rows]) + "\n")
+    for split in ("train", "test"):
+        for number, image in enumerate(pixels):
+            folder = place / "pictures" / split / "ab"[labels[number]]
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{number}.png").write_bytes(png(image))
+        (folder / "link.png").symlink_to("7.png")
+        images, classes = ("t10k", "t10k") if split == "test" else ("train", "train")
+        for name, array in ((f"{images}-images-idx3-ubyte", pixels), (f"{classes}-labels-idx1-ubyte", labels)):
+            (place / "idx").mkdir(exist_ok=True)
+            head = bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape)
+            (place / "idx" / name).write_bytes(head + array.astype(np.uint8).tobytes())
+    sections = dict(DATA)
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError:  # an extra
+        del sections["parquet"]
+    else:
+        (place / "tables").mkdir()
+        cells = [{"bytes": png(image), "path": None} for image in pixels]
+        for split in ("train", "test"):
+            parquet.write_table(pa.table({"image": cells, "label": labels}), place / "tables" / f"{split}-0.parquet")
+    for name, section in sections.items():
+        text = CONFIG.replace("{type: Random, shape: [1, 2, 2], classes: 3, train: 14, test: 4}", section)
+        text = text.replace("out_features: 3}", "out_features: 10}") if name == "idx" else text
+        (place / f"{name}.yaml").write_text(text)
 
 
 def complaint(done: dict[str, Any]) -> str | None:

@@ -44,6 +44,7 @@ def end(place: Path, config: Path, call: Commands) -> tuple[Path, int]:
     words = ["train", str(config), *SHORT, "--out", str(place / "end"), "--progress", "off"]
     done = call(words, place, place / "end", WRITES)
     assert done["code"] == 0, done["err"]
+    table.with_foreign(place / "end")
     return place / "end", done["calls"]
 
 
@@ -97,7 +98,7 @@ def test_a_file_that_cannot_be_read_changes_nothing_of_what_is_shown(
         assert clear or (done["code"], done["out"]) == (0, shown["out"]), done
 
 
-@pytest.mark.parametrize("name", [name for name in READERS if name != "lab"])  # which takes lessons
+@pytest.mark.parametrize("name", READERS)
 def test_a_run_that_cannot_be_read_at_all_is_named(
     name: str, end: tuple[Path, int], place: Path, call: Commands
 ) -> None:
@@ -121,7 +122,13 @@ def test_a_damaged_newest_checkpoint_is_not_passed_over_in_silence(config: Path,
     assert f"skipped: {run}/checkpoints/{newest}/model.safetensors: damaged" in done["err"]
 
 
-@pytest.mark.parametrize("name", ["eval", "export npz", "runs", "report"])
+SOME = (
+    "eval", "export npz", "runs", "report", "import FILE.npz", "import FILE.keras", "inspect-params FILE.onnx",
+    "train model.init", "data check npz", "data check pictures", "data check idx", "data check parquet",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SOME)
 def test_a_command_that_cannot_read_says_so(name: str, end: tuple[Path, int], place: Path, call: Commands) -> None:
     words = words_of(READERS[name], end[0], place)
     count = call(words, place, end[0], READS)["calls"]

@@ -56,6 +56,7 @@ def import_weights(
     from lenetcli import config as configuration
     from lenetcli.build.parts import build_criterion, build_data, build_model
     from lenetcli.data.fingerprint import fingerprint
+    from lenetcli.disk import is_there
     from lenetcli.export.foreign import fitted
     from lenetcli.export.weights import read_weights
     from lenetcli.tensors.serialization import to_bytes
@@ -65,7 +66,7 @@ def import_weights(
         _import_others(weights, config, overrides or [], out, strict, rename or [])
         return
     if not config:
-        if weights.exists():
+        if is_there(weights):
             read_weights(weights)  # what is wrong with the file comes first
         given = next((word for word in overrides or [] if word.endswith((".yaml", ".yml"))), "")
         raise ConfigError(f"which model? Give its configuration with --config {given}".rstrip())
@@ -106,12 +107,12 @@ def _with_options(config: Config, strict: bool | None, rename: list[str]) -> Con
 
 
 def _is_of_others(path: Path) -> bool:
-    from lenetcli.disk import check_regular
+    from lenetcli.disk import check_regular, is_regular
     from lenetcli.formats.recognise import OF_OTHERS, recognise
 
     if path.suffix in (".onnx", ".keras", ".h5"):
         check_regular(path, 1 << 40)
-    return path.is_file() and recognise(path) in OF_OTHERS
+    return is_regular(path) and recognise(path) in OF_OTHERS
 
 
 def _import_others(
