@@ -14,6 +14,7 @@ import pickle
 import struct
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterable
 from typing import Any, BinaryIO
 
@@ -48,10 +49,16 @@ def read(file: BinaryIO, size: int) -> Any:
                 if member.header_offset + 30 + member.compress_size > size:  # the directory's word proves nothing
                     raise Refused(f"its zip is damaged: {member.filename!r} would end after the file does")
             return _read(archive)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, struct.error, OverflowError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,
+        EOFError,
+        ValueError,
+        struct.error,
+        OverflowError,
+    ) as error:
         raise Refused(f"its zip is damaged: {in_a_line(error, 120)}") from None
-    except RuntimeError:
-        raise Refused("its zip is encrypted") from None
 
 
 def _read(archive: zipfile.ZipFile) -> Any:
@@ -65,9 +72,19 @@ def _read(archive: zipfile.ZipFile) -> Any:
         raise Refused(f"it is a TorchScript archive ({top}): save the state_dict() of its module")
     if f"{top}/version" not in members:
         raise Refused("it is a zip without torch's version record")
-    order = _content(archive, members, f"{top}/byteorder", 16).decode("ascii", "replace") or "little"
-    storages: dict[str, Storage] = {}
     contents = Contents(archive)
+
+    def content(name: str, most: int) -> bytes:
+        """A small member; empty where it is missing."""
+        member = members.get(f"{top}/{name}")
+        if member is None:
+            return b""
+        if member.file_size > most:
+            raise Refused(f"its {name} has {member.file_size:,} bytes")
+        return contents.bytes_of(member)
+
+    order = content("byteorder", 16).decode("ascii", "replace") or "little"
+    storages: dict[str, Storage] = {}
 
     def persistent(entry: Any) -> Storage:
         kind, key, count = storage_entry(entry)
@@ -81,7 +98,7 @@ def _read(archive: zipfile.ZipFile) -> Any:
             storages[key] = Storage(kind, contents.memory(member), order != sys.byteorder)
         return storages[key]._replace(kind=kind)
 
-    stream = io.BytesIO(_content(archive, members, f"{top}/data.pkl", LARGEST_PICKLE))
+    stream = io.BytesIO(content("data.pkl", LARGEST_PICKLE))
     value = pickle_subset.read(stream, NAMES, refusal, persistent)
     contents.fill()
     return value
@@ -102,16 +119,6 @@ def storage_entry(entry: Any) -> tuple[Kind | None, str, int]:
     if not (kind is None or isinstance(kind, Kind)) or key is None or type(count) is not int or count < 0:
         raise Refused("its pickle has a storage of no known kind")
     return kind, key, count
-
-
-def _content(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], name: str, most: int) -> bytes:
-    """A small member; empty where it is missing."""
-    if name not in members:
-        return b""
-    if members[name].file_size > most:
-        raise Refused(f"its {name} has {members[name].file_size:,} bytes")
-    with archive.open(members[name]) as stream:
-        return stream.read(most)
 
 
 # Writing

@@ -1,7 +1,9 @@
-"""The large members of a zip, brought into memory at once: by several threads, and each checked against its checksum.
+"""The members of a zip, brought into memory: large ones at once by several threads, each checked against its checksum.
 
 What a pickle refers to is given its memory first, and filled when the whole pickle has been looked at. Memory of small
 members is cut from slabs: the system hands out large pages for those, which costs a third less than many small ones.
+
+torch can be told to write no checksums (`torch.serialization.set_crc32_options(False)`); all of them are 0 then.
 """
 
 from __future__ import annotations
@@ -9,7 +11,6 @@ from __future__ import annotations
 import os
 import struct
 import zipfile
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from lenetcli.background import mapped
 from lenetcli.formats.pickle_subset import Refused
+from lenetcli.kernels import dispatch as kernels
 
 Array = npt.NDArray[np.uint8]
 
@@ -41,6 +43,7 @@ class Contents:
         self._wanted: list[tuple[zipfile.ZipInfo, Array]] = []
         self._left = sum(member.file_size for member in archive.infolist())
         self._slab = np.empty(0, np.uint8)
+        self._checked = any(member.CRC for member in archive.infolist())
 
     def memory(self, member: zipfile.ZipInfo) -> Array:
         """Where a member's bytes will be after `fill`.
@@ -48,12 +51,21 @@ class Contents:
         Raises:
             Refused: it would take more than what it is packed in can hold.
         """
-        size, packed = member.file_size, member.compress_size
-        if member.flag_bits & 1 or (_is_stored(member) and packed != size) or size > 1100 * packed:
-            raise Refused(f"its storage of {size:,} bytes is packed in {packed:,}")  # deflate makes 1/1032
-        memory = self._room(size)
+        _check_size(member)
+        memory = self._room(member.file_size)
         self._wanted.append((member, memory))
         return memory
+
+    def bytes_of(self, member: zipfile.ZipInfo) -> bytes:
+        """A small member, read now.
+
+        Raises:
+            Refused: as of `memory` and `fill`.
+        """
+        _check_size(member)
+        memory = np.empty(member.file_size, np.uint8)
+        self._fill((member, memory))
+        return memory.tobytes()
 
     def fill(self) -> None:
         """Reads what was given memory.
@@ -89,8 +101,9 @@ class Contents:
         while done < len(room):
             count = read(room[done : done + _BLOCK], done)
             if not count:
-                raise Refused("its zip is damaged: a storage is shorter than it says")
-            checksum = zlib.crc32(room[done : done + count], checksum)
+                raise Refused(f"its zip is damaged: {member.filename} is shorter than it says")
+            if self._checked:
+                checksum = kernels.crc32(memory[done : done + count], checksum)
             done += count
         if checksum != member.CRC:
             raise Refused(f"it is damaged: {member.filename} has another checksum than it was written with")
@@ -107,6 +120,17 @@ class Contents:
             return os.preadv(self._file.fileno(), [room], place)
         self._file.seek(place)
         return int(self._file.readinto(room))
+
+
+def _check_size(member: zipfile.ZipInfo) -> None:
+    """Refuses a member that would take more memory than what it is packed in can hold."""
+    size, packed = member.file_size, member.compress_size
+    if member.flag_bits & 1:
+        raise Refused("its zip is encrypted")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise Refused(f"its {member.filename} is packed by method {member.compress_type}; only deflate's is read")
+    if (_is_stored(member) and packed != size) or size > 1100 * packed:  # deflate makes 1/1032
+        raise Refused(f"its {member.filename} of {size:,} bytes is packed in {packed:,}")
 
 
 def _is_stored(member: zipfile.ZipInfo) -> bool:

@@ -24,6 +24,7 @@ from lenetcli.kernels.avg_pool import (
     avg_pool2d,
     avg_pool2d_backward,
 )
+from lenetcli.kernels.checksum import crc32
 from lenetcli.kernels.conv import channel_sums, conv2d, conv2d_backward, conv2d_input_grad, conv2d_weight_grad
 from lenetcli.kernels.environment import wanted_kernels
 from lenetcli.kernels.finite import all_finite
@@ -85,6 +86,7 @@ __all__ = [
     "conv2d_weight_grad",
     "conv_relu_pool",
     "conv_relu_pool_backward",
+    "crc32",
     "cross_entropy",
     "cross_entropy_backward",
     "curve",

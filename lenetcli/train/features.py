@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lenetcli import nn
+from lenetcli.autograd.composite import use
 from lenetcli.autograd.modes import no_grad, switches
 from lenetcli.data.dataset import ArrayDataset, Subset, gather
 from lenetcli.data.loader import DataLoader
@@ -121,9 +122,9 @@ class FeatureRows:
 
 
 def given(body: Module, dataset: Any, indices: npt.NDArray[np.int64]) -> Array:
-    """What the body gives for samples of a data set."""
+    """What the body gives for samples of a data set; once, for which no recording pays."""
     images = gather(dataset, indices)[0]
-    with no_grad():
+    with no_grad(), use.off():
         found: Array = body(from_numpy(logical(stored(images)))).array
     return found
 

@@ -174,6 +174,31 @@ def test_zips_of_other_releases_are_read(packed: bool, tmp_path: Path) -> None:
     assert_same(raw(path), raw(make_torch_files.PLACE / "checkpoint.pt"))
 
 
+def test_a_file_without_checksums_is_read(tmp_path: Path) -> None:
+    """`torch.serialization.set_crc32_options(False)` writes 0 for each. One that is wrong is still found."""
+    path = tmp_path / "w.pt"
+    content = bytearray(rewritten("views.pt", {}))
+    places = [at + 16 for at in range(len(content)) if content[at : at + 4] == b"PK\x01\x02"]
+    for place in places:
+        content[place : place + 4] = bytes(4)
+    path.write_bytes(content)
+    assert_same(raw(path), raw(make_torch_files.PLACE / "views.pt"))
+    content[places[-1]] = 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="another checksum"):
+        lenet.load(path)
+
+
+@pytest.mark.torch
+def test_torch_without_checksums_is_read(tmp_path: Path, torch: Any) -> None:
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save({"w": torch.arange(3.0)}, tmp_path / "w.pt")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert lenet.load(tmp_path / "w.pt")["w"].tolist() == [0, 1, 2]
+
+
 def test_files_of_machines_with_the_other_byte_order_are_read(tmp_path: Path) -> None:
     swapped = {"byteorder": b"big", "data/0": BASE.astype(">f4").tobytes(), "data/1": np.ones(1, ">f4").tobytes()}
     swapped["data/2"] = np.ones(120, ">f4").tobytes()
@@ -384,6 +409,24 @@ def test_damaged_files_are_read_or_refused(name: str, tmp_path: Path) -> None:
     )
     assert taken < 200
     assert largest_memory() - before < 1 << 28
+
+
+@pytest.mark.parametrize("count", [200, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_damaged_packed_files_are_read_or_refused(count: int, tmp_path: Path) -> None:
+    content = rewritten("checkpoint.pt", {}, packed=True)
+    path = tmp_path / "w.pt"
+    taken = sum(survives(path, damaged, lambda: lenet.load(path)) for damaged in mutations(content, count, seed=3))
+    assert taken < count
+
+
+def test_files_packed_otherwise_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.pt"
+    path.write_bytes(rewritten("alone.pt", {}))
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(tmp_path / "new.pt", "w", zipfile.ZIP_BZIP2) as new:
+        for name in archive.namelist():
+            new.writestr(name, archive.read(name))
+    with pytest.raises(DataError, match="is packed by method 12; only deflate's is read"):
+        lenet.load(tmp_path / "new.pt")
 
 
 @pytest.mark.slow

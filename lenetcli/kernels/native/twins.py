@@ -12,7 +12,19 @@ def twins() -> dict[str, Callable[..., Any]]:
     """The native twins by name; none where the module is absent."""
     if absent is not None:
         return {}
-    from lenetcli.kernels.native import conv, flatten, grouped, linear, norm, pointwise, pool, recurrent, resize, update
+    from lenetcli.kernels.native import (
+        checksum,
+        conv,
+        flatten,
+        grouped,
+        linear,
+        norm,
+        pointwise,
+        pool,
+        recurrent,
+        resize,
+        update,
+    )
 
-    families = conv, flatten, grouped, linear, norm, pointwise, pool, recurrent, resize, update
+    families = checksum, conv, flatten, grouped, linear, norm, pointwise, pool, recurrent, resize, update
     return {name: getattr(family, name) for family in families for name in family.__all__}
