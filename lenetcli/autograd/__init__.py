@@ -2,7 +2,7 @@
 
 from lenetcli.autograd.differentiate import backward, grad
 from lenetcli.autograd.function import Function
-from lenetcli.autograd.gradcheck import gradcheck
+from lenetcli.autograd.gradcheck import gradcheck, gradgradcheck
 from lenetcli.autograd.modes import (
     detect_anomaly,
     enable_grad,
@@ -22,6 +22,7 @@ __all__ = [
     "enable_grad",
     "grad",
     "gradcheck",
+    "gradgradcheck",
     "is_grad_enabled",
     "no_grad",
     "set_detect_anomaly",

@@ -190,6 +190,9 @@ class Composite(Node):
         first = leaves.get(own.accumulator()) if own._requires_grad else None
         return [first, *(leaves.get(node) for node, _ in self.edges[1:] if isinstance(node, AccumulateGrad))]
 
+    def backward_graph(self, *grads: Any) -> Any:
+        return self.expand().backward_graph(*grads)
+
     def release(self) -> None:
         if self.tape is not None:
             self.tape.release()

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from lenetcli.autograd.create_graph import accumulate, run_graph
 from lenetcli.autograd.engine import run_backward, run_chain, run_line
 from lenetcli.autograd.tape import Array, Variable, wrap
 
 FLOAT = np.dtype(np.float32)
 _ONE = np.ones((), FLOAT)  # the gradient of a loss by itself; nobody keeps it, nobody writes into it
 _ONE.flags.writeable = False
-ONCE = "create_graph=True is not supported: operations here are once differentiable"
 
 
 def backward(
@@ -29,13 +29,14 @@ def backward(
     Args:
         tensors: what to differentiate.
         grad_tensors: gradient of each; may be left out for one-element tensors.
-        retain_graph: keep the graph for another backward.
-        create_graph: must be False.
+        retain_graph: keep the graph for another backward; `create_graph` unless given.
+        create_graph: make the gradients from ops, so that they can be differentiated in their turn; a gradient that is
+            there already is then replaced by the sum, not changed in place.
         inputs: accumulate into these only.
 
     Raises:
         RuntimeError: a tensor needs no gradient, a gradient is missing or has another shape, or `inputs` is empty.
-        NotImplementedError: `create_graph=True`.
+        NotImplementedError: with `create_graph`, an op that has no second derivative.
 
     Example:
         >>> import lenetcli as lenet
@@ -45,7 +46,8 @@ def backward(
         tensor(6.)
     """
     if create_graph:
-        raise NotImplementedError(ONCE)
+        _backward_graph(tensors, grad_tensors, True if retain_graph is None else retain_graph, inputs)
+        return
     if grad_tensors is None and inputs is None and _backward_of_loss(tensors, bool(retain_graph)):
         return
     roots = _tuple(tensors)
@@ -59,6 +61,18 @@ def backward(
     for leaf, d_leaf in zip(leaves, run_backward(roots, grads, bool(retain_graph), leaves)):
         if d_leaf is not None:
             leaf.accumulator().run([d_leaf.copy(order="K")])
+
+
+def _backward_graph(tensors: Any, grad_tensors: Any, retain_graph: bool, inputs: Any) -> None:
+    """`backward` with a record."""
+    roots = _tuple(tensors)
+    grads = _root_tensors(roots, grad_tensors)
+    if inputs is None:
+        run_graph(roots, grads, retain_graph)
+        return
+    leaves = _inputs(inputs, "backward")
+    for leaf, d_leaf in zip(leaves, run_graph(roots, grads, retain_graph, leaves)):
+        accumulate(leaf, d_leaf)
 
 
 def _backward_of_loss(loss: Any, retain_graph: bool) -> bool:
@@ -83,8 +97,8 @@ def grad(
 
     Args:
         grad_outputs: gradient of each output; may be left out for one-element tensors.
-        retain_graph: keep the graph for another backward.
-        create_graph: must be False.
+        retain_graph: keep the graph for another backward; `create_graph` unless given.
+        create_graph: make the gradients from ops, so that they can be differentiated in their turn.
         only_inputs: ignored, as in torch.
         allow_unused: give None for an input that no output depends on; True unless given with `materialize_grads`.
         is_grads_batched: each gradient has one dimension more, the first; the results get it too, as if each of its
@@ -95,7 +109,7 @@ def grad(
         RuntimeError: an input needs no gradient, there is none, or one is unused and `allow_unused` is False; an output
             has more than one element and no gradient, or one of another shape.
         ValueError: `materialize_grads` with `allow_unused=False`, or batches of different sizes.
-        NotImplementedError: `create_graph=True`.
+        NotImplementedError: with `create_graph`, an op that has no second derivative, or `is_grads_batched`.
 
     Source: torch.autograd.grad.
 
@@ -104,6 +118,9 @@ def grad(
         >>> x = lenet.tensor(3.0, requires_grad=True)
         >>> lenet.autograd.grad(x * x, x)
         (tensor(6.),)
+        >>> (slope,) = lenet.autograd.grad(x * x * x, x, create_graph=True)
+        >>> lenet.autograd.grad(slope, x)
+        (tensor(18.),)
     """
     if materialize_grads and allow_unused is False:
         raise ValueError(
@@ -112,23 +129,38 @@ def grad(
         )
     if not only_inputs:
         warnings.warn("only_inputs argument is deprecated and is ignored now (defaults to True)", FutureWarning, 2)
-    if create_graph:
-        raise NotImplementedError(ONCE)
     roots = _tuple(outputs)
     sources = _inputs(inputs, "grad")
+    if create_graph:
+        if is_grads_batched:
+            raise NotImplementedError(
+                "grad: is_grads_batched=True together with create_graph=True is not supported: call grad once for each "
+                "row of grad_outputs, and stack what it gives"
+            )
+        made = run_graph(
+            roots, _root_tensors(roots, grad_outputs), True if retain_graph is None else retain_graph, sources
+        )
+        if materialize_grads:
+            made = [wrap(s.result_class, np.zeros_like(s.array)) if g is None else g for g, s in zip(made, sources)]
+        _refuse_unused(made, allow_unused or materialize_grads)
+        return tuple(made)
     if is_grads_batched:
         found = _batched(roots, sources, grad_outputs, bool(retain_graph))
     else:
         found = run_backward(roots, _root_grads(roots, grad_outputs), bool(retain_graph), sources)
     if materialize_grads:
         found = [np.zeros_like(s.array) if a is None else a for a, s in zip(found, sources)]
-    elif not allow_unused and any(a is None for a in found):
+    _refuse_unused(found, allow_unused or materialize_grads)
+    return tuple(None if a is None else wrap(s.result_class, a.copy(order="K")) for a, s in zip(found, sources))
+
+
+def _refuse_unused(found: Sequence[Any], allowed: bool | None) -> None:
+    if not allowed and any(a is None for a in found):
         at = next(i for i, a in enumerate(found) if a is None)
         raise RuntimeError(
             f"The differentiated Tensor at index {at} appears to not have been used in the graph. "
             "Set allow_unused=True if this is the desired behavior: it gives None."
         )
-    return tuple(None if a is None else wrap(s.result_class, a.copy(order="K")) for a, s in zip(found, sources))
 
 
 def _batched(
@@ -185,6 +217,12 @@ def _counted(roots: Sequence[Variable], given: Variable | Sequence[Variable | No
         if g is not None and not isinstance(g, Variable):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
     return grads
+
+
+def _root_tensors(roots: Sequence[Variable], given: Variable | Sequence[Variable | None] | None) -> list[Variable]:
+    """The gradients of the roots, those that were given with their own history."""
+    arrays, tensors = _root_grads(roots, given), _counted(roots, given)
+    return [wrap(r.result_class, a) if g is None else g for r, a, g in zip(roots, arrays, tensors)]
 
 
 def _root_grads(roots: Sequence[Variable], given: Variable | Sequence[Variable | None] | None) -> list[Array]:

@@ -47,7 +47,7 @@ def run_backward(
         Gradients of `inputs` (None where a root does not depend on one); an empty list without `inputs`.
     """
     if retain_graph:
-        _keep([v.grad_fn for v in roots])
+        expanded([v.grad_fn for v in roots])
     if inputs is None and len(roots) == 1 and run_chain(roots[0], root_grads[0], retain_graph):
         return []
     with np.errstate(all="ignore"):  # infinities and NaN are values here, as in torch
@@ -148,7 +148,7 @@ def _run_backward(
     before = switches.grad, switches.walking
     switches.grad, switches.walking = False, True
     try:
-        _walk(_newest_first([node for node, _ in starts]), buffers, leaves, retain_graph, captured)
+        _walk(newest_first([node for node, _ in starts]), buffers, leaves, retain_graph, captured)
         arrive(leaves, captured)
     finally:
         switches.grad, switches.walking = before
@@ -167,13 +167,13 @@ def leaf_gradients(root: Variable, grad: Array, leaves: Leaves) -> Leaves:
     before = switches.grad, switches.walking
     switches.grad, switches.walking = False, True
     try:
-        _walk(_newest_first([start[0]]), buffers, leaves, False, None)
+        _walk(newest_first([start[0]]), buffers, leaves, False, None)
     finally:
         switches.grad, switches.walking = before
     return leaves
 
 
-def _keep(tops: Sequence[Node | None]) -> None:
+def expanded(tops: Sequence[Node | None]) -> None:
     """Has nodes that stand for many make those: what backward needs a second time is then what it was the first."""
     seen: set[Node] = set()
     stack = [node for node in tops if node is not None]
@@ -245,7 +245,7 @@ def _arrive_watched(node: AccumulateGrad, grad: Array, captured: Captured | None
         captured[node, 0] = grads[0]
 
 
-def _newest_first(starts: Sequence[Node]) -> list[Node]:
+def newest_first(starts: Sequence[Node]) -> list[Node]:
     """Every operation reachable from the starts, in reverse order of creation: after all that send it gradients."""
     seen = {node for node in starts if not isinstance(node, AccumulateGrad)}
     stack = list(seen)

@@ -79,9 +79,15 @@ class Function(Node):
         self._saved = None
 
     def run(self, grads: Sequence[Array | None]) -> Sequence[Array | None]:
+        results = self.backward_graph(*(None if grad is None else wrap(self.result_class, grad) for grad in grads))
+        # copies: the caller may hold on to what it returned
+        return [None if r is None else r.array.copy(order="K") for r in results]
+
+    def backward_graph(self, *grads: Variable | None) -> tuple[Any, ...]:
+        """The user's backward, which runs on tensors either way; the tape is on where a graph is asked for."""
         given = []
         for grad, (shape, kind) in zip(grads, self.outputs):
-            given.append(wrap(self.result_class, np.zeros(shape, kind) if grad is None else grad))
+            given.append(wrap(self.result_class, np.zeros(shape, kind)) if grad is None else grad)
         result = type(self).backward(self, *given)
         results = result if isinstance(result, tuple) else (result,)
         expected = len(self.next_functions)
@@ -92,8 +98,7 @@ class Function(Node):
                 f"{type(self).__name__}.backward returned {len(results)} gradients, forward had {expected} arguments; "
                 "return one per argument, None for those that need none"
             )
-        # copies: the caller may hold on to what it returned
-        return [None if r is None else r.array.copy(order="K") for r in results]
+        return results
 
     @classmethod
     def apply(cls, *args: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli.autograd.differentiate import grad
-from lenetcli.autograd.modes import no_grad
+from lenetcli.autograd.modes import enable_grad, no_grad
 from lenetcli.autograd.tape import Array, Variable, wrap
 
 
@@ -65,6 +65,57 @@ def gradcheck(
                     f"{numeric[row, column]:.6g} by differences"
                 )
     return True
+
+
+def gradgradcheck(
+    func: Callable[..., Any],
+    inputs: Variable | Sequence[Any],
+    grad_outputs: Variable | Sequence[Variable] | None = None,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+) -> bool:
+    """Compares the gradients of `func`'s gradients with numeric ones: `gradcheck` of what `create_graph=True` gives.
+
+    Args:
+        func: takes the inputs, returns a tensor or a tuple of tensors.
+        inputs: tensors; those of type float64 that require gradients are checked.
+        grad_outputs: gradients of the outputs, at which the second derivatives are taken; random ones unless given.
+        eps, atol, rtol, raise_exception: as for `gradcheck`.
+
+    Raises:
+        ValueError: no input is float64 and requires gradients.
+        RuntimeError: a second derivative differs; the message names input, output and the worst entry.
+        NotImplementedError: an op in it has no second derivative.
+
+    Source: torch.autograd.gradgradcheck.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> x = lenet.tensor([0.3, -1.2], dtype=lenet.float64, requires_grad=True)
+        >>> lenet.autograd.gradgradcheck(lenet.exp, x)
+        True
+    """
+    args = (inputs,) if isinstance(inputs, Variable) else tuple(inputs)
+    at = [i for i, a in enumerate(args) if isinstance(a, Variable) and a.requires_grad]
+    outs = [o for o in _outputs(func, args) if o.requires_grad]
+    if grad_outputs is None:
+        random = np.random.default_rng(0)
+        grad_outputs = [wrap(o.result_class, np.asarray(random.standard_normal(o.array.shape))) for o in outs]
+    given = [grad_outputs] if isinstance(grad_outputs, Variable) else list(grad_outputs)
+    seeds = [wrap(g.result_class, g.array) for g in given]
+    for seed in seeds:
+        seed.requires_grad = True
+
+    def gradients(*values: Any) -> tuple[Any, ...]:
+        own, given = values[: len(args)], values[len(args) :]
+        with enable_grad():
+            outs = [o for o in _outputs(func, own) if o.requires_grad]
+            found = grad(outs, [own[i] for i in at], list(given), create_graph=True, allow_unused=True)
+        return tuple(g for g in found if g is not None)
+
+    return gradcheck(gradients, (*args, *seeds), eps, atol, rtol, raise_exception)
 
 
 def _outputs(func: Callable[..., Any], args: Sequence[Any]) -> list[Variable]:

@@ -11,6 +11,7 @@ from lenetcli.autograd.engine import reduce_to_shape
 from lenetcli.autograd.modes import enable_grad, switches
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.pending import settle
+from lenetcli.autograd.rules import linear
 from lenetcli.autograd.tape import Array, Variable, like
 from lenetcli.kernels.device import address, as_array, beside, shares_elements
 from lenetcli.kernels.scatter import scattered
@@ -101,6 +102,7 @@ class CopySlices(Op):
 
     formula = "y = base, whose part was changed in place"
     gradient = ("d_base = grad, 0 where the part lies", "d_part = grad where the part lies")
+    backward_graph = linear
 
     def forward(ctx: Any, base: Array, part: Array, *, places: Array) -> Array:
         ctx.places = places
@@ -112,6 +114,11 @@ class CopySlices(Op):
         d_base.reshape(-1)[ctx.places] = 0
         return d_base, d_part
 
+    def jvp(ctx: Any, d_base: Array | None, d_part: Array | None) -> Array:
+        y = np.zeros(*ctx.outputs[0]) if d_base is None else d_base.copy(order="C")
+        y.reshape(-1)[ctx.places] = 0 if d_part is None else d_part
+        return y
+
     def name(self) -> str:
         return "CopySlices"
 
@@ -121,6 +128,7 @@ class AsStrided(Op):
 
     formula = "y = part of base, the same memory"
     gradient = ("d_base = grad where the part lies, else 0",)
+    backward_graph = linear
 
     def forward(ctx: Any, base: Array, *, part: Array, places: Array) -> Array:
         ctx.places, ctx.shape = places, base.shape
@@ -128,6 +136,9 @@ class AsStrided(Op):
 
     def backward(ctx: Any, grad: Array) -> Array:
         return scattered(ctx.shape, ctx.places, reduce_to_shape(grad, ctx.places.shape, ctx))
+
+    def jvp(ctx: Any, tangent: Array) -> Array:
+        return np.broadcast_to(as_array(tangent.reshape(-1)[ctx.places]), ctx.outputs[0][0])
 
 
 def change_base(view: Variable, result: Variable) -> None:

@@ -21,6 +21,10 @@ What is shown of an op are members of it, too, beginning with its rule:
         formula = "y = a + {alpha:g} b"                  # operands as forward names them, parameters in braces
         gradient = ("d_a = grad", "d_b = {alpha:g} grad")  # a line for each operand that can take one
 
+How the gradient is differentiated in its turn is stated in the op, too, mostly in a word: `backward_graph = linear`
+(or `arithmetic`, `bilinear`, `restated`, all of `autograd.rules`). An op without it cannot be differentiated twice, and
+says so.
+
 Then `multiply_adds` and `factors`, for ops that add up products, `can_die`, and worked examples. Nothing of this is
 looked at before it is shown.
 """
@@ -61,11 +65,18 @@ class Op(Node):
     example: ClassVar[Any] = staticmethod(lambda seen, at: None)
 
     saved: tuple[Any, ...] | None = ()
+    # names of what saved arrays are: operands as forward calls them, "result", None for what has no gradient of its own
+    saves: ClassVar[tuple[str | None, ...] | None] = None  # None: the operands, in their order
+    parameters: dict[str, Any]  # of a recorded op, as apply got them
     pending: Any = None  # the work, where it is not done yet (autograd.pending)
     needs_input_grad: tuple[bool, ...] = ()
 
     forward: ClassVar[Any]
     backward: ClassVar[Any]
+
+    def operand_shapes(self) -> Sequence[tuple[int, ...] | None] | None:
+        """Of a linear op of several operands: their shapes, None or () for a number; None where there is but one."""
+        return None
 
     def name(self) -> str:
         return (self.backward_name or type(self).__name__) + "Backward"
@@ -139,7 +150,7 @@ class Op(Node):
         if anomaly:
             check_forward(node, results)
         if records:
-            node.result_class = kind
+            node.result_class, node.parameters = kind, parameters
             if node.saved:
                 node._bind_versions(node.saved, operands, arrays, results)
             node.record(edges, results)

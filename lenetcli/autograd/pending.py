@@ -131,7 +131,7 @@ def wait(op: type[Op], shape: tuple[int, ...], *operands: Any, **parameters: Any
     dtype = (first.pending or first.array).dtype
     result.pending = node.pending = Pending(node, given, reads, parameters, shape, dtype, result)
     if True in node.needs_input_grad:
-        node.result_class = first.result_class
+        node.result_class, node.parameters = first.result_class, parameters
         node.record(edges, ())
         node.outputs = ((shape, dtype),)
         result._requires_grad, result.grad_fn = True, node

@@ -256,6 +256,14 @@ class Node:
         """Gradients of the outputs in, gradients of the inputs out (one per edge)."""
         raise NotImplementedError
 
+    def backward_graph(self, *grads: Any) -> Any:
+        """`run` over tensors, with a record: what `create_graph=True` asks for (`autograd.rules`)."""
+        name = self.name().removesuffix("Backward")
+        raise NotImplementedError(
+            f"{name} has no second derivative here, as create_graph=True would need it: build what comes before and "
+            "after it with a graph and detach() its input, or write it with other ops"
+        )
+
     def release(self) -> None:
         """Frees what backward needed; running again then raises."""
 
@@ -327,4 +335,6 @@ class AccumulateGrad(Node):
                 variable._grad = wrap(variable.result_class, grad)
             else:
                 variable._grad.array += grad  # in place, as torch does: whoever holds the gradient sees the sum
+                if variable._grad._requires_grad:
+                    variable._grad.counter[0] += 1  # it has a graph, which may have saved it
         return ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lenetcli.autograd.hooks import replacements
+from lenetcli.autograd.hooks import replaced_all, replacements
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.tape import wrap
 from lenetcli.tensors.tensor import Tensor
@@ -26,6 +26,9 @@ class BackwardHook(Op):
     def backward(ctx: Any, *grads: Any) -> Any:
         returned = ctx.seen(tuple(None if g is None else wrap(ctx.result_class, g) for g in grads))
         return tuple(replacements(ctx.seen, grads, returned))
+
+    def backward_graph(ctx: Any, *grads: Any) -> Any:
+        return tuple(replaced_all(ctx.seen, grads, ctx.seen(grads)))
 
 
 def watch_backward(module: Any, args: tuple[Any, ...], hooks: list[Callable[..., Any]]) -> tuple[Any, Any]:

@@ -245,7 +245,7 @@ class Tensor(Variable, metaclass=_Methods):
         Args:
             gradient: of this tensor's shape; may be left out where there is one element.
             retain_graph: keep the graph, so that backward can run again.
-            create_graph: must be False.
+            create_graph: make the gradients from ops, so that they can be differentiated in their turn.
             inputs: accumulate into these leaves only.
 
         Raises:

@@ -13,6 +13,7 @@ from lenetcli.autograd.inplace import assign, check_view, refuse_shared_elements
 from lenetcli.autograd.modes import switches, whole
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.pending import settle
+from lenetcli.autograd.rules import linear
 from lenetcli.autograd.tape import Variable
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.layout import Array
@@ -34,6 +35,7 @@ class Part(Op):
     gradient = ("d_x = grad at the places taken, else 0",)
 
     is_view = True
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, key: Any) -> Array:
         ctx.key, ctx.shape = key, x.shape
@@ -71,6 +73,7 @@ STEPS = {SELECT: Select, SLICE: Slice, UNSQUEEZE: NewDimension}
 class Index(Op):
     formula = "y = the elements of x that the subscript names"
     gradient = ("d_x = Σ of grad over the places an element was taken to, else 0",)
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, at: Subscript) -> Array:
         ctx.at, ctx.shape = at, x.shape
@@ -134,6 +137,7 @@ class IndexPut(Op):
 
     formula = "y = x with values written (or added) where the subscript names"
     gradient = ("d_x = grad, 0 where a value was written", "d_values = grad where they were written")
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, values: Any, *, at: Subscript, accumulate: bool = False) -> Array:
         ctx.at, ctx.accumulate = at, accumulate
@@ -153,6 +157,13 @@ class IndexPut(Op):
             d_x = grad.copy(order="K")
             ctx.at.write(d_x, 0)
         return d_x if need_x else None, ctx.at.read(grad) if need_values else None
+
+    def jvp(ctx: Any, d_x: Array | None, d_values: Array | None) -> Array:
+        y = np.zeros(*ctx.outputs[0]) if d_x is None else d_x.copy(order="C")
+        if ctx.accumulate:
+            return y if d_values is None else add_at(y, _positions(ctx.at, y, y.shape), d_values)
+        ctx.at.write(y, 0 if d_values is None else d_values)
+        return y
 
 
 class SlicePut(IndexPut):

@@ -9,6 +9,7 @@ import numpy as np
 from lenetcli.autograd.dtypes import number_as
 from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import linear
 from lenetcli.autograd.tape import Variable
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.device import as_array
@@ -52,6 +53,7 @@ def _key(x: Array, index: Array, dim: int) -> Any:
 class IndexSelect(Op):
     formula = "y = the slices of x that index names, along dimension {dim}"
     gradient = ("d_x = Σ of grad over the places a slice was taken to, else 0",)
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, index: Array, dim: int) -> Array:
         ctx.shape, ctx.index, ctx.dim = x.shape, index, dim
@@ -92,6 +94,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
 class IndexAdd(Op):
     formula = "y = x, with {alpha} · source added at the slices that index names"
     gradient = ("d_x = grad", "d_source = {alpha} · grad at the slices that index names")
+    backward_graph = linear
 
     @quiet
     def forward(ctx: Any, x: Array, source: Array, *, index: Array, dim: int, alpha: Any) -> Array:
@@ -103,6 +106,9 @@ class IndexAdd(Op):
         if not ctx.needs_input_grad[1]:
             return grad, None
         return grad, grad[_key(grad, ctx.index, ctx.dim)].reshape(ctx.shape) * ctx.alpha
+
+    def operand_shapes(ctx: Any) -> Any:
+        return ctx.outputs[0][0], ctx.shape
 
 
 def _check_source(name: str, input: Tensor, dim: int, index: Array, source: Tensor, error: Any) -> None:
@@ -148,6 +154,7 @@ class IndexCopy(Op):
 
     formula = "y = x, with source at the slices that index names"
     gradient = ("d_x = grad, 0 where a slice was replaced", "d_source = grad at the slices that index names")
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, source: Any, *, index: Array, dim: int) -> Array:
         ctx.key, ctx.shape = _key(x, index, dim), np.shape(source)
@@ -166,6 +173,9 @@ class IndexCopy(Op):
             d_source = grad[ctx.key]
             d_source = d_source.reshape(ctx.shape) if ctx.shape else d_source
         return d_x, d_source
+
+    def operand_shapes(ctx: Any) -> Any:
+        return ctx.outputs[0][0], ctx.shape
 
 
 class IndexFill(IndexCopy):
@@ -308,6 +318,7 @@ def _flat_places(name: str, input: Tensor, index: Tensor) -> Array:
 class Put(Op):
     formula = "y = x, with source written (or added) at places of the flattened x"
     gradient = ("d_x = grad, 0 where an element was replaced", "d_source = grad at the places it was written to")
+    backward_graph = linear
 
     @quiet
     def forward(ctx: Any, x: Array, source: Array, *, places: Array, accumulate: bool) -> Array:
@@ -324,6 +335,9 @@ class Put(Op):
             d_x = grad.copy(order="C")
             d_x.reshape(-1)[ctx.places] = 0
         return d_x, as_array(grad.reshape(-1)[ctx.places]).reshape(ctx.shape)
+
+    def operand_shapes(ctx: Any) -> Any:
+        return ctx.outputs[0][0], ctx.shape
 
 
 @method(in_place=True)

@@ -8,6 +8,7 @@ import numpy as np
 
 from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import arithmetic, linear
 from lenetcli.autograd.tape import like
 from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
@@ -36,6 +37,7 @@ def _mask(name: str, input: Tensor, mask: Tensor) -> tuple[Array, tuple[int, ...
 class MaskedFill(Op):
     formula = "y = value where mask, else x"
     gradient = ("d_x = grad where not mask, else 0", "d_value = Σ grad where mask")
+    backward_graph = arithmetic
 
     def forward(ctx: Any, x: Array, value: Any, *, mask: Array, shape: tuple[int, ...]) -> Array:
         ctx.mask = mask
@@ -82,6 +84,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: float | Tensor) -> Tensor:
 class MaskedSelect(Op):
     formula = "y = the elements of x where mask, one after the other"
     gradient = ("d_x = grad at the places they were taken from, else 0",)
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, mask: Array, shape: tuple[int, ...]) -> Array:
         ctx.mask = np.broadcast_to(mask, shape)
@@ -116,6 +119,7 @@ class MaskedScatter(Op):
         "d_x = grad where not mask, else 0",
         "d_source = grad at the places they were put to, 0 for those not used",
     )
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, source: Array, *, mask: Array, shape: tuple[int, ...]) -> Array:
         ctx.mask, ctx.shape = np.broadcast_to(mask, shape), source.shape
@@ -128,6 +132,9 @@ class MaskedScatter(Op):
         d_source = np.zeros_like(grad, shape=ctx.shape, order="C")
         d_source.reshape(-1)[: taken.size] = taken
         return np.where(ctx.mask, grad.dtype.type(0), grad), d_source
+
+    def operand_shapes(ctx: Any) -> Any:
+        return ctx.mask.shape, ctx.shape
 
 
 @method(in_place=True)

@@ -9,6 +9,7 @@ import numpy as np
 from lenetcli.autograd.dtypes import number_as
 from lenetcli.autograd.modes import switches, whole
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import linear
 from lenetcli.autograd.tape import Variable, like
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.device import as_array
@@ -87,6 +88,7 @@ def _uncropped(x: Array, shape: tuple[int, ...]) -> Array:
 class Gather(Op):
     formula = "y = the elements of x at the places of index"
     gradient = ("d_x = Σ of grad over the places an element was taken to, else 0",)
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, places: Array) -> Array:
         ctx.places, ctx.shape = places, x.shape
@@ -172,6 +174,7 @@ class Scatter(Op):
 
     formula = "y = x, with src at the places of index"
     gradient = ("d_x = grad, 0 where an element was replaced", "d_src = grad at the places of index")
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, src: Any, *, places: Array) -> Array:
         ctx.places, ctx.source = places, np.shape(src)
@@ -188,6 +191,9 @@ class Scatter(Op):
         if need_src:
             d_src = _uncropped(as_array(grad.reshape(-1)[ctx.places]), ctx.source)
         return d_x, d_src
+
+    def operand_shapes(ctx: Any) -> Any:
+        return ctx.outputs[0][0], ctx.source
 
 
 @method(in_place=True)
@@ -258,6 +264,7 @@ def check_type(name: str, input: Tensor, src: Tensor) -> None:
 class ScatterAdd(Op):
     formula = "y = x, with src added at the places of index"
     gradient = ("d_x = grad", "d_src = grad at the places of index")
+    backward_graph = linear
 
     @quiet
     def forward(ctx: Any, x: Array, src: Array, *, places: Array) -> Array:
@@ -267,6 +274,9 @@ class ScatterAdd(Op):
     def backward(ctx: Any, grad: Array) -> Any:
         need_src = ctx.needs_input_grad[1]
         return grad, _uncropped(as_array(grad.reshape(-1)[ctx.places]), ctx.source) if need_src else None
+
+    def operand_shapes(ctx: Any) -> Any:
+        return ctx.outputs[0][0], ctx.source
 
 
 @method(in_place=True)

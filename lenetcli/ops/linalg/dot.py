@@ -8,6 +8,7 @@ import numpy as np
 
 from lenetcli.autograd.dtypes import result_type
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import bilinear, missing_factors, product_gradients, saved_tensors
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.linear import dense, matmul
@@ -155,6 +156,7 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: fl
 
 
 class Addr(Op):
+    saves = ("a", "b")
     formula = "y[i,j] = {beta:g} c[i,j] + {alpha:g} a[i] · b[j]"
     gradient = ("d_c = {beta:g} grad", "d_a = {alpha:g} grad b", "d_b = {alpha:g} gradᵀ a")
 
@@ -182,6 +184,18 @@ class Addr(Op):
             None if b is None else matmul(grad, b) * ctx.alpha,
             None if a is None else matmul(grad.T, a) * ctx.alpha,
         )
+
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        factors = missing_factors(ctx, (1, 2), *saved_tensors(ctx))
+        return (grad * ctx.beta, *product_gradients(ctx, grad * ctx.alpha, *factors))
+
+    @staticmethod
+    def multiply(a: Array, b: Array) -> Array:
+        return a[:, None] * b
+
+    @staticmethod
+    def gradients(grad: Array, a: Array, b: Array, needs: Any) -> Any:
+        return matmul(grad, b) if needs[0] else None, matmul(grad.T, a) if needs[1] else None
 
 
 @method(in_place=True)
@@ -276,6 +290,7 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
 class LinalgCross(Op):
     formula = "y = a × b, the cross product along dimension {dim}"
     gradient = ("d_a = b × grad", "d_b = grad × a")
+    backward_graph = bilinear
 
     @quiet
     def forward(ctx: Any, a: Array, b: Array, *, dim: int) -> Array:
@@ -290,6 +305,12 @@ class LinalgCross(Op):
             None if b is None else crossed(b, grad, ctx.dim),
             None if a is None else crossed(grad, a, ctx.dim),
         )
+
+    def multiply(ctx: Any, a: Array, b: Array) -> Array:
+        return crossed(a, b, ctx.dim)
+
+    def gradients(ctx: Any, grad: Array, a: Array, b: Array, needs: Any) -> Any:
+        return crossed(b, grad, ctx.dim) if needs[0] else None, crossed(grad, a, ctx.dim) if needs[1] else None
 
 
 def crossed(a: Array, b: Array, dim: int) -> Array:

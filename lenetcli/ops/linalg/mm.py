@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import bilinear, missing_factors, product_gradients, saved_tensors
 from lenetcli.autograd.tape import Variable
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import dispatch as kernels
@@ -72,6 +73,7 @@ class Product(Op):
 
     multiply: ClassVar[Any]
     gradients: ClassVar[Any]
+    backward_graph = bilinear
 
     @staticmethod
     def multiply_adds(y: Array, a: Array, b: Array) -> int:
@@ -94,6 +96,8 @@ class Product(Op):
 
 class AddedProduct(Op):
     """y = beta * c + alpha * multiply(a, b)."""
+
+    saves = ("a", "b")
 
     formula = "y = {beta:g} c + {alpha:g} a b, a matrix product"
     gradient = ("d_c = {beta:g} grad", "d_a = {alpha:g} grad bᵀ", "d_b = {alpha:g} aᵀ grad")
@@ -132,6 +136,11 @@ class AddedProduct(Op):
         d_c = (grad if ctx.beta == 1 else grad * ctx.beta) if need_c else None
         scaled = grad if ctx.alpha == 1 else grad * ctx.alpha
         return (d_c, *ctx.gradients(scaled, a, b, needs))
+
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        factors = missing_factors(ctx, (1, 2), *saved_tensors(ctx))
+        d_c = (grad if ctx.beta == 1 else grad * ctx.beta) if ctx.needs_input_grad[0] else None
+        return (d_c, *product_gradients(ctx, grad if ctx.alpha == 1 else grad * ctx.alpha, *factors))
 
 
 def factors(name: str, kind: np.dtype[Any], *given: Any) -> list[Any]:

@@ -9,10 +9,11 @@ import numpy as np
 
 from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import linear
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import avg_pool, dispatch
 from lenetcli.kernels.layout import Array, is_channels_last
-from lenetcli.kernels.pool import put
+from lenetcli.kernels.pool import put, take
 from lenetcli.kernels.window import Pair
 from lenetcli.ops.nn.geometry import as_images, batched, check_image
 from lenetcli.ops.operands import quiet
@@ -26,6 +27,7 @@ OutputSize = int | Sequence[int | None] | None  # None keeps the input's size
 class AdaptiveAvgPool2D(Op):
     formula = "y = the mean of x over each of {out} windows"
     gradient = ("d_x = grad / window size, all over the window",)
+    backward_graph = linear
 
     @quiet
     def forward(ctx: Any, x: Array, *, out: Pair) -> Array:
@@ -39,6 +41,7 @@ class AdaptiveAvgPool2D(Op):
 class AdaptiveMaxPool2D(Op):
     formula = "y = the largest x in each of {out} windows"
     gradient = ("d_x = grad at the largest of each window, else 0",)
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, out: Pair, indices: bool) -> Any:
         y, index = avg_pool.adaptive_max_pool2d(x, out)
@@ -49,6 +52,11 @@ class AdaptiveMaxPool2D(Op):
     def backward(ctx: Any, grad: Array, _: Any = None) -> Array:
         (index,) = ctx.saved
         return put(grad, index, ctx.image, np.add)
+
+    def jvp(ctx: Any, tangent: Array) -> Any:
+        (index,) = ctx.saved
+        y = take(tangent, index)
+        return (y, None) if len(ctx.outputs) == 2 else y
 
 
 @whole

@@ -14,7 +14,7 @@ from lenetcli.kernels import softmax as kernels
 from lenetcli.kernels.device import beside
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.nn.dropout import dropout
-from lenetcli.ops.nn.softmax import softmax
+from lenetcli.ops.nn.softmax import Softmax, softmax
 from lenetcli.ops.operands import broadcast_shape, quiet
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ class SafeSoftmax(Op):
     def backward(ctx: Any, grad: Array) -> Array:
         (y,) = ctx.saved
         return kernels.softmax_backward(grad, y, ctx.dim)
+
+    saves = ("result",)
+    backward_graph = Softmax.backward_graph
 
 
 def scaled_dot_product_attention(

@@ -8,6 +8,7 @@ import numpy as np
 
 from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import linear
 from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.avg_pool import window_counts
 from lenetcli.kernels.layout import Array
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 class AvgPool2D(Op):
     formula = "y = the mean of x over each {kernel} window"
     gradient = ("d_x = grad / window size, at each place of the window",)
+    backward_graph = linear
 
     @quiet
     def forward(

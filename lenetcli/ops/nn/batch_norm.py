@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import restated
+from lenetcli.autograd.tape import like
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.layout import Array
@@ -17,6 +20,13 @@ if TYPE_CHECKING:
     from lenetcli.tensors.tensor import Tensor
 
 Running = tuple[Array, Array]  # mean and variance, changed in place
+
+
+def scaled_and_moved(z: Any, weight: Any, bias: Any, shape: Sequence[int]) -> Any:
+    """z * weight + bias over tensors, the parameters in this shape."""
+    if weight is not None:
+        z = z * weight.reshape(shape)
+    return z if bias is None else z + bias.reshape(shape)
 
 
 class NativeBatchNorm(Op):
@@ -29,6 +39,7 @@ class NativeBatchNorm(Op):
         "d_weight = Σ grad · x̂",
         "d_bias = Σ grad",
     )
+    backward_graph = restated
 
     @quiet
     def forward(
@@ -64,6 +75,19 @@ class NativeBatchNorm(Op):
             return kernels.batch_norm_backward(grad, x, weight, ctx.moments, ctx.eps)
         mean, var = ctx.moments
         return kernels.channel_norm_backward(grad, x, mean, var, weight, ctx.eps)
+
+    saves = ("x", "weight")
+
+    def restate(ctx: Any, x: Any, weight: Any, bias: Any) -> Any:
+        shape = (-1, *(1,) * (x.array.ndim - 2))
+        if ctx.training:
+            over = (0, *range(2, x.array.ndim))
+            centred = x - x.mean(over, keepdim=True)
+            var = (centred * centred).mean(over, keepdim=True)
+        else:
+            mean, var = (like(x, moment).reshape(shape) for moment in ctx.moments)
+            centred = x - mean
+        return scaled_and_moved(centred * (var + ctx.eps).rsqrt(), weight, bias, shape)
 
     @staticmethod
     def example(seen: Any, at: tuple[int, ...]) -> Any:

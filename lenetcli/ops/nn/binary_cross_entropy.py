@@ -10,6 +10,7 @@ import numpy as np
 
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import arithmetic, saved_tensors
 from lenetcli.autograd.tape import Variable, like
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.activation import log_sigmoid, logistic
@@ -17,6 +18,7 @@ from lenetcli.kernels.layout import Array
 from lenetcli.ops.nn.mse_loss import brought_together, check_reduction, reduced, scaled
 from lenetcli.ops.operands import broadcast_shape, floating, quiet, together
 from lenetcli.ops.pointwise.clamp import where
+from lenetcli.ops.pointwise.gelu import LogSigmoid
 
 if TYPE_CHECKING:
     from lenetcli.tensors.tensor import Tensor
@@ -28,6 +30,7 @@ _LEAST = float(np.float32(1e-12))  # the divisor of torch's gradient, in float64
 class BinaryCrossEntropy(Op):
     formula = "y = {reduction} of −(target log x + (1 − target) log(1 − x))"
     gradient = ("d_x = grad · (x − target) / (x (1 − x)){share}", "d_target = grad · (log(1 − x) − log x){share}")
+    backward_graph = arithmetic
 
     @quiet
     def forward(ctx: Any, x: Array, target: Array, *, weight: Array | None, reduction: str) -> Array:
@@ -145,6 +148,22 @@ class BinaryCrossEntropyWithLogits(Op):
         return (
             grad * ((yes + 1 - target) * logistic(x) - yes) if need_x else None,
             grad * (log_sigmoid(-x) - ctx.pos_weight * log_sigmoid(x)) if need_target else None,
+        )
+
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        x, target = saved_tensors(ctx)
+        need_x, need_target = ctx.needs_input_grad
+        if ctx.reduction == "mean" and x.array.size:
+            grad = grad / x.array.size
+        weight, positive = (None if w is None else like(x, w) for w in (ctx.weight, ctx.pos_weight))
+        if weight is not None:
+            grad = grad * weight
+        if positive is None:
+            return grad * (x.sigmoid() - target) if need_x else None, grad * -x if need_target else None
+        yes: Any = positive * target if need_x else None
+        return (
+            grad * ((yes + 1 - target) * x.sigmoid() - yes) if need_x else None,
+            grad * (LogSigmoid.apply(-x) - positive * LogSigmoid.apply(x)) if need_target else None,
         )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import missing_factors, product_gradients, saved_tensors
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.layout import Array, outline
@@ -63,6 +64,18 @@ class Convolution(Op):
             as_image(grad), as_image(x), as_image(weight), ctx.needs_input_grad, *ctx.geometry
         )
         return in_dimensions(x.ndim, d_x), in_dimensions(x.ndim, d_weight), d_bias
+
+    saves = ("x", "weight")
+
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        return with_bias(ctx, grad)
+
+    def multiply(ctx: Any, x: Array, weight: Array) -> Array:
+        return in_dimensions(x.ndim, kernels.conv2d(as_image(x), as_image(weight), None, *ctx.geometry))
+
+    def gradients(ctx: Any, grad: Array, x: Array, weight: Array, needs: Any) -> Any:
+        found = kernels.conv2d_backward(as_image(grad), as_image(x), as_image(weight), (*needs, False), *ctx.geometry)
+        return tuple(in_dimensions(x.ndim, d) for d in found[:2])
 
     @property
     def is_plain(self) -> bool:
@@ -127,6 +140,13 @@ class Convolution(Op):
     @staticmethod
     def example_d_bias(seen: Any, at: tuple[int, ...]) -> Any:
         return seen.sum_of_channel("d_bias", at)
+
+
+def with_bias(ctx: Any, grad: Any) -> Any:
+    """The gradients of a product of images and filters with a bias, as tensors."""
+    factors = missing_factors(ctx, (0, 1), *saved_tensors(ctx))
+    d_bias = grad.sum((0, *range(2, grad.array.ndim))) if ctx.needs_input_grad[2] else None
+    return (*product_gradients(ctx, grad, *factors), d_bias)
 
 
 def save(ctx: Any, x: Array, weight: Array) -> None:

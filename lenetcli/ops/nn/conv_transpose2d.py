@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from lenetcli.errors import ShapeError
 from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.window import Pair
-from lenetcli.ops.nn.conv2d import as_image, check_operands, in_dimensions, save, saved
+from lenetcli.ops.nn.conv2d import as_image, check_operands, in_dimensions, save, saved, with_bias
 from lenetcli.ops.nn.geometry import AXES, Sizes, batched, check_image, image_pair, per_dimension
 from lenetcli.ops.operands import quiet
 
@@ -67,6 +68,20 @@ class ConvolutionTransposed(Op):
             in_dimensions(x.ndim, d_weight),
             kernels.channel_sums(d_y) if need_bias else None,
         )
+
+    saves = ("x", "weight")
+
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        return with_bias(ctx, grad)
+
+    def multiply(ctx: Any, x: Array, weight: Array) -> Array:
+        y = kernels.conv2d_input_grad(as_image(x), as_image(weight), ctx.parameters["out"], *ctx.geometry)
+        return in_dimensions(x.ndim, y)
+
+    def gradients(ctx: Any, grad: Array, x: Array, weight: Array, needs: Any) -> Any:
+        fresh = copy.copy(ctx)
+        fresh.needs_input_grad, fresh.saved, fresh.versions = (*needs, False), (x, weight), ()
+        return fresh.backward(grad)[:2]
 
 
 def conv_transpose1d(

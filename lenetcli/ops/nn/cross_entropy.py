@@ -9,6 +9,7 @@ import numpy as np
 from lenetcli.autograd.composite import Composite, use
 from lenetcli.autograd.modes import switches
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import linear, weights
 from lenetcli.autograd.tape import Variable, like
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import dispatch as kernels
@@ -32,6 +33,7 @@ class NllLoss(Op):
 
     formula = "y = {reduction} of −log_p[n, target[n]]"
     gradient = ("d_log_p[n, target[n]] = −grad{share}, else 0",)
+    backward_graph = linear
 
     @quiet
     def forward(
@@ -85,6 +87,10 @@ class NllLoss(Op):
         d_log_p = np.zeros_like(log_p)
         d_log_p[ctx.index] = d_picked
         return d_log_p
+
+    def jvp(ctx: Any, tangent: Array) -> Array:
+        shares = tangent * weights(ctx)
+        return sum_over(shares, 1 if shares.ndim > 1 else 0) if ctx.outputs[0][0] else sum_over(shares)
 
     @staticmethod
     def is_plain(seen: Any) -> bool:

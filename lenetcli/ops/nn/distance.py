@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import restated
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.sums import sum_over
 from lenetcli.ops.operands import axis, broadcast_shape, quiet, together
 from lenetcli.ops.pointwise.exp import signs
-from lenetcli.ops.reduction.norm import norm
+from lenetcli.ops.reduction.norm import norm, vector_norm
 
 if TYPE_CHECKING:
     from lenetcli.tensors.tensor import Tensor
@@ -52,6 +53,7 @@ class CosineSimilarity(Op):
     formula = "y = a·b / (|a| |b|)"
     gradient = ("d_a = grad · (b/|b| − y a/|a|) / |a|", "d_b = grad · (a/|a| − y b/|b|) / |b|")
     backward_name = "Sum"  # torch: (x1 / length1 * x2 / length2).sum(dim)
+    backward_graph = restated
 
     @quiet
     def forward(ctx: Any, a: Array, b: Array, *, dim: int, eps: float) -> Array:
@@ -80,6 +82,12 @@ class CosineSimilarity(Op):
             return grad * (other - cosine * along) / np.maximum(length, eps)
 
         return slope(a, a_length, b_unit) if need_a else None, slope(b, b_length, a_unit) if need_b else None
+
+    saves = ("a", "b", None, None)
+
+    def restate(ctx: Any, a: Any, b: Any) -> Any:
+        units = [v / vector_norm(v, 2, ctx.dim, keepdim=True).clamp_min(ctx.eps) for v in (a, b)]
+        return (units[0] * units[1]).sum(ctx.dim)
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:

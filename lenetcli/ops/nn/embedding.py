@@ -9,6 +9,7 @@ import numpy as np
 
 from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import linear
 from lenetcli.autograd.tape import like
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.layout import Array
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 class Embedding(Op):
     formula = "y = weight[index]"
     gradient = ("d_weight[i] = Σ of grad where index = i",)
+    backward_graph = linear
 
     def forward(ctx: Any, weight: Array, *, index: Array, padding: int | None, by_frequency: bool) -> Array:
         ctx.index, ctx.shape, ctx.padding, ctx.by_frequency = index, weight.shape, padding, by_frequency
@@ -36,6 +38,15 @@ class Embedding(Op):
         if ctx.padding is not None:
             d_weight[ctx.padding] = 0
         return d_weight
+
+    def jvp(ctx: Any, tangent: Array) -> Array:
+        rows = tangent.copy(order="C")
+        if ctx.padding is not None:
+            rows[ctx.padding] = 0
+        if ctx.by_frequency:
+            counts = np.bincount(ctx.index.reshape(-1), minlength=len(rows))
+            rows /= np.maximum(counts, 1)[:, None].astype(rows.dtype)
+        return rows[ctx.index]
 
 
 @whole

@@ -9,6 +9,7 @@ import numpy as np
 
 from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import linear
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.layout import Array, images, is_channels_last, logical, pixels, stored
@@ -27,6 +28,7 @@ class UpsampleNearest1D(Op):
 
     formula = "y = the nearest x"
     gradient = ("d_x = Σ of grad over the places that took x",)
+    backward_graph = linear
 
     @quiet
     def forward(ctx: Any, x: Array, *, taps: list[list[Tap]]) -> Array:

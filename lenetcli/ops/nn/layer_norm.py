@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import gradients_of, restated, saved_tensors, standing_for, zeros_of
+from lenetcli.autograd.tape import like
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.layout import Array, logical, stored
-from lenetcli.kernels.norm import Seen
+from lenetcli.kernels.norm import Seen, split
 from lenetcli.ops.nn.batch_norm import (
     Running,
     batch_norm,
@@ -21,6 +23,7 @@ from lenetcli.ops.nn.batch_norm import (
     check_momentum,
     check_types,
     running_arrays,
+    scaled_and_moved,
     track,
     widened,
 )
@@ -77,6 +80,25 @@ class Standardised(Op):
         needs = ctx.needs_input_grad
         gradients = kernels.sample_norm_backward(widened(grad), Seen(widened(values), *ctx.rest), weight)
         return tuple(d if needed else None for d, needed in zip(gradients, needs))
+
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        values, weight = saved_tensors(ctx)
+        inverse, _moments, groups, dims, eps, centred = ctx.rest
+        if inverse is not None:  # z was kept, which is x but for a factor and the mean
+            x = values.array.reshape(split(values.array.shape, groups, dims)[0]) / inverse
+            values = standing_for(ctx, 0, x.reshape(values.array.shape))
+        shape, over, place = split(values.array.shape, groups, dims)
+        needs = (*ctx.needs_input_grad, False)[:3]  # RMS norm has no bias
+        weight, bias = (
+            standing_for(ctx, at, zeros_of(ctx.edges[at], values.array)) if p is None and needs[at] else p
+            for at, p in ((1, weight), (2, None))
+        )
+        each = values.reshape(shape)
+        away = each - each.mean(over, keepdim=True) if centred else each
+        z = away * ((away * away).mean(over, keepdim=True) + eps).rsqrt()
+        y = scaled_and_moved(z.reshape(values.array.shape), weight, bias, place)
+        sources = [tensor if needed else None for tensor, needed in zip((values, weight, bias), needs)]
+        return gradients_of(y, [grad], sources)[: len(ctx.edges)]
 
 
 class NativeLayerNorm(Standardised):
@@ -307,6 +329,7 @@ class LocalResponseNorm(Op):
     gradient = (
         "d_x = grad · s^−{beta:g} − 2 · {alpha:g} · {beta:g} / {size} · x · Σ grad · y / s over its windows, s = (…)",
     )
+    backward_graph = restated
 
     @quiet
     def forward(ctx: Any, x: Array, *, size: int, alpha: float, beta: float, k: float) -> Array:
@@ -315,6 +338,7 @@ class LocalResponseNorm(Op):
         window = ((apart >= -(size // 2)) & (apart <= (size - 1) // 2)).astype(x.dtype) / x.dtype.type(size)
         rows = stored(x).reshape(x.shape[1], -1)
         d = k + alpha * (window @ (rows * rows))
+        ctx.k = k
         ctx.alpha, ctx.beta, ctx.window, ctx.shape = alpha, beta, window, x.shape
         ctx.save(x, d)
         return _unrows(rows * d**-beta, x.shape)
@@ -324,6 +348,14 @@ class LocalResponseNorm(Op):
         d_y, rows = (stored(v).reshape(d.shape) for v in (grad, x))
         through = ctx.window.T @ (d_y * rows * d ** (-ctx.beta - 1))
         return _unrows(d_y * d**-ctx.beta - (2 * ctx.alpha * ctx.beta) * rows * through, x.shape)
+
+    saves = ("x", None)
+
+    def restate(ctx: Any, x: Any) -> Any:
+        channels_first = x.movedim(1, 0)
+        squares = (channels_first * channels_first).reshape(len(ctx.window), -1)
+        d = like(x, ctx.window).mm(squares) * ctx.alpha + ctx.k
+        return x * (d**-ctx.beta).reshape(channels_first.array.shape).movedim(0, 1)
 
 
 def _unrows(rows: Array, shape: tuple[int, ...]) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 
 from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import restated
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.layout import Array
@@ -81,6 +82,7 @@ class Trilinear(Op):
     )
 
     factors = (0, 1, 2)
+    backward_graph = restated
 
     @staticmethod
     def multiply_adds(y: Array, x1: Array, weight: Array, x2: Array) -> int:
@@ -108,6 +110,11 @@ class Trilinear(Op):
         if need_x2:
             d_x2 = matmul(grad[:, None, :], np.tensordot(x1, weight, (1, 1)))[:, 0]
         return d_x1, d_weight, d_x2
+
+    def restate(ctx: Any, x1: Any, weight: Any, x2: Any) -> Any:
+        o, i, j = weight.array.shape
+        half = x1.mm(weight.permute(1, 0, 2).reshape(i, o * j)).reshape(-1, o, j)
+        return (half * x2.unsqueeze(1)).sum(-1)
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

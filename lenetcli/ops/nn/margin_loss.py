@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import saved_tensors
+from lenetcli.autograd.tape import like
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.activation import log_sigmoid_backward
 from lenetcli.kernels.layout import Array
@@ -266,6 +268,14 @@ class SoftMarginLoss(Op):
         (x,) = ctx.saved
         margin = ctx.target * x
         return scaled(grad, margin.size, ctx.reduction) * log_sigmoid_backward(-ctx.target, margin)
+
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        (x,) = saved_tensors(ctx)
+        target = like(x, ctx.target)
+        margin = target * x
+        if ctx.reduction == "mean" and margin.array.size:
+            grad = grad / margin.array.size
+        return grad * -target * (-margin).sigmoid()
 
 
 def soft_margin_loss(

@@ -9,6 +9,7 @@ import numpy as np
 
 from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import linear
 from lenetcli.autograd.tape import Edge, Variable
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import dispatch as kernels
@@ -37,6 +38,7 @@ class MaxPool2DWithIndices(Op):
     merge = staticmethod(fusion.merge)
     pooled: tuple[Array, list[int], int] | None = None  # the result, its version counter and version, for `merge`
     winner: Array | None = None  # what is kept of a whole row, see kernels.fused
+    backward_graph = linear
 
     def forward(
         ctx: Any, x: Array, *, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool, indices: bool
@@ -49,6 +51,11 @@ class MaxPool2DWithIndices(Op):
     def backward(ctx: Any, grad: Array, _: Any = None) -> Array:
         (winner,) = ctx.saved
         return kernels.max_pool2d_backward(grad, winner, *ctx.geometry)
+
+    def jvp(ctx: Any, tangent: Array) -> Any:
+        (winner,) = ctx.saved
+        y = take(tangent, winner_index(winner, *ctx.geometry))
+        return (y, None) if len(ctx.outputs) == 2 else y
 
     def record(self, edges: list[Edge], results: Sequence[Variable]) -> None:
         super().record(edges, results)
@@ -185,6 +192,7 @@ def max_pool2d(
 class MaxUnpool2D(Op):
     formula = "y = x at the places of index, else 0"
     gradient = ("d_x = grad at the places of index",)
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, index: Array, *, image: Pair) -> Array:
         ctx.save(index)
@@ -193,6 +201,10 @@ class MaxUnpool2D(Op):
     def backward(ctx: Any, grad: Array) -> Any:
         (index,) = ctx.saved
         return take(grad, index), None
+
+    def jvp(ctx: Any, tangent: Array, _: Any) -> Array:
+        (index,) = ctx.saved
+        return put(tangent, index, ctx.outputs[0][0][2:])
 
 
 @whole

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import standing_for
 from lenetcli.autograd.tape import Variable
 from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
@@ -86,6 +87,7 @@ class DistanceLoss(Op):
 
     value: ClassVar[Any]
     slope: ClassVar[Any]
+    slope_graph: ClassVar[Any]  # the slope over tensors
 
     @quiet
     def forward(ctx: Any, x: Array, target: Array, *, reduction: str, constants: tuple[float, ...] = ()) -> Array:
@@ -101,12 +103,22 @@ class DistanceLoss(Op):
         d_x = scaled(grad, d.size, ctx.reduction) * ctx.slope(d, *ctx.constants)
         return d_x if need_x else None, -d_x if need_target else None
 
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        ctx.check_saved()
+        (d,) = ctx.saved
+        difference = standing_for(ctx, 0, d) - standing_for(ctx, 1, np.zeros_like(d))
+        if ctx.reduction == "mean" and d.size:
+            grad = grad / d.size
+        d_x = grad * ctx.slope_graph(difference, *ctx.constants)
+        need_x, need_target = ctx.needs_input_grad
+        return d_x if need_x else None, -d_x if need_target else None
+
 
 class MseLoss(DistanceLoss):
     formula = "y = {reduction} of d², d = x − target"
     gradient = ("d_x = grad · 2 d{share}", "d_target = −d_x")
     value = staticmethod(lambda d: d * d)
-    slope = staticmethod(lambda d: 2 * d)
+    slope = slope_graph = staticmethod(lambda d: 2 * d)
 
     @staticmethod
     def example(seen: Any, at: tuple[int, ...]) -> Any:
@@ -238,6 +250,10 @@ class SmoothL1Loss(DistanceLoss):
     def slope(d: Array, beta: float) -> Array:
         return np.minimum(np.maximum(d / beta, -1), 1)
 
+    @staticmethod
+    def slope_graph(d: Tensor, beta: float) -> Tensor:
+        return (d / beta).where(d.abs() < beta, d.sign())
+
 
 def smooth_l1_loss(
     input: Tensor,
@@ -292,6 +308,10 @@ class HuberLoss(DistanceLoss):
     @staticmethod
     def slope(d: Array, delta: float) -> Array:
         return np.minimum(np.maximum(d, -delta), delta)
+
+    @staticmethod
+    def slope_graph(d: Tensor, delta: float) -> Tensor:
+        return d.where(d.abs() < delta, d.sign() * delta)
 
 
 def huber_loss(

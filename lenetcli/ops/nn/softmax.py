@@ -11,6 +11,7 @@ import numpy as np
 from lenetcli.autograd.dtypes import dtype as Dtype
 from lenetcli.autograd.dtypes import to_numpy_dtype
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import saved_tensors
 from lenetcli.kernels import dispatch
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
@@ -39,12 +40,22 @@ class Softmax(Op):
         slope = getattr(dispatch, f"{ctx.kernel}_backward")
         return slope(np.atleast_1d(grad), np.atleast_1d(y), ctx.dim).reshape(ctx.shape)
 
+    saves = ("result",)
+
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        (y,) = saved_tensors(ctx)
+        return y * (grad - (grad * y).sum(ctx.dim, keepdim=True))
+
 
 class LogSoftmax(Softmax):
     formula = "y = x − log Σ e^x along dimension {dim}"
     gradient = ("d_x = grad − e^y · Σ grad",)
 
     kernel = "log_softmax"
+
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        (y,) = saved_tensors(ctx)
+        return grad - y.exp() * grad.sum(ctx.dim, keepdim=True)
 
     @staticmethod
     def example(seen: Any, at: tuple[int, ...]) -> Any:

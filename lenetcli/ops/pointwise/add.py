@@ -8,6 +8,7 @@ import numpy as np
 
 from lenetcli.autograd.modes import switches
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import arithmetic, saved_tensors
 from lenetcli.autograd.tape import Variable
 from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.device import is_array
@@ -32,6 +33,7 @@ def checked_factor(name: str, alpha: Any, kind: np.dtype[Any]) -> Any:
 class Add(Op):
     formula = "y = a + {alpha:g} b"
     gradient = ("d_a = grad", "d_b = {alpha:g} grad")
+    backward_graph = arithmetic
 
     @quiet
     def forward(ctx: Any, a: Any, b: Any, *, alpha: float) -> Any:
@@ -68,6 +70,7 @@ def add(input: Tensor, other: Tensor | float, *, alpha: float = 1) -> Tensor:
 class Sub(Op):
     formula = "y = a − {alpha:g} b"
     gradient = ("d_a = grad", "d_b = −{alpha:g} grad")
+    backward_graph = arithmetic
 
     @quiet
     def forward(ctx: Any, a: Any, b: Any, *, alpha: float) -> Any:
@@ -115,6 +118,11 @@ class Mul(Op):
         need_a, need_b = ctx.needs_input_grad
         return grad * b if need_a else None, grad * a if need_b else None
 
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        a, b = saved_tensors(ctx)
+        need_a, need_b = ctx.needs_input_grad
+        return grad * b if need_a else None, grad * a if need_b else None
+
     @staticmethod
     def example(seen: Any, at: tuple[int, ...]) -> Any:
         a, b = seen["a"], seen["b"]
@@ -149,6 +157,7 @@ def mul(input: Tensor, other: Tensor | float) -> Tensor:
 class Neg(Op):
     formula = "y = −x"
     gradient = ("d_x = grad · (−1)",)
+    backward_graph = arithmetic
 
     def forward(ctx: Any, x: Any) -> Any:
         if x.dtype == np.bool_:
@@ -186,8 +195,10 @@ def positive(input: Tensor) -> Tensor:
 
 
 class Addcmul(Op):
+    saves = ("a", "b")
     formula = "y = x + {value:g} · a · b"
     gradient = ("d_x = grad", "d_a = {value:g} · grad · b", "d_b = {value:g} · grad · a")
+    backward_graph = arithmetic
 
     @quiet
     def forward(ctx: Any, x: Any, a: Any, b: Any, *, value: float) -> Any:
@@ -216,8 +227,10 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
 
 
 class Addcdiv(Op):
+    saves = ("a", "b")
     formula = "y = x + {value:g} · a / b"
     gradient = ("d_x = grad", "d_a = {value:g} · grad / b", "d_b = −{value:g} · grad · a / b²")
+    backward_graph = arithmetic
 
     @quiet
     def forward(ctx: Any, x: Any, a: Any, b: Any, *, value: float) -> Any:
@@ -254,6 +267,7 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
 class Lerp(Op):
     formula = "y = start + weight · (end − start)"
     gradient = ("d_start = grad · (1 − weight)", "d_end = grad · weight", "d_weight = grad · (end − start)")
+    backward_graph = arithmetic
 
     @quiet
     def forward(ctx: Any, start: Any, end: Any, weight: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import arithmetic
 from lenetcli.autograd.tape import Variable, like
 from lenetcli.kernels.device import is_array
 from lenetcli.kernels.layout import Array
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 class Maximum(Op):
     formula = "y = max(a, b)"
     gradient = ("d_a = grad where a is more", "d_b = grad where b is more")
+    backward_graph = arithmetic
 
     @quiet
     def forward(ctx: Any, a: Array, b: Array) -> Array:
@@ -67,6 +69,7 @@ def _wanted_tensor(name: str, x: Any) -> Any:
 class Minimum(Op):
     formula = "y = min(a, b)"
     gradient = ("d_a = grad where a is less", "d_b = grad where b is less")
+    backward_graph = arithmetic
 
     @quiet
     def forward(ctx: Any, a: Array, b: Array) -> Array:
@@ -103,6 +106,7 @@ class Clamp(Op):
         "d_low = Σ grad where x is below low",
         "d_high = Σ grad where x is above high",
     )
+    backward_graph = arithmetic
 
     @quiet
     def forward(ctx: Any, x: Array, low: Any, high: Any) -> Array:
@@ -177,6 +181,7 @@ def clamp_max(input: Tensor, max: Tensor | float) -> Tensor:
 class Where(Op):
     formula = "y = a where condition, else b"
     gradient = ("d_a = grad where condition", "d_b = grad where not condition")
+    backward_graph = arithmetic
 
     def forward(ctx: Any, condition: Array, a: Any, b: Any) -> Array:
         if condition.dtype == np.uint8:

@@ -8,6 +8,7 @@ import numpy as np
 
 from lenetcli.autograd.dtypes import bool_, float16, float32, float64, int8, int16, int32, int64, uint8
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import linear
 from lenetcli.kernels import device
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import METHODS, method
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 class ToCopy(Op):
     formula = "y = x in another type"
     gradient = ("d_x = grad in the type of x",)
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, kind: np.dtype[Any]) -> Array:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -37,6 +39,7 @@ class ToDevice(Op):
     formula = "y = x on the device {kind}"
     gradient = ("d_x = grad on the device of x",)
     backward_name = "ToCopy"
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, kind: str, index: int | None) -> Array:
         ctx.came_from = device.kind(x)
@@ -56,6 +59,7 @@ def move(input: Tensor, kind: str, index: int | None = None) -> Tensor:
 class Clone(Op):
     formula = "y = a copy of x"
     gradient = ("d_x = grad",)
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array) -> Array:
         return x.copy(order="K")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import arithmetic
+from lenetcli.autograd.tape import like
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import both_floating, quiet, together
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 class Div(Op):
     formula = "y = a / b"
     gradient = ("d_a = grad / b", "d_b = −grad · a / b²")
+    backward_graph = arithmetic
 
     @quiet
     def forward(ctx: Any, a: Any, b: Any) -> Any:
@@ -62,6 +65,7 @@ class RoundedDiv(Op):
     formula = "y = a / b, rounded to a whole number"
     gradient = ("d_a = 0", "d_b = 0")
     backward_name = "Div"
+    backward_graph = arithmetic
 
     @quiet
     def forward(ctx: Any, a: Any, b: Any, *, down: bool) -> Any:
@@ -163,6 +167,10 @@ class Remainder(Op):
     def backward(ctx: Any, grad: Any) -> Any:
         return grad, -grad * floor_quotient(*ctx.saved) if ctx.needs_input_grad[1] else None
 
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        ctx.check_saved()
+        return grad, grad * like(grad, -floor_quotient(*ctx.saved)) if ctx.needs_input_grad[1] else None
+
 
 @method(in_place=True)
 def remainder(input: Tensor, other: Tensor | float) -> Tensor:
@@ -201,6 +209,10 @@ class Fmod(Op):
 
     def backward(ctx: Any, grad: Any) -> Any:
         return grad, -grad * truncated_quotient(*ctx.saved) if ctx.needs_input_grad[1] else None
+
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        ctx.check_saved()
+        return grad, grad * like(grad, -truncated_quotient(*ctx.saved)) if ctx.needs_input_grad[1] else None
 
 
 @method(in_place=True)

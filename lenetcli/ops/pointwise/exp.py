@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import arithmetic, saved_tensors
 from lenetcli.kernels import dispatch, error_function
 from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
@@ -27,6 +28,7 @@ class Curve(Op):
     keeps_result: ClassVar[bool] = False
     curve: ClassVar[Any]
     slope: ClassVar[Any]
+    backward_graph = arithmetic
 
     @quiet
     def forward(ctx: Any, x: Array) -> Array:
@@ -39,6 +41,18 @@ class Curve(Op):
         (kept,) = ctx.saved
         return ctx.slope(grad, kept)
 
+    def __init_subclass__(cls) -> None:
+        cls.saves = ("result",) if cls.keeps_result else ("x",)
+
+
+def slope_on_tensors(slope: Any) -> Any:
+    """`backward_graph` of a curve whose slope is a kernel: the slope once more, as arithmetic."""
+
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        return slope(grad, *saved_tensors(ctx))
+
+    return backward_graph
+
 
 def signs(x: Array) -> Array:
     """-1, 0 or 1; 0 for NaN, as in torch."""
@@ -47,6 +61,7 @@ def signs(x: Array) -> Array:
 
 class Abs(Op):
     formula = "y = |x|"
+    backward_graph = arithmetic
 
     def forward(ctx: Any, x: Array) -> Array:
         if x.dtype == np.bool_:
@@ -78,6 +93,7 @@ def abs(input: Tensor) -> Tensor:
 
 class Sign(Op):
     formula = "y = sign(x)"
+    backward_graph = arithmetic
 
     @quiet
     def forward(ctx: Any, x: Array) -> Array:
@@ -233,6 +249,7 @@ class Sigmoid(Curve):
     keeps_result = True
     curve = staticmethod(lambda x: dispatch.curve(x, "sigmoid"))
     slope = staticmethod(lambda grad, y: dispatch.curve_backward(grad, y, "sigmoid"))
+    backward_graph = slope_on_tensors(lambda grad, y: grad * (1 - y) * y)
 
     @staticmethod
     def example(seen: Any, at: tuple[int, ...]) -> Any:
@@ -265,6 +282,7 @@ def sigmoid(input: Tensor) -> Tensor:
 
 class Logit(Op):
     formula = "y = log(x / (1 − x))"
+    backward_graph = arithmetic
 
     @quiet
     def forward(ctx: Any, x: Array, *, eps: float | None) -> Array:
@@ -348,6 +366,7 @@ def erfc(input: Tensor) -> Tensor:
 class Xlogy(Op):
     formula = "y = x log y₂"
     gradient = ("d_x = grad · log y₂", "d_y₂ = grad · x / y₂")
+    backward_graph = arithmetic
 
     @quiet
     def forward(ctx: Any, x: Any, y: Any) -> Array:

@@ -10,6 +10,7 @@ from lenetcli.autograd.dtypes import number_as
 from lenetcli.autograd.inplace import assign
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.random import Generator, numpy_generator
+from lenetcli.autograd.rules import linear
 from lenetcli.autograd.tape import Variable
 from lenetcli.kernels.device import beside, is_array
 from lenetcli.kernels.layout import Array
@@ -25,6 +26,7 @@ class Copy(Op):
 
     formula = "y = the values of another tensor"
     gradient = ("d_x = 0: its values are gone", "d_values = grad")
+    backward_graph = linear
 
     @quiet
     def forward(ctx: Any, x: Array, values: Any) -> Array:
@@ -37,6 +39,10 @@ class Copy(Op):
 
     def backward(ctx: Any, grad: Array) -> Any:
         return np.zeros_like(grad), grad
+
+    def jvp(ctx: Any, d_x: Array | None, d_values: Array | None) -> Array:
+        shape, kind = ctx.outputs[0]
+        return np.zeros(shape, kind) if d_values is None else np.broadcast_to(d_values, shape)
 
 
 class Fill(Copy):

@@ -5,6 +5,7 @@ Where a function has `inplace`, True writes the result into the input and return
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -12,12 +13,14 @@ import numpy as np
 from lenetcli.autograd.inplace import assign
 from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import saved_tensors
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import activation as kernels
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.operands import axis, quiet
 from lenetcli.ops.pointwise.relu import Activation
 from lenetcli.ops.pointwise.sin import tanh
+from lenetcli.ops.shaping.cat import cat
 
 if TYPE_CHECKING:
     from lenetcli.tensors.tensor import Tensor
@@ -26,8 +29,14 @@ SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
 
 
+def _elu_slope(x: Tensor, alpha: float, scale: float, input_scale: float) -> Tensor:
+    negative = x.masked_fill(x > 0, 0.0)  # so that what is not taken overflows nowhere
+    return ((negative * input_scale).exp() * (alpha * scale * input_scale)).where(x <= 0, scale)
+
+
 class Elu(Activation):
     kernel = "elu"
+    slope = staticmethod(_elu_slope)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -72,6 +81,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 class Celu(Activation):
     gradient = ("d_x = grad · (1 where x > 0, else exp(x / alpha))",)
     kernel = "elu"
+    slope = staticmethod(_elu_slope)
 
     @staticmethod
     def numbers(*constants: float) -> tuple[float, ...]:
@@ -109,6 +119,9 @@ class Gelu(Activation):
     formula = "y = x Φ(x), Φ the normal distribution"
     gradient = ("d_x = grad · (Φ(x) + x φ(x))",)
     kernel = "gelu"
+    slope = staticmethod(
+        lambda x: ((x * math.sqrt(0.5)).erf() + 1) * 0.5 + x * (x * x * -0.5).exp() * (1 / math.sqrt(2 * math.pi))
+    )
 
 
 class GeluTanh(Activation):
@@ -116,6 +129,12 @@ class GeluTanh(Activation):
     gradient = ("d_x = grad · ((1 + t) / 2 + x/2 (1 − t²) √(2/π) (1 + 0.134145 x²)), t the tanh",)
     backward_name = "Gelu"
     kernel = "gelu_tanh"
+
+    @staticmethod
+    def slope(x: Tensor) -> Tensor:
+        root, cubic = math.sqrt(2 / math.pi), 0.044715
+        t = (x * (1 + cubic * (x * x)) * root).tanh()
+        return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (root * (1 + 3 * cubic * (x * x)))
 
 
 def gelu(input: Tensor, approximate: Literal["none", "tanh"] = "none") -> Tensor:
@@ -148,6 +167,11 @@ class Silu(Activation):
     gradient = ("d_x = grad · σ(x) (1 + x (1 − σ(x))), σ(x) = 1 / (1 + e^−x)",)
     kernel = "silu"
 
+    @staticmethod
+    def slope(x: Tensor) -> Tensor:
+        s = x.sigmoid()
+        return s * (1 + x * (1 - s))
+
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """Weighs x by its sigmoid; also called swish.
@@ -170,6 +194,11 @@ class Mish(Activation):
     gradient = ("d_x = grad · (t + x (1 − t²) / (1 + e^−x)), t = tanh(log(1 + e^x))",)
     kernel = "mish"
 
+    @staticmethod
+    def slope(x: Tensor) -> Tensor:
+        t = (-LogSigmoid.apply(-x)).tanh()
+        return t + x * x.sigmoid() * (1 - t * t)
+
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """Weighs x by the tanh of its softplus.
@@ -191,6 +220,7 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 class Softplus(Activation):
     gradient = ("d_x = grad · (1 / (1 + e^(−beta x)); 1 where beta x > threshold)",)
     kernel = "softplus"
+    slope = staticmethod(lambda x, beta, limit: (x * beta).sigmoid().where(x * beta <= limit, 1.0))
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
@@ -214,6 +244,7 @@ class LogSigmoid(Activation):
     formula = "y = −log(1 + e^−x)"
     gradient = ("d_x = grad · 1 / (1 + e^x)",)
     kernel = "log_sigmoid"
+    slope = staticmethod(lambda x: (-x).sigmoid())
 
 
 def logsigmoid(input: Tensor) -> Tensor:
@@ -275,6 +306,12 @@ class Glu(Op):
         for part, d_part in zip(np.split(d_x, 2, axis=ctx.dim), kernels.glu_backward(grad, value, gate)):
             part[...] = d_part
         return d_x
+
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        (x,) = saved_tensors(ctx)
+        value, gate = x.chunk(2, ctx.dim)
+        share = gate.sigmoid()
+        return cat((grad * share, grad * share * (1 - share) * value), ctx.dim)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lenetcli.autograd.inplace import assign
+from lenetcli.autograd.rules import diagonal, piecewise
 from lenetcli.ops.methods import method
 from lenetcli.ops.pointwise.relu import Activation
 
@@ -20,6 +21,7 @@ class Hardtanh(Activation):
     formula = "y = x limited to [{constants[0]:g}, {constants[1]:g}]"
     gradient = ("d_x = grad · (1 inside ({constants[0]:g}, {constants[1]:g}), else 0)",)
     kernel = "hardtanh"
+    backward_graph, jvp = piecewise, diagonal
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
@@ -68,6 +70,7 @@ class Threshold(Activation):
     formula = "y = x where x > {constants[0]:g}, else {constants[1]:g}"
     gradient = ("d_x = grad · (1 where x > {constants[0]:g}, else 0)",)
     kernel = "threshold"
+    backward_graph, jvp = piecewise, diagonal
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
@@ -121,6 +124,7 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
 class Hardswish(Activation):
     can_die = True
     kernel = "hardswish"
+    slope = staticmethod(lambda x: (x / 3 + 0.5).where(x < 3, 1.0).masked_fill(x <= -3, 0.0))
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
@@ -148,6 +152,7 @@ class Hardshrink(Activation):
     formula = "y = x where |x| > {constants[0]:g}, else 0"
     gradient = ("d_x = grad · (1 where |x| > {constants[0]:g}, else 0)",)
     kernel = "hardshrink"
+    backward_graph, jvp = piecewise, diagonal
 
 
 @method
@@ -173,6 +178,7 @@ class Softshrink(Activation):
     formula = "y = x moved towards 0 by {constants[0]:g}"
     gradient = ("d_x = grad · (1 where |x| > {constants[0]:g}, else 0)",)
     kernel = "softshrink"
+    backward_graph, jvp = piecewise, diagonal
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:

@@ -9,7 +9,8 @@ import numpy as np
 
 from lenetcli.autograd.dtypes import from_numpy_dtype, promote_types
 from lenetcli.autograd.op import Op
-from lenetcli.autograd.tape import Variable
+from lenetcli.autograd.rules import arithmetic, saved_tensors
+from lenetcli.autograd.tape import Variable, like
 from lenetcli.kernels.device import is_array
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
@@ -41,6 +42,7 @@ def raised(base: Array, exponent: Any) -> Array:
 
 
 class Pow(Op):
+    saves = ("base", "exponent", "result")
     formula = "y = base^exponent"
     gradient = ("d_base = grad · exponent · base^(exponent − 1)", "d_exponent = grad · y · log(base)")
 
@@ -68,6 +70,20 @@ class Pow(Op):
                 d_base = grad * (exponent * raised(base, exponent - 1)) if exponent else np.zeros_like(grad)
         if need_exponent:
             d_exponent = grad * np.where((base == 0) & (exponent >= 0), zero, y * np.log(base))
+        return d_base, d_exponent
+
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        base, exponent, y = saved_tensors(ctx)
+        need_base, need_exponent = ctx.needs_input_grad
+        d_base: Any = None
+        d_exponent: Any = None
+        if need_base and not isinstance(exponent, (int, float)):
+            d_base = (grad * (exponent * base ** (exponent - 1))).masked_fill(exponent == 0, 0.0)
+        elif need_base:
+            d_base = grad * (exponent * base ** (exponent - 1)) if exponent else grad.new_zeros(grad.shape)
+        if need_exponent:
+            base = like(exponent, np.asarray(base, y.array.dtype)) if isinstance(base, (int, float)) else base
+            d_exponent = (grad * (y * base.log())).masked_fill((base == 0) & (exponent >= 0), 0.0)
         return d_base, d_exponent
 
 
@@ -182,8 +198,10 @@ def reciprocal(input: Tensor) -> Tensor:
 
 
 class Hypot(Op):
+    saves = ("a", "b", "result")
     formula = "y = √(a² + b²)"
     gradient = ("d_a = grad · a / y", "d_b = grad · b / y")
+    backward_graph = arithmetic
 
     @quiet
     def forward(ctx: Any, a: Array, b: Array) -> Array:

@@ -14,6 +14,7 @@ from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.pending import become, can_become
 from lenetcli.autograd.random import numpy_generator
+from lenetcli.autograd.rules import diagonal, linear, piecewise, saved_tensors
 from lenetcli.autograd.tape import Variable
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import dispatch
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
 class Activation(Op):
     """A function of kernels/activation.py, element by element, by its name.
 
-    Half precision is computed in float32 and rounded once.
+    Half precision is computed in float32 and rounded once. `slope(x, *constants)` is the derivative over tensors, for a
+    function that is not made of straight lines.
     """
 
     kernel: ClassVar[str]
+    slope: ClassVar[Any] = None
 
     @staticmethod
     def numbers(*constants: float) -> tuple[float, ...]:
@@ -63,6 +66,12 @@ class Activation(Op):
             _wide(grad), _wide(x), ctx.kernel, *ctx.numbers_of_slope(*ctx.constants)
         ).reshape(x.shape)
 
+    def backward_graph(ctx: Any, *grads: Any) -> Any:
+        if ctx.slope is None:
+            return super().backward_graph(*grads)
+        (x,) = saved_tensors(ctx)
+        return grads[0] * ctx.slope(x, *ctx.numbers_of_slope(*ctx.constants))
+
 
 def _wide(x: Array) -> Array:
     """At least one dimension, at least single precision."""
@@ -72,7 +81,10 @@ def _wide(x: Array) -> Array:
 
 class Relu(Op):
     can_die = True
+    jvp = diagonal
     merge = staticmethod(fusion.merge)
+    backward_graph = piecewise
+    saves = ("result",)
 
     def forward(ctx: Any, x: Array) -> Array:
         if x.dtype == np.bool_:
@@ -127,6 +139,7 @@ class LeakyRelu(Activation):
     formula = "y = x where x > 0, else {constants[0]:g} x"
     gradient = ("d_x = grad · (1 where x > 0, else {constants[0]:g})",)
     kernel = "leaky_relu"
+    backward_graph, jvp = piecewise, diagonal
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
@@ -166,6 +179,14 @@ class PreluKernel(Op):
         return (
             select(x > 0, grad, as_array(weight * grad)) if need_x else None,
             zeroed(as_array(x * grad), x > 0) if need_weight else None,
+        )
+
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        x, weight = saved_tensors(ctx)
+        need_x, need_weight = ctx.needs_input_grad
+        return (
+            grad.where(x > 0, grad * weight) if need_x else None,
+            (x * grad).masked_fill(x > 0, 0.0) if need_weight else None,
         )
 
 
@@ -219,6 +240,7 @@ class RreluWithNoise(Op):
 
     formula = "y = x where x > 0, else a · x with random a"
     gradient = ("d_x = grad · (1 where x > 0, else a)",)
+    backward_graph = linear
 
     @quiet
     def forward(ctx: Any, x: Array, *, lower: float, upper: float) -> Array:
@@ -230,6 +252,8 @@ class RreluWithNoise(Op):
 
     def backward(ctx: Any, grad: Array) -> Array:
         return grad * ctx.slopes
+
+    jvp = diagonal
 
 
 class RreluEvaluated(LeakyRelu):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import arithmetic
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import quiet
@@ -19,6 +20,7 @@ class Rounding(Op):
     """Whole numbers near x; integers stay as they are."""
 
     rounded: ClassVar[Any]
+    backward_graph = arithmetic
 
     @quiet
     def forward(ctx: Any, x: Array) -> Array:
@@ -92,6 +94,7 @@ class RoundDecimals(Op):
     formula = "y = x rounded to {decimals} decimals"
     gradient = ("d_x = grad · 0",)
     backward_name = "Round"
+    backward_graph = arithmetic
 
     @quiet
     def forward(ctx: Any, x: Array, *, decimals: int) -> Array:
@@ -120,6 +123,7 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
 
 class Frac(Op):
     formula = "y = x − trunc(x)"
+    backward_graph = arithmetic
 
     @quiet
     def forward(ctx: Any, x: Array) -> Array:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import arithmetic
 from lenetcli.kernels import dispatch
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import both_floating, quiet
-from lenetcli.ops.pointwise.exp import Curve
+from lenetcli.ops.pointwise.exp import Curve, slope_on_tensors
 
 if TYPE_CHECKING:
     from lenetcli.tensors.tensor import Tensor
@@ -168,6 +169,7 @@ class Tanh(Curve):
     keeps_result = True
     curve = staticmethod(lambda x: dispatch.curve(x, "tanh"))
     slope = staticmethod(lambda grad, y: dispatch.curve_backward(grad, y, "tanh"))
+    backward_graph = slope_on_tensors(lambda grad, y: grad * (1 - y * y))
 
     @staticmethod
     def example(seen: Any, at: tuple[int, ...]) -> Any:
@@ -249,6 +251,7 @@ def atanh(input: Tensor) -> Tensor:
 class Atan2(Op):
     formula = "y = the angle of the point (x, y₂)"
     gradient = ("d_y₂ = grad · x / (x² + y₂²)", "d_x = −grad · y₂ / (x² + y₂²)")
+    backward_graph = arithmetic
 
     @quiet
     def forward(ctx: Any, y: Array, x: Array) -> Array:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lenetcli.autograd.dtypes import dtype as Dtype
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import linear, restated, saved_tensors
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.scan import running
 from lenetcli.kernels.scatter import positions_along, scattered
@@ -20,7 +23,7 @@ from lenetcli.ops.pointwise.clone import clone
 from lenetcli.ops.pointwise.logical_and import logical_xor
 from lenetcli.ops.reduction.sum import sum_type
 from lenetcli.ops.return_types import values_and_indices
-from lenetcli.ops.shaping.cat import cat
+from lenetcli.ops.shaping.cat import cat, stack
 
 if TYPE_CHECKING:
     from lenetcli.tensors.tensor import Tensor
@@ -32,6 +35,7 @@ CumminResult = values_and_indices("cummin")
 class Cumsum(Op):
     formula = "y = Σ of the x up to each place along dimension {dim}"
     gradient = ("d_x = Σ of grad from each place on",)
+    backward_graph = linear
 
     @quiet
     def forward(ctx: Any, x: Array, *, dim: int, kind: Any) -> Array:
@@ -59,6 +63,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: Dtype | None = None) -> Tensor:
 
 
 class Cumprod(Op):
+    backward_graph = restated
     formula = "y = the product of the x up to each place along dimension {dim}"
     gradient = ("d_x = Σ of grad · y / x from each place on",)
 
@@ -82,6 +87,12 @@ class Cumprod(Op):
         rows[1:] *= np.cumprod(x_rows[:-1], axis=0, dtype=np.float64)
         return d_x.astype(x.dtype)
 
+    def restate(ctx: Any, x: Any) -> Any:
+        if not x.array.size or not x.array.ndim:
+            return x * 1
+        rows = itertools.accumulate(x.unbind(ctx.dim), operator.mul)
+        return stack(list(rows), ctx.dim)
+
 
 @method(in_place=True)
 def cumprod(input: Tensor, dim: int, *, dtype: Dtype | None = None) -> Tensor:
@@ -104,6 +115,7 @@ class Cummax(Op):
     gradient = ("d_x = Σ of grad over the places where it is the largest",)
 
     extreme: Any = np.maximum
+    backward_graph = linear
 
     @quiet
     def forward(ctx: Any, x: Array, *, dim: int) -> tuple[Array, Array]:
@@ -121,6 +133,9 @@ class Cummax(Op):
             return grad
         (at,) = ctx.saved
         return scattered(ctx.shape, positions_along(ctx.shape, ctx.dim, at), grad)
+
+    def jvp(ctx: Any, tangent: Array) -> Any:
+        return (np.take_along_axis(tangent, ctx.saved[0], ctx.dim) if tangent.ndim else tangent), None
 
 
 class Cummin(Cummax):
@@ -183,6 +198,20 @@ class Logcumsumexp(Op):
             sums = np.flip(running(np.logaddexp, np.flip(logs, ctx.dim), ctx.dim), ctx.dim)
             d_x += (sign * np.exp(sums + wide)).astype(x.dtype)
         return d_x
+
+    saves = ("x", "result")
+
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        x, y = saved_tensors(ctx)
+        if not x.array.ndim:
+            return grad
+        parts = []
+        for part in (grad, -grad):
+            least = float(np.finfo(part.array.dtype).min)
+            logs = part.masked_fill(part <= 0, 1.0).log().masked_fill(part <= 0, least)
+            sums = (logs - y).flip(ctx.dim).logcumsumexp(ctx.dim).flip(ctx.dim)
+            parts.append((sums + x).exp())
+        return parts[0] - parts[1]
 
 
 @method

@@ -9,9 +9,11 @@ import numpy as np
 
 from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import linear, weights
 from lenetcli.autograd.tape import Variable, like
 from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.sums import sum_over
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import axes, axis, quiet
 from lenetcli.ops.pointwise.clamp import maximum, minimum
@@ -43,6 +45,7 @@ class Extreme(Op):
 
     reduce: Any
     share: Any
+    backward_graph = linear
 
     @quiet
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...], keepdim: bool) -> Array:
@@ -54,6 +57,9 @@ class Extreme(Op):
     def backward(ctx: Any, grad: Array) -> Array:
         x, y = ctx.saved
         return ctx.share(kept(grad, x.shape, ctx.over, ctx.keepdim), x, y, ctx.over)
+
+    def jvp(ctx: Any, tangent: Array) -> Array:
+        return sum_over(tangent * weights(ctx), ctx.over, ctx.keepdim) if tangent.ndim else tangent
 
 
 def evenly(grad: Array, x: Array, y: Array, over: tuple[int, ...]) -> Array:
@@ -131,6 +137,8 @@ def amin(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
 class Pick(Op):
     """Elements at one index per row along an axis, with the indices; the gradient goes to those elements."""
 
+    backward_graph = linear
+
     def forward(ctx: Any, x: Array, *, at: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
         ctx.x = np.broadcast_to(np.zeros((), x.dtype, like=x), x.shape)
         ctx.dim, ctx.keepdim = dim, keepdim
@@ -147,6 +155,10 @@ class Pick(Op):
         d_x = np.zeros_like(grad, shape=ctx.x.shape)
         np.put_along_axis(d_x, at, kept(grad, d_x.shape, (ctx.dim,), ctx.keepdim), ctx.dim)
         return d_x
+
+    def jvp(ctx: Any, tangent: Array) -> Any:
+        y = np.take_along_axis(tangent, ctx.saved[0], ctx.dim) if tangent.ndim else tangent
+        return y.reshape(ctx.outputs[0][0]), None
 
 
 class Max(Pick):
@@ -274,6 +286,7 @@ class MedianAll(Op):
     formula = "y = the middle x"
     gradient = ("d_x = grad at the middle, shared by those that tie, else 0",)
     backward_name = "Median"
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array) -> Array:
         y = as_array(x.reshape(-1)[_middle(x.reshape(-1), 0)[0]]) if x.size else median_of_nothing(x)
@@ -283,6 +296,9 @@ class MedianAll(Op):
     def backward(ctx: Any, grad: Array) -> Array:
         x, y = ctx.saved
         return evenly(grad, x, y, tuple(range(x.ndim)))
+
+    def jvp(ctx: Any, tangent: Array) -> Array:
+        return sum_over(tangent * weights(ctx))
 
 
 @quiet
@@ -327,6 +343,7 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
 class Aminmax(Op):
     formula = "y = the smallest and the largest x over dimensions {over}"
     gradient = ("d_x = grad of each at its elements, shared by those that tie, else 0",)
+    backward_graph = linear
 
     @quiet
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...], keepdim: bool) -> tuple[Array, Array]:
@@ -344,6 +361,11 @@ class Aminmax(Op):
             if grad is not None:
                 d_x += among_numbers(kept(grad, x.shape, ctx.over, ctx.keepdim), x, y, ctx.over)
         return d_x
+
+    def jvp(ctx: Any, tangent: Array) -> Any:
+        if not tangent.ndim:
+            return tangent, tangent
+        return tuple(sum_over(tangent * weights(ctx, i), ctx.over, ctx.keepdim) for i in range(2))
 
 
 @method

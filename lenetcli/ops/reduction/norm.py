@@ -9,6 +9,7 @@ import numpy as np
 
 from lenetcli.autograd.dtypes import dtype as Dtype
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import result_tensor, saved_tensors
 from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.sums import sum_over
@@ -67,6 +68,28 @@ class LinalgVectorNorm(Op):
             return np.where(x == 0, zero, signs(x) * raised(size, order - 1)) * grad * raised(y, 1 - order)
         scaled = x * raised(size, order - 2) if order > 2 else signs(x) * raised(size, order - 1)
         return scaled * np.where(y == 0, zero, grad / raised(y, order - 1))
+
+    saves = ("x", None)
+
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        x, y = saved_tensors(ctx)
+        order, shape = ctx.order, x.array.shape
+        grad = kept(grad, shape, ctx.over, ctx.keepdim)
+        if order == 0:
+            return None
+        if order == 1:
+            return grad * x.sign()
+        size = x.abs()
+        if math.isinf(order):
+            hit = (size == y) | (size.isnan() & y.isnan())
+            return x.sign() * hit * (grad / hit.sum(ctx.over, keepdim=True))
+        y = kept(result_tensor(ctx, y.array.reshape(ctx.outputs[0][0])), shape, ctx.over, ctx.keepdim)
+        if order == 2:
+            return grad * (x / y).masked_fill(y == 0, 0.0)
+        if order < 1:
+            return x.sign() * (size ** (order - 1)).masked_fill(x == 0, 0.0) * grad * y ** (1 - order)
+        scaled = x * size ** (order - 2) if order > 2 else x.sign() * size ** (order - 1)
+        return scaled * (grad / y ** (order - 1)).masked_fill(y == 0, 0.0)
 
 
 def vector_norm(

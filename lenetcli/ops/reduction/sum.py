@@ -11,6 +11,7 @@ from lenetcli.autograd.dtypes import dtype as Dtype
 from lenetcli.autograd.dtypes import to_numpy_dtype
 from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import linear, result_tensor, saved_tensors
 from lenetcli.autograd.tape import Variable, like
 from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
@@ -52,6 +53,7 @@ def sum_type(x: Array, dtype: Dtype | None) -> np.dtype[Any]:
 class Sum(Op):
     formula = "y = Σ x over dimensions {over}"
     gradient = ("d_x = grad at every place that was summed",)
+    backward_graph = linear
 
     @quiet
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...], keepdim: bool, kind: Any) -> Array:
@@ -101,6 +103,7 @@ def _without_nan(input: Tensor) -> Tensor:
 class Mean(Op):
     formula = "y = mean of x over dimensions {over}"
     gradient = ("d_x = grad / count at every place that was averaged",)
+    backward_graph = linear
 
     @quiet
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...], keepdim: bool) -> Array:
@@ -149,6 +152,12 @@ class Prod(Op):
             return grad * products_of_others(x.reshape(-1), 0).reshape(x.shape)
         return kept(grad, x.shape, (ctx.dim,), ctx.keepdim) * products_of_others(x, ctx.dim)
 
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        (x,) = saved_tensors(ctx)
+        if ctx.dim is None or not x.array.ndim:
+            return grad * _others(x.reshape(-1), 0).reshape(x.array.shape)
+        return kept(grad, x.array.shape, (ctx.dim,), ctx.keepdim) * _others(x, ctx.dim)
+
 
 def products_of_others(x: Array, dim: int) -> Array:
     """For each element the product of all others along an axis, right for zeros too."""
@@ -158,6 +167,16 @@ def products_of_others(x: Array, dim: int) -> Array:
     before[tail] = running_product(x[head], dim)
     after[head] = np.flip(running_product(np.flip(x[tail], dim), dim), dim)
     return before * after
+
+
+def _others(x: Tensor, dim: int) -> Tensor:
+    """`products_of_others` over tensors."""
+    size = x.array.shape[dim]
+    if not size:
+        return x
+    each = x.unsqueeze(dim).expand(*x.array.shape[:dim], size, *x.array.shape[dim:])  # row i has x[i] left out
+    own = np.eye(size, dtype=bool).reshape([size if d in (dim, dim + 1) else 1 for d in range(each.array.ndim)])
+    return each.masked_fill(like(x, np.broadcast_to(own, each.array.shape)), 1.0).prod(dim + 1)
 
 
 @method
@@ -213,6 +232,7 @@ def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
 
 class Logsumexp(Op):
+    saves = ("x", None)
     formula = "y = log Σ e^x over dimensions {over}"
     gradient = ("d_x = grad · e^(x − y)",)
 
@@ -230,6 +250,12 @@ class Logsumexp(Op):
     def backward(ctx: Any, grad: Array) -> Array:
         x, y = ctx.saved
         return kept(grad, x.shape, ctx.over, ctx.keepdim) * np.exp(x - y)
+
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        x, kept_y = saved_tensors(ctx)
+        y = result_tensor(ctx, kept_y.array.reshape(ctx.outputs[0][0]))
+        grad, y = (kept(v, x.array.shape, ctx.over, ctx.keepdim) for v in (grad, y))
+        return grad * (x - y).exp()
 
 
 @method

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import result_tensor, standing_for
 from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.sums import mean_over, sum_over
@@ -56,6 +57,23 @@ class Var(Op):
         if d_mean is not None:
             d_x = d_x + kept(d_mean, centred.shape, ctx.over, ctx.keepdim) / centred.dtype.type(ctx.count)
         return np.broadcast_to(d_x, centred.shape)
+
+    def backward_graph(ctx: Any, grad: Any, d_mean: Any = None) -> Any:
+        ctx.check_saved()
+        centred, y = ctx.saved
+        shape = centred.shape
+        x = standing_for(ctx, 0, centred)  # the variance is the same wherever the mean is
+        d_x: Any = None
+        if grad is not None:
+            grad = kept(grad, shape, ctx.over, ctx.keepdim)
+            if ctx.root:
+                root = kept(result_tensor(ctx, y.reshape(ctx.outputs[0][0])), shape, ctx.over, ctx.keepdim)
+                grad = (grad / (2 * root)).masked_fill(root == 0, 0.0)
+            d_x = grad * ((x - x.mean(ctx.over, keepdim=True)) * float(np.divide(2.0, ctx.degrees)))
+        if d_mean is not None:
+            each = (kept(d_mean, shape, ctx.over, ctx.keepdim) / ctx.count).expand(*shape)
+            d_x = each if d_x is None else d_x + each
+        return d_x
 
 
 class Std(Var):

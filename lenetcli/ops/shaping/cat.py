@@ -9,6 +9,7 @@ import numpy as np
 
 from lenetcli.autograd.dtypes import result_type
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import arithmetic
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.operands import axis, wanted_tensors
@@ -43,6 +44,7 @@ class Cat(Op):
 
     formula = "y = the tensors, one after the other along dimension {dim}"
     gradient = ("d_arrays = its part of grad",)
+    backward_graph = arithmetic
 
     def forward(ctx: Any, *arrays: Array, dim: int) -> Array:
         arrays = tuple(in_one_type(arrays))
@@ -138,6 +140,7 @@ def concatenate(tensors: Tensors, axis: int = 0, *, dim: int | None = None) -> T
 class Stack(Op):
     formula = "y = the tensors, side by side along a new dimension {dim}"
     gradient = ("d_arrays = its slice of grad",)
+    backward_graph = arithmetic
 
     def forward(ctx: Any, *arrays: Array, dim: int) -> Array:
         ctx.dim = dim
@@ -257,6 +260,7 @@ def column_stack(tensors: Tensors) -> Tensor:
 class BlockDiag(Op):
     formula = "y = the matrices along the diagonal, else 0"
     gradient = ("d_arrays = its block of grad",)
+    backward_graph = arithmetic
 
     def forward(ctx: Any, *arrays: Array) -> Array:
         ctx.shapes = [x.shape for x in arrays]

@@ -9,6 +9,8 @@ import numpy as np
 from lenetcli.autograd.dtypes import number_as
 from lenetcli.autograd.inplace import assign
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import diagonal as diagonal_map
+from lenetcli.autograd.rules import linear
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
@@ -33,6 +35,7 @@ class Diagonal(Op):
     formula = "y = the diagonal of x in dimensions {dims}, the same memory"
     gradient = ("d_x = grad on the diagonal, else 0",)
     is_view = True
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, offset: int, dims: tuple[int, int]) -> Array:
         ctx.shape, ctx.offset, ctx.dims = x.shape, offset, dims
@@ -105,6 +108,7 @@ class DiagonalCopy(Diagonal):
 class DiagEmbed(Op):
     formula = "y = x on the diagonal of matrices, else 0"
     gradient = ("d_x = the diagonal of grad",)
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, offset: int, dims: tuple[int, int]) -> Array:
         ctx.offset, ctx.dims = offset, dims
@@ -188,6 +192,7 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
 class Trace(Op):
     formula = "y = Σ_i x[i,i]"
     gradient = ("d_x = grad on the diagonal, else 0",)
+    backward_graph = linear
 
     @quiet
     def forward(ctx: Any, x: Array) -> Array:
@@ -225,6 +230,7 @@ class Tril(Op):
     formula = "y = x on and below diagonal {diagonal}, else 0"
     gradient = ("d_x = grad on and below the diagonal, else 0",)
     keep: Any = staticmethod(np.tril)
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, diagonal: int) -> Array:
         ctx.diagonal = diagonal
@@ -292,6 +298,7 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
 class FillDiagonal(Op):
     formula = "y = x with {value} on the diagonal"
     gradient = ("d_x = grad, 0 on the diagonal",)
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, value: Any, wrap: bool) -> Array:
         ctx.wrap = wrap
@@ -303,6 +310,8 @@ class FillDiagonal(Op):
         d_x = grad.copy(order="C")
         np.fill_diagonal(d_x, 0, ctx.wrap)
         return d_x
+
+    jvp = diagonal_map
 
 
 def fill_diagonal_(self: Tensor, fill_value: float, wrap: bool = False) -> Tensor:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import linear
 from lenetcli.autograd.tape import Variable, like
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.device import beside
@@ -25,6 +26,7 @@ class Expand(Op):
     formula = "y = x repeated along new or stretched dimensions"
     gradient = ("d_x = Σ grad over the repetitions",)
     is_view = True
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, shape: tuple[int, ...]) -> Array:
         fresh = (1,) * (len(shape) - x.ndim)
@@ -157,6 +159,7 @@ def broadcast_shapes(*shapes: int | Sequence[int]) -> tuple[int, ...]:
 class Repeat(Op):
     formula = "y = x laid side by side, {repeats} times along its dimensions"
     gradient = ("d_x = Σ grad over the repetitions",)
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, repeats: tuple[int, ...]) -> Array:
         ctx.shape = x.shape
@@ -233,6 +236,7 @@ class RepeatEach(Op):
     gradient = ("d_x = Σ grad over the repetitions",)
 
     backward_name = "IndexSelect"
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, repeats: Array, along: int) -> Array:
         ctx.shape, ctx.repeats, ctx.along = x.shape, repeats, along

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import linear
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import axes, axis, sizes
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 class Flip(Op):
     formula = "y = x reversed along dimensions {over}"
     gradient = ("d_x = grad reversed back",)
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...]) -> Array:
         ctx.over = over
@@ -85,6 +87,7 @@ def flipud(input: Tensor) -> Tensor:
 class Roll(Op):
     formula = "y = x shifted by {shifts}, what is pushed out coming in again"
     gradient = ("d_x = grad shifted back",)
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, shifts: tuple[int, ...], dims: tuple[int, ...] | None) -> Array:
         ctx.shifts, ctx.dims = shifts, dims
@@ -128,6 +131,7 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
 class Rot90(Op):
     formula = "y = x rotated by {k} times 90 degrees in dimensions {dims}"
     gradient = ("d_x = grad rotated back",)
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, k: int, dims: tuple[int, int]) -> Array:
         ctx.k, ctx.dims = k, dims

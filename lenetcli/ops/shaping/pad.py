@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import linear
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.padding import pad_axis, pad_axis_backward, source_index
@@ -22,6 +23,7 @@ Borders = list[tuple[int, int]]  # (before, after) of each dimension, first dime
 class ConstantPadNd(Op):
     formula = "y = x with a border of {value:g}"
     gradient = ("d_x = grad without the border",)
+    backward_graph = linear
 
     @quiet
     def forward(ctx: Any, x: Array, *, borders: Borders, value: float) -> Array:
@@ -30,6 +32,9 @@ class ConstantPadNd(Op):
 
     def backward(ctx: Any, grad: Array) -> Array:
         return _framed(grad, [(-left, -right) for left, right in ctx.borders], 0)
+
+    def jvp(ctx: Any, tangent: Array) -> Array:
+        return _framed(tangent, ctx.borders, 0)
 
 
 def _framed(x: Array, borders: Borders, value: float) -> Array:
@@ -45,6 +50,7 @@ class _EdgePad(Op):
     """Borders made of the image itself; `axes` are those that have one."""
 
     mode: ClassVar[str]
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, borders: Borders) -> Array:
         ctx.axes = []

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import linear
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import axis, sizes
@@ -18,6 +19,7 @@ class Permute(Op):
     formula = "y = x with its dimensions in another order"
     gradient = ("d_x = grad with them back in order",)
     is_view = True
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, dims: tuple[int, ...]) -> Array:
         ctx.dims = dims
@@ -125,6 +127,7 @@ class T(Op):
     formula = "y = xᵀ: y[i,j] = x[j,i], the same memory"
     gradient = ("d_x = gradᵀ",)
     is_view = True
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array) -> Array:
         return x.T

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import linear
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.layout import Array
 
@@ -35,6 +36,7 @@ def _to_channels(x: Array, factor: int) -> Array:
 class PixelShuffle(Op):
     formula = "y = channels as {factor} × {factor} pixels"
     gradient = ("d_x = grad's pixels as channels",)
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, factor: int) -> Array:
         ctx.factor = factor
@@ -47,6 +49,7 @@ class PixelShuffle(Op):
 class PixelUnshuffle(Op):
     formula = "y = {factor} × {factor} pixels as channels"
     gradient = ("d_x = grad's channels as pixels",)
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, factor: int) -> Array:
         ctx.factor = factor
@@ -124,6 +127,7 @@ def _check(op: str, name: str, input: Tensor, factor: int) -> None:
 class ChannelShuffle(Op):
     formula = "y = channels of {groups} groups, interleaved"
     gradient = ("d_x = grad's channels back in order",)
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, groups: int) -> Array:
         ctx.groups = groups

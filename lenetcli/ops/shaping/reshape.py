@@ -13,6 +13,7 @@ import numpy as np
 
 from lenetcli.autograd.dtypes import dtype
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import diagonal, linear
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.device import shares_elements
@@ -28,6 +29,7 @@ class View(Op):
     formula = "y = x in the shape {shape}, the same memory"
     gradient = ("d_x = grad in the shape of x",)
     is_view = True
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, shape: tuple[int, ...]) -> Array:
         ctx.shape = x.shape
@@ -58,12 +60,15 @@ class Contiguous(Op):
     gradient = ("d_x = grad",)
 
     backward_name = "Clone"
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, copied: Array | None = None) -> Array:
         return x.copy(order="C") if copied is None else copied
 
     def backward(ctx: Any, grad: Array) -> Array:
         return grad
+
+    jvp = diagonal
 
 
 def reshaped(input: Tensor, shape: tuple[int, ...]) -> Tensor:

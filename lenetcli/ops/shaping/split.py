@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import linear
 from lenetcli.autograd.tape import Variable
 from lenetcli.kernels.device import strided
 from lenetcli.kernels.layout import Array
@@ -47,6 +48,7 @@ class SplitWithSizes(Op):
     formula = "y = the parts of x of the sizes {lengths}"
     gradient = ("d_x = grad of the parts, one after the other",)
     is_view = True
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, along: int, lengths: Sequence[int]) -> tuple[Array, ...]:
         ctx.shape, ctx.along, ctx.lengths = x.shape, along, lengths
@@ -198,6 +200,7 @@ class Unbind(Op):
     formula = "y = the slices of x along dimension {along}"
     gradient = ("d_x = grad of the slices, side by side",)
     is_view = True
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, along: int) -> tuple[Array, ...]:
         ctx.shape, ctx.along = x.shape, along
@@ -340,6 +343,7 @@ class Unfold(Op):
     formula = "y = the windows of {size} along dimension {along}, {step} apart, the same memory"
     gradient = ("d_x = Σ of grad over the windows that hold it",)
     is_view = True
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, along: int, size: int, step: int) -> Array:
         ctx.shape, ctx.along, ctx.size, ctx.step = x.shape, along, size, step

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import linear
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.conv import columns, image_of_columns
 from lenetcli.kernels.layout import Array, logical, stored
@@ -35,6 +36,7 @@ def _image_of(cols: Array, image: Pair, out: Pair, kernel: Pair, stride: Pair, p
 class Im2Col(Op):
     formula = "y = each window of x as a column"
     gradient = ("d_x = Σ grad of the columns that hold the place",)
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, out: Pair, windows: Windows) -> Array:
         ctx.image, ctx.out, ctx.windows = x.shape[2:], out, windows
@@ -47,6 +49,7 @@ class Im2Col(Op):
 class Col2Im(Op):
     formula = "y = Σ of the columns that hold the place"
     gradient = ("d_x = grad's windows as columns",)
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, image: Pair, out: Pair, windows: Windows) -> Array:
         ctx.out, ctx.windows = out, windows
