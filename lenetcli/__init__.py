@@ -20,7 +20,8 @@ _MODULES = {
     "lenetcli.trainer": "Trainer",
     "lenetcli.tensors.creation": """tensor as_tensor full full_like zeros zeros_like ones ones_like empty empty_like
         eye arange linspace logspace tril_indices triu_indices""",
-    "lenetcli.tensors.sampling": "rand rand_like randn randn_like randint randint_like randperm normal bernoulli",
+    "lenetcli.tensors.sampling": """rand rand_like randn randn_like randint randint_like randperm normal
+        bernoulli multinomial""",
     "lenetcli.autograd.dtypes": """dtype uint8 int8 int16 int32 int64 float16 float32 float64 get_default_dtype
         set_default_dtype promote_types""",
     "lenetcli.autograd.modes": "no_grad enable_grad set_grad_enabled is_grad_enabled",

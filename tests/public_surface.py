@@ -24,7 +24,7 @@ STORED = Path(__file__).with_suffix(".txt")
 PACKAGES = (
     "lenetcli", "lenetcli.autograd", "lenetcli.cuda", "lenetcli.data", "lenetcli.linalg", "lenetcli.nn",
     "lenetcli.nn.functional", "lenetcli.nn.init", "lenetcli.nn.utils", "lenetcli.optim", "lenetcli.optim.lr_scheduler",
-    "lenetcli.optim.swa_utils",
+    "lenetcli.optim.swa_utils", "lenetcli.utils.data", "lenetcli.vision.datasets", "lenetcli.vision.transforms",
 )  # fmt: skip
 ANSWERS = (  # commands on a configuration or, where RUN stands, on a run of it
     "inspect-params CONFIG", "inspect-params RUN --gradients", "trace-grad CONFIG --check", "step CONFIG",

@@ -22,6 +22,8 @@ STOREYS = {  # room: (storey, story)
     "nn": (3, "modules and layers"),
     "optim": (3, "optimizers and schedulers"),
     "data": (3, "data sets, transforms and loaders"),
+    "utils": (3, "torch.utils.data: data sets, samplers and loader as torch names them"),
+    "vision": (3, "torchvision's names for the data sets and transforms that are here"),
     "config": (4, "YAML in which every value knows its line, overrides, schemas derived from constructors, errors"),
     "export": (4, "trained models as files that other tools read"),
     "onnx_import": (4, "ONNX graphs as configurations and weights"),
@@ -33,6 +35,7 @@ STOREYS = {  # room: (storey, story)
     "sweep": (6, "many runs of one configuration"),
     "report": (7, "the same, drawn: tables, progress, plots, pages; rich lives here and in cli only"),
     "trainer": (7, "a run from Python"),
+    "as_torch": (7, "a script written for torch, answered by this package"),
     "cli": (7, "commands: parse, call the library, draw, exit code"),
     "__main__": (7, "the program"),
 }

@@ -57,6 +57,10 @@ class Generator:
         self.numpy = np.random.Generator(stream(self._seed, number))
         return self
 
+    def fresh(self) -> Generator:
+        """A new generator of the same kind."""
+        return Generator()
+
     def initial_seed(self) -> int:
         """The seed the stream began with."""
         return self._seed
@@ -127,6 +131,11 @@ _thread = _Thread()
 def default_generator() -> Generator:
     """What draws where no generator is named."""
     return _thread.generator
+
+
+def set_default_generator(generator: Generator) -> None:
+    """From now on, in every thread, this one draws where no generator is named."""
+    _Thread.generator = generator
 
 
 @contextmanager

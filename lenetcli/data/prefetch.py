@@ -15,11 +15,14 @@ PATIENCE = 0.05  # seconds between looks at whether anybody still wants more
 _END = object()
 
 
-def prefetched(items: Iterator[T], ahead: int = 2) -> Generator[T, None, None]:
+def prefetched(items: Iterator[T], ahead: int = 2, timeout: float = 0) -> Generator[T, None, None]:
     """The same items, in the same order, made by a thread that is up to `ahead` of them before its reader.
 
     An exception comes out where the item would have come. When the reader stops early (break, an exception, Ctrl-C),
     the thread ends with the item in its hands. Where no thread can begin, items are made when they are asked for.
+
+    Raises:
+        RuntimeError: an item is not there after `timeout` seconds (0: as long as it takes).
 
     Example:
         >>> list(prefetched(iter("abc")))
@@ -31,9 +34,14 @@ def prefetched(items: Iterator[T], ahead: int = 2) -> Generator[T, None, None]:
     if not makers:
         yield from items
         return
+    late = False
     try:
         while True:
-            item, error = ready.get()
+            try:
+                item, error = ready.get(timeout=timeout or None)
+            except queue.Empty:
+                late = True
+                raise RuntimeError(f"DataLoader timed out after {timeout} seconds") from None
             if error is not None:
                 raise error
             if item is _END:
@@ -41,7 +49,8 @@ def prefetched(items: Iterator[T], ahead: int = 2) -> Generator[T, None, None]:
             yield item
     finally:
         over.set()
-        makers[0].join()
+        if not late:
+            makers[0].join()
 
 
 def _fill(items: Iterator[Any], ready: queue.Queue[tuple[Any, BaseException | None]], over: threading.Event) -> None:

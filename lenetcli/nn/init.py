@@ -10,6 +10,7 @@ import numpy as np
 
 from lenetcli.autograd.pending import settle
 from lenetcli.autograd.random import Generator, numpy_generator
+from lenetcli.autograd.torch_random import torch_numbers
 from lenetcli.kernels.device import write
 from lenetcli.kernels.layout import Array
 from lenetcli.tensors.tensor import Tensor
@@ -183,7 +184,11 @@ def trunc_normal_(
     values = np.empty(tensor.array.size)
     missing = np.arange(values.size)
     while missing.size:
-        values[missing], accepted = draw(random, missing.size, mean, std, a, b)
+        if torch_numbers(generator) is None:
+            values[missing], accepted = draw(random, missing.size, mean, std, a, b)
+        else:  # which draws for all, each time
+            drawn, inside = draw(random, values.size, mean, std, a, b)
+            values[missing], accepted = drawn[missing], inside[missing]
         missing = missing[~accepted]
     return _fill(tensor, values.reshape(tensor.array.shape))
 
@@ -384,7 +389,12 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     if tensor.array.size == 0:
         return tensor
     rows, columns = shape[0], math.prod(shape[1:])
-    q, r = np.linalg.qr(numpy_generator(generator).standard_normal((max(rows, columns), min(rows, columns))))
+    if (torchs := torch_numbers(generator)) is not None:  # in torch's order, and type
+        drawn = torchs.standard_normal((rows, columns), tensor.array.dtype)
+        drawn = drawn.T if rows < columns else drawn
+    else:
+        drawn = numpy_generator(generator).standard_normal((max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(drawn)
     q *= np.sign(np.diagonal(r))
     return _fill(tensor, gain * (q.T if rows < columns else q).reshape(shape))
 

@@ -10,6 +10,7 @@ from lenetcli.autograd.dtypes import dtype as Dtype
 from lenetcli.autograd.dtypes import int64, to_numpy_dtype
 from lenetcli.autograd.random import Generator, numpy_generator
 from lenetcli.autograd.tape import Variable
+from lenetcli.autograd.torch_random import torch_numbers
 from lenetcli.kernels.device import as_array, beside
 from lenetcli.tensors.creation import empty, shape_of
 from lenetcli.tensors.tensor import Tensor, of_array, placed
@@ -174,9 +175,64 @@ def normal(
         raise RuntimeError(f"normal expects all elements of std >= 0.0, got {std}")
     shape = shape_of((size,)) if size is not None else np.broadcast_shapes(np.shape(mean), np.shape(std))
     kind = np.result_type(*(v.array for v in given)) if given else None
-    draw = numpy_generator(generator).standard_normal(shape)
+    wanted = to_numpy_dtype(dtype, kind) if torch_numbers(generator) else np.float64
+    draw = numpy_generator(generator).standard_normal(shape, wanted)
     values = as_array((beside(given[0].array, draw) if given else draw) * std + mean)
     return of_array(placed(values.astype(to_numpy_dtype(dtype, kind)), device), requires_grad)
+
+
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+) -> Tensor:
+    """Numbers of categories, drawn with chances in proportion to `input`; they need not add up to 1.
+
+    Args:
+        input: (K,) or (N, K) floats, not negative; each row is drawn from for itself.
+        num_samples: how many are drawn of each row.
+        replacement: a category may come again.
+        generator: None means the default one.
+
+    Shape:
+        (num_samples,) or (N, num_samples), of int64.
+
+    Raises:
+        RuntimeError: no floats, another shape, negative or infinite chances, a row of zeros, or more samples than
+            categories without replacement.
+
+    Source: torch.multinomial.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.multinomial(lenet.tensor([0.0, 3.0, 0.0]), 4, replacement=True)
+        tensor([1, 1, 1, 1])
+    """
+    chance = input.array
+    if chance.dtype.kind != "f":
+        raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {input.dtype}")
+    if chance.ndim not in (1, 2):
+        raise RuntimeError(f"prob_dist must be 1 or 2 dim, got {chance.ndim}")
+    if num_samples <= 0:
+        raise RuntimeError(f"cannot sample n_sample <= 0 samples, got {num_samples}")
+    if not replacement and num_samples > chance.shape[-1]:
+        raise RuntimeError(
+            f"cannot sample n_sample > prob_dist.size(-1) samples without replacement: {num_samples} of "
+            f"{chance.shape[-1]}"
+        )
+    if not bool(((chance >= 0) & (chance < np.inf)).all()):
+        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
+    total = chance.sum(-1, keepdims=True)
+    if not bool((total > 0).all()):
+        raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
+    numbers = numpy_generator(generator)
+    if replacement and num_samples > 1:
+        reached = np.cumsum(chance, -1, dtype=np.float64) / total.astype(np.float64)
+        drawn = beside(chance, numbers.random((*chance.shape[:-1], num_samples)))
+        found = (reached[..., None, :] < drawn[..., None]).sum(-1).clip(max=chance.shape[-1] - 1)
+    else:  # the least of exponential times, each of the rate of its chance
+        with np.errstate(divide="ignore", invalid="ignore"):
+            waited = chance / beside(chance, numbers.standard_exponential(chance.shape).astype(chance.dtype))
+        found = np.argsort(-waited, -1, kind="stable")[..., :num_samples]
+    return of_array(found.astype(np.int64))
 
 
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:

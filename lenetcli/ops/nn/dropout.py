@@ -15,6 +15,7 @@ from lenetcli.autograd.inplace import assign
 from lenetcli.autograd.modes import whole
 from lenetcli.autograd.random import numpy_generator
 from lenetcli.autograd.tape import like
+from lenetcli.autograd.torch_random import torch_numbers
 from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.device import beside
 from lenetcli.kernels.layout import Array, logical
@@ -89,6 +90,8 @@ def _plain_noise(x: Array, p: float) -> Array:
 
 def _draw(shape: tuple[int, ...], p: float) -> Array:
     """False with probability p, drawn in batch-last order whatever the order of the values."""
+    if (torchs := torch_numbers(None)) is not None:  # in torch's order, and as it compares
+        return torchs.random(shape) < 1 - p
     random = numpy_generator(None)
     batch_last = (*shape[1:], *shape[:1])
     if (p * 256).is_integer():

@@ -12,6 +12,7 @@ from lenetcli.autograd.op import Op
 from lenetcli.autograd.random import Generator, numpy_generator
 from lenetcli.autograd.rules import linear
 from lenetcli.autograd.tape import Variable
+from lenetcli.autograd.torch_random import TorchNumbers, torch_numbers
 from lenetcli.kernels.device import beside, is_array
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import METHODS
@@ -94,9 +95,13 @@ def uniform_(self: Tensor, from_: float = 0, to: float = 1, *, generator: Genera
     """Fills with uniform random numbers in [from_, to). Source: torch.Tensor.uniform_ (the numbers differ)."""
     if from_ > to:
         raise RuntimeError(f"uniform_: expects from <= to, but found from={from_} > to={to}")
-    return _fill_floats(
-        self, "uniform_", lambda g, s, kind: g.random(s, kind) * kind(to - from_) + kind(from_), generator
-    )
+    return _fill_floats(self, "uniform_", lambda g, s, kind: _uniform(g, from_, to, s, kind), generator)
+
+
+def _uniform(numbers: Any, low: float, high: float, shape: Any, kind: Any) -> Any:
+    if isinstance(numbers, TorchNumbers):
+        return numbers.uniform(low, high, shape, kind)
+    return numbers.random(shape, kind) * kind(high - low) + kind(low)
 
 
 def exponential_(self: Tensor, lambd: float = 1, *, generator: Generator | None = None) -> Tensor:
@@ -113,6 +118,9 @@ def bernoulli_(self: Tensor, p: float | Tensor = 0.5, *, generator: Generator | 
     chance = p.array if isinstance(p, Variable) else np.asarray(p)
     if ((chance < 0) | (chance > 1)).any():
         raise RuntimeError(f"bernoulli_: expects p in [0, 1], but got p={p}")
+    if (torchs := torch_numbers(generator)) is not None:
+        kind = chance.dtype if isinstance(p, Variable) else np.float64
+        return assign(self, Fill.apply, beside(self.array, torchs.random(self.array.shape, kind)) < chance)
     return assign(self, Fill.apply, beside(self.array, numpy_generator(generator).random(self.array.shape)) < chance)
 
 
@@ -121,16 +129,20 @@ def random_(self: Tensor, from_: int = 0, to: int | None = None, *, generator: G
 
     Without `to` they go up to what the type can hold exactly. Source: torch.Tensor.random_ (the numbers differ).
     """
-    kind = self.array.dtype
+    kind, wide = self.array.dtype, None
     if to is None and from_:
         from_, to = 0, from_
     if to is None:
+        wide = kind.itemsize == 8
         to = 1 + (
             2 ** (np.finfo(kind).nmant + 1) if kind.kind == "f" else 1 if kind.kind == "b" else int(np.iinfo(kind).max)
         )
     if from_ >= to:
         raise RuntimeError(f"random_: expects from < to, but found from={from_} >= to={to}")
-    draw = numpy_generator(generator).integers(from_, to - 1, self.array.shape, np.int64, endpoint=True)
+    if (torchs := torch_numbers(generator)) is not None:
+        draw = torchs.integers(from_, to - 1, self.array.shape, np.int64, endpoint=True, wide=wide)
+    else:
+        draw = numpy_generator(generator).integers(from_, to - 1, self.array.shape, np.int64, endpoint=True)
     return assign(self, Fill.apply, beside(self.array, draw))
 
 

@@ -16,6 +16,7 @@ from lenetcli.autograd.pending import become, can_become
 from lenetcli.autograd.random import numpy_generator
 from lenetcli.autograd.rules import diagonal, linear, piecewise, saved_tensors
 from lenetcli.autograd.tape import Variable
+from lenetcli.autograd.torch_random import torch_numbers
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import dispatch
 from lenetcli.kernels.device import as_array, beside
@@ -246,7 +247,11 @@ class RreluWithNoise(Op):
     def forward(ctx: Any, x: Array, *, lower: float, upper: float) -> Array:
         if x.dtype.kind != "f":
             raise NotImplementedError(f"rrelu: not implemented for {x.dtype}; convert to float first")
-        drawn = beside(x, numpy_generator(None).uniform(lower, upper, x.shape))
+        if (torchs := torch_numbers(None)) is not None:  # which draws where it is needed only
+            drawn = np.zeros(x.shape)
+            drawn[x <= 0] = torchs.uniform(lower, upper, int((x <= 0).sum()), np.float64)
+        else:
+            drawn = beside(x, numpy_generator(None).uniform(lower, upper, x.shape))
         ctx.slopes = np.where(x <= 0, drawn, 1).astype(x.dtype)
         return x * ctx.slopes
 
