@@ -263,7 +263,7 @@ def layers() -> Iterator[tuple[str, Any]]:
 
         def run(sample: Any = sample) -> Any:
             layer = sample.make(lenet.nn, lenet.from_numpy)
-            y = layer(*(leaf.clone() for leaf in leaves(sample, lenet.from_numpy)))  # some work in place
+            y = layer(*(leaf.clone() for leaf in leaves(sample, lenet.from_numpy)), **sample.named(lenet.from_numpy))
             outs = y if isinstance(y, (tuple, list)) else [y]
             if outs[0].requires_grad:
                 outs[0].sum().backward()

@@ -370,10 +370,9 @@ def made(config: Config, spec: Component, *first: Any, **more: Any) -> Any:
     for argument in spec.known:
         if argument.is_tensor and args.get(argument.name) is not None:
             args[argument.name] = tensor(args[argument.name])
-        if argument.is_function and args.get(argument.name):
-            names = args[argument.name]
-            functions = [function(name) for name in (names if isinstance(names, list) else [names])]
-            args[argument.name] = functions if isinstance(names, list) else functions[0]
+        functions = [function(name) for name in argument.functions(args.get(argument.name))]
+        if functions:
+            args[argument.name] = functions if isinstance(args[argument.name], list) else functions[0]
         if argument.record is not None and isinstance(args.get(argument.name), BaseModel):
             args[argument.name] = _record(config, spec, argument)
     try:

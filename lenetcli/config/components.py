@@ -69,8 +69,7 @@ class Component:
         for part in (*self.layers, *inner):
             if isinstance(part, Component):
                 yield from part.strangers()
-        names = [self.args.get(argument.name) or [] for argument in self.known if argument.is_function]
-        functions = [name for given in names for name in (given if isinstance(given, list) else [given])]
+        functions = [name for argument in self.known for name in argument.functions(self.args.get(argument.name))]
         for name in functions + [self.type] * is_stand_in(self.cls):
             try:
                 user_code.function(name)
@@ -209,8 +208,11 @@ class ComponentReader:
     def _find_functions(self, known: Sequence[Argument], args: dict[str, Any], node: Node, path: KeyPath) -> None:
         """Sees to it that functions which arguments name are there; their names become independent of the place."""
         assert node.mapping is not None
-        for name in (argument.name for argument in known if argument.is_function and args.get(argument.name)):
-            names = args[name] if isinstance(args[name], list) else [args[name]]
+        for argument in known:
+            name = argument.name
+            names = argument.functions(args.get(name))
+            if not names:
+                continue
             try:
                 for one in names:
                     user_code.function(one, self.directory)
@@ -219,7 +221,8 @@ class ComponentReader:
                     self.problems.append(Problem(node.mapping[name].span, (*path, name), str(error), error.hints))
                     return
             except user_code.NoSuchClass as error:
-                self.problems.append(Problem(node.mapping[name].span, (*path, name), str(error), error.hints))
+                hints = (*error.hints, f"or {', '.join(argument.words)}") if argument.words else error.hints
+                self.problems.append(Problem(node.mapping[name].span, (*path, name), str(error), hints))
                 return
             places = [user_code.absolute(one, self.directory) for one in names]
             args[name] = places if isinstance(args[name], list) else places[0]

@@ -57,6 +57,7 @@ class Argument:
         is_tensor: the constructor wants a tensor, the config gives lists of numbers.
         is_function: the constructor wants a function, the config names one of the user's: my_rates.py:halving.
         record: the constructor wants a dataclass, the config gives a mapping of its fields.
+        words: names that the constructor knows, beside functions of the user's.
     """
 
     name: str
@@ -69,6 +70,12 @@ class Argument:
     is_tensor: bool
     is_function: bool
     record: type | None = None
+    words: tuple[str, ...] = ()
+
+    def functions(self, value: Any) -> list[str]:
+        """The user's functions that a value names."""
+        names = value if isinstance(value, list) else [value]
+        return [name for name in names if name and name not in self.words] if self.is_function else []
 
     @property
     def keys(self) -> tuple[Argument, ...]:
@@ -125,6 +132,7 @@ def arguments(cls: Any, base: Any) -> tuple[Argument, ...]:
                 any(getattr(leaf, "__name__", "") == "Tensor" for leaf in leaves),
                 Callable in leaves,
                 next((leaf for leaf in leaves if isinstance(leaf, type) and dataclasses.is_dataclass(leaf)), None),
+                tuple(word for leaf in leaves if get_origin(leaf) is Literal for word in get_args(leaf)),
             )
         )
     return tuple(found)

@@ -24,6 +24,7 @@ LIMITS = {
 _WEIGHTS = (
     "in_features", "out_features", "in1_features", "in2_features", "in_channels", "out_channels", "kernel_size",
     "num_embeddings", "embedding_dim", "num_features", "num_parameters", "num_channels", "normalized_shape",
+    "num_positions",
 )  # fmt: skip
 _WINDOW = ("kernel_size",)
 _OUTPUT = ("output_size", "size")
@@ -80,11 +81,20 @@ def bounds(kind: str, args: Mapping[str, Any], sample: tuple[int, ...]) -> dict[
     window = _product(args, _WINDOW, len(places))
     channels = math.prod(sample) // max(math.prod(places), 1)
     weights = _product(args, _WEIGHTS, len(places))
+    if isinstance(args.get("num_positions"), int):
+        weights += weights // max(args["num_positions"], 1)  # a class token's
+    width = next((args[name] for name in ("d_model", "embed_dim") if isinstance(args.get(name), int)), None)
     if isinstance(args.get("hidden_size"), int):  # of each gate, layer and direction
         units, given = args["hidden_size"], sample[-1] if sample else 1
         copies = 8 * (args["num_layers"] if isinstance(args.get("num_layers"), int) else 1)
         weights = copies * units * (units + max(units, given))
         grown, result = 0, 2 * math.prod(sample[:-1]) * units
+    elif width is not None:  # of an attention's projections, then of the net behind it
+        net = args.get("dim_feedforward", 2048 if "d_model" in args else 0)
+        inner = sum(_numbers([net, args.get("kdim"), args.get("vdim")]))
+        stacked = [args.get(f"num_{part}coder_layers", 6) for part in ("en", "de")] if kind == "Transformer" else [1]
+        weights = sum(_numbers(stacked)) * width * (8 * width + 2 * inner)
+        grown, result = 0, math.prod(sample[:-1]) * (4 * width + inner)
     elif isinstance(args.get("out_features"), int):
         grown, result = 0, math.prod(sample[:-1]) * args["out_features"]
     else:

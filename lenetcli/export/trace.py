@@ -22,8 +22,8 @@ from lenetcli.autograd.tape import Variable
 from lenetcli.errors import LenetError
 from lenetcli.export.evaluated import Evaluated, evaluation_mode, signature
 from lenetcli.export.graph import Array, NotExportable
-from lenetcli.export.places import Place, line_of_error, users_line
-from lenetcli.export.traced import FILLED, Traced
+from lenetcli.export.places import FILLED, Place, line_of_error, users_line
+from lenetcli.export.traced import Traced
 from lenetcli.nn.graph import Graph
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor, from_numpy

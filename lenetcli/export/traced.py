@@ -9,8 +9,6 @@ from lenetcli.export.graph import Array, NotExportable
 from lenetcli.export.places import function_called
 from lenetcli.tensors.tensor import Tensor
 
-FILLED = ("empty_like", "full_like", "ones_like", "zeros_like")  # whose values do not depend on their argument's
-
 
 class Traced(Tensor):
     """A tensor whose values depend on the input; what would let Python look at them is refused."""

@@ -6,6 +6,10 @@ from lenetcli.lazy import offered
 
 if TYPE_CHECKING:
     from lenetcli.nn.activation import *
+    from lenetcli.nn.attention.layers import *
+    from lenetcli.nn.attention.multihead import *
+    from lenetcli.nn.attention.tokens import *
+    from lenetcli.nn.attention.transformer import *
     from lenetcli.nn.batchnorm import *
     from lenetcli.nn.channelshuffle import *
     from lenetcli.nn.container import *
@@ -40,6 +44,10 @@ if TYPE_CHECKING:
 _MODULES = {
     "lenetcli.nn.activation": """Hardshrink Hardsigmoid Hardswish Hardtanh LeakyReLU PReLU ReLU ReLU6 RReLU Softshrink
         Threshold""",
+    "lenetcli.nn.attention.layers": "TransformerDecoderLayer TransformerEncoderLayer",
+    "lenetcli.nn.attention.multihead": "MultiheadAttention",
+    "lenetcli.nn.attention.tokens": "Positions Tokens",
+    "lenetcli.nn.attention.transformer": "Transformer TransformerDecoder TransformerEncoder",
     "lenetcli.nn.batchnorm": "BatchNorm1d BatchNorm2d",
     "lenetcli.nn.channelshuffle": "ChannelShuffle",
     "lenetcli.nn.container": "ModuleDict ModuleList Residual Sequential",

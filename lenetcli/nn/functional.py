@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lenetcli.ops.nn.margin_loss import *
     from lenetcli.ops.nn.max_pool2d import *
     from lenetcli.ops.nn.mse_loss import *
+    from lenetcli.ops.nn.multi_head_attention import *
     from lenetcli.ops.nn.multi_margin_loss import *
     from lenetcli.ops.nn.softmax import *
     from lenetcli.ops.pointwise.exp import *
@@ -52,6 +53,7 @@ _MODULES = {
     "lenetcli.ops.nn.mse_loss": "huber_loss l1_loss mse_loss smooth_l1_loss",
     "lenetcli.ops.nn.margin_loss": """cosine_embedding_loss hinge_embedding_loss margin_ranking_loss
         multilabel_soft_margin_loss soft_margin_loss triplet_margin_loss triplet_margin_with_distance_loss""",
+    "lenetcli.ops.nn.multi_head_attention": "multi_head_attention_forward",
     "lenetcli.ops.nn.multi_margin_loss": "multi_margin_loss multilabel_margin_loss",
     "lenetcli.ops.nn.layer_norm": "group_norm instance_norm layer_norm local_response_norm rms_norm",
     "lenetcli.ops.shaping.pad": "pad",

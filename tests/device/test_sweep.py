@@ -65,7 +65,8 @@ def test_layers_equal_those_on_the_cpu(sample: LayerSample, training: bool, cuda
                 x.requires_grad_()
         before = dict(standin.counts)
         random = np.random.default_rng(1)
-        outs = outputs(layer(*([x.clone() for x in xs] if getattr(layer, "inplace", False) else xs)))
+        given = [x.clone() for x in xs] if getattr(layer, "inplace", False) else xs
+        outs = outputs(layer(*given, **sample.named(lambda x, where=where: lenet.from_numpy(x).to(where))))
         for out in outs:
             if out.requires_grad:
                 seed = np.asarray(random.standard_normal(tuple(out.shape)), out.dtype.numpy)

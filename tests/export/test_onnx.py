@@ -71,6 +71,8 @@ each_runner = pytest.mark.parametrize("run", RUN.values(), ids=list(RUN))
 def test_every_layer_has_a_sample_or_takes_more_than_one_input() -> None:
     wanted = {name for name in layers() if not name.endswith("Loss")} - CANNOT - BLOCKS
     wanted -= {"RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell", "Steps"}  # they stand in test_recurrent.py
+    wanted -= {name for name in wanted if name.startswith("Transformer")}  # they stand in test_attention.py
+    wanted -= {"MultiheadAttention", "Positions", "Tokens"}
     wanted.remove("AdaptiveMaxPool2d")  # whose samples ask for indices; it stands in the random nets
     assert {sample.name for sample in layer_samples()} == wanted
 
@@ -97,7 +99,7 @@ def test_a_layer_gives_what_the_engine_gives_for_any_batch(sample: LayerSample, 
 def several_inputs() -> list[LayerSample]:
     """Samples of layers that take two inputs or more with a batch, and are no losses."""
     found = [s for s in collected("SAMPLES") if len(s.inputs) > 1 and not s.name.endswith("Loss")]
-    return [s for s in found if all(x.ndim > 1 and x.size for x in s.arrays())]
+    return [s for s in found if not s.call and all(x.ndim > 1 and x.size for x in s.arrays())]
 
 
 @pytest.mark.parametrize("sample", several_inputs(), ids=str)

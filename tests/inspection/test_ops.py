@@ -40,7 +40,7 @@ def of_samples() -> list[Called]:
             call(sample)
         for layer in collected("SAMPLES"):
             inputs = [x.clone() if isinstance(x, lenet.Tensor) else x for x in leaves(layer, lenet.from_numpy)]
-            layer.make(lenet.nn, lenet.from_numpy)(*inputs)
+            layer.make(lenet.nn, lenet.from_numpy)(*inputs, **layer.named(lenet.from_numpy))
     return found
 
 

@@ -39,7 +39,7 @@ def numbers(package: Any, tensor: Any, sample: LayerSample) -> np.ndarray:
     layer.train(not sample.random)
     inputs = leaves(sample, tensor)
     given = [x.clone() for x in inputs] if getattr(layer, "inplace", False) else inputs
-    result = layer(*given)
+    result = layer(*given, **sample.named(tensor))
     outs = outputs(result)
     for out in outs:
         if out.requires_grad:

@@ -18,8 +18,9 @@ class LayerSample:
     """A layer and its inputs, such as `LayerSample("Conv2d", (3, 6, 5), {"padding": 1}, [(2, 3, 8, 8)])`.
 
     name: the class below `lenetcli.nn` and `torch.nn`.
-    args, kwargs: of the constructor; NumPy arrays become tensors.
+    args, kwargs: of the constructor; NumPy arrays become tensors, samples layers.
     inputs: shapes, which stand for normal numbers, or arrays (targets, indices).
+    call: arguments of the call by name; NumPy arrays become tensors.
     differentiable: how many of the inputs require gradients, from the first (of those that are floating-point).
     random: outputs in training are drawn, so that only their shape and type can be compared.
     tolerance: relative and absolute.
@@ -32,22 +33,34 @@ class LayerSample:
     differentiable: int = 9
     random: bool = False
     tolerance: float = 1e-5
+    call: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         def show(value: Any) -> str:
+            if isinstance(value, LayerSample):
+                return str(value)
             return "x".join(map(str, value.shape)) or "0d" if isinstance(value, np.ndarray) else repr(value)
 
-        words = [show(a) for a in self.args] + [f"{k}={show(v)}" for k, v in self.kwargs.items()]
+        def named(arguments: dict[str, Any]) -> list[str]:
+            return [f"{k}={show(v)}" for k, v in arguments.items()]
+
+        words = [show(a) for a in self.args] + named(self.kwargs)
         shapes = ["x".join(map(str, x.shape if isinstance(x, np.ndarray) else x)) or "0d" for x in self.inputs]
-        return f"{self.name}({', '.join(words)}) of {', '.join(shapes)}"
+        return f"{self.name}({', '.join(words)}) of {', '.join(shapes + named(self.call))}"
 
     def make(self, nn: Any, tensor: Any) -> Any:
         """The layer of one of the two packages."""
 
         def take(value: Any) -> Any:
+            if isinstance(value, LayerSample):
+                return value.make(nn, tensor)
             return tensor(value.copy()) if isinstance(value, np.ndarray) else value
 
         return getattr(nn, self.name)(*map(take, self.args), **{k: take(v) for k, v in self.kwargs.items()})
+
+    def named(self, tensor: Any) -> dict[str, Any]:
+        """The arguments of the call by name, as one of the two packages takes them."""
+        return {k: tensor(v.copy()) if isinstance(v, np.ndarray) else v for k, v in self.call.items()}
 
     def arrays(self) -> list[np.ndarray]:
         """The inputs' values."""
@@ -70,7 +83,9 @@ def leaves(sample: LayerSample, tensor: Any, order: str = "C") -> list[Any]:
 
 def outputs(result: Any) -> list[Any]:
     """The tensors in a result, such as an output beside a state that is a pair."""
-    return [t for part in result for t in outputs(part)] if isinstance(result, (tuple, list)) else [result]
+    if isinstance(result, (tuple, list)):
+        return [t for part in result for t in outputs(part)]
+    return [] if result is None else [result]
 
 
 def collected(name: str) -> list[LayerSample]:

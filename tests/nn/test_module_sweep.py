@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import lenetcli as lenet
+from lenetcli.errors import ShapeError
 from tests.cases import each_by_name
 from tests.nn.sample import LayerSample, collected, layers, leaves, outputs
 
@@ -27,7 +28,7 @@ HOLD_OTHERS = {
     "Residual",
     "Sequential",
 }
-WITHOUT_SAMPLES = {*HOLD_OTHERS, "Add", "Concat", "Multiply", "Steps"}
+WITHOUT_SAMPLES = {*HOLD_OTHERS, "Add", "Concat", "Multiply", "Positions", "Steps", "Tokens"}
 
 each_sample = each_by_name(SAMPLES)
 each_layer = pytest.mark.parametrize("name", sorted({s.name for s in SAMPLES}))
@@ -71,7 +72,7 @@ def test_the_constructor_has_the_arguments_of_torch(torch: Any, name: str) -> No
     def signature(cls: type) -> list[tuple[str, Any]]:
         parameters = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
         named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-        return [(p.name, p.default) for p in named][1:]
+        return [(p.name, getattr(p.default, "__name__", p.default)) for p in named][1:]  # functions by their names
 
     expected = signature(getattr(torch.nn, name))
     if name in ("RNN", "GRU", "LSTM"):  # torch's take anything and hand it to their base
@@ -102,7 +103,8 @@ def test_values_gradients_and_buffers_equal_torch(torch: Any, sample: LayerSampl
     xs, ts = leaves(sample, lenet.from_numpy, order), leaves(sample, torch.from_numpy)
     in_place = getattr(ours, "inplace", False)
     given = [[x.clone() for x in inputs] if in_place else inputs for inputs in (xs, ts)]
-    results, expected = outputs(ours(*given[0])), outputs(theirs(*given[1]))
+    results = outputs(ours(*given[0], **sample.named(lenet.from_numpy)))
+    expected = outputs(theirs(*given[1], **sample.named(torch.from_numpy)))
     if in_place:
         assert results[0] is given[0][0]
     assert len(results) == len(expected)
@@ -130,7 +132,8 @@ def test_values_gradients_and_buffers_equal_torch(torch: Any, sample: LayerSampl
 @pytest.mark.parametrize("sample", REFUSED, ids=str)
 def test_what_torch_refuses_is_refused_with_the_same_kind_of_error(torch: Any, sample: LayerSample) -> None:
     with pytest.raises((RuntimeError, ValueError, TypeError, IndexError, AssertionError)) as theirs:
-        sample.make(torch.nn, torch.from_numpy)(*leaves(sample, torch.from_numpy))
-    kind = ValueError if theirs.type is AssertionError else theirs.type  # asserts are for our own mistakes
+        sample.make(torch.nn, torch.from_numpy)(*leaves(sample, torch.from_numpy), **sample.named(torch.from_numpy))
+    asserted = (ValueError, ShapeError)  # asserts are for our own mistakes
+    kind = asserted if theirs.type is AssertionError else theirs.type
     with pytest.raises(kind):
-        sample.make(lenet.nn, lenet.from_numpy)(*leaves(sample, lenet.from_numpy))
+        sample.make(lenet.nn, lenet.from_numpy)(*leaves(sample, lenet.from_numpy), **sample.named(lenet.from_numpy))

@@ -85,7 +85,9 @@ def test_a_layer_takes_them_as_pythons(sample: LayerSample, kind: type) -> None:
     for package in (nn, Numbers(kind)):
         lenet.manual_seed(0)
         layer = sample.make(package, lenet.from_numpy)
-        results = outputs(layer(*(x.clone() for x in leaves(sample, lenet.from_numpy))))
+        results = outputs(
+            layer(*(x.clone() for x in leaves(sample, lenet.from_numpy)), **sample.named(lenet.from_numpy))
+        )
         found.append([[r.tolist(), str(r.dtype)] for r in results] + [repr(layer).replace(f"np.{kind.__name__}", "")])
     assert repr(found[0][:-1]) == repr(found[1][:-1])
 

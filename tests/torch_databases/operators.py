@@ -24,7 +24,7 @@ RANDOM = {
     "bernoulli", "dropout", "empty", "empty_like", "new_empty", "normal", "rand", "rand_like", "randn", "randn_like",
     "randint",
     "randint_like", "randperm", "uniform", "exponential", "multinomial", "rrelu", "alpha_dropout",
-    "feature_alpha_dropout", "dropout2d", "dropout3d", "dropout1d",
+    "feature_alpha_dropout", "multi_head_attention_forward", "dropout2d", "dropout3d", "dropout1d",
 }  # fmt: skip
 ADAPTED = {  # functions that the database calls in its own way
     "einsum": lambda tensors, equation: lenet.einsum(equation, *tensors),
@@ -69,6 +69,10 @@ def converted(value: Any, leaves: list[tuple[Any, Any]]) -> Any:
         return ours
     if isinstance(value, torch.dtype):
         return getattr(lenet, str(value).removeprefix("torch."))
+    if value in (torch.nn.functional.relu, torch.nn.functional.gelu):
+        return getattr(lenet.nn.functional, value.__name__)
+    if isinstance(value, torch.nn.TransformerEncoderLayer):
+        return encoder_layer(value)
     if isinstance(value, torch.Size):
         return tuple(value)
     if isinstance(value, torch.nn.utils.rnn.PackedSequence):
@@ -78,6 +82,18 @@ def converted(value: Any, leaves: list[tuple[Any, Any]]) -> Any:
     if isinstance(value, dict):
         return {k: converted(v, leaves) for k, v in value.items()}
     return value
+
+
+def encoder_layer(theirs: Any) -> Any:
+    """A layer of ours with torch's arguments and weights."""
+    attention = theirs.self_attn
+    ours = lenet.nn.TransformerEncoderLayer(
+        attention.embed_dim, attention.num_heads, theirs.linear1.out_features, theirs.dropout.p,
+        theirs.activation.__name__, theirs.norm1.eps, attention.batch_first, theirs.norm_first,
+        attention.in_proj_bias is not None,
+    )  # fmt: skip
+    ours.load_state_dict({name: lenet.from_numpy(x.numpy().copy()) for name, x in theirs.state_dict().items()})
+    return ours
 
 
 def tensors(result: Any) -> list[Any]:

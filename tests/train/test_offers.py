@@ -23,6 +23,8 @@ pytestmark = pytest.mark.usefixtures("consenting")
 
 VECTOR, ROW, IMAGE = "[6]", "[4, 6]", "[4, 6, 6]"  # of what layers take
 
+FIRST = "batch_first: true"
+
 # Of each layer that needs more than its name: shape of its input, its arguments
 LAYERS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("Add", "Multiply"), (VECTOR, "from: [given, given]")),
@@ -54,7 +56,13 @@ LAYERS: dict[str, tuple[str, str]] = {
     "PixelUnshuffle": (IMAGE, "downscale_factor: 2"),
     **dict.fromkeys(("Softmax", "Softmin", "LogSoftmax"), (VECTOR, "dim: 1")),
     **dict.fromkeys(("Sequential", "Residual"), (IMAGE, "layers: [{type: ReLU}]")),
-    **dict.fromkeys(("RNN", "GRU", "LSTM"), (ROW, "hidden_size: 3, batch_first: true}\n    - {type: Steps")),
+    **dict.fromkeys(("RNN", "GRU", "LSTM"), (ROW, f"hidden_size: 3, {FIRST}}}\n    - {{type: Steps")),
+    "MultiheadAttention": (ROW, f"from: [given, given, given], num_heads: 2, {FIRST}}}\n    - {{type: Steps"),
+    "TransformerEncoderLayer": (ROW, f"nhead: 2, dim_feedforward: 5, {FIRST}"),
+    "TransformerDecoderLayer": (ROW, f"from: [given, given], nhead: 2, dim_feedforward: 5, {FIRST}"),
+    "Transformer": (ROW, f"from: [given, given], nhead: 2, num_encoder_layers: 1, dim_feedforward: 5, {FIRST}"),
+    "Positions": (ROW, "class_token: true"),
+    "Tokens": (IMAGE, ""),
     "Threshold": (VECTOR, "threshold: 0.1, value: 0.2"),
     "Unflatten": (VECTOR, "dim: 1, unflattened_size: [2, 3]"),
     **dict.fromkeys(("Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d"), (IMAGE, "scale_factor: 2")),

@@ -16,6 +16,7 @@ from lenetcli.kernels.layout import Array
 from lenetcli.ops.nn.dropout import dropout
 from lenetcli.ops.nn.softmax import Softmax, softmax
 from lenetcli.ops.operands import broadcast_shape, quiet
+from lenetcli.ops.pointwise.clamp import where
 
 if TYPE_CHECKING:
     from lenetcli.tensors.tensor import Tensor
@@ -107,16 +108,18 @@ def _mask(scores: Tensor, attn_mask: Tensor | None, is_causal: bool) -> Tensor |
                 f"scores {list(x.shape)}"
             )
         if mask.array.dtype == np.bool_:
-            mask = like(scores, _barred(~mask.array, x))
+            mask = where(mask, 0.0, -np.inf).to(scores.dtype)
     if is_causal:
-        later = beside(x, np.triu(np.ones(x.shape[-2:], bool), 1))
-        causal = like(scores, _barred(later, x))
+        causal = causal_mask(scores)
         mask = causal if mask is None else mask + causal
     return mask
 
 
-def _barred(where: Array, x: Array) -> Array:
-    return np.where(where, x.dtype.type(-np.inf), x.dtype.type(0))
+def causal_mask(scores: Tensor) -> Tensor:
+    """(L, S), what is added so that no query sees a later key."""
+    x = scores.array
+    mask: Tensor = like(scores, beside(x, np.triu(np.full(x.shape[-2:], -np.inf, x.dtype), 1)))
+    return mask
 
 
 def _for_all_heads(query: Tensor, x: Tensor) -> Tensor:
