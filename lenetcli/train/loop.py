@@ -11,7 +11,7 @@ from lenetcli.errors import DivergedError
 from lenetcli.train import divergence, out_of_memory
 from lenetcli.train.accumulate import batches_of_steps
 from lenetcli.train.evaluate_best import evaluate_best, evaluate_split
-from lenetcli.train.events import Data, Ended, Evaluated, Event, Saved
+from lenetcli.train.events import Changed, Data, Ended, Evaluated, Event, Saved
 from lenetcli.train.features import kept_features
 from lenetcli.train.gradient_log import GradientLog
 from lenetcli.train.loss_readout import readout_of, resumed_tally
@@ -34,6 +34,8 @@ def fit(run: Run) -> Iterator[Event]:
     reason = None
     if run.left_out and run.progress.step == 0:
         yield Data(1, 0, [part.record() for part in run.left_out])
+    if run.changes:
+        yield Changed(run.progress.epoch + 1, run.progress.step, run.changes)
     try:
         while (reason := why_over(run)) is None:
             saved = yield from train_epoch(run)
