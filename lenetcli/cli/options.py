@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,10 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lenetcli.cli import completion
-from lenetcli.errors import ConfigError
+from lenetcli.errors import ConfigError, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from lenetcli.config import Config as Configuration
+    from lenetcli.train.run import Run
 
 PICTURES = (".png", ".svg")
 
@@ -33,6 +37,16 @@ ConfigOrRun = Annotated[
 RunDir = Annotated[Path, typer.Argument(help="A run directory.", metavar="RUN", autocompletion=completion.runs)]
 Overrides = Annotated[list[str] | None, changes("optimizer.lr=0.1")]
 LayerOverrides = Annotated[list[str] | None, changes("model.layers.0.out_channels=8")]
+At = Annotated[
+    int | None,
+    typer.Option(
+        "--at",
+        min=0,
+        metavar="STEP",
+        show_default=False,
+        help="As it stood after so many steps of training: a run's are made again, and have to give its losses.",
+    ),
+]
 Places = Annotated[
     list[str] | None,
     typer.Argument(
@@ -90,6 +104,29 @@ def check_no_weights(path: Path | None, option: str) -> None:
     above = (place.parent, *(place.parents[2:3] if place.parent.parent.name == "checkpoints" else ()))
     if place.suffix == ".safetensors" and place.exists() and any((p / "config.yaml").is_file() for p in above):
         raise ConfigError(f"{option} {path}: holds weights of a run; choose another name")
+
+
+def training_to_look_at(what: str, changes: list[str] | None, at: int | None, more: int) -> tuple[Configuration, Run]:
+    """The training of a configuration or run that --at or --step says; how it was had is told on stderr.
+
+    Args:
+        at: the step after which it is looked at; None: a run's newest checkpoint, a configuration's beginning.
+        more: what --step says, steps to go on from there; the caller makes them.
+
+    Raises:
+        ConfigError: both are given.
+    """
+    from lenetcli.inspection.training.replay import training_at
+    from lenetcli.runs.open import load_training
+
+    if at is None:
+        return load_training(what, changes or [])
+    if more:
+        raise ConfigError("--at and --step: give one; --step goes on from a run's newest checkpoint")
+    config, run, told = training_at(what, changes or [], at)
+    if told:
+        print(printable(told), file=sys.stderr)
+    return config, run
 
 
 def check_split(split: str) -> None:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from lenetcli.disk import check_inside, check_regular, unreadable
 from lenetcli.errors import DataError
-from lenetcli.train.events import FIGURES, LONGEST_LINE, Ended, Evaluated, Event, Step
+from lenetcli.train.events import FIGURES, LONGEST_LINE, Changed, Ended, Evaluated, Event, Step
 
 LARGEST = 1 << 32  # bytes of the file: some 25 million steps
 LARGEST_COUNT = 2**53
@@ -54,6 +54,7 @@ class History:
         gradients: the steps with figures of gradients, which `train.log_gradients` chose.
         ended: how the run ended; None where it has not (it is running, or was killed).
         skipped: lines that are no events.
+        changes: of its configuration, while it was stopped.
     """
 
     steps: Steps
@@ -61,6 +62,7 @@ class History:
     gradients: list[Step]
     ended: Ended | None
     skipped: int
+    changes: tuple[Changed, ...] = ()
 
     @property
     def splits(self) -> list[str]:
@@ -133,6 +135,7 @@ class _Gathered:
         self.columns = {name: array("d") for name in ("step", "epoch", "loss", "lr", "time")}
         self.evaluations: list[Timed] = []
         self.gradients: list[Step] = []
+        self.changes: list[Changed] = []
         self.ended: Ended | None = None
         self.skipped = self.count = 0
         self.clock = self.epoch_began = 0.0
@@ -157,6 +160,8 @@ class _Gathered:
                 self.clock += event.seconds
                 self.epoch_began = self.clock
                 self.evaluations.append(Timed(event, self.clock))
+            case Changed():
+                self.changes.append(event)
             case Ended():
                 self.ended = event
         self.count += 1
@@ -172,7 +177,8 @@ class _Gathered:
             order = len(columns["step"]) - 1 - np.unique(columns["step"][::-1], return_index=True)[1]
             columns = {name: column[order] for name, column in columns.items()}
             columns["time"] = np.maximum.accumulate(columns["time"])
-        return History(Steps(**columns), self.evaluations, self.gradients, self.ended, self.skipped)
+        steps, changes = Steps(**columns), tuple(self.changes)
+        return History(steps, self.evaluations, self.gradients, self.ended, self.skipped, changes)
 
 
 def _lines(file: Any) -> Iterator[bytes]:
@@ -188,7 +194,7 @@ def _lines(file: Any) -> Iterator[bytes]:
 
 _KINDS: dict[str, tuple[type[Event], dict[str, Any]]] = {
     kind.event: (kind, {f.name: get_type_hints(kind)[f.name] for f in fields(kind)})
-    for kind in (Step, Evaluated, Ended)
+    for kind in (Changed, Step, Evaluated, Ended)
 }
 _STEP = b'{"event": "step"'  # how the lines of most events begin
 _SPLITS = ("train", "validation", "test")
@@ -217,6 +223,12 @@ def _are_figures(value: Any) -> bool:
     return isinstance(value, dict) and all(_fits("", value.get(key), float | None) for key in FIGURES)
 
 
+def _is_change(value: Any) -> bool:
+    """Whether it is the value before and the one after a change."""
+    plain = (str, int, float, type(None))
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(v, plain) for v in value)
+
+
 def _are_numbers(value: dict[str, Any]) -> bool:
     """Whether it is what is told of one of several outputs."""
     return all(_fits("", value.get(key), float | None) for key in ("loss", "accuracy"))
@@ -226,6 +238,8 @@ def _fits(field: str, value: Any, hint: Any) -> bool:
     """Whether a value may stand in a field of this type, and is not absurd."""
     if value is None:
         return hint in (float | None, int | None) or field in ("gradients", "outputs")
+    if field == "changes":
+        return isinstance(value, dict) and all(map(_is_change, value.values()))
     if field == "gradients":
         return isinstance(value, dict) and all(map(_are_figures, value.values()))
     if field == "outputs":

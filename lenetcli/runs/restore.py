@@ -83,6 +83,7 @@ def put_back(run: Run, state: dict[str, Any], model: Any, optimizer: Any, averag
     run.progress = type(run.progress)(**progress)
     run.freeze()
     resume_rules.follow_lr(run, state["config"])
+    run.changes = resume_rules.changes(state["config"], run.config)
 
 
 def _check_best(best: Any) -> None:

@@ -33,6 +33,18 @@ def check(then: Any, now: Any) -> None:
             )
 
 
+def changes(then: Any, now: Any) -> dict[str, list[Any]]:
+    """What a run does otherwise from here on, by its path in the configuration: the value before and the one now.
+
+    Args:
+        then: the checkpoint's configuration, as plain data; None where the run was not made from one.
+        now: the run's.
+    """
+    if then is None or now is None:
+        return {}
+    return {path: [before, after] for path, before, after in differences(then, now) if path in MAY_CHANGE}
+
+
 def check_data(place: Path, environment: dict[str, Any], found: dict[str, Any] | None) -> None:
     """Refuses data that is not what the run began with, wherever it lies.
 

@@ -31,6 +31,17 @@ class Data(Event):
 
 
 @dataclass(frozen=True)
+class Changed(Event):
+    """What of the configuration is another from the next step on: before it, where a run goes on after a change.
+
+    The run stands after `step` steps and `epoch - 1` whole epochs.
+    """
+
+    event: ClassVar[str] = "changed"
+    changes: dict[str, list[Any]]  # of each path, such as "optimizer.lr", the value before and the one now
+
+
+@dataclass(frozen=True)
 class Step(Event):
     """One optimizer step: loss and learning rate it was made with (of all its batches, where gradients accumulate)."""
 

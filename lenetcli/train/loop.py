@@ -11,7 +11,7 @@ from lenetcli.errors import DivergedError
 from lenetcli.train import divergence, out_of_memory
 from lenetcli.train.accumulate import batches_of_steps
 from lenetcli.train.evaluate_best import evaluate_best, evaluate_split
-from lenetcli.train.events import Data, Ended, Evaluated, Event, Saved
+from lenetcli.train.events import Changed, Data, Ended, Evaluated, Event, Saved
 from lenetcli.train.features import kept_features
 from lenetcli.train.gradient_log import GradientLog
 from lenetcli.train.loss_readout import readout_of, resumed_tally
@@ -34,6 +34,8 @@ def fit(run: Run) -> Iterator[Event]:
     reason = None
     if run.left_out and run.progress.step == 0:
         yield Data(1, 0, [part.record() for part in run.left_out])
+    if run.changes:
+        yield Changed(run.progress.epoch + 1, run.progress.step, run.changes)
     try:
         while (reason := why_over(run)) is None:
             saved = yield from train_epoch(run)
@@ -68,13 +70,13 @@ def train_epoch(run: Run) -> Generator[Event, None, list[Event] | None]:
     p, tally, began = run.progress, resumed_tally(run), time.perf_counter()
     first = p.step
     before, number, readout, log = tally.count, p.epoch + 1, readout_of(run, tally), GradientLog(run)
-    step, groups = Step(run, readout, recorded=True), batches_of_steps(run)
+    step, groups = Step(run, readout, recorded=run.around is None), batches_of_steps(run)
     for group in groups:  # one batch a step, or as many as train.accumulate says
         step_began, lr, watched = time.perf_counter(), run.lr, log.due(len(group))
         for phase in step.phases(group):
             if watched and phase.__name__ == "limit":
                 log.before_update()
-            phase()
+            phase() if run.around is None else run.around(step, phase)
         after_step(run)
         log.after_update()
         yield from map(log.with_gradients, readout.end_step(number, lr, step.samples, step_began))

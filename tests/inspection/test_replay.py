@@ -10,14 +10,15 @@ import pytest
 from lenetcli import config as configuration
 from lenetcli import load
 from lenetcli.build.parts import build_run
-from lenetcli.inspection.compare.replay import Recorded, Replay, replay, same_checkpoint, seconds
+from lenetcli.inspection.compare.replay import Replay, replay, same_checkpoint, seconds
+from lenetcli.inspection.training.replay import Recorded
 from lenetcli.runs.history import read_history
 from tests.train.small import train, write_config
 
 
 def recorded(place: Path) -> Recorded:
     loaded = configuration.load(str(place / "config.yaml"))
-    return Recorded(place, lambda: build_run(loaded), read_history(place))
+    return Recorded(place, lambda changes: build_run(loaded), read_history(place))
 
 
 def parted(place: Path, first: list[str], second: list[str]) -> Replay:

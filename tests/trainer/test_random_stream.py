@@ -32,8 +32,8 @@ from lenetcli.inspection.step.profile import time_step
 from lenetcli.inspection.step.record import advance, record_step
 from lenetcli.inspection.training.checkpoint_history import checkpoint_flow, updates
 from lenetcli.inspection.training.lr_finder import lr_range
+from lenetcli.inspection.training.replay import Recorded
 from lenetcli.kernels import dispatch, native
-from lenetcli.runs.history import read_history
 from lenetcli.runs.open import load_config, load_run, load_training
 from lenetcli.train.accumulate import batches_of_steps
 from lenetcli.train.loop import fit
@@ -140,10 +140,7 @@ def follow_checkpoints() -> None:
 def replayed() -> None:
     trained("a")
     trained("b", "seed=1")
-    sides = [
-        replay.Recorded(place, partial(build_run, configuration.load(str(place / "config.yaml"))), read_history(place))
-        for place in (Path("a"), Path("b"))
-    ]
+    sides = [Recorded.of(Path(place)) for place in ("a", "b")]
     assert replay.replay(sides[0], sides[0], 0).parting is None
     assert replay.replay(sides[0], sides[1], 0).parting is not None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,8 +16,8 @@ from lenetcli.errors import ConfigError, printable
 if TYPE_CHECKING:
     from lenetcli.config import Config
     from lenetcli.inspection.compare.config import FirstStep
-    from lenetcli.inspection.compare.replay import Recorded, Replay
-    from lenetcli.train.run import Run
+    from lenetcli.inspection.compare.replay import Replay
+    from lenetcli.inspection.training.replay import Recorded
 
 LONG = 3.0  # seconds of training that are told before
 
@@ -119,11 +118,10 @@ def _runs(
     """What else there is to say of two runs; drawn as soon as it is known."""
     from lenetcli.disk import is_regular, is_there
     from lenetcli.inspection.compare.config import first_step
-    from lenetcli.inspection.compare.replay import Recorded
     from lenetcli.inspection.compare.tensors import tensor_differences
+    from lenetcli.inspection.training.replay import Recorded
     from lenetcli.report.compare.config import draw_replay, draw_steps, draw_tensors
     from lenetcli.report.console import results
-    from lenetcli.runs.history import read_history
 
     console = results()
     names = str(one[0]), str(other[0])
@@ -132,7 +130,7 @@ def _runs(
     step: FirstStep | None = None
     replayed: Replay | None = None
     if not untrained:
-        a, b = (Recorded(place, partial(_beginning, place, places), read_history(place)) for place, _ in (one, other))
+        a, b = (Recorded.of(place, places) for place, _ in (one, other))
         step = first_step(a.history, b.history)
         if draw:
             console.print(draw_steps(step))
@@ -162,15 +160,6 @@ def _order(config: Config) -> list[str]:
     from lenetcli.build.parts import build_model
 
     return [] if config.strangers() else list(build_model(config)[0].state_dict())
-
-
-def _beginning(place: Path, places: list[str]) -> Run:
-    """A run of a directory as it began."""
-    from lenetcli.build.parts import build_run
-    from lenetcli.runs.beginning import begun
-    from lenetcli.runs.open import load_unfinished
-
-    return begun(build_run(load_unfinished(place, places).config), place)
 
 
 def _again(a: Recorded, b: Recorded, until: int) -> Replay:

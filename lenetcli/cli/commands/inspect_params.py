@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from lenetcli.cli import completion
-from lenetcli.cli.options import Json, Places, print_json, show
+from lenetcli.cli.options import At, Json, Places, print_json, show, training_to_look_at
 from lenetcli.errors import ConfigError, printable
 
 if TYPE_CHECKING:
@@ -19,6 +19,20 @@ if TYPE_CHECKING:
     from lenetcli.nn.module import Module
 
 MOST_SHOWN, MOST_IN_FILE = 64, 1024  # filters
+
+
+class Given(NamedTuple):
+    """What is to be shown.
+
+    Args:
+        path: of a configuration, a run or a weights file.
+        at: after how many steps of training; None: a run's best weights, a configuration's initial ones.
+        places: where the run's data lies now.
+    """
+
+    path: str
+    at: int | None = None
+    places: tuple[str, ...] = ()
 
 
 def inspect_params(
@@ -51,6 +65,7 @@ def inspect_params(
     gradients: Annotated[
         bool, typer.Option("--gradients", help="The gradients and updates that a run has written down, over its steps.")
     ] = False,
+    at: At = None,
     as_json: Json = False,
 ) -> None:
     """Show every parameter: name, shape, type, count, mean, standard deviation, extremes; and gradients if any.
@@ -67,29 +82,34 @@ def inspect_params(
     found = list(places or [])
     if picture is not None and re.match(r"data\.\w+=", str(picture)):
         picture, found = None, [str(picture), *found]
-    if found and not updates:
-        raise ConfigError(f"{' '.join(found)}: only --updates reads the data")
+    if found and not updates and at is None:
+        raise ConfigError(f"{' '.join(found)}: only --updates and --at read the data")
+    if at is not None and (updates or gradients):
+        raise ConfigError(f"--at: {chosen[0]} shows the whole run")
     if picture is not None and not filters:
         raise ConfigError(f"{picture}: a second file goes with --filters only, as the picture to write")
+    given = Given(what, at, tuple(found))
+    if at is not None and _is_weights(given):
+        raise ConfigError(f"--at: {what} holds weights without steps; give the configuration or the run")
     if tree:
-        _tree(what, as_json)
+        _tree(given, as_json)
     elif histogram:
-        _histogram(what, as_json)
+        _histogram(given, as_json)
     elif summary:
-        _summary(what, as_json)
+        _summary(given, as_json)
     elif filters:
-        _filters(what, picture, as_json)
+        _filters(given, picture, as_json)
     elif other is not None:
-        _diff(what, other, as_json)
+        _diff(given, Given(other), as_json)
     elif updates:
         _updates(what, found, as_json)
     elif gradients:
         _gradients(what, as_json)
     else:
-        _table(what, values, as_json)
+        _table(given, values, as_json)
 
 
-def _table(what: str, values: bool, as_json: bool) -> None:
+def _table(what: Given, values: bool, as_json: bool) -> None:
     from lenetcli.inspection.model.parameters import row, table
 
     tensors, rates = _tensors_and_rates(what)
@@ -111,7 +131,7 @@ def _table(what: str, values: bool, as_json: bool) -> None:
             print(f"{name}\n{tensor.detach()!r}\n")
 
 
-def _tree(what: str, as_json: bool) -> None:
+def _tree(what: Given, as_json: bool) -> None:
     from lenetcli.inspection.model.tree import tree_of_model, tree_of_names
     from lenetcli.report.model.layers import draw_tree
 
@@ -120,7 +140,7 @@ def _tree(what: str, as_json: bool) -> None:
     show(found.record(), lambda _: draw_tree(found, trained=not of_file), as_json, crop=False)
 
 
-def _histogram(what: str, as_json: bool) -> None:
+def _histogram(what: Given, as_json: bool) -> None:
     from lenetcli.inspection.record import strict
     from lenetcli.inspection.statistics import figures
     from lenetcli.report.model.weights import draw_histograms
@@ -134,7 +154,7 @@ def _histogram(what: str, as_json: bool) -> None:
     show(strict({"parameters": rows}), lambda _: draw_histograms(tensors, found), as_json, crop=False)
 
 
-def _summary(what: str, as_json: bool) -> None:
+def _summary(what: Given, as_json: bool) -> None:
     from lenetcli.inspection.model.summary import summary
     from lenetcli.report.model.layers import draw_summary
 
@@ -142,7 +162,7 @@ def _summary(what: str, as_json: bool) -> None:
     show(found.record(), lambda _: draw_summary(found), as_json, crop=False)
 
 
-def _filters(what: str, picture: Path | None, as_json: bool) -> None:
+def _filters(what: Given, picture: Path | None, as_json: bool) -> None:
     from lenetcli.disk import write_file
     from lenetcli.display.png import png
     from lenetcli.inspection.model.feature_maps import first_filters
@@ -154,7 +174,7 @@ def _filters(what: str, picture: Path | None, as_json: bool) -> None:
     most = MOST_SHOWN if picture is None and not as_json else MOST_IN_FILE
     found = first_filters(*_model(what, "--filters"), most)
     if found is None:
-        raise ConfigError(f"--filters: the first layer with weights of {what} sees no image")
+        raise ConfigError(f"--filters: the first layer with weights of {what.path} sees no image")
     if picture is not None:
         if picture.suffix.lower() != ".png":
             raise ConfigError(f"--filters {picture}: wanted a name that ends in .png")
@@ -171,13 +191,13 @@ def _filters(what: str, picture: Path | None, as_json: bool) -> None:
     show(strict(record), lambda _: parts, as_json, soft_wrap=True)
 
 
-def _diff(what: str, other: str, as_json: bool) -> None:
+def _diff(what: Given, other: Given, as_json: bool) -> None:
     from lenetcli.inspection.compare.tensors import compare
     from lenetcli.inspection.record import strict
     from lenetcli.report.model.weights import draw_comparison
 
     found = compare(_state(what), _state(other))
-    show(strict(found), lambda _: draw_comparison(found, (what, other)), as_json, crop=False)
+    show(strict(found), lambda _: draw_comparison(found, (what.path, other.path)), as_json, crop=False)
 
 
 def _updates(what: str, places: list[str], as_json: bool) -> None:
@@ -211,11 +231,11 @@ def _gradients(what: str, as_json: bool) -> None:
     show(found.record(), lambda _: draw_gradients(found), as_json, crop=False)
 
 
-def _tensors(what: str) -> dict[str, Any]:
+def _tensors(what: Given) -> dict[str, Any]:
     return _tensors_and_rates(what)[0]
 
 
-def _tensors_and_rates(what: str) -> tuple[dict[str, Any], dict[str, float]]:
+def _tensors_and_rates(what: Given) -> tuple[dict[str, Any], dict[str, float]]:
     """Named parameters of a configuration or run, or all tensors of a weights file; learning rates, where they differ.
 
     A run whose own Python has not been agreed to is its weights file.
@@ -223,13 +243,13 @@ def _tensors_and_rates(what: str) -> tuple[dict[str, Any], dict[str, float]]:
     if _is_weights(what):
         from lenetcli.export.weights import read_weights
 
-        return dict(read_weights(Path(what))), {}
-    weights = Path(what) / "model.safetensors"
-    strangers = _strangers(Path(what)) if weights.is_file() else []
+        return dict(read_weights(Path(what.path))), {}
+    weights = Path(what.path) / "model.safetensors"
+    strangers = _strangers(Path(what.path)) if weights.is_file() and what.at is None else []
     if strangers:
         names = ", ".join(dict.fromkeys(stranger.what for stranger in strangers))
-        print(printable(f"{what}: read as weights without layers: {names} is not imported"), file=sys.stderr)
-        return _tensors_and_rates(str(weights))
+        print(printable(f"{what.path}: read as weights without layers: {names} is not imported"), file=sys.stderr)
+        return _tensors_and_rates(Given(str(weights)))
     from lenetcli.build.parameter_groups import rates
 
     config, model = _opened(what)
@@ -244,47 +264,50 @@ def _strangers(run: Path) -> list[NotImported]:
         return config_of_run(run).strangers()
 
 
-def _state(what: str) -> dict[str, Any]:
+def _state(what: Given) -> dict[str, Any]:
     """Named parameters and buffers."""
     if _is_weights(what):
         return _tensors(what)
-    weights = Path(what) / "model.safetensors"
-    if weights.is_file() and _strangers(Path(what)):
+    weights = Path(what.path) / "model.safetensors"
+    if weights.is_file() and what.at is None and _strangers(Path(what.path)):
         return _tensors(what)
     return dict(_model(what)[0].state_dict())
 
 
-def _model(what: str, option: str = "") -> tuple[Module, tuple[int, ...]]:
+def _model(what: Given, option: str = "") -> tuple[Module, tuple[int, ...]]:
     """The model of a configuration or run, and the shape of a sample.
 
     Raises:
         ConfigError: a weights file, of which an option cannot be answered.
     """
     if _is_weights(what):
-        raise ConfigError(f"{option}: {what} holds weights without layers; give the configuration or the run")
+        raise ConfigError(f"{option}: {what.path} holds weights without layers; give the configuration or the run")
     config, model = _opened(what)
     return model, tuple(config.model.input)
 
 
-def _opened(what: str) -> tuple[Config, Module]:
+def _opened(what: Given) -> tuple[Config, Module]:
     """A configuration or run, and its model."""
-    if Path(what).is_dir():
+    if what.at is not None:
+        config, run = training_to_look_at(what.path, list(what.places), what.at, 0)
+        return config, run.model
+    if Path(what.path).is_dir():
         from lenetcli.runs.open import load_run
 
-        loaded = load_run(Path(what))
+        loaded = load_run(Path(what.path))
         return loaded.config, loaded.model
     from lenetcli import config as configuration
     from lenetcli.build.model import follow
     from lenetcli.build.notes import notes_of
 
-    config = configuration.load(what)
+    config = configuration.load(what.path)
     shapes = follow(config)
     for note in notes_of(config, shapes):
-        print(printable(f"{what}: {note}"), file=sys.stderr)
+        print(printable(f"{what.path}: {note}"), file=sys.stderr)
     return config, shapes.model
 
 
-def _is_weights(what: str) -> bool:
+def _is_weights(what: Given) -> bool:
     from lenetcli.formats.recognise import is_weights
 
-    return is_weights(what)
+    return is_weights(what.path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lenetcli.cli.options import ConfigOrRun, Json, Overrides, show
+from lenetcli.cli.options import At, ConfigOrRun, Json, Overrides, show, training_to_look_at
 from lenetcli.errors import ConfigError, printable
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ def step(
     what: ConfigOrRun,
     overrides: Overrides = None,
     after: Annotated[int, typer.Option("--step", min=0, help="Train so many steps first.")] = 0,
+    at: At = None,
     param: Annotated[
         str | None, typer.Option(help="The parameter to follow through the update.", show_default="the first")
     ] = None,
@@ -35,9 +36,8 @@ def step(
     from lenetcli.build.notes import fine_tuning
     from lenetcli.inspection.step.record import advance, record_step
     from lenetcli.report.step.story import draw_all
-    from lenetcli.runs.open import load_training
 
-    config, run = load_training(what, overrides or [])
+    config, run = training_to_look_at(what, overrides, at, after)
     followed = _followed(run, param, index)
     for line in fine_tuning(config, run.model, run.freezing):
         print(printable(line), file=sys.stderr)

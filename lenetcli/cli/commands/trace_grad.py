@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lenetcli.cli.options import ConfigOrRun, Json, LayerOverrides, check_place, show
+from lenetcli.cli.options import At, ConfigOrRun, Json, LayerOverrides, check_place, show, training_to_look_at
 from lenetcli.errors import CheckFailed, ConfigError, DivergedError
 
 
@@ -22,6 +22,7 @@ def trace_grad(
         typer.Option(help="Show .grad of this parameter (may be repeated).", show_default="first bias"),
     ] = None,
     step: Annotated[int, typer.Option(min=0, help="Train this many steps first (of a run: more steps).")] = 0,
+    at: At = None,
     expand: Annotated[bool, typer.Option("--expand", help="Every node, even of a large graph.")] = False,
     depth: Annotated[
         int | None, typer.Option(min=1, help="Fold modules below this level.", show_default="as fits")
@@ -47,12 +48,11 @@ def trace_grad(
     from lenetcli.disk import write_file
     from lenetcli.inspection.graph.step_traces import traces
     from lenetcli.report.graph.trace import draw
-    from lenetcli.runs.open import load_training
 
     files = {"--html": html, "--mermaid": mermaid, "--dot": dot, "--svg": svg}
     for option, path in files.items():
         check_place(path, option)
-    config, run = load_training(what, overrides or [])
+    config, run = training_to_look_at(what, overrides, at, step)
     shown = _shown(run.model, param)
     found, diverged = [], None
     try:

@@ -1,29 +1,19 @@
-"""Two runs trained again side by side, step by step, up to the first one after which they are not the same.
-
-On one machine a run repeats from its configuration to the last bit, so what no checkpoint kept can be had again.
-Whether it was had is seen by the losses: each that is made again has to be the one that the run has written down.
-"""
+"""Two runs trained again side by side, step by step, up to the first one after which they are not the same."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from lenetcli.config.user_code import blamed
 from lenetcli.disk import Unreadable, is_there
 from lenetcli.errors import DataError, LenetError
 from lenetcli.inspection.compare.tensors import BitDifference, bit_differences, flat
 from lenetcli.inspection.record import Record
 from lenetcli.inspection.statistics import Array
+from lenetcli.inspection.training.replay import Recorded, Replayed
 from lenetcli.runs.checkpoint import AVERAGE, MODEL, OPTIMIZER, Checkpoints
-from lenetcli.runs.directory import environment, read_environment
-from lenetcli.runs.history import History
 from lenetcli.tensors.serialization import load
 from lenetcli.train.events import Step
-from lenetcli.train.loop import fit
 from lenetcli.train.run import Run
 
 BITS = ("lenet", "numpy", "processor", "kernels", "gpu", "ranks")  # parts of environment.json that may change bits
@@ -68,30 +58,6 @@ class Replay(Record):
     problem: str = ""
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """A run of a directory, to be trained again.
-
-    Args:
-        make: builds it, at its beginning.
-    """
-
-    place: Path
-    make: Callable[[], Run]
-    history: History
-
-    @property
-    def losses(self) -> dict[int, float]:
-        """Of each step that it has written down."""
-        steps = self.history.steps
-        return dict(zip(steps.step.astype(int).tolist(), steps.loss.tolist()))
-
-    @property
-    def last(self) -> int:
-        """Its last step that is written down."""
-        return int(self.history.steps.step.max(initial=0))
-
-
 def replay(a: Recorded, b: Recorded, begun: int) -> Replay:
     """Trains both again, from where `same_checkpoint` says, up to where they part.
 
@@ -101,14 +67,14 @@ def replay(a: Recorded, b: Recorded, begun: int) -> Replay:
     if begun and begun >= last:
         return Replay(begun, begun)
     try:
-        sides = _Side(a, begun), _Side(b, begun)
-        parting = _initial(sides) if begun == 0 else None
+        sides = Replayed(a, begun), Replayed(b, begun)
+        runs = sides[0].run, sides[1].run
+        parting = _initial(runs) if begun == 0 else None
         for step in range(begun + 1, last + 1):
-            with blamed(lambda: f"when step {step} was made again"):  # noqa: B023  called within the turn
-                made = sides[0].advance(step), sides[1].advance(step)
+            made = sides[0].advance(step), sides[1].advance(step)
             if parting is not None:
                 break
-            parting = _compare(sides, made)
+            parting = _compare(runs, made)
     except LenetError as error:
         return Replay(begun, begun, problem=str(error))
     return Replay(begun, last if parting is None else parting.step, parting)
@@ -148,78 +114,30 @@ def _kept(run: Path, name: str) -> dict[str, Array]:
     return {key: array for file in files for key, array in flat(load(path / file), file).items()}
 
 
-class _Side:
-    """One of the two."""
-
-    def __init__(self, recorded: Recorded, begun: int) -> None:
-        self.place, self.losses = recorded.place, recorded.losses
-        self.run = recorded.make()
-        self.run.max_seconds = None
-        if begun:
-            Checkpoints(recorded.place).look(self.run, begun)
-        self._events = fit(self.run)
-
-    def advance(self, step: int) -> Step:
-        """Makes the next step.
-
-        Raises:
-            LenetError: it is not as it was.
-        """
-        made = next((event for event in self._events if isinstance(event, Step)), None)
-        wanted = self.losses.get(step)
-        if made is None or made.step != step:
-            raise LenetError(f"{self.place} ends before step {step} when it is trained again")
-        if wanted is not None and made.loss != wanted:
-            what = f"the loss of step {step} was {wanted!r}, is {made.loss!r} now"
-            raise LenetError(f"{self.place} does not repeat here: {what}{_other_place(self.place)}")
-        return made
-
-    def tensors(self) -> dict[str, Array]:
-        """Weights and buffers, averaged weights, what the optimizer keeps."""
-        run, state = self.run, self.run.optimizer.state
-        found = flat(run.model.state_dict())
-        if run.average is not None:
-            found |= flat(run.average.module.state_dict(), "average")
-        for name, parameter in run.model.named_parameters():
-            found |= flat(state.get(parameter, {}), f"optimizer.{name}")
-        return found
-
-    def gradients(self) -> dict[str, Array]:
-        named = self.run.model.named_parameters()
-        return {name: p.grad.array for name, p in named if p.grad is not None}
+def _tensors(run: Run) -> dict[str, Array]:
+    """Weights and buffers, averaged weights, what the optimizer keeps."""
+    found = flat(run.model.state_dict())
+    if run.average is not None:
+        found |= flat(run.average.module.state_dict(), "average")
+    for name, parameter in run.model.named_parameters():
+        found |= flat(run.optimizer.state.get(parameter, {}), f"optimizer.{name}")
+    return found
 
 
-def _other_place(run: Path) -> str:
-    """In what the run was made elsewhere, as far as it has written that down."""
-    try:
-        then, now = _bits(read_environment(run)), _bits(environment())
-    except DataError:
-        return ""
-    found = [f"{key} {_said(then[key])}, here {_said(now[key])}" for key in then if then[key] != now[key]]
-    return f" (it was made with {'; '.join(found)})" if found else ""
+def _gradients(run: Run) -> dict[str, Array]:
+    return {name: p.grad.array for name, p in run.model.named_parameters() if p.grad is not None}
 
 
-def _bits(environment: dict[str, Any]) -> dict[str, Any]:
-    """What of an environment may change bits; threads do with NumPy's kernels."""
-    threads = environment.get("threads")
-    kept = {key: environment.get(key) for key in BITS}
-    return kept | {"threads": threads.get("lenet") if isinstance(threads, dict) else None}
-
-
-def _said(value: Any) -> str:
-    return "none" if value is None else value if isinstance(value, str) else json.dumps(value)
-
-
-def _initial(sides: tuple[_Side, _Side]) -> Parting | None:
-    found = next(bit_differences(*(side.tensors() for side in sides)), None)
+def _initial(runs: tuple[Run, Run]) -> Parting | None:
+    found = next(bit_differences(*map(_tensors, runs)), None)
     return None if found is None else Parting(0, "initial weights", found)
 
 
-def _compare(sides: tuple[_Side, _Side], made: tuple[Step, Step]) -> Parting | None:
-    found = next(bit_differences(*(side.tensors() for side in sides)), None)
+def _compare(runs: tuple[Run, Run], made: tuple[Step, Step]) -> Parting | None:
+    found = next(bit_differences(*map(_tensors, runs)), None)
     if found is None:
         return None
-    gradient = next(bit_differences(*(side.gradients() for side in sides)), None)
+    gradient = next(bit_differences(*map(_gradients, runs)), None)
     losses, rates = (made[0].loss, made[1].loss), (made[0].lr, made[1].lr)
     seen = "loss" if losses[0] != losses[1] else "update" if gradient is None else "gradients"
     return Parting(made[0].step, seen, found, gradient, losses, rates)
