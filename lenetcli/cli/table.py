@@ -27,6 +27,7 @@ COMMANDS = {
     "time": "time.time",
     "diff": "diff.diff",
     "plot": "plot.plot",
+    "watch": "watch.watch",
     "report": "report.report",
     "runs": "runs.runs",
     "sweep": "sweep.sweep",

@@ -17,10 +17,11 @@ import numpy.typing as npt
 
 from lenetcli.disk import check_inside, check_regular, unreadable
 from lenetcli.errors import DataError
-from lenetcli.train.events import FIGURES, LONGEST_LINE, Changed, Ended, Evaluated, Event, Step
+from lenetcli.train.events import CONFUSED, FIGURES, LONGEST_LINE, Changed, Ended, Evaluated, Event, Step
 
 LARGEST = 1 << 32  # bytes of the file: some 25 million steps
 LARGEST_COUNT = 2**53
+KEPT = 256  # bytes before the place where reading goes on, by which a file is known again
 LONGEST = 1e10  # seconds: no run took three centuries
 
 Values = npt.NDArray[np.float64]
@@ -54,7 +55,8 @@ class History:
         gradients: the steps with figures of gradients, which `train.log_gradients` chose.
         ended: how the run ended; None where it has not (it is running, or was killed).
         skipped: lines that are no events.
-        changes: of its configuration, while it was stopped.
+        changes: of its configuration, while it was stopped or by a key.
+        speed: samples per second of the last step.
     """
 
     steps: Steps
@@ -63,6 +65,7 @@ class History:
     ended: Ended | None
     skipped: int
     changes: tuple[Changed, ...] = ()
+    speed: float | None = None
 
     @property
     def splits(self) -> list[str]:
@@ -102,7 +105,7 @@ def read_history(run: Path, steps: bool = True) -> History:
     """
     path = check_inside(run, run / "metrics.jsonl")
     check_regular(path, LARGEST)
-    gathered = _Gathered()
+    gathered = Gathered()
     try:
         with path.open("rb") as file:
             for line in _lines(file):
@@ -112,23 +115,67 @@ def read_history(run: Path, steps: bool = True) -> History:
                     gathered.add(_event(line))
     except OSError as error:
         raise unreadable(path, error) from None
-    if gathered.count == 0:
-        what = (
-            "is empty: the run has not made a step" if gathered.skipped == 0 else "no line in it is an event of a run"
-        )
-        raise DataError(f"{path}: {what}")
+    gathered.check(path)
     return gathered.history()
 
 
 def history_of(events: Iterable[Event]) -> History:
     """The history of a run whose events are in memory."""
-    gathered = _Gathered()
+    gathered = Gathered()
     for event in events:
         gathered.add(event)
     return gathered.history()
 
 
-class _Gathered:
+class Growing:
+    """A run's metrics.jsonl, read on as it grows, by this process or any other, on this machine or a shared disk.
+
+    It is read from its beginning again where another file has its name, or what was read is not there any more: a run
+    that is resumed cuts off what will happen again.
+
+    Raises:
+        DataError: metrics.jsonl is missing, or not an ordinary file.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        self.gathered, self._read, self._end = Gathered(), 0, b""
+        self.read_on()
+
+    def read_on(self) -> bool:
+        """Takes the whole lines that have come; True where there were any. A line that is being written waits.
+
+        Raises:
+            DataError: as above.
+        """
+        path = check_inside(self.run, self.run / "metrics.jsonl")
+        size = check_regular(path, LARGEST)
+        try:
+            with path.open("rb") as file:
+                file.seek(max(0, self._read - len(self._end)))
+                same = size >= self._read and file.read(len(self._end)) == self._end
+                if same and size == self._read:
+                    return False
+                if not same:
+                    self.gathered, self._read, self._end = Gathered(), 0, b""
+                    file.seek(0)
+                found = not same
+                for line in _lines(file):
+                    if line and not line.endswith(b"\n"):
+                        break
+                    self.gathered.add(_event(line))
+                    self._read, self._end, found = file.tell(), line[-KEPT:], True
+                return found
+        except OSError as error:
+            raise unreadable(path, error) from None
+
+    @property
+    def history(self) -> History:
+        """What has been read so far."""
+        return self.gathered.history(copied=True)
+
+
+class Gathered:
     """Events, taken one by one in the order of the file."""
 
     def __init__(self) -> None:
@@ -139,6 +186,7 @@ class _Gathered:
         self.ended: Ended | None = None
         self.skipped = self.count = 0
         self.clock = self.epoch_began = 0.0
+        self.speed: float | None = None
 
     def add(self, event: Event | str | None) -> None:
         match event:
@@ -151,6 +199,7 @@ class _Gathered:
                 for column, value in zip(self.columns.values(), values):
                     column.append(value)
                 self.ended = None  # the run was continued
+                self.speed = event.samples_per_second
                 if event.gradients:
                     self.gradients.append(event)
             case Evaluated(split="train"):
@@ -171,14 +220,31 @@ class _Gathered:
         self.ended = None  # the run was continued
         self.count += 1
 
-    def history(self) -> History:
-        columns = {name: np.frombuffer(column, np.float64) for name, column in self.columns.items()}
+    def check(self, path: Path) -> None:
+        """Refuses a file in which there was no event."""
+        if self.count == 0:
+            empty = "is empty: the run has not made a step"
+            raise DataError(f"{path}: {empty if self.skipped == 0 else 'no line in it is an event of a run'}")
+
+    def history(self, copied: bool = False) -> History:
+        """What has been taken.
+
+        Args:
+            copied: more will be taken.
+        """
+        columns = {
+            name: np.array(column) if copied else np.frombuffer(column, np.float64)
+            for name, column in self.columns.items()
+        }
         if np.any(np.diff(columns["step"]) <= 0):  # no run of ours writes that: the last of each step counts
             order = len(columns["step"]) - 1 - np.unique(columns["step"][::-1], return_index=True)[1]
             columns = {name: column[order] for name, column in columns.items()}
             columns["time"] = np.maximum.accumulate(columns["time"])
         steps, changes = Steps(**columns), tuple(self.changes)
-        return History(steps, self.evaluations, self.gradients, self.ended, self.skipped, changes)
+        evaluations, gradients = self.evaluations, self.gradients
+        if copied:
+            evaluations, gradients = list(evaluations), list(gradients)
+        return History(steps, evaluations, gradients, self.ended, self.skipped, changes, self.speed)
 
 
 def _lines(file: Any) -> Iterator[bytes]:
@@ -229,6 +295,14 @@ def _is_change(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(isinstance(v, plain) for v in value)
 
 
+def _is_matrix(value: Any) -> bool:
+    """Whether it is as many rows of counts as each of them has."""
+    rows = isinstance(value, list) and 0 < len(value) <= CONFUSED and all(isinstance(row, list) for row in value)
+    return rows and all(
+        len(row) == len(value) and all(type(n) is int and 0 <= n <= LARGEST_COUNT for n in row) for row in value
+    )
+
+
 def _are_numbers(value: dict[str, Any]) -> bool:
     """Whether it is what is told of one of several outputs."""
     return all(_fits("", value.get(key), float | None) for key in ("loss", "accuracy"))
@@ -237,9 +311,11 @@ def _are_numbers(value: dict[str, Any]) -> bool:
 def _fits(field: str, value: Any, hint: Any) -> bool:
     """Whether a value may stand in a field of this type, and is not absurd."""
     if value is None:
-        return hint in (float | None, int | None) or field in ("gradients", "outputs")
+        return hint in (float | None, int | None) or field in ("gradients", "outputs", "confusion")
     if field == "changes":
         return isinstance(value, dict) and all(map(_is_change, value.values()))
+    if field == "confusion":
+        return _is_matrix(value)
     if field == "gradients":
         return isinstance(value, dict) and all(map(_are_figures, value.values()))
     if field == "outputs":

@@ -124,12 +124,11 @@ def follow_lr(run: Run, then: Any) -> None:
     groups = run.optimizer.param_groups
     given = ["lr" in group for group in run.config["optimizer"].get("groups", ())] if run.config is not None else []
     follows = [not own for own in ([False] * (len(groups) - len(given)) + given)]
-    for group in (group for group, does in zip(groups, follows) if does):
-        if group.get("initial_lr", old) != old:
-            name = type(run.scheduler).__name__
-            raise ConfigError(
-                f"optimizer.lr: cannot change when this run continues: {name} sets the learning rate itself"
-            )
+    following = [group for group, does in zip(groups, follows) if does]
+    if any(group.get("initial_lr", old) != old for group in following):
+        name = type(run.scheduler).__name__
+        raise ConfigError(f"optimizer.lr: cannot change when this run continues: {name} sets the learning rate itself")
+    for group in following:
         group["lr"] = changed(group["lr"])
         if "initial_lr" in group:
             group["initial_lr"] = new
@@ -138,6 +137,28 @@ def follow_lr(run: Run, then: Any) -> None:
             if hasattr(scheduler, name):
                 rates = getattr(scheduler, name)
                 setattr(scheduler, name, [changed(rate) if does else rate for rate, does in zip(rates, follows)])
+
+
+def change_lr(run: Run, lr: float) -> None:
+    """Between two steps, goes on with another `optimizer.lr`: `fit` tells that next, and then saves it.
+
+    Raises:
+        ConfigError: the run has no configuration that says one, several processes train it, or as `follow_lr`.
+    """
+    if run.reducer is not None:
+        raise ConfigError("optimizer.lr: several processes train this run, and only one of them would know")
+    then = run.config
+    before = None if then is None else then["optimizer"].get("lr")
+    if then is None or before is None:
+        raise ConfigError("optimizer.lr: this run has no configuration that says it")
+    run.config = {**then, "optimizer": {**then["optimizer"], "lr": lr}}
+    try:
+        follow_lr(run, then)
+    except ConfigError:
+        run.config = then
+        raise
+    first = run.changes.get("optimizer.lr", [before])[0]
+    run.changes, run.save_now = {**run.changes, "optimizer.lr": [first, lr]}, True
 
 
 def _all(scheduler: Any) -> Iterator[Any]:

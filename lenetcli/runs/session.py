@@ -201,15 +201,18 @@ class Session:
         at the end.
         """
         run, held = self.run, locks.held(place)
+        written = run.config
         with closing(
             directory.MetricsFile(place, run.checkpoints.events if run.checkpoints is not None else 0)
         ) as file:
 
             def find() -> tuple[Path, int]:
+                nonlocal written
                 self.directory = found = place if held is None else held.place()
-                if run.config is not None and not has_content(found / "config.yaml"):
+                if run.config is not None and (run.config is not written or not has_content(found / "config.yaml")):
                     make_way(found / "config.yaml")
                     _write_config(run, found)
+                    written = run.config
                 _describe(run, found, self.group)
                 return found, file.sync(found)
 

@@ -143,8 +143,7 @@ def read_run(run: Path) -> RunRow:
         DataError: its configuration or its events are damaged.
     """
     config = _config(run)
-    epochs = at(config, "train.epochs")
-    planned = epochs if isinstance(epochs, int) else 0
+    planned = _planned(config)
     path = run / "metrics.jsonl"
     if not is_there(path) or check_regular(path, LARGEST) == 0:
         status = IMPORTED if is_there(run / "model.safetensors") else KILLED
@@ -158,6 +157,19 @@ def read_run(run: Path) -> RunRow:
         str(run), config, KILLED if ended is None else ended.reason, epoch, planned, found,
         ended.loss if tested and ended else None, ended.accuracy if tested and ended else None, history.seconds, last,
     )  # fmt: skip
+
+
+def planned_epochs(run: Path) -> int:
+    """The epochs that a run is meant to go through; 0 where its configuration does not say."""
+    try:
+        return _planned(_config(run))
+    except DataError:
+        return 0
+
+
+def _planned(config: dict[str, Any]) -> int:
+    epochs = at(config, "train.epochs")
+    return epochs if isinstance(epochs, int) else 0
 
 
 def _config(run: Path) -> dict[str, Any]:

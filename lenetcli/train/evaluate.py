@@ -126,7 +126,7 @@ class Tally:
     what the loss itself divided by, such as the weights of the batch's classes.
     """
 
-    def __init__(self, criterion: Module, classes: int = 0) -> None:
+    def __init__(self, criterion: Module, classes: int = 0, calibrated: bool = True) -> None:
         self.summed = adds_up(criterion)
         self.loss_sum = 0.0
         self.weight = 0.0
@@ -134,7 +134,7 @@ class Tally:
         self.ignored = 0
         self.right: int | None = None
         self.confusion = ConfusionTally(classes) if classes else None
-        self.calibration = Calibration()
+        self.calibration = Calibration() if calibrated else None
         self._criterion = criterion
 
     def add(self, loss: float, output: Tensor, target: Tensor) -> None:
@@ -154,8 +154,8 @@ class Tally:
         self.count_in(loss, weight, count, right, count - len(actual))
         if self.confusion is not None:
             self.confusion.add(actual, predicted)
-            shares = probabilities(scores, self._criterion)
-            if shares is not None:
+            shares = None if self.calibration is None else probabilities(scores, self._criterion)
+            if self.calibration is not None and shares is not None:
                 self.calibration.add(shares, actual, predicted)
 
     def measure(self, output: Tensor, target: Tensor) -> None:
@@ -165,7 +165,8 @@ class Tally:
     def evaluation(self, seconds: float) -> Evaluation:
         """What has been found in a pass over a data set."""
         counts = self.confusion.confusion if self.confusion is not None and self.accuracy is not None else None
-        calibration = self.calibration.error if counts is not None and self.calibration.count.any() else None
+        known = counts is not None and self.calibration is not None and self.calibration.count.any()
+        calibration = self.calibration.error if known and self.calibration is not None else None
         return Evaluation(self.loss, self.accuracy, self.count, counts, seconds, calibration, self.ignored, self.weight)
 
     @property
@@ -231,16 +232,19 @@ def measured(criterion: Module, output: Tensor, target: Tensor) -> float:
     return (loss_of(criterion, output, target) if rest is None else rest).item()
 
 
-def evaluate(model: Module, batches: Iterable[tuple[Any, Any]], criterion: Module, classes: int = 0) -> Evaluation:
+def evaluate(
+    model: Module, batches: Iterable[tuple[Any, Any]], criterion: Module, classes: int = 0, calibrated: bool = True
+) -> Evaluation:  # fmt: skip
     """Runs the model in evaluation mode, without gradients, over all batches; its mode is restored after.
 
     Args:
         criterion: the loss, or `Losses`: then each has an evaluation of its own, too.
         classes: of the confusion; 0 counts none.
+        calibrated: with the calibration error, where there is a confusion.
     """
     began = time.perf_counter()
     training = model.training
-    tallies = [(term, Tally(term.criterion, classes)) for term in terms_of(criterion)]
+    tallies = [(term, Tally(term.criterion, classes, calibrated)) for term in terms_of(criterion)]
     model.eval()
     try:
         with no_grad():

@@ -17,23 +17,26 @@ class _Stopped(Exception):
     """A signal came between two batches."""
 
 
-def evaluate_split(run: Run, loader: DataLoader) -> Evaluation | None:
+def evaluate_split(run: Run, loader: DataLoader, classes: int = 0) -> Evaluation | None:
     """How the model that is shown does on a split; None where a signal asks for the end meanwhile.
 
     Batches for which there is no memory are halved, as often as it takes.
+
+    Args:
+        classes: of the confusion; 0 counts none.
 
     Raises:
         LenetError: not even one sample fits.
     """
     found: Evaluation | None
     try:
-        found = _fitting(run, loader)
+        found = _fitting(run, loader, classes)
     except _Stopped:
         found = None
     return found if run.reducer is None else run.reducer.reduce_evaluation(run, found)
 
 
-def _fitting(run: Run, loader: DataLoader) -> Evaluation:
+def _fitting(run: Run, loader: DataLoader, classes: int) -> Evaluation:
     """The evaluation, in batches that fit into memory."""
     random, model = run.random.get_state(), run.shown_model
     parts = parts_of(model) if run.features is not None and run.features.keeps(loader) else None
@@ -42,7 +45,8 @@ def _fitting(run: Run, loader: DataLoader) -> Evaluation:
     while True:
         seen = loader if parts is None else run.features.loader_of(loader)
         try:
-            return evaluate(judged, _until_stopped(run, moved(seen, run.device)), run.criterion)
+            batches = _until_stopped(run, moved(seen, run.device))
+            return evaluate(judged, batches, run.criterion, classes, calibrated=False)
         except MemoryError:
             if loader.batch_size == 1:
                 raise LenetError(

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 LONGEST_LINE = 1 << 22  # bytes of an event in metrics.jsonl; what is longer is none
-FIGURES = ("norm", "mean", "max", "update")  # what a step may tell of each parameter's gradient
+FIGURES = ("norm", "mean", "max", "update", "dead")  # what a step may tell of each parameter's gradient
+CONFUSED = 100  # classes; an evaluation of more does not tell which was taken for which
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class Step(Event):
     samples_per_second: float
     # Of each parameter, where train.log_gradients says so: "norm" (Euclidean) of its gradient, "mean" and "max" of the
     # sizes of the gradient's numbers, before it was limited; "update", norm of the step by norm of the parameter before
-    # it. None where a figure is no finite number, and for the update of zeros.
+    # it; "dead", how many of its units (places along the first axis) had a gradient of zeros. None where a figure is no
+    # finite number, and for the update of zeros.
     gradients: dict[str, dict[str, float | None]] | None = None
     outputs: dict[str, dict[str, float | None]] | None = None  # of each of several losses "loss", without its weight
 
@@ -73,6 +75,9 @@ class Evaluated(Event):
     seconds: float
     samples_per_second: float
     outputs: dict[str, dict[str, float | None]] | None = None  # of each of several losses "loss" and "accuracy"
+    # [true class][predicted class]: samples; None for "train", where targets are no classes or classes more than
+    # CONFUSED, and where several processes train the run.
+    confusion: list[list[int]] | None = None
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from lenetcli.kernels.device import to_host
 from lenetcli.train.events import Step
 from lenetcli.train.run import Run
 
-# of a parameter: the gradient's sum of squares, mean size and largest size; sums of squares of the weights and the step
-SIZES = 5
+# of a parameter: the gradient's sum of squares, mean size, largest size and dead units; sums of squares of the weights
+# and the step
+SIZES = 6
 
 
 class GradientLog:
@@ -64,15 +65,22 @@ class GradientLog:
             return step
         names, sizes = measured
         found = {}
-        for name, (squares, mean, most, before, moved) in zip(names, to_host(sizes).reshape(-1, SIZES).tolist()):
+        for name, (squares, mean, most, dead, before, moved) in zip(names, to_host(sizes).reshape(-1, SIZES).tolist()):
             update = _root(moved / before) if before else None
-            found[name] = {"norm": _root(squares), "mean": _short(mean), "max": _short(most), "update": update}
+            found[name] = {
+                "norm": _root(squares),
+                "mean": _short(mean),
+                "max": _short(most),
+                "update": update,
+                "dead": dead,
+            }
         return replace(step, gradients=found)
 
 
 def _sizes(grad: Any) -> list[Any]:
     size = abs(grad)
-    return [_squares(grad), size.mean(), size.max()]
+    dead = (size.reshape(len(size), -1).max(axis=1) == 0).sum() if size.ndim else size == 0
+    return [_squares(grad), size.mean(), size.max(), dead]
 
 
 def _squares(array: Any) -> Any:

@@ -10,8 +10,9 @@ from lenetcli.autograd.random import draws_from
 from lenetcli.errors import DivergedError
 from lenetcli.train import divergence, out_of_memory
 from lenetcli.train.accumulate import batches_of_steps
+from lenetcli.train.evaluate import Evaluation
 from lenetcli.train.evaluate_best import evaluate_best, evaluate_split
-from lenetcli.train.events import Changed, Data, Ended, Evaluated, Event, Saved
+from lenetcli.train.events import CONFUSED, Changed, Data, Ended, Evaluated, Event, Saved
 from lenetcli.train.features import kept_features
 from lenetcli.train.gradient_log import GradientLog
 from lenetcli.train.loss_readout import readout_of, resumed_tally
@@ -26,16 +27,30 @@ from lenetcli.train.stopping import out_of_time, why_over
 def fit(run: Run) -> Iterator[Event]:
     """Trains until all epochs are done, `run.stop` is set or an option ends it, from where `run.progress` stands.
 
+    Who is told of an event may change the run's configuration, and leaves that in `run.changes`: it is told next.
+
     Raises:
         DivergedError: a loss, gradient or weight became NaN or infinite; the message names the step.
         DeviceError: a batch does not fit into the GPU's memory; the message names a size that would.
     """
     run.start_clock()
-    reason = None
     if run.left_out and run.progress.step == 0:
         yield Data(1, 0, [part.record() for part in run.left_out])
+    yield from _changed(run)
+    for event in _trained(run):
+        yield event
+        yield from _changed(run)
+
+
+def _changed(run: Run) -> Iterator[Event]:
     if run.changes:
-        yield Changed(run.progress.epoch + 1, run.progress.step, run.changes)
+        found, run.changes = run.changes, {}
+        yield Changed(run.progress.epoch + 1, run.progress.step, found)
+
+
+def _trained(run: Run) -> Iterator[Event]:
+    """All epochs, and the end."""
+    reason = None
     try:
         while (reason := why_over(run)) is None:
             saved = yield from train_epoch(run)
@@ -67,7 +82,7 @@ def train_epoch(run: Run) -> Generator[Event, None, list[Event] | None]:
     """
     run.begin_training()
     run.features = kept_features(run)
-    p, tally, began = run.progress, resumed_tally(run), time.perf_counter()
+    p, tally, began = run.progress, resumed_tally(run), run.elapsed
     first = p.step
     before, number, readout, log = tally.count, p.epoch + 1, readout_of(run, tally), GradientLog(run)
     step, groups = Step(run, readout, recorded=run.around is None), batches_of_steps(run)
@@ -89,7 +104,7 @@ def train_epoch(run: Run) -> Generator[Event, None, list[Event] | None]:
     yield from map(log.with_gradients, readout.flush())
     if run.stop is not None:
         return None
-    seconds = time.perf_counter() - began
+    seconds = run.elapsed - began
     speed = (tally.count - before) / seconds
     saved: list[Event] = []
     if p.step > first:
@@ -105,15 +120,21 @@ def evaluate_epoch(run: Run) -> Evaluated | None:
     split, loader = "validation", run.validation_loader
     if loader is None:
         split, loader = "test", run.test_loader
-    found = evaluate_split(run, loader)
+    found = evaluate_split(run, loader, max(1, len(run.classes)) if run.reducer is None else 0)
     if found is None:
         return None
     divergence.check_evaluation(run, split, found)
     p = run.progress
     return Evaluated(
         p.epoch + 1, p.step, split, found.loss, found.accuracy, found.count, run.lr, found.seconds,
-        found.count / found.seconds, found.figures,
+        found.count / found.seconds, found.figures, _confusion(found),
     )  # fmt: skip
+
+
+def _confusion(found: Evaluation) -> list[list[int]] | None:
+    """Which class was taken for which, where there are classes, and few enough for a line."""
+    counts = found.counts
+    return None if counts is None or counts.classes > CONFUSED else counts.matrix().tolist()
 
 
 def save(run: Run, best: bool) -> Iterator[Event]:

@@ -272,6 +272,11 @@ class Run:
         """From now on `elapsed` counts, from where the progress stands."""
         self._began = time.perf_counter() - self.progress.seconds
 
+    def leave_out(self, seconds: float) -> None:
+        """Time in which the run waited because somebody said so does not count."""
+        if self._began is not None:
+            self._began += seconds
+
     @property
     def elapsed(self) -> float:
         """Seconds that the run has taken, resumed parts counted in."""

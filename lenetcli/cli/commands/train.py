@@ -25,8 +25,8 @@ def train(
         Path | None, typer.Option(help="Continue this run, with nothing else to say.", autocompletion=completion.runs)
     ] = None,
     progress: Annotated[
-        Literal["auto", "bar", "plain", "json", "off"],
-        typer.Option(help="How to show the run; json writes events to stdout."),
+        Literal["auto", "bar", "plain", "live", "json", "off"],
+        typer.Option(help="How to show the run; live draws curves and takes keys, json writes events to stdout."),
     ] = "auto",
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write files for TensorBoard, to tensorboard/ in the run directory.")

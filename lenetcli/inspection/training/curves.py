@@ -132,6 +132,22 @@ def smoothed(values: Values, share: float) -> Values:
     return found
 
 
+def averaged(curve: Curve, most: int) -> Curve:
+    """A curve of at most `most` points, each the mean of a stretch of it, at the stretch's end.
+
+    Example:
+        >>> import numpy as np
+        >>> mean = averaged(Curve("run", "train", np.arange(1.0, 7.0), np.array([1.0, 3, 5, 5, 2, 4])), 3)
+        >>> mean.x.tolist(), mean.y.tolist()
+        ([2.0, 4.0, 6.0], [2.0, 5.0, 3.0])
+    """
+    if len(curve.x) <= most:
+        return curve
+    edges = np.linspace(0, len(curve.x), most + 1).astype(int)
+    sums = np.add.reduceat(curve.y, edges[:-1])
+    return replace(curve, x=curve.x[edges[1:] - 1], y=sums / np.diff(edges))
+
+
 def thinned(curve: Curve, most: int) -> Curve:
     """A curve of at most `most` points that looks the same: of each stretch its lowest and its highest point stay.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lenetcli.inspection.record import Record
 from lenetcli.train.events import FIGURES, Step
@@ -17,6 +18,7 @@ class Course:
         norm: of the gradient.
         mean, max: of the sizes of its numbers.
         update: norm of the step by norm of the parameter.
+        dead: how many of its units (places along the first axis) had no gradient but zeros.
     """
 
     name: str
@@ -24,6 +26,7 @@ class Course:
     mean: list[float | None]
     max: list[float | None]
     update: list[float | None]
+    dead: list[float | None]
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,27 @@ def gradient_course(events: Iterable[Step]) -> GradientCourse | None:
         columns = [[figures.get(key) for figures in found] for key in FIGURES]
         parameters.append(Course(name, *columns))
     return GradientCourse(steps, parameters)
+
+
+def by_layer(course: GradientCourse) -> GradientCourse:
+    """The same with a line for each layer: the norm of all its gradients together, otherwise as its first parameter.
+
+    Example:
+        >>> weight = {"norm": 3.0, "mean": 0.5, "max": 1.0, "update": 0.1, "dead": 1.0}
+        >>> looks = {"fc.weight": weight, "fc.bias": {**weight, "norm": 4.0}}
+        >>> found = by_layer(gradient_course([Step(1, 1, 0.7, 0.1, 32, 9e4, looks)]))
+        >>> [(layer.name, layer.norm, layer.dead) for layer in found.parameters]
+        [('fc', [5.0], [1.0])]
+    """
+    layers: dict[str, list[Course]] = {}
+    for parameter in course.parameters:
+        layers.setdefault(parameter.name.rpartition(".")[0] or parameter.name, []).append(parameter)
+    found = []
+    for name, parts in layers.items():
+        norms = [[n for n in at if n is not None] for at in zip(*(part.norm for part in parts))]
+        together = [math.hypot(*at) if at else None for at in norms]
+        found.append(replace(parts[0], name=name, norm=together))
+    return GradientCourse(course.steps, found)
 
 
 def spread(count: int, most: int) -> list[int]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
 
 from lenetcli.errors import printable
+from lenetcli.report.console import Terminal, is_animated, is_looked_at
 from lenetcli.report.training.notebook_progress import NotebookTable, in_notebook
 from lenetcli.report.training.outlet import outlets
 from lenetcli.report.training.progress import Listener, Mode, listener
@@ -24,7 +26,7 @@ def showing(session: Session, mode: Mode, tensorboard: bool = False) -> Iterator
     """The listeners that show a session's run, closed after the block; where nobody looks any more, it goes on."""
     with outlets(), ExitStack() as opened:
         run, place = session.run, session.directory
-        shown = Forgiven(_progress(mode, run), "progress is not shown any more")
+        shown = Forgiven(_progress(mode, run, place), "progress is not shown any more")
         found: list[Listener] = [opened.enter_context(closing(shown))]
         if tensorboard:
             assert place is not None, "a run in memory is refused"
@@ -33,10 +35,17 @@ def showing(session: Session, mode: Mode, tensorboard: bool = False) -> Iterator
         yield found
 
 
-def _progress(mode: Mode, run: Run) -> Listener:
-    """In a notebook the modes that draw anew do so in the cell's output."""
-    if mode in ("auto", "bar") and in_notebook():
+def _progress(mode: Mode, run: Run, place: Path | None) -> Listener:
+    """In a notebook the modes that draw anew do so in the cell's output; a pipe and a dumb terminal get lines."""
+    if mode in ("auto", "bar", "live") and in_notebook():
         return NotebookTable(run.epochs, run.steps)
+    if mode == "live":
+        from lenetcli.report.live.training import LiveView
+
+        console = Terminal(highlight=False, force_jupyter=False)
+        if is_looked_at(sys.stdout) and is_animated(console):
+            return LiveView(run, str(place or "in memory"), console)
+        mode = "plain"
     return listener(mode, run.epochs, run.steps)
 
 

@@ -9,6 +9,7 @@ import itertools
 import math
 import string
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from rich.console import Console, RenderableType
 from rich.text import Text
@@ -37,29 +38,65 @@ def draw(found: Sequence[Curve], metric: Metric, by: By, console: Console) -> It
     Args:
         console: where it goes: its width and what it can show decide how it is drawn.
     """
-    plain = not console.encoding.lower().replace("-", "").startswith("utf")
     given, found = found, without_training(found)
     yield Text(f"{NAMES[metric]} over {UNITS[by] if by != 'time' else 'time'}", style="bold")
     yield Text("")
-    xs, ys = _room(found, metric)
-    labels = {tick: short(tick) for tick in ticks(*ys, 6)}
-    margin = max(map(len, labels.values()))
-    width = min(console.width, WIDEST) - margin - 3
-    grid = _plain_grid(found, xs, ys, width) if plain else _braille_grid(found, xs, ys, width)
-    rows = {_row(tick, ys, HEIGHT): text for tick, text in labels.items()}
-    upright, notch, corner = ("|", "+", "+") if plain else ("│", "┤", "└")
-    for i, line in enumerate(grid):
-        text = Text(f"{rows.get(i, ''):>{margin}} {notch if i in rows else upright}")
-        for character, owner in line:
-            text.append(character, style=None if owner is None else STYLES[owner % len(STYLES)])
-        text.rstrip()
-        yield text
-    for below, beside in zip(_x_axis(xs, width, UNITS[by], plain), (corner, " ", " ")):
-        yield Text(" " * (margin + 1) + beside + below)
+    place = Place(min(console.width, WIDEST), HEIGHT, is_plain(console.encoding))
+    yield from framed(found, metric, by, place)
     yield Text("")
     yield legend(found, by, console.encoding)
     if len(found) < len(given):
         yield Text(f"\nthe curves of the training data of {len(given) - len(found)} runs are left out; -o FILE has all")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where curves are drawn.
+
+    Args:
+        width: characters, those of the axis among them.
+        height: lines of the curves.
+        plain: no characters but ASCII's.
+    """
+
+    width: int
+    height: int
+    plain: bool
+
+
+def is_plain(encoding: str) -> bool:
+    """Whether a stream has no braille dots."""
+    return not encoding.lower().replace("-", "").startswith("utf")
+
+
+def framed(
+    found: Sequence[Curve], metric: Metric, by: By, place: Place, numbers: Sequence[int] | None = None,
+    unit: bool = True,
+) -> Iterator[Text]:  # fmt: skip
+    """Curves between their axes, top to bottom.
+
+    Args:
+        numbers: of each curve, which letters and colour it has; default: in the order that they come.
+        unit: with a line that says what goes to the right.
+    """
+    xs, ys = _room(found, metric)
+    numbers = range(len(found)) if numbers is None else numbers
+    letters = labels(max(numbers) + 1 if len(found) > 1 else 1)
+    names = [letters[number] if len(found) > 1 else "" for number in numbers]
+    marks = {tick: short(tick) for tick in ticks(*ys, min(6, place.height))}
+    margin = max(map(len, marks.values()))
+    width, height = place.width - margin - 3, place.height
+    grid = (_plain_grid if place.plain else _braille_grid)(found, xs, ys, (width, height), names)
+    rows = {_row(tick, ys, height): text for tick, text in marks.items()}
+    upright, notch, corner = ("|", "+", "+") if place.plain else ("│", "┤", "└")
+    for i, line in enumerate(grid):
+        text = Text(f"{rows.get(i, ''):>{margin}} {notch if i in rows else upright}")
+        for character, owner in line:
+            text.append(character, style=None if owner is None else STYLES[numbers[owner] % len(STYLES)])
+        text.rstrip()
+        yield text
+    for below, beside in zip(_x_axis(xs, width, UNITS[by], place.plain), (corner, " ", " ") if unit else (corner, " ")):
+        yield Text(" " * (margin + 1) + beside + below)
 
 
 def without_training(found: Sequence[Curve]) -> Sequence[Curve]:
@@ -102,33 +139,43 @@ def _row(value: float, room: tuple[float, float], count: int) -> int:
 
 
 def _braille_grid(
-    found: Sequence[Curve], xs: tuple[float, float], ys: tuple[float, float], width: int
+    found: Sequence[Curve],
+    xs: tuple[float, float],
+    ys: tuple[float, float],
+    size: tuple[int, int],
+    names: Sequence[str],
 ) -> list[list[Cell]]:
-    dots = [[BLANK] * width for _ in range(HEIGHT)]
-    owners: list[list[int | None]] = [[None] * width for _ in range(HEIGHT)]
+    width, height = size
+    dots = [[BLANK] * width for _ in range(height)]
+    owners: list[list[int | None]] = [[None] * width for _ in range(height)]
     marks: dict[tuple[int, int], int] = {}
     for number, curve in enumerate(found):
-        path = list(_path(curve, xs, ys, 2 * width, 4 * HEIGHT))
+        path = list(_path(curve, xs, ys, 2 * width, 4 * height))
         for column, row in path:
             dots[row // 4][column // 2] |= DOTS[column % 2][row % 4]
             owners[row // 4][column // 2] = number
-        _mark(marks, path, number, len(found), width, (2, 4))
+        _mark(marks, path, number, names, width, (2, 4))
     grid: list[list[Cell]] = [[(" " if d == BLANK else chr(d), o) for d, o in zip(*rows)] for rows in zip(dots, owners)]
-    _write(grid, marks, len(found))
+    _write(grid, marks, names)
     return grid
 
 
 def _plain_grid(
-    found: Sequence[Curve], xs: tuple[float, float], ys: tuple[float, float], width: int
+    found: Sequence[Curve],
+    xs: tuple[float, float],
+    ys: tuple[float, float],
+    size: tuple[int, int],
+    names: Sequence[str],
 ) -> list[list[Cell]]:
-    grid: list[list[Cell]] = [[(" ", None)] * width for _ in range(HEIGHT)]
+    width, height = size
+    grid: list[list[Cell]] = [[(" ", None)] * width for _ in range(height)]
     marks: dict[tuple[int, int], int] = {}
     for number, curve in enumerate(found):
-        path = list(_path(curve, xs, ys, width, HEIGHT))
+        path = list(_path(curve, xs, ys, width, height))
         for column, row in path:
             grid[row][column] = (".:*'~^"[number % 6], number)
-        _mark(marks, path, number, len(found), width, (1, 1))
-    _write(grid, marks, len(found))
+        _mark(marks, path, number, names, width, (1, 1))
+    _write(grid, marks, names)
     return grid
 
 
@@ -146,16 +193,16 @@ def _path(
 
 
 def _mark(
-    marks: dict[tuple[int, int], int], path: Sequence[tuple[int, int]], number: int, curves: int, room: int,
+    marks: dict[tuple[int, int], int], path: Sequence[tuple[int, int]], number: int, names: Sequence[str], room: int,
     cell: tuple[int, int],
 ) -> None:  # fmt: skip
     """Chooses cells in which a curve's letters stand: evenly across its width, each curve's a bit further on.
 
     Where another curve's stand already, the nearest free place on the curve is taken.
     """
+    curves, width = len(names), len(names[number])
     if curves == 1:
         return
-    width = len(labels(curves)[0])
     columns = {min(column // cell[0], room - width): row // cell[1] for column, row in path}
     first, last = min(columns), max(columns)
     count = max(1, min(MARKS, TOGETHER // curves))
@@ -167,9 +214,8 @@ def _mark(
             marks[column, columns[column]] = number
 
 
-def _write(grid: list[list[Cell]], marks: dict[tuple[int, int], int], curves: int) -> None:
+def _write(grid: list[list[Cell]], marks: dict[tuple[int, int], int], names: Sequence[str]) -> None:
     """Puts the letters where they stand, over the curves."""
-    names = labels(curves)
     for (column, row), number in marks.items():
         for i, letter in enumerate(names[number]):
             grid[row][column + i] = (letter, number)

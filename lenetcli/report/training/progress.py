@@ -17,7 +17,7 @@ from lenetcli.train.events import Ended, Evaluated, Event, Saved, Step
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-Mode = Literal["auto", "bar", "plain", "json", "off"]
+Mode = Literal["auto", "bar", "plain", "live", "json", "off"]
 
 COLUMNS = (  # heading, width, rank: in a narrow place the columns of the highest rank are left out
     ("epoch", 9, 0), ("train loss", 11, 3), ("train acc", 10, 5), ("{split} loss", 11, 1), ("{split} acc", 9, 0),
