@@ -253,6 +253,24 @@ def sample_gradients(output: Any, loss: Callable[[Any], Tensor], parameter: Tens
     leaves = list(cut.values())
     d_leaves = grad(loss(_replaced(output, cut)), leaves, allow_unused=True)
     d_outputs = [np.zeros_like(leaf.array) if d is None else d.array for leaf, d in zip(leaves, d_leaves)]
+    try:
+        return _by_weights(outputs, d_outputs, parameter, index, count)
+    except NotImplementedError:  # an operation without a second derivative
+        return _one_by_one(outputs, d_outputs, parameter, index, count)
+
+
+def _by_weights(outputs: list[Tensor], d_outputs: list[Array], parameter: Tensor, index: Index, count: int) -> Array:
+    """The gradient is linear in a weight for each row: its derivatives by the weights are the parts."""
+    weights = of_array(np.ones(count, parameter.array.dtype)).requires_grad_()
+    weighted = [of_array(d) * weights.reshape(count, *[1] * (d.ndim - 1)) for d in d_outputs]
+    (d_parameter,) = grad(outputs, [parameter], weighted, create_graph=True, allow_unused=True)
+    if d_parameter is None or not d_parameter.requires_grad:
+        return np.zeros(count)
+    (parts,) = grad(d_parameter[index], [weights], retain_graph=True, allow_unused=True)
+    return np.zeros(count) if parts is None else parts.array.astype(np.float64)
+
+
+def _one_by_one(outputs: list[Tensor], d_outputs: list[Array], parameter: Tensor, index: Index, count: int) -> Array:
     found = np.zeros(count)
     for row in range(count):
         masked = [np.zeros_like(d) for d in d_outputs]
