@@ -218,15 +218,22 @@ def _walk(
                 done.release()
 
 
-def arrive(leaves: Leaves, captured: Captured | None) -> None:
-    """Gives the leaves their gradients; only the wanted ones, and into `captured`, where that is given."""
+def arrive(leaves: Leaves, captured: Captured | None) -> bool:
+    """Gives the leaves their gradients; only the wanted ones, and into `captured`, where that is given.
+
+    Returns:
+        Whether these are just the gradients that the leaves have now: none had any before, or hooks.
+    """
+    straight = True
     for node, grad in leaves.items():
         variable = node.variable
         if captured is None and variable._grad is None and not (variable.hooks or node.hooks or node.prehooks):
             variable._grad = wrap(variable.result_class, grad)
             continue
+        straight = False
         with np.errstate(all="ignore"):
             _arrive_watched(node, grad, captured)
+    return straight
 
 
 def _arrive_watched(node: AccumulateGrad, grad: Array, captured: Captured | None) -> None:

@@ -76,8 +76,15 @@ class Notes:
         self.parts.append(len(self.recording.names()))
 
     def require_finite(self, array: Array) -> None:
-        """Lets plays end here where numbers are not finite, before `LATE` calls of this part."""
-        self._native.is_finite(array.reshape(-1))
+        """Lets plays end here where numbers are not finite, before `LATE` calls of this part.
+
+        Raises:
+            Unknown: they lie in no order of their own.
+        """
+        flat = array.reshape(-1, order="A")
+        if address(flat) != address(array):
+            raise Unknown("a gradient lies in no order of its own")
+        self._native.is_finite(flat)
 
     def size(self) -> int:
         """Bytes that the calls so far have touched."""

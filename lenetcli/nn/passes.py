@@ -18,16 +18,19 @@ if TYPE_CHECKING:
 
 
 class Played(NamedTuple):
-    """What came of a batch; the gradients are still to be given to the parameters. No loss: the tape has to go on."""
+    """What came of a batch; the gradients are still to be given to the parameters. No loss: the tape has to go on.
+
+    Gradients are finite: else the tape makes them.
+    """
 
     output: Tensor
     loss: Tensor | None
     gradients: list[Array]
     passes: Passes
 
-    def arrive(self) -> None:
-        """Gives the parameters their gradients."""
-        arrive(dict(zip(self.passes.nodes, self.gradients)), None)
+    def arrive(self) -> bool:
+        """Gives the parameters their gradients; whether these are all that they have now."""
+        return arrive(dict(zip(self.passes.nodes, self.gradients)), None)
 
 
 class Passes(Bound):

@@ -57,6 +57,9 @@ def _planned(trial: Trial) -> Plan:
     with notes:
         trial.forward(notes)
         trial.backward()
+        if trial.criterion is not None:  # so that training need not look once more
+            for grad in trial.gradients:
+                notes.require_finite(grad)
     plan = Plan(notes, trial.inputs, trial.results)
     if plan.size > LARGEST:
         raise Unknown(f"it would keep {plan.size >> 20} MiB")

@@ -87,6 +87,7 @@ class Step:
         may_be = recorded and alone and isinstance(run.criterion, CrossEntropyLoss)
         self.recorded: CrossEntropyLoss | None = run.criterion if may_be else None  # type: ignore[assignment]  # it is
         self.played: Played | None = None
+        self.finite = False  # gradients, as is known without a look at them
         self.readout = immediate(run, tally_of(run.criterion)) if readout is None else readout
         self.group: Sequence[Batch] = ()
         self.samples = 0
@@ -116,6 +117,7 @@ class Step:
 
     def zero_grad(self) -> None:
         self.run.optimizer.zero_grad()
+        self.finite = False
 
     def forward(self) -> None:
         inputs, targets = self.batch
@@ -137,7 +139,7 @@ class Step:
                 self.loss, self.share = rest, share_of_rest(self.run, self.group)
 
     def _play(self, criterion: CrossEntropyLoss) -> Played | None:
-        """The batch's passes by a recording."""
+        """The batch's passes by a recording; the mean of nothing is not finite, and left to the tape."""
         self.share = 1.0 if len(self.group) == 1 else share(self.run, self.batch, self.group)
         if self.share == 0:
             return None
@@ -170,7 +172,7 @@ class Step:
 
     def backward(self) -> None:
         if self.played is not None:
-            self.played.arrive()
+            self.finite = self.played.arrive() and len(self.group) == 1
             return
         if self.share == 0:  # nothing counts: it would be 0 / 0
             if self.run.reducer is not None and isinstance(self.output, Tensor):
@@ -186,6 +188,8 @@ class Step:
         readout.step, self.samples = reducer.reduce_step(self.run, self.group, readout.tally, readout.step)
 
     def check(self) -> None:
+        if self.finite:
+            return
         try:
             divergence.check_gradients(self.run)
         except DivergedError:

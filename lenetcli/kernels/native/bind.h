@@ -16,9 +16,9 @@
 #include <vector>
 
 #include "kernels.h"
+#include "numpy_array.h"
 #include "threads.h"
 
-namespace nb = nanobind;
 using nb::literals::operator""_a;
 using std::optional;
 
@@ -59,10 +59,23 @@ struct nanobind::detail::type_caster<View<T, N, dense>> {
   NB_TYPE_CASTER(Found, make_caster<Source>::Name)
 
   bool from_python(handle source, uint8_t flags, cleanup_list* cleanup) noexcept {
-    make_caster<Source> caster;
-    if (!caster.from_python(source, flags & ~(uint8_t)cast_flags::convert, cleanup)) return false;
-    value = Found(caster.value);
+    if (!read(source)) {
+      make_caster<Source> caster;
+      if (!caster.from_python(source, flags & ~(uint8_t)cast_flags::convert, cleanup)) return false;
+      value = Found(caster.value);
+    }
     if (held) held->push_back(borrow(source));
+    return true;
+  }
+
+  bool read(handle source) noexcept {
+    const NumpyArray* array = numpy_array<T>(source);
+    if (!array || array->dimensions != N || (dense && !array->is(NumpyArray::C_ORDER))) return false;
+    value.memory = (T*)array->data;
+    for (int i = 0; i < N; i++) {
+      if (array->steps[i] % (Py_ssize_t)sizeof(T)) return false;
+      value.sizes[i] = array->sizes[i], value.steps[i] = array->steps[i] / (Py_ssize_t)sizeof(T);
+    }
     return true;
   }
 };

@@ -19,6 +19,16 @@ struct Block {
   bool by_rows, by_columns;
 };
 
+Block block(const NumpyArray& a) {
+  Block b = {(float*)a.data, 1, true, true};
+  Py_ssize_t step = sizeof(float);
+  for (int i = a.dimensions; i-- > 0; step *= a.sizes[i]) b.by_rows &= a.sizes[i] == 1 || a.steps[i] == step;
+  b.size = step / sizeof(float);
+  step = sizeof(float);
+  for (int i = 0; i < a.dimensions; step *= a.sizes[i], i++) b.by_columns &= a.sizes[i] == 1 || a.steps[i] == step;
+  return b;
+}
+
 // One list for each argument of a rule, the parameters first. A list with anything but float32 fits no kernel.
 struct Lists {
   std::vector<std::vector<Block>> blocks;
@@ -31,6 +41,10 @@ struct Lists {
     std::vector<Block>& found = blocks.emplace_back();
     found.reserve(arrays.size());
     for (nb::handle array : arrays) {
+      if (const NumpyArray* a = numpy_array<T>(array)) {
+        found.push_back(block(*a));
+        continue;
+      }
       nb::ndarray<T, nb::device::cpu> a;
       if (!nb::try_cast(array, a, false) || (uintptr_t)a.data() % sizeof(float)) {
         fit = false;

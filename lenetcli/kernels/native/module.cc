@@ -48,6 +48,7 @@ NB_MODULE(_native, m) {
   m.def("built", &built);
   m.def("targets", &targets);
   if (!kernels) return;  // built for other processors; nothing else can be called
+  find_numpy();
   m.def("target", [] { return kernels->name; });
   m.def("set_target", &set_target, "name"_a);
   m.def("set_threads", &set_threads, "count"_a);

@@ -125,13 +125,17 @@ class Recording {
     return true;
   }
 
+  static uintptr_t address(nb::handle array) {
+    if (Py_TYPE(array.ptr()) == numpy_array_type) return (uintptr_t)((const NumpyArray*)array.ptr())->data;
+    return (uintptr_t)nb::cast<nb::ndarray<nb::ro, nb::device::cpu>>(array, false).data();
+  }
+
   // Puts blocks, by number, where arrays are and makes the calls from `first` to `last` of the order
   // again; false where one fails, or an array lies at no address of its type.
   bool play(size_t first, size_t last, const std::vector<size_t>& numbers, nb::list arrays) {
     check(numbers.size() == arrays.size() && last <= order.size(), "a recording's arguments");
     for (size_t i = 0; i < numbers.size(); i++)
-      if (!put(numbers[i], (uintptr_t)nb::cast<nb::ndarray<nb::ro, nb::device::cpu>>(arrays[i], false).data()))
-        return false;
+      if (!put(numbers[i], address(arrays[i]))) return false;
     nb::gil_scoped_release released;
     for (size_t i = first; i < last; i++)
       if (!calls[order[i]]->run()) return false;
