@@ -76,7 +76,7 @@ class Variable:
     base: Variable | None = None  # the variable whose memory a view shows
     base_fn: Node | None = None  # the base's grad_fn when the view was taken
     taken_unrecorded: bool = False  # a view made in no_grad mode: how it came from its base is not in the graph
-    is_copy_of_view: bool = False  # a view that could not share memory: in-place change would go unnoticed
+    copied: Callable[[], Any] | None = None  # the memory that a view could not share, and was copied from
     _counter: list[int] | None = None  # version counter, shared by a base and its views
     _accumulate: weakref.ref[AccumulateGrad] | None = None
 
@@ -191,9 +191,21 @@ class Variable:
             if not switches.grad:
                 self.taken_unrecorded = True
             self._counter = source.counter
-            self.is_copy_of_view = source.is_copy_of_view
+            self.copied = source.copied
         else:
-            self.is_copy_of_view = True
+            self.become_copy_of(source)
+
+    def become_copy_of(self, source: Variable) -> None:
+        """Marks a view that had to copy."""
+        array = source.array
+        while isinstance(array.base, type(array)):
+            array = array.base
+        self.copied = weakref.ref(array) if isinstance(array, np.ndarray) else lambda: array
+
+    @property
+    def is_copy_of_view(self) -> bool:
+        """Whether somebody has the memory that this view was copied from: in-place change would go unnoticed."""
+        return self.copied is not None and self.copied() is not None
 
 
 Variable.result_class = Variable

@@ -35,10 +35,12 @@ from lenetcli.kernels.memory import keep_freed_memory
 from lenetcli.kernels.native.twins import twins
 from lenetcli.kernels.nll import cross_entropy, cross_entropy_backward, nll_mean, nll_mean_backward
 from lenetcli.kernels.norm import (
+    batch_moments,
     batch_norm,
     batch_norm_backward,
     batch_norm_relu,
     batch_norm_relu_backward,
+    by_moments,
     channel_norm,
     channel_norm_backward,
     channel_norm_relu,
@@ -72,10 +74,12 @@ __all__ = [
     "all_finite",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "batch_moments",
     "batch_norm",
     "batch_norm_backward",
     "batch_norm_relu",
     "batch_norm_relu_backward",
+    "by_moments",
     "channel_norm",
     "channel_norm_backward",
     "channel_norm_relu",

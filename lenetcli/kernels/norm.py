@@ -60,7 +60,7 @@ def batch_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -
     return result, moments
 
 
-def settle(x: Array, bias: Array | None, moments: Moments, y: Array) -> None:
+def settle(x: Array, bias: Array | None, moments: Moments, y: Array | None = None) -> None:
     """Corrects, in place, the channels of finite values whose squares are too large for their type.
 
     Their variance is infinite and y is the bias, as torch has it; differences of such values may overflow on the way.
@@ -70,7 +70,8 @@ def settle(x: Array, bias: Array | None, moments: Moments, y: Array) -> None:
             mean = x[:, c].mean(dtype=np.float64)
             moments.centre[c] = mean
             moments.offset[c], moments.var[c] = mean - moments.centre[c], np.inf
-            y[:, c] = 0 if bias is None else bias[c]
+            if y is not None:
+                y[:, c] = 0 if bias is None else bias[c]
 
 
 def track(mean: Array, var: Array, moments: Moments, momentum: float, count: int) -> None:
@@ -285,22 +286,33 @@ def sample_norm_backward(grad: Array, seen: Seen, weight: Array | None) -> tuple
     return d_x, sum_over(grad * z, each).reshape(own), sum_over(grad, each).reshape(own)
 
 
-def batch_norm_relu(x: Array, weight: Array | None, bias: Array, eps: float) -> tuple[Array, Moments, Array]:
-    """max(batch_norm(x), 0), NaN and -0 stay; with its moments, and the bias, which may change before backward."""
-    y, moments = batch_norm(x, weight, bias, eps)
-    return relu(y), moments, bias.copy()
+def batch_moments(x: Array) -> Moments:
+    """The moments of `batch_norm`, alone."""
+    return batch_norm(x, None, None, 0)[1]
+
+
+def batch_norm_relu(x: Array, moments: Moments, weight: Array | None, bias: Array, eps: float) -> tuple[Array, Array]:
+    """max(batch_norm(x), 0) by its moments, NaN and -0 stay; and the bias, which may change before backward."""
+    return relu(by_moments(x, moments, weight, bias, eps)), bias.copy()
+
+
+def by_moments(x: Array, moments: Moments, weight: Array | None, bias: Array | None, eps: float) -> Array:
+    """batch_norm(x) by its moments."""
+    channels = (-1, *(1,) * (x.ndim - 2))
+    scale = _scale(moments.var, eps, weight)
+    shift = -moments.offset * scale if bias is None else bias - moments.offset * scale
+    y = (x - moments.centre.reshape(channels)) * scale.astype(x.dtype).reshape(channels)
+    y += shift.astype(x.dtype).reshape(channels)
+    if not np.isfinite(moments.var).all():
+        settle(x, bias, moments, y)
+    return y
 
 
 def batch_norm_relu_backward(
     grad: Array, x: Array, weight: Array | None, bias: Array, moments: Moments, eps: float
 ) -> tuple[Array, Array, Array]:
     """Gradients of x, weight and bias; where the norm was above 0 is found again from x."""
-    channels = (-1, *(1,) * (x.ndim - 2))
-    scale = _scale(moments.var, eps, weight)
-    shift = bias - moments.offset * scale
-    y = (x - moments.centre.reshape(channels)) * scale.astype(x.dtype).reshape(channels)
-    y += shift.astype(x.dtype).reshape(channels)
-    return batch_norm_backward(relu_backward(grad, y), x, weight, moments, eps)
+    return batch_norm_backward(relu_backward(grad, by_moments(x, moments, weight, bias, eps)), x, weight, moments, eps)
 
 
 def channel_norm_relu(x: Array, mean: Array, var: Array, weight: Array | None, bias: Array | None, eps: float) -> Array:

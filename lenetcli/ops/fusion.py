@@ -3,6 +3,7 @@
     convolution, relu, 2x2 max-pooling      one pass over the image, of whose results a quarter is written
     relu, max-pooling                       backward: relu's gradient is that of the pooled values
     addmm (a linear layer), relu            one product that cuts off what is below zero
+    batch norm, relu                        one pass each way, with no array between them
 
 Forward, the first ops of a row wait where they may (`autograd.pending`), and the last one does it all; the results have
 the bits of those of single ops. Backward, the nodes of a row run as one where nobody looks between them
@@ -22,6 +23,7 @@ from lenetcli.autograd.pending import Pending, may_wait, wait
 from lenetcli.kernels import device
 from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.layout import Array, outline, stored
+from lenetcli.kernels.recording import unchanged
 
 FLOAT = np.dtype(np.float32)
 LARGEST = 7  # kernel size
@@ -38,6 +40,11 @@ class Pattern:
     def begins(*operands: Any, **parameters: Any) -> bool:
         """Whether the first op may wait for the others: the native kernel was made for such arrays."""
         return False
+
+    @staticmethod
+    def at_once(*operands: Any, **parameters: Any) -> dict[str, Any]:
+        """Does what of the first op cannot wait, and gives the parameters for the rest of it."""
+        return parameters
 
     @staticmethod
     def ends(**parameters: Any) -> bool:
@@ -152,11 +159,59 @@ class LinearRelu(Pattern):
         return (*[d_bias for _ in need_bias], d_a, d_weight.T)
 
 
+class NormRelu(Pattern):
+    """relu(batch_norm(x, weight, bias)).
+
+    Running statistics are looked at and moved at once, as whoever reads them between the two would see it.
+    """
+
+    @staticmethod
+    def begins(*operands: Any, **parameters: Any) -> bool:
+        x, *others = (operand if operand is None else operand.array for operand in operands)
+        fits = type(x) is np.ndarray and x.dtype is FLOAT and x.flags.aligned and x.size > 0
+        return fits and all(type(other) is np.ndarray and other.dtype is FLOAT for other in others)
+
+    @staticmethod
+    def at_once(*operands: Any, **parameters: Any) -> dict[str, Any]:
+        x, running = operands[0].array, parameters["running"]
+        if not parameters["training"]:
+            return parameters | {"running": tuple([unchanged(moment) for moment in running])}
+        moments = kernels.batch_moments(x)
+        if running is not None:
+            mean, var = running
+            kernels.track(mean, var, moments, parameters["momentum"], x.size // x.shape[1])
+        return parameters | {"moments": moments}
+
+    @staticmethod
+    def forward(first: Any, last: Any) -> Array:
+        (x, weight, bias), p, node = first.operands, first.parameters, first.node
+        node.keep(x, weight, p["training"], p["eps"])
+        if p["training"]:
+            node.moments = p["moments"]
+            y, node.bias = kernels.batch_norm_relu(x, node.moments, weight, bias, p["eps"])
+        else:
+            node.moments = mean, var = p["running"]
+            y = kernels.channel_norm_relu(x, mean, var, weight, bias, p["eps"])
+        last.save(y)
+        return y
+
+    @staticmethod
+    def backward(nodes: Sequence[Any], grad: Array) -> Gradients:
+        norm, relu = nodes
+        if norm.bias is None or not norm.needs_input_grad[0]:
+            return None
+        relu.check_saved()
+        norm.check_saved()
+        x, weight = norm.saved
+        return kernels.batch_norm_relu_backward(grad, x, weight, norm.bias, norm.moments, norm.eps)
+
+
 PATTERNS: dict[tuple[str, ...], type[Pattern]] = {  # names of ops, in the order of calls
     ("Convolution", "Relu", "MaxPool2DWithIndices"): ConvReluPool,
     ("Relu", "MaxPool2DWithIndices"): ReluPool,
     ("Addmm", "Relu"): LinearRelu,
     ("Unbiased", "Relu"): LinearRelu,
+    ("NativeBatchNorm", "Relu"): NormRelu,
 }
 _BEGINNINGS = {names[0]: pattern for names, pattern in PATTERNS.items()}
 _PARTS = {names[:count] for names in PATTERNS for count in range(2, len(names))}
@@ -174,8 +229,9 @@ def begin(op: Any, shape: tuple[int, ...], *operands: Any, **parameters: Any) ->
         shape: of the result.
     """
     large = math.prod(shape) >= LEAST or switches.whole
-    if large and may_wait() and _made() and _BEGINNINGS[op.__name__].begins(*operands, **parameters):
-        return wait(op, shape, *operands, **parameters)
+    pattern = _BEGINNINGS[op.__name__]
+    if large and may_wait() and _made() and pattern.begins(*operands, **parameters):
+        return wait(op, shape, *operands, **pattern.at_once(*operands, **parameters))
     return op.apply(*operands, **parameters)
 
 

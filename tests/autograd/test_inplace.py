@@ -158,3 +158,28 @@ def test_places_are_flat_positions_whatever_the_memory_order() -> None:
         np.testing.assert_array_equal(base.reshape(-1)[places_of(part, base)], part)
     with pytest.raises(RuntimeError, match="no longer that of its base"):
         places_of(np.zeros(3), base)
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_view_that_had_to_copy_is_changed_in_place_where_nobody_has_what_it_was_copied_from(recorded: bool) -> None:
+    lenet.manual_seed(0)
+    conv, x = lenet.nn.Conv2d(3, 32, 3), lenet.randn(2, 3, 6, 6)  # results are channels-last with native kernels
+    grads = []
+    for copies in (False, True):
+        conv.zero_grad()
+        with lenet.set_grad_enabled(recorded):
+            rows = conv(x).flatten(1)
+            rows = rows.clone() if copies else rows
+            rows *= 2
+            rows[0, :3] = 5
+            assert (rows.detach().numpy()[0, :3] == 5).all()
+            if recorded:
+                (rows * rows).sum().backward()
+                grads.append(conv.weight.grad.numpy().copy())
+    assert not recorded or np.array_equal(*grads)
+    image = conv(x)
+    rows = image.flatten(1)
+    if not np.may_share_memory(rows.array, image.array):
+        for part in (rows, rows[0]):
+            with pytest.raises(NotImplementedError, match="clone"):
+                part.mul_(2)

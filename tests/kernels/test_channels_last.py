@@ -56,6 +56,92 @@ def test_random_convolutions_equal_their_twins(seed: int, each_target: Callable[
             close(one, other)
 
 
+KINDS = ("large kernel", "dilation", "few out-channels", "groups", "groups of lanes")
+
+
+def other_case(kind: str, seed: int) -> tuple[Any, ...]:
+    """Channels-last x, weight, bias and geometry of a convolution that is made as another one, or in parts."""
+    random = rng(20, KINDS.index(kind), seed)
+
+    def some(*values: int) -> int:
+        return int(random.choice(values))
+
+    kernel, stride, padding, dilation, groups = (3, 3), (1, 1), (1, 1), (1, 1), 1
+    c, o = some(8, 16, 17, 32), some(16, 24, 33)
+    if kind == "large kernel":
+        kernel, c = (some(5, 6, 7), some(3, 5, 7)), some(16, 32)
+        padding = some(0, 1, kernel[0] - 1), some(0, 2)
+    elif kind == "dilation":
+        dilation = some(2, 3, 4), some(1, 2)
+        padding = dilation[0] * some(0, 1, 2), dilation[1]
+    elif kind == "few out-channels":
+        kernel, o = (some(1, 3, 5), some(2, 3)), some(1, 2, 3, 4)
+        padding = some(0, kernel[0] - 1), 1
+    else:
+        groups = some(2, 3, 4)
+        size = some(2, 4, 8)
+        c, o = (
+            (groups * some(3, 8, 16), groups * some(5, 8, 16)) if kind == "groups" else (groups * size, groups * size)
+        )
+        stride = some(1, 2), 1
+    smallest = [d * (k - 1) + 1 - 2 * p for d, k, p in zip(dilation, kernel, padding)]
+    h, w = (-(-(max(1, least) + some(0, 3, 8)) // d) * d for least, d in zip(smallest, dilation))
+    x, weight = images(pixels(normal(random, some(1, 2, 17), c, h, w))), normal(random, o, c // groups, *kernel)
+    return x, weight, normal(random, o), (stride, padding, dilation, groups)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_convolutions_made_as_others_equal_their_twins_with_any_number_of_threads(
+    kind: str, each_target: Callable[[], Iterator[str]]
+) -> None:
+    before = get_num_threads()
+    for seed in range(8):
+        x, weight, bias, geometry = other_case(kind, seed)
+        y = conv.conv2d(x, weight, bias, *geometry)
+        grad = images(pixels(normal(rng(seed), *y.shape)))
+        wanted = [y, *conv.conv2d_backward(grad, x, weight, (True, True, True), *geometry)]
+        try:
+            for _ in each_target():
+                first: list[np.ndarray] | None = None
+                for threads in (1, 2, 3):
+                    set_num_threads(threads)
+                    found = [twin("conv2d")(x, weight, bias, *geometry)]
+                    found += twin("conv2d_backward")(grad, x, weight, (True, True, True), *geometry)
+                    for one, other in zip(found, wanted, strict=True):
+                        close(one, other)
+                    first = first or found
+                    for one, other in zip(found, first, strict=True):
+                        np.testing.assert_array_equal(one, other)
+        finally:
+            set_num_threads(before)
+
+
+@np.errstate(all="ignore")
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_not_finite_stays_where_it_belongs_in_convolutions_made_as_others(kind: str, target: str) -> None:
+    for seed, value in enumerate((np.nan, np.inf, -np.inf)):
+        for where in ("x", "weight"):
+            x, weight, bias, geometry = other_case(kind, seed)
+            (x if where == "x" else weight)[-1, -1, -1, -1] = value
+            y = conv.conv2d(x, weight, bias, *geometry)
+            if where == "x":
+                close(twin("conv2d")(x, weight, bias, *geometry), y)
+            grad = images(pixels(normal(rng(seed), *y.shape)))
+            wanted = conv.conv2d_backward(grad, x, weight, (True, True, True), *geometry)
+            for one, other in zip(twin("conv2d_backward")(grad, x, weight, (True, True, True), *geometry), wanted):
+                close(one, other)
+
+
+def test_an_images_bits_do_not_depend_on_its_place_in_the_batch(target: str) -> None:
+    for kind in KINDS:
+        x, weight, bias, geometry = other_case(kind, 1)
+        one = images(pixels(x[-1:]))
+        several = images(pixels(np.concatenate([one, x, one, one])))
+        y, alone = twin("conv2d")(several, weight, bias, *geometry), twin("conv2d")(one, weight, bias, *geometry)
+        for at in (0, -2, -1):
+            np.testing.assert_array_equal(y[at], alone[0])
+
+
 def test_wide_convolutions_choose_channels_last_and_thin_ones_do_not() -> None:
     random = rng(1)
     wide, thin = normal(random, 16, 3, 3, 3), normal(random, 6, 3, 3, 3)

@@ -71,8 +71,13 @@ def test_batch_norm_with_relu_equals_its_reference(shape: tuple[int, ...], order
     random, c = rng(*shape), shape[1]
     x = ordered(normal(random, *shape) * 3 + 100, order)
     weight, bias = normal(random, c), normal(random, c)
-    y, moments, kept = twin("batch_norm_relu")(x, weight, bias, 1e-5)
-    close(y, norm.batch_norm_relu(x, weight, bias, 1e-5)[0], 1e-4)
+    moments = twin("batch_moments")(x)
+    y, kept = twin("batch_norm_relu")(x, moments, weight, bias, 1e-5)
+    plain, own = twin("batch_norm")(x, weight, bias, 1e-5)
+    for one, other in zip((twin("by_moments")(x, moments, weight, bias, 1e-5), *moments), (plain, *own), strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(y, norm.relu(plain))
+    close(norm.batch_norm_relu(x, norm.batch_moments(x), weight, bias, 1e-5)[0], y, 1e-4)
     assert is_channels_last(y) == is_channels_last(x)
     np.testing.assert_array_equal(kept, bias)
     grad = ordered(normal(random, *shape), order)
@@ -107,7 +112,8 @@ def test_norms_have_the_same_bits_with_any_number_of_threads(target: str) -> Non
                 set_num_threads(threads)
                 own, d_y = ordered(x, order), ordered(grad, order)
                 y, seen = twin("group_norm")(own, 4, weight, bias, 1e-5)
-                z, moments, kept = twin("batch_norm_relu")(own, weight, bias, 1e-5)
+                moments = twin("batch_moments")(own)
+                z, kept = twin("batch_norm_relu")(own, moments, weight, bias, 1e-5)
                 made = [
                     y, z, *twin("sample_norm_backward")(d_y, seen, weight),
                     *twin("batch_norm_relu_backward")(d_y, own, weight, kept, moments, 1e-5),

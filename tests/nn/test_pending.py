@@ -15,7 +15,8 @@ import lenetcli.nn.functional as F
 from lenetcli import nn
 from lenetcli.autograd.modes import fusion, switches
 from lenetcli.kernels import dispatch, native
-from lenetcli.kernels.layout import logical, stored
+from lenetcli.kernels.layout import images as channels_last
+from lenetcli.kernels.layout import logical, pixels, stored
 from tests.rows import rows_done
 
 pytestmark = pytest.mark.skipif(native.absent is not None, reason=str(native.absent))
@@ -254,3 +255,55 @@ def test_observers_anomaly_mode_and_small_results_make_nothing_wait() -> None:
     net(images(1))
     net(images())
     assert seen == [True, True, True, False]
+
+
+class Normed(nn.Module):
+    """Batch norm and relu, op by op, twice; `look` is called between the first two."""
+
+    def __init__(self, look: Callable[[Any, Any], None] | None = None) -> None:
+        super().__init__()
+        self.norm, self.last, self.fc = nn.BatchNorm2d(6), nn.BatchNorm1d(40), nn.Linear(150, 40)
+        object.__setattr__(self, "look", look)
+
+    def forward(self, x: Any) -> Any:
+        y = self.norm(x)
+        if self.look is not None:
+            self.look(self, y)
+        return F.relu(self.last(self.fc(F.relu(y).flatten(1))))
+
+
+def normed(fused: bool, training: bool, order: Any, look: Callable[[Any, Any], None] | None = None) -> list[np.ndarray]:
+    """The output, gradients of input and parameters, and statistics, of two calls."""
+    lenet.manual_seed(0)
+    net = Normed(look).train(training)
+    with lenet.no_grad():
+        for p in (*net.norm.parameters(), *net.last.parameters()):
+            p.uniform_(-1, 1)
+    found: list[np.ndarray] = []
+    for n in (40, 41):
+        x = lenet.from_numpy(order(np.random.default_rng(n).standard_normal((n, 6, 5, 5), np.float32))).requires_grad_()
+        with fusion(fused):
+            y = net(x)
+            (y * y).sum().backward()
+        found += [y.detach().numpy(), x.grad.numpy()]
+    return [*found, *(p.grad.numpy() for p in net.parameters()), *(b.numpy() for b in net.buffers())]
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_batch_norm_and_relu_have_the_bits_of_single_ops_and_move_statistics_at_once(training: bool) -> None:
+    for order in (lambda x: x, lambda x: logical(stored(x)), lambda x: channels_last(pixels(x))):
+        with rows_done() as rows:
+            found = normed(True, training, order)
+        assert rows == ["NormRelu"] * 4
+        assert equal(found, normed(False, training, order))
+        seen: list[np.ndarray] = []
+
+        def look(net: Normed, y: Any, seen: list[np.ndarray] = seen) -> None:
+            seen.append(net.norm.running_mean.numpy().copy())
+            with lenet.no_grad():
+                net.norm.running_mean.add_(1)
+
+        before, after = normed(True, training, order, look), normed(False, training, order, look)
+        assert equal(before, after)
+        assert equal(seen[:2], seen[2:])
+        assert (seen[0] != 0).any() == training

@@ -37,12 +37,13 @@ def winograd(
     weight: Array,
     bias: Array | None,
     padding: Pair,
+    dilation: Pair,
     relu: bool,
     turned: bool,
     y: Array,
     winner: Array | None,
 ) -> bool: ...  # here and below, False: left to pixel_forward, pixel_gradient or pixel_input
-def winograd_gradient(grad: Array, x: Array, padding: Pair, d_weight: Array) -> bool: ...
+def winograd_gradient(grad: Array, x: Array, padding: Pair, dilation: Pair, d_weight: Array) -> bool: ...
 def pixel_forward(
     x: Array,
     weight: Array,
@@ -51,10 +52,23 @@ def pixel_forward(
     padding: Pair,
     dilation: Pair,
     relu: bool,
+    turned: bool,
     y: Array,
 ) -> None: ...
-def pixel_gradient(grad: Array, x: Array, stride: Pair, padding: Pair, dilation: Pair, d_weight: Array) -> None: ...
-def pixel_input(grad: Array, weight: Array, stride: Pair, padding: Pair, dilation: Pair, d_x: Array) -> None: ...
+def pixel_gradient(
+    grad: Array, x: Array, stride: Pair, padding: Pair, dilation: Pair, turned: bool, d_weight: Array
+) -> None: ...
+def pixel_input(
+    grad: Array,
+    weight: Array,
+    bias: Array | None,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    relu: bool,
+    turned: bool,
+    d_x: Array,
+) -> None: ...
 def pixel_pool(x: Array, y: Array, winner: Array) -> None: ...
 def pixel_pool_backward(grad: Array, winner: Array, d_x: Array) -> None: ...
 def pixel_sums(x: Array, sums: Array) -> None: ...
@@ -125,6 +139,21 @@ def norm_forward(
     var: Array,
     y: Array,
 ) -> bool: ...  # x is (slabs, rows, lanes), see bind_norm.cc; False: a variance is not finite
+def norm_moments(
+    x: Array, scheme: tuple[int, bool, int, int], centred: bool, centre: Array, offset: Array, var: Array
+) -> bool: ...
+def norm_apply(
+    x: Array,
+    scheme: tuple[int, bool, int, int],
+    weight: Array | None,
+    bias: Array | None,
+    eps: float,
+    relu: bool,
+    centre: Array,
+    offset: Array,
+    var: Array,
+    y: Array,
+) -> None: ...
 def track(
     mean: Array, var: Array, centre: Array, offset: Array, batch_var: Array, momentum: float, count: int
 ) -> None: ...

@@ -117,6 +117,12 @@ class Norm {
     });
   }
 
+  // An eighth of rows, or of lanes in whole vectors.
+  int64_t few_of(int64_t size) const {
+    const int64_t few = (size + 7) / 8;
+    return l.columns ? few : std::min(size, (few + 15) / 16 * 16);
+  }
+
   // Mean and variance by sums of differences from the mean of an eighth of the values.
   void find_moments(int64_t unit) {
     double *offset = a.offset + unit * l.stats, *var = a.var + unit * l.stats, few = 0;
@@ -126,11 +132,11 @@ class Norm {
       each_piece(unit, [&](int64_t i) {
         NormPiece p = piece(i, false);
         p.relu = false, p.weight = nullptr, p.centre = nullptr;
-        (l.columns ? p.rows : p.lanes) = ((l.columns ? p.rows : p.lanes) + 7) / 8;
+        (l.columns ? p.rows : p.lanes) = few_of(l.columns ? p.rows : p.lanes);
         kernels->norm_sums(p);
       });
       for (int64_t i = 0; i < l.parts; i++)
-        few += l.columns ? (std::min(l.part_rows, l.rows - i * l.part_rows) + 7) / 8 : (l.lanes + 7) / 8;
+        few += few_of(l.columns ? std::min(l.part_rows, l.rows - i * l.part_rows) : l.lanes);
       few *= l.per_unit * (l.columns ? l.adjacent : 1);
       each_sum(unit, [&](int64_t, int64_t, int64_t stat, double sum, double) { a.offset[stat] += sum; });
     }
@@ -166,6 +172,10 @@ class Norm {
       : l(layout), a(arguments), centre(l.slabs * l.width), factor(centre.size()), shift(centre.size()),
         down(a.grad ? centre.size() : 0), up(down.size()), sums(l.slabs * l.parts * l.width), products(sums.size()) {}
 
+  void moments() {
+    each_unit([&](int64_t unit) { find_moments(unit); });
+  }
+
   void forward() {
     each_unit([&](int64_t unit) {
       a.given ? set_centre(unit) : find_moments(unit);
@@ -177,24 +187,24 @@ class Norm {
   // d_weight and d_bias have one number for each channel; those of elements are found by `elements`.
   void backward(bool wanted, float* d_weight, float* d_bias) {
     std::vector<double> share(l.slabs * l.width), whole(share.size());  // of each slab and lane
+    std::vector<double> total(l.units * l.stats), dot(total.size());
     each_unit([&](int64_t unit) {
       set_centre(unit);
       set_factors(unit);
       each_piece(unit, [&](int64_t i) { kernels->norm_sums(piece(i, true)); });
-      std::vector<double> total(l.stats), dot(l.stats);
       each_sum(unit, [&](int64_t slab, int64_t lane, int64_t stat, double sum, double product) {
         const double inverse = 1 / std::sqrt(a.var[stat] + a.eps), w = weight(slab, lane);
         const int64_t at = slab * l.width + lane;
         whole[at] = sum;
         share[at] = (product - a.offset[stat] * sum) * inverse;
-        total[stat - unit * l.stats] += w * sum, dot[stat - unit * l.stats] += w * share[at];
+        total[stat] += w * sum, dot[stat] += w * share[at];
       });
       if (!wanted) return;
       for (int64_t slab = unit * l.per_unit; slab < (unit + 1) * l.per_unit; slab++)
         for (int64_t lane = 0; lane < l.width; lane++) {
-          const int64_t stat = l.stat(unit, lane), at = slab * l.width + lane, own = stat - unit * l.stats;
-          const double inverse = 1 / std::sqrt(a.var[stat] + a.eps), slope = inverse * inverse * dot[own] / l.count();
-          down[at] = slope, up[at] = slope * a.offset[stat] - (a.centred ? inverse * total[own] / l.count() : 0);
+          const int64_t stat = l.stat(unit, lane), at = slab * l.width + lane;
+          const double inverse = 1 / std::sqrt(a.var[stat] + a.eps), slope = inverse * inverse * dot[stat] / l.count();
+          down[at] = slope, up[at] = slope * a.offset[stat] - (a.centred ? inverse * total[stat] / l.count() : 0);
         }
       each_piece(unit, [&](int64_t i) { kernels->norm_apply(piece(i, true)); });
     });
@@ -269,11 +279,29 @@ void run_forward(const Slabs& x, const Scheme& scheme, const Vector& weight, con
   Norm(l, a).forward();
 }
 
+bool finite_moments(const Dense<double, 1>& var) {
+  return std::all_of(var.data(), var.data() + var.size(), [](double v) { return std::isfinite(v); });
+}
+
+// The moments alone.
+bool norm_moments(Slabs x, Scheme scheme, bool centred, Dense<float, 1> centre, Dense<double, 1> offset,
+                  Dense<double, 1> var) {
+  const Layout l(x, scheme);
+  Norm(l, arguments(l, x, {}, 0, false, centred, false, centre, offset, var)).moments();
+  return finite_moments(var);
+}
+
+// What they make of x.
+void norm_apply(Slabs x, Scheme scheme, Vector weight, Vector bias, double eps, bool relu, Dense<const float, 1> centre,
+                Dense<const double, 1> offset, Dense<const double, 1> var, Dense<float, 3> y) {
+  run_forward(x, scheme, weight, bias, eps, true, true, relu, centre, offset, var, y);
+}
+
 // False where a variance, which is a result as the other moments are, is not finite.
 bool norm_forward(Slabs x, Scheme scheme, Vector weight, Vector bias, double eps, bool centred, bool relu,
                   Dense<float, 1> centre, Dense<double, 1> offset, Dense<double, 1> var, Dense<float, 3> y) {
   run_forward(x, scheme, weight, bias, eps, false, centred, relu, centre, offset, var, y);
-  return std::all_of(var.data(), var.data() + var.size(), [](double v) { return std::isfinite(v); });
+  return finite_moments(var);
 }
 
 // Moves running statistics towards a batch's, see lenetcli/kernels/norm.py.
@@ -322,6 +350,9 @@ void bind_norm(nb::module_& m) {
          "relu"_a, "centre"_a, "offset"_a, "var"_a, "y"_a);
   define(m, "norm_given", &norm_given, "x"_a, "scheme"_a, "weight"_a.none(), "bias"_a.none(), "eps"_a, "relu"_a,
          "mean"_a, "var"_a, "y"_a);
+  define(m, "norm_moments", &norm_moments, "x"_a, "scheme"_a, "centred"_a, "centre"_a, "offset"_a, "var"_a);
+  define(m, "norm_apply", &norm_apply, "x"_a, "scheme"_a, "weight"_a.none(), "bias"_a.none(), "eps"_a, "relu"_a,
+         "centre"_a, "offset"_a, "var"_a, "y"_a);
   define(m, "track", &track, "mean"_a, "var"_a, "centre"_a, "offset"_a, "batch_var"_a, "momentum"_a, "count"_a);
   define(m, "norm_backward", &norm_backward, "grad"_a, "x"_a, "scheme"_a, "weight"_a.none(), "bias"_a.none(), "eps"_a,
          "given"_a, "centred"_a, "relu"_a, "centre"_a, "offset"_a, "var"_a, "d_x"_a.none(), "d_weight"_a.none(),

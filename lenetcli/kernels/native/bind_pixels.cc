@@ -11,7 +11,8 @@ using Two = std::vector<int>;
 // An axis of one element may have any stride: it gets the one of channels-last memory.
 template <class T>
 Image pixels(const T& x) {
-  const int64_t c = x.shape(1) == 1 ? 1 : x.stride(1), w = x.shape(3) == 1 ? x.shape(1) : x.stride(3);
+  const int64_t c = x.shape(1) == 1 ? 1 : x.stride(1), few = x.shape(0) == 1 ? x.shape(1) : x.stride(0);
+  const int64_t w = x.shape(3) > 1 ? x.stride(3) : x.shape(2) > 1 ? x.stride(2) : few;
   const int64_t h = x.shape(2) == 1 ? x.shape(3) * w : x.stride(2);
   return {const_cast<float*>(x.data()), x.shape(0) == 1 ? (int64_t)x.shape(2) * h : x.stride(0), c, h, w};
 }
@@ -20,7 +21,7 @@ int extent(int size, int kernel, int stride, int pad, int dilation) {
   return (size + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1;
 }
 
-// A convolution of x (N, C, H, W) with result or gradient y (N, O, P, Q), whose pixels lie one after the other.
+// A convolution of x (N, C, H, W) with result or gradient y (N, O, P, Q).
 template <class X, class Y>
 PixelConv pixel_conv(const X& x, const Y& y, int kernel_h, int kernel_w, const Two& stride, const Two& padding,
                      const Two& dilation) {
@@ -40,11 +41,13 @@ PixelConv pixel_conv(const X& x, const Y& y, int kernel_h, int kernel_w, const T
   return a;
 }
 
-bool in_order(const Image& x, int channels, int height, int width) {
-  return x.c == 1 && x.w == channels && x.h == (int64_t)width * x.w && x.n == (int64_t)height * x.h;
+// Pixels lie one after the other; `all`: with nothing between them, as there is between those of a group of channels.
+bool in_order(const Image& x, int channels, int height, int width, bool all = false) {
+  return x.c == 1 && (all ? x.w == channels : x.w >= channels) && x.h == (int64_t)width * x.w &&
+         x.n == (int64_t)height * x.h;
 }
-void check_order(const PixelConv& a) {
-  check(in_order(a.y, a.out, a.rows, a.columns), "output order");
+void check_order(const PixelConv& a, bool all = false) {
+  check(in_order(a.y, a.out, a.rows, a.columns, all), "output order");
 }
 
 double multiply_adds(const PixelConv& a) {
@@ -56,6 +59,35 @@ double multiply_adds(const PixelConv& a) {
 constexpr int64_t TILE_FLOATS = 144 * 1024;  // floats of transformed tiles that stay in the cache
 constexpr int LEAST = 24, MOST = 192;   // tiles that are transformed together
 constexpr double SAVED = 0.3;           // of the multiply-adds are left
+
+// Cuts kernels into blocks of 3x3 and dilated images into phases, see winograd.h.
+void cut(PixelConv& a) {
+  a.blocks_h = (a.kernel_h + 2) / 3, a.blocks_w = (a.kernel_w + 2) / 3;
+  a.phases_h = a.dilation_h, a.phases_w = a.dilation_w;
+  const auto part = [](int& size, int phases) { check(size % phases == 0, "phases"), size /= phases; };
+  part(a.height, a.phases_h), part(a.rows, a.phases_h), part(a.pad_h, a.phases_h);
+  part(a.width, a.phases_w), part(a.columns, a.phases_w), part(a.pad_w, a.phases_w);
+  a.batch *= a.phases_h * a.phases_w;
+  for (Image* image : {&a.x, &a.y}) image->h *= a.phases_h, image->w *= a.phases_w;
+}
+
+int sources_of(const PixelConv& a) { return a.channels * a.blocks_h * a.blocks_w; }
+
+// Calls one(filter, source, from, to) for each of the 3x3 filters (O, blocks, C) that a weight (O, C, K, L) is cut into:
+// their places in it, and in theirs; -1 for what is not there. `turned` weights are (C, O, K, L) and turned round.
+template <class One>
+void each_block_tap(const PixelConv& a, One one) {
+  const int blocks = a.blocks_h * a.blocks_w, taps = a.kernel_h * a.kernel_w;
+  for (int64_t o = 0; o < a.out; o++)
+    for (int block = 0; block < blocks; block++)
+      for (int c = 0; c < a.channels; c++)
+        for (int tap = 0; tap < 9; tap++) {
+          const int k = block / a.blocks_w * 3 + tap / 3, l = block % a.blocks_w * 3 + tap % 3, at = k * a.kernel_w + l;
+          const bool is = k < a.kernel_h && l < a.kernel_w;
+          const int64_t filter = a.turned ? c * a.out + o : o * a.channels + c;
+          one(is ? filter * taps + (a.turned ? taps - 1 - at : at) : -1, ((o * blocks + block) * a.channels + c) * 9 + tap);
+        }
+}
 
 int winograd_tiles(const PixelConv& a) { return (a.rows + 3) / 4 * ((a.columns + 3) / 4) * a.batch; }
 
@@ -69,7 +101,7 @@ bool run_winograd(PixelConv& a) {
   const int total = winograd_tiles(a), panels = (a.out + kernels->panel - 1) / kernels->panel;
   const double work = SAVED * multiply_adds(a);
   const int slots = workers(work), wanted = slots == 1 ? 1 : 2 * slots;
-  TileUnit u = {0, total, strip(a.channels + kernels->panel, kernels->tile), 0, panels, false};
+  TileUnit u = {0, total, strip(sources_of(a) + kernels->panel, kernels->tile), 0, panels, false};
   int chunks = (total + u.strip - 1) / u.strip, groups = 1;
   if (chunks < wanted) {
     chunks = std::max(1, std::min(wanted, total / kernels->tile));
@@ -77,10 +109,15 @@ bool run_winograd(PixelConv& a) {
     u.strip = std::min(u.strip, (total + chunks - 1) / chunks);
   }
   u.own_weight = chunks == 1;
-  const size_t weight_size = kernels->winograd_weight_size(a), lines = rounded((size_t)a.channels * 9 * kernels->panel);
+  const size_t weight_size = kernels->winograd_weight_size(a), filters = (size_t)sources_of(a) * 9;
   const size_t front = u.own_weight ? 0 : rounded(panels * weight_size);
-  const size_t need = rounded(std::max(kernels->winograd_forward_room(a, u), lines));
-  float *weight = scratch(front + need * slots), *memory = weight + front;
+  const size_t need = rounded(std::max(kernels->winograd_forward_room(a, u), filters * kernels->panel));
+  const size_t own = a.blocks_h * a.blocks_w > 1 ? rounded(filters * a.out) : 0;
+  float *cut_weight = scratch(own + front + need * slots), *weight = cut_weight + own, *memory = weight + front;
+  if (own) {
+    each_block_tap(a, [&](int64_t from, int64_t to) { cut_weight[to] = from < 0 ? 0 : a.weight[from]; });
+    a.weight = cut_weight, a.turned = false;
+  }
   if (!u.own_weight) {
     auto panel = [&](int i, int slot) {
       kernels->winograd_weight(a, i, memory + slot * need, weight + i * weight_size);
@@ -99,20 +136,28 @@ bool run_winograd(PixelConv& a) {
   return done;
 }
 
-// 3x3, stride 1, padding up to 2.
+// Of 3x3 and of 5x5 to 7x7, stride 1.
+void check_cut(const PixelConv& a, int lanes) {
+  const auto fits = [&](int kernel) { return kernel == 3 || (kernel > 4 && kernel < 8); };
+  check(fits(a.kernel_h) && fits(a.kernel_w) && (a.kernel_h * a.kernel_w == 9 || a.channels % lanes == 0), "kernel");
+}
+
 bool winograd(Array<const float, 4> x, Dense<const float, 4> weight, optional<Dense<const float, 1>> bias, Two padding,
-              bool relu, bool turned, Array<float, 4> y, optional<Dense<uint8_t, 4>> winner) {
-  PixelConv a = pixel_conv(x, y, 3, 3, {1, 1}, padding, {1, 1});
+              Two dilation, bool relu, bool turned, Array<float, 4> y, optional<Dense<uint8_t, 4>> winner) {
+  PixelConv a = pixel_conv(x, y, weight.shape(2), weight.shape(3), {1, 1}, padding, dilation);
   check(in_order(a.x, a.channels, a.height, a.width), "input order");
-  check_order(a);
+  check_order(a, winner.has_value());
+  check_cut(a, kernels->lanes);
   if (winner) {
     check(winner->size() == y.size(), "winners");
-    a.rows = a.height + 2 * a.pad_h - 2, a.columns = a.width + 2 * a.pad_w - 2, a.winner = winner->data();
-    check((int)y.shape(2) == a.rows / 2 && (int)y.shape(3) == a.columns / 2, "output shape");
+    a.rows = a.height + 2 * a.pad_h - a.kernel_h + 1, a.columns = a.width + 2 * a.pad_w - a.kernel_w + 1;
+    a.winner = winner->data();
+    check((int)y.shape(2) == a.rows / 2 && (int)y.shape(3) == a.columns / 2 && dilation == Two({1, 1}), "output shape");
   }
-  check((int)weight.shape(turned) == a.out && (int)weight.shape(!turned) == a.channels && weight.shape(2) == 3 &&
-            weight.shape(3) == 3 && (!bias || (int)bias->shape(0) == a.out),
+  check((int)weight.shape(turned) == a.out && (int)weight.shape(!turned) == a.channels &&
+            (!bias || (int)bias->shape(0) == a.out),
         "weight shape");
+  cut(a);
   a.weight = weight.data(), a.bias = bias ? bias->data() : nullptr, a.relu = relu, a.turned = turned;
   return run_winograd(a);
 }
@@ -128,20 +173,21 @@ void add_parts(float* parts, int count, size_t size) {
 constexpr int GRADIENT_TILES = 64;  // a part has at least so many
 constexpr int BLOCK = 32;           // out-channels that one thread takes at least
 
-bool winograd_gradient(Array<const float, 4> grad, Array<const float, 4> x, Two padding, Dense<float, 4> d_weight) {
-  PixelConv a = pixel_conv(x, grad, 3, 3, {1, 1}, padding, {1, 1});
-  check((int)d_weight.shape(0) == a.out && (int)d_weight.shape(1) == a.channels && d_weight.shape(2) == 3 &&
-            d_weight.shape(3) == 3,
-        "weight shape");
+bool winograd_gradient(Array<const float, 4> grad, Array<const float, 4> x, Two padding, Two dilation,
+                       Dense<float, 4> d_weight) {
+  PixelConv a = pixel_conv(x, grad, d_weight.shape(2), d_weight.shape(3), {1, 1}, padding, dilation);
+  check((int)d_weight.shape(0) == a.out && (int)d_weight.shape(1) == a.channels, "weight shape");
   check(in_order(a.x, a.channels, a.height, a.width), "input order");
   check_order(a);
-  const int total = winograd_tiles(a);
-  const size_t all = (size_t)a.out * a.channels * 36;
+  check_cut(a, kernels->lanes);
+  cut(a);
+  const int total = winograd_tiles(a), sources = sources_of(a);
+  const size_t all = (size_t)a.out * sources * 36;
   const int parts = parts_of(all, (total + GRADIENT_TILES - 1) / GRADIENT_TILES);
   const double work = SAVED * multiply_adds(a);
   const int slots = workers(work);
   const int groups = std::max(1, std::min((2 * slots + parts - 1) / parts, a.out / BLOCK));
-  TileUnit u = {0, 0, strip(a.channels + a.out, 8), 0, 0, false};
+  TileUnit u = {0, 0, strip(sources + a.out, 8), 0, 0, false};
   // the out-channels of a group as a convolution of its own
   auto group_of = [&](int group) {
     PixelConv own = a;
@@ -157,8 +203,9 @@ bool winograd_gradient(Array<const float, 4> grad, Array<const float, 4> x, Two 
     begin[g + 1] = begin[g] + rounded(kernels->winograd_sums_size(own));
     need = std::max(need, rounded(kernels->winograd_gradient_room(own, u)));
   }
-  const size_t size = begin[groups];
-  float *sums = scratch(size * parts + need * slots), *memory = sums + size * parts;
+  const size_t size = begin[groups], blocks = sources > a.channels ? rounded((size_t)a.out * sources * 9) : 0;
+  float *made = scratch(blocks + size * parts + need * slots), *sums = made + blocks, *memory = sums + size * parts;
+  if (!blocks) made = d_weight.data();
   auto item = [&](int i, int slot) {
     const int part = i / groups, group = i % groups;
     const PixelConv own = group_of(group);
@@ -174,24 +221,27 @@ bool winograd_gradient(Array<const float, 4> grad, Array<const float, 4> x, Two 
     const PixelConv own = group_of(group);
     const int first = own.y.data - a.y.data;
     for (int o = 0; o < own.out; o++)
-      if (!kernels->winograd_filter(own, sums + begin[group], o,
-                                    d_weight.data() + (int64_t)(first + o) * a.channels * 9))
-        done = false;
+      if (!kernels->winograd_filter(own, sums + begin[group], o, made + (int64_t)(first + o) * sources * 9)) done = false;
   };
   spread(groups, work, filters);
+  if (blocks)
+    each_block_tap(a, [&](int64_t to, int64_t from) {
+      if (to >= 0) d_weight.data()[to] = made[from];
+    });
   return done;
 }
 
 // Any window ----------------------------------------------------------------------------------------------------------
 
+// With a turned weight, of a convolution of stride 1 that makes x out of y, its input's gradient.
 void pixel_forward(Array<const float, 4> x, Dense<const float, 4> weight, optional<Dense<const float, 1>> bias,
-                   Two stride, Two padding, Two dilation, bool relu, Array<float, 4> y) {
+                   Two stride, Two padding, Two dilation, bool relu, bool turned, Array<float, 4> y) {
   PixelConv a = pixel_conv(x, y, weight.shape(2), weight.shape(3), stride, padding, dilation);
-  check((int)weight.shape(0) == a.out && (int)weight.shape(1) == a.channels &&
+  check((int)weight.shape(turned) == a.out && (int)weight.shape(!turned) == a.channels &&
             (!bias || (int)bias->shape(0) == a.out),
         "weight shape");
   check_order(a);
-  a.weight = weight.data(), a.bias = bias ? bias->data() : nullptr, a.relu = relu;
+  a.weight = weight.data(), a.bias = bias ? bias->data() : nullptr, a.relu = relu, a.turned = turned;
   const double work = multiply_adds(a);
   const int slots = workers(work), rows = a.batch * a.rows, count = slots == 1 ? 1 : std::min(rows, 4 * slots);
   const size_t front = rounded(kernels->pixel_weight_size(a, false)), need = rounded(kernels->pixel_room(a));
@@ -205,11 +255,13 @@ void pixel_forward(Array<const float, 4> x, Dense<const float, 4> weight, option
   spread(count, work, item);
 }
 
+// Turned: where x and grad have changed places.
 void pixel_gradient(Array<const float, 4> grad, Array<const float, 4> x, Two stride, Two padding, Two dilation,
-                    Dense<float, 4> d_weight) {
+                    bool turned, Dense<float, 4> d_weight) {
   PixelConv a = pixel_conv(x, grad, d_weight.shape(2), d_weight.shape(3), stride, padding, dilation);
-  check((int)d_weight.shape(0) == a.out && (int)d_weight.shape(1) == a.channels, "weight shape");
+  check((int)d_weight.shape(turned) == a.out && (int)d_weight.shape(!turned) == a.channels, "weight shape");
   check_order(a);
+  a.turned = turned;
   const double work = multiply_adds(a);
   const int slots = workers(work), rows = a.batch * a.rows, least = std::max(1, GRADIENT_TILES / a.columns);
   const size_t size = rounded(d_weight.size()), need = rounded(kernels->pixel_room(a));
@@ -224,13 +276,16 @@ void pixel_gradient(Array<const float, 4> grad, Array<const float, 4> x, Two str
   kernels->pixel_filters(a, sums, d_weight.data());
 }
 
-void pixel_input(Array<const float, 4> grad, Dense<const float, 4> weight, Two stride, Two padding, Two dilation,
-                 Array<float, 4> d_x) {
+// With a turned weight, the forward pass of a convolution of stride 1, with bias and relu.
+void pixel_input(Array<const float, 4> grad, Dense<const float, 4> weight, optional<Dense<const float, 1>> bias,
+                 Two stride, Two padding, Two dilation, bool relu, bool turned, Array<float, 4> d_x) {
   PixelConv a = pixel_conv(d_x, grad, weight.shape(2), weight.shape(3), stride, padding, dilation);
-  check((int)weight.shape(0) == a.out && (int)weight.shape(1) == a.channels, "weight shape");
+  check((int)weight.shape(turned) == a.out && (int)weight.shape(!turned) == a.channels &&
+            (!bias || (int)bias->shape(0) == a.channels),
+        "weight shape");
   check(in_order(a.x, a.channels, a.height, a.width), "input order");
   check_order(a);
-  a.weight = weight.data();
+  a.weight = weight.data(), a.bias = bias ? bias->data() : nullptr, a.relu = relu, a.turned = turned;
   const double work = multiply_adds(a);
   const int slots = workers(work), count = slots == 1 ? 1 : std::min(a.batch, 4 * slots);
   const size_t front = rounded(kernels->pixel_weight_size(a, true)), need = rounded(kernels->pixel_room(a));
@@ -250,8 +305,8 @@ PixelConv pool_conv(const Image& x, const Image& y, const int64_t* image, int ro
   a.batch = image[0], a.channels = a.out = image[1], a.height = image[2], a.width = image[3];
   a.rows = rows, a.columns = columns, a.x = x, a.y = y;
   check(rows == a.height / 2 && columns == a.width / 2 && rows > 0 && columns > 0, "pool shape");
-  check(in_order(x, a.channels, a.height, a.width), "input order");
-  check_order(a);
+  check(in_order(x, a.channels, a.height, a.width, true), "input order");
+  check_order(a, true);
   return a;
 }
 
@@ -295,13 +350,15 @@ void pixel_sums(Dense<const float, 2> x, Dense<float, 1> sums) {
 }  // namespace
 
 void bind_pixels(nb::module_& m) {
-  define(m, "winograd", &winograd, "x"_a, "weight"_a, "bias"_a.none(), "padding"_a, "relu"_a, "turned"_a, "y"_a,
-         "winner"_a.none());
-  define(m, "winograd_gradient", &winograd_gradient, "grad"_a, "x"_a, "padding"_a, "d_weight"_a);
+  define(m, "winograd", &winograd, "x"_a, "weight"_a, "bias"_a.none(), "padding"_a, "dilation"_a, "relu"_a, "turned"_a,
+         "y"_a, "winner"_a.none());
+  define(m, "winograd_gradient", &winograd_gradient, "grad"_a, "x"_a, "padding"_a, "dilation"_a, "d_weight"_a);
   define(m, "pixel_forward", &pixel_forward, "x"_a, "weight"_a, "bias"_a.none(), "stride"_a, "padding"_a,
-         "dilation"_a, "relu"_a, "y"_a);
-  define(m, "pixel_gradient", &pixel_gradient, "grad"_a, "x"_a, "stride"_a, "padding"_a, "dilation"_a, "d_weight"_a);
-  define(m, "pixel_input", &pixel_input, "grad"_a, "weight"_a, "stride"_a, "padding"_a, "dilation"_a, "d_x"_a);
+         "dilation"_a, "relu"_a, "turned"_a, "y"_a);
+  define(m, "pixel_gradient", &pixel_gradient, "grad"_a, "x"_a, "stride"_a, "padding"_a, "dilation"_a, "turned"_a,
+         "d_weight"_a);
+  define(m, "pixel_input", &pixel_input, "grad"_a, "weight"_a, "bias"_a.none(), "stride"_a, "padding"_a, "dilation"_a,
+         "relu"_a, "turned"_a, "d_x"_a);
   define(m, "pixel_pool", &pixel_pool, "x"_a, "y"_a, "winner"_a);
   define(m, "pixel_pool_backward", &pixel_pool_backward, "grad"_a, "winner"_a, "d_x"_a);
   define(m, "pixel_sums", &pixel_sums, "x"_a, "sums"_a);

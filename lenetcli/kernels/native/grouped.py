@@ -1,5 +1,7 @@
 """Convolutions of several groups: each a convolution of its own (conv.py), but for groups of very few channels.
 
+Those of channels-last images read and write their channels where they lie (channels_last.py).
+
 These, depthwise convolutions among them, gather pixels where they lie, with any stride: batch-last by images
 (window.h), channels-last by channels (lanes.h).
 """
@@ -7,14 +9,13 @@ These, depthwise convolutions among them, gather pixels where they lie, with any
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from lenetcli.kernels import conv as reference
 from lenetcli.kernels.layout import Array, images, is_channels_last, logical
-from lenetcli.kernels.native import _native, conv
+from lenetcli.kernels.native import _native, channels_last, conv
 from lenetcli.kernels.native.memory import like, pixels, room, stored
 from lenetcli.kernels.native.pool import MOST
 from lenetcli.kernels.window import Pair, extent
@@ -57,11 +58,14 @@ def _parts(groups: int, images: Sequence[Array], filters: Sequence[Array | None]
         )
 
 
-def _joined(parts: Sequence[Array], x: Array) -> Array:
-    """Images of the groups, one after the other; they lie as x."""
-    if is_channels_last(x):
-        return images(np.concatenate([pixels(part) for part in parts], axis=-1))
+def _joined(parts: Sequence[Array]) -> Array:
+    """Images of the groups, one after the other."""
     return logical(np.concatenate([stored(part) for part in parts]))
+
+
+def _room(x: Array, channels: int, image: Pair) -> Array:
+    """Channels-last images, of which groups write their part."""
+    return images(room((len(x), *image, channels)))
 
 
 def conv2d(
@@ -73,11 +77,16 @@ def conv2d(
     if not _takes(x, weight):
         return reference.conv2d(x, weight, bias, stride, padding, dilation, groups)
     by_lanes = _by_lanes(x, weight.shape, groups)
-    if not (by_lanes or _gathers(weight.shape, stride, dilation, groups)):
-        parts = _parts(groups, [x], [weight, bias])
-        return _joined([conv.conv2d(own, w, b, stride, padding, dilation, 1) for own, w, b in parts], x)
     o, _, *kernel = weight.shape
     p, q = (extent(x.shape[2 + d], kernel[d], stride[d], padding[d], dilation[d]) for d in (0, 1))
+    if not (by_lanes or _gathers(weight.shape, stride, dilation, groups)):
+        if is_channels_last(x):
+            y = _room(x, o, (p, q))
+            for own, part, w, b in _parts(groups, [x, y], [weight, bias]):
+                channels_last.conv2d(own, w, b, stride, padding, dilation, False, part)
+            return y
+        parts = _parts(groups, [x], [weight, bias])
+        return _joined([conv.conv2d(own, w, b, stride, padding, dilation, 1) for own, w, b in parts])
     bias = None if bias is None else np.ascontiguousarray(bias)
     weight = np.ascontiguousarray(weight)
     if by_lanes:
@@ -103,6 +112,10 @@ def conv2d_weight_grad(
         return d_weight
     if _gathers(d_weight.shape, stride, dilation, groups):
         _native.grouped_weight(stored(grad), stored(x), stride, padding, dilation, d_weight)
+        return d_weight
+    if is_channels_last(x):
+        for g, own, part in _parts(groups, [images(pixels(grad)), x], [d_weight]):
+            channels_last.conv2d_weight_grad(g, own, kernel, stride, padding, dilation, part)
         return d_weight
     parts = _parts(groups, [grad, x])
     return np.concatenate([conv.conv2d_weight_grad(g, own, kernel, stride, padding, dilation, 1) for g, own in parts])
@@ -138,8 +151,13 @@ def _input_grad(
         d_x = room((weight.shape[1] * groups, *image, len(grad)))
         _native.grouped_input(stored(grad), np.ascontiguousarray(weight), stride, padding, dilation, d_x)
         return like(x, logical(d_x))
+    if is_channels_last(x):
+        whole = _room(grad, weight.shape[1] * groups, image)
+        for g, part, w in _parts(groups, [images(pixels(grad)), whole], [weight]):
+            channels_last.conv2d_input_grad(g, w, image, stride, padding, dilation, part)
+        return whole
     parts = _parts(groups, [grad], [weight])
-    return _joined([conv.conv2d_input_grad(g, w, image, stride, padding, dilation, 1) for g, w in parts], x)
+    return _joined([conv.conv2d_input_grad(g, w, image, stride, padding, dilation, 1) for g, w in parts])
 
 
 def conv2d_backward(
@@ -158,7 +176,8 @@ def conv2d_backward(
         return conv.conv2d_backward(grad, x, weight, needs, *geometry, 1)
     if not _takes(grad, x, weight):
         return reference.conv2d_backward(grad, x, weight, needs, *geometry, groups)
-    if _by_lanes(x, weight.shape, groups) or _gathers(weight.shape, stride, dilation, groups):
+    if is_channels_last(x) or _gathers(weight.shape, stride, dilation, groups):
+        grad = images(pixels(grad)) if is_channels_last(x) else grad
         return (
             _input_grad(grad, weight, x.shape[2:], *geometry, groups, x) if needs[0] else None,
             conv2d_weight_grad(grad, x, weight.shape[2:], *geometry, groups) if needs[1] else None,
@@ -170,4 +189,4 @@ def conv2d_backward(
     def all_of(which: int, join: Callable[[Any], Array]) -> Array | None:
         return join([gradients[which] for gradients in each]) if needs[which] else None
 
-    return all_of(0, partial(_joined, x=x)), all_of(1, np.concatenate), all_of(2, np.concatenate)
+    return all_of(0, _joined), all_of(1, np.concatenate), all_of(2, np.concatenate)

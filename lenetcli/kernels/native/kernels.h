@@ -37,6 +37,8 @@ struct PixelConv {
   int batch, channels, height, width;  // N C H W
   int out, rows, columns;              // O P Q
   int kernel_h, kernel_w, pad_h, pad_w, stride_h, stride_w, dilation_h, dilation_w;
+  int blocks_h, blocks_w;    // of 3x3, that winograd.h cuts a larger kernel into
+  int phases_h, phases_w;    // images of every so manieth pixel, that it cuts images into
   Image x, y;           // y is the output, or its gradient
   const float* weight;  // (O, C, K, L); `turned`, for an input's gradient, (C, O, K, L) and turned round
   const float* bias;    // (O,) or null

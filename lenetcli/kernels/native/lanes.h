@@ -15,12 +15,22 @@ namespace {
 // Lanes of the `which`th channel of their group of `size`, a power of two up to 8.
 struct GroupLanes {
   int size;
+#if LENET_LANES >= 8
+  Mask first;  // lane of each group
+
+  INLINE explicit GroupLanes(int given) : size(given) {
+    Mask lane;
+    for (int l = 0; l < L; l++) lane[l] = l;
+    first = lane & splat_int(-size);
+  }
+#else
+  INLINE explicit GroupLanes(int given) : size(given) {}
+#endif
 
   INLINE Wide of(Wide x, int which) const {
     if (size == 1) return x;
 #if LENET_LANES >= 8
-    Mask from;
-    for (int l = 0; l < L; l++) from[l] = l / size * size + which;
+    const Mask from = first + splat_int(which);
     EACH x.v[j] = __builtin_shuffle(x.v[j], from);
     return x;
 #else
@@ -56,7 +66,7 @@ INLINE int taps_of(const Windows& a, const Reach& row, const Reach& column, Tap*
 template <int Q, bool ALONE, class Lanes>
 INLINE void lane_places(const Windows& a, const Tap* taps, int number, const float* x, float* y, Lanes lanes, int64_t at) {
   const int64_t from = (int64_t)a.columns.source_step * a.n, to = (int64_t)a.columns.step * a.n;
-  const GroupLanes group = {ALONE ? 1 : a.sources};
+  const GroupLanes group(ALONE ? 1 : a.sources);
   Wide sums[Q];
   for (int q = 0; q < Q; q++) sums[q] = a.bias ? load_wide(lanes, a.bias + at) : wide(0);
   for (int t = 0; t < number; t++) {
@@ -99,7 +109,7 @@ template <int T, class Lanes>
 INLINE void lane_products(const Windows& a, const Run& run, const Tap* taps, int which, const float* x, const float* grad,
                           Lanes lanes, Wide* sums) {
   const int64_t from = (int64_t)a.columns.source_step * a.n, to = (int64_t)a.columns.step * a.n;
-  const GroupLanes group = {a.sources};
+  const GroupLanes group(a.sources);
   Wide own[T];
   for (int t = 0; t < T; t++) own[t] = sums[taps[t].tap];
   for (int q = 0; q < run.number; q++) {

@@ -17,10 +17,12 @@ from lenetcli.kernels.native.memory import back, dense, room
 from lenetcli.kernels.norm import Moments, Seen
 
 __all__ = [
+    "batch_moments",
     "batch_norm",
     "batch_norm_backward",
     "batch_norm_relu",
     "batch_norm_relu_backward",
+    "by_moments",
     "channel_norm",
     "channel_norm_backward",
     "channel_norm_relu",
@@ -101,13 +103,12 @@ def _forward(
     eps: float,
     *,
     centred: bool = True,
-    relu: bool = False,
 ) -> tuple[Array, Moments, bool]:
     y, slabs = lie.room(x)
     made = [np.empty(lie.moments, kind) for kind in (FLOAT, DOUBLE, DOUBLE)]
     flat = [v.reshape(-1) for v in made]
     finite = _native.norm_forward(
-        lie.slabs(x), lie.scheme, _dense(weight), _dense(bias), eps, centred, relu, *flat, slabs
+        lie.slabs(x), lie.scheme, _dense(weight), _dense(bias), eps, centred, False, *flat, slabs
     )
     return y, Moments(*(logical(v) if lie.by_sample else v for v in made)), finite
 
@@ -147,16 +148,40 @@ def batch_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -
     return y, moments
 
 
-def batch_norm_relu(x: Array, weight: Array | None, bias: Array, eps: float) -> tuple[Array, Moments, Array]:
+def batch_moments(x: Array) -> Moments:
+    """As lenetcli.kernels.norm.batch_moments."""
+    if not _takes(x):
+        return reference.batch_moments(x)
+    lie = _of_batch(x)
+    moments = Moments(*(np.empty(lie.moments, kind) for kind in (FLOAT, DOUBLE, DOUBLE)))
+    if not _native.norm_moments(lie.slabs(x), lie.scheme, True, *moments):
+        reference.settle(x, None, moments)
+    return moments
+
+
+def batch_norm_relu(x: Array, moments: Moments, weight: Array | None, bias: Array, eps: float) -> tuple[Array, Array]:
     """As lenetcli.kernels.norm.batch_norm_relu."""
     if not _takes(x, weight, bias):
-        return reference.batch_norm_relu(x, weight, bias, eps)
-    y, moments, finite = _forward(_of_batch(x), x, weight, bias, eps, relu=True)
-    if not finite:
-        reference.settle(x, np.maximum(bias, 0), moments, y)
+        return reference.batch_norm_relu(x, moments, weight, bias, eps)
     kept = np.empty(bias.shape, FLOAT)
     _native.copy(bias.reshape(1, 1, 1, -1), kept.reshape(1, 1, 1, -1))
-    return y, moments, kept
+    return _by_moments(x, moments, weight, bias, eps, True), kept
+
+
+def by_moments(x: Array, moments: Moments, weight: Array | None, bias: Array | None, eps: float) -> Array:
+    """As lenetcli.kernels.norm.by_moments."""
+    if not _takes(x, weight, bias):
+        return reference.by_moments(x, moments, weight, bias, eps)
+    return _by_moments(x, moments, weight, bias, eps, False)
+
+
+def _by_moments(x: Array, moments: Moments, weight: Array | None, bias: Array | None, eps: float, relu: bool) -> Array:
+    lie = _of_batch(x)
+    y, slabs = lie.room(x)
+    _native.norm_apply(lie.slabs(x), lie.scheme, _dense(weight), _dense(bias), eps, relu, *moments, slabs)
+    if not np.isfinite(moments.var).all():
+        reference.settle(x, np.maximum(bias, 0) if relu and bias is not None else bias, moments, y)
+    return y
 
 
 def track(mean: Array, var: Array, moments: Moments, momentum: float, count: int) -> None:

@@ -27,8 +27,11 @@ INLINE int panels_of(int columns) { return (columns + PANEL - 1) / PANEL; }
 // A pixel is its own column, and pixels lie one after the other.
 INLINE bool is_pointwise(const PixelConv& a) {
   return taps_of(a) == 1 && a.rows == a.height && a.columns == a.width && a.pad_h == 0 && a.pad_w == 0 &&
-         a.x.c == 1 && a.x.h == a.width * a.x.w && a.x.n == a.height * a.x.h && a.x.w == a.channels;
+         a.x.c == 1 && a.x.h == a.width * a.x.w && a.x.n == a.height * a.x.h;
 }
+
+// Floats from one column to the next: many columns a power of two apart would share a part of the cache.
+INLINE int64_t column_step(const PixelConv& a) { return depth_of(a) % 128 ? depth_of(a) : depth_of(a) + 16; }
 
 // Output rows of all images, one after the other, that are taken together.
 INLINE int strip_rows(const PixelConv& a) {
@@ -44,7 +47,7 @@ INLINE int frame_rows(const PixelConv& a, int rows) {
 INLINE size_t frame_size(const PixelConv& a) {
   return (size_t)frame_rows(a, strip_rows(a)) * frame_columns(a) * a.channels + L;
 }
-INLINE size_t columns_size(const PixelConv& a) { return (size_t)strip_rows(a) * a.columns * depth_of(a) + L; }
+INLINE size_t columns_size(const PixelConv& a) { return (size_t)strip_rows(a) * a.columns * column_step(a) + L; }
 
 // Copies whole vectors: up to L - 1 floats more than asked for.
 INLINE void copy_vectors(const float* from, float* to, int64_t count) {
@@ -68,6 +71,8 @@ void fill_frame(const PixelConv& a, int image, int row, int rows, float* to) {
     float* pixel = to + border;
     if (a.x.c == 1 && a.x.w == a.channels)
       memcpy(pixel, from, 4 * (int64_t)a.width * a.channels);
+    else if (a.x.c == 1)  // channels of a group
+      for (int w = 0; w < a.width; w++) memcpy(pixel + (int64_t)w * a.channels, from + w * a.x.w, 4 * a.channels);
     else
       for (int c = 0; c < a.channels; c++)
         for (int w = 0; w < a.width; w++) pixel[(int64_t)w * a.channels + c] = from[c * a.x.c + w * a.x.w];
@@ -87,14 +92,14 @@ INLINE void each_image(const PixelConv& a, int first, int rows, Body body) {
 
 // The columns of a strip: (rows Q, K L C).
 void fill_columns(const PixelConv& a, int first, int rows, float* frame, float* to) {
-  const int64_t width = (int64_t)frame_columns(a) * a.channels, depth = depth_of(a);
+  const int64_t width = (int64_t)frame_columns(a) * a.channels, step = column_step(a);
   const bool dense = a.dilation_w == 1;  // a window's row is one run of memory
   const int runs = dense ? 1 : a.kernel_w;
   const int64_t run = dense ? (int64_t)a.kernel_w * a.channels : a.channels;
   each_image(a, first, rows, [&](int image, int row, int count, int) {
     fill_frame(a, image, row, count, frame);
     for (int p = 0; p < count; p++)
-      for (int q = 0; q < a.columns; q++, to += depth) {
+      for (int q = 0; q < a.columns; q++, to += step) {
         const float* from = frame + p * a.stride_h * width + (int64_t)q * a.stride_w * a.channels;
         for (int k = 0; k < a.kernel_h; k++, from += a.dilation_h * width)
           for (int l = 0; l < runs; l++)
@@ -106,37 +111,40 @@ void fill_columns(const PixelConv& a, int first, int rows, float* frame, float* 
 // Adds columns to the pixels that they show, those of the image's channels.
 void add_columns(const PixelConv& a, int first, int rows, const float* from) {
   const int depth = depth_of(a);
+  const int run = a.dilation_w == 1 && a.x.w == a.channels ? a.kernel_w : 1;  // taps that show neighbours in memory
   each_image(a, first, rows, [&](int image, int row, int count, int) {
     for (int p = row; p < row + count; p++)
       for (int q = 0; q < a.columns; q++, from += depth)
         for (int k = 0; k < a.kernel_h; k++) {
           const int h = p * a.stride_h + k * a.dilation_h - a.pad_h;
           if (h < 0 || h >= a.height) continue;
-          for (int l = 0; l < a.kernel_w; l++) {
-            const int w = q * a.stride_w + l * a.dilation_w - a.pad_w;
-            if (w < 0 || w >= a.width) continue;
-            float* to = a.x.data + image * a.x.n + h * a.x.h + w * a.x.w;
-            const float* more = from + (k * a.kernel_w + l) * a.channels;
+          for (int l = 0; l < a.kernel_w; l += run) {
+            const int at = q * a.stride_w + l * a.dilation_w - a.pad_w, before = at < 0 ? -at : 0;
+            const int end = at + run > a.width ? a.width - at : run;
+            if (before >= end) continue;
+            float* to = a.x.data + image * a.x.n + h * a.x.h + (at + before) * a.x.w;
+            const float* more = from + (k * a.kernel_w + l + before) * a.channels;
+            const int count = (end - before) * a.channels;
             int c = 0;
-            for (; c + L <= a.channels; c += L) store(to + c, load(to + c) + load(more + c));
-            for (; c < a.channels; c++) to[c] += more[c];
+            for (; c + L <= count; c += L) store(to + c, load(to + c) + load(more + c));
+            if (c < count) store_part(to + c, count - c, load_part(to + c, count - c) + load_part(more + c, count - c));
           }
         }
   });
 }
 
-// The weight (O, C, K, L) in the order of columns: (K L C, O) as panels for y, (O, K L C) as panels for d_x. `lines` is
-// memory for O K L C floats.
+// The weight (O, C, K, L), or turned (C, O, K, L) and turned round, in the order of columns: (K L C, O) as panels for y,
+// (O, K L C) as panels for d_x. `lines` is memory for O K L C floats.
 size_t pixel_weight_size(const PixelConv& a, bool back) {
   return back ? (size_t)panels_of(depth_of(a)) * PANEL * a.out : (size_t)panels_of(a.out) * PANEL * depth_of(a);
 }
 void pixel_weight(const PixelConv& a, bool back, float* lines, float* to) {
   const int taps = taps_of(a), depth = depth_of(a);
-  if (taps == 1) memcpy(lines, a.weight, 4 * (size_t)a.out * depth);
-  else
-    for (int64_t o = 0; o < a.out; o++)
-      for (int c = 0; c < a.channels; c++)
-        for (int k = 0; k < taps; k++) lines[o * depth + k * a.channels + c] = a.weight[o * depth + c * taps + k];
+  for (int64_t o = 0; o < a.out; o++)
+    for (int c = 0; c < a.channels; c++) {
+      const float* from = a.weight + (a.turned ? c * (int64_t)a.out + o : o * a.channels + c) * taps;
+      for (int k = 0; k < taps; k++) lines[o * depth + k * a.channels + c] = from[a.turned ? taps - 1 - k : k];
+    }
   Product p = {};
   p.b = lines, p.k = back ? a.out : depth, p.n = back ? depth : a.out;
   p.b_row = back ? depth : 1, p.b_col = back ? 1 : depth;
@@ -152,12 +160,13 @@ size_t pixel_room(const PixelConv& a) {
   return columns_size(a) + frame_size(a) + (size_t)strip_rows(a) * a.columns * panels_of(a.out) * PANEL;
 }
 
-// Adds the bias; relu.
-void finish_pixels(const PixelConv& a, int64_t pixels, float* y) {
-  for (int o = 0; o < a.out; o += L) {
-    const int left = a.out - o;
+// Adds the bias to pixels of so many channels, `step` floats apart; relu.
+void finish_pixels(const PixelConv& a, int64_t pixels, int channels, int64_t step, float* y) {
+  if (!a.bias && !a.relu) return;
+  for (int o = 0; o < channels; o += L) {
+    const int left = channels - o;
     const Vec bias = a.bias ? load_part(a.bias + o, left) : (Vec){}, least = a.relu ? splat(0) : splat(-INFINITY);
-    for (int64_t i = o; i < pixels * a.out; i += a.out) {
+    for (int64_t i = o; i < pixels * step; i += step) {
       const Vec v = load_part(y + i, left) + bias;
       store_part(y + i, left, choose(v < least, least, v));
     }
@@ -181,16 +190,16 @@ void pixel_forward(const PixelConv& a, int first, int end, const float* weight, 
     const int rows = end - first < strip ? end - first : strip;
     const int64_t pixels = (int64_t)rows * a.columns, before = (int64_t)first * a.columns;
     Product p = {};
-    p.m = pixels, p.n = a.out, p.k = depth, p.a_row = depth, p.a_col = 1, p.c_row = a.out, p.c_col = 1;
-    p.c = a.y.data + before * a.out;
+    p.m = pixels, p.n = a.out, p.k = depth, p.a_row = column_step(a), p.a_col = 1, p.c_row = a.y.w, p.c_col = 1;
+    p.c = a.y.data + before * a.y.w;
     if (is_pointwise(a)) {
-      p.a = a.x.data + before * a.channels;
+      p.a = a.x.data + before * a.x.w, p.a_row = a.x.w;
     } else {
       fill_columns(a, first, rows, scratch + columns_size(a), scratch);
       p.a = scratch;
     }
     whole_product(p, weight);
-    if (a.bias || a.relu) finish_pixels(a, pixels, p.c);
+    finish_pixels(a, pixels, a.out, a.y.w, p.c);
   }
 }
 
@@ -202,10 +211,10 @@ void pixel_gradient(const PixelConv& a, int first, int end, float* scratch, floa
     const int rows = end - first < strip ? end - first : strip;
     const int64_t pixels = (int64_t)rows * a.columns, before = (int64_t)first * a.columns;
     Product p = {};
-    p.m = depth, p.n = a.out, p.k = pixels, p.a_row = 1, p.a_col = depth, p.c_row = a.out, p.c_col = 1;
-    p.b = a.y.data + before * a.out, p.b_row = a.out, p.b_col = 1, p.c = sums, p.add = first > start;
+    p.m = depth, p.n = a.out, p.k = pixels, p.a_row = 1, p.a_col = column_step(a), p.c_row = a.out, p.c_col = 1;
+    p.b = a.y.data + before * a.y.w, p.b_row = a.y.w, p.b_col = 1, p.c = sums, p.add = first > start;
     if (is_pointwise(a)) {
-      p.a = a.x.data + before * a.channels;
+      p.a = a.x.data + before * a.x.w, p.a_col = a.x.w;
     } else {
       fill_columns(a, first, rows, scratch + columns_size(a), scratch);
       p.a = scratch;
@@ -216,38 +225,43 @@ void pixel_gradient(const PixelConv& a, int first, int end, float* scratch, floa
   }
 }
 
-// (K L C, O) -> (O, C, K, L).
+// (K L C, O) -> (O, C, K, L), or turned (C, O, K, L) and turned round.
 void pixel_filters(const PixelConv& a, const float* sums, float* d_weight) {
   const int taps = taps_of(a);
-  const int64_t depth = depth_of(a);
   for (int o = 0; o < a.out; o += L) {
     const int left = a.out - o < L ? a.out - o : L;
     for (int c = 0; c < a.channels; c++)
       for (int k = 0; k < taps; k++) {
         float lanes[L];
         store(lanes, load_part(sums + ((int64_t)k * a.channels + c) * a.out + o, a.out - o));
-        for (int l = 0; l < left; l++) d_weight[(o + l) * depth + c * taps + k] = lanes[l];
+        for (int l = 0; l < left; l++) {
+          const int64_t filter = a.turned ? c * (int64_t)a.out + o + l : (o + l) * (int64_t)a.channels + c;
+          d_weight[filter * taps + (a.turned ? taps - 1 - k : k)] = lanes[l];
+        }
       }
   }
 }
 
-// The gradient of the pixels (x, that of some channels) of images `first` to `end`, which `weight` has panels for.
+// The gradient of the pixels of images `first` to `end`, which `weight` has panels for; a forward pass where turned, with
+// bias and relu.
 void pixel_input(const PixelConv& a, int first, int end, const float* weight, float* scratch) {
   const int strip = strip_rows(a), depth = depth_of(a);
   for (int n = first; n < end && !is_pointwise(a); n++)
     for (int h = 0; h < a.height; h++)
       for (int w = 0; w < a.width; w++) memset(a.x.data + n * a.x.n + h * a.x.h + w * a.x.w, 0, 4 * a.channels);
+  const int last = end, start = first;
   end *= a.rows;
   for (first *= a.rows; first < end; first += strip) {
     const int rows = end - first < strip ? end - first : strip;
     const int64_t pixels = (int64_t)rows * a.columns, before = (int64_t)first * a.columns;
     Product p = {};
-    p.m = pixels, p.n = depth, p.k = a.out, p.a = a.y.data + before * a.out, p.a_row = a.out, p.a_col = 1;
+    p.m = pixels, p.n = depth, p.k = a.out, p.a = a.y.data + before * a.y.w, p.a_row = a.y.w, p.a_col = 1;
     p.c = scratch, p.c_row = depth, p.c_col = 1;
     if (is_pointwise(a)) p.c = a.x.data + before * a.x.w, p.c_row = a.x.w;
     whole_product(p, weight);
     if (!is_pointwise(a)) add_columns(a, first, rows, scratch);
   }
+  finish_pixels(a, (int64_t)(last - start) * a.height * a.width, a.channels, a.x.w, a.x.data + start * a.x.n);
 }
 
 INLINE void store_winners(uint8_t* to, int count, Mask winner) {

@@ -8,6 +8,10 @@
 // product over channels, or over tiles (product.h). Lanes are channels; so many tiles are transformed at a time as stay
 // in the cache. The input's gradient is the forward pass of d with the weight turned round.
 //
+// Kernels of 5x5 to 7x7 are sums of 3x3 ones ("blocks"), each of the image three pixels on: as many channels more, whose
+// products are added up before the outputs' transform. A dilated convolution is one without dilation of each of the
+// images that every so manieth pixel makes ("phases").
+//
 // The points are 0, +-5/8, +-3/2 and infinity, exact in binary: rounding errors are a fifth of those of the usual 1 and
 // 2. What is infinite, NaN or huge spoils a whole tile and shows in its results: the caller then takes another way.
 // Source: Lavin and Gray, Fast algorithms for convolutional neural networks, 2015; Vincent et al., On improving the
@@ -77,8 +81,15 @@ INLINE void transform(Line line, From from, Put put) {
 
 // Where a tile lies: its first output.
 struct Tile {
-  int image, row, column;
+  int image, row, column;  // image, and phase of it
 };
+INLINE float* image_of(const PixelConv& a, const Image& x, int image) {
+  const int phases = a.phases_h * a.phases_w, phase = image % phases;
+  return x.data + image / phases * x.n + phase / a.phases_w * (x.h / a.phases_h) +
+         phase % a.phases_w * (x.w / a.phases_w);
+}
+INLINE int blocks_of(const PixelConv& a) { return a.blocks_h * a.blocks_w; }
+INLINE int sources_of(const PixelConv& a) { return a.channels * blocks_of(a); }
 INLINE int tiles_across(const PixelConv& a) { return (a.columns + STEP - 1) / STEP; }
 INLINE int tiles_of_image(const PixelConv& a) { return (a.rows + STEP - 1) / STEP * tiles_across(a); }
 INLINE Tile tile(const PixelConv& a, int number) {
@@ -90,9 +101,9 @@ INLINE Tile tile(const PixelConv& a, int number) {
 // vector of channels: pixel (r, k) of it is at p + r h + k w. There is one such call, and no branch in what it does: else
 // compilers fuse other multiplications and additions for tiles at the border, and bits depend on where an image lies.
 template <int S, class Read>
-INLINE void each_vector(const Image& x, int images, int height, int width, int channels, const Tile& t, int row,
-                        int column, Read read) {
-  const float* first = x.data + t.image * x.n + row * x.h + column * x.w;
+INLINE void each_vector(const PixelConv& a, const Image& x, int images, int height, int width, int channels,
+                        const Tile& t, int row, int column, Read read) {
+  const float* first = image_of(a, x, t.image) + row * x.h + column * x.w;
   const bool inside = row >= 0 && column >= 0 && row + S <= height && column + S <= width;
   // vectors may reach into the next pixel, but not beyond the last one
   const bool last = channels % L && t.image + 1 == images && row + S >= height && column + S >= width;
@@ -113,19 +124,22 @@ INLINE void each_vector(const Image& x, int images, int height, int width, int c
 // B' x B of a tile, for channel c to to(c) and every `part` floats.
 template <class To>
 INLINE void transform_pixels(const PixelConv& a, const Tile& t, int64_t part, To to) {
-  each_vector<PATCH>(a.x, a.batch, a.height, a.width, a.channels, t, t.row - a.pad_h, t.column - a.pad_w,
-                     [&](int c, const float* x, int64_t h, int64_t w) __attribute__((always_inline)) {
-    float* p = to(c);
-    auto pixel = [&](int r, int k) __attribute__((always_inline)) { return load(x + r * h + k * w); };
-    transform<6, 6>(line_of_pixels, pixel, [&](int r, int k, Vec v) __attribute__((always_inline)) {
-      store(p + (6 * r + k) * part, v);
+  for (int block = 0; block < blocks_of(a); block++) {
+    const int row = t.row - a.pad_h + block / a.blocks_w * 3, column = t.column - a.pad_w + block % a.blocks_w * 3;
+    each_vector<PATCH>(a, a.x, a.batch, a.height, a.width, a.channels, t, row, column,
+                       [&](int c, const float* x, int64_t h, int64_t w) __attribute__((always_inline)) {
+      float* p = to(block * a.channels + c);
+      auto pixel = [&](int r, int k) __attribute__((always_inline)) { return load(x + r * h + k * w); };
+      transform<6, 6>(line_of_pixels, pixel, [&](int r, int k, Vec v) __attribute__((always_inline)) {
+        store(p + (6 * r + k) * part, v);
+      });
     });
-  });
+  }
 }
 
 // A d A' of a tile's gradients.
 INLINE void transform_gradients(const PixelConv& a, const Tile& t, float* to, int64_t part) {
-  each_vector<STEP>(a.y, a.batch, a.rows, a.columns, a.out, t, t.row, t.column,
+  each_vector<STEP>(a, a.y, a.batch, a.rows, a.columns, a.out, t, t.row, t.column,
                     [&](int o, const float* d, int64_t h, int64_t w) __attribute__((always_inline)) {
     auto gradient = [&](int r, int k) __attribute__((always_inline)) { return load(d + r * h + k * w); };
     transform<4, 6>(line_of_gradients, gradient, [&](int r, int k, Vec v) __attribute__((always_inline)) {
@@ -136,25 +150,26 @@ INLINE void transform_gradients(const PixelConv& a, const Tile& t, float* to, in
 
 // The weight ----------------------------------------------------------------------------------------------------------
 
-INLINE int64_t weight_part(const PixelConv& a) { return (int64_t)a.channels * PANEL + APART_BY; }
+INLINE int64_t weight_part(const PixelConv& a) { return (int64_t)sources_of(a) * PANEL + APART_BY; }
 size_t winograd_weight_size(const PixelConv& a) { return PARTS * weight_part(a); }  // of a panel of out-channels
 
-// G w G' -> (36, C, PANEL) for panel number `panel`, of a weight (O, C, 3, 3), or (C, O, 3, 3) and turned round. `lines`
-// is memory for 9 C PANEL floats.
+// G w G' -> (36, C, PANEL) for panel number `panel`, of a weight (O, C, 3, 3), or (C, O, 3, 3) and turned round; C are
+// those of all blocks. `lines` is memory for 9 C PANEL floats.
 void winograd_weight(const PixelConv& a, int panel, float* lines, float* to) {
+  const int sources = sources_of(a);
   Product w = {};
-  w.n = a.out, w.k = 9, w.b_row = 1, w.b_col = a.turned ? 9 : a.channels * 9;
+  w.n = a.out, w.k = 9, w.b_row = 1, w.b_col = a.turned ? 9 : sources * 9;
   if (a.turned) {
-    for (int c = 0; c < a.channels; c++) {
+    for (int c = 0; c < sources; c++) {
       w.b = a.weight + (int64_t)c * a.out * 9;
       pack_panel(w, panel, lines + c * 9 * PANEL);
     }
   } else {
-    w.b = a.weight, w.k = a.channels * 9;
+    w.b = a.weight, w.k = sources * 9;
     pack_panel(w, panel, lines);
   }
   const int64_t part = weight_part(a);
-  for (int c = 0; c < a.channels; c++, lines += 9 * PANEL, to += PANEL)
+  for (int c = 0; c < sources; c++, lines += 9 * PANEL, to += PANEL)
     for (int v = 0; v < PANEL; v += L) {
       auto tap = [&](int r, int k) __attribute__((always_inline)) {
         return load(lines + (a.turned ? 8 - 3 * r - k : 3 * r + k) * PANEL + v);
@@ -173,11 +188,11 @@ struct ForwardRoom {
 };
 INLINE ForwardRoom forward_room(const PixelConv& a, const TileUnit& u) {
   ForwardRoom at;
-  at.row = (a.channels + L - 1) / L * L;
+  at.row = (sources_of(a) + L - 1) / L * L;
   at.part = u.strip * at.row + APART_BY, at.sums_part = u.strip * PANEL + APART_BY;
   at.sums = PARTS * at.part, at.weight = at.sums + PARTS * at.sums_part;
   at.lines = at.weight + (u.own_weight ? winograd_weight_size(a) : 0);
-  at.end = at.lines + (u.own_weight ? (size_t)9 * a.channels * PANEL : 0);
+  at.end = at.lines + (u.own_weight ? (size_t)9 * sources_of(a) * PANEL : 0);
   return at;
 }
 size_t winograd_forward_room(const PixelConv& a, const TileUnit& u) { return forward_room(a, u).end; }
@@ -186,7 +201,7 @@ size_t winograd_forward_room(const PixelConv& a, const TileUnit& u) { return for
 INLINE Vec put_outputs(const PixelConv& a, const Tile& t, int o, const float* m, int64_t part) {
   Vec seen = {};
   const int left = a.out - o < PANEL ? a.out - o : PANEL;
-  float* first = a.y.data + t.image * a.y.n + t.row * a.y.h + t.column * a.y.w + o;
+  float* first = image_of(a, a.y, t.image) + t.row * a.y.h + t.column * a.y.w + o;
   const int rows = a.rows - t.row, columns = a.columns - t.column;
   const bool whole = rows >= STEP && columns >= STEP && left % L == 0;
   for (int v = 0; v < left; v += L, first += L, m += L) {
@@ -247,7 +262,7 @@ bool winograd_forward(const PixelConv& a, const TileUnit& u, const float* weight
         w = scratch + at.weight;
       }
       Product p = {};
-      p.m = count, p.n = a.out - panel * PANEL > L ? PANEL : L, p.k = a.channels;
+      p.m = count, p.n = a.out - panel * PANEL > L ? PANEL : L, p.k = sources_of(a);
       p.a_row = at.row, p.a_col = 1, p.c_row = PANEL, p.c_col = 1;
       for (int i = 0; i < PARTS; i++) {
         p.a = scratch + i * at.part, p.c = sums + i * at.sums_part;
@@ -270,14 +285,14 @@ struct GradientRoom {
 };
 INLINE GradientRoom gradient_room(const PixelConv& a, const TileUnit& u) {
   GradientRoom at;
-  at.columns = (a.channels + L - 1) / L * L, at.row = (a.out + L - 1) / L * L;
+  at.columns = (sources_of(a) + L - 1) / L * L, at.row = (a.out + L - 1) / L * L;
   at.part = (at.columns + PANEL - 1) / PANEL * PANEL * u.strip + APART_BY, at.d_part = at.row * u.strip + APART_BY;
   at.d = PARTS * at.part, at.end = at.d + PARTS * at.d_part;
   return at;
 }
 size_t winograd_gradient_room(const PixelConv& a, const TileUnit& u) { return gradient_room(a, u).end; }
 
-INLINE int64_t sums_part(const PixelConv& a) { return (a.channels + L - 1) / L * L * (int64_t)a.out + APART_BY; }
+INLINE int64_t sums_part(const PixelConv& a) { return (sources_of(a) + L - 1) / L * L * (int64_t)a.out + APART_BY; }
 size_t winograd_sums_size(const PixelConv& a) { return PARTS * sums_part(a); }
 
 // The sums over some tiles: (36, O, C).
@@ -307,17 +322,18 @@ void winograd_gradient(const PixelConv& a, const TileUnit& u, float* scratch, fl
 
 // G' sums G of filter o: (36, O, C) -> (C, 3, 3). False where something is not finite or huge.
 bool winograd_filter(const PixelConv& a, const float* sums, int o, float* d_weight) {
-  const int64_t part = sums_part(a), columns = (a.channels + L - 1) / L * L;
+  const int sources = sources_of(a);
+  const int64_t part = sums_part(a), columns = (sources + L - 1) / L * L;
   sums += o * columns;
   Vec seen = {};
-  for (int c = 0; c < a.channels; c += L, d_weight += 9 * L) {
+  for (int c = 0; c < sources; c += L, d_weight += 9 * L) {
     float taps[9 * L];
     auto from = [&](int r, int k) __attribute__((always_inline)) { return load(sums + c + (6 * r + k) * part); };
     transform<6, 3>(line_of_sums, from, [&](int r, int k, Vec w) __attribute__((always_inline)) {
       seen += nothing_of(w);
       store(taps + (3 * r + k) * L, w);
     });
-    const int left = a.channels - c;
+    const int left = sources - c;
     for (int l = 0; l + 4 <= left && l < L; l += 4) {
       transpose_four(taps + l, L, d_weight + 9 * l, 9);
       transpose_four(taps + 4 * L + l, L, d_weight + 9 * l + 4, 9);

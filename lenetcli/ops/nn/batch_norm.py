@@ -14,6 +14,8 @@ from lenetcli.autograd.tape import like
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.norm import Moments
+from lenetcli.ops import fusion
 from lenetcli.ops.operands import quiet
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ class NativeBatchNorm(Op):
         "d_weight = Σ grad · x̂",
         "d_bias = Σ grad",
     )
+    moments: Any  # of the batch, or mean and variance that were given
+    bias: Array | None = None  # where relu was done with it in training
     backward_graph = restated
 
     @quiet
@@ -52,21 +56,29 @@ class NativeBatchNorm(Op):
         training: bool,
         momentum: float,
         eps: float,
+        moments: Moments | None = None,
     ) -> Array:
-        ctx.save(x, weight if ctx.needs_input_grad[0] else None)  # without it the gradients of weight and bias hold
-        ctx.eps, ctx.training = eps, training
+        """`moments`: those of the batch, where they have been tracked already."""
+        ctx.keep(x, weight, training, eps)
         values = widened(x)
+        if training and moments is not None:
+            ctx.moments = moments
+            return kernels.by_moments(values, moments, weight, bias, eps)
         if training:
             y, ctx.moments = kernels.batch_norm(values, weight, bias, eps)
             if running is not None and x.size:
-                count = x.size // x.shape[1]
-                kernels.track(*running, ctx.moments, momentum, count)
+                kernels.track(*running, ctx.moments, momentum, x.size // x.shape[1])
         else:
             assert running is not None, "the caller has checked"
             mean, var = (moment.astype(values.dtype, copy=False) for moment in running)
             y = kernels.channel_norm(values, mean, var, weight, bias, eps)
             ctx.moments = (mean.copy(), var.copy()) if any(ctx.needs_input_grad) else None  # the running ones move on
         return y.astype(x.dtype, copy=False)
+
+    def keep(self, x: Array, weight: Array | None, training: bool, eps: float) -> None:
+        """Saves what the gradients need."""
+        self.save(x, weight if self.needs_input_grad[0] else None)  # without it those of weight and bias hold
+        self.eps, self.training = eps, training
 
     def backward(ctx: Any, grad: Array) -> Any:
         x, weight = ctx.saved
@@ -208,8 +220,8 @@ def batch_norm(
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(shape)}")
     running = running_arrays("batch_norm", running_mean, running_var, not training, shape[1], (weight, bias))
     check_types("batch_norm", input, weight, bias, running_mean, running_var)
-    y: Tensor = NativeBatchNorm.apply(
-        input, weight, bias, running=running, training=training, momentum=momentum, eps=eps
+    y: Tensor = fusion.begin(
+        NativeBatchNorm, shape, input, weight, bias, running=running, training=training, momentum=momentum, eps=eps
     )
     if training:
         changed(running_mean, running_var)

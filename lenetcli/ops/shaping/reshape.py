@@ -372,7 +372,8 @@ def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
     if base.flags.c_contiguous:
         return input if x.flags.c_contiguous else Contiguous.apply(input)
     copied = Contiguous.apply(input)
-    copied.is_copy_of_view = writeable
+    if writeable:
+        copied.become_copy_of(input)
     return copied
 
 
