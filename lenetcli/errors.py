@@ -73,6 +73,18 @@ def printable(text: object) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else escaped(c) for c in str(text))
 
 
+def plain_text(text: str) -> str:
+    """Text on one line, as a terminal shows it: what would control that (escape sequences, line ends) is written out.
+
+    Example:
+        >>> plain_text("conv\\x1b[31m1")
+        'conv\\\\x1b[31m1'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else escaped(c) for c in text)
+
+
 def escaped(character: str) -> str:
     r"""A character as Python writes it; a byte of a path as that.
 

@@ -63,7 +63,7 @@ def main() -> None:
         error.show(sys.stderr)
         hint = as_change(error, sys.argv)
         if hint is not None:
-            print(f"   {hint}", file=sys.stderr)
+            print(printable(f"   {hint}"), file=sys.stderr)
         sys.exit(error.exit_code)
     except LenetError as error:
         if debug:
@@ -81,7 +81,7 @@ def main() -> None:
         if isinstance(error, OSError) and isinstance(error.filename, (str, os.PathLike)):
             complain(DataError(f"{error.filename}: cannot be read or written: {error.strerror or error}"))
             sys.exit(DataError.exit_code)
-        print(f"error: {type(error).__name__}: {error}\n(--debug shows where)", file=sys.stderr)
+        print(printable(f"error: {type(error).__name__}: {error}\n(--debug shows where)"), file=sys.stderr)
         sys.exit(1)
 
 

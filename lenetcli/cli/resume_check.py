@@ -18,7 +18,7 @@ from lenetcli import config as configuration
 from lenetcli.build.parts import build_run
 from lenetcli.cli.training import resume_run, start_run
 from lenetcli.config import consent
-from lenetcli.errors import ConfigError, DataError, DivergedError, LenetError
+from lenetcli.errors import ConfigError, DataError, DivergedError, LenetError, printable
 from lenetcli.inspection.compare.tensors import bit_differences, flat
 from lenetcli.runs.checkpoint import LATEST, MODEL, STATE, Checkpoints
 from lenetcli.runs.lock import go_without
@@ -143,7 +143,7 @@ def train_to_death() -> None:
         else:
             code = start_run(way["config"], way["changes"], Path(way["out"]), "off", also=listen)
     except LenetError as error:
-        print(error, file=sys.stderr)
+        print(printable(error), file=sys.stderr)
         code = error.exit_code
     sys.exit(code)
 

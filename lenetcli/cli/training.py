@@ -10,7 +10,7 @@ from lenetcli.build.notes import fine_tuning
 from lenetcli.build.scheduler import hints
 from lenetcli.config import consent
 from lenetcli.data import Subset
-from lenetcli.errors import ConfigError
+from lenetcli.errors import ConfigError, printable
 from lenetcli.kernels.dispatch import slow_because
 from lenetcli.report.training.listeners import showing
 from lenetcli.report.training.outlet import surviving_outlets
@@ -110,11 +110,13 @@ def _conclude(session: Session, ended: Ended) -> None:
     run, place = session.run, session.directory
     if run.stop is not None:
         print(
-            f"stopped by {run.stop} after step {ended.step}; continue with: lenet train --resume {place}",
+            printable(f"stopped by {run.stop} after step {ended.step}; continue with: lenet train --resume {place}"),
             file=sys.stderr,
         )
     if ended.reason in OVER_EARLY:
-        print(OVER_EARLY[ended.reason].format(epoch=ended.epoch, step=ended.step, place=place), file=sys.stderr)
+        print(
+            printable(OVER_EARLY[ended.reason].format(epoch=ended.epoch, step=ended.step, place=place)), file=sys.stderr
+        )
     best = ""
     if ended.best_epoch is not None and ended.loss is not None:
         name = main_term(run.criterion).name

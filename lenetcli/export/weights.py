@@ -13,7 +13,7 @@ import numpy as np
 from lenetcli.data.pictures import decode_array
 from lenetcli.data.zip_limits import check_packed
 from lenetcli.disk import check_regular, is_there, opened
-from lenetcli.errors import DataError
+from lenetcli.errors import DataError, plain_text
 from lenetcli.formats import keras_weights, onnx_in
 from lenetcli.formats.recognise import OF_OTHERS, Kind, recognise, refusal
 from lenetcli.nn.module import Module
@@ -44,7 +44,7 @@ def npz_bytes(model: Module) -> bytes:
 def read_weights(path: Path) -> dict[Any, Any]:
     """The tensors of a file, by name: of a safetensors file, one of torch.save or an .npz, whatever its name ends in.
 
-    Of a checkpoint, which holds more than a state dict, the state dict.
+    Of a checkpoint, which holds more than a state dict, the state dict. Names are as messages and tables may show them.
 
     Raises:
         DataError: a file of another kind, which the message names; a damaged one; one that holds no tensors by name.
@@ -53,12 +53,20 @@ def read_weights(path: Path) -> dict[Any, Any]:
         raise DataError(f"{path}: wanted a file of weights, got a directory; try {path / 'model.safetensors'}")
     kind = recognise(path) if is_there(path) or path.suffix == ".npz" else Kind.safetensors
     if kind is Kind.npz:
-        return _arrays(path)
+        return _named(_arrays(path), path)
     if kind in OF_OTHERS:
         return of_others(path, kind)
     if kind not in (Kind.safetensors, Kind.zip, Kind.unknown, *TORCH):
         raise DataError(refusal(path, kind, "only .safetensors, .npz, .onnx, Keras's and torch's files are read"))
-    return _state_dict(load(path), path)
+    return _named(_state_dict(load(path), path), path)
+
+
+def _named(found: dict[Any, Any], path: Path) -> dict[Any, Any]:
+    """The same with control characters and line ends of names written out."""
+    named = {plain_text(name): tensor for name, tensor in found.items()}
+    if len(named) < len(found):
+        raise DataError(f"{path}: names that differ in control characters only")
+    return named
 
 
 def of_others(path: Path, kind: Kind) -> dict[str, Tensor]:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lenetcli.disk import Unreadable, check_regular, opened
-from lenetcli.errors import ConfigError, DataError, printable
+from lenetcli.errors import ConfigError, DataError, plain_text, printable
 from lenetcli.formats.pickle_subset import Refused
 from lenetcli.formats.recognise import Kind, recognise
 from lenetcli.formats.zip_directory import check_directory
@@ -134,7 +134,7 @@ def _layers(h5py: Any, opened: Any, length: int) -> Iterator[tuple[tuple[str, ..
             if not isinstance(inner, h5py.Group):
                 continue
             if name != "vars":
-                queue.append(((*where, name), inner))
+                queue.append(((*where, plain_text(name)), inner))
                 continue
             arrays = []
             for key in sorted(inner, key=lambda key: (len(key), key)):
@@ -149,7 +149,7 @@ def _layers(h5py: Any, opened: Any, length: int) -> Iterator[tuple[tuple[str, ..
 def _label(group: Any, usual: str) -> str:
     """The name that a group of arrays has; the usual one where it has none."""
     label = group.attrs.get("name", usual)
-    return (label.decode("utf-8", "replace") if isinstance(label, bytes) else str(label))[:100]
+    return plain_text(label.decode("utf-8", "replace") if isinstance(label, bytes) else label)[:100]
 
 
 def _whole(found: list[tuple[tuple[str, ...], KerasLayer]]) -> Iterator[tuple[tuple[Any, ...], KerasLayer]]:

@@ -17,7 +17,19 @@ import numpy as np
 from lenetcli.disk import check_regular, read_within
 from lenetcli.errors import DataError, printable
 from lenetcli.formats.onnx_tensor import Files, tensor
-from lenetcli.formats.protobuf import BYTES, FOUR, VARINT, Array, Damaged, Message, integers, numbers, signed, text
+from lenetcli.formats.protobuf import (
+    BYTES,
+    FOUR,
+    VARINT,
+    Array,
+    Damaged,
+    Message,
+    integers,
+    name_of,
+    numbers,
+    signed,
+    text,
+)
 
 LARGEST = 1 << 34  # bytes of a file
 MOST_FIELDS, MOST_NODES = 500_000, 10_000  # ResNet-152 has some 30,000 and 500
@@ -115,9 +127,9 @@ def _model(content: memoryview, files: Files) -> OnnxModel:
     message = Message(content, [MOST_FIELDS])
     for number, wire, value in message.fields():
         if number == 2 and wire == BYTES:
-            producer = text(value)
+            producer = name_of(value)
         elif number == 3 and wire == BYTES:
-            version = text(value)
+            version = name_of(value)
         elif number == 7 and wire == BYTES:
             graphs.append(value)
         elif number == 8 and wire == BYTES:
@@ -166,18 +178,18 @@ def _node(message: Message, files: Files) -> OnnxNode:
         if wire != BYTES:
             continue
         if number == 1:
-            inputs.append(text(value))
+            inputs.append(name_of(value))
         elif number == 2:
-            outputs.append(text(value))
+            outputs.append(name_of(value))
         elif number == 3:
-            name = text(value)
+            name = name_of(value)
         elif number == 4:
-            op = text(value)
+            op = name_of(value)
         elif number == 5:
             key, found = _attribute(message.inner(value), files)
             attributes[key] = found
         elif number == 7:
-            domain = text(value)
+            domain = name_of(value)
         elif number == 9:
             key, said = _entry(message.inner(value))
             scope = said if key == "pkg.torch.onnx.name_scopes" else scope
@@ -197,11 +209,11 @@ def _attribute(message: Message, files: Files) -> tuple[str, Any]:
     lists: list[Any] = []
     for number, wire, value in message.fields():
         if number == 1 and wire == BYTES:
-            name = text(value)
+            name = name_of(value)
         elif number == 20 and wire == VARINT:
             kind = value
         elif number == 21 and wire == BYTES:
-            reference = text(value)
+            reference = name_of(value)
         elif number == 2 and wire == FOUR:
             single[1] = float(numbers(wire, value, "<f4")[0])
         elif number == 3 and wire == VARINT:
@@ -242,7 +254,7 @@ def _value(message: Message) -> OnnxValue:
     shape: tuple[int | str | None, ...] | None = None
     for number, wire, value in message.fields():
         if number == 1 and wire == BYTES:
-            name = text(value)
+            name = name_of(value)
         elif number == 2 and wire == BYTES:
             kind, shape = _type(message.inner(value))
     return OnnxValue(name, kind, shape)
@@ -271,7 +283,7 @@ def _sizes(message: Message) -> Iterator[int | str | None]:
                 if field_ == 1 and wire_ == VARINT:
                     size = signed(part)
                 elif field_ == 2 and wire_ == BYTES:
-                    size = text(part) or None
+                    size = name_of(part) or None
             yield size
 
 
@@ -279,7 +291,7 @@ def _opset(message: Message) -> tuple[str, int]:
     domain, version = "", 0
     for number, wire, value in message.fields():
         if number == 1 and wire == BYTES:
-            domain = text(value)
+            domain = name_of(value)
         elif number == 2 and wire == VARINT:
             version = signed(value)
     return _DOMAINS.get(domain, domain), version
@@ -289,9 +301,9 @@ def _function(message: Message) -> tuple[str, str]:
     name = domain = ""
     for number, wire, value in message.fields():
         if number == 1 and wire == BYTES:
-            name = text(value)
+            name = name_of(value)
         elif number == 10 and wire == BYTES:
-            domain = text(value)
+            domain = name_of(value)
     return name, domain
 
 
@@ -299,7 +311,7 @@ def _entry(message: Message) -> tuple[str, str]:
     key = said = ""
     for number, wire, value in message.fields():
         if number == 1 and wire == BYTES:
-            key = text(value)
+            key = name_of(value)
         elif number == 2 and wire == BYTES:
             said = text(value)
     return key, said

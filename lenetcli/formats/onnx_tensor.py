@@ -10,7 +10,7 @@ import numpy as np
 
 from lenetcli.disk import Unreadable, check_inside, read_within
 from lenetcli.errors import DataError
-from lenetcli.formats.protobuf import BYTES, VARINT, Array, Damaged, Message, integers, numbers, text
+from lenetcli.formats.protobuf import BYTES, VARINT, Array, Damaged, Message, integers, name_of, numbers, text
 
 LARGEST = 1 << 36  # bytes of a file with arrays
 _MOST_DIMS, _MOST_TEXTS = 16, 64
@@ -92,7 +92,7 @@ def tensor(message: Message, files: Files) -> tuple[str, Array]:
         elif number in (5, 7, 11):
             lists.append(integers(wire, value))
         elif number == 8 and wire == BYTES:
-            name = text(value)
+            name = name_of(value)
         elif number == 9 and wire == BYTES:
             raw = value
         elif number == 10:
@@ -146,7 +146,7 @@ def _entry(message: Message, found: dict[str, str]) -> None:
     key = said = ""
     for number, wire, value in message.fields():
         if number == 1 and wire == BYTES:
-            key = text(value)
+            key = name_of(value)
         elif number == 2 and wire == BYTES:
             said = text(value)
     found[key] = said

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lenetcli.errors import plain_text
+
 Array = npt.NDArray[Any]
 
 VARINT, EIGHT, BYTES, FOUR = 0, 1, 2, 5  # wire types
@@ -102,6 +104,15 @@ def text(value: memoryview) -> str:
         return bytes(value).decode()
     except UnicodeDecodeError:
         raise Damaged("it is damaged: a text is no UTF-8") from None
+
+
+def name_of(value: memoryview) -> str:
+    """A name, as messages and tables may show it.
+
+    Raises:
+        Damaged: as `text`.
+    """
+    return plain_text(text(value))
 
 
 def integers(wire: int, value: Any) -> Array:

@@ -16,7 +16,6 @@ from rich.segment import Segment
 from rich.style import Style
 
 from lenetcli.display.characters import shown
-from lenetcli.errors import escaped
 
 LEAST = 3  # characters of a column
 BLOCKS = " ▏▎▍▌▋▊▉█"
@@ -182,15 +181,3 @@ def bar(share: float, width: int) -> str:
     """
     eighths = round(max(0.0, min(1.0, share)) * width * 8)
     return BLOCKS[8] * (eighths // 8) + BLOCKS[eighths % 8].strip()
-
-
-def plain_text(text: str) -> str:
-    """Text that a terminal shows as it is: what would control it (escape sequences, line ends) is written out.
-
-    Example:
-        >>> plain_text("conv\\x1b[31m1")
-        'conv\\\\x1b[31m1'
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else escaped(c) for c in text)

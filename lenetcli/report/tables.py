@@ -12,7 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from lenetcli.report.columns import Column, Columns, plain_text
+from lenetcli.errors import plain_text
+from lenetcli.report.columns import Column, Columns
 from lenetcli.tensors.tensor import of_array
 
 if TYPE_CHECKING:

@@ -40,7 +40,7 @@ def tell_left_out(others: Sequence[Path]) -> None:
     """Says on stderr which places were left out."""
     if others:
         names = printable(", ".join(map(str, others)))
-        print(f"left out, no run in {'it' if len(others) == 1 else 'them'}: {names}", file=sys.stderr)
+        print(printable(f"left out, no run in {'it' if len(others) == 1 else 'them'}: {names}"), file=sys.stderr)
 
 
 def _has_events(place: Path) -> bool:

@@ -15,7 +15,7 @@ from lenetcli import nn
 from lenetcli.config.problems import Source, did_you_mean
 from lenetcli.config.yaml_tree import compose, read_scalar
 from lenetcli.disk import check_regular, is_there, unreadable
-from lenetcli.errors import ConfigError, DataError
+from lenetcli.errors import ConfigError, DataError, printable
 from lenetcli.runs.directory import read_config_text
 from lenetcli.runs.history import LARGEST, read_history
 
@@ -123,7 +123,7 @@ def _below(root: Path) -> Iterator[Path]:
         except OSError as error:
             if place == root:
                 raise unreadable(place, error) from None
-            print(f"left out: {unreadable(place, error)}", file=sys.stderr)  # not ours to read
+            print(printable(f"left out: {unreadable(place, error)}"), file=sys.stderr)  # not ours to read
             continue
         if "config.yaml" in found and any(sign in found for sign in SIGNS):
             yield place

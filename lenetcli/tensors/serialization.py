@@ -21,7 +21,7 @@ import safetensors.numpy
 from lenetcli.autograd.dtypes import from_numpy_dtype
 from lenetcli.autograd.tape import Array
 from lenetcli.disk import read_within, write_file
-from lenetcli.errors import ConfigError, DataError, in_a_line
+from lenetcli.errors import ConfigError, DataError, in_a_line, plain_text
 from lenetcli.formats import torch_file, torch_zip
 from lenetcli.formats.recognise import Kind, recognise, refusal
 from lenetcli.formats.torch_names import SavedTensor
@@ -149,7 +149,9 @@ def load(f: str | os.PathLike[str]) -> Any:
         raise DataError(f"{path}: damaged safetensors file: {in_a_line(error)}") from None
     for name, array in arrays.items():
         if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
-            raise DataError(f"{path}: damaged safetensors file: {name} is BOOL but has bytes other than 0 and 1")
+            raise DataError(
+                f"{path}: damaged safetensors file: {plain_text(name)} is BOOL but has bytes other than 0 and 1"
+            )
     tensors = {name: of_array(np.require(arrays[name], requirements="W")) for name in header if name in arrays}
     notes = header.get("__metadata__") or {}
     if _STRUCTURE not in notes:
@@ -236,7 +238,8 @@ def _open(f: str | os.PathLike[str], call: str) -> tuple[Path, dict[str, Any], b
         if name != "__metadata__" and entry["dtype"] not in _KNOWN_TYPES:
             known = ", ".join(_KNOWN_TYPES)
             raise DataError(
-                f"{path}: {name} is of type {entry['dtype']}, which has no counterpart here (there are {known})"
+                f"{path}: {plain_text(name)} is of type {entry['dtype']}, which has no counterpart here "
+                f"(there are {known})"
             )
     return path, header, data
 

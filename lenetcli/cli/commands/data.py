@@ -196,7 +196,7 @@ def _check_samples(name: str, changes: list[str], root: Path | None, as_json: bo
     if found.problems:
         raise DataError("\n".join(found.problems))
     for note in class_notes(source):
-        print(f"{name}: {note}", file=sys.stderr)
+        print(printable(f"{name}: {note}"), file=sys.stderr)
 
 
 def _said(classes: int) -> str:

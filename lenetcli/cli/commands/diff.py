@@ -169,7 +169,7 @@ def _again(a: Recorded, b: Recorded, until: int) -> Replay:
     expected = seconds((a, b), begun, until)
     if expected > LONG:
         what = f"training both again from step {begun} to {until} or so, in about {expected:.0f} s"
-        print(f"{what}; --no-replay leaves that out", file=sys.stderr)
+        print(printable(f"{what}; --no-replay leaves that out"), file=sys.stderr)
     return replay(a, b, begun)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lenetcli.cli.options import Json, Places, RunDir, check_no_weights
-from lenetcli.errors import ConfigError, DataError
+from lenetcli.errors import ConfigError, DataError, printable
 
 if TYPE_CHECKING:
     from lenetcli.export.described import Described, Figures
@@ -142,7 +142,7 @@ def _hub_onnx(what: Described, record: dict[str, Any]) -> bytes | None:
         graph = hub_graph(what.model, what.inputs, what.outputs)
         content = to_bytes(graph, Written(metadata=what.metadata, names=NAMES))
     except ConfigError as error:  # an op that ONNX has no words for, or no onnx here
-        print(f"note: without onnx/model.onnx: {error}", file=sys.stderr)
+        print(printable(f"note: without onnx/model.onnx: {error}"), file=sys.stderr)
         return None
     run = runner(content)
     if run is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lenetcli.cli.options import ConfigOrRun, Json, LayerOverrides, show
-from lenetcli.errors import CheckFailed, ConfigError, DataError
+from lenetcli.errors import CheckFailed, ConfigError, DataError, plain_text
 
 
 def gradcheck(
@@ -24,7 +24,6 @@ def gradcheck(
     from lenetcli.autograd.random import drawing_from
     from lenetcli.inspection.model.gradient_check import check_model
     from lenetcli.inspection.record import strict
-    from lenetcli.report.columns import plain_text
     from lenetcli.report.model.gradient_check import check_table
     from lenetcli.runs.open import load_training
     from lenetcli.train.evaluate import weight_of

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lenetcli.cli.options import NoLock, changes, trust
-from lenetcli.errors import ConfigError, DataError, LenetError
+from lenetcli.errors import ConfigError, DataError, LenetError, printable
 
 if TYPE_CHECKING:
     from lenetcli.config import Config
@@ -87,7 +87,7 @@ def import_weights(
         notes.append(f"the data was not looked at: {error}")
     place = _write(checked, out, to_bytes(model.state_dict()), inputs, data)
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(printable(f"note: {note}"), file=sys.stderr)
     print(f"{weights}: {len(found)} tensors, {sum(t.numel() for t in found.values()):,} numbers; run directory {place}")
 
 
@@ -145,7 +145,7 @@ def _import_others(
             found.notes.append(f"the data was not looked at: {error}")
     place = _write(found.config, out, to_bytes(state), found.inputs, data)
     for note in found.notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(printable(f"note: {note}"), file=sys.stderr)
     print(f"{path}: {len(state)} tensors, {sum(t.numel() for t in state.values()):,} numbers; run directory {place}")
 
 

@@ -75,9 +75,12 @@ def plot(
         print(json.dumps({"metric": metric, "by": by, "smooth": smooth, "runs": _record(shown, histories)}))
     for name, found in drawn.items():
         if histories[name].skipped:
-            print(f"{name}: {_lines(histories[name].skipped)} of metrics.jsonl left out: no events", file=sys.stderr)
+            print(
+                printable(f"{name}: {_lines(histories[name].skipped)} of metrics.jsonl left out: no events"),
+                file=sys.stderr,
+            )
         if not found and not as_json:
-            print(f"{name}: has no {metric} to show", file=sys.stderr)
+            print(printable(f"{name}: has no {metric} to show"), file=sys.stderr)
     together = [curve for found in shown.values() for curve in found]
     if not together:
         raise ConfigError(f"--metric {metric}: there is nothing to show")
@@ -85,7 +88,7 @@ def plot(
         from lenetcli.report.training.plot_file import write
 
         write(out, together, metric, by)
-        print(out, file=sys.stderr if as_json else sys.stdout)
+        print(printable(out), file=sys.stderr if as_json else sys.stdout)
     elif not as_json:
         from lenetcli.report.training.plot import draw
 

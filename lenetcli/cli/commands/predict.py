@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lenetcli.cli.options import Json, RunDir, show, without_places
-from lenetcli.errors import ConfigError, DataError
+from lenetcli.errors import ConfigError, DataError, printable
 
 if TYPE_CHECKING:
     from lenetcli.inspection.data.predictions import Prediction
@@ -64,12 +64,12 @@ def predict(
 
     def failed(error: DataError) -> None:
         failures.append(error)
-        print(f"error: {error}", file=sys.stderr)
+        print(printable(f"error: {error}"), file=sys.stderr)
 
     with drawing_from(loaded.random):
         found = list(predictor(files, failed, left_out))
     for part in filter(are_pictures, left_out.found()):
-        print(part, file=sys.stderr)
+        print(printable(part), file=sys.stderr)
     if as_csv:
         _write_csv(found, top)
     elif found or as_json:

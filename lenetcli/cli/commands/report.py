@@ -93,7 +93,7 @@ def _write(place: Path, data: bytes, as_json: bool, inside: Path | None = None) 
         write_file(place, data)
     else:
         write_atomically(check_inside(inside, place), data)
-    print(f"{place}: {len(data) / 1000:,.0f} kB", file=sys.stderr if as_json else sys.stdout)
+    print(printable(f"{place}: {len(data) / 1000:,.0f} kB"), file=sys.stderr if as_json else sys.stdout)
 
 
 def _compare(places: list[Path], out: Path | None, as_json: bool) -> None:

@@ -85,4 +85,4 @@ def runs(
         from lenetcli.report.training.parallel_coordinates import write
 
         write(plot, found, differing, "loss" if all(row.accuracy is None for row in found) else "accuracy")
-        print(plot, file=sys.stderr if as_json or as_csv else sys.stdout)
+        print(printable(plot), file=sys.stderr if as_json or as_csv else sys.stdout)

@@ -68,7 +68,7 @@ def show(
     if html is not None:
         text = page(found.name, places, sample, configuration.dump(found))
         write_file(html, text.encode())
-        print(f"{html}: {len(text.encode()) / 1000:,.0f} kB", file=sys.stderr if as_json else sys.stdout)
+        print(printable(f"{html}: {len(text.encode()) / 1000:,.0f} kB"), file=sys.stderr if as_json else sys.stdout)
     if as_json:
         print(json.dumps(plain(found)))
     elif graph:

@@ -131,7 +131,7 @@ def sweep(
             else:
                 stop = _train(plan, trials, pool, progress)
     if stop is not None:
-        print(f"stopped by {stop}; the same command goes on with {place}", file=sys.stderr)
+        print(printable(f"stopped by {stop}; the same command goes on with {place}"), file=sys.stderr)
         raise typer.Exit(EXIT_CODES[stop])
     rows = results(plan, place)
     _show(plan, place, rows, as_json)
@@ -139,7 +139,7 @@ def sweep(
         from lenetcli.report.training.parallel_coordinates import write
 
         write(plot, rows, _varied(plan, rows), plan.metric)
-        print(plot, file=sys.stderr if as_json else sys.stdout)
+        print(printable(plot), file=sys.stderr if as_json else sys.stdout)
 
 
 def _judged(plan: Plan, metric: str | None) -> Plan:
@@ -167,7 +167,9 @@ def _train(plan: Plan, trials: Trials, pool: Pool | None, progress: Progress) ->
         print(printable(f"trial {trial.number}/{trials.total}: {values}: {outcome}{did}"), file=sys.stderr)
 
     def waits(count: int) -> None:
-        print(f"waiting for {count} trial{'' if count == 1 else 's'} that other workers train", file=sys.stderr)
+        print(
+            printable(f"waiting for {count} trial{'' if count == 1 else 's'} that other workers train"), file=sys.stderr
+        )
 
     def showing(trial: Trial, run: Run) -> Shown:
         from lenetcli.report.training.sweep_progress import trial_progress
@@ -177,7 +179,7 @@ def _train(plan: Plan, trials: Trials, pool: Pool | None, progress: Progress) ->
     if pool is None:
         return work(plan, trials, told, waits, show=showing)
     if pool.description:
-        print(pool.description, file=sys.stderr)
+        print(printable(pool.description), file=sys.stderr)
     return share_out(plan, trials, pool, told)
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from lenetcli.cli.options import At, ConfigOrRun, Json, LayerOverrides, check_place, show, training_to_look_at
-from lenetcli.errors import CheckFailed, ConfigError, DivergedError
+from lenetcli.errors import CheckFailed, ConfigError, DivergedError, plain_text, printable
 
 
 def trace_grad(
@@ -67,7 +67,7 @@ def trace_grad(
         if path is not None:
             text = _drawers(config.name, found, expand, depth)[option]()
             write_file(path, text.encode())
-            print(f"{path}: {len(text.encode()) / 1000:,.0f} kB", file=sys.stderr if as_json else sys.stdout)
+            print(printable(f"{path}: {len(text.encode()) / 1000:,.0f} kB"), file=sys.stderr if as_json else sys.stdout)
     if as_json:
         print(json.dumps(first.record(), allow_nan=False))
     elif not any(files.values()):
@@ -96,7 +96,6 @@ def _drawers(name: str, found: list[Any], expand: bool, depth: int | None) -> di
 
 def _failures(trace: Any) -> str:
     """The message that names the nodes whose backward is wrong."""
-    from lenetcli.report.columns import plain_text
 
     lines = [
         plain_text(

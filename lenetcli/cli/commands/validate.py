@@ -49,7 +49,7 @@ def validate(
                 else:
                     shapes, notes = check_with_data(config)
         except (ConfigError, DataError) as error:
-            print(error, file=sys.stderr)
+            print(printable(error), file=sys.stderr)
             failed = error
             continue
         if strangers:
@@ -61,7 +61,7 @@ def validate(
                 print(printable(f"{path}: would import {line}; --allow-code does"), file=sys.stderr)
             continue
         for hint in (*hints(config), *notes):
-            print(f"{path}: {hint}", file=sys.stderr)
+            print(printable(f"{path}: {hint}"), file=sys.stderr)
         rows, count = shapes.rows, sum(p.numel() for p in shapes.model.parameters())
         output = output_text(config, rows)
         print(f"{path}: ok, {list(config.model.input)} -> {output}, {len(rows)} layers, {count:,} parameters")

@@ -11,10 +11,11 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from lenetcli.errors import plain_text
 from lenetcli.inspection.compare.config import Difference, FirstStep
 from lenetcli.inspection.compare.replay import Parting, Replay
 from lenetcli.inspection.compare.tensors import BitDifference, TensorDifference
-from lenetcli.report.columns import Column, Columns, plain_text
+from lenetcli.report.columns import Column, Columns
 from lenetcli.report.tables import figure
 
 

@@ -15,9 +15,8 @@ from rich.segment import Segment
 from rich.style import Style
 
 from lenetcli.data.pictures import shrink
-from lenetcli.errors import ConfigError
+from lenetcli.errors import ConfigError, plain_text
 from lenetcli.inspection.data.contact_sheet import Sheet
-from lenetcli.report.columns import plain_text
 
 WIDEST = 32  # columns of a picture
 UPPER_HALF = "▀"

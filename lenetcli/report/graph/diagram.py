@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from lenetcli.errors import plain_text
 from lenetcli.inspection.graph.nodes import TracedNode
 from lenetcli.inspection.graph.outline import in_order, is_side, outline, stacks, title
 from lenetcli.inspection.graph.trace import Trace
-from lenetcli.report.columns import plain_text
 from lenetcli.report.tables import figure, sizes
 
 LOOK = (  # of a Graphviz picture

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
+from lenetcli.errors import plain_text
 from lenetcli.inspection.graph.nodes import TracedNode
 from lenetcli.inspection.graph.outline import ROWS, SMALL, Row, is_side, outline, title
 from lenetcli.inspection.graph.trace import Trace
-from lenetcli.report.columns import Column, Columns, bar, plain_text
+from lenetcli.report.columns import Column, Columns, bar
 from lenetcli.report.histogram import HEIGHTS
 from lenetcli.report.rails import heads, lines
 from lenetcli.report.tables import figure, numbers, sizes

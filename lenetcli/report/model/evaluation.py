@@ -9,7 +9,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from lenetcli.report.columns import Column, Columns, plain_text
+from lenetcli.errors import plain_text
+from lenetcli.report.columns import Column, Columns
 from lenetcli.report.tables import plain_table
 from lenetcli.train.answers import class_name, class_names
 from lenetcli.train.confusion import Confusion, Counts

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lenetcli.errors import plain_text
 from lenetcli.inspection.model.gradient_check import ParameterCheck
-from lenetcli.report.columns import Column, Columns, plain_text
+from lenetcli.report.columns import Column, Columns
 from lenetcli.report.tables import sizes
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from rich.console import RenderableType
 from rich.text import Text
 
+from lenetcli.errors import plain_text
 from lenetcli.inspection.model.summary import LayerSummary, Summary
 from lenetcli.inspection.model.tree import Branch
-from lenetcli.report.columns import Column, Columns, plain_text
+from lenetcli.report.columns import Column, Columns
 from lenetcli.report.tables import sizes
 
 FORK, LAST, DOWN, BLANK = "├─ ", "└─ ", "│  ", "   "

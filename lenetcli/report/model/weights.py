@@ -12,13 +12,14 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from lenetcli.display.png import Pixels, signed
+from lenetcli.errors import plain_text
 from lenetcli.inspection.compare.tensors import Comparison
 from lenetcli.inspection.data.contact_sheet import Sheet
 from lenetcli.inspection.model.feature_maps import Filters
 from lenetcli.inspection.statistics import Figures
 from lenetcli.inspection.training.checkpoint_history import Updates
 from lenetcli.inspection.training.gradient_history import GradientCourse, spread
-from lenetcli.report.columns import Column, Columns, plain_text
+from lenetcli.report.columns import Column, Columns
 from lenetcli.report.histogram import blocks, heights
 from lenetcli.report.tables import figure, sizes
 from lenetcli.tensors.tensor import Tensor

@@ -8,8 +8,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from lenetcli.display.markup import Markup, element
+from lenetcli.errors import plain_text
 from lenetcli.inspection.model.wiring import Place
-from lenetcli.report.columns import Column, Columns, plain_text
+from lenetcli.report.columns import Column, Columns
 from lenetcli.report.rails import ENTERS, RAIL, heads, lines
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from rich.console import RenderableType
 from rich.text import Text
 
+from lenetcli.errors import plain_text
 from lenetcli.inspection.step import profile
 from lenetcli.inspection.step.profile import LayerTime, Timing
-from lenetcli.report.columns import Column, Columns, bar, plain_text
+from lenetcli.report.columns import Column, Columns, bar
 
 BAR = 10
 RECORDED = ", made by two; the rows' steps are not, so that they can come to more than the step"

@@ -11,10 +11,11 @@ import numpy.typing as npt
 from rich.console import RenderableType
 from rich.text import Text
 
+from lenetcli.errors import plain_text
 from lenetcli.inspection.statistics import figures
 from lenetcli.inspection.step.story import Change, Moment, Shown, Story
 from lenetcli.inspection.step.written_out import ByHand
-from lenetcli.report.columns import Column, Columns, plain_text
+from lenetcli.report.columns import Column, Columns
 from lenetcli.report.tables import figure, sizes
 
 INDENT = 2

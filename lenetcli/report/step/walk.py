@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from lenetcli.errors import plain_text
 from lenetcli.inspection.statistics import figures
 from lenetcli.inspection.step.story import Array, Moment, Story
-from lenetcli.report.columns import plain_text
 from lenetcli.report.histogram import blocks
 from lenetcli.report.step.story import draw, opening
 from lenetcli.report.tables import figure, sizes

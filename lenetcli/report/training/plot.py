@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from lenetcli.errors import plain_text
 from lenetcli.inspection.training.curves import By, Curve, Metric, thinned
 from lenetcli.report.axes import limits, short, ticks
-from lenetcli.report.columns import Column, Columns, plain_text
+from lenetcli.report.columns import Column, Columns
 from lenetcli.report.training.curve import BLANK, DOTS
 
 LETTERS = string.ascii_lowercase + string.ascii_uppercase

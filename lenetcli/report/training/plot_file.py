@@ -9,9 +9,8 @@ from typing import Any
 
 from lenetcli.autograd.silence import silence
 from lenetcli.disk import write_file
-from lenetcli.errors import ConfigError
+from lenetcli.errors import ConfigError, plain_text
 from lenetcli.inspection.training.curves import By, Curve, Metric
-from lenetcli.report.columns import plain_text
 from lenetcli.report.training.plot import NAMES, UNITS
 
 # of Okabe and Ito, Color Universal Design, 2008: told apart by every kind of eye

@@ -10,8 +10,9 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from lenetcli.errors import plain_text
 from lenetcli.inspection.record import strict
-from lenetcli.report.columns import Column, Columns, plain_text
+from lenetcli.report.columns import Column, Columns
 from lenetcli.report.tables import four
 from lenetcli.report.training.progress import duration
 from lenetcli.runs.table import RunRow

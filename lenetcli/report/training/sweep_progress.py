@@ -37,7 +37,7 @@ class EpochLines:
     def __call__(self, event: Event) -> None:
         """Says how an epoch was judged."""
         if isinstance(event, Evaluated) and event.split != "train":
-            print(f"{self.name}: epoch {event.epoch}/{self.epochs}: {_judged(event)}", file=sys.stderr)
+            print(printable(f"{self.name}: epoch {event.epoch}/{self.epochs}: {_judged(event)}"), file=sys.stderr)
 
     def close(self) -> None:
         """Nothing to do."""
