@@ -225,9 +225,28 @@ def concat(reader: Reader, node: Node) -> Flow:
 
 @reads("Gather")
 def rows(reader: Reader, node: Node) -> Flow:
+    """One step of a sequence, or one of another dimension."""
     if reader.is_constant(node.inputs[0]):
         raise node.refusal("looks up rows of a table: a configuration has no such layer (nn.Embedding is for Python)")
-    raise node.refusal("takes chosen rows of a result: no layer does that")
+    flow, index, shape = reader.flow(node), reader.constant(node, 1), reader.shape(node.inputs[0])
+    axis = node.attributes.get("axis", 0) % len(shape)
+    dim = axis if flow.axes is None else flow.axes[axis]
+    if index is None or index.shape or flow.order is not None or not dim:
+        raise node.refusal("takes chosen rows of a result: no layer does that")
+    size = shape[axis]
+    if not -size <= int(index) < size:
+        raise node.refusal(f"takes number {int(index)} of {size}")
+    at = int(index) % size
+    args = {"at": -1 if at == size - 1 else at, **({} if dim == 1 else {"dim": dim})}
+    rest = [i for i in range(len(shape)) if i != axis]
+    axes = None if flow.axes is None else tuple(flow.axes[i] - (flow.axes[i] > dim) for i in rest)
+    layer = reader.before(node)
+    if layer is not None and layer.type == "Steps" and not layer.args and dim == 1:
+        layer.args = args
+        found = flow.at
+    else:
+        found = reader.add(node, "Steps", args, [flow.at])
+    return Flow(found, None if axes == tuple(range(len(rest))) else axes)
 
 
 @reads("DepthToSpace", "SpaceToDepth")

@@ -12,15 +12,16 @@ import numpy as np
 
 from lenetcli.errors import DataError
 from lenetcli.formats import onnx_in
-from lenetcli.onnx_import import affine, arranging, normalizing, paths, pointwise, pooling
+from lenetcli.onnx_import import affine, arranging, normalizing, paths, pointwise, pooling, recurrent
 from lenetcli.onnx_import.composed import LOOKS
 from lenetcli.onnx_import.lowering import INPUT, Flow, Layer, Reader
 from lenetcli.onnx_import.nesting import PASS, Entry, Nest
 from lenetcli.onnx_import.net import Array, Net, NotImportable
 from lenetcli.onnx_import.patterns import rewrite
+from lenetcli.onnx_import.sequences import joined
 from lenetcli.onnx_import.simplify import simplified
 
-FAMILIES = (affine, arranging, normalizing, pointwise, pooling)  # have filled READERS
+FAMILIES = (affine, arranging, normalizing, pointwise, pooling, recurrent)  # have filled READERS
 MOST_LAYERS = 10_000
 
 
@@ -82,6 +83,7 @@ def read(path: str | os.PathLike[str], sizes: Sequence[int] | None = None) -> Im
 
 def _imported(model: onnx_in.OnnxModel, path: Path, sizes: Sequence[int] | None) -> Imported:
     net = simplified(model, sizes)
+    joined(net)
     rewrite(net, LOOKS)
     given = _given(net)
     reader = Reader(net)

@@ -68,6 +68,7 @@ class Reader:
         self.net = net
         self.layers: list[Layer] = []
         self.flows: dict[str, Flow] = {}
+        self.names: dict[int, list[str]] = {}  # of what each layer gives
         self.uses = net.users()
         self.notes: list[str] = []
         self.in_training = False  # the file does what layers do in training, at random or by the batch
@@ -86,6 +87,7 @@ class Reader:
             found = read(self, node)
             if found is not None:
                 self.flows[node.output] = found
+                self.names.setdefault(found.at, []).append(node.output)
         return [self.flows[name] for name in self.net.outputs]
 
     def shape(self, name: str) -> Sizes:
@@ -169,9 +171,10 @@ class Reader:
         return self.uses.get(name, 0) == 1
 
     def before(self, node: Node, at: int = 0) -> Layer | None:
-        """The layer that gives an input, where nobody else takes what it gives."""
+        """The layer that gives an input, where nobody else takes what it gives, as it is or turned."""
         flow = self.flows.get(node.inputs[at])
-        return self.layers[flow.at] if flow is not None and flow.at >= 0 and self.alone(node.inputs[at]) else None
+        alone = flow is not None and flow.at >= 0 and all(map(self.alone, self.names.get(flow.at, ())))
+        return self.layers[flow.at] if flow is not None and alone else None
 
 
 READERS: dict[str, Read] = {}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli.onnx_import import folding
+from lenetcli.onnx_import import folding, sequences
 from lenetcli.onnx_import.net import Array, Net, Node, Sizes, as_tuple
 from lenetcli.onnx_import.signatures import check_axis
 
@@ -392,4 +392,5 @@ RULES: dict[str, Rule] = {
     "Upsample": _resize,
     "DepthToSpace": _depth_to_space,
     "SpaceToDepth": _space_to_depth,
+    **dict.fromkeys(sequences.OPS, sequences.sizes),
 }

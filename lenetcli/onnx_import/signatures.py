@@ -14,26 +14,29 @@ from lenetcli.onnx_import.net import Node
 NAMES = {
     "an integer": (
         "allowzero", "antialias", "axis", "blocksize", "ceil_mode", "count_include_pad", "end", "exclude_outside",
-        "group", "keepdims", "noop_with_empty_axes", "num_groups", "num_outputs", "select_last_index", "size", "start",
-        "storage_order", "to", "training_mode", "transA", "transB", "value_int",
+        "group", "hidden_size", "input_forget", "keepdims", "layout", "linear_before_reset", "noop_with_empty_axes",
+        "num_groups", "num_outputs", "select_last_index", "size", "start", "storage_order", "to", "training_mode",
+        "transA", "transB", "value_int",
     ),
     "a number": (
-        "alpha", "beta", "bias", "cubic_coeff_a", "epsilon", "extrapolation_value", "gamma", "lambd", "max", "min",
-        "momentum", "ratio", "value_float",
+        "alpha", "beta", "bias", "clip", "cubic_coeff_a", "epsilon", "extrapolation_value", "gamma", "lambd", "max",
+        "min", "momentum", "ratio", "value_float",
     ),
     "a text": (
-        "approximate", "auto_pad", "coordinate_transformation_mode", "keep_aspect_ratio_policy", "mode", "nearest_mode",
-        "value_string",
+        "approximate", "auto_pad", "coordinate_transformation_mode", "direction", "keep_aspect_ratio_policy", "mode",
+        "nearest_mode", "value_string",
     ),
     "integers": (
         "axes", "dilations", "ends", "kernel_shape", "output_padding", "output_shape", "paddings", "pads", "perm",
         "shape", "split", "starts", "strides", "value_ints",
     ),
-    "numbers": ("scales", "value_floats"),
+    "numbers": ("activation_alpha", "activation_beta", "scales", "value_floats"),
+    "texts": ("activations",),
     "an array": ("value",),
 }  # fmt: skip
 KINDS: dict[str, type] = {
-    "an integer": int, "a number": float, "a text": str, "integers": int, "numbers": float, "an array": np.ndarray,
+    "an integer": int, "a number": float, "a text": str, "integers": int, "numbers": float, "texts": str,
+    "an array": np.ndarray,
 }  # fmt: skip
 REQUIRED = {
     "AveragePool": "kernel_shape", "Cast": "to", "Concat": "axis", "DepthToSpace": "blocksize",
@@ -51,6 +54,8 @@ INPUTS = {  # least and most, as the standard has them in every release that is 
     **dict.fromkeys(("Gather", "Expand", "Tile", "CastLike", "LayerNormalization", "RMSNormalization"), (2, 3)),
     **dict.fromkeys(("Conv", "ConvTranspose", "Gemm"), (2, 3)),
     **dict.fromkeys(("Where", "InstanceNormalization", "GroupNormalization"), (3, 3)),
+    **dict.fromkeys(("RNN", "GRU"), (3, 6)),
+    "LSTM": (3, 8),
     "BatchNormalization": (5, 5),
     "Shape": (1, 1),
 }
@@ -104,7 +109,7 @@ def _wanted(op: str, name: str) -> str | None:
 
 
 def _is(value: Any, wanted: str) -> bool:
-    if wanted in ("integers", "numbers"):
+    if wanted in ("integers", "numbers", "texts"):
         return isinstance(value, list) and all(type(each) is KINDS[wanted] for each in value)
     return isinstance(value, KINDS[wanted])
 

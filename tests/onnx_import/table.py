@@ -32,7 +32,7 @@ MOST = 1e-6  # that outputs may differ by, relative to the largest where that is
 
 def operators() -> str:
     """The operators of ONNX that are read, and the layers that are told from several."""
-    own = sorted(op for op in READERS if not op.startswith(OWN) and op != "Gather")
+    own = sorted(op for op in READERS if not op.startswith(OWN))
     told = sorted({kind for kinds in LAYERS.values() for kind in kinds})
     return f"Operators: {', '.join(own)}.\n\nLayers told from several operators: {', '.join(told)}.\n"
 

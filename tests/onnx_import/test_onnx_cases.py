@@ -65,7 +65,8 @@ def outcome(case: Any, place: Path) -> str:
 
 
 def test_attributes_have_the_types_of_every_operator_of_onnx() -> None:
-    words = {"INT": "an integer", "FLOAT": "a number", "STRING": "a text", "INTS": "integers", "FLOATS": "numbers"}
+    words = {"INT": "an integer", "FLOAT": "a number", "STRING": "a text"}
+    words |= {"INTS": "integers", "FLOATS": "numbers", "STRINGS": "texts"}
     known = {name for names in signatures.NAMES.values() for name in names} - {"value"}
     seen = set()
     for schema in onnx.defs.get_all_schemas_with_history():
@@ -113,3 +114,22 @@ def test_an_axis_that_an_operator_does_not_have_is_refused() -> None:
         for axis in wrong:
             with pytest.raises(NotImportable, match=f"its attribute axis is {axis}; wanted {-ndim} to "):
                 signatures.check_axis(Node(op, ["x"], ["y"], {"axis": axis}), ndim)
+
+
+def test_a_factor_of_what_others_take_too_is_not_theirs(tmp_path: Path) -> None:
+    """The result is turned first: what is turned is the same layer's."""
+    make, tensor = onnx.helper, onnx.numpy_helper.from_array
+    nodes = [
+        make.make_node("Conv", ["x", "w"], ["y"]),
+        make.make_node("Transpose", ["y"], ["turned"], perm=[0, 2, 3, 1]),
+        make.make_node("Mul", ["turned", "three"], ["more"]),
+        make.make_node("Transpose", ["more"], ["back"], perm=[0, 3, 1, 2]),
+        make.make_node("Add", ["back", "y"], ["out"]),
+    ]
+    ends = [make.make_tensor_value_info(name, 1, size) for name, size in (("x", ["n", 1, 2, 2]), ("out", None))]
+    given = [tensor(np.ones((2, 1, 1, 1), np.float32), "w"), tensor(np.float32(3), "three")]
+    model = make.make_model(make.make_graph(nodes, "net", ends[:1], ends[1:], given))
+    path = tmp_path / "net.onnx"
+    path.write_bytes(model.SerializeToString())
+    x = np.ones((1, 1, 2, 2), np.float32)
+    assert not apart(imported.read(path), x, [np.full((1, 2, 2, 2), 4, np.float32)])
