@@ -107,7 +107,7 @@ def _settled(tree: Any, fresh: Any) -> Any:
             tensor.passed = True  # the transforms around this one know it by that
 
     def settled(tensor: Any) -> Any:
-        outside = any(not "passed" in vars(node.variable) for node in _ends(tensor))
+        outside = any("passed" not in vars(node.variable) for node in _ends(tensor))
         return tensor if outside else like(tensor, tensor.array)
 
     return with_leaves(tree, map(settled, leaves_of(tree)))

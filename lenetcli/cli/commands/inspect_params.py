@@ -51,6 +51,12 @@ def inspect_params(
     gradients: Annotated[
         bool, typer.Option("--gradients", help="The gradients and updates that a run has written down, over its steps.")
     ] = False,
+    curvature: Annotated[
+        bool,
+        typer.Option(
+            "--curvature", help="How the loss bends: eigenvalues of its Hessian, and the learning rate's bound."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show every parameter: name, shape, type, count, mean, standard deviation, extremes; and gradients if any.
@@ -60,6 +66,7 @@ def inspect_params(
     views = {
         "--tree": tree, "--histogram": histogram, "--summary": summary, "--filters": filters,
         "--diff": other is not None, "--updates": updates, "--gradients": gradients, "--values": values,
+        "--curvature": curvature,
     }  # fmt: skip
     chosen = [name for name, wanted in views.items() if wanted]
     if len(chosen) > 1:
@@ -67,8 +74,8 @@ def inspect_params(
     found = list(places or [])
     if picture is not None and re.match(r"data\.\w+=", str(picture)):
         picture, found = None, [str(picture), *found]
-    if found and not updates:
-        raise ConfigError(f"{' '.join(found)}: only --updates reads the data")
+    if found and not (updates or curvature):
+        raise ConfigError(f"{' '.join(found)}: only --updates and --curvature read the data")
     if picture is not None and not filters:
         raise ConfigError(f"{picture}: a second file goes with --filters only, as the picture to write")
     if tree:
@@ -85,6 +92,8 @@ def inspect_params(
         _updates(what, found, as_json)
     elif gradients:
         _gradients(what, as_json)
+    elif curvature:
+        _curvature(what, found, as_json)
     else:
         _table(what, values, as_json)
 
@@ -209,6 +218,20 @@ def _gradients(what: str, as_json: bool) -> None:
             f"--gradients: {what} has written down none; train.log_gradients: epoch or a number does that"
         )
     show(found.record(), lambda _: draw_gradients(found), as_json, crop=False)
+
+
+def _curvature(what: str, places: list[str], as_json: bool) -> None:
+    from lenetcli.inspection.training import curvature
+    from lenetcli.report.model.weights import draw_curvature
+    from lenetcli.runs.open import load_training
+
+    if _is_weights(what):
+        raise ConfigError(f"--curvature: {what} holds weights without layers; give the configuration or the run")
+    try:
+        found = curvature.curvature(load_training(what, places)[1])
+    except NotImplementedError as error:
+        raise ConfigError(f"--curvature: {error}") from None
+    show(found.record(), lambda _: draw_curvature(found), as_json, crop=False)
 
 
 def _tensors(what: str) -> dict[str, Any]:
