@@ -81,4 +81,4 @@ _MODULES = {
     "lenetcli.ops.shaping.pixel_shuffle": "pixel_shuffle pixel_unshuffle channel_shuffle",
 }  # fmt: skip
 _RENAMED = {"bool": ("lenetcli.autograd.dtypes", "bool_"), "float": ("lenetcli.autograd.dtypes", "float32")}
-__getattr__, __dir__, __all__ = offered(__name__, _MODULES, "autograd cuda linalg nn optim data", _RENAMED)
+__getattr__, __dir__, __all__ = offered(__name__, _MODULES, "autograd cuda func linalg nn optim data", _RENAMED)

@@ -22,8 +22,8 @@ from tests.commands import inside, run
 ROOT = Path(__file__).parent.parent
 README, TUTORIAL = ROOT / "README.md", ROOT / "docs" / "tutorial.md"
 EXPERIMENTS, FINE_TUNING = ROOT / "docs" / "experiments.md", ROOT / "docs" / "fine-tuning.md"
-GRAPHS = ROOT / "docs" / "graphs.md"
-PAGES = [README, TUTORIAL, EXPERIMENTS, FINE_TUNING, GRAPHS]
+GRAPHS, SECOND = ROOT / "docs" / "graphs.md", ROOT / "docs" / "second-derivatives.md"
+PAGES = [README, TUTORIAL, EXPERIMENTS, FINE_TUNING, GRAPHS, SECOND]
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SCRIPT = re.compile(r"^```python\n(.*?)^```\n+```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

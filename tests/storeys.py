@@ -18,6 +18,7 @@ STOREYS = {  # room: (storey, story)
     "ops": (2, "every operation, one family a file, in six wings"),
     "tensors": (2, "Tensor: how it prints, is made, drawn at random, saved and loaded"),
     "linalg": (2, "matrix functions under torch's names"),
+    "func": (2, "gradients, Jacobians and Hessians of functions, as functions"),
     "cuda": (2, "the GPU under torch's names"),
     "nn": (3, "modules and layers"),
     "optim": (3, "optimizers and schedulers"),

@@ -13,6 +13,7 @@ from lenetcli.autograd.modes import (
     watch,
 )
 from lenetcli.autograd.tape import Variable
+from lenetcli.lazy import offered
 
 __all__ = [
     "Function",
@@ -20,6 +21,7 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "functional",
     "grad",
     "gradcheck",
     "gradgradcheck",
@@ -29,3 +31,5 @@ __all__ = [
     "set_grad_enabled",
     "watch",
 ]
+
+__getattr__ = offered(__name__, {}, "functional")[0]

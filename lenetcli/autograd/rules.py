@@ -50,22 +50,21 @@ def saved_tensors(ctx: Any) -> tuple[Any, ...]:
     """What the op saved, as tensors that stand where operands and results do; numbers and None as they are."""
     ctx.check_saved()
     names = saved_names(ctx)
+    edges: dict[str | None, Edge] = dict(zip(operand_names(type(ctx)), ctx.edges))
+    edges.update({"result": (ctx, 0), None: NO_EDGE})
     kept = [array for array in ctx.saved if array is not None]
     counters = [c for c, _ in ctx.versions] if len(ctx.versions) == len(kept) else [None] * len(kept)
     known = iter(counters)
     found = []
     for name, array in zip(names, ctx.saved):
         counter = None if array is None else next(known)
-        if not hasattr(array, "dtype") or isinstance(array, np.generic):
+        if not hasattr(array, "dtype") or (isinstance(array, np.generic) and edges[name] is NO_EDGE):
             found.append(array.item() if isinstance(array, np.generic) else array)
             continue
         tensor = wrap(plain(ctx.result_class), array)
         if counter is not None:
             tensor._counter = counter
-        if name == "result":
-            place(tensor, (ctx, 0))
-        elif name is not None:
-            place(tensor, ctx.edges[operand_names(type(ctx)).index(name)])
+        place(tensor, edges[name])
         found.append(tensor)
     return tuple(found)
 

@@ -152,3 +152,14 @@ def test_json_has_no_numbers_that_json_does_not_know(option: list[str], lenet: L
         raise AssertionError(word)
 
     json.loads(done.out, parse_constant=refuse)
+
+
+def test_curvature_of_a_run_and_of_what_has_none(lenet: Lenet, small_run: Path) -> None:
+    found = json.loads(lenet("inspect-params", str(small_run), "--curvature", "--json").out)
+    assert found["eigenvalues"] == sorted(found["eigenvalues"], reverse=True)
+    assert found["bound"] == pytest.approx(2 / found["eigenvalues"][0])
+    shown = lenet("inspect-params", str(small_run), "--curvature").out
+    assert f"bound 2 / {found['eigenvalues'][0]:.3g} = {found['bound']:.3g}, used" in shown
+    refused = lenet("inspect-params", str(small_run / "model.safetensors"), "--curvature")
+    assert refused.code == 2
+    assert "holds weights without layers" in refused.err

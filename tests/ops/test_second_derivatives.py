@@ -19,7 +19,7 @@ ONCE = {  # functions whose ops have no second derivative; torch has none for th
     "cdist": "torch",
     "nn.functional.multi_margin_loss": "torch",
     "nn.functional.multilabel_margin_loss": "torch",
-    "scatter_reduce": "",
+    "scatter_reduce": "",  # of these two, products
     "index_reduce": "",
     "linalg.svdvals": "",
     "linalg.norm": "",  # of these, the norms that are made of singular values

@@ -66,6 +66,12 @@ def inspect_params(
         bool, typer.Option("--gradients", help="The gradients and updates that a run has written down, over its steps.")
     ] = False,
     at: At = None,
+    curvature: Annotated[
+        bool,
+        typer.Option(
+            "--curvature", help="How the loss bends: eigenvalues of its Hessian, and the learning rate's bound."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show every parameter: name, shape, type, count, mean, standard deviation, extremes; and gradients if any.
@@ -75,6 +81,7 @@ def inspect_params(
     views = {
         "--tree": tree, "--histogram": histogram, "--summary": summary, "--filters": filters,
         "--diff": other is not None, "--updates": updates, "--gradients": gradients, "--values": values,
+        "--curvature": curvature,
     }  # fmt: skip
     chosen = [name for name, wanted in views.items() if wanted]
     if len(chosen) > 1:
@@ -82,8 +89,8 @@ def inspect_params(
     found = list(places or [])
     if picture is not None and re.match(r"data\.\w+=", str(picture)):
         picture, found = None, [str(picture), *found]
-    if found and not updates and at is None:
-        raise ConfigError(f"{' '.join(found)}: only --updates and --at read the data")
+    if found and not (updates or curvature) and at is None:
+        raise ConfigError(f"{' '.join(found)}: only --updates, --curvature and --at read the data")
     if at is not None and (updates or gradients):
         raise ConfigError(f"--at: {chosen[0]} shows the whole run")
     if picture is not None and not filters:
@@ -105,6 +112,8 @@ def inspect_params(
         _updates(what, found, as_json)
     elif gradients:
         _gradients(what, as_json)
+    elif curvature:
+        _curvature(given, as_json)
     else:
         _table(given, values, as_json)
 
@@ -229,6 +238,20 @@ def _gradients(what: str, as_json: bool) -> None:
             f"--gradients: {what} has written down none; train.log_gradients: epoch or a number does that"
         )
     show(found.record(), lambda _: draw_gradients(found), as_json, crop=False)
+
+
+def _curvature(what: Given, as_json: bool) -> None:
+    from lenetcli.inspection.training import curvature
+    from lenetcli.report.model.weights import draw_curvature
+
+    if _is_weights(what):
+        raise ConfigError(f"--curvature: {what.path} holds weights without layers; give the configuration or the run")
+    _, run = training_to_look_at(what.path, list(what.places), what.at, 0)
+    try:
+        found = curvature.curvature(run)
+    except NotImplementedError as error:
+        raise ConfigError(f"--curvature: {error}") from None
+    show(found.record(), lambda _: draw_curvature(found), as_json, crop=False)
 
 
 def _tensors(what: Given) -> dict[str, Any]:

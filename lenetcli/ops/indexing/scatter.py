@@ -327,6 +327,16 @@ class ScatterReduce(Op):
             d_x.reshape(-1)[ctx.places] = 0
         return d_x, _uncropped(as_array(d_used), src.shape)
 
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        return super().backward_graph(grad) if ctx.reduce == "prod" else linear(ctx, grad)
+
+    def jvp(ctx: Any, d_x: Array | None, d_src: Array | None) -> Array:
+        """Each element has its factor in the one sum (or mean, or extreme) that it is part of."""
+        shape, kind = ctx.outputs[0]
+        of_x, of_src = ctx.run([np.ones(shape, kind)])
+        y = np.zeros(shape, kind) if d_x is None else np.asarray(d_x * of_x, order="C")
+        return y if d_src is None else add_at(y, ctx.places, cropped(d_src * of_src, ctx.places.shape))
+
 
 def _sum_gradient(grad: Array, x: Array, src: Array, y: Array, places: Array, include: bool) -> tuple[Array, Array]:
     return grad, grad.reshape(-1)[places]

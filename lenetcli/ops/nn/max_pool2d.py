@@ -204,7 +204,7 @@ class MaxUnpool2D(Op):
 
     def jvp(ctx: Any, tangent: Array, _: Any) -> Array:
         (index,) = ctx.saved
-        return put(tangent, index, ctx.outputs[0][0][2:])
+        return put(tangent, index, ctx.outputs[0][0][2:], np.add)  # backward is the same for places named twice
 
 
 @whole

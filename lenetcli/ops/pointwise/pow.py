@@ -80,7 +80,7 @@ class Pow(Op):
         if need_base and not isinstance(exponent, (int, float)):
             d_base = (grad * (exponent * base ** (exponent - 1))).masked_fill(exponent == 0, 0.0)
         elif need_base:
-            d_base = grad * (exponent * base ** (exponent - 1)) if exponent else grad.new_zeros(grad.shape)
+            d_base = grad * (exponent * base ** (exponent - 1)) if exponent else like(grad, np.zeros_like(grad.array))
         if need_exponent:
             base = like(exponent, np.asarray(base, y.array.dtype)) if isinstance(base, (int, float)) else base
             d_exponent = (grad * (y * base.log())).masked_fill((base == 0) & (exponent >= 0), 0.0)

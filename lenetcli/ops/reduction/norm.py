@@ -83,7 +83,7 @@ class LinalgVectorNorm(Op):
         if math.isinf(order):
             hit = (size == y) | (size.isnan() & y.isnan())
             return x.sign() * hit * (grad / hit.sum(ctx.over, keepdim=True))
-        y = kept(result_tensor(ctx, y.array.reshape(ctx.outputs[0][0])), shape, ctx.over, ctx.keepdim)
+        y = kept(result_tensor(ctx, as_array(ctx.saved[1]).reshape(ctx.outputs[0][0])), shape, ctx.over, ctx.keepdim)
         if order == 2:
             return grad * (x / y).masked_fill(y == 0, 0.0)
         if order < 1:

@@ -252,8 +252,8 @@ class Logsumexp(Op):
         return kept(grad, x.shape, ctx.over, ctx.keepdim) * np.exp(x - y)
 
     def backward_graph(ctx: Any, grad: Any) -> Any:
-        x, kept_y = saved_tensors(ctx)
-        y = result_tensor(ctx, kept_y.array.reshape(ctx.outputs[0][0]))
+        x, _ = saved_tensors(ctx)
+        y = result_tensor(ctx, as_array(ctx.saved[1]).reshape(ctx.outputs[0][0]))
         grad, y = (kept(v, x.array.shape, ctx.over, ctx.keepdim) for v in (grad, y))
         return grad * (x - y).exp()
 

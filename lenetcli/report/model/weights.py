@@ -18,6 +18,7 @@ from lenetcli.inspection.data.contact_sheet import Sheet
 from lenetcli.inspection.model.feature_maps import Filters
 from lenetcli.inspection.statistics import Figures
 from lenetcli.inspection.training.checkpoint_history import Updates
+from lenetcli.inspection.training.curvature import Curvature
 from lenetcli.inspection.training.gradient_history import GradientCourse, spread
 from lenetcli.report.columns import Column, Columns
 from lenetcli.report.histogram import blocks, heights
@@ -107,6 +108,30 @@ def draw_gradients(found: GradientCourse) -> Iterator[RenderableType]:
     yield Text("\nupdate, relative to the weights", style="bold")
     yield course("update")
     yield Text("\ncourses: by orders of magnitude, from the smallest to the largest of the table")
+
+
+def draw_curvature(found: Curvature) -> Iterator[RenderableType]:
+    """The eigenvalues with how exact they are, and the bound on the learning rate beside the rates that are used."""
+    yield Text(
+        f"{found.parameters:,} parameters, the first {found.samples:,} training samples: loss {figure(found.loss)}, "
+        f"norm of its gradient {figure(found.gradient)}"
+    )
+    yield Text("\nlargest eigenvalues of the Hessian", style="bold")
+    yield Columns([
+        Column("eigenvalue", [figure(value) for value in found.eigenvalues], right=True),
+        Column("exact to", [figure(error) for error in found.errors], right=True),
+    ])  # fmt: skip
+    yield Text(f"smallest {figure(found.smallest)}")
+    yield Text("\nlearning rate", style="bold")
+    rates = ", ".join(figure(rate) for rate in found.rates)
+    if found.bound is None:
+        yield Text("no bound: nothing bends up here")
+        return
+    yield Text(f"bound 2 / {figure(found.eigenvalues[0])} = {figure(found.bound)}, used {rates} ({found.optimizer})")
+    yield Text(
+        "Above the bound, plain gradient descent moves away along the first eigenvector; momentum m moves the bound"
+    )
+    yield Text("to (1 + m) times it, and Adam has one of its own, as it scales each weight.")
 
 
 def _moves(found: Updates, titles: Sequence[str], rows: Sequence[Sequence[float | None]]) -> Columns:

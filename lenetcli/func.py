@@ -1,0 +1,329 @@
+"""Functions of functions: their gradients, Jacobians and Hessians, and one sample's function for many (torch.func)."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lenetcli.autograd import functional
+from lenetcli.autograd.differentiate import grad as gradients
+from lenetcli.autograd.modes import enable_grad
+from lenetcli.autograd.tape import AccumulateGrad, Variable, like
+from lenetcli.ops.shaping.cat import stack
+
+Function = Callable[..., Any]
+Numbers = int | tuple[int, ...]
+
+__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacrev", "jvp", "vjp", "vmap"]
+
+
+def leaves_of(tree: Any) -> list[Any]:
+    """The tensors in nested tuples, lists and dicts, in their order."""
+    if isinstance(tree, Variable):
+        return [tree]
+    inner = tree.values() if isinstance(tree, Mapping) else tree if isinstance(tree, (tuple, list)) else ()
+    return [leaf for part in inner for leaf in leaves_of(part)]
+
+
+def with_leaves(tree: Any, leaves: Any) -> Any:
+    """The same nesting with other tensors, taken from an iterator."""
+    if isinstance(tree, Variable):
+        return next(leaves)
+    if isinstance(tree, Mapping):
+        return {key: with_leaves(part, leaves) for key, part in tree.items()}
+    return type(tree)(with_leaves(part, leaves) for part in tree) if isinstance(tree, (tuple, list)) else tree
+
+
+def _fresh(tree: Any) -> Any:
+    """The tensors once more, each with a place of its own in the graph that it may have."""
+
+    def own(tensor: Any) -> Any:
+        return tensor.view_as(tensor) if tensor.requires_grad else like(tensor, tensor.array).requires_grad_()
+
+    return with_leaves(tree, map(own, leaves_of(tree)))
+
+
+def grad_and_value(func: Function, argnums: Numbers = 0, has_aux: bool = False) -> Function:
+    """A function that gives the gradient of `func` and what `func` gives, which is one number.
+
+    Args:
+        func: gives a tensor without dimensions; with `has_aux` a pair, of that and anything else.
+        argnums: the argument, or arguments, to differentiate by: tensors, or nested dicts, lists and tuples of them.
+
+    Raises:
+        RuntimeError: `func` gives no single number.
+
+    Source: torch.func.grad_and_value.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.func.grad_and_value(lambda x: (x**3).sum())(lenet.tensor([1.0, 2.0]))
+        (tensor([ 3., 12.]), tensor(9.))
+    """
+
+    @functools.wraps(func)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        with enable_grad():
+            numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+            given = list(args)
+            for n in numbers:
+                given[n] = _fresh(args[n])
+            result = func(*given, **kwargs)
+            value, aux = result if has_aux else (result, None)
+            if not isinstance(value, Variable) or value.array.shape:
+                got = f"shape {list(value.array.shape)}" if isinstance(value, Variable) else type(value).__name__
+                raise RuntimeError(
+                    f"grad_and_value(f)(*args): Expected f(*args) to return a scalar tensor, got {got}; reduce it first"
+                )
+            chosen = [given[n] for n in numbers]
+            found = _by(value, leaves_of(chosen), None)
+            slopes = with_leaves(tuple(chosen), iter(found))
+            slopes = slopes if isinstance(argnums, tuple) else slopes[0]
+            slopes, value = _settled(slopes, chosen), _settled(value, chosen)
+            return (slopes, (value, aux)) if has_aux else (slopes, value)
+
+    return wrapped
+
+
+def _by(value: Any, sources: Sequence[Any], seed: Any) -> list[Any]:
+    """Gradients with a graph; zeros where there is none."""
+    if not leaves_of(value) or not any(v.requires_grad for v in leaves_of(value)):
+        return [like(s, np.zeros_like(s.array)) for s in sources]
+    outs = [v for v in leaves_of(value) if v.requires_grad]
+    seeds = None if seed is None else [g for v, g in zip(leaves_of(value), leaves_of(seed)) if v.requires_grad]
+    return list(gradients(outs, sources, seeds, create_graph=True, materialize_grads=True))
+
+
+def _settled(tree: Any, fresh: Any) -> Any:
+    """The results, without a history where that leads to nothing but the tensors that were made here.
+
+    What a function reads from outside, be it a parameter or the argument of a transform around this one, stays in it.
+    """
+    for tensor in leaves_of(fresh):
+        if tensor.grad_fn is None:
+            tensor.passed = True  # the transforms around this one know it by that
+
+    def settled(tensor: Any) -> Any:
+        outside = any("passed" not in vars(node.variable) for node in _ends(tensor))
+        return tensor if outside else like(tensor, tensor.array)
+
+    return with_leaves(tree, map(settled, leaves_of(tree)))
+
+
+def _ends(tensor: Any) -> set[Any]:
+    """The leaves that a tensor's history leads to."""
+    if not tensor.requires_grad:
+        return set()
+    seen = {tensor.gradient_edge()[0]}
+    stack = list(seen)
+    while stack:
+        for node, _ in stack.pop().next_functions:
+            if node is not None and node not in seen:
+                seen.add(node)
+                stack.append(node)
+    return {node for node in seen if isinstance(node, AccumulateGrad)}
+
+
+def grad(func: Function, argnums: Numbers = 0, has_aux: bool = False) -> Function:
+    """A function that gives the gradient of `func`; see `grad_and_value`. It can be taken again.
+
+    Source: torch.func.grad.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.func.grad(lenet.func.grad(lenet.sin))(lenet.tensor(0.5))
+        tensor(-0.4794)
+    """
+    both = grad_and_value(func, argnums, has_aux)
+
+    @functools.wraps(func)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        slopes, value = both(*args, **kwargs)
+        return (slopes, value[1]) if has_aux else slopes
+
+    return wrapped
+
+
+def vjp(func: Function, *primals: Any, has_aux: bool = False) -> Any:
+    """What `func` gives of the primals, and a function from gradients of that to gradients of the primals.
+
+    Source: torch.func.vjp.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> y, back = lenet.func.vjp(lenet.exp, lenet.zeros(2))
+        >>> y, back(lenet.tensor([1.0, 2.0]))
+        (tensor([1., 1.]), (tensor([1., 2.]),))
+    """
+    with enable_grad():
+        given = _fresh(primals)
+        result = func(*given)
+    value, aux = result if has_aux else (result, None)
+
+    def back(*cotangents: Any) -> Any:
+        seed = cotangents[0] if len(cotangents) == 1 else cotangents
+        with enable_grad():
+            found = with_leaves(tuple(given), iter(_by(value, leaves_of(given), seed)))
+        return _settled(found, given)
+
+    shown = _settled(value, given)
+    return (shown, back, aux) if has_aux else (shown, back)
+
+
+def jvp(func: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+    """What `func` gives of the primals, and its derivative along the tangents.
+
+    Raises:
+        RuntimeError: a tangent has another shape than its primal.
+
+    Source: torch.func.jvp.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.func.jvp(lenet.exp, (lenet.zeros(2),), (lenet.tensor([1.0, 2.0]),))
+        (tensor([1., 1.]), tensor([1., 2.]))
+    """
+    with enable_grad():
+        given = _fresh(tuple(primals))
+        value = func(*given)
+        # u -> uᵀJ is linear in u: its derivative along the tangents is J times these
+        u = [like(y, np.zeros_like(y.array)).requires_grad_() for y in leaves_of(value)]
+        back = _by(value, leaves_of(given), u)
+        pairs = list(zip(back, leaves_of(tuple(tangents)), strict=True))
+        for g, t in pairs:
+            if g.shape != t.shape:
+                raise RuntimeError(f"jvp: a tangent has shape {list(t.shape)}, its primal {list(g.shape)}")
+        along = _by([g for g, _ in pairs], u, [t for _, t in pairs])
+        return _settled(value, given), _settled(with_leaves(value, iter(along)), (given, u))
+
+
+def jacrev(func: Function, argnums: int = 0) -> Function:
+    """A function that gives the Jacobian of `func` with respect to one argument.
+
+    Source: torch.func.jacrev.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.func.jacrev(lambda x: x * x)(lenet.tensor([1.0, 2.0]))
+        tensor([[2., 0.],
+                [0., 4.]])
+    """
+
+    @functools.wraps(func)
+    def wrapped(*args: Any) -> Any:
+        def of_one(x: Any) -> Any:
+            return func(*args[:argnums], x, *args[argnums + 1 :])
+
+        given = _fresh(args[argnums])
+        return _settled(functional.jacobian(of_one, given, create_graph=True), given)
+
+    return wrapped
+
+
+def hessian(func: Function, argnums: int = 0) -> Function:
+    """A function that gives the Hessian of `func`, which gives one number, with respect to one argument.
+
+    Source: torch.func.hessian.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.func.hessian(lambda x: x[0] * x[1] ** 2)(lenet.tensor([1.0, 2.0]))
+        tensor([[0., 4.],
+                [4., 2.]])
+    """
+    return jacrev(grad(func, argnums), argnums)
+
+
+def functional_call(
+    module: Any, parameter_and_buffer_dicts: Any, args: Any = None, kwargs: dict[str, Any] | None = None
+) -> Any:
+    """What a module gives with other parameters and buffers than its own, which stay as they are.
+
+    Args:
+        parameter_and_buffer_dicts: tensors by name, or several such dicts; what is not named is the module's own.
+        args: one argument, or a tuple of them.
+
+    Raises:
+        KeyError: the module has nothing of that name.
+
+    Source: torch.func.functional_call.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> layer = lenet.nn.Linear(2, 1, bias=False)
+        >>> lenet.func.functional_call(layer, {"weight": lenet.tensor([[2.0, 3.0]])}, lenet.ones(1, 2))
+        tensor([[5.]])
+    """
+    dicts = (
+        [parameter_and_buffer_dicts] if isinstance(parameter_and_buffer_dicts, Mapping) else parameter_and_buffer_dicts
+    )
+    given = {name: tensor for one in dicts for name, tensor in one.items()}
+    places = []
+    for name in given:
+        path, _, last = name.rpartition(".")
+        owner = module.get_submodule(path)
+        table = next((t for t in (owner._parameters, owner._buffers) if last in t), None)
+        if table is None:
+            raise KeyError(f"functional_call: the module has no parameter or buffer {name!r}")
+        places.append((table, last, table[last]))
+    try:
+        for (table, last, _), tensor in zip(places, given.values()):
+            table[last] = tensor
+        operands = args if isinstance(args, tuple) else () if args is None else (args,)
+        return module(*operands, **(kwargs or {}))
+    finally:
+        for table, last, before in places:
+            table[last] = before
+
+
+def vmap(func: Function, in_dims: Any = 0, out_dims: int = 0, randomness: str = "error") -> Function:
+    """A function over a batch, made of one over a sample: it is called for one sample after the other.
+
+    What it gives is right and can be differentiated; it is not faster than a loop.
+
+    Args:
+        in_dims: the dimension of each argument that counts samples, None for one that all samples share.
+        out_dims: where that dimension is in the result.
+        randomness: "different" allows what each sample draws for itself; "error" (nothing is drawn) is not checked.
+
+    Raises:
+        ValueError: no argument has samples, or they differ in number.
+
+    Source: torch.func.vmap.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> slopes = lenet.func.vmap(lenet.func.grad(lambda x: (x**2).sum()))
+        >>> slopes(lenet.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        tensor([[2., 4.],
+                [6., 8.]])
+    """
+    if randomness not in ("error", "different"):
+        raise NotImplementedError(f"vmap: randomness={randomness!r} is not supported; use 'different'")
+
+    @functools.wraps(func)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        dims = in_dims if isinstance(in_dims, (tuple, list)) else (in_dims,) * len(args)
+        if len(dims) != len(args):
+            raise ValueError(f"vmap: in_dims has {len(dims)} entries for {len(args)} arguments")
+        counts = {t.shape[d] for a, d in zip(args, dims) if d is not None for t in leaves_of(a)}
+        if len(counts) != 1:
+            raise ValueError(
+                f"vmap: expected all tensors to have the same size in the mapped dimension, got sizes {sorted(counts)}"
+                if counts
+                else "vmap: no argument has a dimension to map over"
+            )
+        results = []
+        for n in range(counts.pop()):
+            sample = [
+                a if d is None else with_leaves(a, iter([t.select(d, n) for t in leaves_of(a)]))
+                for a, d in zip(args, dims)
+            ]
+            results.append(func(*sample, **kwargs))
+        columns = zip(*(leaves_of(r) for r in results))
+        return with_leaves(results[0], iter([stack(list(column), out_dims) for column in columns]))
+
+    return wrapped
