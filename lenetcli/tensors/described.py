@@ -59,6 +59,8 @@ class Described:
         """Whether it is in the machine's memory."""
         return bool(self.device.type == "cpu")
 
+    is_xpu = is_mps = is_sparse = is_quantized = is_meta = False  # what there is none of here
+
     def ndimension(self) -> int:
         """Number of dimensions."""
         return int(self.array.ndim)

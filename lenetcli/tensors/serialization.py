@@ -51,8 +51,8 @@ def save(obj: Any, f: str | os.PathLike[str] | IO[bytes], metadata: Mapping[str,
     Args:
         obj: a dictionary of tensors (or NumPy arrays); may be nested, with lists, numbers, text and None in it. For
             torch's files also anything that such a dictionary may hold.
-        f: path that ends in `.safetensors`, `.pt` or `.pth`; or an open file, which gets a file of
-            torch's.
+        f: path that ends in `.safetensors`, `.pt` or `.pth`; or an open file, which gets a file
+            of torch's.
         metadata: text to keep beside the tensors, in `.safetensors` only; `load_metadata` reads it.
 
     Raises:
@@ -126,7 +126,7 @@ def _ordered(content: bytes) -> bytes:
 
 
 def load(f: str | os.PathLike[str] | IO[bytes], map_location: Any = None, *, weights_only: bool = True) -> Any:
-    """Reads what `save` or `torch.save` wrote, or any other `.safetensors` file, with all tensors on the CPU unless told.
+    """Reads what `save` or `torch.save` wrote, or any other `.safetensors` file, with tensors on the CPU unless told.
 
     No code of a file is run. Of torch's files, half floats are widened to float32, sizes are tuples, devices and types
     texts; parameters are tensors that require gradients.
