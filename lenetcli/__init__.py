@@ -5,6 +5,8 @@ The names below are torch's. They are imported on first use: `import lenetcli` a
 
 from __future__ import annotations
 
+from typing import Any
+
 from lenetcli.lazy import offered
 
 __version__ = "0.1.0"
@@ -24,7 +26,10 @@ _MODULES = {
         bernoulli multinomial""",
     "lenetcli.autograd.dtypes": """dtype uint8 int8 int16 int32 int64 float16 float32 float64 get_default_dtype
         set_default_dtype promote_types""",
-    "lenetcli.autograd.modes": "no_grad enable_grad set_grad_enabled is_grad_enabled",
+    "lenetcli.autograd.modes": "no_grad enable_grad inference_mode set_grad_enabled is_grad_enabled",
+    "lenetcli.tensors.limits": "finfo iinfo pi e inf nan",
+    "lenetcli.tensors.typed": """BoolTensor ByteTensor CharTensor ShortTensor IntTensor LongTensor HalfTensor
+        FloatTensor DoubleTensor""",
     "lenetcli.autograd.random": "Generator manual_seed initial_seed get_rng_state set_rng_state",
     "lenetcli.ops.pointwise.add": "add sub subtract mul multiply neg negative positive addcmul addcdiv lerp",
     "lenetcli.ops.pointwise.div": "div divide true_divide floor_divide remainder fmod",
@@ -36,6 +41,7 @@ _MODULES = {
     "lenetcli.ops.pointwise.round": "floor ceil round trunc fix frac",
     "lenetcli.ops.pointwise.eq": """eq ne not_equal lt less le less_equal gt greater ge greater_equal isnan isfinite
         isinf isclose allclose equal""",
+    "lenetcli.ops.pointwise.nan_to_num": "nan_to_num",
     "lenetcli.ops.pointwise.logical_and": """logical_and logical_or logical_xor logical_not bitwise_and bitwise_or
         bitwise_xor bitwise_not bitwise_left_shift bitwise_right_shift""",
     "lenetcli.ops.pointwise.clamp": "maximum minimum clamp clip clamp_min clamp_max where",
@@ -80,5 +86,20 @@ _MODULES = {
     "lenetcli.ops.nn.adaptive_pool": "adaptive_avg_pool1d adaptive_max_pool1d",
     "lenetcli.ops.shaping.pixel_shuffle": "pixel_shuffle pixel_unshuffle channel_shuffle",
 }  # fmt: skip
-_RENAMED = {"bool": ("lenetcli.autograd.dtypes", "bool_"), "float": ("lenetcli.autograd.dtypes", "float32")}
-__getattr__, __dir__, __all__ = offered(__name__, _MODULES, "autograd cuda func linalg nn optim data", _RENAMED)
+_RENAMED = {
+    name: ("lenetcli.autograd.dtypes", own)
+    for name, own in {
+        "bool": "bool_", "float": "float32", "double": "float64", "half": "float16", "short": "int16", "int": "int32",
+        "long": "int64",
+    }.items()
+}  # fmt: skip
+
+
+def _prepared(value: Any) -> Any:
+    from lenetcli.ops.keywords import with_out
+
+    return with_out(value)
+
+
+_PARTS = "accelerator autograd cuda func linalg nn optim data utils vision"
+__getattr__, __dir__, __all__ = offered(__name__, _MODULES, _PARTS, _RENAMED, _prepared)

@@ -9,7 +9,11 @@ from typing import Any
 
 
 def offered(
-    package: str, modules: Mapping[str, str], submodules: str = "", renamed: Mapping[str, tuple[str, str]] | None = None
+    package: str,
+    modules: Mapping[str, str],
+    submodules: str = "",
+    renamed: Mapping[str, tuple[str, str]] | None = None,
+    prepared: Callable[[Any], Any] | None = None,
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """`__getattr__`, `__dir__` and `__all__` of a package; `__all__` in the order of the table.
 
@@ -18,6 +22,7 @@ def offered(
         modules: the names that each module offers, separated by spaces.
         submodules: modules of the package that are offered themselves.
         renamed: offered under another name than the module has: name -> (module, its name there).
+        prepared: makes of what a module holds what is offered.
 
     Example:
         >>> from lenetcli.lazy import offered
@@ -35,6 +40,8 @@ def offered(
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module, attribute = homes[name]
         value = getattr(importlib.import_module(module), attribute)
+        if prepared is not None:
+            value = prepared(value)
         setattr(sys.modules[package], name, value)
         return value
 

@@ -20,6 +20,7 @@ STOREYS = {  # room: (storey, story)
     "linalg": (2, "matrix functions under torch's names"),
     "func": (2, "gradients, Jacobians and Hessians of functions, as functions"),
     "cuda": (2, "the GPU under torch's names"),
+    "accelerator": (2, "the GPU without its maker's name, as torch.accelerator"),
     "nn": (3, "modules and layers"),
     "optim": (3, "optimizers and schedulers"),
     "data": (3, "data sets, transforms and loaders"),

@@ -14,6 +14,14 @@ from typing import Any
 from lenetcli.as_torch.stand_ins import STAND_INS, Namespace, StandIn
 
 ROOTS = {"torch": "lenetcli", "torchvision": "lenetcli.vision"}
+DEEPER = {  # modules in which torch keeps what it offers in others
+    "torch.nn.modules": "torch.nn",
+    "torchvision.datasets.cifar": "torchvision.datasets",
+    "torchvision.datasets.folder": "torchvision.datasets",
+    "torchvision.datasets.mnist": "torchvision.datasets",
+    "torchvision.transforms.transforms": "torchvision.transforms",
+    "torchvision.transforms.v2.functional": "torchvision.transforms.functional",
+}
 _OWN = {"__version__", "__path__", "__spec__", "__file__", "__all__", "__loader__", "__name__", "__package__"}
 
 
@@ -116,6 +124,9 @@ class Finder(MetaPathFinder, Loader):
         if fullname in STAND_INS:
             found = self.used.note(fullname, STAND_INS[fullname])
             return found if isinstance(found, (Namespace, ModuleType)) else None
+        fullname = DEEPER.get(fullname, fullname)
+        if fullname.startswith("torch.nn.modules."):
+            fullname = "torch.nn"
         root, _, rest = fullname.partition(".")
         name = f"{ROOTS[root]}.{rest}" if rest else ROOTS[root]
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import linecache
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from lenetcli.as_torch.finder import ROOTS, Finder, MissingModule, MissingName, 
 from lenetcli.autograd.torch_random import draw_as_torch
 
 USAGE = "usage: python -m lenetcli.as_torch [--check] SCRIPT [ARGS]"
+_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 FAILED, USED_WRONGLY, MISSING = 1, 2, 5
 
 
@@ -153,7 +155,7 @@ def _tell(error: BaseException, path: Path, source: bytes) -> None:
         traceback.print_exception(type(error), error, trace)
         return
     frames = traceback.extract_tb(trace)
-    own = [frame for frame in frames if not frame.filename.startswith((os.path.dirname(__file__), "<"))]
+    own = [frame for frame in frames if not frame.filename.startswith((_PACKAGE, "<"))]
     where = own[-1] if own else None
     if where is None:
         print(f"{path}: {lost} is not here", file=sys.stderr)
@@ -170,8 +172,8 @@ def _name_of(error: BaseException) -> str | None:
     if isinstance(error, (MissingName, MissingModule)):
         return error.path
     if isinstance(error, ImportError) and error.name and error.name.partition(".")[0] in ROOTS:
-        name = getattr(error, "name_from", None)
-        return f"{error.name}.{name}" if name else error.name
+        quoted = re.match("cannot import name '(.*?)'", str(error))  # Python 3.12 has it as name_from
+        return f"{error.name}.{quoted[1]}" if quoted else error.name
     if isinstance(error, AttributeError) and error.name:
         holder = error.obj if isinstance(error.obj, type) else type(error.obj)
         if holder.__module__.startswith("lenetcli.") and not error.name.startswith("__"):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lenetcli.autograd.torch_random import TorchGenerator
+from lenetcli.disk import write_file
 from lenetcli.nn.module import Module
+from lenetcli.tensors.serialization import as_torch_file, load, save
 from lenetcli.tensors.tensor import Tensor
 
 
@@ -88,7 +92,7 @@ class GradScaler:
         """Takes nothing."""
 
 
-class _Flags:
+class _Flags(Namespace):
     """Settings that may be set, and are never looked at."""
 
     def __init__(self, **values: Any) -> None:
@@ -127,12 +131,28 @@ def _precision() -> str:
     return "highest"
 
 
+def _saved(obj: Any, f: Any, *args: Any, **kwargs: Any) -> None:
+    """torch.save: torch's format whatever the file is called."""
+    if isinstance(f, (str, os.PathLike)):
+        write_file(Path(f), as_torch_file(obj))
+    else:
+        save(obj, f)
+
+
+def _loaded(f: Any, map_location: Any = None, *args: Any, weights_only: bool = True, mmap: Any = None) -> Any:
+    return load(f, map_location, weights_only=weights_only)
+
+
 SAME_TYPE = "numbers keep their type: float32 is not made smaller"
 STAND_INS: dict[str, StandIn] = {
     "torch.__version__": StandIn("2.13.0"),
     "torchvision.__version__": StandIn("0.28.0"),
     "torch.Generator": StandIn(TorchGenerator),
     "torch.autograd.Variable": StandIn(Variable),
+    "torch.save": StandIn(_saved),
+    "torch.load": StandIn(_loaded),
+    "torch.newaxis": StandIn(None),
+    "torch.set_default_device": StandIn(_ignored, "tensors go to the CPU unless a device is given"),
     "torch.compile": StandIn(_compiled, "the module or function as it is"),
     "torch.autocast": StandIn(_autocast, SAME_TYPE),
     "torch.amp": StandIn(Namespace()),

@@ -165,6 +165,38 @@ class no_grad(_BareDecorator):
         super().__init__(False)
 
 
+class inference_mode(_Setting):
+    """As `no_grad`, which it is here: tensors made inside may be used outside in any way.
+
+    Args:
+        mode: False does nothing.
+
+    Source: torch.inference_mode.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> w = lenet.ones(2, requires_grad=True)
+        >>> with lenet.inference_mode():
+        ...     y = w * 2
+        >>> y.requires_grad
+        False
+    """
+
+    switch = "grad"
+
+    def __new__(cls, mode: Any = True) -> Any:
+        return super().__new__(cls) if isinstance(mode, bool) else cls()(mode)
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__(not mode)
+
+    def __enter__(self) -> None:
+        recorded = self.mode
+        self.mode = recorded and switches.grad  # mode=False changes nothing
+        super().__enter__()
+        self.mode = recorded
+
+
 class enable_grad(_BareDecorator):
     """Records again inside a `no_grad` block.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import lenetcli
 from lenetcli import ops
+from lenetcli.ops.keywords import with_axis
 from lenetcli.ops.methods import METHODS
 
 # methods that are no functions at the top, or others than the functions of their names
@@ -42,7 +43,7 @@ def method(name: str) -> Callable[..., Any]:
             import_module(family)
     if name not in METHODS:
         raise AttributeError(f"'Tensor' object has no attribute {name!r}")
-    return METHODS[name]
+    return with_axis(METHODS[name])
 
 
 def all_methods() -> dict[str, Callable[..., Any]]:

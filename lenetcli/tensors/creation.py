@@ -149,6 +149,19 @@ def shape_of(size: Sequence[Any]) -> tuple[int, ...]:
     return shape
 
 
+def sizes_of(sizes: tuple[Any, ...], size: Any) -> tuple[Any, ...]:
+    """Sizes that are given one by one, or as `size=`.
+
+    Raises:
+        TypeError: both.
+    """
+    if size is None:
+        return sizes
+    if sizes:
+        raise TypeError("got multiple values for argument 'size'")
+    return (size,)
+
+
 def _number(value: Any) -> Any:
     """The Python number in a tensor of one element or a NumPy scalar; any other value as it is."""
     if isinstance(value, Variable):
@@ -171,7 +184,9 @@ def full(
     return _made(np.full(shape_of((size,)), number_as(value, kind)), dtype, device, requires_grad, kind)
 
 
-def zeros(*size: Any, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros(
+    *sizes: Any, size: Any = None, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A tensor of zeros. Source: torch.zeros.
 
     Example:
@@ -180,10 +195,12 @@ def zeros(*size: Any, dtype: Dtype | None = None, device: Any = None, requires_g
         tensor([[0.],
                 [0.]])
     """
-    return _made(np.zeros(shape_of(size), to_numpy_dtype(dtype)), dtype, device, requires_grad)
+    return _made(np.zeros(shape_of(sizes_of(sizes, size)), to_numpy_dtype(dtype)), dtype, device, requires_grad)
 
 
-def ones(*size: Any, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def ones(
+    *sizes: Any, size: Any = None, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A tensor of ones. Source: torch.ones.
 
     Example:
@@ -191,10 +208,12 @@ def ones(*size: Any, dtype: Dtype | None = None, device: Any = None, requires_gr
         >>> lenet.ones(2)
         tensor([1., 1.])
     """
-    return _made(np.ones(shape_of(size), to_numpy_dtype(dtype)), dtype, device, requires_grad)
+    return _made(np.ones(shape_of(sizes_of(sizes, size)), to_numpy_dtype(dtype)), dtype, device, requires_grad)
 
 
-def empty(*size: Any, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def empty(
+    *sizes: Any, size: Any = None, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A tensor of whatever the memory held. Source: torch.empty.
 
     Example:
@@ -203,7 +222,7 @@ def empty(*size: Any, dtype: Dtype | None = None, device: Any = None, requires_g
         tensor([], size=(2, 0))
     """
     made = np.empty if switches.tracer is None else np.zeros  # a trace wants the same memory every time
-    return _made(made(shape_of(size), to_numpy_dtype(dtype)), dtype, device, requires_grad)
+    return _made(made(shape_of(sizes_of(sizes, size)), to_numpy_dtype(dtype)), dtype, device, requires_grad)
 
 
 def _made_like(input: Tensor, array: Array, device: Any, requires_grad: bool) -> Tensor:

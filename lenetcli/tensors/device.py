@@ -14,12 +14,19 @@ class device:
         (device(type='cpu'), True)
     """
 
-    def __init__(self, name: str | device) -> None:
-        kind, colon, index = str(name).partition(":")
-        if kind not in ("cpu", "cuda") or (colon and not index.isdecimal()):
-            raise RuntimeError(f"wanted a device such as 'cpu', 'cuda' or 'cuda:0', got {str(name)!r}")
+    def __init__(self, type: str | int | device, index: int | None = None) -> None:
+        name = f"cuda:{type}" if isinstance(type, int) else str(type)
+        if index is not None:
+            if ":" in name:
+                raise RuntimeError(
+                    f"type (string) must not include an index because index was passed explicitly: {name}"
+                )
+            name = f"{name}:{index}"
+        kind, colon, number = name.partition(":")
+        if kind not in ("cpu", "cuda") or (colon and not number.isdecimal()):
+            raise RuntimeError(f"wanted a device such as 'cpu', 'cuda' or 'cuda:0', got {name!r}")
         self.type = kind
-        self.index = int(index) if index else None
+        self.index = int(number) if number else None
 
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"

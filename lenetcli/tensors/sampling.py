@@ -12,12 +12,13 @@ from lenetcli.autograd.random import Generator, numpy_generator
 from lenetcli.autograd.tape import Variable
 from lenetcli.autograd.torch_random import torch_numbers
 from lenetcli.kernels.device import as_array, beside
-from lenetcli.tensors.creation import empty, shape_of
+from lenetcli.tensors.creation import empty, shape_of, sizes_of
 from lenetcli.tensors.tensor import Tensor, of_array, placed
 
 
 def rand(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     generator: Generator | None = None,
     dtype: Dtype | None = None,
     device: Any = None,
@@ -30,12 +31,13 @@ def rand(
         >>> bool((lenet.rand(100) < 1).all())
         True
     """
-    result: Tensor = empty(*size, dtype=dtype, device=device).uniform_(generator=generator)
+    result: Tensor = empty(*sizes_of(sizes, size), dtype=dtype, device=device).uniform_(generator=generator)
     return result.requires_grad_(requires_grad)
 
 
 def randn(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     generator: Generator | None = None,
     dtype: Dtype | None = None,
     device: Any = None,
@@ -48,7 +50,7 @@ def randn(
         >>> lenet.randn(2, 3).shape
         torch.Size([2, 3])
     """
-    result: Tensor = empty(*size, dtype=dtype, device=device).normal_(generator=generator)
+    result: Tensor = empty(*sizes_of(sizes, size), dtype=dtype, device=device).normal_(generator=generator)
     return result.requires_grad_(requires_grad)
 
 

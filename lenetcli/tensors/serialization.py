@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import safetensors
@@ -39,7 +40,7 @@ _LARGEST_HEADER = 1 << 24  # bytes, for some 100,000 tensors; the format's own l
 _KNOWN_TYPES = ("BOOL", "U8", "I8", "I16", "I32", "I64", "F16", "F32", "F64")
 
 
-def save(obj: Any, f: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
+def save(obj: Any, f: str | os.PathLike[str] | IO[bytes], metadata: Mapping[str, str] | None = None) -> None:
     """Writes tensors, such as `model.state_dict()` or `optimizer.state_dict()`, to a file.
 
     `.safetensors` is what most tools read; `.pt` and `.pth` are torch's, read by `torch.load(weights_only=True)`. Equal
@@ -50,7 +51,8 @@ def save(obj: Any, f: str | os.PathLike[str], metadata: Mapping[str, str] | None
     Args:
         obj: a dictionary of tensors (or NumPy arrays); may be nested, with lists, numbers, text and None in it. For
             torch's files also anything that such a dictionary may hold.
-        f: path that ends in `.safetensors`, `.pt` or `.pth`.
+        f: path that ends in `.safetensors`, `.pt` or `.pth`; or an open file, which gets a file
+            of torch's.
         metadata: text to keep beside the tensors, in `.safetensors` only; `load_metadata` reads it.
 
     Raises:
@@ -67,16 +69,28 @@ def save(obj: Any, f: str | os.PathLike[str], metadata: Mapping[str, str] | None
         >>> lenet.load(path)["w"].tolist()
         [1.0, 1.0]
     """
+    if not isinstance(f, (str, os.PathLike)):
+        f.write(as_torch_file(obj))
+        return
     path = Path(os.fspath(f))
     if path.suffix in torch_file.SUFFIXES:
         if metadata:
             raise ConfigError(f"save: {path}: torch's files have no place for metadata; use {SUFFIX}")
-        write_file(path, torch_zip.write(_as_arrays(obj, "", {})))
+        write_file(path, as_torch_file(obj))
         return
     if path.suffix != SUFFIX:
         kinds = ", ".join((SUFFIX, *torch_file.SUFFIXES))
         raise ConfigError(f"save: {path}: wanted one of {kinds}; use {path.with_suffix(SUFFIX).name!r}")
     write_file(path, to_bytes(obj, metadata))
+
+
+def as_torch_file(obj: Any) -> bytes:
+    """The content of a file of torch's that holds the object.
+
+    Raises:
+        TypeError: as `save`.
+    """
+    return torch_zip.write(_as_arrays(obj, "", {}))
 
 
 def to_bytes(obj: Mapping[Any, Any], metadata: Mapping[str, str] | None = None) -> bytes:
@@ -111,8 +125,8 @@ def _ordered(content: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text + content[8 + length :]
 
 
-def load(f: str | os.PathLike[str]) -> Any:
-    """Reads what `save` or `torch.save` wrote, or any other `.safetensors` file, with all tensors on the CPU.
+def load(f: str | os.PathLike[str] | IO[bytes], map_location: Any = None, *, weights_only: bool = True) -> Any:
+    """Reads what `save` or `torch.save` wrote, or any other `.safetensors` file, with tensors on the CPU unless told.
 
     No code of a file is run. Of torch's files, half floats are widened to float32, sizes are tuples, devices and types
     texts; parameters are tensors that require gradients.
@@ -120,7 +134,9 @@ def load(f: str | os.PathLike[str]) -> Any:
     What R's torch writes is such a file too; the R object that it keeps beside the tensors is left out.
 
     Args:
-        f: path of such a file, whatever its name ends in.
+        f: path of such a file, whatever its name ends in; or an open file of torch's.
+        map_location: where the tensors go: a device; None or a function leave them on the CPU.
+        weights_only: accepted: no code is run either way.
 
     Returns:
         A dictionary; of torch's files whatever was saved.
@@ -138,6 +154,10 @@ def load(f: str | os.PathLike[str]) -> Any:
         >>> lenet.load(path)
         {'weight': tensor([1., 1.])}
     """
+    if map_location is not None and not callable(map_location):
+        return moved(load(f), map_location)
+    if not isinstance(f, (str, os.PathLike)):
+        return _from_stream(f)
     path = Path(os.fspath(f))
     kind = recognise(path)
     if kind in TORCH or (path.suffix in torch_file.SUFFIXES and kind in NO_OTHERS):
@@ -163,6 +183,27 @@ def load(f: str | os.PathLike[str]) -> Any:
     if not isinstance(restored, dict):
         raise DataError(f"{path}: damaged metadata {_STRUCTURE!r}: not a dictionary")
     return restored
+
+
+def _from_stream(file: IO[bytes]) -> Any:
+    """What an open file of torch's holds from where it is read next."""
+    with tempfile.NamedTemporaryFile(suffix=".pt", delete=False) as copy:
+        copy.write(file.read())
+    try:
+        return torch_file.read(copy.name, _tensor)
+    finally:
+        os.unlink(copy.name)
+
+
+def moved(value: Any, device: Any) -> Any:
+    """The same with its tensors on another device."""
+    if isinstance(value, Tensor):
+        return value.to(device=device)
+    if isinstance(value, dict):
+        return {key: moved(item, device) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(moved(item, device) for item in value)
+    return value
 
 
 def load_metadata(f: str | os.PathLike[str]) -> dict[str, str]:

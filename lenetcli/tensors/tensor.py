@@ -13,6 +13,7 @@ from lenetcli.autograd.dtypes import from_numpy_dtype
 from lenetcli.autograd.tape import Array, RemovableHandle, Variable, hooked, like
 from lenetcli.kernels import device as placing
 from lenetcli.ops import families
+from lenetcli.tensors.described import Described
 from lenetcli.tensors.device import CPU, device
 from lenetcli.tensors.operators import add_operators
 from lenetcli.tensors.printing import tensor_str
@@ -31,7 +32,7 @@ class _Methods(type):
         return sorted({*super().__dir__(), *families.all_methods()})
 
 
-class Tensor(Variable, metaclass=_Methods):
+class Tensor(Described, Variable, metaclass=_Methods):
     """A multi-dimensional array that remembers how it was made, so that gradients can be sent back through it.
 
     Make one with `lenet.tensor`, `zeros`, `randn` and their like. `Tensor(2, 3)` is one of those sizes whose values are
@@ -170,7 +171,7 @@ class Tensor(Variable, metaclass=_Methods):
 
     def element_size(self) -> int:
         """Bytes of one element."""
-        return int(self.array.itemsize)
+        return self.itemsize
 
     def is_floating_point(self) -> bool:
         """True for float16, float32 and float64."""
@@ -219,7 +220,7 @@ class Tensor(Variable, metaclass=_Methods):
         """The tensor in the machine's memory: itself where it is there already."""
         return self.to(device="cpu") if self.is_cuda else self
 
-    def cuda(self, device: Any = None) -> Tensor:
+    def cuda(self, device: Any = None, non_blocking: bool = False) -> Tensor:
         """The tensor on the GPU: itself where it is there already.
 
         Raises:
@@ -302,8 +303,15 @@ class Tensor(Variable, metaclass=_Methods):
 
     # Types and copies
 
-    def to(self, *args: Any, dtype: Dtype | None = None, device: Any = None, copy: bool = False) -> Tensor:
+    def to(
+        self, *args: Any, dtype: Dtype | None = None, device: Any = None, copy: bool = False, non_blocking: bool = False
+    ) -> Tensor:
         """The tensor as another type or on another device; itself where nothing changes.
+
+        Args:
+            args: a dtype, a device, or a tensor that has both.
+            copy: a new tensor also where nothing changes.
+            non_blocking: accepted: a copy to the GPU is ordered before what uses it either way.
 
         Raises:
             RuntimeError: no such device, or it is not there.

@@ -123,7 +123,8 @@ class _Held(VisionDataset):
                     ) from None
             place = places[0]
             place.mkdir(parents=True, exist_ok=True)
-        return self.source(str(place), download).load(split)
+            return self.source(str(place), True).load(split)
+        return self.source(str(place)).load(split)
 
     def __len__(self) -> int:
         return len(self._images)
