@@ -16,6 +16,7 @@ pytestmark = pytest.mark.usefixtures("torch")
 
 # cases in which torch itself is inexact, each looked at with float64 numbers
 INEXACT = {
+    "nn.functional.conv_transpose3d": "values up to 1e3: torch's float32 is off by 1.3e-4 from float64, ours by 1.5e-4",
     "logcumsumexp": "values up to 1e4: torch's float32 gradient is off by 3e-3 from float64, ours by 4e-3",
 }
 

@@ -75,7 +75,7 @@ def bounds(kind: str, args: Mapping[str, Any], sample: tuple[int, ...]) -> dict[
         args: its arguments, inferred ones too.
         sample: shape of its input, without N.
     """
-    dims = 1 if "1d" in kind else 2 if "2d" in kind else max(1, len(sample) - 1)
+    dims = next((n for n in (1, 2, 3) if f"{n}d" in kind), max(1, len(sample) - 1))
     places = (*(1,) * dims, *sample)[-dims:]  # a 2d layer takes the batch for rows where a sample has no axis for them
     transposed = "Transpose" in kind
     window = _product(args, _WINDOW, len(places))

@@ -41,7 +41,7 @@ def users_line(until: CodeType) -> str:
 
 
 # functions that give values of their argument's shape alone
-FILLED = ("causal_mask", "empty_like", "full_like", "ones_like", "zeros_like")
+FILLED = ("_window_sizes", "causal_mask", "empty_like", "full_like", "ones_like", "zeros_like")
 
 
 def function_called() -> str:

@@ -21,6 +21,7 @@ from lenetcli.ops.nn.adaptive_pool import AdaptiveMaxPool2D
 from lenetcli.ops.nn.avg_pool2d import AvgPool2D
 from lenetcli.ops.nn.geometry import per_dimension
 from lenetcli.ops.nn.max_pool2d import MaxPool2DWithIndices, MaxUnpool2D
+from lenetcli.ops.nn.pool3d import AdaptiveMaxPool3D, MaxPool3DWithIndices
 
 Sizes = tuple[int, ...]
 
@@ -41,7 +42,7 @@ def max_pool1d(
     return max_pool(b, input, *windows, per_dimension("dilation", dilation, 1, 1), ceil_mode, return_indices)
 
 
-@lowers(MaxPool2DWithIndices)
+@lowers(MaxPool2DWithIndices, MaxPool3DWithIndices)
 def max_pool(
     b: Builder, x: Value, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool, indices: bool
 ) -> Any:
@@ -106,10 +107,10 @@ def lp_pool(b: Builder, input: Value, norm_type: float, kernel_size: Any, stride
     return b.add("Sqrt", total) if power == 2 else b.add("Pow", total, np.array(1 / power, FLOAT))
 
 
-@lowers(F.adaptive_avg_pool1d, F.adaptive_avg_pool2d)
+@lowers(F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d)
 def adaptive_avg_pool(b: Builder, input: Value, output_size: Any) -> Any:
     """A pool, where all windows are alike; else a product with the matrix of the windows' shares, axis by axis."""
-    x, dims = input, 1 if b.op == "adaptive_avg_pool1d" else 2
+    x, dims = input, int(b.op[-2])
     b.check_dims(x, dims + 2)
     image, out = x.shape[2:], _output_size(b, x, dims, output_size)
     if all(o == 1 for o in out):
@@ -123,7 +124,7 @@ def adaptive_avg_pool(b: Builder, input: Value, output_size: Any) -> Any:
             shares = np.zeros((size, o), FLOAT)
             for i, (start, end) in enumerate(adaptive_bounds(size, o)):
                 shares[start:end, i] = 1 / (end - start)
-            name = mixed(b, name, shares, axis == x.ndim - 1)
+            name = mixed(b, name, shares, axis, x.ndim)
     return name
 
 
@@ -133,7 +134,7 @@ def adaptive_max_pool1d(b: Builder, input: Value, output_size: Any, return_indic
     return adaptive_max_pool(b, input, _output_size(b, input, 1, output_size), return_indices)
 
 
-@lowers(AdaptiveMaxPool2D)
+@lowers(AdaptiveMaxPool2D, AdaptiveMaxPool3D)
 def adaptive_max_pool(b: Builder, x: Value, out: Sizes, indices: bool) -> Any:
     """A pool, where all windows are alike; else the windows are gathered, axis by axis, and their maximum taken."""
     image = x.shape[2:]
@@ -155,9 +156,15 @@ def adaptive_max_pool(b: Builder, x: Value, out: Sizes, indices: bool) -> Any:
     return (name, None) if indices else name
 
 
-def mixed(b: Builder, name: Any, weights: Array, last: bool) -> Any:
-    """The last axis, or the one before it, times a matrix (old size, new size)."""
-    return b.add("MatMul", name, weights) if last else b.add("MatMul", np.ascontiguousarray(weights.T), name)
+def mixed(b: Builder, name: Any, weights: Array, axis: int, ndim: int) -> Any:
+    """An axis times a matrix (old size, new size)."""
+    if axis == ndim - 1:
+        return b.add("MatMul", name, weights)
+    if axis == ndim - 2:
+        return b.add("MatMul", np.ascontiguousarray(weights.T), name)
+    order = list(range(ndim))
+    order[axis], order[-1] = ndim - 1, axis
+    return b.add("Transpose", b.add("MatMul", b.add("Transpose", name, perm=order), weights), perm=order)
 
 
 def _average(

@@ -96,7 +96,7 @@ def _by_hand(b: Builder, x: Value, taps: Taps) -> Any:
     name: Any = x
     for axis, each in enumerate(taps, 2):
         if len(each) > 1:
-            name = mixed(b, name, _shares(x.shape[axis], each), axis == x.ndim - 1)
+            name = mixed(b, name, _shares(x.shape[axis], each), axis, x.ndim)
         elif each[0][0].tolist() != list(range(x.shape[axis])):
             name = b.add("Gather", name, each[0][0].astype(INDEX), axis=axis)
     return name

@@ -27,12 +27,12 @@ def nearest_taps(size: int, out: int, scale: float | None, exact: bool, kind: np
             shortcuts for sizes that stay or double, which count where the factor is not quite 1 or 2.
     """
     at = np.arange(out)
-    if dims == 2 and not exact and out in (size, 2 * size):
+    if dims > 1 and not exact and out in (size, 2 * size):
         return [(at * size // out, None)]
     if exact and dims == 1:
         where = np.maximum(_positions(size, out, scale, False, kind), kind.type(0)) + kind.type(0.5)
     else:
-        kind = np.dtype(np.float32) if dims == 2 else kind
+        kind = np.dtype(np.float32) if dims > 1 else kind
         where = (at.astype(kind) + kind.type(0.5 if exact else 0)) * _step(size, out, scale, kind)
     return [(np.minimum(np.floor(where.astype(np.float32)).astype(np.int64), size - 1), None)]
 

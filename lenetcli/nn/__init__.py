@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lenetcli.nn.channelshuffle import *
     from lenetcli.nn.container import *
     from lenetcli.nn.conv import *
+    from lenetcli.nn.conv3d import *
     from lenetcli.nn.distance import *
     from lenetcli.nn.dropout import *
     from lenetcli.nn.flatten import *
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from lenetcli.nn.parameter_container import *
     from lenetcli.nn.pixelshuffle import *
     from lenetcli.nn.pooling import *
+    from lenetcli.nn.pooling3d import *
     from lenetcli.nn.probability_loss import *
     from lenetcli.nn.recurrent.cells import *
     from lenetcli.nn.recurrent.layers import *
@@ -48,16 +50,17 @@ _MODULES = {
     "lenetcli.nn.attention.multihead": "MultiheadAttention",
     "lenetcli.nn.attention.tokens": "Positions Tokens",
     "lenetcli.nn.attention.transformer": "Transformer TransformerDecoder TransformerEncoder",
-    "lenetcli.nn.batchnorm": "BatchNorm1d BatchNorm2d",
+    "lenetcli.nn.batchnorm": "BatchNorm1d BatchNorm2d BatchNorm3d",
     "lenetcli.nn.channelshuffle": "ChannelShuffle",
     "lenetcli.nn.container": "ModuleDict ModuleList Residual Sequential",
     "lenetcli.nn.conv": "Conv1d Conv2d ConvTranspose1d ConvTranspose2d",
+    "lenetcli.nn.conv3d": "Conv3d ConvTranspose3d",
     "lenetcli.nn.distance": "CosineSimilarity PairwiseDistance",
-    "lenetcli.nn.dropout": "AlphaDropout Dropout Dropout1d Dropout2d FeatureAlphaDropout",
+    "lenetcli.nn.dropout": "AlphaDropout Dropout Dropout1d Dropout2d Dropout3d FeatureAlphaDropout",
     "lenetcli.nn.flatten": "Flatten Unflatten",
     "lenetcli.nn.fold": "Fold Unfold",
     "lenetcli.nn.graph": "Graph",
-    "lenetcli.nn.instancenorm": "InstanceNorm1d InstanceNorm2d",
+    "lenetcli.nn.instancenorm": "InstanceNorm1d InstanceNorm2d InstanceNorm3d",
     "lenetcli.nn.linear": "Bilinear Identity Linear",
     "lenetcli.nn.loss": "CrossEntropyLoss HuberLoss L1Loss MSELoss NLLLoss SmoothL1Loss",
     "lenetcli.nn.margin_loss": """CosineEmbeddingLoss HingeEmbeddingLoss MarginRankingLoss MultiLabelMarginLoss
@@ -65,13 +68,15 @@ _MODULES = {
     "lenetcli.nn.merge": "Add Concat Multiply",
     "lenetcli.nn.module": "Module",
     "lenetcli.nn.normalization": "GroupNorm LayerNorm LocalResponseNorm RMSNorm",
-    "lenetcli.nn.padding": """CircularPad1d CircularPad2d ConstantPad1d ConstantPad2d ReflectionPad1d ReflectionPad2d
-        ReplicationPad1d ReplicationPad2d ZeroPad1d ZeroPad2d""",
+    "lenetcli.nn.padding": """CircularPad1d CircularPad2d CircularPad3d ConstantPad1d ConstantPad2d ConstantPad3d
+        ReflectionPad1d ReflectionPad2d ReflectionPad3d ReplicationPad1d ReplicationPad2d ReplicationPad3d ZeroPad1d
+        ZeroPad2d ZeroPad3d""",
     "lenetcli.nn.parameter": "Parameter",
     "lenetcli.nn.parameter_container": "ParameterDict ParameterList",
     "lenetcli.nn.pixelshuffle": "PixelShuffle PixelUnshuffle",
     "lenetcli.nn.pooling": """AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d AvgPool1d
         AvgPool2d LPPool1d LPPool2d MaxPool1d MaxPool2d MaxUnpool1d MaxUnpool2d""",
+    "lenetcli.nn.pooling3d": "AdaptiveAvgPool3d AdaptiveMaxPool3d AvgPool3d LPPool3d MaxPool3d MaxUnpool3d",
     "lenetcli.nn.probability_loss": "BCELoss BCEWithLogitsLoss GaussianNLLLoss KLDivLoss PoissonNLLLoss",
     "lenetcli.nn.recurrent.cells": "GRUCell LSTMCell RNNCell",
     "lenetcli.nn.recurrent.layers": "GRU LSTM RNN",

@@ -201,3 +201,26 @@ class BatchNorm2d(BatchNorm):
     native_calls: ClassVar[bool] = True
 
     dims = (4,)
+
+
+class BatchNorm3d(BatchNorm):
+    """Brings each channel of volumes to mean 0 and variance 1 over a batch; see BatchNorm2d.
+
+    Formula:
+        y = (x - mean) / sqrt(var + eps) * weight + bias
+
+    Shape:
+        (N, C, D, H, W) -> the same
+
+    Raises:
+        ValueError: another number of dimensions, or another number of channels.
+
+    Source: torch.nn.BatchNorm3d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.BatchNorm3d(3)(lenet.randn(2, 3, 2, 4, 4)).shape
+        torch.Size([2, 3, 2, 4, 4])
+    """
+
+    dims = (5,)

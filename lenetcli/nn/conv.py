@@ -18,7 +18,7 @@ Named = Literal["same", "valid"]
 PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 
 
-class _ConvNd(Module):
+class ConvNd(Module):
     """What all convolution layers share: their arguments, parameters and how they print."""
 
     from_input: ClassVar[dict[str, int | slice]] = {"in_channels": 0}
@@ -116,7 +116,7 @@ class _ConvNd(Module):
         return [side for total in reversed(totals) for side in (total // 2, total - total // 2)]
 
 
-class Conv1d(_ConvNd):
+class Conv1d(ConvNd):
     """Slides a bank of filters over sequences; see Conv2d.
 
     Shape:
@@ -170,7 +170,7 @@ class Conv1d(_ConvNd):
         return self._convolve(F.conv1d, input)
 
 
-class Conv2d(_ConvNd):
+class Conv2d(ConvNd):
     """Slides a bank of filters over images.
 
     Formula:
@@ -242,7 +242,7 @@ class Conv2d(_ConvNd):
         return self._convolve(F.conv2d, input)
 
 
-class _ConvTransposeNd(_ConvNd):
+class ConvTransposeNd(ConvNd):
     """What both transposed convolution layers share: the choice of `output_padding` from an `output_size`."""
 
     transposed = True
@@ -272,7 +272,7 @@ class _ConvTransposeNd(_ConvNd):
         return tuple(size - low for size, low in zip(output_size, least))
 
 
-class ConvTranspose1d(_ConvTransposeNd):
+class ConvTranspose1d(ConvTransposeNd):
     """Spreads each step of a sequence over a filter's length; see ConvTranspose2d.
 
     Shape:
@@ -330,7 +330,7 @@ class ConvTranspose1d(_ConvTransposeNd):
         )
 
 
-class ConvTranspose2d(_ConvTransposeNd):
+class ConvTranspose2d(ConvTransposeNd):
     """Spreads each pixel over a filter's area: what a convolution does to gradients, as a layer.
 
     Args:

@@ -78,6 +78,20 @@ class Dropout2d(DropoutBase):
         return F.dropout2d(input, self.p, self.training, self.inplace)
 
 
+class Dropout3d(DropoutBase):
+    """`Dropout` of whole channels of volumes: (N, C, D, H, W) -> the same. Source: torch.nn.Dropout3d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> y = lenet.nn.Dropout3d()(lenet.ones(8, 4, 2, 2, 2))
+        >>> bool((y.amin((2, 3, 4)) == y.amax((2, 3, 4))).all())
+        True
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.dropout3d(input, self.p, self.training, self.inplace)
+
+
 class AlphaDropout(DropoutBase):
     """Dropout that keeps mean 0 and variance 1, for selu networks.
 

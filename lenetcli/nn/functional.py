@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lenetcli.ops.nn.batch_norm import *
     from lenetcli.ops.nn.binary_cross_entropy import *
     from lenetcli.ops.nn.conv2d import *
+    from lenetcli.ops.nn.conv3d import *
     from lenetcli.ops.nn.conv_transpose2d import *
     from lenetcli.ops.nn.cross_entropy import *
     from lenetcli.ops.nn.distance import *
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from lenetcli.ops.nn.mse_loss import *
     from lenetcli.ops.nn.multi_head_attention import *
     from lenetcli.ops.nn.multi_margin_loss import *
+    from lenetcli.ops.nn.pool3d import *
     from lenetcli.ops.nn.softmax import *
     from lenetcli.ops.pointwise.exp import *
     from lenetcli.ops.pointwise.gelu import *
@@ -44,8 +46,11 @@ _MODULES = {
     "lenetcli.ops.nn.cross_entropy": "cross_entropy nll_loss",
     "lenetcli.ops.nn.conv2d": "conv1d conv2d",
     "lenetcli.ops.nn.conv_transpose2d": "conv_transpose1d conv_transpose2d",
+    "lenetcli.ops.nn.conv3d": "conv3d conv_transpose3d",
+    "lenetcli.ops.nn.pool3d": """adaptive_avg_pool3d adaptive_max_pool3d avg_pool3d lp_pool3d max_pool3d
+        max_unpool3d""",
     "lenetcli.ops.nn.distance": "cosine_similarity normalize pairwise_distance",
-    "lenetcli.ops.nn.dropout": "alpha_dropout dropout dropout1d dropout2d feature_alpha_dropout",
+    "lenetcli.ops.nn.dropout": "alpha_dropout dropout dropout1d dropout2d dropout3d feature_alpha_dropout",
     "lenetcli.ops.nn.embedding": "embedding one_hot",
     "lenetcli.ops.shaping.unfold": "fold unfold",
     "lenetcli.ops.nn.interpolate": "interpolate",

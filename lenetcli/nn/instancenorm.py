@@ -130,3 +130,26 @@ class InstanceNorm2d(InstanceNorm):
     """
 
     dims = (3, 4)
+
+
+class InstanceNorm3d(InstanceNorm):
+    """Brings each channel of each volume to mean 0 and variance 1; see InstanceNorm2d.
+
+    Formula:
+        y = (x - mean) / sqrt(var + eps) * weight + bias
+
+    Shape:
+        (N, C, D, H, W) or (C, D, H, W) -> the same
+
+    Raises:
+        ValueError: another number of dimensions, or another number of channels.
+
+    Source: torch.nn.InstanceNorm3d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.InstanceNorm3d(3)(lenet.randn(2, 3, 2, 4, 4)).shape
+        torch.Size([2, 3, 2, 4, 4])
+    """
+
+    dims = (4, 5)

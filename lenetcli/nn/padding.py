@@ -1,4 +1,5 @@
-"""Padding layers. A border may be one number for all sides, or (left, right) or (left, right, top, bottom)."""
+"""Padding layers. A border may be one number for all sides, or (left, right), (left, right, top, bottom)
+or (left, right, top, bottom, front, back)."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from lenetcli.tensors.tensor import Tensor
 
 Sides1d = int | tuple[int, int]
 Sides2d = int | tuple[int, int, int, int]
+Sides3d = int | tuple[int, int, int, int, int, int]
 
 
 class _PadNd(Module):
@@ -78,6 +80,21 @@ class ConstantPad2d(_ConstantPadNd):
         super().__init__(padding, value)
 
 
+class ConstantPad3d(_ConstantPadNd):
+    """A border of one value around volumes. Source: torch.nn.ConstantPad3d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.ConstantPad3d((0, 0, 0, 0, 1, 0), 9.0)(lenet.ones(1, 1, 1, 1)).flatten()
+        tensor([9., 1.])
+    """
+
+    dims = 3
+
+    def __init__(self, padding: Sides3d, value: float) -> None:
+        super().__init__(padding, value)
+
+
 class _ZeroPadNd(_ConstantPadNd):
     def __init__(self, padding: Any) -> None:
         super().__init__(padding, 0.0)
@@ -117,6 +134,21 @@ class ZeroPad2d(_ZeroPadNd):
         super().__init__(padding)
 
 
+class ZeroPad3d(_ZeroPadNd):
+    """A border of zeros around volumes. Source: torch.nn.ZeroPad3d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.ZeroPad3d((0, 0, 0, 0, 1, 0))(lenet.ones(1, 1, 1, 1)).flatten()
+        tensor([0., 1.])
+    """
+
+    dims = 3
+
+    def __init__(self, padding: Sides3d) -> None:
+        super().__init__(padding)
+
+
 class ReflectionPad1d(_PadNd):
     """A border that shows the sequence reflected at its ends. Source: torch.nn.ReflectionPad1d.
 
@@ -146,6 +178,21 @@ class ReflectionPad2d(_PadNd):
     dims, mode = 2, "reflect"
 
     def __init__(self, padding: Sides2d) -> None:
+        super().__init__(padding)
+
+
+class ReflectionPad3d(_PadNd):
+    """A border around volumes that mirrors them at their outermost places. Source: torch.nn.ReflectionPad3d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.ReflectionPad3d((1, 0, 0, 0, 0, 0))(lenet.tensor([[[[1.0, 2.0]]]])).flatten()
+        tensor([2., 1., 2.])
+    """
+
+    dims, mode = 3, "reflect"
+
+    def __init__(self, padding: Sides3d) -> None:
         super().__init__(padding)
 
 
@@ -181,6 +228,21 @@ class ReplicationPad2d(_PadNd):
         super().__init__(padding)
 
 
+class ReplicationPad3d(_PadNd):
+    """A border around volumes that repeats their faces. Source: torch.nn.ReplicationPad3d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.ReplicationPad3d((1, 0, 0, 0, 0, 0))(lenet.tensor([[[[1.0, 2.0]]]])).flatten()
+        tensor([1., 1., 2.])
+    """
+
+    dims, mode = 3, "replicate"
+
+    def __init__(self, padding: Sides3d) -> None:
+        super().__init__(padding)
+
+
 class CircularPad1d(_PadNd):
     """A border that shows the sequence's other end. Source: torch.nn.CircularPad1d.
 
@@ -210,4 +272,19 @@ class CircularPad2d(_PadNd):
     dims, mode = 2, "circular"
 
     def __init__(self, padding: Sides2d) -> None:
+        super().__init__(padding)
+
+
+class CircularPad3d(_PadNd):
+    """A border around volumes that continues them from the other side. Source: torch.nn.CircularPad3d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.nn.CircularPad3d((1, 0, 0, 0, 0, 0))(lenet.tensor([[[[1.0, 2.0]]]])).flatten()
+        tensor([2., 1., 2.])
+    """
+
+    dims, mode = 3, "circular"
+
+    def __init__(self, padding: Sides3d) -> None:
         super().__init__(padding)

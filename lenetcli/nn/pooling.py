@@ -14,7 +14,7 @@ One = int | tuple[int]
 Two = int | tuple[int, int]
 
 
-class _MaxPoolNd(Module):
+class MaxPoolNd(Module):
     def __init__(
         self,
         kernel_size: Sizes,
@@ -36,7 +36,7 @@ class _MaxPoolNd(Module):
         )
 
 
-class MaxPool1d(_MaxPoolNd):
+class MaxPool1d(MaxPoolNd):
     """The largest value in each window of a sequence; see MaxPool2d.
 
     Shape:
@@ -67,7 +67,7 @@ class MaxPool1d(_MaxPoolNd):
         )
 
 
-class MaxPool2d(_MaxPoolNd):
+class MaxPool2d(MaxPoolNd):
     """The largest value in each window of an image.
 
     Args:
@@ -112,7 +112,7 @@ class MaxPool2d(_MaxPoolNd):
         )
 
 
-class _Windowed(Module):
+class Windowed(Module):
     """Layers that print as kernel_size, stride, padding."""
 
     kernel_size: Sizes
@@ -123,7 +123,7 @@ class _Windowed(Module):
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
-class MaxUnpool1d(_Windowed, ForPython):
+class MaxUnpool1d(Windowed, ForPython):
     """Puts the maxima of MaxPool1d(..., return_indices=True) back where they were; zeros elsewhere.
 
     Source: torch.nn.MaxUnpool1d.
@@ -147,7 +147,7 @@ class MaxUnpool1d(_Windowed, ForPython):
         return F.max_unpool1d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
 
 
-class MaxUnpool2d(_Windowed, ForPython):
+class MaxUnpool2d(Windowed, ForPython):
     """Puts the maxima of MaxPool2d(..., return_indices=True) back where they were; zeros elsewhere.
 
     Shape:
@@ -180,7 +180,7 @@ class MaxUnpool2d(_Windowed, ForPython):
         return F.max_unpool2d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
 
 
-class AvgPool1d(_Windowed):
+class AvgPool1d(Windowed):
     """The mean of each window of a sequence; see AvgPool2d.
 
     Shape:
@@ -212,7 +212,7 @@ class AvgPool1d(_Windowed):
         return F.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
 
 
-class AvgPool2d(_Windowed):
+class AvgPool2d(Windowed):
     """The mean of each window of an image.
 
     Args:
@@ -265,7 +265,7 @@ class AvgPool2d(_Windowed):
         )
 
 
-class _LPPoolNd(Module):
+class LPPoolNd(Module):
     def __init__(self, norm_type: float, kernel_size: Sizes, stride: Sizes | None, ceil_mode: bool) -> None:
         super().__init__()
         self.norm_type, self.kernel_size, self.stride, self.ceil_mode = norm_type, kernel_size, stride, ceil_mode
@@ -277,7 +277,7 @@ class _LPPoolNd(Module):
         )
 
 
-class LPPool1d(_LPPoolNd):
+class LPPool1d(LPPoolNd):
     """The p-norm of each window of a sequence. Source: torch.nn.LPPool1d.
 
     Example:
@@ -293,7 +293,7 @@ class LPPool1d(_LPPoolNd):
         return F.lp_pool1d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
 
 
-class LPPool2d(_LPPoolNd):
+class LPPool2d(LPPoolNd):
     """The p-norm of each window of an image: the sum of x^p, to the power of 1 / p.
 
     Args:
@@ -317,7 +317,7 @@ class LPPool2d(_LPPoolNd):
         return F.lp_pool2d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
 
 
-class _Adaptive(Module):
+class Adaptive(Module):
     """Layers that print their output's size."""
 
     output_size: Any
@@ -326,7 +326,7 @@ class _Adaptive(Module):
         return f"output_size={self.output_size}"
 
 
-class AdaptiveAvgPool1d(_Adaptive):
+class AdaptiveAvgPool1d(Adaptive):
     """Means of `output_size` windows that together cover a sequence. Source: torch.nn.AdaptiveAvgPool1d.
 
     Example:
@@ -343,7 +343,7 @@ class AdaptiveAvgPool1d(_Adaptive):
         return F.adaptive_avg_pool1d(input, self.output_size)
 
 
-class AdaptiveAvgPool2d(_Adaptive):
+class AdaptiveAvgPool2d(Adaptive):
     """Means of windows that together cover an image of any size.
 
     Args:
@@ -368,7 +368,7 @@ class AdaptiveAvgPool2d(_Adaptive):
         return F.adaptive_avg_pool2d(input, self.output_size)
 
 
-class AdaptiveMaxPool1d(_Adaptive):
+class AdaptiveMaxPool1d(Adaptive):
     """The greatest values of `output_size` windows that together cover a sequence.
 
     Args:
@@ -391,7 +391,7 @@ class AdaptiveMaxPool1d(_Adaptive):
         return F.adaptive_max_pool1d(input, self.output_size, self.return_indices)
 
 
-class AdaptiveMaxPool2d(_Adaptive):
+class AdaptiveMaxPool2d(Adaptive):
     """The greatest values of windows that together cover an image of any size.
 
     Args:

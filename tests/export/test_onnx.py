@@ -26,6 +26,7 @@ onnx = pytest.importorskip("onnx")
 # layers whose forward takes more than one input, or that have none
 CANNOT = {
     "Add", "Concat", "Multiply", "Bilinear", "CosineSimilarity", "PairwiseDistance", "MaxUnpool1d", "MaxUnpool2d",
+    "MaxUnpool3d",
     "Module", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList",
 }  # fmt: skip
 BLOCKS = {"Sequential", "Residual", "Graph"}

@@ -18,7 +18,15 @@ from lenetcli import nn
 from tests.torch_databases.operators import converted, detached, tensors
 from tests.torch_databases.outcome import TOLERANCE, Measure, Row, show
 
-RANDOM = {"Dropout", "Dropout1d", "Dropout2d", "AlphaDropout", "FeatureAlphaDropout", "RReLU"}  # in training
+RANDOM = {
+    "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "AlphaDropout",
+    "FeatureAlphaDropout",
+    "RReLU",
+}  # in training
 
 
 def offered_modules() -> list[Any]:

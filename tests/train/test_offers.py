@@ -21,7 +21,7 @@ from lenetcli.train.loop import fit
 
 pytestmark = pytest.mark.usefixtures("consenting")
 
-VECTOR, ROW, IMAGE = "[6]", "[4, 6]", "[4, 6, 6]"  # of what layers take
+VECTOR, ROW, IMAGE, VOLUME = "[6]", "[4, 6]", "[4, 6, 6]", "[2, 3, 3, 3]"  # of what layers take
 
 FIRST = "batch_first: true"
 
@@ -44,6 +44,13 @@ LAYERS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("BatchNorm1d", "InstanceNorm1d", "Dropout1d"), (ROW, "")),
     **dict.fromkeys(("BatchNorm2d", "InstanceNorm2d", "Dropout2d", "FeatureAlphaDropout", "Softmax2d"), (IMAGE, "")),
     "SyncBatchNorm": (IMAGE, ""),
+    **{f"{kind}3d": (VOLUME, "out_channels: 3, kernel_size: 2") for kind in ("Conv", "ConvTranspose")},
+    **{f"{kind}3d": (VOLUME, "padding: 1") for kind in ("CircularPad", "ReflectionPad", "ReplicationPad", "ZeroPad")},
+    "ConstantPad3d": (VOLUME, "padding: 1, value: 0.5"),
+    **dict.fromkeys(("AdaptiveAvgPool3d", "AdaptiveMaxPool3d"), (VOLUME, "output_size: 2")),
+    **dict.fromkeys(("AvgPool3d", "MaxPool3d"), (VOLUME, "kernel_size: 2")),
+    "LPPool3d": (VOLUME, "norm_type: 2, kernel_size: 2"),
+    **dict.fromkeys(("BatchNorm3d", "InstanceNorm3d", "Dropout3d"), (VOLUME, "")),
     "ChannelShuffle": (IMAGE, "groups: 2"),
     "Fold": (ROW, "output_size: [2, 3], kernel_size: 1"),
     "GLU": (VECTOR, ""),

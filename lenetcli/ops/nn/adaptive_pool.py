@@ -74,7 +74,7 @@ def adaptive_avg_pool1d(input: Tensor, output_size: int | Sequence[int]) -> Tens
         >>> F.adaptive_avg_pool1d(lenet.tensor([[1.0, 2.0, 3.0]]), 2)
         tensor([[1.5000, 2.5000]])
     """
-    out = _output_size("adaptive_avg_pool1d", input, 1, output_size)
+    out = wanted_size("adaptive_avg_pool1d", input, 1, output_size)
     if input.array.ndim == 2:
         return batched(input, lambda x: adaptive_avg_pool1d(x, out))
     return as_images(input, lambda x: _average(x, (1, *out)))
@@ -107,7 +107,7 @@ def adaptive_avg_pool2d(input: Tensor, output_size: OutputSize) -> Tensor:
         >>> F.adaptive_avg_pool2d(lenet.arange(16.0).view(1, 4, 4), (1, 2))
         tensor([[[6.5000, 8.5000]]])
     """
-    out = _output_size("adaptive_avg_pool2d", input, 2, output_size)
+    out = wanted_size("adaptive_avg_pool2d", input, 2, output_size)
     if input.array.ndim == 3 and out != (1, 1):
         return batched(input, lambda x: adaptive_avg_pool2d(x, out))
     return _average(input, out)
@@ -133,7 +133,7 @@ def adaptive_max_pool1d(input: Tensor, output_size: int | Sequence[int], return_
         >>> F.adaptive_max_pool1d(lenet.tensor([[1.0, 3.0, 2.0]]), 2, return_indices=True)
         (tensor([[3., 3.]]), tensor([[1, 1]]))
     """
-    out = _output_size("adaptive_max_pool1d", input, 1, output_size)
+    out = wanted_size("adaptive_max_pool1d", input, 1, output_size)
     if input.array.ndim == 2:
         return batched(input, lambda x: adaptive_max_pool1d(x, out, return_indices))
     return as_images(input, lambda x: AdaptiveMaxPool2D.apply(x, out=(1, *out), indices=return_indices))
@@ -163,13 +163,13 @@ def adaptive_max_pool2d(input: Tensor, output_size: OutputSize, return_indices: 
         >>> F.adaptive_max_pool2d(lenet.arange(16.0).view(1, 4, 4), (1, 2))
         tensor([[[13., 15.]]])
     """
-    out = _output_size("adaptive_max_pool2d", input, 2, output_size)
+    out = wanted_size("adaptive_max_pool2d", input, 2, output_size)
     if input.array.ndim == 3:
         return batched(input, lambda x: adaptive_max_pool2d(x, out, return_indices))
     return AdaptiveMaxPool2D.apply(input, out=out, indices=return_indices)
 
 
-def _output_size(name: str, input: Tensor, dims: int, output_size: Any) -> tuple[int, ...]:
+def wanted_size(name: str, input: Tensor, dims: int, output_size: Any) -> tuple[int, ...]:
     """P (and Q), with the input's own sizes for None.
 
     Raises:

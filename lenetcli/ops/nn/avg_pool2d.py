@@ -189,7 +189,7 @@ def lp_pool1d(
         tensor([[5.]])
     """
     count = per_dimension("kernel_size", kernel_size, 1, 1)[0]
-    return _root(avg_pool1d(input.pow(norm_type), kernel_size, stride, 0, ceil_mode), norm_type, count)
+    return root(avg_pool1d(input.pow(norm_type), kernel_size, stride, 0, ceil_mode), norm_type, count)
 
 
 @whole
@@ -219,8 +219,8 @@ def lp_pool2d(
         tensor([[[5.]]])
     """
     rows, columns = per_dimension("kernel_size", kernel_size, 2, 1)
-    return _root(avg_pool2d(input.pow(norm_type), kernel_size, stride, 0, ceil_mode), number(norm_type), rows * columns)
+    return root(avg_pool2d(input.pow(norm_type), kernel_size, stride, 0, ceil_mode), number(norm_type), rows * columns)
 
 
-def _root(mean: Tensor, norm_type: float, count: int) -> Tensor:
+def root(mean: Tensor, norm_type: float, count: int) -> Tensor:
     return (mean.sign() * mean.abs().relu()).mul(count).pow(1.0 / norm_type)

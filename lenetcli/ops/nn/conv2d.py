@@ -256,6 +256,36 @@ def _convolution(
     check_image(name, input, dims)
     if input.array.ndim == dims + 1:
         return batched(input, lambda x: _convolution(name, dims, x, weight, bias, stride, padding, dilation, groups))
+    input, steps, border, spread, out = checked(name, dims, input, weight, bias, stride, padding, dilation, groups)
+    return fusion.begin(
+        Convolution,
+        (len(input.array), len(weight.array), *out),
+        input,
+        weight,
+        bias,
+        stride=image_pair(steps, 1),
+        padding=image_pair(border, 0),
+        dilation=image_pair(spread, 1),
+        groups=groups,
+    )
+
+
+def checked(
+    name: str,
+    dims: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sizes,
+    padding: Sizes | str,
+    dilation: Sizes,
+    groups: int,
+) -> tuple[Tensor, tuple[int, ...], tuple[int, ...], tuple[int, ...], list[int]]:
+    """The input, with the one pixel more that an odd border of 'same' has, stride, padding, dilation, result's sizes.
+
+    Raises:
+        ShapeError: channels, groups or sizes do not fit.
+    """
     channels = check_operands(name, dims, input, weight, bias, groups, transposed=False)
     kernel = weight.array.shape[2:]
     steps, spread = per_dimension("stride", stride, dims, 1), per_dimension("dilation", dilation, dims, 1)
@@ -275,17 +305,7 @@ def _convolution(
             f"{name}: calculated padded input size per channel: ({' x '.join(map(str, room))}). Kernel size: "
             f"({' x '.join(map(str, need))}). Kernel size can't be greater than actual input size"
         )
-    return fusion.begin(
-        Convolution,
-        (len(input.array), len(weight.array), *[(r - n) // s + 1 for r, n, s in zip(room, need, steps)]),
-        input,
-        weight,
-        bias,
-        stride=image_pair(steps, 1),
-        padding=image_pair(border, 0),
-        dilation=image_pair(spread, 1),
-        groups=groups,
-    )
+    return input, steps, border, spread, [(r - n) // s + 1 for r, n, s in zip(room, need, steps)]
 
 
 def check_operands(
@@ -301,7 +321,7 @@ def check_operands(
     w = weight.array
     if w.ndim != dims + 2 or 0 in w.shape:
         filters = "C, O / groups" if transposed else "O, C / groups"
-        axes = ", ".join("KL"[:dims])
+        axes = ", ".join("JKL"[-dims:])
         raise ShapeError(f"{name}: expected weight ({filters}, {axes}), got {list(w.shape)}")
     if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)):
         raise TypeError(f"{name}: groups must be an integer, got {groups!r}")

@@ -173,6 +173,39 @@ def _transposed(
             input,
             lambda x: _transposed(name, dims, x, weight, bias, stride, padding, output_padding, groups, dilation),
         )
+    steps, border, _, spread, out = checked_transposed(
+        name, dims, input, weight, bias, stride, padding, output_padding, groups, dilation
+    )
+    return ConvolutionTransposed.apply(
+        input,
+        weight,
+        bias,
+        out=image_pair(out, 1),
+        stride=image_pair(steps, 1),
+        padding=image_pair(border, 0),
+        dilation=image_pair(spread, 1),
+        groups=groups,
+    )
+
+
+def checked_transposed(
+    name: str,
+    dims: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sizes,
+    padding: Sizes,
+    output_padding: Sizes,
+    groups: int,
+    dilation: Sizes,
+) -> tuple[tuple[int, ...], ...]:
+    """Stride, padding, output padding, dilation and the result's sizes.
+
+    Raises:
+        ShapeError: channels, groups or sizes do not fit.
+        RuntimeError: an output padding that is not smaller than stride or dilation.
+    """
     channels = check_operands(name, dims, input, weight, bias, groups, transposed=True)
     steps, spread = per_dimension("stride", stride, dims, 1), per_dimension("dilation", dilation, dims, 1)
     border, more = per_dimension("padding", padding, dims, 0), per_dimension("output_padding", output_padding, dims, 0)
@@ -194,13 +227,4 @@ def _transposed(
     if min(out) < 1:
         axes = " x ".join(AXES[dims])
         raise ShapeError(f"{name}: input {list(shape)} with these arguments gives an output {axes} of {list(out)}")
-    return ConvolutionTransposed.apply(
-        input,
-        weight,
-        bias,
-        out=image_pair(out, 1),
-        stride=image_pair(steps, 1),
-        padding=image_pair(border, 0),
-        dilation=image_pair(spread, 1),
-        groups=groups,
-    )
+    return steps, border, more, spread, out

@@ -219,6 +219,36 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
 
 
 @whole
+def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """`dropout` of whole channels of volumes.
+
+    Shape:
+        (N, C, D, H, W) or (C, D, H, W) -> the same
+
+    Source: Tompson et al., 2015; torch.nn.functional.dropout3d.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> y = F.dropout3d(lenet.ones(8, 4, 2, 2, 2))
+        >>> bool((y.amin((2, 3, 4)) == y.amax((2, 3, 4))).all())
+        True
+    """
+    if input.ndim not in (4, 5):
+        warnings.warn(
+            f"dropout3d: received a {input.ndim}D input, wanted (N, C, D, H, W) or (C, D, H, W). Use dropout1d for "
+            "sequences, dropout2d for images, dropout for everything else.",
+            stacklevel=3,
+        )
+    if input.ndim == 5:
+        return _dropped(input, p, training, inplace, per_channel=True, alpha=False)
+    if inplace:
+        _dropped(input.unsqueeze(0), p, training, True, per_channel=True, alpha=False)
+        return input
+    return _dropped(input.unsqueeze(0), p, training, False, per_channel=True, alpha=False).squeeze(0)
+
+
+@whole
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """Dropout for selu networks: dropped elements take selu's lowest value, and mean 0 and variance 1 stay.
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lenetcli.tensors.tensor import Tensor
 
 Sizes = int | Sequence[int]
-AXES = {1: ("L",), 2: ("H", "W")}
+AXES = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 
 
 def per_dimension(name: str, value: Any, dims: int, least: int | None = None) -> Any:
@@ -96,8 +96,8 @@ def pool_windows(
     padding: Sizes,
     dilation: Sizes,
     ceil_mode: bool,
-) -> dict[str, Pair]:
-    """A pool's kernel, stride, padding and dilation, for an image.
+) -> dict[str, Any]:
+    """A pool's kernel, stride, padding and dilation, for an image or a volume.
 
     Raises:
         ShapeError: the window does not fit into the input, or the padding is more than half of it.
@@ -120,6 +120,8 @@ def pool_windows(
             f"{name}: a window of {' x '.join(map(str, window))} does not fit into {' x '.join(map(str, image))} "
             f"(padding {border}, dilation {spread}): the output would be {' x '.join(map(str, out))}"
         )
+    if dims == 3:
+        return {"kernel": window, "stride": steps, "padding": border, "dilation": spread}
     return {
         "kernel": image_pair(window, 1),
         "stride": image_pair(steps, 1),

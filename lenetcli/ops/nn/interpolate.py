@@ -15,12 +15,13 @@ from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.layout import Array, images, is_channels_last, logical, pixels, stored
 from lenetcli.kernels.resize import Tap, cubic_taps, linear_taps, nearest_taps
 from lenetcli.ops.nn.adaptive_pool import adaptive_avg_pool1d, adaptive_avg_pool2d
+from lenetcli.ops.nn.pool3d import adaptive_avg_pool3d
 from lenetcli.ops.operands import quiet
 
 if TYPE_CHECKING:
     from lenetcli.tensors.tensor import Tensor
 
-Mode = Literal["nearest", "linear", "bilinear", "bicubic", "area", "nearest-exact"]
+Mode = Literal["nearest", "linear", "bilinear", "bicubic", "trilinear", "area", "nearest-exact"]
 
 
 class UpsampleNearest1D(Op):
@@ -57,12 +58,25 @@ class UpsampleNearestExact2D(UpsampleNearest1D):
     pass
 
 
+class UpsampleNearest3D(UpsampleNearest1D):
+    pass
+
+
+class UpsampleNearestExact3D(UpsampleNearest1D):
+    pass
+
+
 class UpsampleLinear1D(UpsampleNearest1D):
     formula = "y = a weighted mean of the nearest x"
     gradient = ("d_x = Σ of grad with the same weights",)
 
 
 class UpsampleBilinear2D(UpsampleNearest1D):
+    formula = "y = a weighted mean of the nearest x"
+    gradient = ("d_x = Σ of grad with the same weights",)
+
+
+class UpsampleTrilinear3D(UpsampleNearest1D):
     formula = "y = a weighted mean of the nearest x"
     gradient = ("d_x = Σ of grad with the same weights",)
 
@@ -77,6 +91,9 @@ _MODES: dict[tuple[str, int], tuple[type[Op], Callable[..., list[Tap]]]] = {
     ("nearest", 4): (UpsampleNearest2D, nearest_taps),
     ("nearest-exact", 3): (UpsampleNearestExact1D, nearest_taps),
     ("nearest-exact", 4): (UpsampleNearestExact2D, nearest_taps),
+    ("nearest", 5): (UpsampleNearest3D, nearest_taps),
+    ("nearest-exact", 5): (UpsampleNearestExact3D, nearest_taps),
+    ("trilinear", 5): (UpsampleTrilinear3D, linear_taps),
     ("linear", 3): (UpsampleLinear1D, linear_taps),
     ("bilinear", 4): (UpsampleBilinear2D, linear_taps),
     ("bicubic", 4): (UpsampleBicubic2D, cubic_taps),
@@ -93,19 +110,20 @@ def interpolate(
     recompute_scale_factor: bool | None = None,
     antialias: bool = False,
 ) -> Tensor:
-    """Resizes images (N, C, H, W) or sequences (N, C, L).
+    """Resizes images (N, C, H, W), sequences (N, C, L) or volumes (N, C, D, H, W).
 
     Args:
         size: the new size, one number or one for each dimension.
         scale_factor: the factor instead; the new size is floor(old size * factor).
         mode: "nearest" takes the pixel under each new pixel's first edge, "nearest-exact" that under its centre;
-            "linear" (sequences), "bilinear" and "bicubic" (images) blend neighbours; "area" takes means.
+            "linear" (sequences), "bilinear" and "bicubic" (images), "trilinear" (volumes) blend neighbours; "area"
+            takes means.
         align_corners: for the blending modes: whether the corner pixels' centres stay in the corners; else their edges.
         recompute_scale_factor: derive the factor anew from the new size, which is a whole number.
         antialias: must be False.
 
     Shape:
-        (N, C, L) -> (N, C, Q) or (N, C, H, W) -> (N, C, P, Q)
+        (N, C, L) -> (N, C, Q), (N, C, H, W) -> (N, C, P, Q) or (N, C, D, H, W) -> (N, C, P, Q, R)
 
     Gradient:
         Each new pixel's, to the pixels it was taken from, by their weights.
@@ -130,14 +148,15 @@ def interpolate(
     if recompute_scale_factor and size is not None:
         raise ValueError("interpolate: recompute_scale_factor is not meaningful with an explicit size")
     shape = input.array.shape
-    if len(shape) not in (3, 4) or (mode != "area" and (mode, len(shape)) not in _MODES):
+    if len(shape) not in (3, 4, 5) or (mode != "area" and (mode, len(shape)) not in _MODES):
         raise NotImplementedError(
             f'interpolate: mode "{mode}" does not go with an input of {len(shape)} dimensions {list(shape)}; (N, C, L) '
-            "has nearest, nearest-exact, linear and area, (N, C, H, W) nearest, nearest-exact, bilinear, bicubic, area"
+            "has nearest, nearest-exact, linear and area, (N, C, H, W) nearest, nearest-exact, bilinear, bicubic, "
+            "area, (N, C, D, H, W) nearest, nearest-exact, trilinear, area"
         )
     out, scales = _sizes(shape[2:], size, scale_factor, bool(recompute_scale_factor) or mode == "area")
     if mode == "area":
-        return adaptive_avg_pool1d(input, out) if len(out) == 1 else adaptive_avg_pool2d(input, out)
+        return {1: adaptive_avg_pool1d, 2: adaptive_avg_pool2d, 3: adaptive_avg_pool3d}[len(out)](input, out)
     if min(out) < 1 or 0 in shape[1:]:
         raise ShapeError(
             f"interpolate: input and output sizes should be greater than 0, got input {list(shape)} and output {out}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -280,6 +281,32 @@ def _unpooled(
     padding: Sizes,
     output_size: Sequence[int] | None,
 ) -> Any:
+    image = unpooled_size(name, dims, input, indices, kernel_size, stride, padding, output_size)
+    if input.array.ndim == dims + 1:
+        return _unpooled(
+            name, dims, input.unsqueeze(0), indices.unsqueeze(0), kernel_size, stride, padding, image
+        ).squeeze(0)
+    if dims == 2:
+        return MaxUnpool2D.apply(input, indices, image=image)
+    return as_images(input, lambda x: MaxUnpool2D.apply(x, indices.unsqueeze(-2), image=(1, *image)))
+
+
+def unpooled_size(
+    name: str,
+    dims: int,
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None,
+    padding: Sizes,
+    output_size: Sequence[int] | None,
+) -> tuple[int, ...]:
+    """The size of the result.
+
+    Raises:
+        ShapeError: indices of another shape, or outside of the result.
+        ValueError: an output_size that the pool could not have had.
+    """
     check_image(name, input, dims)
     if input.array.dtype.kind != "f":
         raise NotImplementedError(f"{name}: not implemented for {input.dtype}")
@@ -290,17 +317,11 @@ def _unpooled(
             f"{name}: expected indices of the input's shape {list(input.shape)}, got {list(indices.shape)}"
         )
     image = _unpooled_size(name, dims, input, kernel_size, stride, padding, output_size)
-    count = image[0] * image[-1] if dims == 2 else image[0]
+    count = math.prod(image)
     if indices.array.size and not 0 <= indices.array.min() <= indices.array.max() < count:
         outside = int(indices.array.max() if indices.array.max() >= count else indices.array.min())
         raise ShapeError(f"{name}: index {outside} is outside of a result of {' x '.join(map(str, image))}")
-    if input.array.ndim == dims + 1:
-        return _unpooled(
-            name, dims, input.unsqueeze(0), indices.unsqueeze(0), kernel_size, stride, padding, image
-        ).squeeze(0)
-    if dims == 2:
-        return MaxUnpool2D.apply(input, indices, image=image)
-    return as_images(input, lambda x: MaxUnpool2D.apply(x, indices.unsqueeze(-2), image=(1, *image)))
+    return image
 
 
 def _unpooled_size(
