@@ -43,7 +43,7 @@ COMMANDS = {
 
 COMPUTING = {  # those that take --threads
     "train", "eval", "predict", "export", "trace-grad", "gradcheck", "step", "lab", "find-lr", "time", "report",
-    "sweep", "verify-resume",
+    "watch", "sweep", "verify-resume",
 }  # fmt: skip
 
 

@@ -113,7 +113,9 @@ def _heat(title: str, layers: Sequence[Course], key: str) -> Markup:
             element("span", told, f", {dead:.0f} dead" if dead else None),
         ]
     scale = f"blue {short(float(f'{low:.2g}'))}, red {short(float(f'{high:.2g}'))}, logarithmic"
-    return element("figure", element("figcaption", title), note(scale), element("div", cells, class_="heats"), class_="card")
+    return element(
+        "figure", element("figcaption", title), note(scale), element("div", cells, class_="heats"), class_="card"
+    )
 
 
 def _pixels(row: Sequence[float | None], low: float, high: float) -> Pixels:

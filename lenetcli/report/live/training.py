@@ -27,7 +27,7 @@ from lenetcli.train.run import Run
 LOOK = 0.05  # seconds between two looks for keys
 WAIT = 0.2  # seconds of a pause between two looks at what signals say
 LOWER = 0.5  # what a key makes of the learning rate
-SELDOM = 20  # steps: at most one of so many is measured where the configuration measures none
+SELDOM = 20  # steps: at most one of so many is measured beside those that train.log_gradients says
 LOOKS = 10  # of an epoch
 KEYS = "p pause  s save  - halve lr  q stop"
 PAUSED = "p go on  s save  - halve lr  q stop"
@@ -50,8 +50,7 @@ class LiveView:
         self.paused = self.can_press = False
         self.told = ""
         self._looked = 0.0
-        if run.log_gradients is None:  # no weight changes by being looked at
-            run.log_gradients = max(SELDOM, run.steps // LOOKS)
+        run.look_every = max(SELDOM, run.steps // LOOKS)  # no weight changes by being looked at
 
     def __call__(self, event: Event) -> None:
         """Takes an event; now and then looks for keys, and draws."""
