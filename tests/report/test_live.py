@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pty
+import select
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -322,8 +323,8 @@ def test_keys_of_a_real_terminal(tmp_path: Path) -> None:
     )
     for word, keys in waits:
         while word not in seen:
-            part = os.read(terminal, 65536)
-            seen += part
+            assert select.select([terminal], [], [], 60)[0], f"never came: {word!r}"
+            seen += os.read(terminal, 65536)
         seen = b""
         os.write(terminal, keys)
     with contextlib.suppress(OSError):

@@ -242,9 +242,9 @@ def _still(runs: Sequence[Watched], console: Console, width: int) -> list[Lines]
             found.append(_lines(console, Group(*heat.rows(title, layers, key, width)), width))
     judged = [e.event for e in history.evaluations if e.event.confusion]
     if judged:
-        title = Text(f"confusion of {judged[-1].split}, epoch {judged[-1].epoch}", style="bold")
-        title.append("  true class down, predicted across", style="not bold dim")
-        found.append(_lines(console, Group(title, *_confusion(judged[-1], classes, width)), width))
+        told = Text(f"confusion of {judged[-1].split}, epoch {judged[-1].epoch}", style="bold")
+        told.append("  true class down, predicted across", style="not bold dim")
+        found.append(_lines(console, Group(told, *_confusion(judged[-1], classes, width)), width))
     if len(history.changes) or _varies(history):
         rate = [averaged(c, 2 * width) for c in curves(history, "", "lr", "step")]
         lines = framed(rate, "lr", "step", Place(width, 4, is_plain(console.encoding)), unit=False)

@@ -47,7 +47,7 @@ class LiveView:
         self.screen = Screen(self.console, self._frame)
         self.pace = Pace()
         self.gathered = Gathered()
-        self.paused = self.can_press = False
+        self.paused = self.saves = self.can_press = False
         self.told = ""
         self._looked = 0.0
         run.look_every = max(SELDOM, run.steps // LOOKS)  # no weight changes by being looked at
@@ -59,7 +59,8 @@ class LiveView:
             self.screen.open()
             self.can_press = self.keys.open()
         match event:
-            case Saved():
+            case Saved() if self.saves:
+                self.saves = False
                 self.told = f"saved at step {event.step}"
             case Changed():
                 changed = (f"{path} {old} -> {new}" for path, (old, new) in event.changes.items())
@@ -91,6 +92,7 @@ class LiveView:
                 self.paused = not self.paused
             elif key in "sS":
                 self._wish("SIGUSR1")
+                self.saves = True
                 self.told = "saving after this step"
             elif key in "qQ" and self.run.stop is None:
                 self._wish("SIGINT")
