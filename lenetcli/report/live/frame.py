@@ -29,7 +29,8 @@ COLUMN = 50  # characters that a column of blocks needs
 MOST = 4  # columns
 METRICS: tuple[Metric, ...] = ("loss", "accuracy")
 GAP = 3
-HEIGHTS = range(10, 3, -1)  # lines of a chart, where there is room
+HEIGHTS = range(16, 3, -1)  # lines of a chart's curves, in a place of some height
+WHOLE = 10  # the same in one that has none
 LOOKS: dict[str, str] = {TRAINING: "green", STILL: "yellow", "paused": "yellow", "diverged": "red"}
 
 Lines = list[list[Segment]]
@@ -175,7 +176,7 @@ def _body(runs: Sequence[Watched], console: Console, width: int, room: int | Non
         return []
     still = _still(runs, console, each)
     drawn = [chart for chart in (_chart(runs, metric, each) for metric in METRICS) if chart.curves]
-    for height in HEIGHTS if room is not None else HEIGHTS[:1]:
+    for height in HEIGHTS if room is not None else (WHOLE,):
         sizes = [*(chart.height(height) for chart in drawn), *map(len, still)]
         if _placed(sizes, count, room) is not None:
             break
