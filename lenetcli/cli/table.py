@@ -44,7 +44,7 @@ COMMANDS = {
 
 COMPUTING = {  # those that take --threads
     "train", "eval", "predict", "export", "trace-grad", "gradcheck", "step", "lab", "find-lr", "time", "report",
-    "sweep", "verify-resume", "why",
+    "watch", "sweep", "verify-resume", "why",
 }  # fmt: skip
 
 

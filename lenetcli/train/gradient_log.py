@@ -32,6 +32,8 @@ class GradientLog:
     def due(self, batches: int) -> bool:
         """Whether to measure the coming step, which takes so many batches."""
         run, p, every = self._run, self._run.progress, self._run.log_gradients
+        if run.look_every is not None and (p.step + 1) % run.look_every == 0:
+            return True
         if every is None:
             return False
         if p.step == 0:

@@ -164,6 +164,7 @@ class Run:
         max_batches: batches of an epoch to use.
         log_gradients: every how many steps the gradients are written down, or "epoch": at the end of each; the first
             step's are in any case. None: never.
+        look_every: every how many steps they are measured beside that, for somebody who watches.
         stop: set by a signal, or to "pruned" by a sweep: finish the step, save, end.
         save_now: set by a signal: finish the step, save, go on.
         config: the configuration as plain data, which checkpoints keep.
@@ -209,6 +210,7 @@ class Run:
     max_seconds: float | None = None
     max_batches: int | None = None
     log_gradients: Literal["epoch"] | int | None = None
+    look_every: int | None = None
     save_now: bool = False
     config: dict[str, Any] | None = None
     random: Generator = field(default_factory=default_generator)

@@ -83,6 +83,9 @@ COMMANDS = {
     "diff of runs": f"diff {RUN} läufe/zwei",
     "plot": f"plot {RUN} läufe/zwei",
     "plot --out": f"plot {RUN} -o {{new}}.svg",
+    "watch": f"watch {RUN}",
+    "watch of several": f"watch {RUN} läufe/zwei",
+    "watch --html": f"watch {RUN} --html {{new}}.html",
     "report": f"report {RUN} -o {{new}}.html",
     "runs": "runs läufe",
     "sweep": "sweep größe.yaml optimizer.lr=[0.1,0.01] train.epochs=1 --out {new}",
@@ -104,7 +107,17 @@ COMMANDS = {
     "a missing file": "train fehlt-猫.yaml",
 }
 FAILING = {"a wrong option": 2, "a wrong key": 2, "a missing file": 2}
-SLOW = {"verify-resume", "sweep", "report", "plot --out", "layers", "describe", "time", "schema"}  # these at one width
+SLOW = {
+    "verify-resume",
+    "sweep",
+    "report",
+    "watch --html",
+    "plot --out",
+    "layers",
+    "describe",
+    "time",
+    "schema",
+}  # these at one width
 
 
 def prepare(place: Path) -> None:
@@ -180,12 +193,14 @@ def faults(name: str, encoding: str | None, width: int, place: Path) -> list[str
 DRAWN = {
     "eval", "predict", "inspect-params", "inspect-params --tree", "inspect-params --summary", "trace-grad", "gradcheck",
     "inspect-params --histogram", "inspect-params --diff", "inspect-params --updates", "inspect-params --gradients",
-    "find-lr", "time", "lab", "runs", "layers", "doctor", "data list", "data show", "verify-resume",
+    "find-lr", "time", "lab", "runs", "watch", "watch of several", "layers", "doctor", "data list", "data show",
+    "verify-resume",
 }  # fmt: skip
 WHOLE = {  # what the end of the output has
     "eval": "猫", "predict": "café", "inspect-params": "tensors,", "trace-grad": "after backward", "step": "update",
     "find-lr": "suggestion", "time": "The loader takes", "runs": "2 runs", "layers": "source", "train": "run directory",
     "show": "train:", "data check": "ok, 24 to train", "plot": "zwei", "data show": "caf",
+    "watch": "confusion of test", "watch of several": "zwei",
     "a missing file": "fehlt-猫.yaml", "a wrong key": "größe-猫", "predict --csv": "bild-猫-0.png",
 }  # fmt: skip
 

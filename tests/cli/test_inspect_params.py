@@ -127,7 +127,7 @@ def test_the_gradients_that_a_run_wrote_down_are_shown(lenet: Lenet, monkeypatch
     lenet(*words, "without", "train.log_gradients=null")
     found = json.loads(lenet("inspect-params", "run", "--gradients", "--json").out)
     assert found["steps"] == [1, 2, 4, 6, 8, 10, 12]
-    assert [set(p) for p in found["parameters"]] == [{"name", "norm", "mean", "max", "update"}] * 6
+    assert [set(p) for p in found["parameters"]] == [{"name", "norm", "mean", "max", "update", "dead"}] * 6
     assert [p["name"] for p in found["parameters"]][:2] == ["fc1.weight", "fc1.bias"]
     for columns in ("40", "80", "200"):
         monkeypatch.setenv("COLUMNS", columns)

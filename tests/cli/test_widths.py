@@ -30,6 +30,7 @@ COMMANDS = [
     "lab lr-too-high configs/mlp.yaml",
     "lab bad-init configs/mlp.yaml",
     "plot {run}",
+    "watch {run}",
     "diff {run} configs/lenet.yaml",
     "find-lr configs/mlp.yaml --steps 20",
     "layers",

@@ -48,7 +48,8 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
 def test_a_training_is_one_output_that_is_drawn_anew(
     kernel: Kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], mode: Any
 ) -> None:
-    monkeypatch.setattr(notebook_progress, "PAUSE", -1)
+    monkeypatch.setattr(notebook_progress, "PAUSE", -1.0)
+    monkeypatch.setattr(notebook_progress, "SHARE", 1e9)
     lenet.Trainer(write_config(tmp_path), out=tmp_path / "run").fit(progress=mode)
     (seen,) = kernel.outputs
     assert len(seen) > 12  # each step and each epoch
@@ -58,6 +59,9 @@ def test_a_training_is_one_output_that_is_drawn_anew(
     assert "<progress" not in last[1]
     assert last[1].count("<tr>") == 4
     assert "finished" in last[0]
+    drawn = [html.count('<svg viewBox="0 0 460') for _, html in seen]
+    assert drawn[0] == 1, "the loss, as soon as there is a step"
+    assert drawn[-1] == 2, "and the accuracy"
     assert capsys.readouterr().out == ""
 
 

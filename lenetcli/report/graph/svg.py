@@ -101,8 +101,9 @@ class _Picture:
         inner = self.left + self.width + (30 + pill_width if pill_width else 0) + self._frames() * FRAME
         width, height = round(inner + MARGIN), round(self._bottom(-1) + self._frames() * FRAME + MARGIN)
         caption = f"loss {self.trace.loss:.4g}, backward: norms of gradients"
+        shape = f'{_size(width, height)} viewBox="0 0 {width} {height}"'
         parts = [
-            f'<svg xmlns="{NAMESPACE}" {_size(width, height)} viewBox="0 0 {width} {height}" role="img">',
+            f'<svg xmlns="{NAMESPACE}" {shape} role="img" aria-label="gradient graph">',
             "<title>The graph of gradients, from the loss down</title>",
             f"<style>{STYLE}</style>",
             ARROW,

@@ -6,34 +6,31 @@ has no height, gets all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import Any, Literal
+from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from lenetcli.inspection.training.curves import Curve, averaged, curves
+from lenetcli.inspection.training.curves import Curve, Metric, averaged, curves
 from lenetcli.inspection.training.gradient_history import by_layer, gradient_course
 from lenetcli.inspection.training.standing import STILL, TRAINING, Standing
 from lenetcli.report.columns import Column, Columns, plain_text
-from lenetcli.report.live import heat
-from lenetcli.report.model.evaluation import matrix_table
+from lenetcli.report.live import heat, matrix
 from lenetcli.report.tables import four
 from lenetcli.report.training.plot import STYLES, Place, framed, is_plain, labels
 from lenetcli.report.training.progress import duration
 from lenetcli.runs.history import History
-from lenetcli.train.answers import class_names
-from lenetcli.train.confusion import Confusion
-from lenetcli.train.events import Evaluated
 
 COLUMN = 50  # characters that a column of blocks needs
 MOST = 4  # columns
-PAIRS = 8  # of classes that are confused, where the matrix has no room
+METRICS: tuple[Metric, ...] = ("loss", "accuracy")
 GAP = 3
-HEIGHTS = range(10, 3, -1)  # lines of a chart, where there is room
+HEIGHTS = range(16, 3, -1)  # lines of a chart's curves, in a place of some height
+WHOLE = 10  # the same in one that has none
 LOOKS: dict[str, str] = {TRAINING: "green", STILL: "yellow", "paused": "yellow", "diverged": "red"}
 
 Lines = list[list[Segment]]
@@ -68,14 +65,21 @@ class Frame:
 
     def __rich_console__(self, console: Console, options: Any) -> Iterator[Segment]:
         width = options.max_width
-        head = _lines(console, Group(*_head(self.runs, width, is_plain(console.encoding))), width)
-        foot = [line for text in (*self.told, *self.foot) for line in _lines(console, Text(text, style="dim"), width)]
+        head = _lines(console, _head(self.runs, width, is_plain(console.encoding)), width)
+        foot = _lines(console, (Text(text, style="dim") for text in (*self.told, *self.foot)), width)
         room = None if self.height is None else self.height - len(head) - len(foot) - 1
         body = _body(self.runs, console, width, room)
-        lines = [*head, *([[Segment("")]] if body else []), *body, *foot]
-        for line in lines if self.height is None else lines[: self.height]:
-            yield from _without_end(line)
-            yield Segment.line()
+        lines = [*head, *([[]] if body else []), *body, *foot]
+        if self.height is None:
+            for line in lines:
+                yield from _without_end(line)
+                yield Segment.line()
+            return
+        blank: list[list[Segment]] = [[] for _ in range(self.height - len(lines))]
+        for number, line in enumerate([*lines, *blank][: self.height]):  # over what was there before
+            if number:
+                yield Segment.line()
+            yield from Segment.adjust_line_length(line, width)
 
 
 def _without_end(line: list[Segment]) -> list[Segment]:
@@ -88,8 +92,16 @@ def _without_end(line: list[Segment]) -> list[Segment]:
     return found
 
 
-def _lines(console: Console, part: RenderableType, width: int) -> Lines:
-    return console.render_lines(part, console.options.update(width=width, height=None), pad=True)
+def _lines(console: Console, parts: Iterable[RenderableType], width: int) -> Lines:
+    """Parts as lines; text that fits is not laid out by rich, which takes ten times as long."""
+    found: Lines = []
+    plain = is_plain(console.encoding)
+    for part in parts:
+        if isinstance(part, Text) and not plain and part.cell_len <= width:
+            found.append(list(part.render(console)))
+        else:
+            found += console.render_lines(part, console.options.update(width=width, height=None), pad=False)
+    return found
 
 
 # The head
@@ -163,63 +175,80 @@ def _body(runs: Sequence[Watched], console: Console, width: int, room: int | Non
     if room is not None and room < 1:
         return []
     still = _still(runs, console, each)
-    for height in HEIGHTS if room is not None else HEIGHTS[:1]:
-        placed = _placed([*_charts(runs, console, each, height), *still], count, room)
-        if placed is not None:
-            return _beside(placed, each)
-    charts = _charts(runs, console, each, HEIGHTS[-1])
-    blocks = [*charts, *still]
-    while blocks:
-        blocks.pop()
-        placed = _placed(blocks, count, room)
-        if placed is not None and blocks:
-            return _beside(placed, each)
-    return []
+    drawn = [chart for chart in (_chart(runs, metric, each) for metric in METRICS) if chart.curves]
+    for height in HEIGHTS if room is not None else (WHOLE,):
+        sizes = [*(chart.height(height) for chart in drawn), *map(len, still)]
+        if _placed(sizes, count, room) is not None:
+            break
+    while sizes and _placed(sizes, count, room) is None:
+        sizes.pop()
+    charts = [chart.lines(console, height) for chart in drawn[: len(sizes)]]
+    blocks = [*charts, *still][: len(sizes)]
+    return _beside([[blocks[i] for i in column] for column in _placed(sizes, count, room) or []], each)
 
 
-def _placed(blocks: Sequence[Lines], count: int, room: int | None) -> list[Lines] | None:
-    """Each block at the end of the shortest column; None where that has too many lines."""
-    columns: list[Lines] = [[] for _ in range(count)]
-    for block in blocks:
-        shortest = min(columns, key=len)
-        shortest += [[Segment("")], *block] if shortest else block
-    return columns if room is None or max(map(len, columns)) <= room else None
+def _placed(sizes: Sequence[int], count: int, room: int | None) -> list[list[int]] | None:
+    """Each block, by its number, at the end of the shortest column; None where one has too many lines."""
+    columns: list[list[int]] = [[] for _ in range(count)]
+    heights = [0] * count
+    for block, size in enumerate(sizes):
+        shortest = heights.index(min(heights))
+        heights[shortest] += size + bool(columns[shortest])
+        columns[shortest].append(block)
+    return columns if room is None or max(heights) <= room else None
 
 
-def _beside(columns: Sequence[Lines], width: int) -> Lines:
+def _beside(columns: Sequence[Sequence[Lines]], width: int) -> Lines:
+    """Columns of blocks, with a line between two."""
     found: Lines = []
-    for parts in zip_longest(*columns, fillvalue=[]):
+    stacked: list[Lines] = [[line for block in column for line in (*block, [])][:-1] for column in columns]
+    for parts in zip_longest(*stacked, fillvalue=[]):
         line: list[Segment] = []
         for i, part in enumerate(parts):
             if i:
                 line.append(Segment(" " * GAP))
-            line += Segment.adjust_line_length(list(part), width)
+            line += Segment.adjust_line_length(list(part), width) if i < len(parts) - 1 else part
         found.append(line)
     return found
 
 
-def _charts(runs: Sequence[Watched], console: Console, width: int, height: int) -> list[Lines]:
-    """Loss and accuracy over the steps."""
-    found = []
-    metrics: tuple[Literal["loss", "accuracy"], ...] = ("loss", "accuracy")
-    for metric in metrics:
-        drawn = list(_curves(runs, metric, 2 * width))
-        if not drawn:
-            continue
-        several = len(runs) > 1
-        names = labels(len(runs) if several else len(drawn))
-        title = Text(f"{metric} by step", style="bold")
-        for number, curve in [] if several else drawn:
-            title.append(f"  {names[number]} {curve.split}".rstrip(), style=f"not bold {STYLES[number % len(STYLES)]}")
-        if several and drawn:
-            title.append(f"  {drawn[0][1].split}", style="not bold")
-        place = Place(width, height, is_plain(console.encoding))
-        lines = framed([c for _, c in drawn], metric, "step", place, [n for n, _ in drawn], unit=False)
-        found.append(_lines(console, Group(title, *lines), width))
-    return found
+@dataclass(frozen=True)
+class _Chart:
+    """Loss or accuracy over the steps.
+
+    Args:
+        curves: with their numbers.
+        several: runs, which the head names.
+    """
+
+    metric: Metric
+    curves: list[tuple[int, Curve]]
+    width: int
+    several: bool
+
+    def height(self, curves: int) -> int:
+        """Lines that it takes: a title and an axis beside those of the curves."""
+        return curves + 3
+
+    def lines(self, console: Console, height: int) -> Lines:
+        """The chart, with so many lines for the curves."""
+        title = Text(f"{self.metric} by step", style="bold")
+        if self.several:
+            title.append(f"  {self.curves[0][1].split}", style="not bold")
+        else:
+            for (number, curve), name in zip(self.curves, labels(len(self.curves))):
+                style = f"not bold {STYLES[number % len(STYLES)]}"
+                title.append(f"  {name} {curve.split}".rstrip() if name else f"  {curve.split}", style=style)
+        place = Place(self.width, height, is_plain(console.encoding))
+        numbers, drawn = [number for number, _ in self.curves], [curve for _, curve in self.curves]
+        return _lines(console, [title, *framed(drawn, self.metric, "step", place, numbers, unit=False)], self.width)
 
 
-def _curves(runs: Sequence[Watched], metric: Literal["loss", "accuracy"], most: int) -> Iterator[tuple[int, Curve]]:
+def _chart(runs: Sequence[Watched], metric: Metric, width: int) -> _Chart:
+    return _Chart(metric, list(_curves(runs, metric, 2 * width)), width, len(runs) > 1)
+
+
+def _curves(runs: Sequence[Watched], metric: Metric, most: int) -> Iterator[tuple[int, Curve]]:
     """The curves with their numbers: all of a run; of several, one of each, what judges it where it has that."""
     for number, watched in enumerate(runs):
         found = [averaged(c, most) if c.split == "train" else c for c in curves(watched.history, "", metric, "step")]
@@ -239,29 +268,17 @@ def _still(runs: Sequence[Watched], console: Console, width: int) -> list[Lines]
     if course is not None:
         layers = by_layer(course).parameters
         for title, key in (("gradient norm", "norm"), ("update / weight", "update")):
-            found.append(_lines(console, Group(*heat.rows(title, layers, key, width)), width))
-    judged = [e.event for e in history.evaluations if e.event.confusion]
-    if judged:
-        title = Text(f"confusion of {judged[-1].split}, epoch {judged[-1].epoch}", style="bold")
-        title.append("  true class down, predicted across", style="not bold dim")
-        found.append(_lines(console, Group(title, *_confusion(judged[-1], classes, width)), width))
+            found.append(_lines(console, heat.rows(title, layers, key, width), width))
+    judged = next((e.event for e in reversed(history.evaluations) if e.event.confusion), None)
+    if judged is not None and judged.confusion:
+        told = Text(f"confusion of {judged.split}, epoch {judged.epoch}", style="bold")
+        told.append("  true class down, predicted across", style="not bold dim")
+        found.append(_lines(console, [told, *matrix.rows(judged.confusion, classes, width)], width))
     if len(history.changes) or _varies(history):
         rate = [averaged(c, 2 * width) for c in curves(history, "", "lr", "step")]
         lines = framed(rate, "lr", "step", Place(width, 4, is_plain(console.encoding)), unit=False)
-        found.append(_lines(console, Group(Text("learning rate by step", style="bold"), *lines), width))
+        found.append(_lines(console, [Text("learning rate by step", style="bold"), *lines], width))
     return found
-
-
-def _confusion(judged: Evaluated, classes: Sequence[str], width: int) -> Iterator[RenderableType]:
-    """The matrix or, where it has no room, what was taken for what most often."""
-    counts = Confusion.of(judged.confusion)
-    names = class_names(classes, counts.classes)
-    found = matrix_table(counts, names, width)
-    if found is not None:
-        yield found[0]
-        return
-    for true, predicted, count in counts.mistaken[:PAIRS]:
-        yield Text(plain_text(f"{names[true]} taken for {names[predicted]}: {count:,} of {counts.actual[true]:,}"))
 
 
 def _varies(history: History) -> bool:

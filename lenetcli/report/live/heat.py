@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from rich.text import Text
 
@@ -37,12 +38,10 @@ def rows(title: str, layers: Sequence[Course], key: str, width: int) -> Iterator
     yield Text(f"{title}  ", style="bold").append(scale, style="not bold dim")
     for name, row, told in zip(names, seen, dead):
         line = Text(f"{name:<{margin}}")
-        for value in row:
-            if value is None or not math.isfinite(value):
-                line.append(NONE, style="dim")
-            else:
-                place = level(value, low, high)
-                line.append(BLOCKS[place], style=COLOURS[place])
+        places = [None if v is None or not math.isfinite(v) else level(v, low, high) for v in row]
+        for place, equal in groupby(places):
+            block, style = (NONE, "dim") if place is None else (BLOCKS[place], COLOURS[place])
+            line.append(block * len(list(equal)), style)
         if key == "norm" and told:
             line.append(told, style="yellow")
         yield line

@@ -9,7 +9,7 @@ from io import TextIOBase
 from typing import Any
 
 from rich.console import Console, RenderableType
-from rich.live import Live
+from rich.control import Control
 
 KEPT = 1000  # lines that others print
 SHOWN = 2  # of them, the last ones
@@ -24,30 +24,35 @@ class Screen:
 
     def __init__(self, console: Console, draw: Callable[[int], RenderableType]) -> None:
         self.console, self._draw = console, draw
-        self._live: Live | None = None
+        self._size: Any = None
         self._streams: tuple[Any, Any] | None = None
         self.kept: list[Kept] = []
 
     @property
     def is_open(self) -> bool:
         """Whether it is shown."""
-        return self._live is not None
+        return self._streams is not None
 
     def open(self) -> None:
         """Takes the screen, and what is printed."""
         self._streams = sys.stdout, sys.stderr
         self.console.file = self.console.file  # the stream as it is now, not what stands in its place
-        self._live = Live(
-            console=self.console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
-        )
-        self._live.start()
+        self.console.set_alt_screen(True)
+        self.console.show_cursor(False)
         self.kept = [Kept(stream) for stream in self._streams]
         sys.stdout, sys.stderr = self.kept
 
     def refresh(self) -> None:
         """Draws, at the size that the terminal has now."""
-        if self._live is not None:
-            self._live.update(self._draw(self.console.height), refresh=True)
+        if not self.is_open:
+            return
+        if self._size != self.console.size:
+            self._size = self.console.size
+            self.console.clear()
+        self.console.control(Control.home())
+        picture = self._draw(self.console.height)
+        self.console.print(picture, end="", crop=False, no_wrap=True, overflow="ignore", soft_wrap=False)
+        self.console.file.flush()
 
     @property
     def said(self) -> list[str]:
@@ -56,14 +61,13 @@ class Screen:
 
     def close(self) -> None:
         """Gives the screen back, and prints what was kept."""
-        if self._live is None:
+        if self._streams is None:
             return
-        live, self._live = self._live, None
         try:
-            live.stop()
+            self.console.show_cursor(True)
+            self.console.set_alt_screen(False)
         finally:
-            if self._streams is not None:
-                sys.stdout, sys.stderr = self._streams
+            (sys.stdout, sys.stderr), self._streams = self._streams, None
             for kept in self.kept:
                 kept.give_back()
 

@@ -27,7 +27,7 @@ from lenetcli.train.run import Run
 LOOK = 0.05  # seconds between two looks for keys
 WAIT = 0.2  # seconds of a pause between two looks at what signals say
 LOWER = 0.5  # what a key makes of the learning rate
-SELDOM = 20  # steps: at most one of so many is measured where the configuration measures none
+SELDOM = 200  # steps: at most one of so many is measured beside those that train.log_gradients says
 LOOKS = 10  # of an epoch
 KEYS = "p pause  s save  - halve lr  q stop"
 PAUSED = "p go on  s save  - halve lr  q stop"
@@ -47,11 +47,10 @@ class LiveView:
         self.screen = Screen(self.console, self._frame)
         self.pace = Pace()
         self.gathered = Gathered()
-        self.paused = self.can_press = False
+        self.paused = self.saves = self.can_press = False
         self.told = ""
         self._looked = 0.0
-        if run.log_gradients is None:  # no weight changes by being looked at
-            run.log_gradients = max(SELDOM, run.steps // LOOKS)
+        run.look_every = max(SELDOM, run.steps // LOOKS)  # no weight changes by being looked at
 
     def __call__(self, event: Event) -> None:
         """Takes an event; now and then looks for keys, and draws."""
@@ -60,7 +59,8 @@ class LiveView:
             self.screen.open()
             self.can_press = self.keys.open()
         match event:
-            case Saved():
+            case Saved() if self.saves:
+                self.saves = False
                 self.told = f"saved at step {event.step}"
             case Changed():
                 changed = (f"{path} {old} -> {new}" for path, (old, new) in event.changes.items())
@@ -92,6 +92,7 @@ class LiveView:
                 self.paused = not self.paused
             elif key in "sS":
                 self._wish("SIGUSR1")
+                self.saves = True
                 self.told = "saving after this step"
             elif key in "qQ" and self.run.stop is None:
                 self._wish("SIGINT")

@@ -83,9 +83,9 @@ def _rest(rows: Sequence[ClassFigures]) -> str:
 
 def _confusion(counts: Confusion, classes: Sequence[str], width: int) -> Iterator[RenderableType]:
     """The matrix where it has room, else the pairs that are confused most often."""
-    found = matrix_table(counts, classes, width)
-    if found is not None:
-        table, numbered = found
+    matrix = _matrix(counts, classes, width)
+    if matrix is not None:
+        table, numbered = matrix
         how = "numbered as the classes are down" if numbered else "predicted class across"
         yield f"\nconfusion: true class down, {f'predicted class across, {how}' if numbered else how}\n"
         yield table
@@ -106,7 +106,7 @@ def _confusion(counts: Confusion, classes: Sequence[str], width: int) -> Iterato
     ])  # fmt: skip
 
 
-def matrix_table(counts: Confusion, classes: Sequence[str], width: int) -> tuple[Table, bool] | None:
+def _matrix(counts: Confusion, classes: Sequence[str], width: int) -> tuple[Table, bool] | None:
     """Rows are true classes, columns predicted ones; the diagonal is right. None where it is wider than the place.
 
     Columns stand closer in a narrow place, and have numbers for names in a narrower one, which the rows then tell.

@@ -43,6 +43,18 @@ def summary(history: History) -> str:
 
 def run_html(history: History, title: str = "") -> Markup:
     """The summary, and loss and accuracy over epochs (over steps, where there is one epoch or none)."""
+    drawn = curves_html(history)
+    return element(
+        "div",
+        Markup(f"<style>{STYLE}</style>"),
+        element("p", joined([element("code", title), " "]) if title else None, summary(history)),
+        drawn,
+        class_="lenet-run",
+    )
+
+
+def curves_html(history: History) -> Markup | None:
+    """Loss and accuracy, to stand in an element of class lenet-run; None where there are no points yet."""
     by = "epoch" if len(history.judged) > 1 else "step"
     best = history.best
     mark = None if best is None or by == "step" else (float(best.epoch), f"best: epoch {best.epoch}")
@@ -55,10 +67,4 @@ def run_html(history: History, title: str = "") -> Markup:
             floor = 0.0 if metric == "loss" else None
             drawn = chart(lines, metric, by, floor=floor, best=mark)
             figures.append(element("figure", element("figcaption", metric.capitalize()), drawn, legend(lines)))
-    return element(
-        "div",
-        Markup(f"<style>{STYLE}</style>"),
-        element("p", joined([element("code", title), " "]) if title else None, summary(history)),
-        element("div", figures) if figures else None,
-        class_="lenet-run",
-    )
+    return element("div", figures) if figures else None

@@ -1,17 +1,21 @@
-"""A training in a notebook as it goes: one output, drawn anew, with a row an epoch and how far the next one is."""
+"""A training in a notebook as it goes: one output, drawn anew: a row an epoch, how far the next one is, its curves."""
 
 from __future__ import annotations
 
 import sys
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from lenetcli.display.markup import Markup, element
+from lenetcli.report.live.pace import Pace
+from lenetcli.report.training.notebook import STYLE as CURVES
+from lenetcli.report.training.notebook import curves_html
 from lenetcli.report.training.progress import COLUMNS, SHORT, duration, epoch_cells
+from lenetcli.runs.history import Gathered, History
 from lenetcli.train.events import Ended, Evaluated, Event, Step
 
-PAUSE = 0.2  # seconds between two drawings
+PAUSE = 0.2  # seconds between two drawings, at least
+SHARE = 0.02  # of the processor's time that they take, at most
 ROWS = 30  # epochs that are shown, the last ones
 STYLE = """
 .lenet-progress table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
@@ -37,6 +41,7 @@ class Shown:
         rows: of the epochs, in the columns that a terminal has, too.
         now: epoch, steps done and to do, loss and samples per second of the epoch that goes on; None between two.
         end: how it ended.
+        history: what its curves are drawn of.
     """
 
     epochs: int
@@ -44,6 +49,7 @@ class Shown:
     rows: list[tuple[str, ...]] = field(default_factory=list)
     now: tuple[int, int, int, float, float] | None = None
     end: str = ""
+    history: History | None = None
 
     @property
     def heads(self) -> list[str]:
@@ -59,11 +65,12 @@ class Shown:
             element("tbody", [element("tr", [element("td", cell) for cell in row]) for row in shown]),
         )
         parts = [
-            Markup(f"<style>{STYLE}</style>"),
+            Markup(f"<style>{STYLE}{CURVES}</style>"),
             element("p", f"{earlier:,} earlier epochs; the history has all") if earlier else None,
             table if shown else None,
             element("p", element("progress", max=self.now[2], value=self.now[1]), self._now()) if self.now else None,
             element("p", self.end) if self.end else None,
+            None if self.history is None else element("div", curves_html(self.history), class_="lenet-run"),
         ]
         return element("div", parts, class_="lenet-progress")
 
@@ -92,11 +99,12 @@ class NotebookTable:
         self.steps, self.shown = steps, Shown(epochs)
         self._train: Evaluated | None = None
         self._output: Any = None
-        self._drawn = -PAUSE
+        self._gathered, self._pace = Gathered(), Pace(SHARE, PAUSE)
         self._waits = False
 
     def __call__(self, event: Event) -> None:
-        """Draws, a few times a second."""
+        """Draws, a few times a second at most."""
+        self._gathered.add(event)
         match event:
             case Step():
                 done = (event.step - 1) % self.steps + 1
@@ -113,8 +121,8 @@ class NotebookTable:
             case _:
                 return
         self._waits = True
-        if time.monotonic() - self._drawn > PAUSE:
-            self._draw()
+        if self._pace.due():
+            self._pace.draw(self._draw)
 
     def close(self) -> None:
         """Draws what has come since."""
@@ -125,8 +133,9 @@ class NotebookTable:
     def _draw(self) -> None:
         from IPython.display import display
 
+        self.shown.history = self._gathered.history(copied=True)
         if self._output is None:
             self._output = display(self.shown, display_id=True)
         else:
             self._output.update(self.shown)
-        self._drawn, self._waits = time.monotonic(), False
+        self._waits = False

@@ -92,8 +92,9 @@ def framed(
     upright, notch, corner = ("|", "+", "+") if place.plain else ("│", "┤", "└")
     for i, line in enumerate(grid):
         text = Text(f"{rows.get(i, ''):>{margin}} {notch if i in rows else upright}")
-        for character, owner in line:
-            text.append(character, style=None if owner is None else STYLES[numbers[owner] % len(STYLES)])
+        for owner, cells in itertools.groupby(line, key=lambda cell: cell[1]):
+            style = None if owner is None else STYLES[numbers[owner] % len(STYLES)]
+            text.append("".join(character for character, _ in cells), style)
         text.rstrip()
         yield text
     for below, beside in zip(_x_axis(xs, width, UNITS[by], place.plain), (corner, " ", " ") if unit else (corner, " ")):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from lenetcli.display.markup import Child, Markup, element
 from lenetcli.display.png import picture, signed
@@ -77,22 +77,21 @@ def _confusion(report: RunReport, judged: Judged) -> Markup | None:
     assert counts is not None
     if counts.classes > DENSE:
         return None
-    matrix = counts.matrix()
-    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    caption = f"Confusion, {judged.split} split"
-    if len(matrix) > NUMBERED:
+    return matrix(report.classes, f"Confusion, {judged.split} split", counts.matrix())
+
+
+def matrix(classes: Sequence[str], caption: str, counts: Counts) -> Markup:
+    """Which class was taken for which: a table of numbers or, of many classes, a picture."""
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    if len(counts) > NUMBERED:
         pixels = signed(np.sqrt(shares), 1.0)
-        alt = f"Confusion matrix of {len(matrix)} classes; the numbers of the largest cells are in the table below."
+        alt = f"Confusion matrix of {len(counts)} classes; the numbers of the largest cells are in the table below."
         return element("figure", image(pixels, alt, class_="matrix"), element("figcaption", caption))
-    return _matrix(report, caption, matrix, shares)
-
-
-def _matrix(report: RunReport, caption: str, matrix: Counts, shares: npt.NDArray[np.float64]) -> Markup:
-    names = class_names(report.classes, len(matrix))
+    names = class_names(classes, len(counts))
     rows: list[list[Child]] = []
     for i, name in enumerate(names):
         row: list[Child] = [name]
-        for j, number in enumerate(matrix[i].tolist()):
+        for j, number in enumerate(counts[i].tolist()):
             share = float(shares[i, j])
             title = f"{name} taken for {names[j]}: {number:,} ({share:.1%})" if i != j else f"{name}: {share:.1%} found"
             strength = share if i == j else math.sqrt(share)

@@ -37,7 +37,7 @@ def page(report: RunReport) -> str:
 
 def whole(
     title: str, kind: str, name: str, headline: Child, sections: Sequence[tuple[str, str, Child]], command: str,
-    style: str = "",
+    style: str = "", refresh: float | None = None,
 ) -> str:  # fmt: skip
     """A page of sections that needs no network and runs no scripts.
 
@@ -45,6 +45,7 @@ def whole(
         sections: key, name and content; what has no content is left out.
         command: that makes the page.
         style: CSS beside that of all pages.
+        refresh: seconds after which the browser should read it again.
     """
     shown = [(key, name, body) for key, name, body in sections if body is not None]
     head = element(
@@ -54,6 +55,7 @@ def whole(
         element("meta", http_equiv="Content-Security-Policy", content=POLICY),
         element("meta", name="color-scheme", content="light dark"),
         element("meta", name="generator", content=f"lenet {__version__}"),
+        None if refresh is None else element("meta", http_equiv="refresh", content=f"{refresh:g}"),
         element("title", title),
         element("style", Markup(resources.files(__package__).joinpath("page.css").read_text("utf-8") + style)),
     )
