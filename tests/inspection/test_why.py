@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from lenetcli.config import load
 from lenetcli.inspection.step.record import advance
 from lenetcli.inspection.training.why import numbers_of, sample_gradients, why
 from lenetcli.nn import functional as F
-from tests.cli.conftest import Lenet
 from tests.conftest import ROOT
 from tests.train.small import train, write_config
 
@@ -87,22 +85,3 @@ def test_parts_of_several_outputs_and_of_a_batch_norm_make_the_gradient() -> Non
     parts = sample_gradients(outputs, loss, net[0].weight, (1, 2), 6)
     loss(outputs).backward()
     assert parts.sum() == pytest.approx(net[0].weight.grad[1, 2].item(), rel=1e-5)
-
-
-def test_the_command_tells_all_steps_and_shows_the_largest(small_run: Path, lenet: Lenet) -> None:
-    found = json.loads(lenet("why", str(small_run), "fc3.weight[2, 5]", "--json", "--samples", "2").out)
-    assert (found["name"], found["index"], len(found["steps"])) == ("fc3.weight", [2, 5], 184)
-    assert found["last"] - found["first"] == pytest.approx(found["sum"])
-    assert {len(step["samples"]) for step in found["steps"]} == {2}
-    shown = lenet("why", str(small_run), "fc3.bias[0]", "--steps", "4").out
-    assert "fc3.bias[0]: " in shown
-    assert "4 steps of 184: those that changed it most" in shown
-    assert "samples: those that pushed it most" in shown
-    for weight, said in (
-        ("fc9.weight[0,0]", "no parameter 'fc9.weight'; there are fc1.weight, fc1.bias"),
-        ("fc3.weight[2]", "fc3.weight: wanted 2 numbers below [10, 64], its shape, got [2]"),
-        ("fc3.weight[2,64]", "fc3.weight: wanted 2 numbers below [10, 64], its shape, got [2, 64]"),
-        ("fc3.weight[a]", "fc3.weight[a]: wanted a parameter and a place in it, such as 'fc1.weight[3,7]'"),
-    ):
-        lenet("why", str(small_run), weight).assert_refused(2, said)
-    lenet("why", "configs/mlp.yaml", "fc3.bias[0]").assert_refused(2, "configs/mlp.yaml")
