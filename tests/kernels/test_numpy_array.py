@@ -31,7 +31,7 @@ def test_arrays_of_every_layout_are_read_as_numpy_reads_them() -> None:
         read_only,
         unaligned,
         whole.view(Own),
-        memoryview(whole),
+        memoryview(whole),  # type: ignore[arg-type]  # it is a buffer
     ):
         wanted = np.ascontiguousarray(given)
         out = np.full(wanted.shape, -1, np.float32)

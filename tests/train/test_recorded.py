@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from lenetcli.optim.swa_utils import AveragedModel, get_ema_avg_fn
 from lenetcli.train.events import Step
 from lenetcli.train.loop import fit
 from lenetcli.train.run import Run
+from lenetcli.train.step import Step as TrainingStep
 from tests.conftest import ROOT
 from tests.nn.test_recorded import INTERFERENCE, Act, dropped, graph, lenet_, normed, nothing, residual, state
 
@@ -210,3 +212,24 @@ def test_the_switch_is_read_from_outside(tmp_path: Path) -> None:
             [sys.executable, "-c", asked], env={**os.environ, "LENET_RECORD": value}, capture_output=True, text=True
         )
         assert done.stdout.strip() == wanted
+
+
+def test_a_recorded_step_finds_its_memory_made() -> None:
+    run = run_of("lenet", samples=16)
+    run.begin_training()
+    step, group = TrainingStep(run, recorded=True), list(run.train_loader.batches(0))[:1]
+    for _ in range(5):
+        step.make(group)
+    assert step.played is not None
+    tracemalloc.start()
+    try:
+        step.make(group)
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        for _ in range(3):
+            step.make(group)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    gradients = sum(p.array.nbytes for p in run.model.parameters())
+    assert peak - before < 16384 < gradients / 10, "neither gradients nor what lies between layers is made anew"
