@@ -91,24 +91,45 @@ class Checkpoints:
             Lost: the run directory is not there any more, or another's.
         """
         name = f"{run.progress.step:06d}"
-        try:
-            self._find()
-            check_inside(self.directory, self.root)
-            check_inside(self.directory, self.directory / MODEL)
-            self._make_root()
-            shown = self._write(run, name, best)
-            make_way(self.root / LATEST)
-            write_atomically(self.root / LATEST, name.encode())
-            if best:
-                self._show(shown)
-            else:
-                self._put_back_best()
-        except (Lost, DataError):
-            raise
-        except (OSError, LenetError) as error:
-            raise LenetError(self._failure(name, error)) from None
+        while True:
+            try:
+                self._find()
+                self._save(run, name, best)
+                break
+            except (Lost, DataError):
+                raise
+            except (OSError, LenetError) as error:
+                if not self._has_moved():
+                    raise LenetError(self._failure(name, error)) from None
         self._tidy()
         return self.root / name
+
+    def _save(self, run: Run, name: str, best: bool) -> None:
+        check_inside(self.directory, self.root)
+        check_inside(self.directory, self.directory / MODEL)
+        self._make_root()
+        shown = self._write(run, name, best)
+        make_way(self.root / LATEST)
+        write_atomically(self.root / LATEST, name.encode())
+        if best:
+            self._show(shown)
+        else:
+            self._put_back_best()
+
+    def _has_moved(self) -> bool:
+        """Whether the directory is somewhere else than it was when a save began, which failed.
+
+        Raises:
+            Lost: it is not there any more, or another's.
+        """
+        before = self.directory
+        try:
+            self._find()
+        except Lost:
+            raise
+        except (OSError, LenetError):
+            return False
+        return self.directory != before
 
     def _make_root(self) -> None:
         """The directory that they lie in; what is in its way is put aside."""

@@ -14,6 +14,7 @@ import pytest
 
 from lenetcli.disk import has_content
 from lenetcli.errors import LenetError
+from lenetcli.runs import checkpoint
 from lenetcli.runs.lock import Lost, held, is_locked, is_taken, locked
 from lenetcli.train.events import Evaluated, Event, Saved, Step
 from tests.conftest import ROOT
@@ -38,6 +39,26 @@ def whole(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("whole") / "run"
     assert train(config, place, "train.validation=0.3") == 0
     return place
+
+
+@pytest.mark.parametrize("nth", [2, 5, 9])
+def test_a_run_that_is_renamed_within_a_save_is_saved_in_its_new_place(
+    nth: int, config: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another run has its name by then, and nothing is written there."""
+    made, write = [], checkpoint.write_new
+
+    def writes(path: Path, data: bytes) -> None:
+        made.append(path)
+        if len(made) == nth:
+            os.rename(tmp_path / "run", tmp_path / "good-name")
+            (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+        write(path, data)
+
+    monkeypatch.setattr(checkpoint, "write_new", writes)
+    assert train(config, tmp_path / "run", "train.validation=0.3") == 0
+    assert difference(whole, tmp_path / "good-name") is None
+    assert list((tmp_path / "run").rglob("*")) == [tmp_path / "run" / "checkpoints"]
 
 
 def after(step: int, act: Callable[[], object]) -> Callable[[Event], None]:

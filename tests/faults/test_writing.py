@@ -93,12 +93,14 @@ OUTPUTS = {  # commands that write a file that the user names
     "trace-grad --dot": ["trace-grad", "RUN", "--dot", "OUT"],
     "trace-grad --mermaid": ["trace-grad", "RUN", "--mermaid", "OUT"],
     "inspect-params --filters": ["inspect-params", "RUN", "OUT.png", "--filters"],
+    "show --html": ["show", "RUN/config.yaml", "--html", "OUT"],
+    "report of two": ["report", "RUN", "RUN", "-o", "OUT"],
 }
 
 
 def lenet(words: list[str], run: Path, out: Path, full: bool = False) -> int:
     """A command's exit code; with `full` the disk has no room for anything new."""
-    words = [str(run) if word == "RUN" else word.replace("OUT", str(out)) for word in words]
+    words = [word.replace("RUN", str(run)).replace("OUT", str(out)) for word in words]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["lenet", *words])
         with refusing(1, NO_ROOM, lasting=True) if full else nullcontext(), pytest.raises(SystemExit) as ended:
