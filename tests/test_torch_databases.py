@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed: its databases give the tests' parameters")
 pytest.importorskip("expecttest", reason="torch's databases import it")
 
-from tests.torch_databases import modules, operators, optimizers
+from tests.torch_databases import modules, operators, optimizers, second_derivatives
 from tests.torch_databases.outcome import Row
 
 pytestmark = pytest.mark.usefixtures("torch")
@@ -29,6 +29,11 @@ def check(row: Row) -> None:
 @pytest.mark.parametrize("op", operators.offered_ops(), ids=lambda op: f"{op.name} {op.variant_test_name}".strip())
 def test_operator(op: Any) -> None:
     check(operators.row(op))
+
+
+@pytest.mark.parametrize("op", operators.offered_ops(), ids=lambda op: f"{op.name} {op.variant_test_name}".strip())
+def test_second_derivatives(op: Any) -> None:
+    check(second_derivatives.row(op))
 
 
 @pytest.mark.parametrize("info", modules.offered_modules(), ids=lambda info: info.name.removeprefix("nn."))

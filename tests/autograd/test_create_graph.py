@@ -207,6 +207,29 @@ def test_views_and_changes_in_place_are_differentiated_twice() -> None:
     assert gradgradcheck(changed, (x, leaf(0.3, 0.7, 1.1)))
 
 
+def test_recurrent_layers_are_differentiated_twice(torch: Any) -> None:
+    random = np.random.default_rng(0)
+    kinds = [("RNN", {"nonlinearity": "relu"}), ("RNN", {}), ("GRU", {"bidirectional": True})]
+    kinds += [("LSTM", {"num_layers": 2, "bias": False}), ("LSTM", {"proj_size": 2, "bidirectional": True})]
+    for name, options in kinds:
+        lenet.manual_seed(0)
+        ours, theirs = getattr(nn, name)(3, 4, **options).double(), getattr(torch.nn, name)(3, 4, **options).double()
+        theirs.load_state_dict({k: torch.tensor(v.numpy()) for k, v in ours.state_dict().items()})
+        x, found = random.standard_normal((5, 2, 3)), []
+        for library, layer in ((lenet, ours), (torch, theirs)):
+            for packed in (False, True):
+                leaf = library.tensor(x, requires_grad=True)
+                pack = library.nn.utils.rnn.pack_padded_sequence
+                y, state = layer(pack(leaf, [5, 3]) if packed else leaf)
+                ends = [y.data if packed else y, *(state if isinstance(state, tuple) else (state,))]
+                sources = [leaf, *layer.parameters()]
+                first = library.autograd.grad(sum((e * e).sum() for e in ends), sources, create_graph=True)
+                second = library.autograd.grad(sum((g * g).sum() for g in first), sources)
+                found.append([g.detach().numpy() for g in (*first, *second)])
+        for a, b in zip([*found[0], *found[1]], [*found[2], *found[3]]):
+            np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-10, err_msg=f"{name} {options}")
+
+
 def test_what_is_refused() -> None:
     x = leaf(0.0, 1.0)
     with pytest.raises(NotImplementedError, match="Hardsigmoid has no second derivative here"):

@@ -10,7 +10,7 @@ import numpy as np
 
 from lenetcli.autograd.modes import no_grad
 from lenetcli.autograd.op import Op
-from lenetcli.autograd.rules import arithmetic, saved_tensors
+from lenetcli.autograd.rules import saved_tensors
 from lenetcli.autograd.tape import Variable, like
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.activation import log_sigmoid, logistic
@@ -30,7 +30,6 @@ _LEAST = float(np.float32(1e-12))  # the divisor of torch's gradient, in float64
 class BinaryCrossEntropy(Op):
     formula = "y = {reduction} of −(target log x + (1 − target) log(1 − x))"
     gradient = ("d_x = grad · (x − target) / (x (1 − x)){share}", "d_target = grad · (log(1 − x) − log x){share}")
-    backward_graph = arithmetic
 
     @quiet
     def forward(ctx: Any, x: Array, target: Array, *, weight: Array | None, reduction: str) -> Array:
@@ -48,6 +47,17 @@ class BinaryCrossEntropy(Op):
         return (
             grad * (x - target) / np.maximum((1 - x) * x, _LEAST) if need_x else None,
             grad * (np.log1p(-x) - np.log(x)) if need_target else None,
+        )
+
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        x, target = saved_tensors(ctx)
+        need_x, need_target = ctx.needs_input_grad
+        if ctx.reduction == "mean" and x.array.size:
+            grad = grad / x.array.size
+        grad = grad if ctx.weight is None else grad * like(x, ctx.weight)
+        return (
+            grad * (x - target) / ((1 - x) * x + _LEAST) if need_x else None,  # as torch's second derivative has it
+            grad * ((-x).log1p() - x.log()) if need_target else None,
         )
 
 

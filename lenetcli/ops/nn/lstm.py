@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import gradients_of, operand_names, standing_for
+from lenetcli.autograd.tape import like
 from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.linear import dense, matmul
 from lenetcli.kernels.sums import sum_over
 from lenetcli.ops.nn.batch_norm import widened
 from lenetcli.ops.operands import quiet
+from lenetcli.ops.shaping.cat import cat
 
 
 class Steps:
@@ -43,6 +46,8 @@ class Recurrent(Op):
     """
 
     factors = (2, 3)
+    has_cell: ClassVar[bool] = False
+    restated_step: ClassVar[Any]  # (inputs, hidden, h, c) -> (y, c), over tensors
 
     @staticmethod
     def multiply_adds(y: Array, x: Array, h0: Any, weight_ih: Array, weight_hh: Array, *others: Any) -> int:
@@ -86,6 +91,47 @@ class Recurrent(Op):
         d_x = matmul(d_gates, widened(weight_ih)).reshape(ctx.shape) if needs[0] else None
         d_weight = matmul(d_gates.T, widened(x).reshape(-1, ctx.shape[-1])) if needs[2] else None
         return d_x, d_weight, sum_over(d_gates, 0) if needs[4] else None
+
+    def backward_graph(ctx: Any, *grads: Any) -> Any:
+        kept = {**ctx.others, **dict(zip(ctx.saves, ctx.saved))}
+        ctx.check_saved()
+        given = [
+            None if kept[name] is None else standing_for(ctx, at, kept[name])
+            for at, name in enumerate(operand_names(type(ctx)))
+        ]
+        sources = [tensor if needed else None for tensor, needed in zip(given, ctx.needs_input_grad)]
+        return gradients_of(ctx.restate(*given), grads, sources)
+
+    def restate(
+        ctx: Any,
+        x: Any,
+        h: Any,
+        weight_ih: Any,
+        weight_hh: Any,
+        bias_ih: Any,
+        bias_hh: Any,
+        c: Any = None,
+        weight_hr: Any = None,
+    ) -> Any:
+        """Forward, step by step, with ops of tensors."""
+        inputs = x.reshape(-1, ctx.shape[-1]).mm(weight_ih.t())
+        inputs = inputs if bias_ih is None else inputs + bias_ih
+        count, kind = ctx.steps.sizes[0], weight_hh.array.dtype
+        h = like(x, np.zeros((count, weight_hh.array.shape[1]), kind)) if h is None else h
+        if c is None and ctx.has_cell:
+            c = like(x, np.zeros((count, weight_hh.array.shape[0] // 4), kind))
+        found: dict[int, Any] = {}
+        for rows, n in ctx._walk():
+            hidden = h[:n].mm(weight_hh.t())
+            hidden = hidden if bias_hh is None else hidden + bias_hh
+            y, cell = ctx.restated_step(inputs[rows], hidden, h[:n], None if c is None else c[:n])
+            y = y if weight_hr is None else y.mm(weight_hr.t())
+            found[rows.start] = y
+            h = y if n == count else cat((y, h[n:]))
+            c = cell if cell is None or n == count else cat((cell, c[n:]))
+        y = cat([found[start] for start in sorted(found)])
+        y = y.reshape(*ctx.shape[:-1], y.array.shape[-1])
+        return (y, h, c) if ctx.has_cell else (y, h)
 
     def _both(ctx: Any, d_gates: Array, x: Array, weight_ih: Array, before: Array) -> tuple[Any, ...]:
         """The gradients of x, both weights and both biases, where inputs and states are simply added up."""
@@ -135,7 +181,14 @@ class Rnn(Recurrent):
             kernels.rnn_gates(gates[rows], kernels.rows_product(before[rows], weight), y[rows], ctx.relu)
             h[:n] = y[rows]
         ctx.save(x, weight_ih, weight_hh, before, y)
+        ctx.others = {"h0": h0, "bias_ih": bias_ih, "bias_hh": bias_hh}
         return ctx._shaped(y), h.astype(x.dtype, copy=False)
+
+    saves = ("x", "weight_ih", "weight_hh", None, None)
+
+    def restated_step(ctx: Any, inputs: Any, hidden: Any, h: Any, c: Any) -> Any:
+        total = inputs + hidden
+        return (total.relu() if ctx.relu else total.tanh()), None
 
     def backward(ctx: Any, grad: Array | None, grad_h: Array | None) -> Any:
         x, weight_ih, weight_hh, before, y = ctx.saved
@@ -189,7 +242,16 @@ class Gru(Recurrent):
             kernels.gru_gates(gates[rows], hidden[rows], before[rows], y[rows])
             h[:n] = y[rows]
         ctx.save(x, weight_ih, weight_hh, before, gates, hidden)
+        ctx.others = {"h0": h0, "bias_ih": bias_ih, "bias_hh": bias_hh}
         return ctx._shaped(y), h.astype(x.dtype, copy=False)
+
+    saves = ("x", "weight_ih", "weight_hh", None, None, None)
+
+    def restated_step(ctx: Any, inputs: Any, hidden: Any, h: Any, c: Any) -> Any:
+        (r, z, n), (v_r, v_z, v_n) = inputs.chunk(3, 1), hidden.chunk(3, 1)
+        r, z = (r + v_r).sigmoid(), (z + v_z).sigmoid()
+        n = (n + r * v_n).tanh()
+        return (1 - z) * n + z * h, None
 
     def backward(ctx: Any, grad: Array | None, grad_h: Array | None) -> Any:
         x, weight_ih, weight_hh, before, gates, hidden = ctx.saved
@@ -262,7 +324,16 @@ class Lstm(Recurrent):
                 y[rows] = kernels.rows_product(out[rows], down)
             h[:n], c[:n] = y[rows], cell[rows]
         ctx.save(x, weight_ih, weight_hh, weight_hr, before, gates, cell, cell_before, None if down is None else out)
+        ctx.others = {"h0": h0, "bias_ih": bias_ih, "bias_hh": bias_hh, "c0": c0}
         return ctx._shaped(y), h.astype(x.dtype, copy=False), c.astype(x.dtype, copy=False)
+
+    has_cell = True
+    saves = ("x", "weight_ih", "weight_hh", "weight_hr", *(None,) * 5)
+
+    def restated_step(ctx: Any, inputs: Any, hidden: Any, h: Any, c: Any) -> Any:
+        i, f, g, o = (inputs + hidden).chunk(4, 1)
+        cell = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * cell.tanh(), cell
 
     def backward(ctx: Any, grad: Array | None, grad_h: Array | None, grad_c: Array | None) -> Any:
         x, weight_ih, weight_hh, weight_hr, before, gates, cell, cell_before, out = ctx.saved

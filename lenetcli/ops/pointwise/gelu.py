@@ -30,7 +30,7 @@ SELU_SCALE = 1.0507009873554804934193349852946
 
 
 def _elu_slope(x: Tensor, alpha: float, scale: float, input_scale: float) -> Tensor:
-    negative = x.masked_fill(x > 0, 0.0)  # so that what is not taken overflows nowhere
+    negative = x.masked_fill(x >= 0, 0.0)  # overflows nowhere, and bends nowhere at 0, as in torch
     return ((negative * input_scale).exp() * (alpha * scale * input_scale)).where(x <= 0, scale)
 
 
@@ -220,7 +220,11 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 class Softplus(Activation):
     gradient = ("d_x = grad · (1 / (1 + e^(−beta x)); 1 where beta x > threshold)",)
     kernel = "softplus"
-    slope = staticmethod(lambda x, beta, limit: (x * beta).sigmoid().where(x * beta <= limit, 1.0))
+
+    @staticmethod
+    def slope(x: Tensor, beta: float, limit: float) -> Tensor:
+        z = x * beta
+        return z.masked_fill(z >= limit, limit).sigmoid().where(z <= limit, 1.0)
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:

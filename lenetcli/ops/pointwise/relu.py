@@ -14,7 +14,7 @@ from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.pending import become, can_become
 from lenetcli.autograd.random import numpy_generator
-from lenetcli.autograd.rules import diagonal, linear, piecewise, saved_tensors
+from lenetcli.autograd.rules import Bent, diagonal, linear, piecewise, saved_tensors
 from lenetcli.autograd.tape import Variable
 from lenetcli.autograd.torch_random import torch_numbers
 from lenetcli.errors import ShapeError
@@ -186,7 +186,7 @@ class PreluKernel(Op):
         x, weight = saved_tensors(ctx)
         need_x, need_weight = ctx.needs_input_grad
         return (
-            grad.where(x > 0, grad * weight) if need_x else None,
+            Bent.apply(grad.where(x > 0, grad * weight), x) if need_x else None,
             (x * grad).masked_fill(x > 0, 0.0) if need_weight else None,
         )
 

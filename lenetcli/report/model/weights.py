@@ -129,9 +129,9 @@ def draw_curvature(found: Curvature) -> Iterator[RenderableType]:
         return
     yield Text(f"bound 2 / {figure(found.eigenvalues[0])} = {figure(found.bound)}, used {rates} ({found.optimizer})")
     yield Text(
-        "Above the bound, plain gradient descent moves away along the first eigenvector; momentum m moves the bound"
+        "Above the bound, plain gradient descent moves away along the first eigenvector; momentum m moves the bound to "
+        "(1 + m) times it, and Adam has one of its own, as it scales each weight."
     )
-    yield Text("to (1 + m) times it, and Adam has one of its own, as it scales each weight.")
 
 
 def _moves(found: Updates, titles: Sequence[str], rows: Sequence[Sequence[float | None]]) -> Columns:
