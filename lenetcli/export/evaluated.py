@@ -30,8 +30,14 @@ class Evaluated:
         if function not in RANDOM:
             return function(*args, **kwargs)
         bound = signature(function).bind(*args, **kwargs)
+        bound.apply_defaults()
+        if bound.arguments["training"] and bound.arguments.get("p", 1):
+            self.silences(function.__name__)
         bound.arguments["training"] = False
         return function(*bound.args, **bound.kwargs)
+
+    def silences(self, name: str) -> None:
+        """A call that would draw, in evaluation mode, too, does not."""
 
     def assigns(self, target: Any, result: Any) -> None:
         """A tensor is to be changed in place."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -102,6 +103,9 @@ def lowered(
 
     Raises:
         NotExportable: as `lower`.
+
+    Warns:
+        UserWarning: a call draws numbers in evaluation mode, too, such as `F.dropout(x)`; the graph does not.
     """
     _check_types(model)
     counted = counted and batch is None
@@ -116,6 +120,8 @@ def lowered(
         )
         for number, count in enumerate(counts)
     )
+    for said in one.silenced:
+        warnings.warn(f"{said}; what is exported does not: say training=self.training", UserWarning, stacklevel=3)
     return shortened(_graph(merged(one, two, counted), model))
 
 

@@ -26,7 +26,13 @@ from lenetcli.export.places import FILLED, Place, line_of_error, users_line
 from lenetcli.export.traced import Traced
 from lenetcli.nn.graph import Graph
 from lenetcli.nn.module import Module
+from lenetcli.ops.indexing.getitem import choose
+from lenetcli.ops.indexing.masked_fill import masked_select, nonzero
+from lenetcli.ops.indexing.unique import unique, unique_consecutive
 from lenetcli.tensors.tensor import Tensor, from_numpy
+
+CHOOSE = inspect.unwrap(choose)
+SIZED = {inspect.unwrap(f) for f in (masked_select, nonzero, unique, unique_consecutive)}  # as large as values say
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ class Trace:
 
     Args:
         outputs: the values (or constants) that the model gives, by the names of what it returns.
+        silenced: calls that would have drawn numbers, with their places.
     """
 
     inputs: int
@@ -78,6 +85,7 @@ class Trace:
     shapes: list[tuple[int, ...]] = field(default_factory=list)
     kinds: list[np.dtype[Any]] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
+    silenced: list[str] = field(default_factory=list)
 
 
 def trace(
@@ -190,7 +198,14 @@ class Tracer(Evaluated):
 
     def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A function that is marked `whole` is called."""
-        if function not in self._wholes or not self._takes_values((args, kwargs)):
+        takes_values = self._takes_values((args, kwargs))
+        if takes_values and (function in SIZED or (function is CHOOSE and self._has_mask(args[1]))):
+            what = "a mask leaves" if function is CHOOSE else f"{function.__name__}() gives"
+            raise NotExportable(
+                f"{self.place()}: cannot be exported: how much {what} depends on the values of the input; say it with "
+                "ops such as where()"
+            )
+        if function not in self._wholes or not takes_values:
             return super().call(function, args, kwargs)
         bound = signature(function).bind(*args, **kwargs)
         bound.apply_defaults()
@@ -210,6 +225,11 @@ class Tracer(Evaluated):
         raise NotExportable(
             f"{self.place()}: cannot be exported: {function.__name__}() looks at values that depend on the input"
         )
+
+    def silences(self, name: str) -> None:
+        said = f"{self.place()}: {name}() draws numbers in evaluation mode, too"
+        if said not in self.trace.silenced:
+            self.trace.silenced.append(said)
 
     def assigns(self, target: Any, result: Any) -> None:
         """A tensor is to be changed in place; what steps took of it stays what it was."""
@@ -269,6 +289,12 @@ class Tracer(Evaluated):
         if isinstance(value, dict):
             return any(self._takes_values(v) for v in value.values())
         return isinstance(value, (list, tuple)) and any(self._takes_values(v) for v in value)
+
+    def _has_mask(self, at: Any) -> bool:
+        """An index has a mask of values."""
+        parts = at if isinstance(at, (tuple, list)) else (at,)
+        masks = [part for part in parts if isinstance(part, Variable) and part.array.dtype == np.bool_]
+        return self._takes_values(masks)
 
     def _operand(self, value: Any) -> Any:
         """What a step keeps of an operand or parameter."""

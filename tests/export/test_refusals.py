@@ -109,7 +109,17 @@ def bound(y: Any) -> Any:
     return y * lenet.arange(len(y))[:, None]
 
 
+def as_many_as_values_say(y: Any) -> Any:
+    return y * len(y.nonzero())
+
+
+def as_many_as_differ(y: Any) -> Any:
+    return y / y.unique().shape[0]
+
+
 CASES = {
+    as_many_as_values_say: "how much nonzero() gives depends on the values",
+    as_many_as_differ: "how much unique() gives depends on the values",
     branch: "a condition (if, while, and, bool()) looks at values",
     number: ".item() looks at values",
     whole_number: "int() looks at values",
@@ -152,6 +162,21 @@ def test_what_a_model_gives_is_a_tensor_that_was_followed(function: Callable[...
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_a_call_that_draws_in_evaluation_is_left_out_aloud(training: bool) -> None:
+    """`training` is True where nobody says anything; what draws with probability 0 draws nothing."""
+    draws: list[Callable[..., Any]] = [
+        lambda y: F.dropout(y, 0.5), lambda y: F.rrelu(y, training=True), lambda y: F.alpha_dropout(y, 0.3, True),
+    ]  # fmt: skip
+    for draw in draws:
+        with pytest.warns(
+            UserWarning, match=r"test_refusals.py:\d+: the model \(Own\): \w+\(\) draws numbers in evaluation"
+        ):
+            graph = lower(Own(draw).train(training), (4,))
+        assert "RandomUniformLike" not in [node.op for node in graph.nodes]
+    lower(Own(lambda y: F.dropout(F.dropout(y, 0.0), 0.5, training=False)).train(training), (4,))
+
+
 def test_a_forward_that_fails_says_where() -> None:
     def wrong(y: Any) -> Any:
         return y @ lenet.ones(3, 3)
@@ -189,7 +214,6 @@ def test_an_op_that_is_another_for_one_sample_is_found_before_anything_is_writte
 
 
 ALLOWED: dict[str, Callable[..., Any]] = {
-    "random in training only": lambda y: F.dropout(F.rrelu(y, training=True), 0.5, training=True),
     "in place": lambda y: y.add_(1).mul_(2).relu_(),
     "a mask": lambda y: y.masked_fill(y > 0, -1.0),
     "written": lambda y: _written(y),

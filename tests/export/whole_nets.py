@@ -121,7 +121,7 @@ class Separable(nn.Module):
         y = F.relu6(self.bn(self.depthwise(x)))
         gate = F.hardsigmoid(self.excite(F.relu(self.squeeze(y.mean([2, 3])))))
         y = self.pointwise(y * gate[:, :, None, None] + x)
-        return self.fc(F.dropout(F.adaptive_avg_pool2d(y, 1).flatten(1), 0.5))
+        return self.fc(F.dropout(F.adaptive_avg_pool2d(y, 1).flatten(1), 0.5, self.training))
 
 
 class Functions(nn.Module):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.tape import Variable, like
 from lenetcli.kernels.device import as_array
@@ -76,6 +77,7 @@ def _results(op: type[Op], input: Tensor, dim: int | None, first: Array, *more: 
 
 
 @method
+@whole
 def unique(
     input: Tensor,
     sorted: bool = True,
@@ -123,6 +125,7 @@ def unique(
 
 
 @method
+@whole
 def unique_consecutive(
     input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
