@@ -17,6 +17,7 @@ from lenetcli.autograd.tape import Variable
 _NUMPYS = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x2": "other"}
 
 
+@functools.cache
 def with_axis(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, which also takes NumPy's names of its arguments, where it has such ones.
 
@@ -41,6 +42,7 @@ def with_axis(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+@functools.cache
 def with_out(function: Any) -> Any:
     """As `with_axis`; the function also takes `out=`, a tensor (or a tuple of them) that the result is written into.
 

@@ -68,6 +68,7 @@ SAMPLES = [
     Sample("logical_not", (booleans(2, 3),), grad=False),
     Sample("bitwise_not", (integers(0, 8, 4),), grad=False),
     Sample("bitwise_or", (integers(0, 8, 4), 3), grad=False),
+    Sample("nan_to_num", (normal(3, 4), 0.5)),
     Sample("clamp", (normal(3, 4), -0.5, 0.7)),
     Sample("clamp", (normal(3, 4),), {"max": 0.25}),
     Sample("clip", (normal(3, 4), -0.5)),
