@@ -78,6 +78,8 @@ class Role:
             return False
         if self.base_name == "Module" and (_is_loss(cls) is not (self.kind == "loss") or for_python(cls)):
             return False
+        if getattr(cls, "needs_closure", False):
+            return False
         try:
             arguments(cls, self.base)
         except NotFromConfig:
@@ -114,6 +116,8 @@ class Role:
         exported: Any = getattr(importlib.import_module(self.module), name, None) if name.isidentifier() else None
         if inspect.isclass(exported) and issubclass(exported, self.base) and exported is not self.base:
             why = for_python(exported) if self.base_name == "Module" else None
+            if getattr(exported, "needs_closure", False):
+                why = "its step calls a function that computes the loss again, and a training gives it none"
             if why is not None:
                 raise NotFromConfig(f"{name} is for Python only: {why}")
             arguments(exported, self.base)  # type: ignore[arg-type]  # a class is hashable

@@ -63,6 +63,7 @@ from lenetcli.kernels.resize import resample, resample_backward
 from lenetcli.kernels.selection import relu, relu_backward
 from lenetcli.kernels.softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
 from lenetcli.kernels.update import adadelta, adagrad, adam, adamax, nadam, radam, rmsprop, rprop, sgd
+from lenetcli.kernels.update import asgd as asgd  # of which there is no twin
 
 __all__ = [
     "adadelta",

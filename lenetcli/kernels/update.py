@@ -75,6 +75,13 @@ class Adadelta(NamedTuple):
     eps: float
 
 
+class ASGD(NamedTuple):
+    lr: float
+    lambd: float
+    alpha: float
+    t0: float
+
+
 class Rprop(NamedTuple):
     eta_minus: float
     eta_plus: float
@@ -197,6 +204,19 @@ def adadelta(p: Array, g: Array, c: Adadelta, t: float, v: Array, u: Array) -> N
     u *= c.rho
     u += (1 - c.rho) * d * d
     p -= c.lr * d
+
+
+@_over_lists
+def asgd(p: Array, g: Array, c: ASGD, t: float, eta: Array, mu: Array, ax: Array) -> None:
+    rate, share = float(eta), float(mu)
+    p *= 1 - c.lambd * rate
+    p -= rate * g
+    if share == 1:
+        ax[...] = p
+    else:
+        ax += (p - ax) * share
+    eta[...] = c.lr / (1 + c.lambd * c.lr * t) ** c.alpha
+    mu[...] = 1 / max(1.0, t - c.t0)
 
 
 @_over_lists

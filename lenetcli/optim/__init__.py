@@ -6,10 +6,13 @@ from lenetcli.lazy import offered
 
 if TYPE_CHECKING:
     from lenetcli.optim.adadelta import *
+    from lenetcli.optim.adafactor import *
     from lenetcli.optim.adagrad import *
     from lenetcli.optim.adam import *
     from lenetcli.optim.adamax import *
     from lenetcli.optim.adamw import *
+    from lenetcli.optim.asgd import *
+    from lenetcli.optim.lbfgs import *
     from lenetcli.optim.nadam import *
     from lenetcli.optim.optimizer import *
     from lenetcli.optim.radam import *
@@ -28,6 +31,9 @@ _MODULES = {
     "lenetcli.optim.adagrad": "Adagrad",
     "lenetcli.optim.adadelta": "Adadelta",
     "lenetcli.optim.rprop": "Rprop",
+    "lenetcli.optim.asgd": "ASGD",
+    "lenetcli.optim.adafactor": "Adafactor",
+    "lenetcli.optim.lbfgs": "LBFGS",
     "lenetcli.optim.optimizer": "Optimizer",
 }
 if not TYPE_CHECKING:

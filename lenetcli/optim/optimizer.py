@@ -345,7 +345,7 @@ class Optimizer:
         if isinstance(value, Tensor):
             value = to_host(value.array)
         elementwise = self._rule is not None
-        if elementwise and key in ("step", "mu_product"):
+        if key in ("step", "mu_product", "eta", "mu"):
             return of_array(np.asarray(value).astype(_counter_type()))
         if not hasattr(value, "__array__"):
             return deepcopy(value)

@@ -18,6 +18,8 @@ ELSEWHERE = {
     "nn.functional.dropout": "random: tests/nn",
     "nn.functional.dropout1d": "random: tests/nn",
     "nn.functional.dropout2d": "random: tests/nn",
+    "nn.functional.dropout3d": "random: tests/nn",
+    "nn.functional.multi_head_attention_forward": "what its layer computes: tests/nn",
     "nn.functional.alpha_dropout": "random: tests/nn",
     "nn.functional.feature_alpha_dropout": "random: tests/nn",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ class OptimizerSample:
         return f"{self.name}({', '.join(words)})"
 
     def build(self, optim: Any, params: list[Any]) -> Any:
+        if self.name == "Adafactor":  # torch's divides by the number of elements
+            params = [p for p in params if math.prod(p.shape)]
         groups: Any = params
         if self.second is not None:
             groups = [{"params": params[:2]}, {"params": params[2:], **self.second}]
@@ -81,6 +84,9 @@ OPTIMIZERS: list[OptimizerSample] = [
     ),
     *_all("Adadelta", lr=(1.0, 0.1), rho=(0.9, 0.5), weight_decay=(0, 0.1), maximize=BOTH),
     *_all("Rprop", lr=(0.01, 0.3), etas=((0.5, 1.2), (0.3, 3.0)), step_sizes=((1e-6, 50), (0.1, 0.5)), maximize=BOTH),
+    *_all("ASGD", lr=(0.1,), lambd=(1e-4, 0.1), weight_decay=(0, 0.1), t0=(1e6, 5), maximize=BOTH),
+    *_all("Adafactor", lr=(0.1,), weight_decay=(0, 0.1), maximize=BOTH, d=(1.0, 2.0)),
+    OptimizerSample("Adafactor", {"eps": (1e-3, 0.1), "beta2_decay": -0.3}),
     *(
         OptimizerSample(name, {"lr": 0.1}, {"lr": 0.01, **extra})
         for name, extra in {
@@ -94,6 +100,8 @@ OPTIMIZERS: list[OptimizerSample] = [
             "Adagrad": {"lr_decay": 0.5},
             "Adadelta": {"rho": 0.3},
             "Rprop": {"etas": (0.2, 1.5)},
+            "ASGD": {"alpha": 0.5, "t0": 3},
+            "Adafactor": {"d": 1.5},
         }.items()
     ),
 ]

@@ -10,7 +10,7 @@ from math import copysign, sqrt
 from typing import Any
 
 from lenetcli.inspection.step.written_out import ByHand, bare, n
-from lenetcli.optim import SGD, Adadelta, Adagrad, Adam, Adamax, NAdam, Optimizer, RAdam, RMSprop, Rprop
+from lenetcli.optim import ASGD, SGD, Adadelta, Adagrad, Adam, Adamax, NAdam, Optimizer, RAdam, RMSprop, Rprop
 
 FINE = 8  # digits of a parameter
 
@@ -215,6 +215,13 @@ def _rprop(lines: _Lines) -> None:
     lines.move("p ← p − sign(g)·s", f"{n(sign)}·{n(s)}", lines.p - sign * s)
 
 
+def _asgd(lines: _Lines) -> None:
+    g, group = lines.decayed(), lines.group
+    eta, decay = lines.had("eta", lines.lr), float(group["lambd"])
+    lines.move("p ← p − λ·η·p", f"{n(decay)}·{n(eta)}·{n(lines.p)}", lines.p - decay * eta * lines.p)
+    lines.move("p ← p − η·g", f"{n(eta)}·{n(g)}", lines.p - eta * g)
+
+
 RULES: dict[type[Optimizer], Callable[[_Lines], None]] = {
     SGD: _sgd,
     Adam: _adam,  # and AdamW
@@ -225,6 +232,7 @@ RULES: dict[type[Optimizer], Callable[[_Lines], None]] = {
     Adagrad: _adagrad,
     Adadelta: _adadelta,
     Rprop: _rprop,
+    ASGD: _asgd,
 }
 
 

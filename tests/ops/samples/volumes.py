@@ -32,6 +32,7 @@ SAMPLES = [
     Sample(name + "max_pool3d", (normal(0, 2, 4, 4, 4), 2)),
     Sample(name + "adaptive_max_pool3d", (distinct(2, 2, 4, 5, 3), (3, 2, 2)), {"return_indices": True}),
     Sample(name + "adaptive_max_pool3d", (holes, (3, 2, 2)), {"return_indices": True}, grad=False),
+    Sample(name + "adaptive_max_pool3d", (distinct(2, 4, 5, 3), 2)),
     Sample(name + "adaptive_avg_pool3d", (normal(2, 2, 4, 5, 3), (3, 2, None))),
     Sample(name + "adaptive_avg_pool3d", (normal(2, 4, 5, 3), 1)),
     Sample(name + "avg_pool3d", (normal(2, 2, 4, 5, 4), (2, 3, 2), None, 1), {"count_include_pad": False}),

@@ -1,0 +1,136 @@
+"""Adafactor: steps scaled by squares of gradients of which only rows and columns are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lenetcli.autograd.modes import enable_grad
+from lenetcli.autograd.pending import settle
+from lenetcli.kernels.layout import Array
+from lenetcli.kernels.update import lerp_
+from lenetcli.optim.optimizer import Optimizer, filled, scalar
+from lenetcli.tensors.tensor import Tensor, of_array
+
+
+class Adafactor(Optimizer):
+    """Adam's idea with the memory of a row and a column for a matrix.
+
+    Formula:
+        alpha = max(eps2, rms(p)) min(lr, 1 / sqrt(t)), then p <- p (1 - lr weight_decay)
+        r <- r + t^beta2_decay (mean of g² along rows - r), c alike along columns, v = r c / max(mean(r), eps1)
+        (of a vector: v <- v + t^beta2_decay (g² - v))
+        u = g / sqrt(max(v, eps1²)), p <- p - alpha u / max(1, rms(u) / d)
+
+    Args:
+        params: tensors, or groups of them (see Optimizer).
+        lr: the greatest learning rate, >= 0.
+        beta2_decay: power of t by which new squares count, <= 0.
+        eps: (eps1, eps2); None for eps1 is the spacing of the parameter's type at 1.
+        d: an update of a greater rms than this is scaled down, >= 1.
+        weight_decay: decoupled, >= 0.
+        foreach: must be None or False.
+        maximize: climb instead of descend.
+
+    Raises:
+        ValueError: an argument out of its range.
+        NotImplementedError: `foreach` turned on.
+
+    Source: torch.optim.Adafactor; Shazeer and Stern 2018.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> w = lenet.tensor([2.0], requires_grad=True)
+        >>> optimizer = lenet.optim.Adafactor([w], lr=0.1)
+        >>> (w * w).sum().backward()
+        >>> optimizer.step()
+        >>> [round(x, 4) for x in w.tolist()]
+        [1.8]
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float = 1e-2,
+        beta2_decay: float = -0.8,
+        eps: tuple[float | None, float] = (None, 1e-3),
+        d: float = 1.0,
+        weight_decay: float = 0.0,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+    ) -> None:
+        if foreach:
+            raise NotImplementedError("Adafactor: foreach=True is not supported; leave foreach out")
+        rate = float(lr.item()) if isinstance(lr, Tensor) and lr.numel() == 1 else lr
+        if isinstance(rate, Tensor):
+            raise ValueError("Tensor lr must be 1-element")
+        for word, value, fits in (
+            ("Learning rate should be >= 0", rate, rate >= 0),
+            ("beta2_decay should be <= 0", beta2_decay, beta2_decay <= 0),
+            ("epsilon1 should be >= 0", eps[0], eps[0] is None or eps[0] >= 0),
+            ("epsilon2 should be >= 0", eps[1], eps[1] >= 0),
+            ("Clipping threshold d should be >= 1", d, d >= 1),
+            ("weight_decay should be >= 0", weight_decay, weight_decay >= 0),
+        ):
+            if not fits:
+                raise ValueError(f"{word} but is: {value}")
+        defaults = {"lr": lr, "beta2_decay": beta2_decay, "eps": eps, "d": d, "weight_decay": weight_decay}
+        super().__init__(params, defaults | {"foreach": foreach, "maximize": maximize})
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Changes every parameter that has a gradient; see `Optimizer.step`."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        settle()
+        for group in self.param_groups:
+            for param in group["params"]:
+                if param.grad is None:
+                    continue
+                state = self.state[param]
+                if not state:
+                    state.update(_beginning(param))
+                with np.errstate(all="ignore"):  # overflow and NaN are the result, as in torch
+                    self._move(param.array, param.grad.array, state, group)
+                (param._counter or param.counter)[0] += 1
+        return loss
+
+    def _move(self, p: Array, gradient: Array, state: dict[str, Tensor], group: dict[str, Any]) -> None:
+        g = -gradient if group["maximize"] else gradient
+        (eps1, eps2), lr, decay = group["eps"], float(group["lr"]), float(group["weight_decay"])
+        eps1 = float(np.finfo(p.dtype).eps) if eps1 is None else float(eps1)
+        state["step"].array += 1
+        t = float(state["step"].array)
+        share = t ** float(group["beta2_decay"])
+        alpha = max(float(eps2), _rms(p)) * min(lr, 1 / t**0.5)
+        if decay:
+            p *= 1 - lr * decay
+        if g.ndim > 1:
+            rows, columns = state["row_var"].array, state["col_var"].array
+            lerp_(rows, np.mean(g * g, axis=-1, keepdims=True), share)
+            lerp_(columns, np.mean(g * g, axis=-2, keepdims=True), share)
+            v = rows * columns / np.maximum(rows.mean(axis=-2, keepdims=True), p.dtype.type(eps1))
+        else:
+            v = state["variance"].array
+            lerp_(v, g * g, share)
+        update = g / np.sqrt(np.maximum(v, p.dtype.type(eps1 * eps1)))
+        p -= alpha / max(1.0, _rms(update) / float(group["d"])) * update
+
+
+def _rms(x: Array) -> float:
+    """The root of the mean square; 0 of no numbers."""
+    return float(np.sqrt((x * x).sum())) / x.size**0.5 if x.size else 0.0
+
+
+def _beginning(param: Tensor) -> dict[str, Tensor]:
+    """The state of a parameter before its first step."""
+    x = param.array
+    if x.ndim < 2:
+        return {"step": scalar(0.0), "variance": filled(param)}
+    rows, columns = (*x.shape[:-1], 1), (*x.shape[:-2], 1, x.shape[-1])
+    found = {"row_var": np.zeros_like(x, shape=rows), "col_var": np.zeros_like(x, shape=columns)}
+    return {"step": scalar(0.0)} | {name: of_array(array) for name, array in found.items()}
