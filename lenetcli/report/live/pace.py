@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
 SHARE = 0.004  # of the process's time
 LEAST = 0.25  # seconds between two drawings
+CPUS = os.cpu_count() or 1
 MOST = 30.0  # the same, where the process hardly gets any time
 
 
@@ -30,8 +32,9 @@ class Pace:
         now = time.monotonic()
         if now < self._next:
             return False
-        if now < self._latest and time.process_time() < self._time:
-            self._next = now + self.least
+        left = self._time - time.process_time()
+        if left > 0 and now < self._latest:
+            self._next = now + max(self.least, left / CPUS)  # it cannot come earlier
             return False
         return True
 
