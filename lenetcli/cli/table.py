@@ -21,6 +21,7 @@ COMMANDS = {
     "trace-grad": "trace_grad.trace_grad",
     "gradcheck": "gradcheck.gradcheck",
     "step": "step.step",
+    "why": "why.why",
     "lab": "lab.lab",
     "find-lr": "find_lr.find_lr",
     "time": "time.time",
@@ -43,7 +44,7 @@ COMMANDS = {
 
 COMPUTING = {  # those that take --threads
     "train", "eval", "predict", "export", "trace-grad", "gradcheck", "step", "lab", "find-lr", "time", "report",
-    "watch", "sweep", "verify-resume",
+    "watch", "sweep", "verify-resume", "why",
 }  # fmt: skip
 
 

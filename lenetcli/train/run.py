@@ -184,6 +184,8 @@ class Run:
         left_out: what the data set found and does not use.
         changes: what of the configuration is another than before the run was put back to a checkpoint, by its path: the
             value before and the one now.
+        around: makes each phase of each step (`lenetcli.train.step`), given the step and the phase, for those who look
+            at a whole training from within.
         reducer: sums up with the other processes that train this run, too; None where it has one only.
     """
 
@@ -228,6 +230,7 @@ class Run:
     tell: Callable[[str], None] = lambda line: None
     left_out: tuple[LeftOut, ...] = ()
     changes: dict[str, list[Any]] = field(default_factory=dict)
+    around: Callable[[Any, Callable[[], None]], None] | None = None
     _began: float | None = None
 
     @property

@@ -74,6 +74,8 @@ COMMANDS = {
     "verify-resume": (["verify-resume", "s/x.yaml", "--kills", "1"], False),
     "trace-grad": (["trace-grad", "s/x.yaml"], False),
     "step": (["step", "s/run"], False),
+    "step --at": (["step", "s/run", "--at", "0"], False),
+    "why": (["why", "s/run", "1.bias[0]"], False),
     "time": (["time", "s/x.yaml"], False),
     "gradcheck": (["gradcheck", "s/x.yaml"], False),
     "find-lr": (["find-lr", "s/x.yaml"], False),

@@ -50,7 +50,7 @@ def check_steps(run: Path, seed: str, count: int, place: Path) -> None:
     """Compares checkpoints of a run with what is had again from an earlier one, or from the beginning, without them."""
     draws = random.Random(seed)
     numbers = sorted(int(path.name) for path in (run / "checkpoints").iterdir() if path.name.isdecimal())
-    for step in draws.sample(numbers, count):
+    for step in draws.sample(numbers, min(count, len(numbers))):
         begun = draws.choice([0, *(number for number in numbers if number < step)])
         shutil.rmtree(place, ignore_errors=True)
         shutil.copytree(run, place)
