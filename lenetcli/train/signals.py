@@ -37,6 +37,18 @@ class Terminated(SystemExit):
         self.name = name
 
 
+@contextmanager
+def until_interrupted() -> Iterator[None]:
+    """Ctrl-C ends the block, quietly: it is how whatever only looks is ended."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    except Terminated as ended:
+        if ended.name != "SIGINT":
+            raise
+
+
 _came: list[str] = []  # signals that `orderly` has taken
 
 

@@ -28,6 +28,7 @@ from lenetcli.report.live.frame import Frame
 from lenetcli.report.live.keys import Keys
 from lenetcli.report.live.pace import Pace
 from lenetcli.report.live.page import page
+from lenetcli.report.live.server import serving
 from lenetcli.report.live.training import LiveView
 from lenetcli.report.live.watching import Watch, watch
 from lenetcli.runs.history import Growing, read_history
@@ -312,7 +313,8 @@ def test_keys_of_a_real_terminal(tmp_path: Path) -> None:
         try:
             os.chdir(tmp_path)
             os.environ |= {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
-            sys.stdin, sys.stdout, sys.stderr = (open(n, "r" if n == 0 else "w", closefd=False) for n in range(3))  # noqa: SIM115 - this process ends
+            streams = (open(n, "r" if n == 0 else "w", closefd=False) for n in range(3))  # noqa: SIM115 - until its end
+            sys.stdin, sys.stdout, sys.stderr = streams
             code = called(["train", str(config), "train.epochs=5000", "--out", "run", "--progress", "live"])
             sys.stdout.flush()
         finally:
@@ -367,3 +369,24 @@ def test_the_page_fits_a_browser(tmp_path: Path, width: int) -> None:
         assert shown.value("[...document.images].every(i => i.naturalWidth > 0)")
         assert shown.value("document.querySelectorAll('.heats img').length") == 10
         assert not shown.problems
+
+
+@pytest.mark.skipif(browser() is None, reason="no Chromium here")
+def test_a_browser_shows_the_run_move(tmp_path: Path) -> None:
+    trained = tmp_path / "run"
+    assert train(write_config(tmp_path), trained) == 0
+    events = (trained / "metrics.jsonl").read_bytes().splitlines(keepends=True)
+    part = tmp_path / "part"
+    part.mkdir()
+    (part / "config.yaml").write_bytes((trained / "config.yaml").read_bytes())
+    (part / "metrics.jsonl").write_bytes(b"".join(events[:3]))
+    run = Watch(part)
+    shown = [page(run.watched, None, "", 0.3).encode()]
+    with serving(lambda: shown[-1], 0) as address, new_page(tmp_path) as seen:
+        seen.ask("Page.navigate", url=address)
+        seen.wait("document.readyState === 'complete' && document.body.innerText.includes('1 of 3')")
+        (part / "metrics.jsonl").write_bytes(b"".join(events))
+        assert run.read_on()
+        shown.append(page(run.watched, None, "", None).encode())
+        seen.wait("document.readyState === 'complete' && document.body.innerText.includes('3 of 3')")
+        assert seen.value("document.querySelectorAll('meta[http-equiv=refresh]').length") == 0

@@ -24,7 +24,7 @@ def rows(counts: Sequence[Sequence[int]], classes: Sequence[str], width: int) ->
     Example:
         >>> [row.plain for row in rows([[3, 1], [0, 2]], ["cat", "dog"], 40)]
         ['     cat  dog', 'cat    3    1', 'dog    ·    2']
-        >>> [row.plain for row in rows([[3, 1], [0, 2]], ["cat", "dog"], 8)]
+        >>> [row.plain for row in rows([[3, 1], [0, 2]], ["cat", "dog"], 6)]
         ['cat as dog: 1 of 4']
     """
     names = [plain_text(name) for name in class_names(classes, len(counts))]

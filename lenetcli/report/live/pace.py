@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
-SHARE = 0.004  # of the thread's time
+SHARE = 0.004  # of the process's time
 LEAST = 0.25  # seconds between two drawings
+CPUS = os.cpu_count() or 1
+MOST = 30.0  # the same, where the process hardly gets any time
 
 
 class Pace:
     """Says when to draw: what a drawing costs decides when the next one may come.
+
+    It is the process's own time that counts: on a machine that others use, too, there is less of it in a second.
 
     Example:
         >>> pace = Pace()
@@ -20,11 +25,18 @@ class Pace:
 
     def __init__(self, share: float = SHARE, least: float = LEAST) -> None:
         self.share, self.least = share, least
-        self._next = 0.0
+        self._next = self._latest = self._time = 0.0
 
     def due(self) -> bool:
         """Whether the time has come."""
-        return time.monotonic() >= self._next
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        left = self._time - time.process_time()
+        if left > 0 and now < self._latest:
+            self._next = now + max(self.least, left / CPUS)  # it cannot come earlier
+            return False
+        return True
 
     def draw(self, drawing: Callable[[], None]) -> None:
         """Draws, and notes what that took."""
@@ -33,4 +45,6 @@ class Pace:
             drawing()
         finally:
             cost = time.thread_time() - began
-            self._next = time.monotonic() + max(self.least, cost / self.share)
+            now = time.monotonic()
+            self._next, self._latest = now + self.least, now + MOST
+            self._time = time.process_time() + cost / self.share

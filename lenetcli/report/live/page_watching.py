@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from lenetcli.disk import write_file
@@ -12,6 +11,7 @@ from lenetcli.inspection.training.newest import Newest
 from lenetcli.report.live.page import page
 from lenetcli.report.live.server import serving
 from lenetcli.report.live.watching import Watch
+from lenetcli.train.signals import until_interrupted
 
 PAUSE = 2.0  # seconds between two looks, and after which the page is read again
 
@@ -39,7 +39,7 @@ class LivePage:
 def write_pages(live: LivePage, place: Path) -> None:
     """Writes the page again and again until the run is over or somebody ends it by Ctrl-C."""
     write_file(place, live.data)
-    with suppress(KeyboardInterrupt):
+    with until_interrupted():
         while live.goes_on:
             time.sleep(PAUSE)
             if live.make():
@@ -55,7 +55,7 @@ def serve(live: LivePage, port: int, tell: Callable[[str], None]) -> None:
     Raises:
         ConfigError: another program has the port.
     """
-    with suppress(KeyboardInterrupt), serving(lambda: live.data, port) as address:
+    with until_interrupted(), serving(lambda: live.data, port) as address:
         tell(address)
         while True:
             time.sleep(PAUSE)

@@ -24,7 +24,7 @@ from lenetcli.runs.resume_rules import change_lr
 from lenetcli.train.events import Changed, Ended, Event, Saved
 from lenetcli.train.run import Run
 
-LOOK = 0.05  # seconds between two looks for keys
+LOOK = 0.1  # seconds between two looks for keys
 WAIT = 0.2  # seconds of a pause between two looks at what signals say
 LOWER = 0.5  # what a key makes of the learning rate
 SELDOM = 200  # steps: at most one of so many is measured beside those that train.log_gradients says

@@ -26,6 +26,7 @@ from lenetcli.runs.history import Growing
 from lenetcli.runs.lock import is_locked
 from lenetcli.runs.table import planned_epochs
 from lenetcli.train.events import Evaluated
+from lenetcli.train.signals import until_interrupted
 
 PAUSE = 0.5  # seconds between two looks at the files
 QUIET = 30.0  # seconds without a word, after which a run that holds no lock here is over
@@ -98,7 +99,7 @@ class Watch:
 
 def watch(runs: Sequence[Watch], console: Console) -> None:
     """Follows runs until none goes on, or until somebody ends the view by q or Ctrl-C."""
-    with suppress(KeyboardInterrupt):
+    with until_interrupted():
         if any(run.goes_on for run in runs):
             (_on_screen if is_animated(console) else _in_lines)(runs, console)
     console.print(Frame([run.watched for run in runs]), crop=False, no_wrap=True, overflow="ignore")
