@@ -15,10 +15,11 @@ from rich.console import Console, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
+from lenetcli.errors import plain_text
 from lenetcli.inspection.training.curves import Curve, Metric, averaged, curves
 from lenetcli.inspection.training.gradient_history import by_layer, gradient_course
 from lenetcli.inspection.training.standing import STILL, TRAINING, Standing
-from lenetcli.report.columns import Column, Columns, plain_text
+from lenetcli.report.columns import Column, Columns
 from lenetcli.report.live import heat, matrix
 from lenetcli.report.tables import four
 from lenetcli.report.training.plot import STYLES, Place, framed, is_plain, labels

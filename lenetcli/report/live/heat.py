@@ -11,9 +11,9 @@ from itertools import groupby
 
 from rich.text import Text
 
+from lenetcli.errors import plain_text
 from lenetcli.inspection.training.gradient_history import Course
 from lenetcli.report.axes import short
-from lenetcli.report.columns import plain_text
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 COLOURS = ("#5f6fd7", "#3f83d6", "#2aa0c0", "#22b08a", "#6cb544", "#c9b01f", "#e38a1c", "#e0523d")

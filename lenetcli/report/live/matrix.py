@@ -8,7 +8,7 @@ from itertools import groupby
 from rich.cells import cell_len
 from rich.text import Text
 
-from lenetcli.report.columns import plain_text
+from lenetcli.errors import plain_text
 from lenetcli.train.answers import class_names
 from lenetcli.train.confusion import Confusion
 

@@ -15,9 +15,8 @@ from rich.console import Console
 from rich.text import Text
 
 from lenetcli.data.inputs import read_inputs
-from lenetcli.errors import DataError
+from lenetcli.errors import DataError, plain_text
 from lenetcli.inspection.training.standing import STILL, TRAINING, standing
-from lenetcli.report.columns import plain_text
 from lenetcli.report.console import is_animated
 from lenetcli.report.live.frame import Frame, Watched
 from lenetcli.report.live.keys import Keys

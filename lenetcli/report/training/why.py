@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
+from lenetcli.errors import plain_text
 from lenetcli.inspection.training.why import Moved, Why
-from lenetcli.report.columns import Column, Columns, plain_text
+from lenetcli.report.columns import Column, Columns
 from lenetcli.train.answers import class_name
 
 PARTS = ("gradient", "momentum", "decay", "rounding")
