@@ -269,6 +269,8 @@ class Run:
         self.features = None
         self.freeze()
         self.model.train()
+        if self._began is None:
+            self.start_clock()
 
     def start_clock(self) -> None:
         """From now on `elapsed` counts, from where the progress stands."""
