@@ -59,7 +59,7 @@ def with_out(function: Any) -> Any:
         return function
     plain = with_axis(function)
     if "out" in inspect.signature(function).parameters:
-        return plain
+        return _public(plain) if plain is not function else plain
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -69,7 +69,13 @@ def with_out(function: Any) -> Any:
         result = plain(*args, **kwargs)
         return result if out is None else _written(function.__name__, result, out)
 
-    return call
+    return _public(call)
+
+
+def _public(function: Any) -> Any:
+    """The function, which is found where it is offered: pickle looks for it there."""
+    function.__module__ = "lenetcli"
+    return function
 
 
 def _renamed(function: Callable[..., Any], known: dict[str, str], kwargs: dict[str, Any]) -> dict[str, Any]:
