@@ -131,6 +131,8 @@ def _sample(shape: tuple[int, ...], flow: Flow) -> tuple[int, ...]:
 def _given(net: Net) -> Flow:
     """What enters, turned where the first thing that the net does with a picture is to turn it."""
     shape = net.shapes[net.input]
+    if len(shape) == 5:
+        raise NotImportable("its samples have four dimensions: nets of volumes leave as ONNX, and are not read back")
     if len(shape) != 4:
         return Flow(INPUT)
     queue, seen = [net.input], {net.input}

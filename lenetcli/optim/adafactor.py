@@ -106,7 +106,7 @@ class Adafactor(Optimizer):
         state["step"].array += 1
         t = float(state["step"].array)
         share = t ** float(group["beta2_decay"])
-        alpha = max(float(eps2), _rms(p)) * min(lr, 1 / t**0.5)
+        alpha = np.fmax(_rms(p), float(eps2)) * min(lr, 1 / t**0.5)
         if decay:
             p *= 1 - lr * decay
         if g.ndim > 1:
@@ -118,12 +118,12 @@ class Adafactor(Optimizer):
             v = state["variance"].array
             lerp_(v, g * g, share)
         update = g / np.sqrt(np.maximum(v, p.dtype.type(eps1 * eps1)))
-        p -= alpha / max(1.0, _rms(update) / float(group["d"])) * update
+        p -= (alpha / np.fmax(_rms(update) / float(group["d"]), 1.0)).astype(p.dtype) * update
 
 
-def _rms(x: Array) -> float:
-    """The root of the mean square; 0 of no numbers."""
-    return float(np.sqrt((x * x).sum())) / x.size**0.5 if x.size else 0.0
+def _rms(x: Array) -> Array:
+    """The root of the mean square, float64 (); 0 of no numbers. It stays where the array is: nobody waits for a device."""
+    return np.sqrt((x * x).sum()).astype(np.float64) / max(1, x.size) ** 0.5
 
 
 def _beginning(param: Tensor) -> dict[str, Tensor]:

@@ -43,6 +43,8 @@ def test_a_layer_comes_back(sample: LayerSample, opset: int, tmp_path: Path) -> 
         pytest.skip("cannot be exported; tests/export/test_onnx.py says why")
     path = written(to_bytes(graph, Written(opset)), tmp_path)
     refusal = next((words for begin, words in REFUSED.items() if str(sample).startswith(begin)), None)
+    if sample.arrays()[0].ndim == 5:
+        refusal = "nets of volumes leave as ONNX, and are not read back"
     if refusal is not None:
         with pytest.raises(DataError, match=refusal):
             imported.read(path)

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lenetcli.build.parts import build_run, config_of_run
+from lenetcli.build.parts import build_run, config_of_run, load_config_of
 from lenetcli.build.places import check_changes, check_words
 from lenetcli.config import Config
 from lenetcli.config.user_code import blamed
@@ -58,13 +58,11 @@ class Recorded:
             places: where its data lies now, as data.root=DIR.
 
         Raises:
-            ConfigError: no run directory, or other changes than of where its data lies.
+            ConfigError: no run directory.
             DataError: it has made no step, or its file of events cannot be read.
         """
-        places = list(places)
-        check_words(places)
-        check_changes(config_of_run(place, places), str(place), places)
-        return cls(place, partial(_beginning, place, places), read_history(place))
+        load_config_of(place)
+        return cls(place, partial(_beginning, place, list(places)), read_history(place))
 
     @property
     def losses(self) -> dict[int, float]:
@@ -211,7 +209,9 @@ def _told(found: Replayed, step: int) -> str:
 
 
 def _beginning(place: Path, places: list[str], changes: list[str]) -> Run:
-    """A run of a directory as it began."""
+    """A run of a directory as it began; its own Python is imported now."""
+    check_words(places)
+    check_changes(config_of_run(place, places), str(place), places)
     return begun(build_run(config_of_run(place, [*places, *changes])), place)
 
 
