@@ -15,6 +15,7 @@ from typing import Any
 
 from lenetcli.as_torch.finder import ROOTS, Finder, MissingModule, MissingName, install
 from lenetcli.autograd.torch_random import draw_as_torch
+from lenetcli.errors import printable
 
 USAGE = "usage: python -m lenetcli.as_torch [--check] SCRIPT [ARGS]"
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
@@ -30,18 +31,18 @@ def main(words: list[str]) -> int:
     check = words[:1] == ["--check"]
     words = words[1:] if check else words
     if not words or words[0].startswith("-"):
-        print(USAGE, file=sys.stderr)
+        _say(USAGE)
         return 0 if words[:1] in (["-h"], ["--help"]) else USED_WRONGLY
     path = Path(words[0])
     try:
         source = path.read_bytes()
         code = compile(source, str(path), "exec")
     except OSError as error:
-        print(f"{path}: {error.strerror or error}", file=sys.stderr)
+        _say(f"{path}: {error.strerror or error}")
         return USED_WRONGLY
     except (SyntaxError, ValueError) as error:
         line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-        print(f"{path}{line}: not a Python script: {error.args[0]}", file=sys.stderr)
+        _say(f"{path}{line}: not a Python script: {error.args[0]}")
         return USED_WRONGLY
     finder = install()
     draw_as_torch()
@@ -51,6 +52,10 @@ def main(words: list[str]) -> int:
             print(f"{path}:{number}: {name} is not here")
         return MISSING if found else 0
     return _run(path, code, source, words, finder)
+
+
+def _say(text: str) -> None:
+    print(printable(text), file=sys.stderr)
 
 
 def _run(path: Path, code: Any, source: bytes, words: list[str], finder: Finder) -> int:
@@ -65,10 +70,10 @@ def _run(path: Path, code: Any, source: bytes, words: list[str], finder: Finder)
     except SystemExit as ended:
         if ended.code is None or isinstance(ended.code, int):
             return ended.code or 0
-        print(ended.code, file=sys.stderr)
+        _say(str(ended.code))
         return FAILED
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        _say("interrupted")
         return 130
     except BaseException as error:
         _tell(error, path, source)
@@ -76,9 +81,9 @@ def _run(path: Path, code: Any, source: bytes, words: list[str], finder: Finder)
     finally:
         sys.stdout.flush()
         if finder.used.names:
-            print("\nanswered by something that is not torch's own:", file=sys.stderr)
+            _say("\nanswered by something that is not torch's own:")
             for name, differs in sorted(finder.used.names.items()):
-                print(f"  {name}: {differs}", file=sys.stderr)
+                _say(f"  {name}: {differs}")
 
 
 def missing(source: bytes) -> Iterator[tuple[int, str]]:
@@ -158,13 +163,13 @@ def _tell(error: BaseException, path: Path, source: bytes) -> None:
     own = [frame for frame in frames if not frame.filename.startswith((_PACKAGE, "<"))]
     where = own[-1] if own else None
     if where is None:
-        print(f"{path}: {lost} is not here", file=sys.stderr)
+        _say(f"{path}: {lost} is not here")
     else:
         line = linecache.getline(where.filename, where.lineno or 0).strip()
-        print(f"{where.filename}:{where.lineno}: {lost} is not here\n    {line}", file=sys.stderr)
+        _say(f"{where.filename}:{where.lineno}: {lost} is not here\n    {line}")
     others = [(at, name) for at, name in missing(source) if name != lost]
     if others:
-        print("also missing: " + ", ".join(f"{name} (line {at})" for at, name in others), file=sys.stderr)
+        _say("also missing: " + ", ".join(f"{name} (line {at})" for at, name in others))
 
 
 def _name_of(error: BaseException) -> str | None:

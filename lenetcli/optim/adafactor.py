@@ -122,7 +122,7 @@ class Adafactor(Optimizer):
 
 
 def _rms(x: Array) -> Array:
-    """The root of the mean square, float64 (); 0 of no numbers. It stays where the array is: nobody waits for a device."""
+    """The root of the mean square, float64 (), where the array is: nobody waits for a device. 0 of no numbers."""
     return np.sqrt((x * x).sum()).astype(np.float64) / max(1, x.size) ** 0.5
 
 

@@ -74,7 +74,7 @@ COMMANDS = {
     "gradcheck": "gradcheck größe.yaml",
     "step": "step größe.yaml --script",
     "step --at": f"step {RUN} --at 2 --script",
-    "why": f"why {RUN} fc1.bias[0]",
+    "why": f"why {RUN} fc.bias[0]",
     "lab": "lab",
     "lab LESSON": "lab lr-too-high größe.yaml",
     "find-lr": "find-lr größe.yaml --steps 12",

@@ -195,14 +195,14 @@ def test_batches_for_which_there_is_no_memory_are_halved(
 ) -> None:
     real = evaluate_best.evaluate
 
-    def small(model: Any, batches: Any, criterion: Any) -> Any:
+    def small(model: Any, batches: Any, criterion: Any, *more: Any, **options: Any) -> Any:
         def checked() -> Any:
             for batch in batches:
                 if len(batch[0]) > 1:
                     raise np._core._exceptions._ArrayMemoryError((4, 1), np.dtype(float))  # type: ignore[attr-defined]
                 yield batch
 
-        return real(model, checked(), criterion)
+        return real(model, checked(), criterion, *more, **options)
 
     monkeypatch.setattr(evaluate_best, "evaluate", small)
     assert train(write_config(tmp_path), tmp_path / "run") == 0

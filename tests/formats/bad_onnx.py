@@ -174,7 +174,7 @@ CASES: dict[str, tuple[Make, str]] = {
     "a recurrent net": (
         lambda o, p: net(o, node(o, "GRU", "x", "w", "r", hidden_size=2), shape=(3, 2, 2),
                          constants={"w": np.ones((1, 6, 2), np.float32), "r": np.ones((1, 6, 2), np.float32)}),
-        "GRU (n): is an operator that no layer here stands for",
+        "GRU (n): its directions are used apart, each with all steps: no layer does that",
     ),
     "an operator of somebody else": (
         lambda o, p: net(o, node(o, "FusedConv", "x", domain="com.microsoft")),
@@ -209,7 +209,7 @@ CASES: dict[str, tuple[Make, str]] = {
     "three dimensions of pictures": (
         lambda o, p: net(o, node(o, "Conv", "x", "w"), shape=("N", 1, 4, 4, 4),
                          constants={"w": np.ones((1, 1, 2, 2, 2), np.float32)}),
-        "Conv (n): takes 5 dimensions; sequences (3) and pictures (4) are read",
+        "its samples have four dimensions: nets of volumes leave as ONNX, and are not read back",
     ),
     "some of the channels": (
         lambda o, p: net(o, node(o, "Slice", "x", "a", "b", "c"), shape=("N", 4, 4, 4),

@@ -14,7 +14,7 @@ from lenetcli.build.parts import build_criterion, build_data, split_data
 from lenetcli.nn import CrossEntropyLoss
 from lenetcli.runs.checkpoint import Checkpoints
 from lenetcli.train.evaluate import evaluate
-from lenetcli.train.events import Ended, Evaluated, Event, Saved, Step
+from lenetcli.train.events import Changed, Ended, Evaluated, Event, Saved, Step
 from lenetcli.train.loop import fit
 from lenetcli.train.run import Progress, Run
 from lenetcli.train.stopping import EarlyStopping
@@ -203,7 +203,7 @@ def test_a_run_out_of_time_is_evaluated_saved_and_can_have_more(place: Path, mon
     more.checkpoints.restore(more)
     assert more.progress.seconds > 0
     more.max_seconds = more.progress.seconds / 2
-    assert [type(event) for event in fit(more)] == [Ended]
+    assert [type(event) for event in fit(more)] == [Changed, Ended]
     more.max_seconds = None
     assert ended(list(fit(more))).reason == "finished"
     assert same(weights(whole), weights(more))

@@ -232,7 +232,7 @@ RULES: dict[type[Optimizer], Callable[[_Lines], None]] = {
     Adagrad: _adagrad,
     Adadelta: _adadelta,
     Rprop: _rprop,
-    ASGD: _asgd,
+    ASGD: _asgd,  # not Adafactor and LBFGS, whose steps take more than one number
 }
 
 
