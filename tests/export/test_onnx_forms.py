@@ -109,7 +109,7 @@ def faults(made: Any) -> list[str]:
 @pytest.mark.parametrize("sample", layer_samples(), ids=str)
 def test_no_layer_is_written_in_words_that_readers_stumble_over(sample: LayerSample) -> None:
     graph = lowered(sample)[1]
-    if graph.output.label[0] != "N":
+    if graph.output.label[0] != "N" or sample.name in ("Conv3d", "ConvTranspose3d"):  # these join samples and depths
         pytest.skip("a size that joins samples is not known")
     for opset in OPSETS:
         assert faults(onnx.load_from_string(to_bytes(graph, Written(opset)))) == []
