@@ -8,7 +8,8 @@ import re
 import pytest
 from rich.console import Console
 
-from lenetcli.report.columns import Column, Columns, bar, plain_text
+from lenetcli.errors import plain_text
+from lenetcli.report.columns import Column, Columns, bar
 
 
 def drawn(columns: list[Column], width: int) -> list[str]:
