@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import importlib
+import pkgutil
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,8 +13,11 @@ import pytest
 
 import lenetcli as lenet
 import lenetcli.nn.functional as F
+import lenetcli.ops
 from lenetcli import nn
 from lenetcli.autograd import gradgradcheck
+from lenetcli.autograd.op import Op
+from lenetcli.autograd.tape import Node
 
 grad = lenet.autograd.grad
 
@@ -243,3 +249,35 @@ def test_what_is_refused() -> None:
     (g,) = grad((x * 2).sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="does not require grad and does not have a grad_fn"):
         g.sum().backward()
+
+
+def test_every_op_has_a_second_derivative_but_those_that_the_docs_name() -> None:
+    def below(kind: type[Node]) -> Iterator[type[Node]]:
+        for one in kind.__subclasses__():
+            yield one
+            yield from below(one)
+
+    for found in pkgutil.walk_packages(lenetcli.ops.__path__, "lenetcli.ops."):
+        importlib.import_module(found.name)
+    without = {
+        op.__name__
+        for op in below(Op)
+        if op.__module__.startswith("lenetcli.") and op.backward_graph is Node.backward_graph
+    }
+    no_gradient = {"FloorDivide", "Unique2", "UniqueConsecutive", "UniqueDim"}
+    here_and_in_torch = {"Cdist", "MultiMarginLoss", "MultilabelMarginLoss"}  # Hardsigmoid says so itself
+    assert without == no_gradient | here_and_in_torch | {"LinalgSvd", "SyncBatchNorm"}
+
+
+def test_second_derivatives_through_maxima_of_volumes() -> None:
+    x = lenet.randn(2, 3, 4, 5, 3, dtype=lenet.float64, requires_grad=True)
+    for pool in (
+        lambda x: F.max_pool3d(x, (3, 2, 2), 2, 1, (1, 2, 1), ceil_mode=True),
+        lambda x: F.max_pool3d(x, 2, return_indices=True)[0],
+        lambda x: F.adaptive_max_pool3d(x, (3, 2, 2)),
+        lambda x: F.max_pool3d(x[0], 2),
+    ):
+        assert gradgradcheck(lambda x, pool=pool: pool(x * x), x)
+    empty = lenet.zeros(0, 2, 4, 4, 4, requires_grad=True)
+    (first,) = grad((F.max_pool3d(empty, 2) ** 2).sum(), empty, create_graph=True)
+    assert grad(first.sum(), empty)[0].shape == (0, 2, 4, 4, 4)

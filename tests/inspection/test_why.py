@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import random
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import lenetcli as lenet
 from lenetcli import nn
@@ -15,6 +17,7 @@ from lenetcli.config import load
 from lenetcli.inspection.step.record import advance
 from lenetcli.inspection.training.why import numbers_of, sample_gradients, why
 from lenetcli.nn import functional as F
+from lenetcli.report.training.why import draw
 from tests.conftest import ROOT
 from tests.train.small import train, write_config
 
@@ -46,6 +49,33 @@ def test_the_parts_of_all_steps_are_the_change(options: list[str], tmp_path: Pat
         assert [s.before for s in found.steps[1:]] == pytest.approx([s.before + s.change for s in found.steps[:-1]])
         assert found.steps[0].momentum == 0.0
         assert any(s.decay for s in found.steps) == ("weight_decay" in options[0] or "AdamW" in options[0])
+
+
+def test_what_is_not_taken_apart_and_what_is_frozen_are_told(tmp_path: Path) -> None:
+    config, said = write_config(tmp_path), []
+    for number, (options, name, index) in enumerate([
+        (["optimizer={type: Adafactor}"], "fc1.weight", (0, 1)),
+        (["optimizer={type: ASGD, lr: 0.1, lambd: 0.1}"], "fc1.weight", (0, 1)),
+        (["model.freeze=[fc1]"], "fc1.weight", (0, 1)),
+    ]):  # fmt: skip
+        assert train(config, tmp_path / str(number), *options) == 0
+        found = why(tmp_path / str(number), [], name, index)
+        assert found.last - found.first == pytest.approx(found.sum, abs=1e-9)
+        text = io.StringIO()
+        for part in draw(found, 2, ()):
+            Console(file=text, width=200).print(part)
+        said.append((found, text.getvalue()))
+    (adafactor, first), (asgd, second), (frozen, third) = said
+    assert adafactor.gradient == pytest.approx(adafactor.last - adafactor.first)
+    assert "Adafactor asks for all numbers of a parameter" in first
+    assert asgd.undivided is None
+    assert asgd.decay != 0.0
+    assert abs(asgd.rounding) < 1e-6
+    assert asgd.momentum == pytest.approx(0.0, abs=1e-9)
+    assert "asks for" not in second
+    assert frozen.record()["undivided"] is None
+    assert third.endswith("frozen: no step changes it\n")
+    assert "epoch" not in third
 
 
 def test_a_samples_part_is_the_gradient_of_a_training_on_that_sample_alone() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from math import copysign, sqrt
 from typing import Any
 
+from lenetcli.inspection.statistics import Array
 from lenetcli.inspection.step.written_out import ByHand, bare, n
 from lenetcli.optim import ASGD, SGD, Adadelta, Adagrad, Adam, Adamax, NAdam, Optimizer, RAdam, RMSprop, Rprop
 
@@ -236,10 +237,24 @@ RULES: dict[type[Optimizer], Callable[[_Lines], None]] = {
 }
 
 
+def numbers_at(state: Mapping[str, Array], shape: tuple[int, ...], index: tuple[int, ...]) -> dict[str, float]:
+    """What of an optimizer's state belongs to one number of a parameter; a row's or column's sums belong to none.
+
+    Args:
+        state: arrays by name.
+        shape: the parameter's.
+        index: of the number.
+    """
+    own = {key: value[index] for key, value in state.items() if value.shape == shape}
+    common = {key: value for key, value in state.items() if not value.ndim}
+    return {key: float(value) for key, value in (common | own).items()}
+
+
 def update_by_hand(
     optimizer: Optimizer, group: Mapping[str, Any], p: float, gradient: float, state: Mapping[str, float]
 ) -> list[ByHand]:
-    """The coming step for one number of a parameter; empty for optimizers without an entry.
+    """The coming step for one number of a parameter; empty for optimizers without an entry, as one whose rule asks for
+    the other numbers, too (Adafactor).
 
     Args:
         group: the options its step is made with.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lenetcli.inspection.statistics import norm
-from lenetcli.inspection.step.optimizer_examples import update_by_hand
+from lenetcli.inspection.step.optimizer_examples import numbers_at, update_by_hand
 from lenetcli.inspection.step.rules import code, source
 from lenetcli.inspection.step.story import Array, Change, Moment
 from lenetcli.inspection.step.written_out import ByHand, Index
@@ -102,9 +102,7 @@ def _worked(run: Run, options: dict[str, Any], followed: Any, state: dict[str, A
     """The rule by hand, for a parameter that has a gradient."""
     if followed.grad is None or not followed.array.size:
         return []
-    numbers = {
-        key: float(value[index] if value.shape == followed.array.shape else value) for key, value in state.items()
-    }
+    numbers = numbers_at(state, followed.array.shape, index)
     p, gradient = float(followed.array[index]), float(followed.grad.array[index])
     return update_by_hand(run.optimizer, options, p, gradient, numbers)
 

@@ -25,7 +25,7 @@ from lenetcli.data.dataset import Subset
 from lenetcli.errors import ConfigError
 from lenetcli.inspection.record import Record
 from lenetcli.inspection.statistics import Array
-from lenetcli.inspection.step.optimizer_examples import update_by_hand
+from lenetcli.inspection.step.optimizer_examples import RULES, numbers_at, update_by_hand
 from lenetcli.inspection.training.replay import Recorded, Replayed
 from lenetcli.tensors.tensor import Tensor, of_array
 from lenetcli.train.losses import Losses, loss_of
@@ -82,10 +82,12 @@ class Why(Record):
 
     Args:
         sum: of all parts of all steps; `last` less `first`, to rounding.
+        undivided: the optimizer whose rule asks for a parameter's other numbers, too: all is told as the gradient's.
+        trains: whether the parameter is one that the run changes.
     """
 
     SHOWN: ClassVar = (
-        "name", "index", "first", "last", "steps", "sum", "gradient", "momentum", "decay", "rounding"
+        "name", "index", "first", "last", "steps", "sum", "gradient", "momentum", "decay", "rounding", "undivided"
     )  # fmt: skip
 
     name: str
@@ -93,6 +95,8 @@ class Why(Record):
     first: float
     last: float
     steps: list[Moved]
+    undivided: str | None = None
+    trains: bool = True
 
     @property
     def sum(self) -> float:
@@ -146,7 +150,8 @@ def why(place: Path, places: Sequence[str], name: str, index: Index, samples: in
     first = float(watched.parameter.array[index])
     for step in range(1, recorded.last + 1):
         replayed.advance(step)
-    return Why(name, list(index), first, float(watched.parameter.array[index]), watched.found)
+    last, trains = float(watched.parameter.array[index]), watched.parameter.requires_grad
+    return Why(name, list(index), first, last, watched.found, watched.undivided, trains)
 
 
 def check_place(run: Run, name: str, index: Index) -> None:
@@ -174,6 +179,8 @@ class _Watched:
     found: list[Moved] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        optimizer = self.run.optimizer
+        self.undivided = None if isinstance(optimizer, tuple(RULES)) else type(optimizer).__name__
         self.parameter = self.run.model.get_parameter(self.name)
         self.shared: Shared = []
         self.place, self.raw = (0, 0, 0), 0.0
@@ -209,7 +216,7 @@ class _Watched:
         return lambda output: loss_of(criterion, output, targets)
 
     def _update(self, phase: Phase) -> None:
-        p, optimizer = self.parameter, self.run.optimizer
+        p = self.parameter
         before, grad = float(p.array[self.index]), p.grad
         work_out = _rule(self.run, p, self.index)
         limited = 0.0 if grad is None else float(grad.array[self.index])
@@ -221,7 +228,7 @@ class _Watched:
             rest = work_out(0.0, False) - before
             decayed = work_out(0.0, True) - before
             parts = (work_out(limited, True) - before - decayed, rest, decayed - rest)
-            if not np.isfinite(parts).all() or optimizer is None:
+            if not np.isfinite(parts).all():
                 parts = (change, 0.0, 0.0)
         self._note(before, change, *parts)
 
@@ -305,11 +312,11 @@ def _rule(run: Run, parameter: Tensor, index: Index) -> Callable[[float, bool], 
         key: np.array(value.array if isinstance(value, Tensor) else value)
         for key, value in optimizer.state.get(parameter, {}).items()
     }
-    numbers = {k: float(v[index] if v.shape == parameter.array.shape else v) for k, v in state.items() if v.size}
+    numbers = numbers_at(state, parameter.array.shape, index)
     before = float(parameter.array[index])
 
     def work_out(gradient: float, decay: bool) -> float:
-        changed = options if decay else {**options, "weight_decay": 0.0}
+        changed = options if decay else {**options, "weight_decay": 0.0, "lambd": 0.0}
         lines = update_by_hand(optimizer, changed, before, gradient, numbers)
         return lines[-1].value if lines else float("nan")
 

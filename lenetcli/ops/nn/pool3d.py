@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,10 +30,29 @@ Triple = tuple[int, int, int]
 Seen = list[tuple[Array, Array]]  # for each tap, the depth that every window meets there, and whether it is one
 
 
-class MaxPool3DWithIndices(Op):
-    formula = "y = the largest x in each {kernel} window"
+class Largest3D(Op):
+    """What is common to both: `index` is where in its flattened volume each result comes from."""
+
     gradient = ("d_x = grad at the largest of each window, else 0",)
     backward_graph = linear
+
+    def backward(ctx: Any, grad: Array, _: Any = None) -> Array:
+        (index,) = ctx.saved
+        n, c, d, h, w = ctx.volume
+        flat = (n, c, 1, index[0, 0].size if n and c else 0)
+        d_x: Array = put(grad.reshape(flat), index.reshape(flat), (1, d * h * w), np.add).reshape(ctx.volume)
+        return d_x
+
+    def jvp(ctx: Any, tangent: Array) -> Any:
+        (index,) = ctx.saved
+        n, c, d, h, w = ctx.volume
+        flat = (n, c, 1, index[0, 0].size if n and c else 0)
+        y = take(tangent.reshape(n, c, 1, d * h * w), index.reshape(flat)).reshape(index.shape)
+        return (y, None) if len(ctx.outputs) == 2 else y
+
+
+class MaxPool3DWithIndices(Largest3D):
+    formula = "y = the largest x in each {kernel} window"
 
     def forward(
         ctx: Any,
@@ -55,31 +73,15 @@ class MaxPool3DWithIndices(Op):
         seen = [start + t * dilation[0] for t in range(kernel[0])]
         return _kept(ctx, x, y, index, [(d, (d >= 0) & (d < x.shape[2])) for d in seen], indices)
 
-    def backward(ctx: Any, grad: Array, _: Any = None) -> Array:
-        return _sent_back(ctx, grad)
 
-    def jvp(ctx: Any, tangent: Array) -> Any:
-        y = _taken(ctx, tangent)
-        return (y, None) if len(ctx.outputs) == 2 else y
-
-
-class AdaptiveMaxPool3D(Op):
+class AdaptiveMaxPool3D(Largest3D):
     formula = "y = the largest x in each of {out} windows"
-    gradient = ("d_x = grad at the largest of each window, else 0",)
-    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, out: Triple, indices: bool) -> Any:
         y, index = avg_pool.adaptive_max_pool2d(_as_images(x), (out[1], out[2]))
         start, end = np.array(avg_pool.adaptive_bounds(x.shape[2], out[0]), np.int64).reshape(-1, 2).T
         seen = [(start + t, start + t < end) for t in range(int((end - start).max(initial=1)))]
         return _kept(ctx, x, y, index, seen, indices)
-
-    def backward(ctx: Any, grad: Array, _: Any = None) -> Array:
-        return _sent_back(ctx, grad)
-
-    def jvp(ctx: Any, tangent: Array) -> Any:
-        y = _taken(ctx, tangent)
-        return (y, None) if len(ctx.outputs) == 2 else y
 
 
 def _as_images(x: Array) -> Array:
@@ -104,23 +106,6 @@ def _kept(ctx: Any, x: Array, best: Array, index: Array, seen: Seen, indices: bo
     ctx.save(place)
     ctx.volume = x.shape
     return (y, place) if indices else y
-
-
-def _sent_back(ctx: Any, grad: Array) -> Array:
-    (index,) = ctx.saved
-    n, c, d, h, w = ctx.volume
-    flat = (n, c, 1, index[0, 0].size if n and c else 0)
-    d_x: Array = put(grad.reshape(flat), index.reshape(flat), (1, d * h * w), np.add).reshape(ctx.volume)
-    return d_x
-
-
-def _taken(ctx: Any, x: Array) -> Array:
-    (index,) = ctx.saved
-    n, c, d, h, w = ctx.volume
-    y: Array = take(x.reshape(n, c, 1, d * h * w), index.reshape(n, c, 1, math.prod(index.shape[2:]))).reshape(
-        index.shape
-    )
-    return y
 
 
 @whole

@@ -26,6 +26,9 @@ def draw(found: Why, count: int, classes: Sequence[str]) -> Iterator[RenderableT
     name = found.name + (f"[{','.join(map(str, found.index))}]" if found.index else "")
     change = found.last - found.first
     yield Text(f"{plain_text(name)}: {found.first:.6g} at first, {found.last:.6g} after {len(found.steps)} steps")
+    if not found.trains:
+        yield Text("frozen: no step changes it")
+        return
     parts = ", ".join(f"{part} {getattr(found, part):+.4g}" for part in PARTS)
     yield Text(f"changed by {change:+.6g}; the parts of all steps add up to {found.sum:+.6g}: {parts}\n")
     shown = sorted(found.largest(count), key=lambda step: step.step)
@@ -39,6 +42,8 @@ def draw(found: Why, count: int, classes: Sequence[str]) -> Iterator[RenderableT
             Column("samples", [_samples(s, classes) for s in shown], 1, fold=True),
         ])  # fmt: skip
         yield Text("\nsamples: those that pushed it most: number in the training data, target, part of the change")
+    if found.undivided:
+        yield Text(f"{found.undivided} asks for all numbers of a parameter: the whole change is told as the gradient's")
     if len(shown) < len(found.steps):
         yield Text(f"{len(shown)} steps of {len(found.steps)}: those that changed it most; --steps shows more")
 
