@@ -71,7 +71,7 @@ _MODULES = {
     "lenetcli.nn.padding": """CircularPad1d CircularPad2d CircularPad3d ConstantPad1d ConstantPad2d ConstantPad3d
         ReflectionPad1d ReflectionPad2d ReflectionPad3d ReplicationPad1d ReplicationPad2d ReplicationPad3d ZeroPad1d
         ZeroPad2d ZeroPad3d""",
-    "lenetcli.nn.parameter": "Parameter",
+    "lenetcli.nn.parameter": "Buffer Parameter",
     "lenetcli.nn.parameter_container": "ParameterDict ParameterList",
     "lenetcli.nn.pixelshuffle": "PixelShuffle PixelUnshuffle",
     "lenetcli.nn.pooling": """AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d AvgPool1d

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lenetcli.ops.pointwise.gelu import *
     from lenetcli.ops.pointwise.hardtanh import *
     from lenetcli.ops.pointwise.relu import *
+    from lenetcli.ops.pointwise.relu_ import *
     from lenetcli.ops.pointwise.sin import *
     from lenetcli.ops.shaping.pad import *
     from lenetcli.ops.shaping.pixel_shuffle import *
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "lenetcli.ops.pointwise.relu": "leaky_relu prelu relu rrelu",
     "lenetcli.ops.pointwise.hardtanh": "hardshrink hardsigmoid hardswish hardtanh relu6 softshrink threshold",
+    "lenetcli.ops.pointwise.relu_": "celu_ elu_ hardtanh_ leaky_relu_ relu_ rrelu_ selu_ threshold_",
     "lenetcli.ops.nn.adaptive_pool": "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d",
     "lenetcli.ops.nn.attention": "scaled_dot_product_attention",
     "lenetcli.ops.nn.avg_pool2d": "avg_pool1d avg_pool2d lp_pool1d lp_pool2d",

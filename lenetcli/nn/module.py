@@ -11,7 +11,7 @@ from lenetcli.autograd.modes import no_grad, switches
 from lenetcli.autograd.pending import settle
 from lenetcli.autograd.tape import RemovableHandle
 from lenetcli.nn.hooks import watch_backward
-from lenetcli.nn.parameter import Parameter
+from lenetcli.nn.parameter import Buffer, Parameter
 from lenetcli.nn.state import Stateful
 from lenetcli.nn.tables import Table, changes
 from lenetcli.nn.tree import Tree
@@ -88,11 +88,12 @@ class Module(Tree, Stateful):
             if value is not None:
                 raise TypeError(_mismatch(value, "as child module", name, "nn.Module or None expected"))
             self._modules[name] = None
-        elif name in own.get("_buffers", _NONE):
+        elif isinstance(value, Buffer) or name in own.get("_buffers", _NONE):
             if value is not None and not isinstance(value, Tensor):
                 raise TypeError(_mismatch(value, "as buffer", name, "Tensor or None expected"))
-            transient = (False,) if name in self._non_persistent_buffers_set else ()
-            self.register_buffer(name, value, *transient)
+            left_out = self._non_persistent_buffers_set if parameters is not _NONE else ()
+            persistent = value.persistent if isinstance(value, Buffer) else name not in left_out
+            self.register_buffer(name, value, *() if persistent else (False,))
         else:
             if "_remembered" in own:
                 changes.count += 1

@@ -25,6 +25,9 @@ EXACT: dict[str, Draw] = {
     "random_ with limits": lambda t: t.cat([t.empty(4).random_(5, 9), t.empty(4).random_(3)]),
     "uniform_": lambda t: t.empty(99).uniform_(-0.3, 0.7),
     "bernoulli": lambda t: t.cat([t.empty(50).bernoulli_(0.3), t.bernoulli(t.full((50,), 0.4))]),
+    "bernoulli of a number": lambda t: t.bernoulli(t.empty(50), 0.3),
+    "bernoulli, a method": lambda t: t.cat([t.full((50,), 0.4).bernoulli(), t.full((50,), 0.4).bernoulli(0.9)]),
+    "multinomial, a method": lambda t: t.rand(6, 7).multinomial(3).flatten(),
     "bernoulli of float64": lambda t: t.bernoulli(t.full((50,), 0.4, dtype=t.float64)),
     "multinomial": lambda t: t.cat(
         [

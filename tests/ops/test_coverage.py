@@ -22,6 +22,10 @@ ELSEWHERE = {
     "nn.functional.multi_head_attention_forward": "what its layer computes: tests/nn",
     "nn.functional.alpha_dropout": "random: tests/nn",
     "nn.functional.feature_alpha_dropout": "random: tests/nn",
+    **{
+        f"nn.functional.{name}_": "writes into its input: test_overwriting"
+        for name in ("celu", "elu", "hardtanh", "leaky_relu", "relu", "rrelu", "selu", "threshold")
+    },
 }
 
 
