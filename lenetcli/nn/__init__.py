@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lenetcli.nn.fold import *
     from lenetcli.nn.graph import *
     from lenetcli.nn.instancenorm import *
+    from lenetcli.nn.lazy_layers import *
     from lenetcli.nn.linear import *
     from lenetcli.nn.loss import *
     from lenetcli.nn.margin_loss import *
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from lenetcli.nn.softmax import *
     from lenetcli.nn.sparse import *
     from lenetcli.nn.syncbatchnorm import *
+    from lenetcli.nn.uninitialized import *
     from lenetcli.nn.upsampling import *
 
 _MODULES = {
@@ -61,6 +63,9 @@ _MODULES = {
     "lenetcli.nn.fold": "Fold Unfold",
     "lenetcli.nn.graph": "Graph",
     "lenetcli.nn.instancenorm": "InstanceNorm1d InstanceNorm2d InstanceNorm3d",
+    "lenetcli.nn.lazy_layers": """LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyConv1d LazyConv2d LazyConv3d
+        LazyConvTranspose1d LazyConvTranspose2d LazyConvTranspose3d LazyInstanceNorm1d LazyInstanceNorm2d
+        LazyInstanceNorm3d LazyLinear""",
     "lenetcli.nn.linear": "Bilinear Identity Linear",
     "lenetcli.nn.loss": "CrossEntropyLoss HuberLoss L1Loss MSELoss NLLLoss SmoothL1Loss",
     "lenetcli.nn.margin_loss": """CosineEmbeddingLoss HingeEmbeddingLoss MarginRankingLoss MultiLabelMarginLoss
@@ -86,6 +91,7 @@ _MODULES = {
     "lenetcli.nn.softmax": "LogSoftmax Softmax Softmax2d Softmin",
     "lenetcli.nn.sparse": "Embedding",
     "lenetcli.nn.syncbatchnorm": "SyncBatchNorm",
+    "lenetcli.nn.uninitialized": "UninitializedBuffer UninitializedParameter",
     "lenetcli.nn.upsampling": "Upsample UpsamplingBilinear2d UpsamplingNearest2d",
 }  # fmt: skip
 if not TYPE_CHECKING:
