@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lenetcli.ops.nn.distance import *
     from lenetcli.ops.nn.dropout import *
     from lenetcli.ops.nn.embedding import *
+    from lenetcli.ops.nn.grid_sample import *
     from lenetcli.ops.nn.interpolate import *
     from lenetcli.ops.nn.layer_norm import *
     from lenetcli.ops.nn.linear import *
@@ -55,6 +56,7 @@ _MODULES = {
     "lenetcli.ops.nn.dropout": "alpha_dropout dropout dropout1d dropout2d dropout3d feature_alpha_dropout",
     "lenetcli.ops.nn.embedding": "embedding one_hot",
     "lenetcli.ops.shaping.unfold": "fold unfold",
+    "lenetcli.ops.nn.grid_sample": "affine_grid grid_sample",
     "lenetcli.ops.nn.interpolate": "interpolate",
     "lenetcli.ops.nn.linear": "bilinear linear",
     "lenetcli.ops.nn.mse_loss": "huber_loss l1_loss mse_loss smooth_l1_loss",
@@ -70,7 +72,7 @@ _MODULES = {
         gaussian_nll_loss kl_div poisson_nll_loss""",
     "lenetcli.ops.shaping.pixel_shuffle": "channel_shuffle pixel_shuffle pixel_unshuffle",
     "lenetcli.ops.pointwise.gelu": "celu elu gelu glu logsigmoid mish selu silu softplus softsign tanhshrink",
-    "lenetcli.ops.nn.softmax": "log_softmax softmax softmin",
+    "lenetcli.ops.nn.softmax": "gumbel_softmax log_softmax softmax softmin",
     "lenetcli.ops.pointwise.sin": "tanh",
 }  # fmt: skip
 if not TYPE_CHECKING:
