@@ -89,7 +89,7 @@ _MODULES = {
     "lenetcli.nn.smooth_activation": """CELU ELU GELU GLU SELU LogSigmoid Mish Sigmoid SiLU Softplus Softsign Tanh
         Tanhshrink""",
     "lenetcli.nn.softmax": "LogSoftmax Softmax Softmax2d Softmin",
-    "lenetcli.nn.sparse": "Embedding",
+    "lenetcli.nn.sparse": "Embedding EmbeddingBag",
     "lenetcli.nn.syncbatchnorm": "SyncBatchNorm",
     "lenetcli.nn.uninitialized": "UninitializedBuffer UninitializedParameter",
     "lenetcli.nn.upsampling": "Upsample UpsamplingBilinear2d UpsamplingNearest2d",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lenetcli.ops.nn.distance import *
     from lenetcli.ops.nn.dropout import *
     from lenetcli.ops.nn.embedding import *
+    from lenetcli.ops.nn.embedding_bag import *
     from lenetcli.ops.nn.grid_sample import *
     from lenetcli.ops.nn.interpolate import *
     from lenetcli.ops.nn.layer_norm import *
@@ -56,6 +57,7 @@ _MODULES = {
     "lenetcli.ops.nn.dropout": "alpha_dropout dropout dropout1d dropout2d dropout3d feature_alpha_dropout",
     "lenetcli.ops.nn.embedding": "embedding one_hot",
     "lenetcli.ops.shaping.unfold": "fold unfold",
+    "lenetcli.ops.nn.embedding_bag": "embedding_bag",
     "lenetcli.ops.nn.grid_sample": "affine_grid grid_sample",
     "lenetcli.ops.nn.interpolate": "interpolate",
     "lenetcli.ops.nn.linear": "bilinear linear",

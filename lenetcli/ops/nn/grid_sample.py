@@ -20,8 +20,8 @@ from lenetcli.ops.pointwise.hardtanh import hardtanh
 if TYPE_CHECKING:
     from lenetcli.tensors.tensor import Tensor
 
-MODES = ("bilinear", "nearest")
-PADDINGS = ("zeros", "border", "reflection")
+_MODES = ("bilinear", "nearest")
+_PADDINGS = ("zeros", "border", "reflection")
 
 
 def _even(steps: int, align_corners: bool) -> Array:
@@ -126,11 +126,11 @@ def grid_sample(
         >>> F.grid_sample(image, lenet.tensor([[[[0.0, 0.0], [1.0, -1.0]]]]), align_corners=True)
         tensor([[[[2.5000, 2.0000]]]])
     """
-    if mode not in (*MODES, "bicubic"):
+    if mode not in (*_MODES, "bicubic"):
         raise ValueError(
             f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'"
         )
-    if padding_mode not in PADDINGS:
+    if padding_mode not in _PADDINGS:
         raise ValueError(
             "nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', but got: "
             f"'{padding_mode}'"
