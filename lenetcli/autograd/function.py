@@ -1,18 +1,23 @@
-"""User-defined differentiable functions, over tensors, as in torch.autograd.Function."""
+"""User-defined differentiable functions, over tensors, as in torch.autograd.Function and torch.autograd.function."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from lenetcli.autograd.modes import no_grad, switches
+from lenetcli.autograd.op import Op
 from lenetcli.autograd.tape import Array, Node, Variable, wrap
 
 
 class Function(Node):
     """Base of your own operations: static `forward(ctx, ...)` and `backward(ctx, *grads)` over tensors.
+
+    With a static `setup_context(ctx, inputs, output)` of its own, `forward(...)` takes no `ctx`; what backward needs is
+    then saved from forward's arguments and result.
 
     `ctx` is the graph's node. In forward, `ctx.save_for_backward(...)` keeps tensors and any attribute may be set; in
     backward, `ctx.saved_tensors` gives them back and `ctx.needs_input_grad` says which gradients are wanted.
@@ -39,6 +44,11 @@ class Function(Node):
 
     forward: ClassVar[Any]
     backward: ClassVar[Any]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        """Saves what backward needs; where a class has its own, its forward takes no `ctx`."""
+        raise NotImplementedError("setup_context is not implemented.")
 
     needs_input_grad: tuple[bool, ...] = ()
     _saved: tuple[Variable | None, ...] | None = ()
@@ -106,7 +116,11 @@ class Function(Node):
         node = cls()
         node.needs_input_grad = tuple(isinstance(a, Variable) and a.requires_grad for a in args)
         with no_grad():
-            out = cls.forward(node, *args)
+            if cls.setup_context is Function.setup_context:
+                out = cls.forward(node, *args)
+            else:
+                out = cls.forward(*args)
+                cls.setup_context(node, args, out)
         outputs = list(out) if isinstance(out, tuple) else [out]
         if not switches.grad or True not in node.needs_input_grad:
             return out
@@ -122,3 +136,66 @@ class Function(Node):
         for observer in switches.observers:
             observer(node, args, {}, outputs)
         return tuple(outputs) if isinstance(out, tuple) else outputs[0]
+
+
+class OnceDifferentiable(Op):
+    """Hands gradients through that a user's backward made without a graph, and refuses to differentiate them.
+
+    Behind the `count` gradients come the tensors that they are taken to depend on.
+    """
+
+    formula = "y = the gradients as they are"
+
+    @staticmethod
+    def forward(ctx: Any, *arrays: Any, count: int) -> Any:
+        return tuple(a.view() for a in arrays[:count])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
+
+    backward_graph = backward
+
+
+def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Marks the backward of a `Function` that is computed by other means than differentiable ops, such as NumPy.
+
+    It runs without a graph. Differentiating what it gives is refused where that depends, as far as can be known, on
+    something that requires gradients: its arguments or the saved tensors (torch looks at the arguments alone, and takes
+    the derivative by the saved tensors as zero).
+
+    Source: torch.autograd.function.once_differentiable.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> from lenetcli.autograd.function import once_differentiable
+        >>> class Double(lenet.autograd.Function):
+        ...     @staticmethod
+        ...     def forward(ctx, x):
+        ...         return x * 2
+        ...     @staticmethod
+        ...     @once_differentiable
+        ...     def backward(ctx, grad):
+        ...         return lenet.from_numpy(grad.numpy() * 2)
+        >>> x = lenet.tensor([1.0, 2.0], requires_grad=True)
+        >>> Double.apply(x).sum().backward()
+        >>> x.grad
+        tensor([2., 2.])
+    """
+
+    @functools.wraps(fn)
+    def backward(ctx: Any, *grads: Any) -> Any:
+        with no_grad():
+            result = fn(ctx, *(wrap(g.result_class, g.array) if isinstance(g, Variable) else g for g in grads))
+        known = (*grads, *(ctx.saved_tensors if switches.grad else ()))
+        reasons = [t for t in known if isinstance(t, Variable) and t.requires_grad]
+        if not switches.grad or not reasons:
+            return result
+        results = list(result) if isinstance(result, tuple) else [result]
+        at = [i for i, r in enumerate(results) if r is not None]
+        made = OnceDifferentiable.apply(*(results[i] for i in at), *reasons, count=len(at))
+        for i, marked in zip(at, made):
+            results[i] = marked
+        return tuple(results) if isinstance(result, tuple) else results[0]
+
+    return backward

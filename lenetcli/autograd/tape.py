@@ -45,10 +45,13 @@ class RemovableHandle:
         self.remove()
 
 
-def hooked(hooks: dict[int, Any], hook: Any) -> RemovableHandle:
-    """Puts a hook after those that are there already."""
+def hooked(hooks: dict[int, Any], hook: Any, prepend: bool = False) -> RemovableHandle:
+    """Puts a hook after those that are there already, or before them."""
+    later = list(hooks) if prepend else []
     handle = RemovableHandle(hooks)
     hooks[handle.id] = hook
+    for other in later:  # to the end of the order
+        hooks[other] = hooks.pop(other)
     return handle
 
 

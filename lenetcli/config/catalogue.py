@@ -166,11 +166,15 @@ def takes_layers(cls: type) -> bool:
 def for_python(cls: Any) -> str | None:
     """Why a config has no use for a module; None where it has."""
     from lenetcli.nn.module import ForPython, Module
+    from lenetcli.nn.uninitialized import Lazy
 
     if cls.forward is Module.forward:
         return "it holds other things and computes nothing; the blocks of a config are Sequential and Residual"
     if not issubclass(cls, ForPython):
         return None
+    if issubclass(cls, Lazy):
+        (size,) = cls.cls_to_become.from_input
+        return f"it takes {cls.takes}; a config does so with {cls.cls_to_become.__name__}, where {size} may be left out"
     given = "a chain of layers gives one input of floats"
     if _is_loss(cls):
         given = "a training gives a loss the model's output and a target"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lenetcli.nn.fold import *
     from lenetcli.nn.graph import *
     from lenetcli.nn.instancenorm import *
+    from lenetcli.nn.lazy_layers import *
     from lenetcli.nn.linear import *
     from lenetcli.nn.loss import *
     from lenetcli.nn.margin_loss import *
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from lenetcli.nn.softmax import *
     from lenetcli.nn.sparse import *
     from lenetcli.nn.syncbatchnorm import *
+    from lenetcli.nn.uninitialized import *
     from lenetcli.nn.upsampling import *
 
 _MODULES = {
@@ -61,6 +63,9 @@ _MODULES = {
     "lenetcli.nn.fold": "Fold Unfold",
     "lenetcli.nn.graph": "Graph",
     "lenetcli.nn.instancenorm": "InstanceNorm1d InstanceNorm2d InstanceNorm3d",
+    "lenetcli.nn.lazy_layers": """LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyConv1d LazyConv2d LazyConv3d
+        LazyConvTranspose1d LazyConvTranspose2d LazyConvTranspose3d LazyInstanceNorm1d LazyInstanceNorm2d
+        LazyInstanceNorm3d LazyLinear""",
     "lenetcli.nn.linear": "Bilinear Identity Linear",
     "lenetcli.nn.loss": "CrossEntropyLoss HuberLoss L1Loss MSELoss NLLLoss SmoothL1Loss",
     "lenetcli.nn.margin_loss": """CosineEmbeddingLoss HingeEmbeddingLoss MarginRankingLoss MultiLabelMarginLoss
@@ -71,7 +76,7 @@ _MODULES = {
     "lenetcli.nn.padding": """CircularPad1d CircularPad2d CircularPad3d ConstantPad1d ConstantPad2d ConstantPad3d
         ReflectionPad1d ReflectionPad2d ReflectionPad3d ReplicationPad1d ReplicationPad2d ReplicationPad3d ZeroPad1d
         ZeroPad2d ZeroPad3d""",
-    "lenetcli.nn.parameter": "Parameter",
+    "lenetcli.nn.parameter": "Buffer Parameter",
     "lenetcli.nn.parameter_container": "ParameterDict ParameterList",
     "lenetcli.nn.pixelshuffle": "PixelShuffle PixelUnshuffle",
     "lenetcli.nn.pooling": """AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d AvgPool1d
@@ -84,8 +89,9 @@ _MODULES = {
     "lenetcli.nn.smooth_activation": """CELU ELU GELU GLU SELU LogSigmoid Mish Sigmoid SiLU Softplus Softsign Tanh
         Tanhshrink""",
     "lenetcli.nn.softmax": "LogSoftmax Softmax Softmax2d Softmin",
-    "lenetcli.nn.sparse": "Embedding",
+    "lenetcli.nn.sparse": "Embedding EmbeddingBag",
     "lenetcli.nn.syncbatchnorm": "SyncBatchNorm",
+    "lenetcli.nn.uninitialized": "UninitializedBuffer UninitializedParameter",
     "lenetcli.nn.upsampling": "Upsample UpsamplingBilinear2d UpsamplingNearest2d",
 }  # fmt: skip
 if not TYPE_CHECKING:

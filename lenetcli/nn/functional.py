@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from lenetcli.ops.nn.distance import *
     from lenetcli.ops.nn.dropout import *
     from lenetcli.ops.nn.embedding import *
+    from lenetcli.ops.nn.embedding_bag import *
+    from lenetcli.ops.nn.grid_sample import *
     from lenetcli.ops.nn.interpolate import *
     from lenetcli.ops.nn.layer_norm import *
     from lenetcli.ops.nn.linear import *
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from lenetcli.ops.pointwise.gelu import *
     from lenetcli.ops.pointwise.hardtanh import *
     from lenetcli.ops.pointwise.relu import *
+    from lenetcli.ops.pointwise.relu_ import *
     from lenetcli.ops.pointwise.sin import *
     from lenetcli.ops.shaping.pad import *
     from lenetcli.ops.shaping.pixel_shuffle import *
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "lenetcli.ops.pointwise.relu": "leaky_relu prelu relu rrelu",
     "lenetcli.ops.pointwise.hardtanh": "hardshrink hardsigmoid hardswish hardtanh relu6 softshrink threshold",
+    "lenetcli.ops.pointwise.relu_": "celu_ elu_ hardtanh_ leaky_relu_ relu_ rrelu_ selu_ threshold_",
     "lenetcli.ops.nn.adaptive_pool": "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool1d adaptive_max_pool2d",
     "lenetcli.ops.nn.attention": "scaled_dot_product_attention",
     "lenetcli.ops.nn.avg_pool2d": "avg_pool1d avg_pool2d lp_pool1d lp_pool2d",
@@ -53,6 +57,8 @@ _MODULES = {
     "lenetcli.ops.nn.dropout": "alpha_dropout dropout dropout1d dropout2d dropout3d feature_alpha_dropout",
     "lenetcli.ops.nn.embedding": "embedding one_hot",
     "lenetcli.ops.shaping.unfold": "fold unfold",
+    "lenetcli.ops.nn.embedding_bag": "embedding_bag",
+    "lenetcli.ops.nn.grid_sample": "affine_grid grid_sample",
     "lenetcli.ops.nn.interpolate": "interpolate",
     "lenetcli.ops.nn.linear": "bilinear linear",
     "lenetcli.ops.nn.mse_loss": "huber_loss l1_loss mse_loss smooth_l1_loss",
@@ -68,7 +74,7 @@ _MODULES = {
         gaussian_nll_loss kl_div poisson_nll_loss""",
     "lenetcli.ops.shaping.pixel_shuffle": "channel_shuffle pixel_shuffle pixel_unshuffle",
     "lenetcli.ops.pointwise.gelu": "celu elu gelu glu logsigmoid mish selu silu softplus softsign tanhshrink",
-    "lenetcli.ops.nn.softmax": "log_softmax softmax softmin",
+    "lenetcli.ops.nn.softmax": "gumbel_softmax log_softmax softmax softmin",
     "lenetcli.ops.pointwise.sin": "tanh",
 }  # fmt: skip
 if not TYPE_CHECKING:

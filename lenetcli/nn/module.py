@@ -9,9 +9,8 @@ import numpy as np
 
 from lenetcli.autograd.modes import no_grad, switches
 from lenetcli.autograd.pending import settle
-from lenetcli.autograd.tape import RemovableHandle
-from lenetcli.nn.hooks import watch_backward
-from lenetcli.nn.parameter import Parameter
+from lenetcli.nn.hooks import Hooked
+from lenetcli.nn.parameter import Buffer, Parameter
 from lenetcli.nn.state import Stateful
 from lenetcli.nn.tables import Table, changes
 from lenetcli.nn.tree import Tree
@@ -21,7 +20,7 @@ M = TypeVar("M", bound="Module")
 _NONE: Any = {}  # the tables of a module whose __init__ has not run
 
 
-class Module(Tree, Stateful):
+class Module(Tree, Hooked, Stateful):
     """Base of all layers and nets: assign parameters and modules as attributes, write `forward`.
 
     Source: torch.nn.Module.
@@ -62,6 +61,7 @@ class Module(Tree, Stateful):
         put("_forward_pre_hooks", Table())
         put("_forward_hooks", Table())
         put("_backward_hooks", Table())
+        put("_backward_pre_hooks", Table())
 
     # Attributes
 
@@ -88,11 +88,12 @@ class Module(Tree, Stateful):
             if value is not None:
                 raise TypeError(_mismatch(value, "as child module", name, "nn.Module or None expected"))
             self._modules[name] = None
-        elif name in own.get("_buffers", _NONE):
+        elif isinstance(value, Buffer) or name in own.get("_buffers", _NONE):
             if value is not None and not isinstance(value, Tensor):
                 raise TypeError(_mismatch(value, "as buffer", name, "Tensor or None expected"))
-            transient = (False,) if name in self._non_persistent_buffers_set else ()
-            self.register_buffer(name, value, *transient)
+            left_out = self._non_persistent_buffers_set if parameters is not _NONE else ()
+            persistent = value.persistent if isinstance(value, Buffer) else name not in left_out
+            self.register_buffer(name, value, *() if persistent else (False,))
         else:
             if "_remembered" in own:
                 changes.count += 1
@@ -229,7 +230,12 @@ class Module(Tree, Stateful):
         scopes.append((root, self))
         try:
             hooks = self.__dict__
-            if not (hooks["_forward_pre_hooks"] or hooks["_forward_hooks"] or hooks["_backward_hooks"]):
+            if not (
+                hooks["_forward_pre_hooks"]
+                or hooks["_forward_hooks"]
+                or hooks["_backward_hooks"]
+                or hooks["_backward_pre_hooks"]
+            ):
                 return self.forward(*args, **kwargs)
             return self._call_with_hooks(args, kwargs)
         except KeyError:
@@ -238,44 +244,6 @@ class Module(Tree, Stateful):
             self._modules  # noqa: B018  # an AttributeError that says what is missing
         finally:
             scopes.pop()
-
-    def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        hooks = self.__dict__
-        for hook in list(hooks["_forward_pre_hooks"].values()):
-            changed = hook(self, args)
-            if changed is not None:
-                args = changed if isinstance(changed, tuple) else (changed,)
-        backward_hooks = list(hooks["_backward_hooks"].values())
-        finish = None
-        if backward_hooks:
-            args, finish = watch_backward(self, args, backward_hooks)
-        result = self.forward(*args, **kwargs)
-        for hook in list(hooks["_forward_hooks"].values()):
-            changed = hook(self, args, result)
-            if changed is not None:
-                result = changed
-        return finish(result) if finish is not None else result
-
-    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Calls `hook(module, args)` before forward; what it returns replaces the arguments."""
-        return self._add_hook("_forward_pre_hooks", hook)
-
-    def register_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Calls `hook(module, args, output)` after forward; what it returns replaces the output."""
-        return self._add_hook("_forward_hooks", hook)
-
-    def register_full_backward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Calls `hook(module, grad_input, grad_output)` when the gradients of the module's inputs are known.
-
-        What it returns replaces `grad_input`.
-        """
-        return self._add_hook("_backward_hooks", hook)
-
-    @property
-    def has_hooks(self) -> bool:
-        """True where a hook would miss something if this module's call were skipped."""
-        hooks = self.__dict__
-        return bool(hooks["_forward_pre_hooks"] or hooks["_forward_hooks"] or hooks["_backward_hooks"])
 
     # Modes and types
 

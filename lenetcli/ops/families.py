@@ -21,6 +21,7 @@ _METHODS_ONLY = {
     "lenetcli.ops.indexing.getitem": "index __setitem__",
     "lenetcli.ops.shaping.reshape": "view view_as reshape_as contiguous",
     "lenetcli.ops.shaping.split": "unfold",
+    "lenetcli.tensors.sampling": "bernoulli multinomial",
 }
 _TABLE = {family: names for family, names in lenetcli._MODULES.items() if family.startswith("lenetcli.ops.")}
 _FAMILIES = {name: f for table in (_TABLE, _METHODS_ONLY) for f, names in table.items() for name in names.split()}
@@ -48,6 +49,6 @@ def method(name: str) -> Callable[..., Any]:
 
 def all_methods() -> dict[str, Callable[..., Any]]:
     """Every method by name; imports all families."""
-    for family in pkgutil.walk_packages(ops.__path__, "lenetcli.ops."):
-        import_module(family.name)
+    for family in (*(found.name for found in pkgutil.walk_packages(ops.__path__, "lenetcli.ops.")), *_METHODS_ONLY):
+        import_module(family)
     return METHODS

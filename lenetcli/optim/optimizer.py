@@ -30,7 +30,7 @@ def _with_hooks(step: F) -> F:
     """A step that calls the hooks around it and lets schedulers know that it ran."""
 
     @functools.wraps(step)
-    def hooked(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+    def call(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         if self._opt_called is False:
             self._opt_called = True
         for hook in list(self._pre_hooks.values()):
@@ -44,7 +44,7 @@ def _with_hooks(step: F) -> F:
             hook(self, args, kwargs)
         return result
 
-    return hooked  # type: ignore[return-value]  # wraps keeps the signature
+    return call  # type: ignore[return-value]  # wraps keeps the signature
 
 
 class Optimizer:
@@ -252,27 +252,27 @@ class Optimizer:
 
     def register_step_pre_hook(self, hook: Hook) -> RemovableHandle:
         """Calls `hook(optimizer, args, kwargs)` before each step; a returned (args, kwargs) replaces them."""
-        return _added(self._pre_hooks, hook)
+        return hooked(self._pre_hooks, hook)
 
     def register_step_post_hook(self, hook: Hook) -> RemovableHandle:
         """Calls `hook(optimizer, args, kwargs)` after each step."""
-        return _added(self._post_hooks, hook)
+        return hooked(self._post_hooks, hook)
 
     def register_state_dict_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Calls `hook(optimizer)` before each `state_dict`; with `prepend`, before the other hooks."""
-        return _added(self._state_dict_hooks["before saving"], hook, prepend)
+        return hooked(self._state_dict_hooks["before saving"], hook, prepend)
 
     def register_state_dict_post_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Calls `hook(optimizer, state_dict)` after each `state_dict`; what it returns, unless None, replaces it."""
-        return _added(self._state_dict_hooks["after saving"], hook, prepend)
+        return hooked(self._state_dict_hooks["after saving"], hook, prepend)
 
     def register_load_state_dict_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Calls `hook(optimizer, state_dict)` with a copy before it is loaded; a returned one replaces it."""
-        return _added(self._state_dict_hooks["before loading"], hook, prepend)
+        return hooked(self._state_dict_hooks["before loading"], hook, prepend)
 
     def register_load_state_dict_post_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Calls `hook(optimizer)` after each `load_state_dict`."""
-        return _added(self._state_dict_hooks["after loading"], hook, prepend)
+        return hooked(self._state_dict_hooks["after loading"], hook, prepend)
 
     # Saving and loading
 
@@ -360,14 +360,6 @@ class Optimizer:
         loaded = np.empty_like(param.array)
         write(loaded, value)
         return of_array(loaded)
-
-
-def _added(hooks: dict[int, Hook], hook: Hook, prepend: bool = False) -> RemovableHandle:
-    later = list(hooks) if prepend else []
-    handle = hooked(hooks, hook)
-    for other in later:  # to the end of the order
-        hooks[other] = hooks.pop(other)
-    return handle
 
 
 # What update rules need

@@ -12,6 +12,7 @@ from lenetcli.autograd.random import Generator, numpy_generator
 from lenetcli.autograd.tape import Variable
 from lenetcli.autograd.torch_random import torch_numbers
 from lenetcli.kernels.device import as_array, beside
+from lenetcli.ops.methods import method
 from lenetcli.tensors.creation import empty, shape_of, sizes_of
 from lenetcli.tensors.tensor import Tensor, of_array, placed
 
@@ -183,6 +184,7 @@ def normal(
     return of_array(placed(values.astype(to_numpy_dtype(dtype, kind)), device), requires_grad)
 
 
+@method
 def multinomial(
     input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
 ) -> Tensor:
@@ -237,13 +239,22 @@ def multinomial(
     return of_array(found.astype(np.int64))
 
 
-def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
-    """1 with the probability that `input` gives, else 0. Gradient: 0. Source: torch.bernoulli.
+@method
+def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
+    """1 with the probability that `input` gives, else 0; with `p` given, `input` says only the shape and the type.
+
+    Gradient:
+        0.
+
+    Raises:
+        RuntimeError: a probability outside of [0, 1].
+
+    Source: torch.bernoulli.
 
     Example:
         >>> import lenetcli as lenet
         >>> lenet.bernoulli(lenet.tensor([0.0, 1.0]))
         tensor([0., 1.])
     """
-    result: Tensor = input.clone().bernoulli_(input.detach(), generator=generator)
+    result: Tensor = input.clone().bernoulli_(input.detach() if p is None else p, generator=generator)
     return result

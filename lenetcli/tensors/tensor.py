@@ -385,6 +385,8 @@ class Tensor(Described, Variable, metaclass=_Methods):
         Variable.__init__(copied, self.array.copy(order="K"), self.requires_grad)
         if self.grad is not None:
             copied.grad = like(self, self.grad.array.copy(order="K"))
+        if "persistent" in vars(self):  # it is a buffer
+            vars(copied)["persistent"] = vars(self)["persistent"]
         memo[id(self)] = copied
         return copied
 

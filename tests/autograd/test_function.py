@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import pytest
@@ -67,3 +68,71 @@ def test_a_wrong_number_of_gradients_is_refused() -> None:
     a = lenet.tensor([2.0], requires_grad=True)
     with pytest.raises(RuntimeError, match="returned 1 gradients, forward had 2 arguments"):
         Wrong.apply(a, a).sum().backward()
+
+
+def scaled(m: Any) -> Any:
+    """A function of two outputs whose context is set up beside forward."""
+
+    class Scaled(m.autograd.Function):  # type: ignore[misc,name-defined]
+        @staticmethod
+        def forward(x: Any, by: float) -> Any:
+            return x * by, (x > 0) * 1
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+            x, ctx.by = inputs
+            ctx.save_for_backward(x, output[0])
+            ctx.mark_non_differentiable(output[1])
+
+        @staticmethod
+        def backward(ctx: Any, grad: Any, _: Any) -> Any:
+            x, y = ctx.saved_tensors
+            return grad * ctx.by * x * y, None
+
+    return Scaled
+
+
+def test_a_context_is_set_up_beside_forward(torch: Any) -> None:
+    def told(m: Any) -> Any:
+        x = m.tensor([1.0, -3.0], requires_grad=True)
+        y, sign = scaled(m).apply(x, 2.0)
+        (first,) = m.autograd.grad(y.sum(), x, create_graph=True)
+        (second,) = m.autograd.grad(first.sum(), x)
+        kinds = y.requires_grad, sign.requires_grad, scaled(m).apply(x.detach(), 2.0)[0].requires_grad
+        return first.tolist(), second.tolist(), sign.tolist(), kinds
+
+    assert told(lenet) == told(torch)
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_a_backward_that_is_marked_is_differentiated_once(torch: Any, used: bool) -> None:
+    def told(m: Any) -> Any:
+        once = importlib.import_module(f"{m.__name__}.autograd.function").once_differentiable
+
+        class Cube(m.autograd.Function):  # type: ignore[misc,name-defined]
+            @staticmethod
+            def forward(ctx: Any, x: Any, y: Any) -> Any:
+                ctx.save_for_backward(x)
+                return x**3
+
+            @staticmethod
+            @once
+            def backward(ctx: Any, grad: Any) -> Any:
+                return m.from_numpy(3 * grad.numpy() * ctx.saved_tensors[0].detach().numpy() ** 2), None
+
+        x = m.tensor([1.0, -3.0], requires_grad=True)
+        seed = m.ones(2, requires_grad=used)
+        (plain,) = m.autograd.grad(Cube.apply(x, 1), x, seed.detach())
+        (first,) = m.autograd.grad(Cube.apply(x, 1), x, seed, create_graph=True)
+        try:
+            if used:
+                first.sum().backward()
+            else:
+                m.autograd.grad(first.sum(), x)
+        except RuntimeError as error:
+            return plain.tolist(), first.tolist(), str(error)
+
+    ours, theirs = told(lenet), told(torch)
+    assert ours[:2] == theirs[:2]
+    assert ours[2].startswith("trying to differentiate twice")  # where torch has lost the graph, it says that
+    assert theirs[2].startswith("trying to differentiate twice") is used

@@ -25,6 +25,9 @@ EXACT: dict[str, Draw] = {
     "random_ with limits": lambda t: t.cat([t.empty(4).random_(5, 9), t.empty(4).random_(3)]),
     "uniform_": lambda t: t.empty(99).uniform_(-0.3, 0.7),
     "bernoulli": lambda t: t.cat([t.empty(50).bernoulli_(0.3), t.bernoulli(t.full((50,), 0.4))]),
+    "bernoulli of a number": lambda t: t.bernoulli(t.empty(50), 0.3),
+    "bernoulli, a method": lambda t: t.cat([t.full((50,), 0.4).bernoulli(), t.full((50,), 0.4).bernoulli(0.9)]),
+    "multinomial, a method": lambda t: t.rand(6, 7).multinomial(3).flatten(),
     "bernoulli of float64": lambda t: t.bernoulli(t.full((50,), 0.4, dtype=t.float64)),
     "multinomial": lambda t: t.cat(
         [
@@ -48,6 +51,8 @@ ROUNDED: dict[str, Draw] = {
     "normal_": lambda t: t.empty(20).normal_(2.0, 3.0),
     "exponential_": lambda t: t.empty(20).exponential_(2.0),
     "alpha_dropout": lambda t: t.nn.functional.alpha_dropout(t.ones(5, 6), 0.3, True),
+    "gumbel_softmax": lambda t: t.nn.functional.gumbel_softmax(t.linspace(-1, 1, 60).reshape(3, 20), 0.7),
+    "gumbel_softmax, hard": lambda t: t.nn.functional.gumbel_softmax(t.ones(4, 3, 2), hard=True, dim=1),
     "rrelu": lambda t: t.nn.functional.rrelu(t.linspace(-1, 1, 50), training=True),
     "trunc_normal_": lambda t: t.nn.init.trunc_normal_(t.empty(20, 30)),
     "orthogonal_": lambda t: t.cat([t.nn.init.orthogonal_(t.empty(*s)).flatten() for s in ((5, 3), (3, 5))]),

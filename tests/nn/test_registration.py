@@ -18,6 +18,8 @@ NAMES: list[Any] = ["p", "b", "m", "a", "np", "nb", "new", "", "x.y", "training"
 VALUES: dict[str, Call] = {
     "parameter": lambda m: m.nn.Parameter(m.ones(2)),
     "tensor": lambda m: m.ones(2),
+    "buffer": lambda m: m.nn.Buffer(m.ones(2)),
+    "transient buffer": lambda m: m.nn.Buffer(m.ones(2), persistent=False),
     "module": lambda m: m.nn.Tanh(),
     "None": lambda m: None,
     "number": lambda m: 5,
@@ -151,6 +153,28 @@ def test_a_name_and_a_value_are_registered_or_refused_as_in_torch(torch: Any, wa
         for value in VALUES:
             ours, theirs = (tried(registered, m, way, name, value) for m in (lenet, torch))
             assert ours == theirs, (name, value)
+
+
+def test_a_buffer_is_a_marked_tensor_and_stays_one_in_a_copy(torch: Any) -> None:
+    def told(m: Any) -> Any:
+        module = m.nn.Module()
+        module.kept, module.count = m.nn.Buffer(m.zeros(2)), copy.deepcopy(m.nn.Buffer(m.tensor(3), persistent=False))
+        module.kept = m.ones(2)
+        module.count = m.tensor(4)
+        again = copy.deepcopy(module)
+        again.count += 1
+        return [
+            [list(x.state_dict()) for x in (module, again)],
+            [(n, b.tolist()) for n, b in again.named_buffers()],
+            isinstance(m.nn.Buffer(), m.nn.Buffer),
+            isinstance(m.ones(1), m.nn.Buffer),
+            type(m.nn.Buffer(m.ones(1), persistent=True)) is m.Tensor,
+            m.nn.Buffer(m.ones(1, requires_grad=True)).requires_grad,
+            repr(m.nn.Buffer(m.tensor([1.0]))),
+            tried(lambda m: m.nn.Buffer([1.0]), m),
+        ]
+
+    assert told(lenet) == told(torch)
 
 
 @pytest.mark.parametrize("kind", ["Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"])

@@ -107,3 +107,24 @@ def test_one_hot_refuses_what_has_no_class() -> None:
     with pytest.raises(RuntimeError, match="empty"):
         F.one_hot(lenet.zeros(0, dtype=lenet.int64))
     assert F.one_hot(lenet.zeros(0, dtype=lenet.int64), 3).shape == (0, 3)
+
+
+def test_bags_that_are_for_another_package_are_refused() -> None:
+    table, bags = lenet.ones(5, 3), lenet.tensor([[1, 4], [0, 1]])
+    for options, kind, words in (
+        ({"scale_grad_by_freq": True}, NotImplementedError, "use embedding and sum"),
+        ({"sparse": True}, NotImplementedError, "gradients are dense"),
+        ({"per_sample_weights": lenet.ones(2, 2)}, NotImplementedError, "only supported for mode='sum'"),
+        ({"per_sample_weights": lenet.ones(4), "mode": "sum"}, ValueError, "same shape as the input"),
+        ({"scale_grad_by_freq": True, "mode": "max"}, ValueError, "max mode does not support"),
+        ({"padding_idx": 5}, ValueError, "within the 5 rows"),
+    ):
+        with pytest.raises(kind, match=words):
+            F.embedding_bag(bags, table, **options)
+    for offsets, words in (([0, 3, 2], "must not go down"), ([], "at least 1")):
+        with pytest.raises(RuntimeError, match=words):
+            F.embedding_bag(bags.reshape(-1), table, lenet.tensor(offsets, dtype=lenet.int64), include_last_offset=True)
+    with pytest.raises(IndexError, match="out of range"):
+        F.embedding_bag(bags + 4, table)
+    with pytest.raises(NotImplementedError, match="use Embedding and sum"):
+        nn.EmbeddingBag(5, 3, scale_grad_by_freq=True)

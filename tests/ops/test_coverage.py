@@ -20,8 +20,13 @@ ELSEWHERE = {
     "nn.functional.dropout2d": "random: tests/nn",
     "nn.functional.dropout3d": "random: tests/nn",
     "nn.functional.multi_head_attention_forward": "what its layer computes: tests/nn",
+    "nn.functional.gumbel_softmax": "random: test_gumbel_softmax",
     "nn.functional.alpha_dropout": "random: tests/nn",
     "nn.functional.feature_alpha_dropout": "random: tests/nn",
+    **{
+        f"nn.functional.{name}_": "writes into its input: test_overwriting"
+        for name in ("celu", "elu", "hardtanh", "leaky_relu", "relu", "rrelu", "selu", "threshold")
+    },
 }
 
 

@@ -108,3 +108,26 @@ def test_results_are_stored_batch_last() -> None:
         F.interpolate(x, 9, mode="bilinear"),
     ):
         assert np.moveaxis(y.numpy(), 0, -1).flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    "case", ["mode", "padding", "batch", "width", "dims", "empty", "type", "theta", "size", "matrix"]
+)
+def test_grids_that_do_not_fit_are_refused_as_in_torch(torch: Any, case: str) -> None:
+    calls: dict[str, Any] = {
+        "mode": lambda m, f: f.grid_sample(m.ones(1, 1, 2, 2), m.ones(1, 1, 1, 2), "linear"),
+        "padding": lambda m, f: f.grid_sample(m.ones(1, 1, 2, 2), m.ones(1, 1, 1, 2), padding_mode="ones"),
+        "batch": lambda m, f: f.grid_sample(m.ones(2, 1, 2, 2), m.ones(1, 1, 1, 2), align_corners=True),
+        "width": lambda m, f: f.grid_sample(m.ones(1, 1, 2, 2), m.ones(1, 1, 1, 3), align_corners=True),
+        "dims": lambda m, f: f.grid_sample(m.ones(1, 2, 2), m.ones(1, 1, 2), align_corners=True),
+        "empty": lambda m, f: f.grid_sample(m.ones(1, 1, 0, 2), m.ones(1, 1, 1, 2), align_corners=True),
+        "type": lambda m, f: f.grid_sample(m.ones(1, 1, 2, 2), m.ones(1, 1, 1, 2).double(), align_corners=True),
+        "theta": lambda m, f: f.affine_grid(m.ones(1, 2, 3).long(), (1, 1, 2, 2), align_corners=True),
+        "size": lambda m, f: f.affine_grid(m.ones(1, 2, 3), (1, 1, 0, 2), align_corners=True),
+        "matrix": lambda m, f: f.affine_grid(m.ones(1, 3, 3), (1, 1, 2, 2), align_corners=True),
+    }
+    for m in (lenet, torch):
+        with pytest.raises((ValueError, RuntimeError)) as error:
+            calls[case](m, m.nn.functional)
+        kinds = {k.__name__ for k in type(error.value).__mro__ if k.__module__ == "builtins"}
+        assert ("ValueError" in kinds) is (case in ("mode", "padding", "theta", "size", "matrix"))

@@ -33,6 +33,9 @@ ADAPTED = {  # functions that the database calls in its own way
     "mT": lambda x: x.mT,
     "mH": lambda x: x.mH,
     "nn.functional.embedding": lambda weight, index, **rest: lenet.nn.functional.embedding(index, weight, **rest),
+    "nn.functional.embedding_bag": lambda weight, index, **rest: lenet.nn.functional.embedding_bag(
+        index, weight, **rest
+    ),
 }
 PYTHON_NAMES = {"getitem": "__getitem__", "where": "where"}  # methods, where the database has other arguments
 

@@ -10,13 +10,16 @@ import numpy as np
 
 from lenetcli.autograd.dtypes import dtype as Dtype
 from lenetcli.autograd.dtypes import to_numpy_dtype
+from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.rules import saved_tensors
+from lenetcli.autograd.tape import like
 from lenetcli.kernels import dispatch
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import axis, quiet
 from lenetcli.ops.pointwise.clone import cast
+from lenetcli.ops.pointwise.fill_ import exponential_
 
 if TYPE_CHECKING:
     from lenetcli.tensors.tensor import Tensor
@@ -165,3 +168,40 @@ def softmin(input: Tensor, dim: int | None = None, dtype: Dtype | None = None) -
         tensor([0.4223, 0.4223, 0.1554])
     """
     return _run(Softmax, "softmin", -input, dim, dtype)
+
+
+@whole
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """Draws categories so that gradients pass: a softmax of logits with random numbers added.
+
+    Formula:
+        softmax((logits + g) / tau), with g = -log of exponential random numbers
+
+    Args:
+        logits: logarithms of probabilities, up to a constant.
+        tau: temperature: the lower, the nearer to a category.
+        hard: give the category drawn as a one-hot vector; the gradient stays that of the softmax.
+        eps: has no effect, as in torch.
+        dim: the dimension of the categories.
+
+    Raises:
+        IndexError: `dim` is out of range.
+        NotImplementedError: integers.
+
+    Source: torch.nn.functional.gumbel_softmax; Jang et al. 2017, "Categorical Reparameterization with Gumbel-Softmax".
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.gumbel_softmax(lenet.tensor([0.0, 100.0]), hard=True)
+        tensor([0., 1.])
+    """
+    if eps != 1e-10:
+        warnings.warn("`eps` parameter is deprecated and has no effect.", UserWarning, stacklevel=2)
+    room: Any = like(logits, np.empty_like(logits.array, order="C"))
+    soft = softmax((logits - exponential_(room).log()) / tau, dim)
+    if not hard:
+        return soft
+    zeros: Any = like(logits, np.zeros_like(logits.array, order="C"))
+    drawn: Tensor = zeros.scatter(dim, soft.detach().max(dim, keepdim=True)[1], 1.0)
+    return drawn - soft.detach() + soft

@@ -25,6 +25,15 @@ SAMPLES = [
     LayerSample("Embedding", (5, 3), {"scale_grad_by_freq": True, "padding_idx": -1}, [index]),
     LayerSample("Embedding", (5, 3), {"max_norm": 1.0, "norm_type": 1.5}, [index]),
     LayerSample("Embedding", (5, 3), {"_weight": np.ones((5, 3), np.float32), "_freeze": True}, [index[0]]),
+    *[
+        LayerSample("EmbeddingBag", (5, 3), {"mode": mode, **options}, [index])
+        for mode in ("sum", "mean", "max")
+        for options in ({}, {"padding_idx": 1})
+    ],
+    LayerSample("EmbeddingBag", (5, 3), {"max_norm": 1.0, "norm_type": 1.5}, [index]),
+    LayerSample("EmbeddingBag", (5, 3), {"_weight": np.ones((5, 3), np.float32), "mode": "max"}, [index]),
+    LayerSample("EmbeddingBag", (5, 3), {}, [index[0], np.array([0, 1, 1])]),
+    LayerSample("EmbeddingBag", (5, 3), {"include_last_offset": True}, [index[0], np.array([0, 2, 4])]),
     LayerSample("PairwiseDistance", inputs=[(3, 4), (3, 4)]),
     LayerSample("PairwiseDistance", (1.0, 0.01, True), inputs=[(3, 4), (4,)]),
     LayerSample("CosineSimilarity", inputs=[(3, 4), (3, 4)]),
@@ -32,6 +41,12 @@ SAMPLES = [
 ]
 
 REFUSED = [
+    LayerSample("EmbeddingBag", (5, 3), {"mode": "min"}, [index]),
+    LayerSample("EmbeddingBag", (5, 3), {}, [index, np.array([0])]),
+    LayerSample("EmbeddingBag", (5, 3), {}, [index[0]]),
+    LayerSample("EmbeddingBag", (5, 3), {}, [index[0], np.array([1, 2])]),
+    LayerSample("EmbeddingBag", (5, 3), {}, [index[0], np.array([0, 5])]),
+    LayerSample("EmbeddingBag", (5, 3), {}, [index[None]]),
     LayerSample("Linear", (4, 5), inputs=[(2, 3)]),
     LayerSample("Bilinear", (4, 3, 5), inputs=[(6, 4), (5, 3)]),
     LayerSample("Bilinear", (4, 3, 5), inputs=[(6, 3), (6, 4)]),
