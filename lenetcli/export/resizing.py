@@ -76,9 +76,7 @@ def _scale(size: int, factor: float, taps: Sequence[Tap], words: dict[str, Any])
     The factor or, where its rounding would lose the last place, the next number.
     """
     wanted = _shares(size, taps)
-    if (
-        words["coordinate_transformation_mode"] == "align_corners"
-    ):  # readers differ in what part of a pixel does there
+    if words["coordinate_transformation_mode"] == "align_corners":  # readers differ in what part of a pixel does there
         factor = wanted.shape[1] / size
     for scale in (FLOAT.type(factor), np.nextafter(FLOAT.type(factor), FLOAT.type(np.inf))):
         if all(_agree(size, np.array([1, 1, scale, 1], kind), wanted, words) for kind in (FLOAT, np.float64)):
