@@ -54,7 +54,7 @@ def grad_and_value(func: Function, argnums: Numbers = 0, has_aux: bool = False) 
         argnums: the argument, or arguments, to differentiate by: tensors, or nested dicts, lists and tuples of them.
 
     Raises:
-        RuntimeError: `func` gives no single number.
+        RuntimeError: `func` gives no single number, or with `has_aux` no pair; there is no such argument.
 
     Source: torch.func.grad_and_value.
 
@@ -70,9 +70,10 @@ def grad_and_value(func: Function, argnums: Numbers = 0, has_aux: bool = False) 
             numbers = argnums if isinstance(argnums, tuple) else (argnums,)
             given = list(args)
             for n in numbers:
+                if not -len(args) <= n < len(args):
+                    raise RuntimeError(f"grad_and_value: got argnums={n}, but only {len(args)} positional inputs")
                 given[n] = _fresh(args[n])
-            result = func(*given, **kwargs)
-            value, aux = result if has_aux else (result, None)
+            value, aux = _with_aux("grad_and_value", func(*given, **kwargs), has_aux)
             if not isinstance(value, Variable) or value.array.shape:
                 got = f"shape {list(value.array.shape)}" if isinstance(value, Variable) else type(value).__name__
                 raise RuntimeError(
@@ -86,6 +87,15 @@ def grad_and_value(func: Function, argnums: Numbers = 0, has_aux: bool = False) 
             return (slopes, (value, aux)) if has_aux else (slopes, value)
 
     return wrapped
+
+
+def _with_aux(name: str, result: Any, has_aux: bool) -> tuple[Any, Any]:
+    """What a function gives, and what it gives beside that."""
+    if not has_aux:
+        return result, None
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise RuntimeError(f"{name}: with has_aux=True the function gives a tuple (output, aux)")
+    return result
 
 
 def _by(value: Any, sources: Sequence[Any], seed: Any) -> list[Any]:
@@ -160,8 +170,7 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> Any:
     """
     with enable_grad():
         given = _fresh(primals)
-        result = func(*given)
-    value, aux = result if has_aux else (result, None)
+        value, aux = _with_aux("vjp", func(*given), has_aux)
 
     def back(*cotangents: Any) -> Any:
         seed = cotangents[0] if len(cotangents) == 1 else cotangents
@@ -177,7 +186,7 @@ def jvp(func: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> 
     """What `func` gives of the primals, and its derivative along the tangents.
 
     Raises:
-        RuntimeError: a tangent has another shape than its primal.
+        RuntimeError: primals or tangents are no tuples, or not alike in number or shapes.
 
     Source: torch.func.jvp.
 
@@ -186,13 +195,20 @@ def jvp(func: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> 
         >>> lenet.func.jvp(lenet.exp, (lenet.zeros(2),), (lenet.tensor([1.0, 2.0]),))
         (tensor([1., 1.]), tensor([1., 2.]))
     """
+    for word, value in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(value, tuple):
+            raise RuntimeError(
+                f"jvp: expected {word} to be a tuple, one entry for each argument, got {type(value).__name__}"
+            )
+    if len(leaves_of(primals)) != len(leaves_of(tangents)):
+        raise RuntimeError(f"jvp: {len(leaves_of(primals))} primals and {len(leaves_of(tangents))} tangents")
     with enable_grad():
-        given = _fresh(tuple(primals))
+        given = _fresh(primals)
         value = func(*given)
         # u -> uᵀJ is linear in u: its derivative along the tangents is J times these
         u = [like(y, np.zeros_like(y.array)).requires_grad_() for y in leaves_of(value)]
         back = _by(value, leaves_of(given), u)
-        pairs = list(zip(back, leaves_of(tuple(tangents)), strict=True))
+        pairs = list(zip(back, leaves_of(tangents), strict=True))
         for g, t in pairs:
             if g.shape != t.shape:
                 raise RuntimeError(f"jvp: a tangent has shape {list(t.shape)}, its primal {list(g.shape)}")
@@ -290,7 +306,7 @@ def vmap(func: Function, in_dims: Any = 0, out_dims: int = 0, randomness: str = 
         randomness: "different" allows what each sample draws for itself; "error" (nothing is drawn) is not checked.
 
     Raises:
-        ValueError: no argument has samples, or they differ in number.
+        ValueError: no argument has samples, or they differ in number; `func` gives something else than tensors.
 
     Source: torch.func.vmap.
 
@@ -309,6 +325,10 @@ def vmap(func: Function, in_dims: Any = 0, out_dims: int = 0, randomness: str = 
         dims = in_dims if isinstance(in_dims, (tuple, list)) else (in_dims,) * len(args)
         if len(dims) != len(args):
             raise ValueError(f"vmap: in_dims has {len(dims)} entries for {len(args)} arguments")
+        for a, d in zip(args, dims):
+            for t in [] if d is None else leaves_of(a):
+                if not -t.ndim <= d < t.ndim:
+                    raise ValueError(f"vmap: in_dims has {d} for a tensor of {t.ndim} dimensions")
         counts = {t.shape[d] for a, d in zip(args, dims) if d is not None for t in leaves_of(a)}
         if len(counts) != 1:
             raise ValueError(
@@ -316,14 +336,27 @@ def vmap(func: Function, in_dims: Any = 0, out_dims: int = 0, randomness: str = 
                 if counts
                 else "vmap: no argument has a dimension to map over"
             )
+        (count,) = counts
+        if not count:
+            raise ValueError("vmap: there is no sample, and nothing but a sample tells what the function gives")
         results = []
-        for n in range(counts.pop()):
+        for n in range(count):
             sample = [
                 a if d is None else with_leaves(a, iter([t.select(d, n) for t in leaves_of(a)]))
                 for a, d in zip(args, dims)
             ]
             results.append(func(*sample, **kwargs))
+            _check_tensors(results[-1])
         columns = zip(*(leaves_of(r) for r in results))
         return with_leaves(results[0], iter([stack(list(column), out_dims) for column in columns]))
 
     return wrapped
+
+
+def _check_tensors(result: Any) -> None:
+    """Refuses what cannot be put together for all samples, and would be the first one's."""
+    if isinstance(result, (Mapping, tuple, list)):
+        for part in result.values() if isinstance(result, Mapping) else result:
+            _check_tensors(part)
+    elif not isinstance(result, Variable):
+        raise ValueError(f"vmap: the function must only return tensors, got {type(result).__name__}")

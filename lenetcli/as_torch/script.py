@@ -62,7 +62,7 @@ def _run(path: Path, code: Any, source: bytes, words: list[str], finder: Finder)
     sys.argv = words
     sys.path.insert(0, str(path.resolve().parent))
     module = ModuleType("__main__")
-    module.__file__ = str(path)
+    module.__file__ = os.path.abspath(path)  # as Python's own: it holds where the script changes its directory
     sys.modules["__main__"] = module
     try:
         exec(code, module.__dict__)

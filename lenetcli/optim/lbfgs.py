@@ -217,13 +217,13 @@ class _Memory:
     def keep(self, state: dict[str, Any]) -> None:
         """Puts all into the optimizer's state, under torch's names."""
         state.update(
-            d=of_array(self.d),
+            d=None if self.d is None else of_array(self.d),
             t=self.t,
             old_dirs=[of_array(y) for y in self.changes],
             old_stps=[of_array(s) for s in self.steps],
             ro=self.scales,
             H_diag=self.scale,
-            prev_flat_grad=of_array(self.grad),
+            prev_flat_grad=None if self.grad is None else of_array(self.grad),
             prev_loss=self.loss,
         )
 

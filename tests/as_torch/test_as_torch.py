@@ -69,7 +69,7 @@ def test_arguments_and_exit_codes_are_the_scripts(tmp_path: Path) -> None:
     given = "import sys; import torch; print(sys.argv, __name__, __file__); sys.exit(int(sys.argv[1]))"
     done = as_torch(tmp_path, given, "7", "--check")
     assert (done.returncode, done.stdout, done.stderr) == (
-        7, "['script.py', '7', '--check'] __main__ script.py\n", ""
+        7, f"['script.py', '7', '--check'] __main__ {tmp_path / 'script.py'}\n", ""
     )  # fmt: skip
     assert as_torch(tmp_path, "raise SystemExit('no such data')").stderr == "no such data\n"
     (tmp_path / "beside.py").write_text("import torch\nHERE = torch.ones(2).sum().item()\n")

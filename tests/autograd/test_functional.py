@@ -138,3 +138,23 @@ def test_bad_calls_are_refused_in_the_class_that_torch_takes(torch: Any) -> None
         lenet.func.grad(lambda x: x)(lenet.ones(2))
     with pytest.raises(ValueError, match="same size in the mapped dimension"):
         lenet.func.vmap(lambda a, b: a + b)(lenet.ones(2), lenet.ones(3))
+
+
+def test_what_transforms_refuse() -> None:
+    func, one = lenet.func, lenet.ones(2)
+    for kind, said, call in (
+        (RuntimeError, "got argnums=5, but only 1 positional", lambda: func.grad(lambda x: x.sum(), argnums=5)(one)),
+        (RuntimeError, "gives a tuple", lambda: func.grad(lambda x: x.sum(), has_aux=True)(one)),
+        (RuntimeError, "vjp: with has_aux", lambda: func.vjp(lambda x: x, one, has_aux=True)),
+        (RuntimeError, "expected primals to be a tuple", lambda: func.jvp(lambda x: x, one, (one,))),
+        (RuntimeError, "expected tangents to be a tuple", lambda: func.jvp(lambda x: x, (one,), one)),
+        (RuntimeError, "1 primals and 2 tangents", lambda: func.jvp(lambda x: x, (one,), (one, one))),
+        (ValueError, "in_dims has 0 for a tensor of 0", lambda: func.vmap(lambda x: x)(lenet.tensor(1.0))),
+        (ValueError, "in_dims has 3 for a tensor of 1", lambda: func.vmap(lambda x: x, in_dims=3)(one)),
+        (ValueError, "there is no sample", lambda: func.vmap(lambda x: x)(lenet.ones(0, 2))),
+        (ValueError, "must only return tensors, got float", lambda: func.vmap(lambda x: x.item())(one)),
+        (ValueError, "must only return tensors, got int", lambda: func.vmap(lambda x: {"a": (x, 3)})(one)),
+    ):
+        with pytest.raises(kind, match=said):
+            call()
+    assert func.vmap(lambda x: (x, {"b": x * 2}))(one)[1]["b"].tolist() == [2.0, 2.0]

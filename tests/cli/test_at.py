@@ -20,6 +20,8 @@ def test_the_commands_show_a_step_of_a_run(small_run: Path, lenet: Lenet) -> Non
         return json.loads(result.out)
 
     run = str(small_run)
+    one = lenet("inspect-params", run, "--at", "93").err
+    assert "after step 93: 1 step made again from checkpoint 000092; the loss is that of the run" in one
     events = map(json.loads, (small_run / "metrics.jsonl").read_text().splitlines())
     losses = {event["step"]: event["loss"] for event in events if event["event"] == "step"}
     story = shown("step", run, "--at", "100")

@@ -67,3 +67,21 @@ def test_a_step_needs_a_closure_and_one_group() -> None:
 def test_a_configuration_is_told_that_nothing_calls_it_back() -> None:
     with pytest.raises(ConfigError, match="LBFGS is for Python only: its step calls a function"):
         configuration.load(ROOT / "configs" / "mlp.yaml", ("optimizer={type: LBFGS}",))
+
+
+def test_a_step_without_iterations_has_a_state_that_can_be_shown_and_loaded() -> None:
+    w = lenet.ones(2, requires_grad=True)
+    optimizer = optim.LBFGS([w], max_iter=0)
+
+    def closure() -> Any:
+        optimizer.zero_grad()
+        loss = (w * w).sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    assert "None" in repr(optimizer.state_dict())
+    again = optim.LBFGS([w], max_iter=2)
+    again.load_state_dict(optimizer.state_dict())
+    again.step(closure)
+    assert w.tolist() == [1.0, 1.0]  # its options, max_iter among them, are those of the state

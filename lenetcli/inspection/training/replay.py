@@ -203,9 +203,10 @@ def _told(found: Replayed, step: int) -> str:
     if found.begun == step:
         return f"{found.place} after step {step}: {begun}"
     made = step - found.begun
-    losses = "the losses are" if found.checked == made else f"{found.checked} of {made} losses are written down,"
-    near = f"those of several processes to {CLOSE:g}" if found.within else "those of the run"
-    return f"{found.place} after step {step}: {made} steps made again from {begun}; {losses} {near}"
+    steps, all_losses = ("1 step", "the loss is") if made == 1 else (f"{made} steps", "the losses are")
+    losses = all_losses if found.checked == made else f"{found.checked} of {made} losses are written down,"
+    near = f"{'that' if made == 1 else 'those'} of {f'several processes to {CLOSE:g}' if found.within else 'the run'}"
+    return f"{found.place} after step {step}: {steps} made again from {begun}; {losses} {near}"
 
 
 def _beginning(place: Path, places: list[str], changes: list[str]) -> Run:

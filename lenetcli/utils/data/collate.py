@@ -19,12 +19,13 @@ from lenetcli.tensors.tensor import of_array
 _TEXT = re.compile("[SaUO]")  # NumPy's types of text and objects, which stay as they are
 
 
-def default_collate(batch: list[Any]) -> Any:
+def default_collate(batch: Sequence[Any]) -> Any:
     """What `DataLoader` makes of the samples of a batch.
 
     Tensors and arrays of equal shape are stacked, with a new first dimension; numbers become a tensor (Python floats of
-    float64, as in torch); texts stay a list; of lists, tuples, named tuples and dictionaries of these, each entry is
-    collated. Images (C, H, W) lie batch-last in memory, as the layers here want them.
+    float64, as in torch); texts stay what they are, a tuple where a sample has other parts; of lists, tuples, named
+    tuples and dictionaries of these, each entry is collated. Images (C, H, W) lie batch-last in memory, as the layers
+    here want them.
 
     Raises:
         TypeError: samples of another kind, such as pictures of Pillow.
@@ -34,8 +35,8 @@ def default_collate(batch: list[Any]) -> Any:
 
     Example:
         >>> from lenetcli.utils.data import default_collate
-        >>> default_collate([(1, {"a": 2.5}), (3, {"a": 4.5})])
-        [tensor([1, 3]), {'a': tensor([2.5000, 4.5000], dtype=torch.float64)}]
+        >>> default_collate([(1, {"a": 2.5}, "x"), (3, {"a": 4.5}, "y")])
+        [tensor([1, 3]), {'a': tensor([2.5000, 4.5000], dtype=torch.float64)}, ('x', 'y')]
     """
     first = batch[0]
     if isinstance(first, Variable):
@@ -55,11 +56,11 @@ def default_collate(batch: list[Any]) -> Any:
     if isinstance(first, Mapping):
         return _mapping(first, {key: default_collate([sample[key] for sample in batch]) for key in first})
     if isinstance(first, tuple) and hasattr(first, "_fields"):
-        return type(first)(*(default_collate(list(part)) for part in zip(*batch)))
+        return type(first)(*(default_collate(part) for part in zip(*batch)))
     if isinstance(first, Sequence):
         if any(len(sample) != len(first) for sample in batch):
             raise RuntimeError("each element in list of batch should be of equal size")
-        parts = [default_collate(list(part)) for part in zip(*batch)]
+        parts = [default_collate(part) for part in zip(*batch)]
         return parts if isinstance(first, tuple) else _sequence(first, parts)
     raise _unfit(type(first))
 
@@ -94,7 +95,7 @@ def mapped(function: Callable[[Any], Any], data: Any) -> Any:
     return data
 
 
-def _stacked(batch: list[Any]) -> Any:
+def _stacked(batch: Sequence[Any]) -> Any:
     shapes = {tuple(sample.shape) for sample in batch}
     if len(shapes) > 1:
         i, other = next((i, s) for i, s in enumerate(batch) if s.shape != batch[0].shape)
