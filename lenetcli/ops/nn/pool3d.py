@@ -9,11 +9,12 @@ import numpy as np
 
 from lenetcli.autograd.modes import whole
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import linear
 from lenetcli.autograd.tape import like
 from lenetcli.kernels import avg_pool, dispatch
 from lenetcli.kernels.device import beside
 from lenetcli.kernels.layout import Array
-from lenetcli.kernels.pool import put, winner_index
+from lenetcli.kernels.pool import put, take, winner_index
 from lenetcli.kernels.window import extent
 from lenetcli.ops.nn.adaptive_pool import AdaptiveAvgPool2D, OutputSize, wanted_size
 from lenetcli.ops.nn.avg_pool2d import avg_pool2d, root
@@ -32,6 +33,7 @@ Seen = list[tuple[Array, Array]]  # for each tap, the depth that every window me
 class MaxPool3DWithIndices(Op):
     formula = "y = the largest x in each {kernel} window"
     gradient = ("d_x = grad at the largest of each window, else 0",)
+    backward_graph = linear
 
     def forward(
         ctx: Any,
@@ -55,10 +57,14 @@ class MaxPool3DWithIndices(Op):
     def backward(ctx: Any, grad: Array, _: Any = None) -> Array:
         return _sent_back(ctx, grad)
 
+    def jvp(ctx: Any, tangent: Array) -> Any:
+        return _taken(ctx, tangent)
+
 
 class AdaptiveMaxPool3D(Op):
     formula = "y = the largest x in each of {out} windows"
     gradient = ("d_x = grad at the largest of each window, else 0",)
+    backward_graph = linear
 
     def forward(ctx: Any, x: Array, *, out: Triple, indices: bool) -> Any:
         y, index = avg_pool.adaptive_max_pool2d(_as_images(x), (out[1], out[2]))
@@ -68,6 +74,9 @@ class AdaptiveMaxPool3D(Op):
 
     def backward(ctx: Any, grad: Array, _: Any = None) -> Array:
         return _sent_back(ctx, grad)
+
+    def jvp(ctx: Any, tangent: Array) -> Any:
+        return _taken(ctx, tangent)
 
 
 def _as_images(x: Array) -> Array:
@@ -100,6 +109,15 @@ def _sent_back(ctx: Any, grad: Array) -> Array:
     flat = (n, c, 1, index[0, 0].size if n and c else 0)
     d_x: Array = put(grad.reshape(flat), index.reshape(flat), (1, d * h * w), np.add).reshape(ctx.volume)
     return d_x
+
+
+def _taken(ctx: Any, tangent: Array) -> Any:
+    """A change of the input, where the largest of each window are."""
+    (index,) = ctx.saved
+    n, c, d, h, w = ctx.volume
+    flat = (n, c, 1, index[0, 0].size if n and c else 0)
+    y = take(tangent.reshape(n, c, 1, d * h * w), index.reshape(flat)).reshape(index.shape)
+    return (y, None) if len(ctx.outputs) == 2 else y
 
 
 @whole
