@@ -145,6 +145,7 @@ class OnceDifferentiable(Op):
     """
 
     formula = "y = the gradients as they are"
+    gradient = ("d_arrays = none: it is refused",)
 
     @staticmethod
     def forward(ctx: Any, *arrays: Any, count: int) -> Any:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.modes import whole
+from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import linear
 from lenetcli.autograd.tape import like
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.device import beside
@@ -30,6 +32,24 @@ def _even(steps: int, align_corners: bool) -> Array:
         return np.zeros(steps)
     places = np.linspace(-1, 1, steps)
     return places if align_corners else places * (steps - 1) / steps
+
+
+class AffineGrid(Op):
+    """Places (P, dims + 1), with a 1 behind each, through maps (N, dims, dims + 1)."""
+
+    formula = "y = base @ thetaᵀ"
+    gradient = ("d_theta = gradᵀ @ base",)
+    backward_graph = linear
+
+    def forward(ctx: Any, theta: Array, *, base: Array) -> Array:
+        ctx.base = base
+        return base @ theta.swapaxes(1, 2)
+
+    def backward(ctx: Any, grad: Array) -> Array:
+        return grad.swapaxes(1, 2) @ ctx.base
+
+    def jvp(ctx: Any, tangent: Array) -> Array:
+        return ctx.base @ tangent.swapaxes(1, 2)
 
 
 def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None = None) -> Tensor:
@@ -78,9 +98,8 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     if theta.array.shape[0] != size[0]:
         raise ShapeError(f"affine_grid: theta has {theta.array.shape[0]} maps for a batch of {size[0]}")
     axes = np.meshgrid(*(_even(steps, bool(align_corners)) for steps in size[2:]), indexing="ij")
-    places = np.stack([*reversed(axes), np.ones(size[2:])], -1).reshape(1, -1, dims + 1)
-    base: Any = like(theta, beside(theta.array, places.astype(theta.array.dtype)))
-    grid: Tensor = base.expand(size[0], -1, -1).bmm(theta.transpose(1, 2))
+    places = np.stack([*reversed(axes), np.ones(size[2:])], -1).reshape(-1, dims + 1)
+    grid: Tensor = AffineGrid.apply(theta, base=beside(theta.array, places.astype(theta.array.dtype)))
     return grid.reshape(size[0], *size[2:], dims)
 
 
