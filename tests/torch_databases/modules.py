@@ -30,7 +30,7 @@ RANDOM = {
 
 
 def offered_modules() -> list[Any]:
-    """Entries of the database that nn exports; lazy layers, whose state comes with the first input, have their own test."""
+    """Entries of the database that nn exports; but lazy layers, whose state comes later: they have their own test."""
     from torch.testing._internal.common_modules import module_db
 
     names = {name for name in nn.__all__ if not name.startswith("Lazy")}
