@@ -45,6 +45,7 @@ def reference(title: str, module: str) -> str:
     home, lines, shown = importlib.import_module(module), [f"# {title}", ""], set()
     for name in sorted(dir(home) if not hasattr(home, "__all__") else home.__all__, key=str.lower):
         value = getattr(home, name)
+        value = inspect.unwrap(value) if callable(value) else value  # of a function that also takes out=, the function
         place = f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', '')}"
         if not (inspect.isfunction(value) or inspect.isclass(value)) or name.startswith("_") or place in shown:
             continue
