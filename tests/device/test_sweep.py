@@ -17,7 +17,8 @@ from tests.nn.sample import LayerSample, collected, outputs
 from tests.ops.sample import Sample, all_samples, resolve
 
 FROM_NUMBERS = {"tril_indices", "triu_indices"}  # have no tensor that says where
-HOST_ARGUMENTS = {"tensor_split"}  # takes places as a tensor, which are numbers for the host
+# ops that take places as a tensor, which are numbers for the host; and the layer of one
+HOST_ARGUMENTS = {"tensor_split", "nn.functional.embedding_bag", "EmbeddingBag"}
 LAYERS = collected("SAMPLES")
 
 
@@ -71,7 +72,8 @@ def test_layers_equal_those_on_the_cpu(sample: LayerSample, training: bool, cuda
             if out.requires_grad:
                 seed = np.asarray(random.standard_normal(tuple(out.shape)), out.dtype.numpy)
                 out.backward(lenet.from_numpy(seed).to(where), retain_graph=True)
-        assert standin.counts["get"] == before["get"], "values were copied to the host on the way"
+        waits = standin.counts["get"] - before["get"]
+        assert waits == 0 or sample.name in HOST_ARGUMENTS, "values were copied to the host on the way"
         found = {f"output {i}": out for i, out in enumerate(outs)}
         found |= {f"gradient of input {i}": x.grad for i, x in enumerate(xs)}
         found |= {f"gradient of {name}": p.grad for name, p in layer.named_parameters()}

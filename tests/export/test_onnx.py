@@ -74,6 +74,7 @@ def test_every_layer_has_a_sample_or_takes_more_than_one_input() -> None:
     wanted -= {"RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell", "Steps"}  # they stand in test_recurrent.py
     wanted -= {name for name in wanted if name.startswith("Transformer")}  # they stand in test_attention.py
     wanted -= {"MultiheadAttention", "Positions", "Tokens"}
+    wanted -= {name for name in wanted if name.startswith("Lazy")}  # after their first input they are the others
     wanted.remove("AdaptiveMaxPool2d")  # whose samples ask for indices; it stands in the random nets
     assert {sample.name for sample in layer_samples()} == wanted
 
@@ -89,7 +90,13 @@ def test_a_layer_gives_what_the_engine_gives_for_any_batch(sample: LayerSample, 
         pytest.skip("a sample without a batch: it cannot be exported")
     graph = lowered(layer, shape, kind)
     if isinstance(graph, str):
-        assert any(words in graph for words in ("dimensions with the batch", "number of samples", "forward fails with"))
+        said = (
+            "dimensions with the batch",
+            "number of samples",
+            "forward fails with",
+            "embedding_bag() gives values that",
+        )
+        assert any(words in graph for words in said)
         return
     content = to_bytes(graph)
     for count in (2, 3, 5):
