@@ -12,7 +12,7 @@ from lenetcli.inspection.training.why import Moved, Why
 from lenetcli.report.columns import Column, Columns
 from lenetcli.train.answers import class_name
 
-PARTS = ("gradient", "momentum", "decay", "rounding")
+PARTS = ("gradient", "momentum", "decay")
 RANKS = {"gradient": 2, "momentum": 3, "decay": 4}  # columns, by their importance
 
 
@@ -30,7 +30,8 @@ def draw(found: Why, count: int, classes: Sequence[str]) -> Iterator[RenderableT
         yield Text("frozen: no step changes it")
         return
     parts = ", ".join(f"{part} {getattr(found, part):+.4g}" for part in PARTS)
-    yield Text(f"changed by {change:+.6g}; the parts of all steps add up to {found.sum:+.6g}: {parts}\n")
+    told = f"changed by {change:+.6g}; the parts of all steps add up to {found.sum:+.6g}"
+    yield Text(f"{told}: {parts}, rounding {abs(found.rounding):.0e}\n")
     shown = sorted(found.largest(count), key=lambda step: step.step)
     if shown:
         yield Columns([
