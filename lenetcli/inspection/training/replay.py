@@ -212,8 +212,9 @@ def _told(found: Replayed, step: int) -> str:
 def _beginning(place: Path, places: list[str], changes: list[str]) -> Run:
     """A run of a directory as it began; its own Python is imported now."""
     check_words(places)
-    check_changes(config_of_run(place, places), str(place), places)
-    return begun(build_run(config_of_run(place, [*places, *changes])), place)
+    config = config_of_run(place, [*places, *changes])
+    check_changes(config, str(place), places)
+    return begun(build_run(config), place)
 
 
 def _place(change: Changed) -> tuple[int, int]:
