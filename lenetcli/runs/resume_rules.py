@@ -139,6 +139,22 @@ def follow_lr(run: Run, then: Any) -> None:
                 setattr(scheduler, name, [changed(rate) if does else rate for rate, does in zip(rates, follows)])
 
 
+def go_on_at(run: Run, lr: float) -> None:
+    """Puts another `optimizer.lr` into the run's configuration, and goes on with it.
+
+    Raises:
+        ConfigError: as `follow_lr`; nothing is changed.
+    """
+    then = run.config
+    assert then is not None, "the caller has looked"
+    run.config = {**then, "optimizer": {**then["optimizer"], "lr": lr}}
+    try:
+        follow_lr(run, then)
+    except ConfigError:
+        run.config = then
+        raise
+
+
 def change_lr(run: Run, lr: float) -> None:
     """Between two steps, goes on with another `optimizer.lr`: `fit` tells that next, and then saves it.
 
@@ -151,12 +167,7 @@ def change_lr(run: Run, lr: float) -> None:
     before = None if then is None else then["optimizer"].get("lr")
     if then is None or before is None:
         raise ConfigError("optimizer.lr: this run has no configuration that says it")
-    run.config = {**then, "optimizer": {**then["optimizer"], "lr": lr}}
-    try:
-        follow_lr(run, then)
-    except ConfigError:
-        run.config = then
-        raise
+    go_on_at(run, lr)
     first = run.changes.get("optimizer.lr", [before])[0]
     run.changes, run.save_now = {**run.changes, "optimizer.lr": [first, lr]}, True
 

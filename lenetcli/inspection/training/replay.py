@@ -28,7 +28,7 @@ from lenetcli.runs.checkpoint import Checkpoints
 from lenetcli.runs.directory import environment, read_environment
 from lenetcli.runs.history import History, read_history
 from lenetcli.runs.open import load_training
-from lenetcli.runs.resume_rules import follow_lr
+from lenetcli.runs.resume_rules import go_on_at
 from lenetcli.train.events import Changed, Step
 from lenetcli.train.loop import fit
 from lenetcli.train.run import Run
@@ -141,9 +141,7 @@ class Replayed:
         while self._changes and _place(self._changes[0]) <= (p.step, p.epoch):
             rate = self._changes.pop(0).changes.get("optimizer.lr")
             if rate is not None and run.config is not None:
-                then = run.config
-                run.config = {**then, "optimizer": {**then["optimizer"], "lr": rate[1]}}
-                follow_lr(run, then)
+                go_on_at(run, rate[1])
 
 
 def replayed_to(place: Path, places: Iterable[str], step: int) -> Replayed:

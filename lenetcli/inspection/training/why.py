@@ -137,7 +137,7 @@ def why(place: Path, places: Sequence[str], name: str, index: Index, samples: in
         samples: how many of each step are named.
 
     Raises:
-        ConfigError: no run, no such parameter or place in it, or one that never trains.
+        ConfigError: no run, or no such parameter or place in it.
         DataError: files of the run, or its data, are missing or damaged.
         CheckFailed: a loss is not the recorded one.
     """
@@ -183,7 +183,7 @@ class _Watched:
         self.undivided = None if isinstance(optimizer, tuple(RULES)) else type(optimizer).__name__
         self.parameter = self.run.model.get_parameter(self.name)
         self.shared: Shared = []
-        self.place, self.raw = (0, 0, 0), 0.0
+        self.place = (0, 0, 0)
 
     def __call__(self, step: Step, phase: Phase) -> None:
         match phase.__name__:
