@@ -80,6 +80,7 @@ outputs: [fc, picture]
 """,
 }
 RANDOM = CONFIG.replace("{type: Flatten}", "{type: Flatten}\n    - {type: Dropout}").replace("epochs: 1", "epochs: 2")
+ROUNDING = 1e-6  # of a gradient: batch norm takes away what the bias before it adds
 OWN = ("train.sync_batchnorm=false", "train.drop_last=true")  # statistics of each rank's own part
 
 
@@ -97,6 +98,9 @@ def test_ranks_train_as_one_process_does(ranks: int, tmp_path: Path) -> None:
             looks = [e.pop("gradients", {}) for e in (event, other)]
             assert list(looks[0]) == list(looks[1])
             for parameter, look in looks[0].items():
+                if (look["max"] or 0) < ROUNDING:  # zero but for rounding, which is no zero on every machine
+                    assert (looks[1][parameter]["max"] or 0) < ROUNDING, (name, parameter)
+                    continue
                 for key, value in look.items():
                     wanted = looks[1][parameter][key]
                     near = None if wanted is None else pytest.approx(wanted, rel=1e-3, abs=1e-6)
