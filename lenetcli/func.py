@@ -17,7 +17,7 @@ from lenetcli.ops.shaping.cat import stack
 Function = Callable[..., Any]
 Numbers = int | tuple[int, ...]
 
-__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacrev", "jvp", "vjp", "vmap"]
+__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp", "vmap"]
 
 
 def leaves_of(tree: Any) -> list[Any]:
@@ -67,11 +67,9 @@ def grad_and_value(func: Function, argnums: Numbers = 0, has_aux: bool = False) 
     @functools.wraps(func)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         with enable_grad():
-            numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+            numbers = _numbers("grad_and_value", argnums, args)
             given = list(args)
             for n in numbers:
-                if not -len(args) <= n < len(args):
-                    raise RuntimeError(f"grad_and_value: got argnums={n}, but only {len(args)} positional inputs")
                 given[n] = _fresh(args[n])
             value, aux = _with_aux("grad_and_value", func(*given, **kwargs), has_aux)
             if not isinstance(value, Variable) or value.array.shape:
@@ -83,10 +81,19 @@ def grad_and_value(func: Function, argnums: Numbers = 0, has_aux: bool = False) 
             found = _by(value, leaves_of(chosen), None)
             slopes = with_leaves(tuple(chosen), iter(found))
             slopes = slopes if isinstance(argnums, tuple) else slopes[0]
-            slopes, value = _settled(slopes, chosen), _settled(value, chosen)
+            slopes, value, aux = (_settled(tree, chosen) for tree in (slopes, value, aux))
             return (slopes, (value, aux)) if has_aux else (slopes, value)
 
     return wrapped
+
+
+def _numbers(name: str, argnums: Numbers, args: tuple[Any, ...]) -> tuple[int, ...]:
+    """The places of the arguments to differentiate by."""
+    numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+    for n in numbers:
+        if not -len(args) <= n < len(args):
+            raise RuntimeError(f"{name}: got argnums={n}, but only {len(args)} positional inputs")
+    return numbers
 
 
 def _with_aux(name: str, result: Any, has_aux: bool) -> tuple[Any, Any]:
@@ -179,7 +186,7 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> Any:
         return _settled(found, given)
 
     shown = _settled(value, given)
-    return (shown, back, aux) if has_aux else (shown, back)
+    return (shown, back, _settled(aux, given)) if has_aux else (shown, back)
 
 
 def jvp(func: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
@@ -216,8 +223,19 @@ def jvp(func: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> 
         return _settled(value, given), _settled(with_leaves(value, iter(along)), (given, u))
 
 
-def jacrev(func: Function, argnums: int = 0) -> Function:
-    """A function that gives the Jacobian of `func` with respect to one argument.
+def jacrev(func: Function, argnums: Numbers = 0, has_aux: bool = False) -> Function:
+    """A function that gives the Jacobian of `func`, one backward for each element of what it gives.
+
+    Args:
+        func: gives a tensor, or nested dicts, lists and tuples of them; with `has_aux` a pair, of that and
+            anything else.
+        argnums: as for `grad_and_value`.
+
+    Shape:
+        In the nesting of the result, for each of its tensors the nesting of the argument: result's + argument's shape.
+
+    Raises:
+        RuntimeError: there is no such argument; with `has_aux` `func` gives no pair.
 
     Source: torch.func.jacrev.
 
@@ -229,18 +247,43 @@ def jacrev(func: Function, argnums: int = 0) -> Function:
     """
 
     @functools.wraps(func)
-    def wrapped(*args: Any) -> Any:
-        def of_one(x: Any) -> Any:
-            return func(*args[:argnums], x, *args[argnums + 1 :])
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        numbers = _numbers("jacrev", argnums, args)
+        chosen = tuple(_fresh(args[n]) for n in numbers)
+        given, result = list(args), []
 
-        given = _fresh(args[argnums])
-        return _settled(functional.jacobian(of_one, given, create_graph=True), given)
+        def of_leaves(*leaves: Any) -> tuple[Any, ...]:
+            for n, part in zip(numbers, with_leaves(chosen, iter(leaves))):
+                given[n] = part
+            result[:] = _with_aux("jacrev", func(*given, **kwargs), has_aux)
+            return tuple(leaves_of(result[0]))
+
+        rows = functional.jacobian(of_leaves, tuple(leaves_of(chosen)), create_graph=True)
+        found = (with_leaves(chosen, iter(row)) for row in rows)
+        slopes = with_leaves(result[0], found if isinstance(argnums, tuple) else (row[0] for row in found))
+        slopes, aux = _settled(slopes, chosen), _settled(result[1], chosen)
+        return (slopes, aux) if has_aux else slopes
 
     return wrapped
 
 
-def hessian(func: Function, argnums: int = 0) -> Function:
-    """A function that gives the Hessian of `func`, which gives one number, with respect to one argument.
+def jacfwd(func: Function, argnums: Numbers = 0, has_aux: bool = False, *, randomness: str = "error") -> Function:
+    """The same as `jacrev`, by the same way: rows, where torch goes forward by columns.
+
+    Source: torch.func.jacfwd.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.func.jacfwd(lenet.sin)(lenet.tensor(0.0))
+        tensor(1.)
+    """
+    if randomness not in ("error", "different", "same"):
+        raise RuntimeError(f"jacfwd: randomness is 'error', 'different' or 'same', got {randomness!r}")
+    return jacrev(func, argnums, has_aux)
+
+
+def hessian(func: Function, argnums: Numbers = 0) -> Function:
+    """A function that gives the Hessian of `func`: the Jacobian of its Jacobian.
 
     Source: torch.func.hessian.
 
@@ -250,7 +293,7 @@ def hessian(func: Function, argnums: int = 0) -> Function:
         tensor([[0., 4.],
                 [4., 2.]])
     """
-    return jacrev(grad(func, argnums), argnums)
+    return jacrev(jacrev(func, argnums), argnums)
 
 
 def functional_call(

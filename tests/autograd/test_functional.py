@@ -35,6 +35,10 @@ def assert_same(ours: Any, theirs: Any) -> None:
         np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-7)
 
 
+def of_a_dict(d: dict[str, Any], b: Any) -> dict[str, Any]:
+    return {"p": d["w"] * b * d["v"], "q": ((d["v"] ** 2 * d["w"]).prod() * b.sum(), d["w"] * d["v"] * b)}
+
+
 CALLS: list[Callable[..., Any]] = [
     lambda f, F, x, y, v: F.jacobian(lambda a: (a * a).cumsum(0), x),
     lambda f, F, x, y, v: F.jacobian(lambda a, b: (a * b, (a + b).sum(), b), (x, y)),
@@ -60,6 +64,16 @@ CALLS: list[Callable[..., Any]] = [
     lambda f, F, x, y, v: f.jacrev(lambda a: a * a.sum())(x),
     lambda f, F, x, y, v: f.hessian(lambda a: (a**3).sum() * a[0])(x),
     lambda f, F, x, y, v: f.hessian(lambda a, b: (a * b**2).sum(), argnums=1)(x, y),
+    *(
+        lambda f, F, x, y, v, name=name, by=by: getattr(f, name)(lambda a, b: a * b**2 * a.sum(), by)(x, y)
+        for name in ("jacrev", "jacfwd", "hessian")
+        for by in (0, 1, (0, 1), (1,), (1, 0))
+    ),
+    lambda f, F, x, y, v: f.jacrev(lambda a, b: a * b, -1)(x, y),
+    lambda f, F, x, y, v: f.jacrev(of_a_dict, (0, 1))({"w": x, "v": y}, v),
+    lambda f, F, x, y, v: f.jacfwd(lambda a, b: ((a * b, a.sum()), b * 2), 1, has_aux=True)(x, y),
+    lambda f, F, x, y, v: f.hessian(lambda d: (d["w"] ** 2 * d["v"]).sum())({"w": x, "v": y}),
+    lambda f, F, x, y, v: f.grad(lambda a: f.jacrev(lambda b: b * b * a.sum())(a).sum())(x),
     lambda f, F, x, y, v: f.vmap(lambda a, b: a * b.sum(), in_dims=(0, None))(x, y),
     lambda f, F, x, y, v: f.vmap(f.grad(lambda a: a**3))(x),
     lambda f, F, x, y, v: f.vmap(f.jacrev(lambda a: a * a), out_dims=1)(x.reshape(3, 1).expand(3, 2)),
