@@ -72,7 +72,7 @@ CALLS: list[Callable[..., Any]] = [
     lambda f, F, x, y, v: f.jacrev(lambda a, b: a * b, -1)(x, y),
     lambda f, F, x, y, v: f.jacrev(of_a_dict, (0, 1))({"w": x, "v": y}, v),
     lambda f, F, x, y, v: f.jacfwd(lambda a, b: ((a * b, a.sum()), b * 2), 1, has_aux=True)(x, y),
-    lambda f, F, x, y, v: f.hessian(lambda d: (d["w"] ** 2 * d["v"]).sum())({"w": x, "v": y}),
+    lambda f, F, x, y, v: f.hessian(lambda d: (d["w"] ** 2 * d["v"].exp()).sum())({"w": x, "v": y}),
     lambda f, F, x, y, v: f.grad(lambda a: f.jacrev(lambda b: b * b * a.sum())(a).sum())(x),
     lambda f, F, x, y, v: f.vmap(lambda a, b: a * b.sum(), in_dims=(0, None))(x, y),
     lambda f, F, x, y, v: f.vmap(f.grad(lambda a: a**3))(x),
