@@ -12,7 +12,7 @@ from lenetcli.autograd.pending import settle
 from lenetcli.autograd.random import Generator, numpy_generator
 from lenetcli.autograd.torch_random import torch_numbers
 from lenetcli.kernels.device import write
-from lenetcli.nn.truncated import truncated_normal
+from lenetcli.nn import truncated
 from lenetcli.tensors.tensor import Tensor
 
 
@@ -178,7 +178,7 @@ def trunc_normal_(
             "The distribution of values may be incorrect.",
             stacklevel=2,
         )
-    values = truncated_normal(tensor.array.size, mean, std, a, b, generator)
+    values = truncated.normal(tensor.array.size, mean, std, a, b, generator)
     return _fill(tensor, values.reshape(tensor.array.shape))
 
 

@@ -11,9 +11,7 @@ from lenetcli.autograd.torch_random import torch_numbers
 from lenetcli.kernels.layout import Array
 
 
-def truncated_normal(
-    count: int, mean: float, std: float, a: float, b: float, generator: Generator | None = None
-) -> Array:
+def normal(count: int, mean: float, std: float, a: float, b: float, generator: Generator | None = None) -> Array:
     """So many numbers of the normal distribution cut at a and b."""
     random = numpy_generator(generator)
     share = (math.erf((b - mean) / std / math.sqrt(2)) - math.erf((a - mean) / std / math.sqrt(2))) / 2
