@@ -20,8 +20,8 @@ _MODULES = {
     "lenetcli.tensors.printing": "set_printoptions",
     "lenetcli.tensors.serialization": "save load",
     "lenetcli.trainer": "Trainer",
-    "lenetcli.tensors.creation": """tensor as_tensor full full_like zeros zeros_like ones ones_like empty empty_like
-        eye arange linspace logspace tril_indices triu_indices""",
+    "lenetcli.tensors.creation": """tensor as_tensor full full_like zeros zeros_like ones ones_like empty empty_like""",
+    "lenetcli.tensors.ranges": "eye arange linspace logspace tril_indices triu_indices",
     "lenetcli.tensors.sampling": """rand rand_like randn randn_like randint randint_like randperm normal
         bernoulli multinomial""",
     "lenetcli.autograd.dtypes": """dtype uint8 int8 int16 int32 int64 float16 float32 float64 get_default_dtype

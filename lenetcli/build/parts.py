@@ -10,24 +10,24 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-import numpy as np
-
 from lenetcli import cuda, nn, optim
 from lenetcli.autograd.random import DROPOUT, Generator, drawing_from
+from lenetcli.build.criterion import balanced_weights, build_criterion
+from lenetcli.build.data import build_data, split_data
 from lenetcli.build.fits import fitting_sample
 from lenetcli.build.freezing import room_for_features
 from lenetcli.build.model import LayerRow, Shapes, build_model, filled, follow, layer_text, made, resolved
 from lenetcli.build.notes import fine_tuning, notes_of
 from lenetcli.build.parameter_groups import parameter_groups
-from lenetcli.build.places import ambiguous, located, missing
+from lenetcli.build.places import ambiguous, located
 from lenetcli.build.scheduler import build_scheduler, with_lengths
-from lenetcli.build.targets import PER_CLASS, are_numbered, check_classes, check_output
-from lenetcli.config import Component, Config
+from lenetcli.build.targets import are_numbered, check_output
+from lenetcli.config import Config
 from lenetcli.config import load as load_config
 from lenetcli.config.scheduling import unit_of, watched_by
 from lenetcli.config.user_code import NotImported, blamed
 from lenetcli.config.writing import plain
-from lenetcli.data import DataLoader, Source, hold_back
+from lenetcli.data import DataLoader, Source
 from lenetcli.data.catalogue import CATALOGUE, present
 from lenetcli.data.dataset import ArrayDataset, unlike
 from lenetcli.data.fingerprint import fingerprint
@@ -37,7 +37,6 @@ from lenetcli.disk import check_inside, is_regular
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.nn.module import Module
 from lenetcli.optim.swa_utils import AveragedModel, get_ema_avg_fn
-from lenetcli.train.losses import Losses, Term
 from lenetcli.train.pairing import is_elementwise
 from lenetcli.train.run import Run
 from lenetcli.train.stopping import EarlyStopping
@@ -60,107 +59,6 @@ __all__ = [
     "resolved",
     "split_data",
 ]
-
-
-def build_data(config: Config) -> Source:
-    """The data source, without reading any file yet; where its files lie is for `located` to find.
-
-    Raises:
-        ConfigError: its arguments do not work together.
-    """
-    found = located(config, shown=True)
-    source: Source = made(found, found.data)
-    source.missing = missing(config)
-    return source
-
-
-def split_data(config: Config, source: Source) -> tuple[Any, Any]:
-    """The training data, and what `train.validation` holds back of it (None where it holds back nothing).
-
-    Raises:
-        ConfigError: there is too little data for that.
-        DataError: the data cannot be read.
-    """
-    share = config.train.validation
-    if share is None:
-        return source.train, None
-    try:
-        return hold_back(source.train, source.train.targets, share, config.seed)
-    except ValueError as error:
-        raise config.error(("train", "validation"), str(error)) from None
-
-
-def build_criterion(config: Config, source: Source | None = None) -> Module:
-    """The loss, with the weights that `train.class_weights` gives the classes.
-
-    Args:
-        source: where balanced weights count the samples of each class; without it they are left out.
-
-    Raises:
-        ConfigError: an argument is out of range, or the loss takes no such weights.
-        DataError: the data cannot be read.
-    """
-    weights = config.train.class_weights
-    parts = [term.loss for term in config.losses if term.target == "label"] if config.losses else [config.loss]
-    if weights is not None:
-        path = ("train", "class_weights")
-        weighed = [loss for loss in parts if issubclass(loss.cls, PER_CLASS)]
-        if not weighed:
-            names = ", ".join(cls.__name__ for cls in PER_CLASS)
-            kind = parts[0].type if parts else config.loss.type
-            raise config.error(path, f"{kind} has no weights of classes", f"these losses have: {names}")
-        if any(loss.args.get("weight") is not None for loss in weighed):
-            raise config.error(path, "weights are given twice: loss.weight stands there, too")
-        if weights == "balanced":
-            weights = None if source is None else balanced_weights(config, source)
-
-    def one(loss: Component, labels: bool = True) -> Module:
-        if weights is not None and labels and issubclass(loss.cls, PER_CLASS):
-            loss = replace(loss, args={**loss.args, "weight": weights})
-        criterion: Module = made(config, loss)
-        return criterion
-
-    if not config.losses:
-        return one(config.loss)
-    several = len(config.model.outputs) > 1
-    return Losses([
-        Term(
-            name, one(term.loss, term.target == "label"),
-            config.model.outputs.index(str(term.output)) if several else None,
-            term.weight, "input" if term.target == "input" else "label",
-        )
-        for name, term in zip(term_names(config), config.losses)
-    ])  # fmt: skip
-
-
-def term_names(config: Config) -> list[str]:
-    """What the figures of several losses are told under: the output's name, with the loss's where it has two."""
-    last = config.model.layers[-1].name
-    outputs = [term.output or last or "output" for term in config.losses]
-    kinds = [f"{output}.{term.loss.type.rpartition(':')[2]}" for output, term in zip(outputs, config.losses)]
-    found: list[str] = []
-    for i, (output, kind) in enumerate(zip(outputs, kinds)):
-        name = output if outputs.count(output) == 1 else kind
-        found.append(name if name not in found else f"{name}.{i}")
-    return found
-
-
-def balanced_weights(config: Config, source: Source) -> list[float]:
-    """A weight for each class, inverse to its share of the samples to train on; their mean over the samples is 1.
-
-    Formula:
-        weight = samples / (classes that occur * samples of the class); 1 for classes that do not occur
-
-    Raises:
-        ConfigError: the data has no classes.
-        DataError: it cannot be read.
-    """
-    check_classes(config, source)
-    data = split_data(config, source)[0]
-    targets = source.train.targets if data is source.train else source.train.targets[data.indices]
-    counts = np.bincount(targets, minlength=len(source.classes))
-    weights = counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))
-    return np.where(counts, weights, 1.0).tolist()
 
 
 def build_optimizer(config: Config, model: Module, steps: int | None = None) -> tuple[optim.Optimizer, Any]:

@@ -6,6 +6,7 @@ from lenetcli.lazy import offered
 
 if TYPE_CHECKING:
     from lenetcli.nn.activation import *
+    from lenetcli.nn.adaptive_pooling import *
     from lenetcli.nn.attention.layers import *
     from lenetcli.nn.attention.multihead import *
     from lenetcli.nn.attention.tokens import *
@@ -79,9 +80,10 @@ _MODULES = {
     "lenetcli.nn.parameter": "Buffer Parameter",
     "lenetcli.nn.parameter_container": "ParameterDict ParameterList",
     "lenetcli.nn.pixelshuffle": "PixelShuffle PixelUnshuffle",
-    "lenetcli.nn.pooling": """AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d AvgPool1d
-        AvgPool2d LPPool1d LPPool2d MaxPool1d MaxPool2d MaxUnpool1d MaxUnpool2d""",
-    "lenetcli.nn.pooling3d": "AdaptiveAvgPool3d AdaptiveMaxPool3d AvgPool3d LPPool3d MaxPool3d MaxUnpool3d",
+    "lenetcli.nn.adaptive_pooling": """AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d AdaptiveMaxPool1d
+        AdaptiveMaxPool2d AdaptiveMaxPool3d""",
+    "lenetcli.nn.pooling": "AvgPool1d AvgPool2d LPPool1d LPPool2d MaxPool1d MaxPool2d MaxUnpool1d MaxUnpool2d",
+    "lenetcli.nn.pooling3d": "AvgPool3d LPPool3d MaxPool3d MaxUnpool3d",
     "lenetcli.nn.probability_loss": "BCELoss BCEWithLogitsLoss GaussianNLLLoss KLDivLoss PoissonNLLLoss",
     "lenetcli.nn.recurrent.cells": "GRUCell LSTMCell RNNCell",
     "lenetcli.nn.recurrent.layers": "GRU LSTM RNN",

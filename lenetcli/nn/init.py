@@ -12,7 +12,7 @@ from lenetcli.autograd.pending import settle
 from lenetcli.autograd.random import Generator, numpy_generator
 from lenetcli.autograd.torch_random import torch_numbers
 from lenetcli.kernels.device import write
-from lenetcli.kernels.layout import Array
+from lenetcli.nn import truncated
 from lenetcli.tensors.tensor import Tensor
 
 
@@ -178,35 +178,8 @@ def trunc_normal_(
             "The distribution of values may be incorrect.",
             stacklevel=2,
         )
-    random = numpy_generator(generator)
-    share = (math.erf((b - mean) / std / math.sqrt(2)) - math.erf((a - mean) / std / math.sqrt(2))) / 2
-    draw = _normal_inside if share > 0.3 else _uniform_thinned  # whichever seldom draws in vain
-    values = np.empty(tensor.array.size)
-    missing = np.arange(values.size)
-    while missing.size:
-        if torch_numbers(generator) is None:
-            values[missing], accepted = draw(random, missing.size, mean, std, a, b)
-        else:  # which draws for all, each time
-            drawn, inside = draw(random, values.size, mean, std, a, b)
-            values[missing], accepted = drawn[missing], inside[missing]
-        missing = missing[~accepted]
+    values = truncated.normal(tensor.array.size, mean, std, a, b, generator)
     return _fill(tensor, values.reshape(tensor.array.shape))
-
-
-def _normal_inside(
-    random: np.random.Generator, count: int, mean: float, std: float, a: float, b: float
-) -> tuple[Array, Array]:
-    values = random.normal(mean, std, count)
-    return values, (values >= a) & (values <= b)
-
-
-def _uniform_thinned(
-    random: np.random.Generator, count: int, mean: float, std: float, a: float, b: float
-) -> tuple[Array, Array]:
-    """Uniform numbers, each kept as often as the density there compares with the greatest in [a, b]."""
-    values = random.uniform(a, b, count)
-    peak = ((min(max(mean, a), b) - mean) / std) ** 2
-    return values, random.random(count) < np.exp((peak - ((values - mean) / std) ** 2) / 2)
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:

@@ -6,12 +6,11 @@ from typing import Any
 
 from lenetcli.nn import functional as F
 from lenetcli.nn.module import ForPython
-from lenetcli.nn.pooling import Adaptive, LPPoolNd, MaxPoolNd, Windowed
+from lenetcli.nn.pooling import LPPoolNd, MaxPoolNd, Windowed
 from lenetcli.ops.nn.geometry import per_dimension
 from lenetcli.tensors.tensor import Tensor
 
 Three = int | tuple[int, int, int]
-Some = int | tuple[int | None, int | None, int | None]
 
 
 class MaxPool3d(MaxPoolNd):
@@ -150,44 +149,3 @@ class LPPool3d(LPPoolNd):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.lp_pool3d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
-
-
-class AdaptiveAvgPool3d(Adaptive):
-    """Means of windows that together cover a volume of any size. Source: torch.nn.AdaptiveAvgPool3d.
-
-    Args:
-        output_size: depths, rows and columns of the result, or one number for all; None keeps the volume's size.
-
-    Example:
-        >>> import lenetcli as lenet
-        >>> lenet.nn.AdaptiveAvgPool3d((5, None, 7))(lenet.randn(1, 4, 8, 9, 10)).shape
-        torch.Size([1, 4, 5, 9, 7])
-    """
-
-    def __init__(self, output_size: Some) -> None:
-        super().__init__()
-        self.output_size = output_size
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.adaptive_avg_pool3d(input, self.output_size)
-
-
-class AdaptiveMaxPool3d(Adaptive):
-    """The greatest values of windows that together cover a volume of any size. Source: torch.nn.AdaptiveMaxPool3d.
-
-    Args:
-        output_size: depths, rows and columns of the result, or one number for all; None keeps the volume's size.
-        return_indices: also return where each maximum lies in its flattened volume.
-
-    Example:
-        >>> import lenetcli as lenet
-        >>> lenet.nn.AdaptiveMaxPool3d((5, 7, 9))(lenet.randn(1, 4, 8, 9, 10)).shape
-        torch.Size([1, 4, 5, 7, 9])
-    """
-
-    def __init__(self, output_size: Some, return_indices: bool = False) -> None:
-        super().__init__()
-        self.output_size, self.return_indices = output_size, return_indices
-
-    def forward(self, input: Tensor) -> Any:
-        return F.adaptive_max_pool3d(input, self.output_size, self.return_indices)

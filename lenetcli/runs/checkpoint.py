@@ -28,13 +28,11 @@ from lenetcli.build.model import under_own_names
 from lenetcli.disk import (
     Unreadable,
     check_inside,
-    check_regular,
     is_temporary,
     is_there,
     make_way,
     put_aside,
     read_within,
-    sha256_within,
     stamp,
     sync_directory,
     sync_file,
@@ -45,17 +43,17 @@ from lenetcli.disk import (
 from lenetcli.errors import DataError, LenetError, in_a_line
 from lenetcli.nn.module import Module
 from lenetcli.runs import resume_rules
+from lenetcli.runs.kept import AVERAGE, CHECKPOINTS, MODEL, OPTIMIZER, STATE, missing_best, read_state, set_aside
 from lenetcli.runs.lock import Lost
 from lenetcli.runs.restore import put_back, streams
 from lenetcli.runs.state_json import LARGEST, check_count, decode, encode
 from lenetcli.tensors.serialization import load, to_bytes
 from lenetcli.train.run import Run
 
-MODEL, AVERAGE, OPTIMIZER = "model.safetensors", "average.safetensors", "optimizer.safetensors"
-STATE, LATEST, METRICS = "state.json", "latest", "metrics.jsonl"
-REPLACED = "model.replaced.safetensors"  # weights that were found in the place of the best ones
+__all__ = ["AVERAGE", "LATEST", "METRICS", "MODEL", "OPTIMIZER", "STATE", "Checkpoints"]
+
+LATEST, METRICS = "latest", "metrics.jsonl"
 _HEADER = 1 << 24  # bytes of a file beside its tensors
-_LARGEST_MODEL = 1 << 33
 
 
 class Checkpoints:
@@ -78,7 +76,7 @@ class Checkpoints:
     @property
     def root(self) -> Path:
         """Where they lie."""
-        return self.directory / "checkpoints"
+        return self.directory / CHECKPOINTS
 
     # Saving
 
@@ -295,7 +293,7 @@ class Checkpoints:
                 problems.append(f"skipped: {error}")
                 damaged.append(name)
                 continue
-            best = self._missing_best(state["best"])
+            best = missing_best(self.directory, state["best"])
             try:
                 name = self._settle(name, damaged, state, best)
             except OSError as error:
@@ -343,30 +341,8 @@ class Checkpoints:
         return state
 
     def read_state(self, path: Path, most: dict[str, int] | None = None) -> dict[str, Any]:
-        """A checkpoint's state, after verifying the files that it vouches for.
-
-        Args:
-            path: the checkpoint's directory.
-            most: greatest size of each file; others are refused.
-
-        Raises:
-            DataError: a file is missing, damaged, too large or out of the run directory.
-        """
-        try:
-            state = decode(read_within(check_inside(self.directory, path / STATE), LARGEST))
-            files = state["files"]
-            if not {MODEL, OPTIMIZER} <= set(files) <= {MODEL, OPTIMIZER, AVERAGE}:
-                raise ValueError(f"files: wanted {MODEL} and {OPTIMIZER}")
-            for file, stated in files.items():
-                size, wanted = stated["bytes"], stated["sha256"]
-                if check_count(size, f"files.{file}") > (size if most is None else most[file]):
-                    raise ValueError(f"files.{file}: absurd size")
-                found = sha256_within(check_inside(self.directory, path / file), size)
-                if found != wanted:
-                    raise DataError(f"{path / file}: damaged, its sha256 is not the one in {STATE}")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{path / STATE}: {in_a_line(error)}") from None
-        return state
+        """A checkpoint's state, as `kept.read_state` verifies it."""
+        return read_state(self.directory, path, most)
 
     def _settle(self, name: str, damaged: list[str], state: dict[str, Any], best: bytes | None) -> str:
         """Makes the directory what it was when this checkpoint was the newest.
@@ -385,9 +361,9 @@ class Checkpoints:
         self.best, self.events = state["best"], state["events"]
         target = check_inside(self.directory, self.directory / MODEL)
         if self.best is None:
-            self._set_aside(target)
+            set_aside(self.directory, target)
         elif best is not None:
-            self._set_aside(target)
+            set_aside(self.directory, target)
             write_atomically(target, best)
         self._tidy()
         return plain
@@ -397,51 +373,7 @@ class Checkpoints:
         target = self.directory / MODEL
         if self.best is None or (self._shown is not None and self._shown == stamp(target)):
             return
-        data = self._missing_best(self.best)
+        data = missing_best(self.directory, self.best)
         if data is not None:
-            self._set_aside(target)
+            set_aside(self.directory, target)
             self._show(data)
-
-    def _missing_best(self, best: dict[str, str] | None) -> bytes | None:
-        """What the best checkpoint holds, where model.safetensors is something else; None where it cannot be had.
-
-        Raises:
-            Unreadable: one of the two is there and cannot be read.
-        """
-        if best is None:
-            return None
-        target, folder = check_inside(self.directory, self.directory / MODEL), self.root / best["checkpoint"]
-        try:
-            if sha256_within(target, _LARGEST_MODEL) == best["sha256"]:
-                return None
-        except Unreadable:
-            raise
-        except DataError:
-            pass  # it is not there
-        source = folder / AVERAGE if is_there(folder / AVERAGE) else folder / MODEL
-        try:
-            data = read_within(check_inside(self.directory, source), _LARGEST_MODEL)
-        except Unreadable:
-            raise
-        except DataError:
-            return None  # the best epoch comes again, or another one after it
-        return data if hashlib.sha256(data).hexdigest() == best["sha256"] else None
-
-    def _set_aside(self, target: Path) -> None:
-        """Keeps weights that no checkpoint here knows, under another name: somebody may have put them there."""
-        if not target.is_file() or self._is_known(sha256_within(target, check_regular(target, 1 << 40))):
-            return
-        with suppress(RuntimeError, DataError):  # what is no weights is no loss
-            load(target)
-            os.replace(target, target.with_name(REPLACED))
-
-    def _is_known(self, sha256: str) -> bool:
-        """Whether a checkpoint holds weights of this hash, or held them, damaged or not."""
-        for path in self.root.glob(f"[0-9]*/{STATE}"):
-            with suppress(DataError, ValueError, KeyError, TypeError, AttributeError, OSError):
-                state = decode(read_within(check_inside(self.directory, path), LARGEST))
-                if sha256 in (state["best"] or {}).values() or any(
-                    f["sha256"] == sha256 for f in state["files"].values()
-                ):
-                    return True
-        return False

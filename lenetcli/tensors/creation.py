@@ -1,9 +1,8 @@
-"""New tensors from data, filled or counted. The random ones are in `sampling`."""
+"""New tensors from data, or filled. Those that are counted are in `ranges`, the random ones in `sampling`."""
 
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -132,7 +131,8 @@ def as_tensor(data: Any, dtype: Dtype | None = None, device: Any = None) -> Tens
     return of_array(placed(array.astype(to_numpy_dtype(dtype, array.dtype.newbyteorder("=")), copy=False), device))
 
 
-def _made(array: Array, dtype: Dtype | None, device: Any, requires_grad: bool, default: Any = None) -> Tensor:
+def tensor_of(array: Array, dtype: Dtype | None, device: Any, requires_grad: bool, default: Any = None) -> Tensor:
+    """A new array, in the type and on the device that were asked for."""
     with np.errstate(over="ignore", invalid="ignore"):
         return of_array(placed(array.astype(to_numpy_dtype(dtype, default), copy=False), device), requires_grad)
 
@@ -162,7 +162,7 @@ def sizes_of(sizes: tuple[Any, ...], size: Any) -> tuple[Any, ...]:
     return (size,)
 
 
-def _number(value: Any) -> Any:
+def number_of(value: Any) -> Any:
     """The Python number in a tensor of one element or a NumPy scalar; any other value as it is."""
     if isinstance(value, Variable):
         return value.array.item()
@@ -179,9 +179,9 @@ def full(
         >>> lenet.full((2,), 7)
         tensor([7, 7])
     """
-    value = _number(fill_value)
+    value = number_of(fill_value)
     kind = to_numpy_dtype(dtype, to_numpy_dtype(type(value)) if isinstance(value, (bool, int)) else None)
-    return _made(np.full(shape_of((size,)), number_as(value, kind)), dtype, device, requires_grad, kind)
+    return tensor_of(np.full(shape_of((size,)), number_as(value, kind)), dtype, device, requires_grad, kind)
 
 
 def zeros(
@@ -195,7 +195,7 @@ def zeros(
         tensor([[0.],
                 [0.]])
     """
-    return _made(np.zeros(shape_of(sizes_of(sizes, size)), to_numpy_dtype(dtype)), dtype, device, requires_grad)
+    return tensor_of(np.zeros(shape_of(sizes_of(sizes, size)), to_numpy_dtype(dtype)), dtype, device, requires_grad)
 
 
 def ones(
@@ -208,7 +208,7 @@ def ones(
         >>> lenet.ones(2)
         tensor([1., 1.])
     """
-    return _made(np.ones(shape_of(sizes_of(sizes, size)), to_numpy_dtype(dtype)), dtype, device, requires_grad)
+    return tensor_of(np.ones(shape_of(sizes_of(sizes, size)), to_numpy_dtype(dtype)), dtype, device, requires_grad)
 
 
 def empty(
@@ -222,7 +222,7 @@ def empty(
         tensor([], size=(2, 0))
     """
     made = np.empty if switches.tracer is None else np.zeros  # a trace wants the same memory every time
-    return _made(made(shape_of(sizes_of(sizes, size)), to_numpy_dtype(dtype)), dtype, device, requires_grad)
+    return tensor_of(made(shape_of(sizes_of(sizes, size)), to_numpy_dtype(dtype)), dtype, device, requires_grad)
 
 
 def _made_like(input: Tensor, array: Array, device: Any, requires_grad: bool) -> Tensor:
@@ -241,7 +241,7 @@ def full_like(
         tensor([7., 7.])
     """
     kind = to_numpy_dtype(dtype, input.array.dtype)
-    value = number_as(_number(fill_value), kind)
+    value = number_as(number_of(fill_value), kind)
     return _made_like(input, np.full_like(input.array, value, kind), device, requires_grad)
 
 
@@ -280,147 +280,3 @@ def empty_like(input: Tensor, *, dtype: Dtype | None = None, device: Any = None,
     kind = to_numpy_dtype(dtype, input.array.dtype)
     made = np.empty_like if switches.tracer is None else np.zeros_like
     return _made_like(input, made(input.array, kind), device, requires_grad)
-
-
-def eye(
-    n: int, m: int | None = None, *, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
-    """Ones on the diagonal of an (n, m) matrix, zeros elsewhere; m is n unless given. Source: torch.eye.
-
-    Example:
-        >>> import lenetcli as lenet
-        >>> lenet.eye(2)
-        tensor([[1., 0.],
-                [0., 1.]])
-    """
-    rows, columns = shape_of((n, n if m is None else m))
-    return _made(np.eye(rows, columns, dtype=to_numpy_dtype(dtype)), dtype, device, requires_grad)
-
-
-def arange(
-    start: float,
-    end: float | None = None,
-    step: float = 1,
-    *,
-    dtype: Dtype | None = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Numbers from `start` up to but without `end`. Source: torch.arange.
-
-    Raises:
-        RuntimeError: a step of 0, or one that leads away from `end`.
-
-    Example:
-        >>> import lenetcli as lenet
-        >>> lenet.arange(1, 4)
-        tensor([1, 2, 3])
-        >>> lenet.arange(0, 1, 0.25)
-        tensor([0.0000, 0.2500, 0.5000, 0.7500])
-    """
-    if end is None:
-        start, end = 0, start
-    start, end, step = map(_number, (start, end, step))
-    if step == 0 or (end - start) * step < 0:
-        raise RuntimeError(f"arange: upper bound and lower bound inconsistent with step sign: {start}, {end}, {step}")
-    whole = all(isinstance(v, int) for v in (start, end, step))
-    count = -((start - end) // step) if whole else math.ceil((end - start) / step)
-    values = start + np.arange(count) * step  # not np.arange: its float step is rounded twice
-    return _made(values, dtype, device, requires_grad, np.dtype(np.int64) if whole else None)
-
-
-def linspace(
-    start: float,
-    end: float,
-    steps: int,
-    *,
-    dtype: Dtype | None = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """`steps` numbers at equal distances from `start` to `end`, both included. Source: torch.linspace.
-
-    Example:
-        >>> import lenetcli as lenet
-        >>> lenet.linspace(0, 1, 3)
-        tensor([0.0000, 0.5000, 1.0000])
-    """
-    if steps < 0:
-        raise RuntimeError(f"linspace: number of steps must be non-negative, got {steps}")
-    start, end = (float(v) for v in (start, end))
-    return _made(np.linspace(start, end, steps), dtype, device, requires_grad)
-
-
-def logspace(
-    start: float,
-    end: float,
-    steps: int,
-    base: float = 10.0,
-    *,
-    dtype: Dtype | None = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """`base` to the power of each of `linspace(start, end, steps)`. Source: torch.logspace.
-
-    Example:
-        >>> import lenetcli as lenet
-        >>> lenet.logspace(0, 2, 3)
-        tensor([  1.,  10., 100.])
-    """
-    if steps < 0:
-        raise RuntimeError(f"logspace: number of steps must be non-negative, got {steps}")
-    return _made(base ** np.linspace(float(start), float(end), steps), dtype, device, requires_grad)
-
-
-def tril_indices(
-    row: int, col: int, offset: int = 0, *, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
-    """Where the elements of a matrix's lower triangle are, as (rows, columns).
-
-    Args:
-        row, col: sizes of the matrix.
-        offset: the last diagonal that belongs to it: 0 the main one, 1 the one above it, -1 the one below.
-        dtype: int64 (default) or int32.
-
-    Shape:
-        (2, N)
-
-    Raises:
-        RuntimeError: a negative size.
-        NotImplementedError: another dtype.
-
-    Source: torch.tril_indices.
-
-    Example:
-        >>> import lenetcli as lenet
-        >>> lenet.tril_indices(2, 2)
-        tensor([[0, 1, 1],
-                [0, 0, 1]])
-    """
-    return _triangle("tril_indices", np.tril_indices, row, col, offset, dtype, device, requires_grad)
-
-
-def triu_indices(
-    row: int, col: int, offset: int = 0, *, dtype: Dtype | None = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
-    """Where the elements of a matrix's upper triangle are; like `tril_indices`. Source: torch.triu_indices.
-
-    Example:
-        >>> import lenetcli as lenet
-        >>> lenet.triu_indices(2, 2)
-        tensor([[0, 0, 1],
-                [0, 1, 1]])
-    """
-    return _triangle("triu_indices", np.triu_indices, row, col, offset, dtype, device, requires_grad)
-
-
-def _triangle(
-    name: str, places: Any, row: int, col: int, offset: int, dtype: Dtype | None, device: Any, requires_grad: bool
-) -> Tensor:
-    rows, columns = shape_of((row, col))
-    (offset,) = sizes((offset,))
-    kind = to_numpy_dtype(dtype, np.dtype(np.int64))
-    if kind not in (np.int64, np.int32):
-        raise NotImplementedError(f"{name}: not implemented for {kind}; wanted int64 or int32")
-    return _made(np.stack(places(rows, offset, columns)), dtype, device, requires_grad, kind)

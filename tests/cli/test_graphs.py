@@ -69,7 +69,15 @@ def test_each_output_is_told_of_a_picture(lenet: Command, heads: str) -> None:
 
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize(
-    "words", [["step"], ["trace-grad", "--check"], ["inspect-params", "--summary"], ["gradcheck"], ["find-lr"]], ids=str
+    "words",
+    [
+        ["step"],
+        ["trace-grad", "--check"],
+        ["inspect-params", "--summary"],
+        ["gradcheck", "--samples=2", "--directions=1"],
+        ["find-lr"],
+    ],
+    ids=str,
 )
 def test_whatever_looks_into_a_model_looks_into_one_with_branches(lenet: Command, name: str, words: list[str]) -> None:
     command, *options = words

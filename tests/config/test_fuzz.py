@@ -22,7 +22,7 @@ from tests.config.mutations import GOOD, texts, trees, written
 SECONDS = 5.0
 BYTES = 1 << 30
 QUICK = settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), print_blob=False
+    max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), print_blob=False
 )
 LONG = settings(QUICK, max_examples=2500, derandomize=False)
 

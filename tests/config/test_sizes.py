@@ -98,12 +98,12 @@ def test_absurd_sizes_are_refused_before_memory_is_asked_for(change: str, tmp_pa
     path.write_text(GOOD)
     config = configuration.load(path, [change])
     tracemalloc.start()
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ConfigError, match=r"too large|wanted at most"):
         build_model(config)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     assert peak < 1 << 24
 
 

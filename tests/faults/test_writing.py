@@ -18,6 +18,7 @@ import pytest
 
 from lenetcli import disk
 from lenetcli.cli.app import main
+from lenetcli.disk import writing
 from lenetcli.errors import LenetError
 from tests.conftest import ROOT
 from tests.train.faults import NO_ROOM, refusing
@@ -27,7 +28,7 @@ PACKAGE = ROOT / "lenetcli"
 
 # Where files are written otherwise, and why that loses nothing
 OTHERWISE = {
-    "disk.py": "the place itself",
+    "disk/writing.py": "the place itself",
     "file_lock.py": "a lock's file is its content",
     "runs/lock.py": "a lock's file says who holds it",
     "runs/directory.py": "metrics.jsonl grows by lines; a torn one is left out",
@@ -159,7 +160,7 @@ def test_pipes_devices_and_links_are_written_through(
 
 @pytest.mark.skipif(os.name == "nt", reason="no pipes of that kind")
 def test_what_cannot_be_written_to_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk, "PATIENCE", 0.1)
+    monkeypatch.setattr(writing, "PATIENCE", 0.1)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(LenetError, match="a pipe that nobody reads"):
         disk.write_file(tmp_path / "pipe", b"data")

@@ -11,7 +11,8 @@ import pytest
 
 from lenetcli import config as configuration
 from lenetcli import nn
-from lenetcli.build.parts import PER_CLASS, build_run, check
+from lenetcli.build.parts import build_run, check
+from lenetcli.build.targets import PER_CLASS
 from lenetcli.config.catalogue import ROLES
 from lenetcli.errors import ConfigError
 from lenetcli.nn.loss import Loss

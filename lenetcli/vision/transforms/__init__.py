@@ -22,15 +22,18 @@ if TYPE_CHECKING:
     from lenetcli.vision.transforms.color import *
     from lenetcli.vision.transforms.compose import *
     from lenetcli.vision.transforms.convert import *
-    from lenetcli.vision.transforms.geometry import *
+    from lenetcli.vision.transforms.crop import *
+    from lenetcli.vision.transforms.flip import *
     from lenetcli.vision.transforms.image import *
+    from lenetcli.vision.transforms.resize import *
 
 _MODULES = {
     "lenetcli.vision.transforms.image": "InterpolationMode",
     "lenetcli.vision.transforms.compose": "Compose Lambda RandomApply RandomChoice RandomOrder",
     "lenetcli.vision.transforms.convert": "ConvertImageDtype Normalize PILToTensor ToPILImage ToTensor",
-    "lenetcli.vision.transforms.geometry": """CenterCrop FiveCrop Pad RandomCrop RandomHorizontalFlip RandomResizedCrop
-        RandomRotation RandomVerticalFlip Resize""",
+    "lenetcli.vision.transforms.crop": "CenterCrop FiveCrop Pad RandomCrop",
+    "lenetcli.vision.transforms.resize": "RandomResizedCrop Resize",
+    "lenetcli.vision.transforms.flip": "RandomHorizontalFlip RandomRotation RandomVerticalFlip",
     "lenetcli.vision.transforms.color": "ColorJitter Grayscale RandomErasing RandomGrayscale",
 }  # fmt: skip
 if not TYPE_CHECKING:

@@ -8,8 +8,10 @@ from lenetcli.vision.transforms.color import (
     rgb_to_grayscale,
 )
 from lenetcli.vision.transforms.convert import convert_image_dtype, normalize, pil_to_tensor, to_pil_image, to_tensor
-from lenetcli.vision.transforms.geometry import center_crop, crop, hflip, pad, resize, rotate, vflip
+from lenetcli.vision.transforms.crop import center_crop, crop, pad
+from lenetcli.vision.transforms.flip import hflip, rotate, vflip
 from lenetcli.vision.transforms.image import InterpolationMode
+from lenetcli.vision.transforms.resize import resize
 
 __all__ = [
     "InterpolationMode",

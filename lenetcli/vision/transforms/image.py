@@ -14,6 +14,7 @@ from lenetcli.tensors.tensor import Tensor, of_array
 
 Array = npt.NDArray[Any]
 _MODES = {2: "L", 3: "RGB", 4: "RGBA"}
+PILLOWS = {"nearest": 0, "nearest-exact": 0, "bilinear": 2, "bicubic": 3, "box": 4, "hamming": 5, "lanczos": 1}
 
 
 class InterpolationMode(enum.Enum):
@@ -32,6 +33,11 @@ class InterpolationMode(enum.Enum):
     BOX = "box"
     HAMMING = "hamming"
     LANCZOS = "lanczos"
+
+
+def name_of(interpolation: Any) -> str:
+    """The name of an `InterpolationMode`, or the name that was given instead of one."""
+    return str(getattr(interpolation, "value", interpolation))
 
 
 def pillow() -> ModuleType:

@@ -10,22 +10,16 @@ from lenetcli.autograd.dtypes import float32
 from lenetcli.tensors.creation import tensor
 from lenetcli.tensors.sampling import multinomial, randperm
 from lenetcli.tensors.tensor import Tensor
-from lenetcli.vision.transforms import compose, functional, geometry
+from lenetcli.vision.transforms import compose, functional
 from lenetcli.vision.transforms.color import ColorJitter, Grayscale, RandomErasing, RandomGrayscale
 from lenetcli.vision.transforms.compose import Compose, Lambda, RandomApply, Transform
 from lenetcli.vision.transforms.convert import Normalize, PILToTensor, ToPILImage, ToTensor, convert_image_dtype
 from lenetcli.vision.transforms.convert import pil_to_tensor as _pixels
-from lenetcli.vision.transforms.geometry import (
-    CenterCrop,
-    FiveCrop,
-    Pad,
-    RandomHorizontalFlip,
-    RandomResizedCrop,
-    RandomRotation,
-    RandomVerticalFlip,
-    Resize,
-)
+from lenetcli.vision.transforms.crop import CenterCrop, FiveCrop, Pad
+from lenetcli.vision.transforms.crop import RandomCrop as _RandomCrop
+from lenetcli.vision.transforms.flip import RandomHorizontalFlip, RandomRotation, RandomVerticalFlip
 from lenetcli.vision.transforms.image import InterpolationMode
+from lenetcli.vision.transforms.resize import RandomResizedCrop, Resize
 
 __all__ = [
     "CenterCrop",
@@ -106,7 +100,7 @@ class ToDtype(Transform):
         return convert_image_dtype(img, self.dtype) if self.scale else img.to(self.dtype)
 
 
-class RandomCrop(geometry.RandomCrop):
+class RandomCrop(_RandomCrop):
     """As `transforms.RandomCrop`; draws a place only for a side that has room. Source: torchvision's v2.RandomCrop.
 
     Example:
