@@ -90,11 +90,13 @@ INLINE void lane_row(const Windows& a, int index) {
   for (const Run* run = a.runs; run < a.runs_end; run++) {
     const int number = taps_of(a, row, run->reach, taps);
     float* y = a.y + ((int64_t)index * a.columns.size + run->first) * a.n;
-    each_vector_of(a.n, [&](auto lanes, int64_t at) {
-      int q = 0;
-      for (; q + 4 <= run->number; q += 4) lane_places<4, ALONE>(a, taps, number, x + q * from, y + q * to, lanes, at);
-      for (; q < run->number; q++) lane_places<1, ALONE>(a, taps, number, x + q * from, y + q * to, lanes, at);
-    });
+    for (int q = 0; q < run->number; q += run->number - q < 4 ? 1 : 4)
+      each_vector_of(a.n, [&](auto lanes, int64_t at) {
+        if (q + 4 <= run->number)
+          lane_places<4, ALONE>(a, taps, number, x + q * from, y + q * to, lanes, at);
+        else
+          lane_places<1, ALONE>(a, taps, number, x + q * from, y + q * to, lanes, at);
+      });
   }
 }
 

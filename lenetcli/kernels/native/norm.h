@@ -15,6 +15,7 @@
 namespace {
 
 constexpr int SHORT = 64;  // floats that are added up one by one
+constexpr int FEW_ROWS = 4, STRETCH = 32;  // rows that are read side by side; times sixteen lanes of them, at most
 
 // The numbers of sixteen lanes, of columns or (all alike) of a run.
 struct Lane {
@@ -60,16 +61,46 @@ INLINE void add(const NormPiece& a, const Lane& c, Lanes lanes, int64_t at, int6
   second = second + one * v.x;
 }
 
+// Calls body(lanes, count, at) for all vectors of a row or run.
+template <class Body>
+INLINE void each_wide(int64_t lanes, Body body) {
+  int64_t at = 0;
+  for (; at + SIXTEEN <= lanes; at += SIXTEEN) body(Full(), SIXTEEN, at);
+  if (at < lanes) body(Part{(int)(lanes - at)}, (int)(lanes - at), at);
+}
+
+// Rows are read from one end to the other, a few at a time, as memory likes it best; sums of a stretch of lanes stay in
+// the cache.
 template <class Lanes>
-INLINE void column_sums(const NormPiece& a, Lanes lanes, int count, int64_t at) {
+INLINE void few_row_sums(const NormPiece& a, Lanes lanes, int64_t at, int64_t row, int64_t end, Wide* first, Wide* second) {
   const Lane c(a, lanes, at);
-  for (int l = 0; l < count; l++) a.sums[at + l] = a.products[at + l] = 0;
-  for (int64_t row = 0; row < a.rows;) {
-    Wide first[2] = {wide(0), wide(0)}, second[2] = {wide(0), wide(0)};
-    for (const int64_t end = row + SHORT < a.rows ? row + SHORT : a.rows; row < end; row++)
-      add(a, c, lanes, at + row * a.lanes, row, first[row % 2], second[row % 2]);
-    add_lanes(first[0] + first[1], a.sums + at, count);
-    add_lanes(second[0] + second[1], a.products + at, count);
+  Wide one[2] = {first[0], first[1]}, two[2] = {second[0], second[1]};
+  for (; row + 2 <= end; row += 2)
+    for (int u = 0; u < 2; u++) add(a, c, lanes, at + (row + u) * a.lanes, row + u, one[u], two[u]);
+  if (row < end) add(a, c, lanes, at + row * a.lanes, row, one[0], two[0]);
+  for (int u = 0; u < 2; u++) first[u] = one[u], second[u] = two[u];
+}
+
+INLINE void column_sums(const NormPiece& a) {
+  Wide first[STRETCH][2], second[STRETCH][2];
+  for (int64_t l = 0; l < a.lanes; l++) a.sums[l] = a.products[l] = 0;
+  for (int64_t from = 0; from < a.lanes; from += STRETCH * SIXTEEN) {
+    const int64_t lanes = a.lanes - from < STRETCH * SIXTEEN ? a.lanes - from : STRETCH * SIXTEEN;
+    for (int64_t row = 0; row < a.rows;) {
+      for (int64_t i = 0; i * SIXTEEN < lanes; i++)
+        for (int u = 0; u < 2; u++) first[i][u] = second[i][u] = wide(0);
+      for (const int64_t end = row + SHORT < a.rows ? row + SHORT : a.rows; row < end; row += FEW_ROWS) {
+        const int64_t last = row + FEW_ROWS < end ? row + FEW_ROWS : end;
+        each_wide(lanes, [&](auto part, int, int64_t at) __attribute__((always_inline)) {
+          few_row_sums(a, part, from + at, row, last, first[at / SIXTEEN], second[at / SIXTEEN]);
+        });
+      }
+      for (int64_t i = 0; i * SIXTEEN < lanes; i++) {
+        const int64_t at = from + i * SIXTEEN, count = lanes - i * SIXTEEN < SIXTEEN ? lanes - i * SIXTEEN : SIXTEEN;
+        add_lanes(first[i][0] + first[i][1], a.sums + at, count);
+        add_lanes(second[i][0] + second[i][1], a.products + at, count);
+      }
+    }
   }
 }
 
@@ -116,14 +147,6 @@ INLINE void apply(const NormPiece& a, const Lane& c, Lanes lanes, int64_t at, in
   store_wide(lanes, a.y + at, y);
 }
 
-// Calls body(lanes, count, at) for all vectors of a row or run.
-template <class Body>
-INLINE void each_wide(int64_t lanes, Body body) {
-  int64_t at = 0;
-  for (; at + SIXTEEN <= lanes; at += SIXTEEN) body(Full(), SIXTEEN, at);
-  if (at < lanes) body(Part{(int)(lanes - at)}, (int)(lanes - at), at);
-}
-
 // Fixes what is the same for all elements, so that loops are without questions.
 template <class Body>
 INLINE void known(const NormPiece& a, Body body) {
@@ -142,8 +165,7 @@ INLINE void known(const NormPiece& a, Body body) {
 
 void norm_sums(const NormPiece& all) {
   known(all, [](const NormPiece& a) __attribute__((always_inline)) {
-    if (!a.columns) return run_sums(a);
-    each_wide(a.lanes, [&](auto lanes, int count, int64_t at) { column_sums(a, lanes, count, at); });
+    a.columns ? column_sums(a) : run_sums(a);
   });
 }
 
@@ -154,10 +176,13 @@ void norm_apply(const NormPiece& all) {
       each_wide(a.lanes, [&](auto lanes, int, int64_t at) __attribute__((always_inline)) { apply(a, c, lanes, at, 0); });
       return;
     }
-    each_wide(a.lanes, [&](auto lanes, int, int64_t at) __attribute__((always_inline)) {
-      const Lane c(a, lanes, at);
-      for (int64_t row = 0; row < a.rows; row++) apply(a, c, lanes, at + row * a.lanes, row);
-    });
+    for (int64_t first = 0; first < a.rows; first += FEW_ROWS) {
+      const int64_t end = first + FEW_ROWS < a.rows ? first + FEW_ROWS : a.rows;
+      each_wide(a.lanes, [&](auto lanes, int, int64_t at) __attribute__((always_inline)) {
+        const Lane c(a, lanes, at);
+        for (int64_t row = first; row < end; row++) apply(a, c, lanes, at + row * a.lanes, row);
+      });
+    }
   });
 }
 

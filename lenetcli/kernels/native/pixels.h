@@ -163,14 +163,12 @@ size_t pixel_room(const PixelConv& a) {
 // Adds the bias to pixels of so many channels, `step` floats apart; relu.
 void finish_pixels(const PixelConv& a, int64_t pixels, int channels, int64_t step, float* y) {
   if (!a.bias && !a.relu) return;
-  for (int o = 0; o < channels; o += L) {
-    const int left = channels - o;
-    const Vec bias = a.bias ? load_part(a.bias + o, left) : (Vec){}, least = a.relu ? splat(0) : splat(-INFINITY);
-    for (int64_t i = o; i < pixels * step; i += step) {
-      const Vec v = load_part(y + i, left) + bias;
-      store_part(y + i, left, choose(v < least, least, v));
+  const Vec least = a.relu ? splat(0) : splat(-INFINITY);
+  for (int64_t i = 0; i < pixels; i++, y += step)
+    for (int o = 0; o < channels; o += L) {
+      const Vec v = load_part(y + o, channels - o) + (a.bias ? load_part(a.bias + o, channels - o) : (Vec){});
+      store_part(y + o, channels - o, choose(v < least, least, v));
     }
-  }
 }
 
 // Panel number `panel` of a matrix whose rows lie in memory as rows: (K, PANEL).
@@ -314,14 +312,24 @@ void pixel_pool_backward(const PixelConv& a, const uint8_t* winner, int first, i
   }
 }
 
-// Sums of columns over pixels `first` to `end` of (M, C): in sums of STRIP_LEAST pixels, then of those.
+// Sums of columns over pixels `first` to `end` of (M, C): in sums of STRIP_LEAST pixels, then of those. Pixels are read
+// in the order of memory, sums of a stretch of channels stay in the cache.
 void pixel_sums(const float* x, int64_t first, int64_t end, int channels, float* sums) {
+  constexpr int STRETCH_OF = 64;  // vectors
+  Vec total[STRETCH_OF];
   for (; first < end; first += STRIP_LEAST) {
     const int64_t to = end - first < STRIP_LEAST ? end : first + STRIP_LEAST;
-    for (int c = 0; c < channels; c += L) {
-      Vec total = {};
-      for (int64_t i = first; i < to; i++) total += load_part(x + i * channels + c, channels - c);
-      store_part(sums + c, channels - c, load_part(sums + c, channels - c) + total);
+    for (int from = 0; from < channels; from += STRETCH_OF * L) {
+      const int count = channels - from < STRETCH_OF * L ? channels - from : STRETCH_OF * L;
+      for (int c = 0; c < count; c += L) total[c / L] = (Vec){};
+      for (int64_t i = first; i < to; i += 4)
+        for (int c = 0; c < count; c += L) {
+          Vec t = total[c / L];
+          for (int64_t j = i; j < to && j < i + 4; j++) t += load_part(x + j * channels + from + c, count - c);
+          total[c / L] = t;
+        }
+      for (int c = 0; c < count; c += L)
+        store_part(sums + from + c, count - c, load_part(sums + from + c, count - c) + total[c / L]);
     }
   }
 }
