@@ -54,6 +54,7 @@ class Kind(Enum):
         "unpack it; in R: torch_save of torch 0.17 writes safetensors",
     )
     zip = "a ZIP archive", "unpack it"
+    tar = "a tar archive", "unpack it; torch before 0.2 wrote such files: torch.save it anew"
     picture = "a picture", "`lenet predict RUN FILE` classes it"
     page = "a page of HTML", "a download that went wrong, as a rule: fetch the file itself"
     pointer = "a pointer of Git LFS, not the file itself", "`git lfs pull` fetches it"
@@ -149,6 +150,7 @@ _SIGNS: tuple[tuple[Kind, Callable[[bytes], bool]], ...] = (
     (Kind.torch, lambda start: start[:1] == b"\x80" and start[2:].startswith(_TORCH_MAGIC)),
     (Kind.pickle, lambda start: len(start) > 2 and start[0] == 0x80 and start[1] in (2, 3, 4, 5)),
     (Kind.picture, _begins(*_PICTURES)),
+    (Kind.tar, lambda start: start[257:262] == b"ustar"),
     (Kind.picture, lambda start: start[:4] == b"RIFF" and start[8:12] == b"WEBP"),
 )
 

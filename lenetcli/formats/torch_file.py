@@ -18,7 +18,7 @@ SUFFIXES = (".pt", ".pth")
 LARGEST = 1 << 40  # bytes
 _LONGEST = 400  # characters of a reason, which may quote the file
 _NAMES = {Storage: "storage", NumpyType: "type of NumPy's"}
-_PLAIN = (tuple, set, frozenset, str, bytes, int, float, type(None))
+_PLAIN = (tuple, set, frozenset, str, bytes, bytearray, int, float, complex, type(None))
 
 
 def read(path: str | os.PathLike[str], tensor: Callable[[SavedTensor], Any]) -> Any:

@@ -34,8 +34,9 @@ def read(file: BinaryIO, size: int) -> Any:
         Refused: no such file, or a damaged or hostile one.
     """
     file.seek(0)
-    if _plain(file) != MAGIC:
-        raise Refused("it is a pickle, but none of torch.save")
+    other = "it is a pickle, but none of torch.save"
+    if pickle_subset.read(file, {}, lambda _: other) != MAGIC:
+        raise Refused(other)
     version = _plain(file)
     if version != _PROTOCOL:
         raise Refused(f"it has the protocol version {str(version)[:20]}; wanted {_PROTOCOL}")

@@ -7,6 +7,7 @@ that makes an array that shows the storage's memory, once it is sure that it lie
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -263,17 +264,33 @@ def _windows_path(*parts: Any) -> str:
 
 
 def _bytes(given: Any = b"") -> bytes:
-    return given if isinstance(given, bytes) else b""
+    if not isinstance(given, bytes):  # a number would be so many bytes
+        raise ValueError(f"bytes of a {type(given).__name__}")
+    return given
+
+
+def _bytearray(given: Any = b"") -> bytearray:
+    return bytearray(_bytes(given))
+
+
+def _complex(real: Any = 0, imaginary: Any = 0) -> complex:
+    return complex(float(real), float(imaginary))
+
+
+def _queue(items: Iterable[Any] = (), most: Any = None) -> list[Any]:
+    return list(items)
 
 
 NAMES: dict[str, Any] = {
     "collections.OrderedDict": _dictionary,
     "collections.Counter": _dictionary,
     "collections.defaultdict": _default_dictionary,
+    "collections.deque": _queue,
     "argparse.Namespace": _Attributes,
     "types.SimpleNamespace": _Attributes,
     "torch.Size": lambda sizes=(): tuple(sizes),
     "torch.device": _device,
+    "torch.serialization._get_layout": str,  # of its name, such as "torch.strided"
     "torch._utils._rebuild_tensor": tensor,
     "torch._utils._rebuild_tensor_v2": _v2,
     "torch._utils._rebuild_tensor_v3": _v3,
@@ -293,6 +310,7 @@ NAMES |= {f"torch.{name}": kind for name, kind in KINDS.items()}
 NAMES |= {f"torch.{name}Storage": KINDS[kind] for name, kind in _STORAGES.items()}
 for _module in ("builtins", "__builtin__"):
     NAMES |= {f"{_module}.set": _keys, f"{_module}.frozenset": _keys, f"{_module}.bytes": _bytes}
+    NAMES |= {f"{_module}.bytearray": _bytearray, f"{_module}.complex": _complex}
     NAMES |= {f"{_module}.{name}": name for name in ("list", "dict", "tuple", "int", "float", "bool", "str")}
     NAMES |= {f"{_module}.long": "int", f"{_module}.unicode": "str"}  # what protocol 2 calls them
 for _module in ("pathlib", "pathlib._local"):
@@ -307,6 +325,8 @@ for _module in ("numpy.core.numeric", "numpy._core.numeric"):
 def refusal(name: str) -> str:
     """Why a file with a name that is not on the list is not read."""
     last = name.rsplit(".", 1)[-1]
+    if re.fullmatch(r"torch\.(u?int|bits|float|complex)\d\w*", name):
+        return f"it has a tensor of type {last}, which has no counterpart here"
     if name.startswith("torch.jit.") or last in ("RecursiveScriptModule", "ScriptModule"):
         return f"it holds a TorchScript module ({name}): save its state_dict()"
     if "sparse" in last or "qtensor" in last or (last.startswith("Q") and last.endswith("Storage")):

@@ -72,6 +72,8 @@ def _read(archive: zipfile.ZipFile) -> Any:
         raise Refused(f"it is a TorchScript archive ({top}): save the state_dict() of its module")
     if f"{top}/version" not in members:
         raise Refused("it is a zip without torch's version record")
+    if len(members) < len(archive.infolist()):
+        raise Refused("its zip has two members of one name, of which readers take different ones")
     contents = Contents(archive)
 
     def content(name: str, most: int) -> bytes:
@@ -84,6 +86,8 @@ def _read(archive: zipfile.ZipFile) -> Any:
         return contents.bytes_of(member)
 
     order = content("byteorder", 16).decode("ascii", "replace") or "little"
+    if order not in ("little", "big"):
+        raise Refused(f"it has the byte order {order!r}; wanted little or big")
     storages: dict[str, Storage] = {}
 
     def persistent(entry: Any) -> Storage:

@@ -32,7 +32,7 @@ from lenetcli.tensors.tensor import Tensor, of_array
 SUFFIX = ".safetensors"
 WANTED = "only .safetensors files and torch's are read"
 TORCH = (Kind.torch, Kind.torchscript, Kind.pickle)  # read, or refused in words of their own
-NO_OTHERS = (Kind.zip, Kind.unknown)
+NO_OTHERS = (Kind.zip, Kind.tar, Kind.unknown)
 R_OBJECT = "__robj__"
 _STRUCTURE = "lenet.structure"
 _LARGEST = 1 << 40  # bytes of a file

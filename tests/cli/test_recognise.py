@@ -75,6 +75,7 @@ FILES: dict[Kind, Any] = {
     Kind.gguf: lambda: b"GGUF\3\0\0\0" + bytes(100),
     Kind.rds: lambda: gzip.compress(b"X\n\0\0\0\3"),
     Kind.zip: lambda: archive("a.txt", "b.npy"),
+    Kind.tar: lambda: b"storages".ljust(257, b"\0") + b"ustar\x0000" + bytes(248),
     Kind.picture: lambda: b"\x89PNG\r\n\x1a\n" + bytes(100),
     Kind.page: lambda: b"\n<!DOCTYPE html><html><body>404</body></html>",
     Kind.pointer: lambda: b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n",

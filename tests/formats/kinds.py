@@ -86,6 +86,7 @@ def _others(place: Path) -> Iterator[Kind]:
         "list.pkl": pickle.dumps([1.0]),
         "page.pth": b"<!DOCTYPE html><html></html>",
         "pointer.pth": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+        "old.pth.tar": b"storages".ljust(257, b"\0") + b"ustar\x0000" + bytes(248),
         "nothing.pth": b"",
     }
     for name, content in contents.items():
@@ -101,6 +102,7 @@ def _others(place: Path) -> Iterator[Kind]:
     yield Kind("net, `.onnx`", "tf2onnx", nets / "lenet.tf2onnx18.onnx")
     yield Kind("model, `.tflite`", "TensorFlow Lite", place / "net.tflite")
     yield Kind("weights, GGUF", "llama.cpp", place / "net.gguf")
+    yield Kind("tensors, tar", "torch before 0.2", place / "old.pth.tar")
     yield Kind("pickle", "Python", place / "list.pkl")
     yield Kind("page of HTML", "a failed download", place / "page.pth")
     yield Kind("pointer", "Git LFS", place / "pointer.pth")

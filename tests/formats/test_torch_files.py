@@ -7,8 +7,9 @@ import io
 import pickle
 import struct
 import types
+import warnings
 import zipfile
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -116,6 +117,10 @@ def test_what_scripts_keep_beside_the_weights_is_read(protocol: int, tmp_path: P
         "classes": Counter("aab"),
         "types": [int, float, list],
         "random": np.random.get_state(),
+        "window": deque([1, 2], maxlen=2),
+        "raw": bytearray(b"a\xff"),
+        "root": 1 - 2j,
+        "layout": torch.strided,
         "model": {"w": torch.ones(2)},
     }
     torch.save(value, tmp_path / "c.pt", pickle_protocol=protocol)
@@ -126,6 +131,8 @@ def test_what_scripts_keep_beside_the_weights_is_read(protocol: int, tmp_path: P
     assert (found["history"], found["sets"], found["classes"]) == ({"loss": [1.0, 0.5]}, {}, {"a": 2, "b": 1})
     assert found["types"] == ["int", "float", "list"]
     assert found["random"][1].array.shape == (624,)
+    assert (found["window"], found["raw"], found["root"]) == ([1, 2], b"a\xff", 1 - 2j)
+    assert found["layout"] == "torch.strided"
     assert found["model"]["w"].array.tolist() == [1, 1]
 
 
@@ -320,6 +327,15 @@ def legacy(*parts: Any, tail: bytes = b"") -> bytes:
     return b"".join(part if isinstance(part, bytes) else pickle.dumps(part, 2) for part in parts) + tail
 
 
+def twice(source: str, member: str) -> bytes:
+    """A zip of torch with a member, empty, under a name that is there already."""
+    made = io.BytesIO(rewritten(source, {}))
+    with zipfile.ZipFile(made, "a") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        archive.writestr(f"archive/{member}", b"")
+    return made.getvalue()
+
+
 STORAGE = b"((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK%ctQ"
 HEAD = (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})
 
@@ -341,6 +357,12 @@ REFUSED = {
     "no version": (rewritten("alone.pt", {"version": None}), "without torch's version record"),
     "no storage": (rewritten("alone.pt", {"data/0": None}), "its storage '0' is missing"),
     "short storage": (rewritten("alone.pt", {"data/0": b"1234"}), "has 4 bytes, its pickle says 16"),
+    "byte order": (rewritten("alone.pt", {"byteorder": b"middle"}), "byte order 'middle'; wanted little or big"),
+    "one name twice": (twice("alone.pt", "data/0"), "two members of one name"),
+    "two zips": (rewritten("alone.pt", {}) * 2, "it begins later than the file does"),
+    "tar": (bytes(257) + b"ustar" + bytes(250), "the tar format of torch before 0.2"),
+    "tensors of pickle": (pickle.dumps(np.ones(2), 2), "it is a pickle, but none of torch.save"),
+    "type of four bits": (calling("torch.float4_e2m1fn_x2"), "a tensor of type float4_e2m1fn_x2"),
     "truncated": (rewritten("alone.pt", {})[:-100], "no directory, as a truncated one"),
     "function": (calling("posix.system", b"X\x02\x00\x00\x00ls\x85"), "object of the class posix.system"),
     "builtin": (calling("builtins.eval", b"X\x01\x00\x00\x001\x85"), "class builtins.eval"),
@@ -359,7 +381,7 @@ REFUSED = {
         "more than 10,000,000 values",
     ),
     "long integer": (pickled(b"\x8b\x00\x01\x00\x00" + b"\x01" * 256 + b"."), "an integer of"),
-    "memory": (pickled(b"c__builtin__\nbytearray\nJ\xff\xff\xff\x7f\x85R."), "class __builtin__.bytearray"),
+    "memory": (pickled(b"c__builtin__\nbytearray\nJ\xff\xff\xff\x7f\x85R."), "its pickle is damaged: bytes of a int"),
     "key": (pickled(b"}](es."), "pickle is damaged"),
     "outside": (tensor_of(4, offset=1), "ends at element 4 of a storage of 4"),
     "negative": (tensor_of(4, size=(2, -1)), "a tensor of size"),
