@@ -95,6 +95,17 @@ def runner(source: str) -> Callable[..., Any]:
     return forward
 
 
+def values_of(graph: Graph) -> dict[str, Array]:
+    """The value of every name in the graph, for random inputs: what their shapes and types are."""
+    code, random = _Code(graph), np.random.default_rng(0)
+    found = {value.name: random.standard_normal(value.sizes_of(1)).astype(value.kind) for value in graph.inputs}
+    lines = code.lines()[:-1]
+    scope = {**vars(numpy_ops), "W": graph.constants, **{code.name_of(v): found[v.name] for v in graph.inputs}}
+    with np.errstate(all="ignore"):
+        exec(compile("\n".join(lines), "exported.py", "exec"), scope)  # our own text, made a moment ago
+    return found | {name: np.asarray(scope[there]) for name, there in code.names.items()}
+
+
 def _story(inputs: Inputs | None) -> str:
     if inputs is None:
         return "    forward(x)  the model itself"
@@ -149,11 +160,11 @@ class _Code:
         self.graph = graph
         self.functions: list[str] = []
         self.kept: list[str] = []  # constants that are no literals
-        self._names = {value.name: "x" if i == 0 else f"x_{i}" for i, value in enumerate(graph.inputs)}
+        self.names = {value.name: "x" if i == 0 else f"x_{i}" for i, value in enumerate(graph.inputs)}
 
     def name_of(self, value: Value) -> str:
         """A value's name in the code."""
-        return self._names[value.name]
+        return self.names[value.name]
 
     def lines(self) -> list[str]:
         """An assignment for each operator, the layer's name behind it; then the return."""
@@ -162,9 +173,9 @@ class _Code:
             names = [f"x{number + i}" for i in range(1, len(node.outputs) + 1)]
             number += len(names)
             line = f"{', '.join(names)} = {self._call(node)}"
-            self._names |= dict(zip(node.outputs, names))
+            self.names |= dict(zip(node.outputs, names))
             found.append(f"{line}  # {node.layer}".removesuffix("  # "))
-        results = [self._names[value.name] for value in self.graph.outputs]
+        results = [self.names[value.name] for value in self.graph.outputs]
         return [*found, f"return {', '.join(results)}"]
 
     def weights(self) -> str:
@@ -195,8 +206,8 @@ class _Code:
     def _operand(self, node: Node, name: str, place: int) -> str:
         if not name:
             return "None"
-        if name in self._names:
-            return self._names[name]
+        if name in self.names:
+            return self.names[name]
         array = self.graph.constants[name]
         literal = _literal(array)
         if literal is not None and name.startswith(node.output):

@@ -15,6 +15,7 @@ from lenetcli.cli.options import Json, Places, RunDir, check_no_weights
 from lenetcli.errors import ConfigError, DataError, printable
 
 if TYPE_CHECKING:
+    from lenetcli.data.inputs import Inputs
     from lenetcli.export.described import Described, Figures
     from lenetcli.export.graph import Graph, Value
     from lenetcli.runs.open import Loaded
@@ -28,9 +29,16 @@ class Format(str, Enum):
     npz = "npz"
     huggingface = "huggingface"
     python = "python"
+    c = "c"
 
 
-SUFFIXES = {".onnx": Format.onnx, ".safetensors": Format.safetensors, ".npz": Format.npz, ".py": Format.python}
+SUFFIXES = {
+    ".onnx": Format.onnx,
+    ".safetensors": Format.safetensors,
+    ".npz": Format.npz,
+    ".py": Format.python,
+    ".c": Format.c,
+}
 
 
 def export(
@@ -55,7 +63,8 @@ def export(
     onnx: the model, of opset 18 and for any batch size where no option says otherwise. safetensors: weights under
     torch's names. npz: weights for NumPy.
     huggingface: a folder with config.json, model.safetensors and a model card. python: one file that needs NumPy only.
-    onnx and python are tried on random inputs first; nothing is written whose outputs differ from the engine's.
+    c: one C99 file that needs math.h only, `NAME_predict` of FILE's NAME.
+    onnx, python and c are tried on random inputs first; nothing is written whose outputs differ from the engine's.
 
     Example: lenet export runs/lenet/001 -o lenet.onnx
     """
@@ -81,7 +90,7 @@ def export(
     else:
         from lenetcli.disk import write_file
 
-        content = _content(chosen, what, loaded, options, record)
+        content = _content(chosen, what, loaded, options, record, output.stem)
         if output.is_dir():
             raise ConfigError(f"{output}: is a directory; name a file with -o")
         write_file(output, content)
@@ -91,6 +100,8 @@ def export(
         return
     size = "" if "bytes" not in record else f", {record['bytes']:,} bytes"
     checked = "" if "difference" not in record else f"; outputs differ from the engine's by {record['difference']:.1g}"
+    if chosen is Format.c and not checked:
+        checked = "; not tried: no C compiler here, or too large for one"
     print(f"wrote {output} ({chosen.value}{size}){checked}")
 
 
@@ -170,7 +181,9 @@ def _figures(run: Path) -> Figures | None:
     return None if best is None else Figures(best.split, best.epoch, best.loss, best.accuracy, best.count)
 
 
-def _content(chosen: Format, what: Described, loaded: Loaded, options: dict[str, int], record: dict[str, Any]) -> bytes:
+def _content(
+    chosen: Format, what: Described, loaded: Loaded, options: dict[str, int], record: dict[str, Any], name: str
+) -> bytes:
     from lenetcli.export.weights import npz_bytes, safetensors_bytes
 
     if chosen is Format.safetensors:
@@ -179,8 +192,8 @@ def _content(chosen: Format, what: Described, loaded: Loaded, options: dict[str,
         return npz_bytes(what.model)
     from lenetcli.export.checked import SAMPLES, difference
 
-    batch = options.get("batch")
-    graph = _graph(what, tuple(loaded.config.model.input), batch)
+    batch = 1 if chosen is Format.c else options.get("batch")
+    graph = _graph(what, tuple(loaded.config.model.input), batch, any_batch=chosen is not Format.c)
     record["input"], record["output"] = (_sizes(value, batch) for value in (graph.input, graph.output))
     if len(graph.outputs) > 1:
         record["outputs"] = {name: _sizes(value, batch) for name, value in zip(graph.names, graph.outputs)}
@@ -196,20 +209,36 @@ def _content(chosen: Format, what: Described, loaded: Loaded, options: dict[str,
     from lenetcli.export import python_file
 
     inputs = None if what.inputs is None else replace(what.inputs, classes=loaded.classes)
-    source = python_file.python_source(
-        graph, inputs, _outputs(loaded, graph), f"{what.name}: a net that lenet trained."
-    )
+    title = f"{what.name}: a net that lenet trained."
+    if chosen is Format.c:
+        return _c_file(graph, inputs, name, title, what, record)
+    source = python_file.python_source(graph, inputs, _outputs(loaded, graph), title)
     record["difference"] = difference(python_file.runner(source), what.model, graph)
     return source.encode()
 
 
-def _graph(what: Described, sample: tuple[int, ...], batch: int | None) -> Graph:
-    """The graph for any number of samples; where it cannot be so, for the one that is given."""
+def _c_file(
+    graph: Graph, inputs: Inputs | None, name: str, title: str, what: Described, record: dict[str, Any]
+) -> bytes:
+    from lenetcli.export.c_compiled import runner
+    from lenetcli.export.c_file import c_source, identifier
+    from lenetcli.export.checked import difference
+
+    source = c_source(graph, inputs, name, title)
+    record["function"] = f"{identifier(name)}_predict"
+    run = runner(source, identifier(name), [value.sizes_of(1) for value in graph.outputs])
+    if run is not None:
+        record["difference"] = difference(run, what.model, graph, (1,))
+    return source.encode()
+
+
+def _graph(what: Described, sample: tuple[int, ...], batch: int | None, any_batch: bool = True) -> Graph:
+    """The graph for any number of samples; where it cannot or need not be so, for the one that is given."""
     from lenetcli.export.graph import NotExportable
     from lenetcli.export.lowering import lower
 
     try:
-        return lower(what.model, sample)
+        return lower(what.model, sample, batch=None if any_batch else batch)
     except NotExportable:
         if batch is None:
             raise
