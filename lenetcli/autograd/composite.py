@@ -85,11 +85,6 @@ class Composite(Node):
     def name(self) -> str:
         return self.title
 
-    @property
-    def freed_already(self) -> bool:
-        """Whether backward is done, or another node does it."""
-        return self.source is None
-
     def expand(self) -> Node:
         """The node that the tape makes of the work, made now; as backward leaves it, where that has been."""
         if self.tape is not None:

@@ -26,9 +26,3 @@ def preset(name: str) -> str:
         hints = did_you_mean(name, known)
         raise ConfigError("\n   ".join([f"no preset {name!r}; there are {', '.join(known)}", *hints]))
     return known[name].read_text("utf-8")
-
-
-def first_comment(text: str) -> str:
-    """What a preset's opening comment says it is."""
-    lines = [line.lstrip("# ") for line in text.splitlines() if line.startswith("#") and "$schema" not in line]
-    return lines[0] if lines else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -17,6 +17,7 @@ from lenetcli.tensors.described import Described
 from lenetcli.tensors.device import CPU, device
 from lenetcli.tensors.operators import add_operators
 from lenetcli.tensors.printing import tensor_str
+from lenetcli.tensors.read import Read
 from lenetcli.tensors.size import Size
 
 
@@ -32,7 +33,7 @@ class _Methods(type):
         return sorted({*super().__dir__(), *families.all_methods()})
 
 
-class Tensor(Described, Variable, metaclass=_Methods):
+class Tensor(Described, Read, Variable, metaclass=_Methods):
     """A multi-dimensional array that remembers how it was made, so that gradients can be sent back through it.
 
     Make one with `lenet.tensor`, `zeros`, `randn` and their like. `Tensor(2, 3)` is one of those sizes whose values are
@@ -177,44 +178,7 @@ class Tensor(Described, Variable, metaclass=_Methods):
         """True for float16, float32 and float64."""
         return (self.pending or self.array).dtype.kind == "f"
 
-    # Values out
-
-    def item(self) -> Any:
-        """The one element as a Python number.
-
-        Raises:
-            RuntimeError: the tensor has more or fewer elements than one.
-        """
-        if self.array.size != 1:
-            raise RuntimeError(f"a Tensor with {self.array.size} elements cannot be converted to Scalar")
-        return self.array.item()
-
-    def tolist(self) -> Any:
-        """Nested lists of Python numbers."""
-        return self.array.tolist()
-
-    def numpy(self) -> Array:
-        """The values as a NumPy array that shares memory.
-
-        Raises:
-            RuntimeError: the tensor requires gradients; call detach() first.
-            TypeError: it is on a GPU; call cpu() first.
-        """
-        if self.requires_grad:
-            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-        if self.is_cuda:
-            raise TypeError(
-                f"can't convert {self.device} device type tensor to numpy. "
-                "Use Tensor.cpu() to copy the tensor to host memory first."
-            )
-        return self.array
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.array(self.numpy(), dtype=dtype, copy=copy)
-
-    def __array_wrap__(self, array: Array, context: Any = None, return_scalar: bool = False) -> Tensor:
-        """What NumPy's functions make of their result where a tensor was given; booleans become uint8, as in torch."""
-        return from_numpy(array.astype(np.uint8) if array.dtype == np.bool_ else array)
+    # Where it is
 
     def cpu(self) -> Tensor:
         """The tensor in the machine's memory: itself where it is there already."""
@@ -332,39 +296,9 @@ class Tensor(Described, Variable, metaclass=_Methods):
         """A tensor of this one's type from data, beside it."""
         return of_array(placing.beside(self.array, np.asarray(data, self.array.dtype)), requires_grad)
 
-    def __len__(self) -> int:
-        if not self.array.ndim:
-            raise TypeError("len() of a 0-d tensor")
-        return len(self.array)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if not self.array.ndim:
-            raise TypeError("iteration over a 0-d tensor")
-        return iter(self.unbind())
-
-    def __contains__(self, value: Any) -> bool:
-        return bool((self.array == (value.array if isinstance(value, Variable) else value)).any())
-
-    def __bool__(self) -> bool:
-        if self.array.size != 1:
-            raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous; use any() or all()")
-        return bool(self.array.item())
-
-    def __float__(self) -> float:
-        return float(self._only_element())
-
-    def __int__(self) -> int:
-        return int(self._only_element())
-
-    def _only_element(self) -> Any:
-        if self.array.size != 1:
-            raise ValueError(f"only one element tensors can be converted to Python scalars, got {self.array.size}")
-        return self.array.item()
-
-    def __index__(self) -> int:
-        if self.array.dtype.kind not in "iub" or self.array.size != 1:
-            raise TypeError("only integer tensors of a single element can be converted to an index")
-        return int(self.item())
+    def __array_wrap__(self, array: Array, context: Any = None, return_scalar: bool = False) -> Tensor:
+        """What NumPy's functions make of their result where a tensor was given; booleans become uint8, as in torch."""
+        return from_numpy(array.astype(np.uint8) if array.dtype == np.bool_ else array)
 
     def __format__(self, spec: str) -> str:
         plain = self.array.ndim == 0 and type(self) is Tensor  # a Parameter prints as one
@@ -372,11 +306,6 @@ class Tensor(Described, Variable, metaclass=_Methods):
 
     def __repr__(self) -> str:
         return tensor_str(self)
-
-    def _repr_html_(self) -> str:
-        from lenetcli.display.tensor import tensor_html  # of use in notebooks only
-
-        return tensor_html(self.array, repr(self))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:

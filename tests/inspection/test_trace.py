@@ -9,7 +9,7 @@ import pytest
 
 import lenetcli as lenet
 from lenetcli import nn
-from lenetcli.inspection.model.parameters import parameter_rows, table
+from lenetcli.inspection.model.parameters import ParameterRow, row, table
 from tests.inspection.passes import trace
 
 
@@ -99,17 +99,21 @@ def test_numbers_equal_torchs_for_the_same_weights(torch: Any, parts: Any) -> No
         np.testing.assert_allclose(np.array(shown.after), expected, rtol=1e-4, atol=1e-6)
 
 
+def parameter_rows(model: nn.Module) -> list[ParameterRow]:
+    return [row(name, parameter) for name, parameter in model.named_parameters()]
+
+
 def test_the_parameter_table_holds_torchs_figures(torch: Any, parts: tuple[Any, Any, Any]) -> None:
     model, x, y = parts
     nn.MSELoss()(model(x), y).backward()
     rows = parameter_rows(model)
     assert len(rows) == 10
-    for row, parameter in zip(rows, model.parameters()):
+    for each, parameter in zip(rows, model.parameters()):
         theirs, grad = torch.tensor(parameter.detach().numpy().copy()), torch.tensor(parameter.grad.numpy().copy())
-        shown = row.record()
+        shown = each.record()
         assert (shown["shape"], shown["count"]) == (list(theirs.shape), theirs.numel())
         for name in ("mean", "std", "min", "max"):
-            assert shown[name] == pytest.approx(getattr(theirs, name)().item(), rel=1e-4, abs=1e-7), (row.name, name)
+            assert shown[name] == pytest.approx(getattr(theirs, name)().item(), rel=1e-4, abs=1e-7), (each.name, name)
         assert shown["grad_mean"] == pytest.approx(grad.mean().item(), rel=1e-4, abs=1e-7)
         assert shown["grad_std"] == pytest.approx(grad.std().item(), rel=1e-4, abs=1e-7)
 

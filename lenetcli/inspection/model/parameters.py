@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor
 
 
@@ -74,11 +73,6 @@ def row(name: str, tensor: Tensor, lr: float | None = None) -> ParameterRow:
         statistics(tensor.grad.array) if tensor.grad is not None else None,
         lr,
     )
-
-
-def parameter_rows(model: Module) -> list[ParameterRow]:
-    """Every parameter once, in the order of definition; a shared one stands under its first name."""
-    return [row(name, parameter) for name, parameter in model.named_parameters()]
 
 
 def table(rows: Iterable[ParameterRow]) -> dict[str, Any]:

@@ -32,13 +32,6 @@ def room(shape: tuple[int, ...]) -> Array:
     return memory[first : first + size].reshape(shape)
 
 
-def room_as(x: Array, shape: tuple[int, ...]) -> Array:
-    """An uninitialised float32 array of logical shape (N, C, ...) that lies as x lies, channels-last or batch-last."""
-    if layout.is_channels_last(x):
-        return layout.images(room((shape[0], *shape[2:], shape[1])))
-    return layout.logical(room((*shape[1:], shape[0])))
-
-
 def stored(x: Array) -> Array:
     """As lenetcli.kernels.layout.stored; a copy is a native call where these are recorded."""
     return dense(x.transpose(*range(1, x.ndim), 0))
