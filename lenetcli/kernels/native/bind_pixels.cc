@@ -73,20 +73,18 @@ void cut(PixelConv& a) {
 
 int sources_of(const PixelConv& a) { return a.channels * a.blocks_h * a.blocks_w; }
 
-// Calls one(from, to) for each tap of the 3x3 filters (O, blocks, C) that a weight (O, C, K, L) is cut into: its place in
-// it, and in theirs; -1 for what is not there. `turned` weights are (C, O, K, L) and turned round. A weight of several
-// groups has the in-channels of its own alone; those of the others are not there.
+// Calls one(filter, source, from, to) for each of the 3x3 filters (O, blocks, C) that a weight (O, C, K, L) is cut into:
+// their places in it, and in theirs; -1 for what is not there. `turned` weights are (C, O, K, L) and turned round.
 template <class One>
-void each_block_tap(const PixelConv& a, int of_weight, One one) {
+void each_block_tap(const PixelConv& a, One one) {
   const int blocks = a.blocks_h * a.blocks_w, taps = a.kernel_h * a.kernel_w;
-  const int own_out = a.out / of_weight, own_channels = a.channels / of_weight;
   for (int64_t o = 0; o < a.out; o++)
     for (int block = 0; block < blocks; block++)
       for (int c = 0; c < a.channels; c++)
         for (int tap = 0; tap < 9; tap++) {
           const int k = block / a.blocks_w * 3 + tap / 3, l = block % a.blocks_w * 3 + tap % 3, at = k * a.kernel_w + l;
-          const bool is = k < a.kernel_h && l < a.kernel_w && o / own_out == c / own_channels;
-          const int64_t filter = a.turned ? (int64_t)c * own_out + o % own_out : o * own_channels + c % own_channels;
+          const bool is = k < a.kernel_h && l < a.kernel_w;
+          const int64_t filter = a.turned ? c * a.out + o : o * a.channels + c;
           one(is ? filter * taps + (a.turned ? taps - 1 - at : at) : -1, ((o * blocks + block) * a.channels + c) * 9 + tap);
         }
 }
@@ -99,7 +97,7 @@ int strip(int channels, int unit) {
 }
 
 // y = conv(x), or with turned weights an input's gradient; false where that has to go another way.
-bool run_winograd(PixelConv& a, int of_weight) {
+bool run_winograd(PixelConv& a) {
   const int total = winograd_tiles(a), panels = (a.out + kernels->panel - 1) / kernels->panel;
   const double work = SAVED * multiply_adds(a);
   const int slots = workers(work), wanted = slots == 1 ? 1 : 2 * slots;
@@ -114,10 +112,10 @@ bool run_winograd(PixelConv& a, int of_weight) {
   const size_t weight_size = kernels->winograd_weight_size(a), filters = (size_t)sources_of(a) * 9;
   const size_t front = u.own_weight ? 0 : rounded(panels * weight_size);
   const size_t need = rounded(std::max(kernels->winograd_forward_room(a, u), filters * kernels->panel));
-  const size_t own = a.blocks_h * a.blocks_w > 1 || of_weight > 1 ? rounded(filters * a.out) : 0;
+  const size_t own = a.blocks_h * a.blocks_w > 1 ? rounded(filters * a.out) : 0;
   float *cut_weight = scratch(own + front + need * slots), *weight = cut_weight + own, *memory = weight + front;
   if (own) {
-    each_block_tap(a, of_weight, [&](int64_t from, int64_t to) { cut_weight[to] = from < 0 ? 0 : a.weight[from]; });
+    each_block_tap(a, [&](int64_t from, int64_t to) { cut_weight[to] = from < 0 ? 0 : a.weight[from]; });
     a.weight = cut_weight, a.turned = false;
   }
   if (!u.own_weight) {
@@ -144,14 +142,6 @@ void check_cut(const PixelConv& a, int lanes) {
   check(fits(a.kernel_h) && fits(a.kernel_w) && (a.kernel_h * a.kernel_w == 9 || a.channels % lanes == 0), "kernel");
 }
 
-// How many groups a weight of so many channels has: they are computed as one, with zeros for what is not there.
-template <class Weight>
-int groups_of(const Weight& weight, int out, int channels) {
-  const int own = weight.shape(1), groups = own > 0 ? channels / own : 0;
-  check(groups > 0 && (int)weight.shape(0) == out && channels == own * groups && out % groups == 0, "weight shape");
-  return groups;
-}
-
 bool winograd(Array<const float, 4> x, Dense<const float, 4> weight, optional<Dense<const float, 1>> bias, Two padding,
               Two dilation, bool relu, bool turned, Array<float, 4> y, optional<Dense<uint8_t, 4>> winner) {
   PixelConv a = pixel_conv(x, y, weight.shape(2), weight.shape(3), {1, 1}, padding, dilation);
@@ -164,11 +154,12 @@ bool winograd(Array<const float, 4> x, Dense<const float, 4> weight, optional<De
     a.winner = winner->data();
     check((int)y.shape(2) == a.rows / 2 && (int)y.shape(3) == a.columns / 2 && dilation == Two({1, 1}), "output shape");
   }
-  const int of_weight = turned ? groups_of(weight, a.channels, a.out) : groups_of(weight, a.out, a.channels);
-  check(!bias || (int)bias->shape(0) == a.out, "weight shape");
+  check((int)weight.shape(turned) == a.out && (int)weight.shape(!turned) == a.channels &&
+            (!bias || (int)bias->shape(0) == a.out),
+        "weight shape");
   cut(a);
   a.weight = weight.data(), a.bias = bias ? bias->data() : nullptr, a.relu = relu, a.turned = turned;
-  return run_winograd(a, of_weight);
+  return run_winograd(a);
 }
 
 // Sums of sums: so many parts, each made by one thread at a time, whatever the number of threads.
@@ -185,7 +176,7 @@ constexpr int BLOCK = 32;           // out-channels that one thread takes at lea
 bool winograd_gradient(Array<const float, 4> grad, Array<const float, 4> x, Two padding, Two dilation,
                        Dense<float, 4> d_weight) {
   PixelConv a = pixel_conv(x, grad, d_weight.shape(2), d_weight.shape(3), {1, 1}, padding, dilation);
-  const int of_weight = groups_of(d_weight, a.out, a.channels);
+  check((int)d_weight.shape(0) == a.out && (int)d_weight.shape(1) == a.channels, "weight shape");
   check(in_order(a.x, a.channels, a.height, a.width), "input order");
   check_order(a);
   check_cut(a, kernels->lanes);
@@ -212,7 +203,7 @@ bool winograd_gradient(Array<const float, 4> grad, Array<const float, 4> x, Two 
     begin[g + 1] = begin[g] + rounded(kernels->winograd_sums_size(own));
     need = std::max(need, rounded(kernels->winograd_gradient_room(own, u)));
   }
-  const size_t size = begin[groups], blocks = sources > a.channels || of_weight > 1 ? rounded((size_t)a.out * sources * 9) : 0;
+  const size_t size = begin[groups], blocks = sources > a.channels ? rounded((size_t)a.out * sources * 9) : 0;
   float *made = scratch(blocks + size * parts + need * slots), *sums = made + blocks, *memory = sums + size * parts;
   if (!blocks) made = d_weight.data();
   auto item = [&](int i, int slot) {
@@ -234,7 +225,7 @@ bool winograd_gradient(Array<const float, 4> grad, Array<const float, 4> x, Two 
   };
   spread(groups, work, filters);
   if (blocks)
-    each_block_tap(a, of_weight, [&](int64_t to, int64_t from) {
+    each_block_tap(a, [&](int64_t to, int64_t from) {
       if (to >= 0) d_weight.data()[to] = made[from];
     });
   return done;

@@ -27,6 +27,7 @@ ONE = (1, 1)
 FEW = 4  # pairs of an in- and an out-channel of a group up to which gathering is faster than the direct kernels
 MORE = 16  # and than products
 LANES = (1, 2, 4, 8)  # channels of a group that are lanes of one vector
+SUMMED = (1, 2, 4)  # and of whose weights gradients are made so; with 8 each group's own is faster
 
 
 def _gathers(weight: Sequence[int], stride: Pair, dilation: Pair, groups: int) -> bool:
@@ -35,10 +36,10 @@ def _gathers(weight: Sequence[int], stride: Pair, dilation: Pair, groups: int) -
     return c * o // groups <= (FEW if direct else MORE) and k * kl <= MOST
 
 
-def _by_lanes(x: Array, weight: Sequence[int], groups: int) -> bool:
+def _by_lanes(x: Array, weight: Sequence[int], groups: int, channels: Sequence[int] = LANES) -> bool:
     """Whether channels are lanes, as many out as in: x are images of either side of the convolution."""
     o, c, k, kl = weight
-    return c in LANES and o == c * groups and k * kl <= MOST and is_channels_last(x)
+    return c in channels and o == c * groups and k * kl <= MOST and is_channels_last(x)
 
 
 def _takes(*arrays: Array) -> bool:
@@ -107,7 +108,7 @@ def conv2d_weight_grad(
     if not _takes(grad, x):
         return reference.conv2d_weight_grad(grad, x, kernel, stride, padding, dilation, groups)
     d_weight = np.empty((grad.shape[1], x.shape[1] // groups, *kernel), FLOAT)
-    if _by_lanes(x, d_weight.shape, groups):
+    if _by_lanes(x, d_weight.shape, groups, SUMMED):
         _native.lanes_weight(pixels(grad), pixels(x), stride, padding, dilation, d_weight)
         return d_weight
     if _gathers(d_weight.shape, stride, dilation, groups):
