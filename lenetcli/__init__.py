@@ -107,5 +107,5 @@ def _prepared(value: Any) -> Any:
     return with_out(value)
 
 
-_PARTS = "accelerator autograd cuda func linalg nn optim data utils vision"
+_PARTS = "accelerator autograd cuda distributions func linalg nn optim data utils vision"
 __getattr__, __dir__, __all__ = offered(__name__, _MODULES, _PARTS, _RENAMED, _prepared)
