@@ -27,15 +27,13 @@ class Constraint:
         return self.text
 
 
-real = Constraint("Real()", lambda x: x == x)  # noqa: PLR0124 - NaN is the one number that does not equal itself
+real = Constraint("Real()", lambda x: x == x)  # NaN alone does not equal itself
 boolean = Constraint("Boolean()", lambda x: (x == 0) | (x == 1), is_discrete=True)
 positive = Constraint("GreaterThan(lower_bound=0.0)", lambda x: x > 0)
 nonnegative = Constraint("GreaterThanEq(lower_bound=0.0)", lambda x: x >= 0)
 unit_interval = Constraint("Interval(lower_bound=0.0, upper_bound=1.0)", lambda x: (x >= 0) & (x <= 1))
-real_vector = Constraint("IndependentConstraint(Real(), 1)", lambda x: (x == x).all(-1), event_dim=1)  # noqa: PLR0124
-simplex = Constraint(
-    "Simplex()", lambda x: (x >= 0).all(-1) & ((x.sum(-1) - 1).abs() < 1e-6), event_dim=1
-)
+real_vector = Constraint("IndependentConstraint(Real(), 1)", lambda x: (x == x).all(-1), event_dim=1)
+simplex = Constraint("Simplex()", lambda x: (x >= 0).all(-1) & ((x.sum(-1) - 1).abs() < 1e-6), event_dim=1)
 one_hot = Constraint(
     "OneHot()", lambda x: ((x == 0) | (x == 1)).all(-1) & (x.sum(-1) == 1), is_discrete=True, event_dim=1
 )

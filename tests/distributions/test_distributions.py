@@ -143,8 +143,8 @@ def test_divergences_across_kinds_and_at_the_ends(torch: Any) -> None:
         ("Categorical", [[0.0, 1.0], [0.5, 0.5]], [[0.5, 0.5], [0.0, 1.0]]),
     ):
         found = [
-            package.distributions.kl_divergence(*(getattr(package.distributions, kind)(package.tensor(x)) for x in (p, q)))
-            for package in (lenet, torch)
+            d.kl_divergence(*(getattr(d, kind)(tensor(x)) for x in (p, q)))
+            for d, tensor in ((distributions, lenet.tensor), (torch.distributions, torch.tensor))
         ]
         np.testing.assert_allclose(found[0].numpy(), found[1].numpy(), rtol=1e-5)
     with pytest.raises(NotImplementedError, match="p type Normal and q type Bernoulli"):
@@ -186,15 +186,18 @@ BAD: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("words", BAD)
 def test_what_does_not_fit_is_refused_in_torchs_words(torch: Any, words: str) -> None:
-    with pytest.raises(ValueError) as theirs:
-        BAD[words](torch)
-    with pytest.raises(ValueError) as ours:
-        BAD[words](lenet)
-    assert str(ours.value) == str(theirs.value)
+    said = []
+    for package in (torch, lenet):
+        try:
+            BAD[words](package)
+        except ValueError as error:
+            said.append(str(error))
+    assert len(said) == 2
+    assert said[0] == said[1]
 
 
 def test_texts_as_parameters_are_refused_and_checks_can_be_left_out() -> None:
-    with pytest.raises(ValueError, match="instances of Number or torch.Tensor, got str, int"):
+    with pytest.raises(ValueError, match=r"instances of Number or torch\.Tensor, got str, int"):
         Normal("a", 1)  # type: ignore[arg-type]  # what is wrong here
     assert not np.isfinite(Normal(0.0, -1.0, validate_args=False).log_prob(lenet.tensor(1.0)).item())
     assert float(Uniform(0.0, 1.0, validate_args=False).log_prob(lenet.tensor(2.0))) == -np.inf

@@ -53,7 +53,8 @@ def test_what_does_not_fit_is_refused_and_an_error_in_the_block_leaves_nothing()
         with pytest.raises(RuntimeError, match=words):
             swap_in_optimizer_params_and_state(optimizer, params, given).__enter__()  # type: ignore[arg-type]  # wrong
     other = lenet.nn.Parameter(lenet.ones(1))
-    with pytest.raises(ZeroDivisionError), swap_in_optimizer_params_and_state(optimizer, {"w": other}, good):
-        optimizer.add_param_group({"params": [lenet.nn.Parameter(lenet.ones(2))]})
-        raise ZeroDivisionError
+    optimizer.register_step_pre_hook(lambda one, *given: one.param_groups[0].update(lr=7.0))
+    with swap_in_optimizer_params_and_state(optimizer, {"w": other}, good), pytest.raises(ZeroDivisionError):
+        optimizer.step(lambda: 1 / 0)
+    assert optimizer.param_groups[0]["lr"] == 0.5
     assert optimizer.param_groups[0]["params"] == [w]

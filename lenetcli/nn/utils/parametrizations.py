@@ -184,8 +184,8 @@ def orthogonal(
 
     Raises:
         ValueError: fewer than two dimensions.
-        NotImplementedError: another map: torch takes 'matrix_exp' for square and 'householder' for other matrices unless
-            told.
+        NotImplementedError: another map; torch takes 'matrix_exp' for square and 'householder' for other matrices
+            unless told.
 
     Source: torch.nn.utils.parametrizations.orthogonal; Lezcano-Casado 2019.
 

@@ -86,8 +86,8 @@ def register_parametrization(
 ) -> Module:
     """Lets a parameter or buffer be computed by a module whenever it is read.
 
-    The module's class becomes one of its own, `Parametrized...`; its state has `parametrizations.NAME.original` in place
-    of NAME. Assigning the tensor sets the originals by the parametrization's `right_inverse`.
+    The module's class becomes one of its own, `Parametrized...`; its state has `parametrizations.NAME.original` in
+    place of NAME. Assigning the tensor sets the originals by the parametrization's `right_inverse`.
 
     Args:
         module: has the tensor.
@@ -119,15 +119,16 @@ def register_parametrization(
             after = parametrization(before)
             if not isinstance(after, Tensor) or after.dtype != before.dtype or after.shape != before.shape:
                 raise ValueError(
-                    "A parametrization may not change shape or dtype of the tensor, unless the `unsafe` flag is enabled; "
-                    f"{before.dtype} {list(before.shape)} became {getattr(after, 'dtype', type(after).__name__)} "
+                    "A parametrization may not change shape or dtype of the tensor, unless the `unsafe` flag is "
+                    f"enabled; {before.dtype} {list(before.shape)} became {getattr(after, 'dtype', type(after).__name__)} "
                     f"{list(getattr(after, 'shape', []))}"
                 )
         chain.append(parametrization)
         return module
     if tensor_name not in module._parameters and tensor_name not in module._buffers:
         raise ValueError(
-            f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with name '{tensor_name}'"
+            f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with name "
+            f"'{tensor_name}'"
         )
     original = getattr(module, tensor_name)
     chain = ParametrizationList([parametrization], original, unsafe)
@@ -205,8 +206,8 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
     chain = parametrizations[tensor_name]
     if not leave_parametrized and not chain.is_tensor:
         raise ValueError(
-            "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is parametrized in terms of a sequence "
-            "of tensors."
+            "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is parametrized in terms of a "
+            "sequence of tensors."
         )
     first = getattr(chain, chain._names()[0])
     value = getattr(module, tensor_name).detach() if leave_parametrized else first

@@ -186,15 +186,16 @@ def _checked(
     if labels.ndim == 1:
         if len(labels) != lengths.sum():
             raise RuntimeError(
-                f"ctc_loss: targets one after the other must be the {lengths.sum()} of target_lengths, got {len(labels)}"
+                f"ctc_loss: targets one after the other must be the {lengths.sum()} of target_lengths, got "
+                f"{len(labels)}"
             )
         inside = np.arange(longest) < lengths[:, None]
         padded = np.full((count, longest), blank, np.int64)
         padded[inside] = labels
     elif len(labels) != count or labels.shape[1] < longest:
         raise RuntimeError(
-            f"ctc_loss: padded targets must be ({count}, {longest} or more) for a batch of {count} whose longest target "
-            f"has {longest}, got {list(labels.shape)}"
+            f"ctc_loss: padded targets must be ({count}, {longest} or more) for a batch of {count} whose longest "
+            f"target has {longest}, got {list(labels.shape)}"
         )
     else:
         padded = labels[:, :longest].astype(np.int64)

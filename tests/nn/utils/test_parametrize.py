@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from typing import Any
 
@@ -142,7 +143,7 @@ def test_a_parametrized_layer_in_a_net_that_trains_is_read_anew_in_every_step() 
         optimizer.step()
         losses.append(loss.item())
     assert losses[0] == pytest.approx(nn.CrossEntropyLoss()(plain(x), y).item(), rel=1e-5)
-    assert all(b < a for a, b in zip(losses, losses[1:]))
+    assert all(b < a for a, b in itertools.pairwise(losses))
     with lenet.no_grad():
         by_hand = (x @ net[0].weight.T + net[0].bias).relu() @ net[2].weight.T + net[2].bias
         np.testing.assert_allclose(net(x).numpy(), by_hand.numpy(), rtol=1e-5, atol=1e-6)
@@ -160,7 +161,8 @@ def refused(words: str, kind: Any, function: Any) -> Any:
     refused("does not have a parametrization on weight", ValueError,
             lambda: parametrize.remove_parametrizations(nn.Linear(2, 2), "weight")),
     refused("Cannot leave unparametrized", ValueError,
-            lambda: parametrize.remove_parametrizations(parametrizations.weight_norm(nn.Linear(2, 2)), "weight", False)),
+            lambda: parametrize.remove_parametrizations(
+                parametrizations.weight_norm(nn.Linear(2, 2)), "weight", leave_parametrized=False)),
     refused("Expected n_power_iterations to be positive, but got n_power_iterations=0", ValueError,
             lambda: parametrizations.spectral_norm(nn.Linear(2, 2), n_power_iterations=0)),
     refused("has no parameter or buffer with name 'w'", ValueError,
