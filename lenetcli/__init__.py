@@ -41,6 +41,9 @@ _MODULES = {
     "lenetcli.ops.pointwise.round": "floor ceil round trunc fix frac",
     "lenetcli.ops.pointwise.eq": """eq ne not_equal lt less le less_equal gt greater ge greater_equal isnan isfinite
         isinf isclose allclose equal""",
+    "lenetcli.ops.pointwise.fmax": """fmax fmin copysign logaddexp logaddexp2 ldexp heaviside nextafter gcd lcm signbit
+        isposinf isneginf""",
+    "lenetcli.ops.pointwise.sinc": "sinc erfinv deg2rad rad2deg",
     "lenetcli.ops.pointwise.nan_to_num": "nan_to_num",
     "lenetcli.ops.pointwise.logical_and": """logical_and logical_or logical_xor logical_not bitwise_and bitwise_or
         bitwise_xor bitwise_not bitwise_left_shift bitwise_right_shift""",
@@ -52,12 +55,14 @@ _MODULES = {
     "lenetcli.ops.shaping.cat": "cat concat concatenate stack hstack vstack dstack row_stack column_stack block_diag",
     "lenetcli.ops.shaping.split": """split split_with_sizes unsafe_split unsafe_split_with_sizes chunk unsafe_chunk
         tensor_split hsplit vsplit dsplit unbind narrow select""",
+    "lenetcli.ops.shaping.select_scatter": "select_scatter slice_scatter diagonal_scatter",
     "lenetcli.ops.shaping.flip": "flip fliplr flipud roll rot90",
     "lenetcli.ops.shaping.meshgrid": "meshgrid cartesian_prod combinations",
     "lenetcli.ops.reduction.sum": "sum nansum mean prod any all logsumexp bincount numel is_tensor",
     "lenetcli.ops.reduction.max": "max min amax amin argmax argmin median aminmax",
     "lenetcli.ops.reduction.var": "var std var_mean std_mean",
-    "lenetcli.ops.reduction.norm": "norm",
+    "lenetcli.ops.linalg.matrix_norm": "norm",
+    "lenetcli.ops.reduction.cov": "nanmean dist cov corrcoef renorm",
     "lenetcli.ops.reduction.cumsum": "cumsum cumprod cummax cummin logcumsumexp diff",
     "lenetcli.ops.indexing.getitem": "index_put",
     "lenetcli.ops.indexing.scatter": "gather take_along_dim scatter scatter_add scatter_reduce",
@@ -70,11 +75,12 @@ _MODULES = {
     "lenetcli.ops.linalg.mm": "mm addmm",
     "lenetcli.ops.linalg.bmm": "bmm baddbmm addbmm",
     "lenetcli.ops.linalg.dot": "dot vdot mv addmv addr outer ger cross",
-    "lenetcli.ops.linalg.matmul": "matmul chain_matmul",
+    "lenetcli.ops.linalg.matmul": "matmul chain_matmul matrix_power",
+    "lenetcli.ops.linalg.inverse": "inverse det slogdet logdet",
     "lenetcli.ops.linalg.tensordot": "tensordot inner kron",
     "lenetcli.ops.linalg.einsum": "einsum",
     "lenetcli.ops.shaping.diagonal": "diagonal diag_embed diag diagflat trace tril triu",
-    "lenetcli.ops.nn.distance": "cdist cosine_similarity pairwise_distance",
+    "lenetcli.ops.nn.distance": "cdist cosine_similarity pairwise_distance pdist",
     "lenetcli.ops.pointwise.relu": "relu prelu rrelu",
     "lenetcli.ops.pointwise.hardtanh": "threshold hardshrink",
     "lenetcli.ops.pointwise.gelu": "selu celu",
@@ -101,5 +107,5 @@ def _prepared(value: Any) -> Any:
     return with_out(value)
 
 
-_PARTS = "accelerator autograd cuda func linalg nn optim data utils vision"
+_PARTS = "accelerator autograd cuda distributions func linalg nn optim data utils vision"
 __getattr__, __dir__, __all__ = offered(__name__, _MODULES, _PARTS, _RENAMED, _prepared)

@@ -24,6 +24,8 @@ STORED = Path(__file__).with_suffix(".txt")
 PACKAGES = (
     "lenetcli", "lenetcli.autograd", "lenetcli.cuda", "lenetcli.data", "lenetcli.linalg", "lenetcli.nn",
     "lenetcli.nn.functional", "lenetcli.nn.init", "lenetcli.nn.utils", "lenetcli.optim", "lenetcli.optim.lr_scheduler",
+    "lenetcli.distributions", "lenetcli.distributions.constraints",
+    "lenetcli.nn.utils.parametrizations", "lenetcli.nn.utils.parametrize",
     "lenetcli.optim.swa_utils", "lenetcli.utils.data", "lenetcli.vision.datasets", "lenetcli.vision.transforms",
 )  # fmt: skip
 ANSWERS = (  # commands on a configuration or, where RUN stands, on a run of it

@@ -19,6 +19,7 @@ STOREYS = {  # room: (storey, story)
     "tensors": (2, "Tensor: how it prints, is made, drawn at random, saved and loaded"),
     "linalg": (2, "matrix functions under torch's names"),
     "func": (2, "gradients, Jacobians and Hessians of functions, as functions"),
+    "distributions": (2, "probability distributions under torch's names"),
     "cuda": (2, "the GPU under torch's names"),
     "accelerator": (2, "the GPU without its maker's name, as torch.accelerator"),
     "nn": (3, "modules and layers"),

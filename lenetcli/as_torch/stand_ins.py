@@ -12,6 +12,7 @@ from typing import Any
 from lenetcli.autograd.torch_random import TorchGenerator
 from lenetcli.disk import write_file
 from lenetcli.nn.module import Module
+from lenetcli.tensors.device import device
 from lenetcli.tensors.serialization import as_torch_file, load, save
 from lenetcli.tensors.tensor import Tensor
 
@@ -152,6 +153,7 @@ STAND_INS: dict[str, StandIn] = {
     "torch.save": StandIn(_saved),
     "torch.load": StandIn(_loaded),
     "torch.newaxis": StandIn(None),
+    "torch.get_default_device": StandIn(lambda: device("cpu")),
     "torch.set_default_device": StandIn(_ignored, "tensors go to the CPU unless a device is given"),
     "torch.compile": StandIn(_compiled, "the module or function as it is"),
     "torch.autocast": StandIn(_autocast, SAME_TYPE),

@@ -6,6 +6,7 @@ from lenetcli.lazy import offered
 
 if TYPE_CHECKING:
     from lenetcli.nn.activation import *
+    from lenetcli.nn.adaptive import *
     from lenetcli.nn.adaptive_pooling import *
     from lenetcli.nn.attention.layers import *
     from lenetcli.nn.attention.multihead import *
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
     from lenetcli.nn.container import *
     from lenetcli.nn.conv import *
     from lenetcli.nn.conv3d import *
+    from lenetcli.nn.ctc_loss import *
     from lenetcli.nn.distance import *
     from lenetcli.nn.dropout import *
     from lenetcli.nn.flatten import *
     from lenetcli.nn.fold import *
+    from lenetcli.nn.fractional_pooling import *
     from lenetcli.nn.graph import *
     from lenetcli.nn.instancenorm import *
     from lenetcli.nn.lazy_layers import *
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "lenetcli.nn.activation": """Hardshrink Hardsigmoid Hardswish Hardtanh LeakyReLU PReLU ReLU ReLU6 RReLU Softshrink
         Threshold""",
+    "lenetcli.nn.adaptive": "AdaptiveLogSoftmaxWithLoss",
     "lenetcli.nn.attention.layers": "TransformerDecoderLayer TransformerEncoderLayer",
     "lenetcli.nn.attention.multihead": "MultiheadAttention",
     "lenetcli.nn.attention.tokens": "Positions Tokens",
@@ -58,10 +62,12 @@ _MODULES = {
     "lenetcli.nn.container": "ModuleDict ModuleList Residual Sequential",
     "lenetcli.nn.conv": "Conv1d Conv2d ConvTranspose1d ConvTranspose2d",
     "lenetcli.nn.conv3d": "Conv3d ConvTranspose3d",
+    "lenetcli.nn.ctc_loss": "CTCLoss",
     "lenetcli.nn.distance": "CosineSimilarity PairwiseDistance",
     "lenetcli.nn.dropout": "AlphaDropout Dropout Dropout1d Dropout2d Dropout3d FeatureAlphaDropout",
     "lenetcli.nn.flatten": "Flatten Unflatten",
     "lenetcli.nn.fold": "Fold Unfold",
+    "lenetcli.nn.fractional_pooling": "FractionalMaxPool2d FractionalMaxPool3d",
     "lenetcli.nn.graph": "Graph",
     "lenetcli.nn.instancenorm": "InstanceNorm1d InstanceNorm2d InstanceNorm3d",
     "lenetcli.nn.lazy_layers": """LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyConv1d LazyConv2d LazyConv3d

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from lenetcli.ops.nn.conv3d import *
     from lenetcli.ops.nn.conv_transpose2d import *
     from lenetcli.ops.nn.cross_entropy import *
+    from lenetcli.ops.nn.ctc_loss import *
     from lenetcli.ops.nn.distance import *
     from lenetcli.ops.nn.dropout import *
     from lenetcli.ops.nn.embedding import *
     from lenetcli.ops.nn.embedding_bag import *
+    from lenetcli.ops.nn.fractional_max_pool import *
     from lenetcli.ops.nn.grid_sample import *
     from lenetcli.ops.nn.interpolate import *
     from lenetcli.ops.nn.layer_norm import *
@@ -48,16 +50,18 @@ _MODULES = {
     "lenetcli.ops.nn.avg_pool2d": "avg_pool1d avg_pool2d lp_pool1d lp_pool2d",
     "lenetcli.ops.nn.batch_norm": "batch_norm",
     "lenetcli.ops.nn.cross_entropy": "cross_entropy nll_loss",
+    "lenetcli.ops.nn.ctc_loss": "ctc_loss",
     "lenetcli.ops.nn.conv2d": "conv1d conv2d",
     "lenetcli.ops.nn.conv_transpose2d": "conv_transpose1d conv_transpose2d",
     "lenetcli.ops.nn.conv3d": "conv3d conv_transpose3d",
     "lenetcli.ops.nn.pool3d": """adaptive_avg_pool3d adaptive_max_pool3d avg_pool3d lp_pool3d max_pool3d
         max_unpool3d""",
-    "lenetcli.ops.nn.distance": "cosine_similarity normalize pairwise_distance",
+    "lenetcli.ops.nn.distance": "cosine_similarity normalize pairwise_distance pdist",
     "lenetcli.ops.nn.dropout": "alpha_dropout dropout dropout1d dropout2d dropout3d feature_alpha_dropout",
     "lenetcli.ops.nn.embedding": "embedding one_hot",
     "lenetcli.ops.shaping.unfold": "fold unfold",
     "lenetcli.ops.nn.embedding_bag": "embedding_bag",
+    "lenetcli.ops.nn.fractional_max_pool": "fractional_max_pool2d fractional_max_pool3d",
     "lenetcli.ops.nn.grid_sample": "affine_grid grid_sample",
     "lenetcli.ops.nn.interpolate": "interpolate",
     "lenetcli.ops.nn.linear": "bilinear linear",

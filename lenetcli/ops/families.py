@@ -21,6 +21,7 @@ _METHODS_ONLY = {
     "lenetcli.ops.indexing.getitem": "index __setitem__",
     "lenetcli.ops.shaping.reshape": "view view_as reshape_as contiguous",
     "lenetcli.ops.shaping.split": "unfold",
+    "lenetcli.ops.shaping.select_scatter": "sum_to_size",
     "lenetcli.tensors.sampling": "bernoulli multinomial",
 }
 _TABLE = {family: names for family, names in lenetcli._MODULES.items() if family.startswith("lenetcli.ops.")}

@@ -16,6 +16,11 @@ def least_and_greatest(name: str) -> Any:
     return _printing(name, namedtuple("Result", "min max"))
 
 
+def sign_and_logarithm(name: str) -> Any:
+    """A named tuple class (sign, logabsdet) that prints as torch's `torch.return_types.<name>`."""
+    return _printing(name, namedtuple("Result", "sign logabsdet"))
+
+
 def _printing(name: str, base: Any) -> Any:
     class Result(base):  # type: ignore[misc]  # a class that is known at run time only
         __slots__ = ()

@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from lenetcli.optim.adamw import *
     from lenetcli.optim.asgd import *
     from lenetcli.optim.lbfgs import *
+    from lenetcli.optim.muon import *
     from lenetcli.optim.nadam import *
     from lenetcli.optim.optimizer import *
     from lenetcli.optim.radam import *
     from lenetcli.optim.rmsprop import *
     from lenetcli.optim.rprop import *
     from lenetcli.optim.sgd import *
+    from lenetcli.optim.swapping import *
 
 _MODULES = {
     "lenetcli.optim.sgd": "SGD",
@@ -34,7 +36,9 @@ _MODULES = {
     "lenetcli.optim.asgd": "ASGD",
     "lenetcli.optim.adafactor": "Adafactor",
     "lenetcli.optim.lbfgs": "LBFGS",
+    "lenetcli.optim.muon": "Muon",
     "lenetcli.optim.optimizer": "Optimizer",
+    "lenetcli.optim.swapping": "swap_in_optimizer_params_and_state",
 }
 if not TYPE_CHECKING:
     __getattr__, __dir__, __all__ = offered(__name__, _MODULES, "lr_scheduler swa_utils")

@@ -42,6 +42,8 @@ class OptimizerSample:
     def build(self, optim: Any, params: list[Any]) -> Any:
         if self.name == "Adafactor":  # torch's divides by the number of elements
             params = [p for p in params if math.prod(p.shape)]
+        if self.name == "Muon":  # matrices alone
+            params = [p for p in params if len(p.shape) == 2 and math.prod(p.shape)]
         groups: Any = params
         if self.second is not None:
             groups = [{"params": params[:2]}, {"params": params[2:], **self.second}]
@@ -87,6 +89,8 @@ OPTIMIZERS: list[OptimizerSample] = [
     *_all("ASGD", lr=(0.1,), lambd=(1e-4, 0.1), weight_decay=(0, 0.1), t0=(1e6, 5), maximize=BOTH),
     *_all("Adafactor", lr=(0.1,), weight_decay=(0, 0.1), maximize=BOTH, d=(1.0, 2.0)),
     OptimizerSample("Adafactor", {"eps": (1e-3, 0.1), "beta2_decay": -0.3}),
+    *_all("Muon", lr=(0.1,), weight_decay=(0, 0.1), nesterov=BOTH, adjust_lr_fn=(None, "match_rms_adamw")),
+    OptimizerSample("Muon", {"momentum": 0.5, "ns_steps": 3, "ns_coefficients": (3.0, -4.0, 2.0), "eps": 1.0}),
     *(
         OptimizerSample(name, {"lr": 0.1}, {"lr": 0.01, **extra})
         for name, extra in {

@@ -25,6 +25,7 @@ RANDOM = {
     "randint",
     "randint_like", "randperm", "uniform", "exponential", "multinomial", "rrelu", "alpha_dropout",
     "feature_alpha_dropout", "multi_head_attention_forward", "dropout2d", "dropout3d", "dropout1d",
+    "fractional_max_pool2d", "fractional_max_pool3d",
 }  # fmt: skip
 ADAPTED = {  # functions that the database calls in its own way
     "einsum": lambda tensors, equation: lenet.einsum(equation, *tensors),

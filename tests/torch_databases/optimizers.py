@@ -21,6 +21,11 @@ STEPS = 25
 SHAPES = ((3, 4), (5,), ())
 
 
+def shapes(name: str) -> tuple[tuple[int, ...], ...]:
+    """Of the parameters; Muon takes matrices."""
+    return ((3, 4), (5, 2), (1, 1)) if name == "Muon" else SHAPES
+
+
 def offered_optimizers() -> list[Any]:
     """Entries of the database that optim exports."""
     from torch.testing._internal.common_optimizers import optim_db
@@ -33,7 +38,7 @@ def outcome(info: Any, options: dict[str, Any], kind: str, values: Measure) -> s
     import torch
 
     random = np.random.default_rng(0)
-    starts = [random.standard_normal(shape).astype(kind) for shape in SHAPES]
+    starts = [random.standard_normal(shape).astype(kind) for shape in shapes(info.optim_cls.__name__)]
     ours = [lenet.tensor(s, requires_grad=True) for s in starts]
     theirs = [torch.tensor(s, requires_grad=True) for s in starts]
     expected = info.optim_cls(theirs, **detached(options))

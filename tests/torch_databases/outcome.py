@@ -39,9 +39,12 @@ class Measure:
             return f"dtype {got.dtype}, wanted {wanted.dtype}"
         ours, theirs = got.detach().numpy(), wanted.numpy(force=True)
         self._note(ours, theirs)
-        if np.allclose(ours, theirs, rtol=self.tolerance, atol=self.tolerance, equal_nan=True):
+        tolerance = self.tolerance  # of float32 among float64 numbers that of float32
+        if theirs.dtype == np.float32:
+            tolerance = max(tolerance, TOLERANCE["float32"])
+        if np.allclose(ours, theirs, rtol=tolerance, atol=tolerance, equal_nan=True):
             return None
-        where = ~np.isclose(ours, theirs, rtol=self.tolerance, atol=self.tolerance, equal_nan=True)
+        where = ~np.isclose(ours, theirs, rtol=tolerance, atol=tolerance, equal_nan=True)
         return f"values {ours[where][:3]}, wanted {theirs[where][:3]}"
 
     def _note(self, ours: Any, theirs: Any) -> None:

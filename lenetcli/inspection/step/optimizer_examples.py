@@ -233,7 +233,7 @@ RULES: dict[type[Optimizer], Callable[[_Lines], None]] = {
     Adagrad: _adagrad,
     Adadelta: _adadelta,
     Rprop: _rprop,
-    ASGD: _asgd,  # not Adafactor and LBFGS, whose steps take more than one number
+    ASGD: _asgd,  # not Adafactor, LBFGS and Muon, whose steps take more than one number
 }
 
 
@@ -254,7 +254,7 @@ def update_by_hand(
     optimizer: Optimizer, group: Mapping[str, Any], p: float, gradient: float, state: Mapping[str, float]
 ) -> list[ByHand]:
     """The coming step for one number of a parameter; empty for optimizers without an entry, as one whose rule asks for
-    the other numbers, too (Adafactor).
+    the other numbers, too (Adafactor, Muon).
 
     Args:
         group: the options its step is made with.

@@ -55,14 +55,14 @@ def _pays(a: Array, b: Array) -> bool:
 
 def linear(x: Array, weight: Array, bias: Array | None) -> Array:
     """As lenetcli.kernels.linear.linear; the result is batch-last but for many rows."""
-    if not x.size or not _takes(x, weight):
+    if not x.size or not weight.size or not _takes(x, weight):
         return reference.linear(x, weight, bias)
     return _linear(x, weight, bias, False)
 
 
 def linear_relu(x: Array, weight: Array, bias: Array | None) -> Array:
     """As lenetcli.kernels.linear.linear_relu; the result is batch-last but for many rows."""
-    if not x.size or not _takes(x, weight):
+    if not x.size or not weight.size or not _takes(x, weight):
         return reference.linear_relu(x, weight, bias)
     return _linear(x, weight, bias, True)
 
@@ -84,7 +84,7 @@ def _pixels(rows: Array) -> Array:
 
 def linear_backward(grad: Array, x: Array, weight: Array, need_x: bool) -> tuple[Array | None, Array, Array]:
     """As lenetcli.kernels.linear.linear_backward."""
-    if not x.size or not (_takes(grad, x) and _takes(weight, weight)):
+    if not x.size or not weight.size or not (_takes(grad, x) and _takes(weight, weight)):
         return reference.linear_backward(grad, x, weight, need_x)
     return _backward(grad, x, weight, None, need_x)
 
@@ -93,7 +93,7 @@ def linear_relu_backward(
     grad: Array, x: Array, weight: Array, y: Array, need_x: bool
 ) -> tuple[Array | None, Array, Array]:
     """As lenetcli.kernels.linear.linear_relu_backward."""
-    if not x.size or not (_takes(grad, x) and _takes(weight, y)):
+    if not x.size or not weight.size or not (_takes(grad, x) and _takes(weight, y)):
         return reference.linear_relu_backward(grad, x, weight, y, need_x)
     return _backward(grad, x, weight, y, need_x)
 

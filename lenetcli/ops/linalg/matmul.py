@@ -6,14 +6,19 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lenetcli.autograd.modes import whole
+from lenetcli.autograd.tape import like
 from lenetcli.errors import ShapeError
 from lenetcli.ops.linalg.bmm import bmm
 from lenetcli.ops.linalg.dot import dot, mv
+from lenetcli.ops.linalg.inverse import inv, square
 from lenetcli.ops.linalg.mm import check_types, mm
 from lenetcli.ops.methods import method
 from lenetcli.ops.operands import broadcast_shape, wanted_tensors
 from lenetcli.ops.pointwise.clone import clone
+from lenetcli.ops.pointwise.fill_ import copy_
 from lenetcli.ops.shaping.expand import expand
 from lenetcli.ops.shaping.permute import adjoint, t
 from lenetcli.ops.shaping.reshape import Squeeze, UnsafeView, ViewOwn, reshape, unsqueeze
@@ -168,12 +173,15 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
     return matrices[0] if len(matrices) == 1 else multi_dot(matrices)
 
 
+@method
 def matrix_power(input: Tensor, n: int) -> Tensor:
     """Square matrices multiplied with themselves: n factors, by repeated squaring; `lenetcli.linalg.matrix_power`.
 
+    The power 0 is the unit matrix, powers below are those of the inverse.
+
     Raises:
         ShapeError: no square matrices.
-        NotImplementedError: n below 1 (the inverse is not supported).
+        RuntimeError: n below 0 of singular matrices or of integers.
 
     Source: torch.linalg.matrix_power.
 
@@ -183,14 +191,16 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
         tensor([[1., 5.],
                 [0., 1.]])
     """
-    wanted_tensors("matrix_power", input)
-    shape = input.array.shape
-    if len(shape) < 2 or shape[-1] != shape[-2]:
-        raise ShapeError(f"matrix_power: wanted square matrices (*, N, N), got shape {list(shape)}")
-    if n < 1:
-        raise NotImplementedError(f"matrix_power: n={n} is not supported; n must be at least 1")
+    square("linalg.matrix_power", input, integers=True)
+    if isinstance(n, bool) or not isinstance(n, int):
+        raise TypeError(f"linalg.matrix_power(): argument 'n' (position 2) must be int, not {type(n).__name__}")
+    if n == 0:
+        unit = np.eye(input.array.shape[-1], dtype=input.array.dtype, like=input.array)
+        return copy_(clone(input), like(input, unit))  # its gradient is 0, not missing
+    if n < 0:
+        return matrix_power(inv(input), -n)
     if n == 1:
         return clone(input)
     half = input if n < 4 else matrix_power(input, n // 2)
-    square = matmul(half, half)
-    return matmul(square, input) if n % 2 else square
+    doubled = matmul(half, half)
+    return matmul(doubled, input) if n % 2 else doubled

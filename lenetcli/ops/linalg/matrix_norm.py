@@ -1,4 +1,4 @@
-"""Norms of matrices, and `linalg.norm`, which chooses between those and the norms of vectors."""
+"""Norms of matrices, and `linalg.norm` and `norm`, which choose between those and the norms of vectors."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import numpy as np
 
 from lenetcli.autograd.dtypes import dtype as Dtype
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import saved_tensors
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.layout import Array
-from lenetcli.ops.operands import axis, sizes, wanted_tensors
+from lenetcli.ops.methods import method
+from lenetcli.ops.operands import axis, quiet, sizes, wanted_tensors
 from lenetcli.ops.reduction.max import amax, amin
 from lenetcli.ops.reduction.norm import vector_norm
 from lenetcli.ops.reduction.sum import Dims, sum
@@ -31,12 +33,52 @@ class LinalgSvd(Op):
 
     def forward(ctx: Any, x: Array) -> Array:
         u, s, vh = np.linalg.svd(x, full_matrices=False)
-        ctx.save(u, vh)
+        ctx.save(u, x, vh)
         return s
 
     def backward(ctx: Any, grad: Array) -> Array:
-        u, vh = ctx.saved
+        u, _, vh = ctx.saved
         return np.matmul(u * grad[..., None, :], vh)
+
+    saves = (None, "x", None)
+
+    def backward_graph(ctx: Any, grad: Any) -> Any:
+        u, vh = SingularVectors.apply(saved_tensors(ctx)[1])
+        return (u * grad.unsqueeze(-2)) @ vh
+
+
+class SingularVectors(Op):
+    """U and Vᵀ, of x = U S Vᵀ, for the gradients of singular values."""
+
+    formula = "U and Vᵀ, of x = U S Vᵀ"
+    gradient = ("d_x = U ((skew(Uᵀ grad_U) S + S skew(Vᵀ grad_V)) / E) Vᵀ, E[i,j] = S[j]² − S[i]²",)
+
+    def forward(ctx: Any, x: Array) -> Any:
+        u, s, vh = np.linalg.svd(x, full_matrices=False)
+        ctx.save(u, s, vh)
+        return u, vh
+
+    @quiet
+    def backward(ctx: Any, d_u: Array | None, d_vh: Array | None) -> Array:
+        u, s, vh = ctx.saved
+        ut, v = u.swapaxes(-1, -2), vh.swapaxes(-1, -2)
+        gaps = (s[..., None, :] - s[..., :, None]) * (s[..., None, :] + s[..., :, None])
+        gaps += np.eye(s.shape[-1], dtype=s.dtype)
+        inner = np.zeros_like(gaps)
+        outer = np.zeros_like(np.matmul(u, vh))
+        if d_u is not None:
+            turn = np.matmul(ut, d_u)
+            inner += (turn - turn.swapaxes(-1, -2)) / gaps * s[..., None, :]
+            if u.shape[-2] > s.shape[-1]:
+                outer += np.matmul((d_u - np.matmul(u, turn)) / s[..., None, :], vh)
+        if d_vh is not None:
+            turn = np.matmul(vh, d_vh.swapaxes(-1, -2))
+            inner += s[..., :, None] * ((turn - turn.swapaxes(-1, -2)) / gaps)
+            if v.shape[-2] > s.shape[-1]:
+                outer += np.matmul(u / s[..., None, :], d_vh - np.matmul(turn.swapaxes(-1, -2), vh))
+        return np.matmul(np.matmul(u, inner), vh) + outer
+
+    saves = (None, None, None)
 
 
 def svdvals(A: Tensor) -> Tensor:
@@ -170,3 +212,24 @@ def linalg_norm(
     if isinstance(ord, str):
         raise RuntimeError(f"linalg.norm: ord={ord!r} is a norm of matrices, which need two dimensions")
     return vector_norm(A, ord, over, keepdim)
+
+
+@method
+def norm(
+    input: Tensor, p: float | str | None = "fro", dim: Dims = None, keepdim: bool = False, dtype: Dtype | None = None
+) -> Tensor:
+    """Vector norm, of everything or over `dim`; 'fro' and None mean p=2, 'nuc' is the nuclear norm of matrices.
+
+    Source: torch.norm.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> lenet.tensor([[3.0, 4.0]]).norm(dim=1)
+        tensor([5.])
+    """
+    if p == "fro" or p is None:
+        p = 2
+    if isinstance(p, str):
+        given = tuple(range(input.array.ndim)) if dim is None else sizes((dim,))
+        return matrix_norm(input, p, given, keepdim, dtype=dtype)
+    return vector_norm(input, p, dim, keepdim, dtype=dtype)

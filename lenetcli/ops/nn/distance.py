@@ -11,10 +11,12 @@ from lenetcli.autograd.op import Op
 from lenetcli.autograd.rules import restated
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.layout import Array
+from lenetcli.kernels.scatter import add_at
 from lenetcli.kernels.sums import sum_over
+from lenetcli.ops.linalg.matrix_norm import norm
 from lenetcli.ops.operands import axis, broadcast_shape, quiet, together
 from lenetcli.ops.pointwise.exp import signs
-from lenetcli.ops.reduction.norm import norm, vector_norm
+from lenetcli.ops.reduction.norm import vector_norm
 
 if TYPE_CHECKING:
     from lenetcli.tensors.tensor import Tensor
@@ -177,6 +179,68 @@ class Cdist(Op):
             slope = grad * signs(d) * size ** (p - 1) / y ** (p - 1)
             slope[(y == 0) | ((d == 0) & (p < 1))] = 0
         return sum_over(slope, slope.ndim - 2), -sum_over(slope, slope.ndim - 3)
+
+
+class Pdist(Op):
+    formula = "y = the {p:g}-norms of x[i] − x[j], i < j"
+    gradient = ("d_x[i] = Σ_j ± grad[i,j] · sign(d) (|d| / y[i,j])^({p:g} − 1), 0 for p = 0, d = x[i] − x[j]",)
+
+    @quiet
+    def forward(ctx: Any, x: Array, *, p: float) -> Array:
+        ctx.first, ctx.second = np.triu_indices(len(x), 1)
+        pairs = Cdist()
+        y = Cdist.forward(pairs, x[ctx.first][:, None], x[ctx.second][:, None], p=p)
+        ctx.pairs, ctx.rows = pairs, len(x)
+        ctx.save(x)
+        return y.reshape(-1)
+
+    @quiet
+    def backward(ctx: Any, grad: Array) -> Array:
+        (x,) = ctx.saved
+        slope, _ = Cdist.backward(ctx.pairs, grad.reshape(-1, 1, 1))
+        d_x = np.zeros_like(x, order="C")
+        add_at(d_x, _rows(ctx.first, x), slope[:, 0])
+        add_at(d_x, _rows(ctx.second, x), -slope[:, 0])
+        return d_x
+
+
+def _rows(rows: Array, x: Array) -> Array:
+    """Places in the flattened x of whole rows."""
+    return rows[:, None] * x.shape[1] + np.arange(x.shape[1])
+
+
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+    """Distances of every vector of a set to those that come after it.
+
+    Args:
+        input: the vectors.
+        p: order of the norm, >= 0.
+
+    Shape:
+        (N, M) -> (N (N - 1) / 2,)
+
+    Gradient:
+        0 at distance 0. It has no second derivative, as in torch.
+
+    Raises:
+        ShapeError: other than two dimensions.
+        RuntimeError: integers, or p below 0.
+
+    Source: torch.nn.functional.pdist.
+
+    Example:
+        >>> import lenetcli as lenet
+        >>> import lenetcli.nn.functional as F
+        >>> F.pdist(lenet.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]]))
+        tensor([5.0000, 1.0000, 4.2426])
+    """
+    if input.array.ndim != 2:
+        raise ShapeError(f"pdist only supports 2D tensors, got: {input.array.ndim}D")
+    if input.array.dtype.kind != "f":
+        raise RuntimeError(f"pdist only supports floating-point dtypes, got {input.dtype}")
+    if p < 0:
+        raise RuntimeError(f"pdist only supports non-negative p values, got {p}")
+    return Pdist.apply(input, p=float(p))
 
 
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Tensor:

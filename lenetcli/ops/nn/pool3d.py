@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,28 +31,28 @@ Triple = tuple[int, int, int]
 Seen = list[tuple[Array, Array]]  # for each tap, the depth that every window meets there, and whether it is one
 
 
-class Largest3D(Op):
-    """What is common to both: `index` is where in its flattened volume each result comes from."""
+class Largest(Op):
+    """What is common to these: `index` is where in its flattened image or volume each result comes from."""
 
     gradient = ("d_x = grad at the largest of each window, else 0",)
     backward_graph = linear
 
     def backward(ctx: Any, grad: Array, _: Any = None) -> Array:
         (index,) = ctx.saved
-        n, c, d, h, w = ctx.volume
+        n, c, *sizes = ctx.volume
         flat = (n, c, 1, index[0, 0].size if n and c else 0)
-        d_x: Array = put(grad.reshape(flat), index.reshape(flat), (1, d * h * w), np.add).reshape(ctx.volume)
+        d_x: Array = put(grad.reshape(flat), index.reshape(flat), (1, math.prod(sizes)), np.add).reshape(ctx.volume)
         return d_x
 
     def jvp(ctx: Any, tangent: Array) -> Any:
         (index,) = ctx.saved
-        n, c, d, h, w = ctx.volume
+        n, c, *sizes = ctx.volume
         flat = (n, c, 1, index[0, 0].size if n and c else 0)
-        y = take(tangent.reshape(n, c, 1, d * h * w), index.reshape(flat)).reshape(index.shape)
+        y = take(tangent.reshape(n, c, 1, math.prod(sizes)), index.reshape(flat)).reshape(index.shape)
         return (y, None) if len(ctx.outputs) == 2 else y
 
 
-class MaxPool3DWithIndices(Largest3D):
+class MaxPool3DWithIndices(Largest):
     formula = "y = the largest x in each {kernel} window"
 
     def forward(
@@ -74,7 +75,7 @@ class MaxPool3DWithIndices(Largest3D):
         return _kept(ctx, x, y, index, [(d, (d >= 0) & (d < x.shape[2])) for d in seen], indices)
 
 
-class AdaptiveMaxPool3D(Largest3D):
+class AdaptiveMaxPool3D(Largest):
     formula = "y = the largest x in each of {out} windows"
 
     def forward(ctx: Any, x: Array, *, out: Triple, indices: bool) -> Any:

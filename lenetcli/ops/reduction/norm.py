@@ -13,7 +13,6 @@ from lenetcli.autograd.rules import result_tensor, saved_tensors
 from lenetcli.kernels.device import as_array
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.sums import sum_over
-from lenetcli.ops.methods import method
 from lenetcli.ops.operands import axes, quiet
 from lenetcli.ops.pointwise.exp import signs
 from lenetcli.ops.pointwise.pow import raised
@@ -123,23 +122,3 @@ def vector_norm(
     if nothing and (ord < 0 or (ord == math.inf and dim is not None)):
         raise RuntimeError(f"vector_norm: the {ord} norm of an empty tensor of shape {list(array.shape)} is undefined")
     return LinalgVectorNorm.apply(x, order=float(ord), over=over, keepdim=keepdim)
-
-
-@method
-def norm(
-    input: Tensor, p: float | str | None = "fro", dim: Dims = None, keepdim: bool = False, dtype: Dtype | None = None
-) -> Tensor:
-    """Vector norm, of everything or over `dim`; 'fro' and None mean p=2. Matrix norms ('nuc') are not supported.
-
-    Source: torch.norm.
-
-    Example:
-        >>> import lenetcli as lenet
-        >>> lenet.tensor([[3.0, 4.0]]).norm(dim=1)
-        tensor([5.])
-    """
-    if p == "fro" or p is None:
-        p = 2
-    if isinstance(p, str):
-        raise NotImplementedError(f"norm: p={p!r} is not supported; use a number or 'fro'")
-    return vector_norm(input, p, dim, keepdim, dtype=dtype)

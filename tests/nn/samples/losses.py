@@ -25,6 +25,10 @@ probabilities = [uniform(3, 4), uniform(3, 4)]
 labels = np.array([[3, 0, -1, 1], [0, 1, 2, 3], [-1, 1, 1, 1]])
 none, total = {"reduction": "none"}, {"reduction": "sum"}
 
+scores = random.standard_normal((6, 2, 4))
+steps = (scores - np.log(np.exp(scores).sum(-1, keepdims=True))).astype(np.float32)
+words = np.array([[1, 1, 2], [2, 1, 2]])
+
 SAMPLES = [
     LayerSample("CrossEntropyLoss", inputs=[(3, 4), classes]),
     LayerSample("CrossEntropyLoss", (weights,), none, [(3, 4), classes]),
@@ -96,6 +100,12 @@ SAMPLES = [
     LayerSample("MultiLabelMarginLoss", inputs=[(3, 4), labels]),
     LayerSample("MultiLabelMarginLoss", (), none, [(3, 4), labels]),
     LayerSample("MultiLabelMarginLoss", inputs=[(4,), labels[0]]),
+    LayerSample("CTCLoss", inputs=[steps, words, np.array([6, 5]), np.array([3, 2])]),
+    LayerSample("CTCLoss", (3,), none, [steps, words[0], np.array([6, 5]), np.array([2, 1])]),
+    LayerSample("CTCLoss", (0, "sum", True), {}, [steps, words, np.array([2, 6]), np.array([3, 3])]),
+    LayerSample("AdaptiveLogSoftmaxWithLoss", (8, 12, [3, 6]), {}, [(5, 8), np.array([0, 2, 11, 4, 7])]),
+    LayerSample("AdaptiveLogSoftmaxWithLoss", (8, 12, [5], 2.0, True), {}, [(8,), np.array(7)]),
+    LayerSample("AdaptiveLogSoftmaxWithLoss", (8, 12, (2, 3)), {}, [(2, 8), np.array([1, 0])]),
 ]
 
 REFUSED = [
@@ -145,4 +155,15 @@ REFUSED = [
     LayerSample("MultiMarginLoss", inputs=[(2, 3, 4), np.array([0, 1])]),
     LayerSample("MultiLabelMarginLoss", inputs=[(3, 4), labels[:2]]),
     LayerSample("MultiLabelMarginLoss", inputs=[(3, 4), labels + 2]),
+    LayerSample("CTCLoss", (4,), {}, [steps, words, np.array([6, 5]), np.array([3, 2])]),
+    LayerSample("CTCLoss", inputs=[steps, words, np.array([7, 5]), np.array([3, 2])]),
+    LayerSample("CTCLoss", inputs=[steps, words, np.array([6]), np.array([3, 2])]),
+    LayerSample("CTCLoss", (), {"reduction": "average"}, [steps, words, np.array([6, 5]), np.array([3, 2])]),
+    LayerSample("AdaptiveLogSoftmaxWithLoss", (8, 12, []), {}, [(2, 8), np.array([1, 0])]),
+    LayerSample("AdaptiveLogSoftmaxWithLoss", (8, 12, [3, 3]), {}, [(2, 8), np.array([1, 0])]),
+    LayerSample("AdaptiveLogSoftmaxWithLoss", (8, 12, [3, 12]), {}, [(2, 8), np.array([1, 0])]),
+    LayerSample("AdaptiveLogSoftmaxWithLoss", (8, 12, [3]), {}, [(2, 8), np.array([1, 12])]),
+    LayerSample("AdaptiveLogSoftmaxWithLoss", (8, 12, [3]), {}, [(2, 8), np.array([1])]),
+    LayerSample("AdaptiveLogSoftmaxWithLoss", (8, 12, [3]), {}, [(2, 7), np.array([1, 0])]),
+    LayerSample("AdaptiveLogSoftmaxWithLoss", (8, 12, [3]), {}, [(2, 8), np.array([[1, 0]])]),
 ]

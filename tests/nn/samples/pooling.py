@@ -7,6 +7,8 @@ from tests.nn.sample import LayerSample
 indices1d = np.array([[[0, 3, 5], [1, 2, 4]]])
 indices2d = np.array([[[[0, 2], [9, 15]], [[1, 3], [8, 14]]]])
 
+chances = np.random.default_rng(0).random((2, 3, 3)).astype(np.float32)
+
 SAMPLES = [
     LayerSample("MaxPool1d", (2,), {}, [(2, 3, 9)]),
     LayerSample("MaxPool1d", (3, 2, 1, 2), {"ceil_mode": True, "return_indices": True}, [(2, 3, 9)]),
@@ -25,6 +27,10 @@ SAMPLES = [
     LayerSample("AdaptiveAvgPool2d", (1,), {}, [(2, 3, 7, 5)]),
     LayerSample("AdaptiveMaxPool1d", (4,), {}, [(2, 3, 9)]),
     LayerSample("AdaptiveMaxPool2d", ((3, 2),), {"return_indices": True}, [(2, 3, 7, 5)]),
+    LayerSample("FractionalMaxPool2d", (2, 3), {"_random_samples": chances[..., :2]}, [(2, 3, 7, 8)]),
+    LayerSample("FractionalMaxPool2d", ((2, 3), None, (0.5, 0.6), True, chances[:1, :, :2]), {}, [(3, 7, 8)]),
+    LayerSample("FractionalMaxPool3d", (2, (2, 3, 4)), {"_random_samples": chances}, [(2, 3, 6, 5, 7)]),
+    LayerSample("FractionalMaxPool3d", (2, None, 0.5), {"_random_samples": chances}, [(2, 3, 6, 6, 7)]),
     LayerSample("MaxUnpool1d", (2,), {}, [(1, 2, 3), indices1d]),
     LayerSample("MaxUnpool2d", (2,), {}, [(1, 2, 2, 2), indices2d]),
 ]
@@ -36,4 +42,10 @@ REFUSED = [
     LayerSample("AvgPool2d", (9,), {}, [(2, 3, 6, 7)]),
     LayerSample("AvgPool2d", (2,), {"divisor_override": 0}, [(2, 3, 6, 7)]),
     LayerSample("AdaptiveAvgPool2d", ((3, 2, 1),), {}, [(2, 3, 7, 5)]),
+    LayerSample("FractionalMaxPool2d", (2,), {}, [(2, 3, 7, 8)]),
+    LayerSample("FractionalMaxPool2d", (2, 3, 0.5), {}, [(2, 3, 7, 8)]),
+    LayerSample("FractionalMaxPool2d", (2,), {"output_ratio": 1.5}, [(2, 3, 7, 8)]),
+    LayerSample("FractionalMaxPool2d", (2, 7), {}, [(2, 3, 7, 8)]),
+    LayerSample("FractionalMaxPool2d", (2, 3), {"_random_samples": chances}, [(2, 3, 7, 8)]),
+    LayerSample("FractionalMaxPool3d", (2, 3), {"_random_samples": chances[..., :2]}, [(2, 3, 7, 8, 7)]),
 ]

@@ -7,6 +7,7 @@ from tests.nn.sample import LayerSample
 index = np.array([[1, 4, 1, 2], [0, 4, 1, 3]])
 
 SAMPLES = [
+    LayerSample("Linear", (4, 0), {}, [(3, 4)]),
     LayerSample("Identity", inputs=[(2, 3)]),
     LayerSample("Identity", (54,), {"unused": True}, [(2, 3)]),
     LayerSample("Linear", (4, 5)),
