@@ -95,7 +95,7 @@ def shown_parts(shown: str) -> list[str]:
 def _shape(text: str) -> str:
     text = re.sub(r"\b\d+(:\d\d)+\b", "0 s", WORST.sub(r"\1 (node)", text))  # a minute, on a busy machine
     text = re.sub(r"(^( +[-\d.e]* ?|[-\d.e]+ )[┤│].*\n)+", "(curve)\n", text, flags=re.MULTILINE)
-    text = re.sub(r"[\[(]?\s*[-−]?\d[\d,.]*(e[-+−]?\d+)?", lambda m: m[0][0] + "#" if m[0][0] in "[(" else " #", text)
+    text = re.sub(r"[\[(]?\s*[-+−]?\d[\d,.]*(e[-+−]?\d+)?", lambda m: m[0][0] + "#" if m[0][0] in "[(" else " #", text)
     return re.sub(r"[\s─━▁-▟]+", " ", text).strip()
 
 

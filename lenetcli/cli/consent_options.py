@@ -9,8 +9,8 @@ import typer
 # Commands that may have to import what a configuration names; train and sweep of a CONFIG are the word themselves.
 IMPORTING = {
     "train", "eval", "predict", "export", "import", "inspect-params", "trace-grad", "gradcheck", "step", "lab",
-    "find-lr", "time", "diff", "report", "watch", "validate", "show", "verify-resume", "why",
-    "data check", "data show",
+    "find-lr", "time", "diff", "report", "watch", "validate", "show", "verify-resume", "why", "whatif",
+    "data check", "data show", "data suspects",
 }  # fmt: skip
 # Those of them that refuse other Python than a run was made with; train has the option as one of its own.
 OF_RUNS = IMPORTING - {"train", "validate", "show", "data check", "data show"} | {"sweep"}

@@ -22,6 +22,7 @@ COMMANDS = {
     "gradcheck": "gradcheck.gradcheck",
     "step": "step.step",
     "why": "why.why",
+    "whatif": "whatif.whatif",
     "lab": "lab.lab",
     "find-lr": "find_lr.find_lr",
     "time": "time.time",
@@ -44,7 +45,7 @@ COMMANDS = {
 
 COMPUTING = {  # those that take --threads
     "train", "eval", "predict", "export", "trace-grad", "gradcheck", "step", "lab", "find-lr", "time", "report",
-    "watch", "sweep", "verify-resume", "why",
+    "watch", "sweep", "verify-resume", "why", "whatif", "data suspects",
 }  # fmt: skip
 
 
@@ -90,11 +91,7 @@ class Commands(Group):
             single.command(cmd_name, cls=Command)(found)
             found = single
         command = typer.main.get_command(found)
-        if cmd_name in COMPUTING:
-            from lenetcli.cli.threads_option import threads_option
-
-            command.params.append(threads_option())
-        _add_consent(command, cmd_name)
+        _add_options(command, cmd_name)
         return _checked(command)
 
     def purpose(self, ctx: Any, name: str) -> str:
@@ -102,12 +99,14 @@ class Commands(Group):
         return _first_paragraph(found.info.help if isinstance(found, typer.Typer) else getdoc(found))
 
 
-def _add_consent(command: Any, name: str) -> None:
+def _add_options(command: Any, name: str) -> None:
+    """Those that many commands have."""
     from lenetcli.cli.consent_options import consent_options
+    from lenetcli.cli.threads_option import threads_option
 
-    command.params += consent_options(name)
+    command.params += [threads_option()] * (name in COMPUTING) + consent_options(name)
     for inner, one in getattr(command, "commands", {}).items():
-        _add_consent(one, f"{name} {inner}")
+        _add_options(one, f"{name} {inner}")
 
 
 def _checked(command: Any) -> Any:

@@ -190,6 +190,21 @@ def origin_of(dataset: Any, index: int) -> str:
     return origin(index) if callable(origin) else ""
 
 
+def numbering(dataset: Any) -> npt.NDArray[np.int64]:
+    """The numbers that samples have in the whole of which their data set is a part.
+
+    Example:
+        >>> from lenetcli.data import Digits, Subset
+        >>> from lenetcli.data.dataset import numbering
+        >>> numbering(Subset(Subset(Digits().train, [7, 8, 9]), [0, 2])).tolist()
+        [7, 9]
+    """
+    numbers = np.arange(len(dataset))
+    while isinstance(dataset, Subset):
+        dataset, numbers = dataset.dataset, dataset.indices[numbers]
+    return numbers
+
+
 def unlike(source: Source) -> str:
     """What tells the samples to test on from those to train on; empty where all have one shape, or nobody says."""
     train, test = (list(getattr(part, "sample_shape", ())) for part in (source.train, source.test))

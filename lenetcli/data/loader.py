@@ -33,6 +33,9 @@ class DataLoader:
         part: (i, k) gives of each batch only part i of k parts, whose sizes differ by one at most; of a batch of fewer
             than k samples some parts are empty.
 
+    Attributes:
+        without: numbers of samples that their batches go without; these stay otherwise what they are, and may be empty.
+
     Raises:
         ValueError: `batch_size` is below 1.
 
@@ -59,6 +62,7 @@ class DataLoader:
         self.dataset, self.batch_size = dataset, batch_size
         self.shuffle, self.drop_last, self.seed = shuffle, drop_last, seed
         self.augment, self.prefetch, self.part = augment, prefetch, part
+        self.without: npt.NDArray[np.int64] | None = None
         self._epoch = 0
 
     def __len__(self) -> int:
@@ -88,6 +92,8 @@ class DataLoader:
         for number in range(start, len(self)):
             samples = order[number * self.batch_size : (number + 1) * self.batch_size]
             samples = samples[_start(len(samples), i, k) : _start(len(samples), i + 1, k)]
+            if self.without is not None:
+                samples = samples[~np.isin(samples, self.without)]
             with drawing_from(Substream(self.seed, SAMPLES, epoch, number)):
                 first, *others = gather(self.dataset, samples)
                 if self.augment is not None:

@@ -76,6 +76,8 @@ COMMANDS = {
     "step": (["step", "s/run"], False),
     "step --at": (["step", "s/run", "--at", "0"], False),
     "why": (["why", "s/run", "1.bias[0]"], False),
+    "whatif": (["whatif", "s/run", "--without", "1"], False),
+    "data suspects": (["data", "suspects", "s/run"], False),
     "time": (["time", "s/x.yaml"], False),
     "gradcheck": (["gradcheck", "s/x.yaml"], False),
     "find-lr": (["find-lr", "s/x.yaml"], False),

@@ -15,6 +15,7 @@ from lenetcli import nn
 from lenetcli.build.parts import build_run
 from lenetcli.config import load
 from lenetcli.inspection.step.record import advance
+from lenetcli.inspection.training.replay import Recorded, Replayed
 from lenetcli.inspection.training.why import numbers_of, sample_gradients, why
 from lenetcli.nn import functional as F
 from lenetcli.report.training.why import draw
@@ -115,3 +116,31 @@ def test_parts_of_several_outputs_and_of_a_batch_norm_make_the_gradient() -> Non
     parts = sample_gradients(outputs, loss, net[0].weight, (1, 2), 6)
     loss(outputs).backward()
     assert parts.sum() == pytest.approx(net[0].weight.grad[1, 2].item(), rel=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["mlp", "lenet", "residual"])
+def test_so_it_is_with_a_hundred_weights_of_a_preset(preset: str, tmp_path: Path) -> None:
+    """The sum of all parts is the change, and a sample's part is that of a training on this sample alone."""
+    run, draws = tmp_path / "run", random.Random(preset)
+    assert train(ROOT / "configs" / f"{preset}.yaml", run, "train.epochs=1", "train.limit_batches=4") == 0
+    replayed = Replayed(Recorded.of(run))
+    model, criterion = replayed.run.model, replayed.run.criterion
+    sizes = {name: list(p.shape) for name, p in model.named_parameters()}
+    inputs, targets = next(replayed.run.train_loader.batches(0))
+    inputs, targets = inputs[:6], targets[:6]
+    model.eval()  # where a batch norm takes no sample for another's
+    output, alone = model(inputs), []
+    for row in range(6):
+        model.zero_grad()
+        criterion(model(inputs[row : row + 1]), targets[row : row + 1]).backward()
+        alone.append({name: p.grad.array / 6 for name, p in model.named_parameters()})
+    for _ in range(100):
+        name = draws.choice(list(sizes))
+        index = tuple(draws.randrange(size) for size in sizes[name])
+        parts = sample_gradients(output, lambda y: criterion(y, targets), model.get_parameter(name), index, 6)
+        wanted = [float(gradients[name][index]) for gradients in alone]
+        np.testing.assert_allclose(parts, wanted, rtol=1e-4, atol=1e-7, err_msg=f"{name}{index}")
+        found = why(run, [], name, index)
+        assert found.last - found.first == pytest.approx(found.sum, abs=1e-9)
+        assert abs(found.rounding) <= 1e-6 * max(1.0, abs(found.first))

@@ -1,4 +1,4 @@
-"""`lenet data list|get|check|show`: the data sets there are, getting them, checking them, looking at them."""
+"""`lenet data list|get|check|show|suspects`: the data sets there are, getting, checking, looking at them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from lenetcli.cli.options import Json, check_no_weights
+from lenetcli.cli.options import Json, Places, RunDir, check_no_weights, check_place, print_json
 from lenetcli.cli.table import Group
 from lenetcli.errors import ConfigError, DataError, printable
 
+HEAD = 20  # of the suspects
+
 app = typer.Typer(
     cls=Group,
-    help="List, get, check and show data sets.",
+    help="List, get, check and show data sets; rank what a run has trained on.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -150,6 +152,42 @@ def show(
     from lenetcli.report.console import results
 
     results().print(ContactSheet(sheet))
+
+
+@app.command("suspects")
+def suspects(
+    run: RunDir,
+    places: Places = None,
+    count: Annotated[
+        int | None, typer.Option(help="How many; without it 20, and with --json all.", min=1, show_default=False)
+    ] = None,
+    png: Annotated[Path | None, typer.Option(help="Write their pictures to this file.", show_default=False)] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the whole ranking to this file.", show_default=False)] = None,
+    as_json: Json = False,
+) -> None:
+    """Rank a run's training samples by how badly it goes on doing on them: wrong labels stand at the head.
+
+    The run is trained again, and every loss has to be the recorded one.
+
+    Example: lenet data suspects runs/lenet/001 --png suspects.png
+    """
+    from lenetcli.disk import write_file
+    from lenetcli.inspection.training.suspects import suspects
+    from lenetcli.report.console import results
+    from lenetcli.report.data.suspects import csv_of, draw, png_of
+
+    check_place(png, "--png", ".png")
+    check_place(csv, "--csv")
+    found = suspects(run, places or [])
+    if png is not None:
+        write_file(png, png_of(found, count or HEAD))
+    if csv is not None:
+        write_file(csv, csv_of(found))
+    if as_json:
+        print_json(found.record(count))
+        return
+    for part in draw(found, count or HEAD):
+        results().print(part)
 
 
 def _check_files(name: str, root: Path | None, as_json: bool) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from lenetcli.cli.options import Json, Places, RunDir, show
+from lenetcli.cli.options import Json, Places, RunDir, check_place, show
 from lenetcli.errors import ConfigError
 
 
@@ -19,6 +20,9 @@ def why(
     places: Places = None,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Show so many steps, those that changed it most.")] = 10,
     samples: Annotated[int, typer.Option("--samples", min=0, help="Name so many samples of each step.")] = 3,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page with the samples' pictures.", show_default=False)
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Take apart how one weight came to be: step by step, momentum, weight decay, and the samples that pushed it.
@@ -32,10 +36,19 @@ def why(
     from lenetcli.runs.open import load_unfinished
 
     name, index = _parsed(weight)
+    check_place(html, "--html")
     found = way_of(run, places or [], name, index, samples)
+    source = load_unfinished(run, places or []).source
+    if html is not None:
+        from lenetcli.disk import write_file
+        from lenetcli.report.training.why_page import page
+
+        write_file(html, page(found, str(run), steps, tuple(source.classes), source.train).encode())
+        if not as_json:
+            print(html)
+            return
 
     def drawing(_: Any) -> Any:
-        source = load_unfinished(run, places or []).source
         return draw(found, steps, tuple(source.classes))
 
     show(found.record(), drawing, as_json, crop=False)

@@ -55,6 +55,14 @@ def _in_turn(targets: Array) -> npt.NDArray[np.int64]:
     return np.asarray(by_class[np.argsort(place, kind="stable")], np.int64)
 
 
+def pictures(data: ArrayDataset, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    """Samples by number, as pictures.
+
+    Shape: (N, H, W, 3).
+    """
+    return _visible(data.gather(numbers)[0], data)
+
+
 def _visible(inputs: Array, data: ArrayDataset) -> npt.NDArray[np.uint8]:
     """The inputs as pictures: not normalised, values far beyond 0 to 1 stretched to it, two channels as gray."""
     black, unit = data.preprocessing.black_and_unit(inputs.shape[1])

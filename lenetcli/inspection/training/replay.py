@@ -9,17 +9,20 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lenetcli.build.parts import build_run, config_of_run, load_config_of
 from lenetcli.build.places import check_changes, check_words
 from lenetcli.config import Config
 from lenetcli.config.user_code import blamed
+from lenetcli.data.dataset import numbering
 from lenetcli.disk import Unreadable
 from lenetcli.errors import CheckFailed, ConfigError, DataError
 from lenetcli.inspection.step.record import advance
@@ -75,13 +78,20 @@ class Recorded:
         """Its last step that is written down."""
         return int(self.history.steps.step.max(initial=0))
 
+    @property
+    def within(self) -> float:
+        """How far a loss that is made again may be from the recorded one, relatively."""
+        ranks = _environment(self.place).get("ranks")
+        return CLOSE if isinstance(ranks, int) and ranks > 1 else 0.0
+
 
 class Replayed:
     """A recorded run on its way again, from a checkpoint or from its beginning.
 
     Args:
         begun: the step of the checkpoint; 0: the beginning.
-        within: how far a loss may be from the recorded one, relatively.
+        without: numbers, in the training data, of samples that the batches go without: another training, whose losses
+            are not the recorded ones.
 
     Attributes:
         run: as it stands after the step that was made last.
@@ -91,13 +101,16 @@ class Replayed:
         DataError: the checkpoint is damaged.
     """
 
-    def __init__(self, recorded: Recorded, begun: int = 0, within: float = 0.0) -> None:
-        self.place, self.losses, self.begun = recorded.place, recorded.losses, begun
-        self.within, self.checked = within, 0
+    def __init__(self, recorded: Recorded, begun: int = 0, without: Sequence[int] = ()) -> None:
+        self.place, self.losses, self.begun = recorded.place, {} if without else recorded.losses, begun
+        self.within, self.checked = recorded.within, 0
         self._changes = list(recorded.history.changes)
         checkpoints = Checkpoints(self.place)
         values = _values(checkpoints.read_state(checkpoints.root / f"{begun:06d}")) if begun else _first(self._changes)
         self.run = run = recorded.make([f"{path}={json.dumps(value)}" for path, value in values.items()])
+        if without:
+            loader = run.train_loader
+            loader.without, run.keep_features = np.flatnonzero(np.isin(numbering(loader.dataset), without)), 0
         if begun:
             checkpoints.look(run, begun)
         at = begun, run.progress.epoch
@@ -160,12 +173,10 @@ def replayed_to(place: Path, places: Iterable[str], step: int) -> Replayed:
     recorded = Recorded.of(place, places)
     if step > recorded.last:
         raise ConfigError(f"--at {step}: {place} has made {recorded.last} steps")
-    ranks = _environment(place).get("ranks")
-    within = CLOSE if isinstance(ranks, int) and ranks > 1 else 0.0
     kept = [int(name) for name in Checkpoints(place).names()]
     for start in [*(number for number in reversed(kept) if number <= step), 0]:
         try:
-            found = Replayed(recorded, start, within)
+            found = Replayed(recorded, start)
         except Unreadable:
             raise
         except DataError:
