@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -158,11 +159,18 @@ def _argument(argument: Argument, role: Role) -> dict[str, Any]:
         one = _ref(role.section.rpartition(".")[2])
         found: dict[str, Any] = {"anyOf": [one, {"type": "array", "items": one}]}
     else:
-        found = draft7(_inlined(TypeAdapter(argument.annotation).json_schema()))
+        found = dict(_of_type(argument.annotation))
     if argument.description:
         found["description"] = argument.description
     if isinstance(argument.default, (bool, int, float, str, list, tuple)):
         found["default"] = list(argument.default) if isinstance(argument.default, tuple) else argument.default
+    return found
+
+
+@cache
+def _of_type(annotation: Any) -> dict[str, Any]:
+    """The schema of a type: 600 arguments have about 60 of them."""
+    found: dict[str, Any] = draft7(_inlined(TypeAdapter(annotation).json_schema()))
     return found
 
 

@@ -31,9 +31,9 @@ train:
   limit_batches: {train: 10, eval: 2}
 """
 TREES = [
-    {**yaml.safe_load(text), "train": options}
-    for text in TEXTS
-    for options in (yaml.safe_load(text)["train"], yaml.safe_load(OPTIONS)["train"])
+    {**tree, "train": options}
+    for tree in map(yaml.safe_load, TEXTS)
+    for options in (tree["train"], yaml.safe_load(OPTIONS)["train"])
 ]
 CLASSES = sorted({name for role in ROLES.values() for name in role.classes})
 KEYS = [

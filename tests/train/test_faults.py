@@ -190,9 +190,7 @@ def test_a_call_that_fails_is_one_clear_error_and_loses_nothing(
         shutil.rmtree(run)
     assert failures >= len(numbers) / 2  # the others are of tidying up, which comes again with the next save
     with capsys.disabled():
-        print(
-            f"\n{len(numbers)} calls that failed ({os.strerror(error)}): {failures} clear errors, none lost anything"
-        )
+        print(f"\n{len(numbers)} calls that failed ({os.strerror(error)}): {failures} clear errors, none lost anything")
 
 
 def test_a_full_disk_leaves_the_older_checkpoint_and_says_so(config: Path, tmp_path: Path) -> None:

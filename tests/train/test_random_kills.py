@@ -83,7 +83,7 @@ def came_to_its_end(status: int) -> bool:
     return code == 0
 
 
-@pytest.mark.parametrize("wanted", [10, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("wanted", [6, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.usefixtures("real_fsync")
 def test_random_kills_lose_nothing(wanted: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config, run, draw = tmp_path / "config.yaml", tmp_path / "run", random.Random(wanted)
