@@ -20,6 +20,7 @@ import in_jax
 import in_onnxruntime
 import memory
 import neighbour
+from blocks import grouped_residuals, inverted_residuals, pixels_as_tokens
 from page import Page
 from rounds import Times, in_turn, machine
 from whole_process import installed_sizes, processes
@@ -110,6 +111,14 @@ WORK: list[tuple[str, float, Work, int, Others]] = [
     *(
         (f"train step, all-convolutional net, batch {n}", 2, training(all_convolutional, (n, 3, 32, 32)), n, {})
         for n in (1, 16)
+    ),
+    *(
+        (f"train step, {name}, batch 16", 1.7, training(make, (16, 3, side, side)), 16, {})
+        for name, make, side in (
+            ("inverted residuals, 32 px", inverted_residuals, 32),
+            ("pixels as tokens, 64 px", pixels_as_tokens, 64),
+            ("grouped residuals, 32 px", grouped_residuals, 32),
+        )
     ),
     *((f"train step, {kind} of 128 over 28 rows, batch 64", 1.5, training(rows(kind), (64, 28, 28)), 64, {})
       for kind in ("GRU", "LSTM")),

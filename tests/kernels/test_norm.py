@@ -13,6 +13,7 @@ from tests.kernels.comparison import close, normal, ordered, rng, twin
 pytestmark = pytest.mark.skipif(native.absent is not None, reason=str(native.absent))
 
 IMAGES = [(1, 6, 5, 4), (2, 6, 3, 3), (5, 12, 1, 2), (17, 4, 7, 6), (16, 32, 9, 9), (3, 40, 33, 31), (70, 6, 4, 4)]
+IMAGES.append((3, 530, 5, 5))  # more channels than sums that are kept at once
 ORDERS = ["rows", "batch_last", "channels_last"]
 
 

@@ -27,7 +27,7 @@ ONE = (1, 1)
 FEW = 4  # pairs of an in- and an out-channel of a group up to which gathering is faster than the direct kernels
 MORE = 16  # and than products
 LANES = (1, 2, 4, 8)  # channels of a group that are lanes of one vector
-SUMMED = (1, 2, 4)  # and of whose weights gradients are made so; with 8 each group's own is faster
+DEEP = 8  # and from which Winograd's method is faster, a group at a time
 
 
 def _gathers(weight: Sequence[int], stride: Pair, dilation: Pair, groups: int) -> bool:
@@ -36,10 +36,13 @@ def _gathers(weight: Sequence[int], stride: Pair, dilation: Pair, groups: int) -
     return c * o // groups <= (FEW if direct else MORE) and k * kl <= MOST
 
 
-def _by_lanes(x: Array, weight: Sequence[int], groups: int, channels: Sequence[int] = LANES) -> bool:
+def _by_lanes(x: Array, weight: Sequence[int], groups: int, stride: Pair) -> bool:
     """Whether channels are lanes, as many out as in: x are images of either side of the convolution."""
     o, c, k, kl = weight
-    return c in channels and o == c * groups and k * kl <= MOST and is_channels_last(x)
+    large = channels_last.LARGE
+    if c == DEEP and stride == ONE and k in large and kl in large:
+        return False
+    return c in LANES and o == c * groups and k * kl <= MOST and is_channels_last(x)
 
 
 def _takes(*arrays: Array) -> bool:
@@ -77,7 +80,7 @@ def conv2d(
         return conv.conv2d(x, weight, bias, stride, padding, dilation, 1)
     if not _takes(x, weight):
         return reference.conv2d(x, weight, bias, stride, padding, dilation, groups)
-    by_lanes = _by_lanes(x, weight.shape, groups)
+    by_lanes = _by_lanes(x, weight.shape, groups, stride)
     o, _, *kernel = weight.shape
     p, q = (extent(x.shape[2 + d], kernel[d], stride[d], padding[d], dilation[d]) for d in (0, 1))
     if not (by_lanes or _gathers(weight.shape, stride, dilation, groups)):
@@ -108,7 +111,7 @@ def conv2d_weight_grad(
     if not _takes(grad, x):
         return reference.conv2d_weight_grad(grad, x, kernel, stride, padding, dilation, groups)
     d_weight = np.empty((grad.shape[1], x.shape[1] // groups, *kernel), FLOAT)
-    if _by_lanes(x, d_weight.shape, groups, SUMMED):
+    if _by_lanes(x, d_weight.shape, groups, stride):
         _native.lanes_weight(pixels(grad), pixels(x), stride, padding, dilation, d_weight)
         return d_weight
     if _gathers(d_weight.shape, stride, dilation, groups):
@@ -144,7 +147,7 @@ def _input_grad(
     x: Array,
 ) -> Array:
     """Lies as x."""
-    if _by_lanes(x, weight.shape, groups):
+    if _by_lanes(x, weight.shape, groups, stride):
         d_x = room((len(grad), *image, weight.shape[1] * groups))
         _native.lanes_input(pixels(grad), np.ascontiguousarray(weight), stride, padding, dilation, d_x)
         return images(d_x)
