@@ -27,7 +27,7 @@ def test_the_samples_of_the_head_of_the_ranking_are_left_out(small_run: Path, le
     assert 4 <= found["batches"] <= 16
     assert {"index", "target", "loss", "predicted", "actual"} == set(found["images"][0])
     shown = lenet("whatif", str(small_run), "--without", "7, 7,3", "--controls", "0").out
-    assert shown.startswith("without 2 samples: 3, 7; they were in ")
+    assert shown.startswith("without 2 samples: 3, 7; in ")
     assert "by chance" not in shown
 
 

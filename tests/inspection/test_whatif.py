@@ -98,7 +98,7 @@ def test_samples_that_the_run_does_not_train_on_are_refused(small_run: Path, tmp
         ConfigError, match=r"--without 1442: wanted numbers of samples that the run trains on, from 0 to"
     ):
         whatif(small_run, [], [3, 1442])
-    with pytest.raises(ConfigError, match=r"trains on 1,442 samples: at least one has to stay"):
+    with pytest.raises(ConfigError, match=r"of the 1,442 that the run trains on at least one sample has to stay"):
         whatif(small_run, [], worst=1442)
     assert train(write_config(tmp_path), tmp_path / "held", "train.validation=0.5", "train.epochs=1") == 0
     held = np.setdiff1d(np.arange(1442), numbering(Replayed(Recorded.of(tmp_path / "held")).run.train_loader.dataset))
@@ -106,6 +106,14 @@ def test_samples_that_the_run_does_not_train_on_are_refused(small_run: Path, tmp
         ConfigError, match=rf"--without {held[0]}: .* and does not hold back for validation, from 0 to 1,441"
     ):
         whatif(tmp_path / "held", [], [int(held[0])])
+
+
+def test_a_batch_that_becomes_too_small_for_a_layer_is_told(tmp_path: Path) -> None:
+    norm = "model.layers=[{type: Flatten}, {type: BatchNorm1d}, {type: Linear, name: fc, out_features: 10}]"
+    assert train(write_config(tmp_path), tmp_path / "run", norm, "train.batch_size=2", "train.epochs=1") == 0
+    first = Replayed(Recorded.of(tmp_path / "run")).run.train_loader.order(0)[0]
+    with pytest.raises(ConfigError, match=r"--without: a batch that loses its samples cannot be trained on: Expected"):
+        whatif(tmp_path / "run", [], [int(first)])
 
 
 def test_a_run_that_does_not_repeat_claims_nothing(tmp_path: Path) -> None:

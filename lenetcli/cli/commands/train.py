@@ -26,7 +26,10 @@ def train(
     ] = None,
     progress: Annotated[
         Literal["auto", "bar", "plain", "live", "json", "off"],
-        typer.Option(help="How to show the run; live draws curves and takes keys, json writes events to stdout."),
+        typer.Option(
+            help="How to show the run; live draws curves and takes keys (p pauses, s saves, - halves the rate, q stops "
+            "as Ctrl-C does, with exit code 130), json writes events to stdout."
+        ),
     ] = "auto",
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write files for TensorBoard, to tensorboard/ in the run directory.")

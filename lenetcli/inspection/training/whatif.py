@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lenetcli.data.dataset import numbering
-from lenetcli.errors import ConfigError
+from lenetcli.errors import ConfigError, LenetError
 from lenetcli.inspection.record import Record
 from lenetcli.inspection.statistics import Array
 from lenetcli.inspection.training.replay import Recorded, Replayed
@@ -103,13 +104,16 @@ def whatif(
     known = numbering(replayed.run.train_loader.dataset)
     _check(known, without, worst, replayed.run)
     chosen = np.unique(suspects(place, places).numbers[:worst] if worst else np.asarray(without, np.int64))
-    estimate, before = _followed(recorded, replayed, np.flatnonzero(np.isin(known, chosen)))
-    after = _trained(recorded, chosen)
+    with _possible("--without"):
+        estimate, before = _followed(recorded, replayed, np.flatnonzero(np.isin(known, chosen)))
+        after = _trained(recorded, chosen)
     actual = after.losses - before.losses
     most = np.argsort(-np.abs(actual), kind="stable")[:images]
     draws, others = np.random.default_rng(SEED), np.setdiff1d(known, chosen)
     many = min(len(chosen), len(others))
     compared = [np.sort(draws.choice(others, many, replace=False)) for _ in range(controls)]
+    with _possible("--controls (0 leaves them out)"):
+        tried = [Control(numbers.tolist(), _trained(recorded, numbers).loss - before.loss) for numbers in compared]
     return WhatIf(
         chosen.tolist(),
         recorded.last,
@@ -121,8 +125,19 @@ def whatif(
         after.accuracy,
         _correlation(estimate.changes, actual),
         [_image(int(i), before, estimate.changes, actual) for i in most],
-        [Control(numbers.tolist(), _trained(recorded, numbers).loss - before.loss) for numbers in compared],
+        tried,
     )
+
+
+@contextmanager
+def _possible(option: str) -> Iterator[None]:
+    """Within the block a batch may be too small for a layer, as for a batch norm that gets one sample."""
+    try:
+        yield
+    except ValueError as error:
+        if isinstance(error, LenetError):
+            raise
+        raise ConfigError(f"{option}: a batch that loses its samples cannot be trained on: {error}") from error
 
 
 def _followed(recorded: Recorded, replayed: Replayed, samples: Array) -> tuple[Estimate, Judged]:
@@ -148,7 +163,7 @@ def _check(known: Array, without: Sequence[int], worst: int, run: Run) -> None:
     data: Any = run.train_loader.dataset
     count = len(known)
     if max(worst, len(set(without))) >= count:
-        raise ConfigError(f"the run trains on {count:,} samples: at least one has to stay")
+        raise ConfigError(f"of the {count:,} that the run trains on at least one sample has to stay")
     strange = np.setdiff1d(np.asarray(without, np.int64), known)
     if len(strange):
         whole = len(data.dataset) if hasattr(data, "indices") else count

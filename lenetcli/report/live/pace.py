@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 
-SHARE = 0.004  # of the process's time
+SHARE = 0.002  # of the process's time
 LEAST = 0.25  # seconds between two drawings
 CPUS = os.cpu_count() or 1
 MOST = 30.0  # the same, where the process hardly gets any time

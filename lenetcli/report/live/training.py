@@ -27,7 +27,7 @@ from lenetcli.train.run import Run
 LOOK = 0.1  # seconds between two looks for keys
 WAIT = 0.2  # seconds of a pause between two looks at what signals say
 LOWER = 0.5  # what a key makes of the learning rate
-SELDOM = 200  # steps: at most one of so many is measured beside those that train.log_gradients says
+SELDOM = 400  # steps: at most one of so many is measured beside those that train.log_gradients says
 LOOKS = 10  # of an epoch
 KEYS = "p pause  s save  - halve lr  q stop"
 PAUSED = "p go on  s save  - halve lr  q stop"

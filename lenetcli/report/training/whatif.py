@@ -19,7 +19,7 @@ def draw(found: WhatIf, classes: Sequence[str]) -> Iterator[RenderableType]:
     """The change of the test loss, then the test samples that it changes most for."""
     named = ", ".join(map(str, found.without[:NAMED])) + (", ..." if len(found.without) > NAMED else "")
     many = f"{len(found.without):,} sample{'s' if len(found.without) != 1 else ''}"
-    yield Text(f"without {many}: {named}; they were in {found.batches:,} batches of {found.steps:,} steps")
+    yield Text(f"without {many}: {named}; in {found.batches:,} batches of {found.steps:,} steps")
     right = "" if found.accuracy is None else f", accuracy {found.accuracy:.4f}"
     yield Text(f"test loss of the run's last weights: {found.loss:.5g}{right}\n")
     accuracy = "" if found.accuracy_without is None else f"{found.accuracy_without:.4f}"
