@@ -22,6 +22,7 @@ COMMANDS = {
     "gradcheck": "gradcheck.gradcheck",
     "step": "step.step",
     "why": "why.why",
+    "landscape": "landscape.landscape",
     "lab": "lab.lab",
     "find-lr": "find_lr.find_lr",
     "time": "time.time",
@@ -44,7 +45,7 @@ COMMANDS = {
 
 COMPUTING = {  # those that take --threads
     "train", "eval", "predict", "export", "trace-grad", "gradcheck", "step", "lab", "find-lr", "time", "report",
-    "watch", "sweep", "verify-resume", "why",
+    "watch", "sweep", "verify-resume", "why", "landscape",
 }  # fmt: skip
 
 

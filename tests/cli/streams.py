@@ -75,6 +75,8 @@ COMMANDS = {
     "step": "step größe.yaml --script",
     "step --at": f"step {RUN} --at 2 --script",
     "why": f"why {RUN} fc.bias[0]",
+    "landscape": f"landscape {RUN} --steps 3 --samples 8",
+    "landscape --html": f"landscape {RUN} --steps 3 --samples 8 --html {{new}}.html",
     "lab": "lab",
     "lab LESSON": "lab lr-too-high größe.yaml",
     "find-lr": "find-lr größe.yaml --steps 12",

@@ -76,6 +76,7 @@ COMMANDS = {
     "step": (["step", "s/run"], False),
     "step --at": (["step", "s/run", "--at", "0"], False),
     "why": (["why", "s/run", "1.bias[0]"], False),
+    "landscape": (["landscape", "s/run", "--steps", "3", "--samples", "4"], False),
     "time": (["time", "s/x.yaml"], False),
     "gradcheck": (["gradcheck", "s/x.yaml"], False),
     "find-lr": (["find-lr", "s/x.yaml"], False),
