@@ -85,12 +85,16 @@ class Composite(Node):
     def name(self) -> str:
         return self.title
 
-    def expand(self) -> Node:
-        """The node that the tape makes of the work, made now; as backward leaves it, where that has been."""
+    def expand(self, fused: bool = True) -> Node:
+        """The node that the tape makes of the work, made now; as backward leaves it, where that has been.
+
+        Args:
+            fused: ops in a row as one, as when the work was done; not where all that single ops save will be read.
+        """
         if self.tape is not None:
             return self.tape
         freed, last = self.source is None, next_sequence()
-        made = self._work(self._stand_in() if self.source is None else self.source).grad_fn
+        made = self._work(self._stand_in() if self.source is None else self.source, fused).grad_fn
         assert made is not None, "the work has a gradient"
         new = newer(made, last)
         if freed:
@@ -128,10 +132,10 @@ class Composite(Node):
         # the tape has not kept the others, but what came of them is gone
         new[-1].versions += tuple((counter, version) for counter, version in changed if id(counter) not in kept)
 
-    def _work(self, source: Variable) -> Variable:
+    def _work(self, source: Variable, fused: bool = True) -> Variable:
         before = switches.scopes, switches.fusion, switches.anomaly, switches.observers
         switches.scopes = [] if self.scope is None else [self.scope]
-        switches.fusion, switches.anomaly, switches.observers = True, False, ()  # as when it was done
+        switches.fusion, switches.anomaly, switches.observers = fused, False, ()
         try:
             with enable_grad(), np.errstate(all="ignore"):
                 return self.work(source)
@@ -186,7 +190,7 @@ class Composite(Node):
         return [first, *(leaves.get(node) for node, _ in self.edges[1:] if isinstance(node, AccumulateGrad))]
 
     def backward_graph(self, *grads: Any) -> Any:
-        return self.expand().backward_graph(*grads)
+        return self.expand(fused=False).backward_graph(*grads)
 
     def release(self) -> None:
         if self.tape is not None:

@@ -19,6 +19,7 @@ from lenetcli.autograd.modes import switches
 from lenetcli.autograd.tape import AccumulateGrad, Array, Edge, Node, Variable, wrap
 from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.device import as_array, shares_elements
+from lenetcli.kernels.layout import is_nothing
 from lenetcli.kernels.sums import sum_over
 
 _SEQUENCE = attrgetter("sequence")
@@ -353,6 +354,8 @@ def _send(
 
 
 def _sum(a: Array, b: Array) -> Array:
+    if is_nothing(a) or is_nothing(b):
+        return b if is_nothing(a) else a
     return kernels.plus(a, b) if switches.whole else as_array(a + b)
 
 

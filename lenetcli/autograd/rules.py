@@ -26,6 +26,7 @@ from lenetcli.autograd.manners import as_operand, as_result, place, plain
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.tape import NO_EDGE, Array, Edge, Variable, wrap
 from lenetcli.kernels.device import as_array
+from lenetcli.kernels.layout import zeros
 
 # What an op saved, as tensors
 
@@ -114,7 +115,7 @@ class Bent(Op):
         return d
 
     def backward(ctx: Any, grad: Array) -> Any:
-        return grad, np.zeros_like(grad)
+        return grad, zeros(grad.shape, grad)
 
     def backward_graph(ctx: Any, grad: Any) -> Any:
         return grad, grad * 0

@@ -9,7 +9,7 @@ import typer
 # Commands that may have to import what a configuration names; train and sweep of a CONFIG are the word themselves.
 IMPORTING = {
     "train", "eval", "predict", "export", "import", "inspect-params", "trace-grad", "gradcheck", "step", "lab",
-    "find-lr", "time", "diff", "report", "watch", "validate", "show", "verify-resume", "why", "whatif",
+    "find-lr", "time", "diff", "report", "watch", "validate", "show", "verify-resume", "why", "whatif", "landscape",
     "data check", "data show", "data suspects",
 }  # fmt: skip
 # Those of them that refuse other Python than a run was made with; train has the option as one of its own.

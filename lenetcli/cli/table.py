@@ -23,6 +23,7 @@ COMMANDS = {
     "step": "step.step",
     "why": "why.why",
     "whatif": "whatif.whatif",
+    "landscape": "landscape.landscape",
     "lab": "lab.lab",
     "find-lr": "find_lr.find_lr",
     "time": "time.time",
@@ -45,7 +46,7 @@ COMMANDS = {
 
 COMPUTING = {  # those that take --threads
     "train", "eval", "predict", "export", "trace-grad", "gradcheck", "step", "lab", "find-lr", "time", "report",
-    "watch", "sweep", "verify-resume", "why", "whatif", "data suspects",
+    "watch", "sweep", "verify-resume", "why", "whatif", "landscape", "data suspects",
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from lenetcli.errors import ConfigError
 from lenetcli.kernels import cuda, device, native
 from lenetcli.kernels import threads as _threads
 from lenetcli.kernels.activation import curve, curve_backward
+from lenetcli.kernels.attention import attention, attention_backward
 from lenetcli.kernels.avg_pool import (
     adaptive_avg_pool2d,
     adaptive_avg_pool2d_backward,
@@ -52,10 +53,10 @@ from lenetcli.kernels.norm import (
 from lenetcli.kernels.pool import max_pool2d, max_pool2d_backward
 from lenetcli.kernels.product import plus, times
 from lenetcli.kernels.recurrent import (
-    gru_gates,
-    gru_gates_backward,
-    lstm_gates,
-    lstm_gates_backward,
+    gru_walk,
+    gru_walk_backward,
+    lstm_walk,
+    lstm_walk_backward,
     rnn_gates,
     rnn_gates_backward,
 )
@@ -73,6 +74,8 @@ __all__ = [
     "adaptive_avg_pool2d",
     "adaptive_avg_pool2d_backward",
     "all_finite",
+    "attention",
+    "attention_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
     "batch_moments",
@@ -99,16 +102,16 @@ __all__ = [
     "element_norm",
     "flatten",
     "group_norm",
-    "gru_gates",
-    "gru_gates_backward",
+    "gru_walk",
+    "gru_walk_backward",
     "linear",
     "linear_backward",
     "linear_relu",
     "linear_relu_backward",
     "log_softmax",
     "log_softmax_backward",
-    "lstm_gates",
-    "lstm_gates_backward",
+    "lstm_walk",
+    "lstm_walk_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "nadam",

@@ -60,6 +60,16 @@ def outline(shape: tuple[int, ...], example: Array) -> Array:
 _NOTHING = bytes(16)
 
 
+def zeros(shape: tuple[int, ...], example: Array) -> Array:
+    """Zeros of that shape, and of the type of `example`, that take no memory and cannot be written to."""
+    return outline(shape, example)  # which happens to read as zeros
+
+
+def is_nothing(x: Array) -> bool:
+    """Whether an array is known, without a look at it, to hold zeros: one that `zeros` gave."""
+    return x.base is _NOTHING
+
+
 def empty(shape: tuple[int, ...], example: Array) -> Array:
     """An uninitialised batch-last array of logical shape (N, C, ...), of the kind and type of `example`."""
     return logical(np.empty_like(example, shape=(*shape[1:], shape[0]), order="C"))

@@ -88,6 +88,23 @@ def max_pool2d_backward(
     return logical(np.ascontiguousarray(d_x[:, pad_h : pad_h + h, pad_w : pad_w + w], like=d_x))
 
 
+def of_winners(
+    x: Array, winner: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair
+) -> Array:
+    """x (N, C, H, W), winner (N, C, P, Q) -> of each window what x has at the tap that won, (N, C, P, Q)."""
+    won = stored(winner)
+    p, q = won.shape[1:3]
+    more = overhang(x.shape[2:], kernel, stride, padding, dilation, (p, q))
+    image = pad_image(stored(x), padding, 0, more)
+    bits = np.dtype(f"i{x.itemsize}")  # masked as integers: 0 times an infinite number would be NaN
+    y = np.zeros_like(won, dtype=bits)
+    for i, j, rows, columns in taps(kernel, stride, dilation, (p, q)):
+        keep = np.negative((won == i * kernel[1] + j).view(np.int8), dtype=bits)
+        keep &= image[:, rows, columns].view(bits)
+        y |= keep
+    return logical(y.view(x.dtype))
+
+
 def winner_index(winner: Array, image: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Array:
     """Winning taps as positions in the flattened image, row * W + column, as torch's return_indices gives them."""
     _, _, p, q = winner.shape

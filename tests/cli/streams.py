@@ -77,6 +77,8 @@ COMMANDS = {
     "why": f"why {RUN} fc.bias[0]",
     "why --html": f"why {RUN} fc.bias[0] --html {{new}}.html",
     "whatif": f"whatif {RUN} --without 3",
+    "landscape": f"landscape {RUN} --steps 3 --samples 8",
+    "landscape --html": f"landscape {RUN} --steps 3 --samples 8 --html {{new}}.html",
     "lab": "lab",
     "lab LESSON": "lab lr-too-high größe.yaml",
     "find-lr": "find-lr größe.yaml --steps 12",

@@ -78,6 +78,7 @@ COMMANDS = {
     "why": (["why", "s/run", "1.bias[0]"], False),
     "whatif": (["whatif", "s/run", "--without", "1"], False),
     "data suspects": (["data", "suspects", "s/run"], False),
+    "landscape": (["landscape", "s/run", "--steps", "3", "--samples", "4"], False),
     "time": (["time", "s/x.yaml"], False),
     "gradcheck": (["gradcheck", "s/x.yaml"], False),
     "find-lr": (["find-lr", "s/x.yaml"], False),

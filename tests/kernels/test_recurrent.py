@@ -1,4 +1,4 @@
-"""The gates of recurrent layers: native kernels against their NumPy twins."""
+"""Recurrent layers: all steps by native kernels against their NumPy twins."""
 
 from __future__ import annotations
 
@@ -7,65 +7,114 @@ from typing import Any
 import numpy as np
 import pytest
 
+import lenetcli as lenet
 from lenetcli.kernels import native, recurrent
 from tests.kernels.comparison import normal, rng, twin
 
 pytestmark = pytest.mark.skipif(native.absent is not None, reason=str(native.absent))
 
-# arrays of a step of n sequences, in the order of the arguments: how many times as wide as the units each is
-WIDTHS = {
-    "gru_gates": (3, 3, 1, 1),
-    "gru_gates_backward": (1, 3, 3, 1, 3, 3),
-    "lstm_gates": (4, 4, 1, 1, 1),
-    "lstm_gates_backward": (1, 1, 4, 1, 1, 4),
-}
+SIZES = [[3, 3, 3], [1], [64, 64], [7, 5, 5, 1], [1, 5, 5, 7]]  # sequences of each step, in walking order
 
 
-def arrays(name: str, n: int, units: int, scale: float) -> list[Any]:
-    random = rng(n, units)
-    return [scale * normal(random, n, width * units) for width in WIDTHS[name]]
+def reference(name: str) -> Any:
+    return getattr(recurrent, name)
 
 
-@pytest.mark.parametrize("name", WIDTHS)
-@pytest.mark.parametrize(("n", "units"), [(1, 1), (3, 16), (5, 17), (64, 40), (2, 31), (300, 64)])
-@pytest.mark.parametrize("scale", [1.0, 1e-3, 30.0])
-def test_a_step_equals_its_twin(name: str, n: int, units: int, scale: float, target: str) -> None:
-    found = arrays(name, n, units, scale)
-    wanted = [x.copy() for x in found]
-    if name.endswith("backward"):  # gates are what a forward step makes of them
-        for group in (found, wanted):
-            gates = group[2 if name.startswith("lstm") else 1]
-            gates[...] = np.tanh(gates)
+def path(sizes: list[int]) -> tuple[list[int], list[int]]:
+    return [sum(sizes[:s]) for s in range(len(sizes))], sizes
+
+
+def gru(kernels: Any, sizes: list[int], units: int, scale: float = 1.0, kind: Any = np.float32) -> list[Any]:
+    """Everything that a forward and a backward walk fill in."""
+    random, rows, n = rng(units, len(sizes)), sum(sizes), max(sizes)
+
+    def made(*shape: int) -> Any:
+        return (scale * normal(random, *shape)).astype(kind)
+
+    gates, hidden, weight, h = made(rows, 3 * units), made(rows, 3 * units), made(units, 3 * units), made(n, units)
+    before, y = np.empty((rows, units), kind), np.empty((rows, units), kind)
+    d_y, d_h = made(rows, units), made(n, units)
+    d_gates, d_hidden = np.empty_like(gates), np.empty_like(hidden)
+    kernels("gru_walk")(gates, hidden, weight, h, before, y, *path(sizes))
+    kernels("gru_walk_backward")(d_y, gates, hidden, before, weight.T, d_h, d_gates, d_hidden, *path(sizes))
+    return [gates, hidden, h, before, y, d_h, d_gates, d_hidden]
+
+
+def lstm(
+    kernels: Any, sizes: list[int], units: int, outputs: int = 0, scale: float = 1.0, kind: Any = np.float32
+) -> list[Any]:
+    """Everything that a forward and a backward walk fill in."""
+    random, rows, n = rng(units, len(sizes)), sum(sizes), max(sizes)
+
+    def made(*shape: int) -> Any:
+        return (scale * normal(random, *shape)).astype(kind)
+
+    width = outputs or units
+    gates, weight, h, c = made(rows, 4 * units), made(width, 4 * units), made(n, width), made(n, units)
+    down = made(units, outputs) if outputs else None
+    before, y = np.empty((rows, width), kind), np.empty((rows, width), kind)
+    cell, cell_before = np.empty((rows, units), kind), np.empty((rows, units), kind)
+    out = np.empty((rows, units), kind) if outputs else y
+    d_y, d_h, d_c, d_gates = made(rows, width), made(n, width), made(n, units), np.empty_like(gates)
+    kernels("lstm_walk")(gates, weight, down, h, c, before, cell_before, cell, out, y, *path(sizes))
+    up = None if down is None else down.T
+    kernels("lstm_walk_backward")(d_y, gates, cell_before, cell, weight.T, up, d_h, d_c, d_gates, *path(sizes))
+    return [gates, h, c, before, cell_before, cell, out, y, d_y, d_h, d_c, d_gates]
+
+
+def same(found: list[Any], wanted: list[Any]) -> None:
+    for number, (a, b) in enumerate(zip(found, wanted, strict=True)):
+        np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5 * max(1, np.abs(b).max()), err_msg=f"result {number}")
+
+
+@pytest.mark.parametrize("units", [1, 16, 17, 40])
+@pytest.mark.parametrize("sizes", SIZES)
+def test_all_steps_equal_their_twin(sizes: list[int], units: int, target: str) -> None:
+    same(gru(twin, sizes, units), gru(reference, sizes, units))
+    same(lstm(twin, sizes, units), lstm(reference, sizes, units))
+    same(lstm(twin, sizes, units, 5), lstm(reference, sizes, units, 5))
+
+
+@pytest.mark.parametrize("scale", [1e-3, 30.0, np.inf])
+def test_small_large_and_not_finite_numbers(scale: float, target: str) -> None:
     with np.errstate(all="ignore"):
-        getattr(recurrent, name)(*wanted)
-    twin(name)(*found)
-    for number, (a, b) in enumerate(zip(found, wanted)):
-        np.testing.assert_allclose(a, b, rtol=4e-6, atol=1e-6 * max(scale, scale**2), err_msg=f"argument {number}")
+        same(gru(twin, [5], 17, scale), gru(reference, [5], 17, scale))
+        same(lstm(twin, [5], 17, 0, scale), lstm(reference, [5], 17, 0, scale))
 
 
-def test_tails_and_nan_are_those_of_the_twin(target: str) -> None:
-    for value in (np.inf, -np.inf, np.nan, 100.0, -100.0, 0.0, 0.624, 0.626, -88.0, 88.0, 1e-30):
-        found = [np.full((2, w * 17), value if i < 2 else 0.5, np.float32) for i, w in enumerate(WIDTHS["lstm_gates"])]
-        wanted = [x.copy() for x in found]
-        with np.errstate(all="ignore"):
-            recurrent.lstm_gates(*wanted)
-        twin("lstm_gates")(*found)
-        for a, b in zip(found, wanted):
-            np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-37, err_msg=str(value))
+def test_what_is_no_float32_is_left_to_the_twin(target: str) -> None:
+    for found, wanted in ((gru, gru), (lstm, lstm)):
+        for a, b in zip(found(twin, [3], 5, kind=np.float64), wanted(reference, [3], 5, kind=np.float64)):
+            np.testing.assert_array_equal(a, b)
 
 
-def test_what_is_no_dense_float32_is_left_to_the_twin(target: str) -> None:
-    for change in (lambda x: x.astype(np.float64), lambda x: np.repeat(x, 2, 1)[:, ::2]):
-        found = [change(x) for x in arrays("gru_gates", 3, 5, 1.0)]
-        wanted = [np.ascontiguousarray(x) for x in found]
-        recurrent.gru_gates(*wanted)
-        twin("gru_gates")(*found)
-        for a, b in zip(found, wanted):
-            np.testing.assert_allclose(a, b, rtol=1e-6)
+def test_bits_do_not_depend_on_threads(target: str) -> None:
+    before, found = lenet.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            lenet.set_num_threads(threads)
+            found.append([*gru(twin, [64, 64, 50, 7], 64), *lstm(twin, [64, 64, 50, 7], 64, 24)])
+    finally:
+        lenet.set_num_threads(before)
+    for other in found[1:]:
+        for a, b in zip(found[0], other):
+            np.testing.assert_array_equal(a, b)
 
 
 def test_sizes_that_do_not_fit_are_refused(target: str) -> None:
-    found = [np.ascontiguousarray(x) for x in arrays("gru_gates", 3, 5, 1.0)]
-    found[0] = found[0][:, :-1].copy()
-    with pytest.raises(ValueError, match="sizes of a step"):
-        twin("gru_gates")(*found)
+    x, weight, state = np.zeros((3, 12), np.float32), np.zeros((4, 12), np.float32), np.zeros((3, 4), np.float32)
+    walk = twin("gru_walk")
+    with pytest.raises(ValueError, match="a step"):
+        walk(x, x.copy(), weight, state, state.copy(), state.copy(), [0], [4])
+    with pytest.raises(ValueError, match="sizes of a layer"):
+        walk(x, x[:, :-1].copy(), weight, state, state.copy(), state.copy(), [0], [3])
+    with pytest.raises(ValueError, match="sizes of a weight"):
+        walk(x, x.copy(), weight[:3], state, state.copy(), state.copy(), [0], [3])
+
+
+def test_gates_of_one_unit_are_sigmoids() -> None:
+    gates = np.linspace(-2, 2, 12, dtype=np.float32).reshape(3, 4)
+    wanted = 1 / (1 + np.exp(-gates[:, 3]))
+    zero, other = np.zeros((3, 1), np.float32), np.zeros((3, 4), np.float32)
+    recurrent.lstm_gates(gates, other, zero, zero.copy(), zero.copy())
+    np.testing.assert_allclose(gates[:, 3], wanted, rtol=1e-6)

@@ -11,7 +11,7 @@ import typer
 
 from lenetcli.cli import completion
 from lenetcli.cli.options import At, Json, Places, print_json, show, training_to_look_at
-from lenetcli.errors import ConfigError, printable
+from lenetcli.errors import ConfigError, DataError, printable
 
 if TYPE_CHECKING:
     from lenetcli.config import Config
@@ -45,7 +45,7 @@ def inspect_params(
         ),
     ],
     picture: Annotated[
-        Path | None, typer.Argument(help="With --filters: write a picture.", metavar="[FILE.png]", show_default=False)
+        Path | None, typer.Argument(help="With --filters or --inside: write a picture.", metavar="[FILE.png]", show_default=False)
     ] = None,
     places: Places = None,
     values: Annotated[bool, typer.Option("--values", help="Print the numbers too, as torch does.")] = False,
@@ -55,6 +55,12 @@ def inspect_params(
         bool, typer.Option("--summary", help="Layers with shapes, parameters and multiply-adds.")
     ] = False,
     filters: Annotated[bool, typer.Option("--filters", help="The first layer's weights as pictures.")] = False,
+    inside: Annotated[
+        bool, typer.Option("--inside", help="Attention of each head and gates of recurrent layers, of one sample.")
+    ] = False,
+    image: Annotated[
+        int, typer.Option("--image", min=0, metavar="INDEX", help="With --inside: the sample of the test split.")
+    ] = 0,
     other: Annotated[
         str | None,
         typer.Option("--diff", help="Compare with this configuration, run or weights file.", metavar="OTHER"),
@@ -81,7 +87,7 @@ def inspect_params(
     views = {
         "--tree": tree, "--histogram": histogram, "--summary": summary, "--filters": filters,
         "--diff": other is not None, "--updates": updates, "--gradients": gradients, "--values": values,
-        "--curvature": curvature,
+        "--curvature": curvature, "--inside": inside,
     }  # fmt: skip
     chosen = [name for name, wanted in views.items() if wanted]
     if len(chosen) > 1:
@@ -89,12 +95,14 @@ def inspect_params(
     found = list(places or [])
     if picture is not None and re.match(r"data\.\w+=", str(picture)):
         picture, found = None, [str(picture), *found]
-    if found and not (updates or curvature) and at is None:
-        raise ConfigError(f"{' '.join(found)}: only --updates, --curvature and --at read the data")
+    if found and not (updates or curvature or inside) and at is None:
+        raise ConfigError(f"{' '.join(found)}: only --updates, --curvature, --inside and --at read the data")
+    if image and not inside:
+        raise ConfigError(f"--image {image}: goes with --inside, which looks at a sample")
     if at is not None and (updates or gradients):
         raise ConfigError(f"--at: {chosen[0]} shows the whole run")
-    if picture is not None and not filters:
-        raise ConfigError(f"{picture}: a second file goes with --filters only, as the picture to write")
+    if picture is not None and not (filters or inside):
+        raise ConfigError(f"{picture}: a second file goes with --filters and --inside only, as the picture to write")
     given = Given(what, at, tuple(found))
     if at is not None and _is_weights(given):
         raise ConfigError(f"--at: {what} holds weights without steps; give the configuration or the run")
@@ -114,6 +122,8 @@ def inspect_params(
         _gradients(what, as_json)
     elif curvature:
         _curvature(given, as_json)
+    elif inside:
+        _inside(given, image, picture, as_json)
     else:
         _table(given, values, as_json)
 
@@ -241,17 +251,60 @@ def _gradients(what: str, as_json: bool) -> None:
 
 
 def _curvature(what: Given, as_json: bool) -> None:
+    from contextlib import suppress
+
     from lenetcli.inspection.training import curvature
     from lenetcli.report.model.weights import draw_curvature
+    from lenetcli.runs.history import read_history
 
     if _is_weights(what):
         raise ConfigError(f"--curvature: {what.path} holds weights without layers; give the configuration or the run")
     _, run = training_to_look_at(what.path, list(what.places), what.at, 0)
+    rate = None
+    if Path(what.path).is_dir():
+        with suppress(DataError):  # what is not written down cannot be said better than the schedule says it
+            rate = curvature.rate_at(read_history(Path(what.path)), run.progress.step)
     try:
-        found = curvature.curvature(run)
+        found = curvature.curvature(run, rate=rate)
     except NotImplementedError as error:
         raise ConfigError(f"--curvature: {error}") from None
     show(found.record(), lambda _: draw_curvature(found), as_json, crop=False)
+
+
+def _inside(what: Given, image: int, picture: Path | None, as_json: bool) -> None:
+    from lenetcli.disk import write_file
+    from lenetcli.display.png import png
+    from lenetcli.inspection.model.inner_views import inner_views
+    from lenetcli.inspection.record import strict
+    from lenetcli.report.console import results
+    from lenetcli.report.model.inside import draw_inside, inner_picture
+
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise ConfigError(f"--inside {picture}: wanted a name that ends in .png")
+    model, data = _with_test_data(what)
+    if image >= len(data):
+        raise ConfigError(f"--image {image}: the test split has {len(data):,} samples, numbered from 0")
+    found = inner_views(model, data[image][0].array)
+    if not found:
+        raise ConfigError(f"--inside: {what.path} has no attention of nn.MultiheadAttention and no recurrent layer")
+    if picture is not None:
+        write_file(picture, png(inner_picture(found)))
+    colours = results().color_system is not None
+    parts = list(draw_inside(found, colours, None if picture is None else str(picture)))
+    show(strict({"image": image, "layers": found}), lambda _: parts, as_json, soft_wrap=True)
+
+
+def _with_test_data(what: Given) -> tuple[Module, Any]:
+    """The model of a configuration or run, and its test split."""
+    if _is_weights(what):
+        raise ConfigError(f"--inside: {what.path} holds weights without layers; give the configuration or the run")
+    from lenetcli.runs.open import load_config, load_run
+
+    load = load_run if Path(what.path).is_dir() else load_config
+    loaded = load(what.path if load is load_config else Path(what.path), list(what.places))  # type: ignore[operator]
+    if what.at is None:
+        return loaded.model, loaded.split("test")
+    return _opened(what)[1], loaded.split("test")
 
 
 def _tensors(what: Given) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def report(
         bool, typer.Option("--json", help="Print the figures as JSON; write a page only with -o.")
     ] = False,
 ) -> None:
-    """Write one HTML page about a run: curves, confusion, mistakes, filters, feature maps, configuration.
+    """Write one HTML page about a run: curves, confusion, mistakes, filters, feature maps, attention and gates, configuration.
 
     Of several runs, or a directory of them such as a sweep's: their figures side by side, means over seeds, curves
     together. The page needs no network and runs no scripts. Where something cannot be had, such as data that is not
@@ -177,6 +177,7 @@ def _look_at_data(found: RunReport, loaded: Loaded, split: str, images: int, ima
 
     from lenetcli.inspection.data.mistakes import judge, shown
     from lenetcli.inspection.model.feature_maps import feature_maps
+    from lenetcli.inspection.model.inner_views import inner_views
     from lenetcli.train.answers import answered
 
     data = found.attempt("maps", lambda: _split(loaded, split))
@@ -193,6 +194,7 @@ def _look_at_data(found: RunReport, loaded: Loaded, split: str, images: int, ima
     inputs, target = data[image]
     answering = loaded.answering
     found.maps, found.image = feature_maps(loaded.model, inputs.array, output=answering.index), image
+    found.inside = inner_views(loaded.model, inputs.array)
     found.output = answering.name
     found.picture = shown(inputs.array, steps)
     rows, names = answered(np.atleast_1d(found.maps.output)[None], answering.criterion, found.classes)

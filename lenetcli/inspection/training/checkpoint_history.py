@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,8 +18,10 @@ from lenetcli.disk import Unreadable
 from lenetcli.errors import DataError, in_a_line
 from lenetcli.inspection.record import Record
 from lenetcli.inspection.statistics import Array, norm, relative_change
+from lenetcli.inspection.training.gradient_history import spread
 from lenetcli.nn.module import Module
 from lenetcli.nn.parameter import Parameter
+from lenetcli.optim.optimizer import Optimizer
 from lenetcli.runs.checkpoint import AVERAGE, MODEL, OPTIMIZER, Checkpoints
 from lenetcli.tensors.serialization import load
 from lenetcli.train.accumulate import batches_of_steps
@@ -162,27 +165,42 @@ def _looks(
     Args:
         update: make the step that follows, too; it needs what the optimizer kept.
     """
+    skipped: list[str] = []
+    steps, looks = [0], [_look(parts, run, group, update)]
+    for step in at_checkpoints(directory, model, run.optimizer if run is not None and update else None, skipped):
+        steps.append(step)
+        if run is not None:
+            run.progress.step = step
+        looks.append(_look(parts, run, group, update))
+    return steps, looks, skipped
+
+
+def at_checkpoints(
+    directory: Path, model: Module, optimizer: Optimizer | None, skipped: list[str], most: int | None = None
+) -> Iterator[int]:
+    """Puts the model, and the optimizer if there is one, to each whole checkpoint, oldest first, and gives its step.
+
+    Args:
+        skipped: what is wrong with checkpoints that are left out is added here.
+        most: how many are looked at, the first and the last among them; None: all.
+    """
     checkpoints = Checkpoints(directory)
     weights = sum(tensor.array.nbytes for tensor in model.state_dict().values())
-    most = {MODEL: weights + HEADER, AVERAGE: weights + HEADER, OPTIMIZER: 8 * weights + HEADER}
-    steps, looks, skipped = [0], [_look(parts, run, group, update)], []
-    for name in checkpoints.names():
-        path = checkpoints.root / name
+    sizes = {MODEL: weights + HEADER, AVERAGE: weights + HEADER, OPTIMIZER: 8 * weights + HEADER}
+    names = checkpoints.names()
+    for i in spread(len(names), len(names) if most is None else most):
+        path = checkpoints.root / names[i]
         try:
-            checkpoints.read_state(path, most)
+            checkpoints.read_state(path, sizes)
             model.load_state_dict(under_own_names(model, load(path / MODEL)))
-            if run is not None and update:
-                run.optimizer.load_state_dict(load(path / OPTIMIZER))
+            if optimizer is not None:
+                optimizer.load_state_dict(load(path / OPTIMIZER))
         except Unreadable:  # it may be whole
             raise
         except (DataError, RuntimeError, ValueError, KeyError) as error:
             skipped.append(in_a_line(error, 300))
             continue
-        steps.append(int(name))
-        if run is not None:
-            run.progress.step = steps[-1]
-        looks.append(_look(parts, run, group, update))
-    return steps, looks, skipped
+        yield int(names[i])
 
 
 def _look(parts: Parts, run: Run | None, group: list[Batch], update: bool) -> dict[str, _Look]:

@@ -15,6 +15,7 @@ from lenetcli.errors import ConfigError, DataError
 from lenetcli.inspection.graph.trace import undisturbed
 from lenetcli.inspection.record import Record
 from lenetcli.inspection.statistics import Array
+from lenetcli.runs.history import History
 from lenetcli.tensors.creation import tensor
 from lenetcli.tensors.tensor import Tensor, of_array
 from lenetcli.train.evaluate import weight_of
@@ -36,7 +37,7 @@ class Curvature(Record):
         smallest: the smallest one that was found; below 0 the loss bends down somewhere.
         bound: 2 / the largest eigenvalue: plain gradient descent with a higher rate moves away along that direction;
             None where nothing bends up.
-        rates: the learning rates that the optimizer uses now, of each of its groups.
+        rates: the learning rates of the optimizer's groups that made the last step, or that will make the first one.
         optimizer: its name.
     """
 
@@ -52,12 +53,18 @@ class Curvature(Record):
     optimizer: str
 
 
-def curvature(run: Run, samples: int = SAMPLES, steps: int = STEPS) -> Curvature:
+def curvature(
+    run: Run, samples: int = SAMPLES, steps: int = STEPS, rate: float | None = None,
+    batch: tuple[Tensor, Tensor] | None = None,
+) -> Curvature:  # fmt: skip
     """Looks at a run where it stands; dropout is off, and batch norm uses its running moments, as when it answers.
 
     Args:
         samples: the first of the coming epoch.
         steps: of Lanczos' method, each a product of the Hessian with a vector.
+        rate: the first group's that made the last step, where the run has written it down: a schedule that has moved
+            on, or ended, says another one. Other groups' rates are in proportion to what they began with.
+        batch: inputs and targets to look at instead of the coming epoch's first.
 
     Raises:
         ConfigError: nothing learns.
@@ -67,7 +74,7 @@ def curvature(run: Run, samples: int = SAMPLES, steps: int = STEPS) -> Curvature
     weights = [p for p in run.model.parameters() if p.requires_grad]
     if not weights:
         raise ConfigError("--curvature: no parameter learns, so that the loss does not bend")
-    inputs, targets = _samples(run, samples)
+    inputs, targets = first_samples(run, samples) if batch is None else batch
     if not weight_of(run.criterion, targets):
         raise DataError(f"nothing counts in the first {len(inputs)} samples, so that their loss is 0 / 0")
     training = run.model.training
@@ -99,12 +106,28 @@ def curvature(run: Run, samples: int = SAMPLES, steps: int = STEPS) -> Curvature
         errors=[float(e) for e in errors[:SHOWN]],
         smallest=float(values[-1]),
         bound=2 / largest if largest > 0 else None,
-        rates=[float(group["lr"]) for group in run.optimizer.param_groups if "lr" in group],
+        rates=_rates(run, rate),
         optimizer=type(run.optimizer).__name__,
     )
 
 
-def _samples(run: Run, wanted: int) -> tuple[Tensor, Tensor]:
+def _rates(run: Run, made: float | None) -> list[float]:
+    groups = [group for group in run.optimizer.param_groups if "lr" in group]
+    now = [float(group["lr"]) for group in groups]
+    if made is None or not groups or made == now[0]:
+        return now
+    begun = [float(group.get("initial_lr", group["lr"])) for group in groups]
+    return [made * lr / begun[0] if begun[0] else made for lr in begun]
+
+
+def rate_at(history: History, step: int) -> float | None:
+    """The learning rate that made a step of a recorded run, of the first step for 0; None where it is not recorded."""
+    steps = history.steps.step
+    up_to = steps[steps <= max(step, 1)]
+    return float(history.steps.lr[steps == up_to.max()][-1]) if len(up_to) else None
+
+
+def first_samples(run: Run, wanted: int) -> tuple[Tensor, Tensor]:
     """The first samples of the coming epoch, from as many batches as it takes."""
     found: list[tuple[Any, Any]] = []
     count = 0

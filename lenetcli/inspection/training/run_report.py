@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.inspection.data.mistakes import Judged
 from lenetcli.inspection.model.feature_maps import FeatureMaps, Filters
+from lenetcli.inspection.model.inner_views import InnerMaps
 from lenetcli.inspection.record import strict
 from lenetcli.inspection.training.checkpoint_history import Flow
 from lenetcli.inspection.training.gradient_history import gradient_course
@@ -38,6 +39,7 @@ class RunReport:
         config: the resolved configuration as YAML.
         input: shape of a sample.
         image: number of the sample whose feature maps there are.
+        inside: attention and gates of that sample.
         probabilities: of the classes, for that sample.
         problems: by section.
         output: name of the output that answers, of a model with several.
@@ -56,6 +58,7 @@ class RunReport:
     judged: Judged | None = None
     filters: Filters | None = None
     maps: FeatureMaps | None = None
+    inside: list[InnerMaps] = field(default_factory=list)
     image: int = 0
     picture: Any = None
     target: int | None = None

@@ -83,13 +83,53 @@ def linear_backward(
     d_weight: Array | None,
     d_bias: Array | None,
 ) -> None: ...
-def gru_gates(gates: Array, hidden: Array, before: Array, y: Array) -> None: ...
-def gru_gates_backward(
-    grad: Array, gates: Array, hidden: Array, before: Array, d_gates: Array, d_hidden: Array
+def gru_walk(
+    gates: Array, hidden: Array, weight: Array, h: Array, before: Array, y: Array, starts: list[int], sizes: list[int]
 ) -> None: ...
-def lstm_gates(gates: Array, hidden: Array, before: Array, cell: Array, y: Array) -> None: ...
-def lstm_gates_backward(
-    grad: Array, d_cell: Array, gates: Array, before: Array, cell: Array, d_gates: Array
+def gru_walk_backward(
+    d_y: Array,
+    gates: Array,
+    hidden: Array,
+    before: Array,
+    weight: Array,
+    d_h: Array,
+    d_gates: Array,
+    d_hidden: Array,
+    starts: list[int],
+    sizes: list[int],
+) -> None: ...
+def lstm_walk(
+    gates: Array,
+    weight: Array,
+    down: Array | None,
+    h: Array,
+    c: Array,
+    before: Array,
+    cell_before: Array,
+    cell: Array,
+    out: Array,
+    y: Array,
+    starts: list[int],
+    sizes: list[int],
+) -> None: ...
+def lstm_walk_backward(
+    d_y: Array,
+    gates: Array,
+    cell_before: Array,
+    cell: Array,
+    weight: Array,
+    down: Array | None,
+    d_h: Array,
+    d_c: Array,
+    d_gates: Array,
+    starts: list[int],
+    sizes: list[int],
+) -> None: ...
+def attention(
+    q: Array, k: Array, v: Array, mask: Array | None, scale: float, weights: Array, y: Array
+) -> None: ...
+def attention_backward(
+    grad: Array, q: Array, k: Array, v: Array, weights: Array, scale: float, d_q: Array, d_k: Array, d_v: Array
 ) -> None: ...
 def all_finite(arrays: list[Array]) -> bool | None: ...  # None: left to the reference
 def is_finite(x: Array) -> bool: ...

@@ -108,6 +108,7 @@ void spread(int count, double work, Item& item) {
 
 inline int workers(double work) { return work < ALONE ? 1 : threads(); }
 
+void bind_attention(nb::module_& m);
 void bind_checksum(nb::module_& m);
 void bind_conv(nb::module_& m);
 void bind_norm(nb::module_& m);

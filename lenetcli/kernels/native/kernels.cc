@@ -1,4 +1,5 @@
 // The kernels, compiled once per instruction set: -DLENET_TARGET names the table.
+#include "attention.h"
 #include "conv.h"
 #include "curve.h"
 #include "lanes.h"
@@ -30,5 +31,6 @@ const Kernels LENET_TABLE(LENET_TARGET) = {
     all_finite, relu, relu_backward, curve, masked_rows, norm_sums, norm_apply, norm_elements, max_pool, max_pool_backward,
     window_sums, tap_sums, weighted_sums, weighted_gradient, lane_sums, lane_gradient, resample, softmax, log_softmax,
     log_softmax_backward,
-    gru_gates, gru_gates_backward, lstm_gates, lstm_gates_backward,
+    walk, walk_backward,
+    attention_room, attention, attention_backward,
 };

@@ -197,11 +197,33 @@ struct NormPiece {
   float *d_weight, *d_bias;
 };
 
-// A step of a recurrent layer for some sequences: rows of `units` numbers, those of gates so many times as wide.
-struct Gates {
-  int units;
-  const float *hidden, *before;
-  float *gates, *cell, *y, *grad, *d_cell, *d_gates, *d_hidden;
+// All steps of a GRU or LSTM in the order in which it walks, see recurrent.h: step s has the sequences 0 to `sizes[s]`, in
+// rows from `starts[s]` on. Letters: T rows of all steps, N sequences, H units, R outputs, G = 3 H or 4 H.
+struct Walk {
+  bool lstm;
+  int units, outputs, steps;
+  const int *starts, *sizes;
+  const float *weight, *down;  // panels of the weight of states, and of the projection or null
+  float *gates, *hidden, *before, *y;  // (T, G) (T, G) (T, R) (T, R)
+  float *cell_before, *cell, *out;     // (T, H) of an LSTM; out is y where there is no projection
+  float *h, *c;                        // (N, R) (N, H)
+  float *d_gates, *d_hidden;           // (T, G)
+};
+
+// An array (N, H, rows, columns): how many floats apart its neighbours are.
+struct HeadArray {
+  float* p;
+  int64_t sample, head, row, col;
+};
+
+// Attention of H heads over N sequences, see attention.h. In the backward pass y holds its gradient.
+struct Attention {
+  int heads, queries, keys, width, value_width;  // H L S D V
+  float scale;
+  HeadArray q, k, v, y, d_q, d_k, d_v;
+  float* weights;     // (N, H, L, S)
+  const float* mask;  // added to the scores, or null
+  int64_t mask_sample, mask_head, mask_row, mask_col;
 };
 
 struct Kernels {
@@ -260,8 +282,9 @@ struct Kernels {
   void (*softmax)(const Softmax&, int64_t outer);
   void (*log_softmax)(const Classes&, int from, int count);
   void (*log_softmax_backward)(const Classes&, int from, int count);
-  void (*gru_gates)(const Gates&, int row);
-  void (*gru_gates_backward)(const Gates&, int row);
-  void (*lstm_gates)(const Gates&, int row);
-  void (*lstm_gates_backward)(const Gates&, int row);
+  void (*walk)(const Walk&, int first, int end);
+  void (*walk_backward)(const Walk&, int first, int end, float* scratch);
+  size_t (*attention_room)(const Attention&, bool backward);  // floats
+  void (*attention)(const Attention&, int item, float* scratch);
+  void (*attention_backward)(const Attention&, int item, float* scratch);
 };

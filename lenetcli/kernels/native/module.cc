@@ -53,6 +53,7 @@ NB_MODULE(_native, m) {
   m.def("set_target", &set_target, "name"_a);
   m.def("set_threads", &set_threads, "count"_a);
   m.def("threads", &threads);
+  bind_attention(m);
   bind_checksum(m);
   bind_conv(m);
   bind_norm(m);

@@ -13,6 +13,7 @@ def twins() -> dict[str, Callable[..., Any]]:
     if absent is not None:
         return {}
     from lenetcli.kernels.native import (
+        attention,
         checksum,
         conv,
         flatten,
@@ -26,5 +27,5 @@ def twins() -> dict[str, Callable[..., Any]]:
         update,
     )
 
-    families = checksum, conv, flatten, grouped, linear, norm, pointwise, pool, recurrent, resize, update
+    families = attention, checksum, conv, flatten, grouped, linear, norm, pointwise, pool, recurrent, resize, update
     return {name: getattr(family, name) for family in families for name in family.__all__}

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lenetcli.autograd.modes import switches
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.rules import restated
 from lenetcli.autograd.tape import like
 from lenetcli.errors import ShapeError
-from lenetcli.kernels import softmax as kernels
+from lenetcli.kernels import dispatch as kernels
+from lenetcli.kernels import softmax as softmaxes
 from lenetcli.kernels.device import beside
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.nn.dropout import dropout
@@ -21,6 +24,8 @@ from lenetcli.ops.pointwise.clamp import where
 if TYPE_CHECKING:
     from lenetcli.tensors.tensor import Tensor
 
+FLOAT = np.dtype(np.float32)
+
 
 class SafeSoftmax(Op):
     """Softmax of masked scores: a row that is -infinity throughout has nothing to choose from, and gives zeros."""
@@ -30,19 +35,131 @@ class SafeSoftmax(Op):
 
     @quiet
     def forward(ctx: Any, x: Array, *, dim: int) -> Array:
-        y = kernels.softmax(x, dim)
+        y = softmaxes.softmax(x, dim)
         if x.size:
-            y[np.broadcast_to(kernels.greatest(x, dim) == -np.inf, x.shape)] = 0
+            y[np.broadcast_to(softmaxes.greatest(x, dim) == -np.inf, x.shape)] = 0
         ctx.dim = dim
         ctx.save(y)
         return y
 
     def backward(ctx: Any, grad: Array) -> Array:
         (y,) = ctx.saved
-        return kernels.softmax_backward(grad, y, ctx.dim)
+        return softmaxes.softmax_backward(grad, y, ctx.dim)
 
     saves = ("result",)
     backward_graph = Softmax.backward_graph
+
+
+class Attention(Op):
+    """All heads of all sequences at once: query (N, H, L, E), key (N, H, S, E), value (N, H, S, V) -> (N, H, L, V)."""
+
+    backward_name = "ScaledDotProductFlashAttentionForCpu"  # torch's
+    formula = "y = w · value, w = softmax({scale:g} · query · keyᵀ + mask)"
+    gradient = (
+        "d_query = d_s · key, d_s = {scale:g} · w · (grad · valueᵀ − Σ w · (grad · valueᵀ))",
+        "d_key = d_sᵀ · query",
+        "d_value = wᵀ · grad",
+    )
+    factors = (0, 1, 2)
+    saves = ("query", "key", "value", "mask", None)
+    backward_graph = restated
+
+    @staticmethod
+    def multiply_adds(y: Array, query: Array, key: Array, value: Array, mask: Any = None) -> int:
+        return query.size * key.shape[2] + y.size * key.shape[2]
+
+    @quiet
+    def forward(ctx: Any, query: Array, key: Array, value: Array, mask: Array | None, *, scale: float) -> Array:
+        n, heads, length, _ = query.shape
+        y = np.empty((n, length, heads, value.shape[3]), query.dtype).transpose(0, 2, 1, 3)
+        ctx.scale = scale
+        ctx.save(query, key, value, mask, _attend(query, key, value, mask, scale, y))
+        return y
+
+    def backward(ctx: Any, grad: Array) -> Any:
+        query, key, value, _, weights = ctx.saved
+        d_query, d_key, d_value = (np.empty_like(x) for x in (query, key, value))
+        kernels.attention_backward(grad, query, key, value, weights, ctx.scale, d_query, d_key, d_value)
+        return d_query, d_key, d_value, None
+
+    def restate(ctx: Any, query: Any, key: Any, value: Any, mask: Any) -> Any:
+        return composed(query, key, value, mask, ctx.scale)
+
+
+class SelfAttention(Op):
+    """Attention within sequences: x (N, L, 3 E), queries, keys and values of all heads -> (N, L, E)."""
+
+    backward_name = Attention.backward_name
+    formula = "y = w · v of each head, w = softmax({scale:g} · q · kᵀ + mask), x = (q, k, v)"
+    gradient = ("d_x = (d_s · k, d_sᵀ · q, wᵀ · grad), d_s = {scale:g} · w · (grad · vᵀ − Σ w · (grad · vᵀ))",)
+    factors = (0, 0)
+    saves = ("x", "mask", None)
+    backward_graph = restated
+
+    @staticmethod
+    def multiply_adds(y: Array, x: Array, mask: Any = None) -> int:
+        return 2 * y.size * y.shape[1]
+
+    @quiet
+    def forward(ctx: Any, x: Array, mask: Array | None, *, heads: int, scale: float) -> Array:
+        ctx.heads, ctx.scale = heads, scale
+        y = _room(x, (*x.shape[:2], x.shape[2] // 3))
+        ctx.save(x, mask, _attend(*_parted(x, heads), mask, scale, _by_head(y, heads)))
+        return y
+
+    def backward(ctx: Any, grad: Array) -> Any:
+        x, _, weights = ctx.saved
+        d_x = _room(x, x.shape)
+        parts = *_parted(x, ctx.heads), weights, ctx.scale, *_parted(d_x, ctx.heads)
+        kernels.attention_backward(_by_head(grad, ctx.heads), *parts)
+        return d_x, None
+
+    def restate(ctx: Any, x: Any, mask: Any) -> Any:
+        q, k, v = (part.unflatten(-1, (ctx.heads, -1)).permute(0, 2, 1, 3) for part in x.chunk(3, -1))
+        y = composed(q, k, v, mask, ctx.scale).permute(0, 2, 1, 3)
+        return y.reshape(*x.array.shape[:2], x.array.shape[2] // 3)
+
+
+def _room(x: Array, shape: tuple[int, ...]) -> Array:
+    """An array (N, L, E) whose steps lie beside each other, as those of x do, or its numbers."""
+    return np.empty(shape, x.dtype, "C") if x.strides[1] != x.itemsize else np.empty_like(x, shape=shape)
+
+
+def _by_head(x: Array, heads: int) -> Array:
+    """(N, L, H D) -> (N, H, L, D), in the same memory."""
+    return x.reshape(*x.shape[:2], heads, -1).transpose(0, 2, 1, 3)
+
+
+def _parted(x: Array, heads: int) -> tuple[Array, ...]:
+    """(N, L, 3 E) -> queries, keys and values by head, in the same memory."""
+    return tuple(_by_head(part, heads) for part in np.split(x, 3, axis=2))
+
+
+def _attend(q: Array, k: Array, v: Array, mask: Array | None, scale: float, y: Array) -> Array:
+    """Fills y; gives the weights (N, H, L, S)."""
+    weights = np.empty((*q.shape[:3], k.shape[2]), q.dtype)
+    if mask is not None:
+        mask = mask.reshape((1,) * (4 - mask.ndim) + mask.shape)
+    kernels.attention(q, k, v, mask, scale, weights, y)
+    return weights
+
+
+def at_once(*tensors: Tensor | None) -> bool:
+    """Whether attention may be one op: the native kernel was made for such arrays, and nobody looks at single ops."""
+    if kernels.twin != "native" or not switches.fusion:
+        return False
+    if switches.anomaly or switches.observers or switches.tracer is not None:
+        return False
+    arrays = [x.array for x in tensors if x is not None]
+    return all(type(x) is np.ndarray and x.dtype is FLOAT and x.size for x in arrays)
+
+
+def composed(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    """Attention by single ops."""
+    scores = (query * scale).matmul(key.transpose(-2, -1))
+    weights = softmax(scores, -1) if mask is None else SafeSoftmax.apply(scores + mask, dim=scores.ndim - 1)
+    y: Tensor = weights.matmul(value)
+    return y
 
 
 def scaled_dot_product_attention(
@@ -92,33 +209,41 @@ def scaled_dot_product_attention(
     _check_sizes(query, key, value)
     width = query.array.shape[-1]
     factor = scale if scale is not None else 1 / math.sqrt(width) if width else 1.0
+    mask = _mask(query, key, attn_mask, is_causal)
+    four = query.ndim == key.ndim == value.ndim == 4 and query.array.shape[:2] == key.array.shape[:2]
+    if four and not dropout_p and key.array.shape[:2] == value.array.shape[:2] and at_once(query, key, value, mask):
+        if mask is None or not mask.requires_grad:
+            y: Tensor = Attention.apply(query, key, value, mask, scale=factor)
+            return y
+    if not dropout_p:
+        return composed(query, key, value, mask, factor)
     scores = (query * factor).matmul(key.transpose(-2, -1))
-    mask = _mask(scores, attn_mask, is_causal)
     weights = softmax(scores, -1) if mask is None else SafeSoftmax.apply(scores + mask, dim=scores.ndim - 1)
-    return dropout(weights, dropout_p).matmul(value) if dropout_p else weights.matmul(value)
+    return dropout(weights, dropout_p).matmul(value)
 
 
-def _mask(scores: Tensor, attn_mask: Tensor | None, is_causal: bool) -> Tensor | None:
-    """What is added to the scores: -infinity where a key does not count."""
-    x, mask = scores.array, attn_mask
+def _mask(query: Tensor, key: Tensor, attn_mask: Tensor | None, is_causal: bool) -> Tensor | None:
+    """What is added to the scores (*, L, S): -infinity where a key does not count."""
+    q, k, mask = query.array.shape, key.array.shape, attn_mask
+    scores = (*(broadcast_shape(q[:-2], k[:-2]) or ()), q[-2], k[-2])
     if mask is not None:
-        if broadcast_shape(mask.array.shape, x.shape) != x.shape:
+        if broadcast_shape(mask.array.shape, scores) != scores:
             raise ShapeError(
                 f"scaled_dot_product_attention: attn_mask of shape {list(mask.array.shape)} does not broadcast to the "
-                f"scores {list(x.shape)}"
+                f"scores {list(scores)}"
             )
         if mask.array.dtype == np.bool_:
-            mask = where(mask, 0.0, -np.inf).to(scores.dtype)
+            mask = where(mask, 0.0, -np.inf).to(query.dtype)
     if is_causal:
-        causal = causal_mask(scores)
+        causal = causal_mask(query, scores)
         mask = causal if mask is None else mask + causal
     return mask
 
 
-def causal_mask(scores: Tensor) -> Tensor:
+def causal_mask(query: Tensor, scores: tuple[int, ...]) -> Tensor:
     """(L, S), what is added so that no query sees a later key."""
-    x = scores.array
-    mask: Tensor = like(scores, beside(x, np.triu(np.full(x.shape[-2:], -np.inf, x.dtype), 1)))
+    x = query.array
+    mask: Tensor = like(query, beside(x, np.triu(np.full(scores[-2:], -np.inf, x.dtype), 1)))
     return mask
 
 

@@ -75,6 +75,11 @@ class Recurrent(Op):
         steps: Steps = ctx.steps
         return steps.walk(ctx.reverse is not back)
 
+    def _path(ctx: Any) -> tuple[list[int], list[int]]:
+        """Where each step's rows begin and how many they are, in walking order."""
+        walk = ctx._walk()
+        return [rows.start for rows, _ in walk], [n for _, n in walk]
+
     def _shaped(ctx: Any, y: Array) -> Array:
         """Rows (T, R) as results: in the shape and type of the input."""
         return y.reshape(*ctx.shape[:-1], y.shape[-1]).astype(ctx.kind, copy=False)
@@ -231,16 +236,12 @@ class Gru(Recurrent):
         reverse: bool,
     ) -> tuple[Array, Array]:
         gates = ctx._begin(x, weight_ih, (bias_ih,), steps, reverse)
-        h, weight = ctx._state(h0, weight_hh.shape[1], gates), _turned(weight_hh)
+        h = ctx._state(h0, weight_hh.shape[1], gates)
         y, before = (np.empty_like(gates, shape=(len(gates), h.shape[1])) for _ in range(2))
-        hidden = np.empty_like(gates)
-        for rows, n in ctx._walk():
-            before[rows] = h[:n]
-            hidden[rows] = kernels.rows_product(before[rows], weight)
-            if bias_hh is not None:
-                hidden[rows] += bias_hh
-            kernels.gru_gates(gates[rows], hidden[rows], before[rows], y[rows])
-            h[:n] = y[rows]
+        hidden = np.zeros_like(gates)
+        if bias_hh is not None:
+            hidden += bias_hh
+        kernels.gru_walk(gates, hidden, widened(weight_hh).T, h, before, y, *ctx._path())
         ctx.save(x, weight_ih, weight_hh, before, gates, hidden)
         ctx.others = {"h0": h0, "bias_ih": bias_ih, "bias_hh": bias_hh}
         return ctx._shaped(y), h.astype(x.dtype, copy=False)
@@ -255,16 +256,12 @@ class Gru(Recurrent):
 
     def backward(ctx: Any, grad: Array | None, grad_h: Array | None) -> Any:
         x, weight_ih, weight_hh, before, gates, hidden = ctx.saved
-        weight = dense(widened(weight_hh))
         d_y = ctx._arriving(grad, before)
         d_h = ctx._arriving(grad_h, before[: ctx.steps.sizes[0]])
         d_gates, d_hidden = np.empty_like(gates), np.empty_like(hidden)
-        for rows, n in ctx._walk(back=True):
-            d_y[rows] += d_h[:n]
-            kernels.gru_gates_backward(
-                d_y[rows], gates[rows], hidden[rows], before[rows], d_gates[rows], d_hidden[rows]
-            )
-            np.add(kernels.rows_product(d_hidden[rows], weight), d_y[rows], out=d_h[:n])
+        kernels.gru_walk_backward(
+            d_y, gates, hidden, before, widened(weight_hh), d_h, d_gates, d_hidden, *ctx._path()
+        )
         d_x, d_weight_ih, d_bias_ih = ctx._inputs(d_gates, x, weight_ih)
         needs = ctx.needs_input_grad
         d_weight_hh = matmul(d_hidden.T, before) if needs[3] else None
@@ -312,17 +309,11 @@ class Lstm(Recurrent):
         gates = ctx._begin(x, weight_ih, (bias_ih, bias_hh), steps, reverse)
         h = ctx._state(h0, weight_hh.shape[1], gates)
         c = ctx._state(c0, len(weight_hh) // 4, gates)
-        weight, down = _turned(weight_hh), None if weight_hr is None else _turned(weight_hr)
+        down = None if weight_hr is None else widened(weight_hr).T
         y, before = (np.empty_like(gates, shape=(len(gates), h.shape[1])) for _ in range(2))
         cell, cell_before = (np.empty_like(gates, shape=(len(gates), c.shape[1])) for _ in range(2))
         out = y if down is None else np.empty_like(cell)  # before the projection
-        for rows, n in ctx._walk():
-            before[rows], cell_before[rows] = h[:n], c[:n]
-            hidden = kernels.rows_product(before[rows], weight)
-            kernels.lstm_gates(gates[rows], hidden, cell_before[rows], cell[rows], out[rows])
-            if down is not None:
-                y[rows] = kernels.rows_product(out[rows], down)
-            h[:n], c[:n] = y[rows], cell[rows]
+        kernels.lstm_walk(gates, widened(weight_hh).T, down, h, c, before, cell_before, cell, out, y, *ctx._path())
         ctx.save(x, weight_ih, weight_hh, weight_hr, before, gates, cell, cell_before, None if down is None else out)
         ctx.others = {"h0": h0, "bias_ih": bias_ih, "bias_hh": bias_hh, "c0": c0}
         return ctx._shaped(y), h.astype(x.dtype, copy=False), c.astype(x.dtype, copy=False)
@@ -337,15 +328,13 @@ class Lstm(Recurrent):
 
     def backward(ctx: Any, grad: Array | None, grad_h: Array | None, grad_c: Array | None) -> Any:
         x, weight_ih, weight_hh, weight_hr, before, gates, cell, cell_before, out = ctx.saved
-        weight, down = dense(widened(weight_hh)), None if weight_hr is None else dense(widened(weight_hr))
+        down = None if weight_hr is None else widened(weight_hr)
         d_y = ctx._arriving(grad, before)
         d_h, d_c = (ctx._arriving(g, s[: ctx.steps.sizes[0]]) for g, s in ((grad_h, before), (grad_c, cell)))
         d_gates = np.empty_like(gates)
-        for rows, n in ctx._walk(back=True):
-            d_y[rows] += d_h[:n]
-            d_out = d_y[rows] if down is None else kernels.rows_product(d_y[rows], down)
-            kernels.lstm_gates_backward(d_out, d_c[:n], gates[rows], cell_before[rows], cell[rows], d_gates[rows])
-            d_h[:n] = kernels.rows_product(d_gates[rows], weight)
+        kernels.lstm_walk_backward(
+            d_y, gates, cell_before, cell, widened(weight_hh), down, d_h, d_c, d_gates, *ctx._path()
+        )
         d_x, *parameters = ctx._both(d_gates, x, weight_ih, before)
         d_weight_hr = None if down is None else matmul(d_y.T, out)
         return d_x, d_h, *parameters, d_c, d_weight_hr

@@ -15,7 +15,7 @@ from lenetcli.autograd.tape import Edge, Variable
 from lenetcli.errors import ShapeError
 from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.layout import Array
-from lenetcli.kernels.pool import put, take, winner_index
+from lenetcli.kernels.pool import of_winners, put, take, winner_index
 from lenetcli.kernels.window import Pair
 from lenetcli.ops import fusion
 from lenetcli.ops.nn.geometry import (
@@ -55,7 +55,7 @@ class MaxPool2DWithIndices(Op):
 
     def jvp(ctx: Any, tangent: Array) -> Any:
         (winner,) = ctx.saved
-        y = take(tangent, winner_index(winner, *ctx.geometry))
+        y = of_winners(tangent, winner, *ctx.geometry[1:])
         return (y, None) if len(ctx.outputs) == 2 else y
 
     def record(self, edges: list[Edge], results: Sequence[Variable]) -> None:

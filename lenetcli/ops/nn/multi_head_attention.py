@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lenetcli.errors import ShapeError
-from lenetcli.ops.nn.attention import scaled_dot_product_attention
+from lenetcli.ops.nn.attention import SelfAttention, at_once, causal_mask, scaled_dot_product_attention
 from lenetcli.ops.nn.dropout import dropout
 from lenetcli.ops.nn.linear import linear
 from lenetcli.ops.nn.softmax import softmax
@@ -179,6 +179,11 @@ def attend(
     padding = as_numbers("key_padding_mask", masks.padding, query, masks.attention)
     if mask is not None:
         mask = _of_heads(mask, count, heads.number, length, keys)
+    itself = query is key and key is value and heads.packed is not None and heads.more is None and not heads.add_zero
+    if itself and not (need_weights or heads.dropout) and static == (None, None):
+        y = _of_itself(heads, query, causal_mask(query, (length, length)) if causal else mask, padding, batch_first)
+        if y is not None:
+            return y if batched else y.squeeze(0), None
     projected = _projected(heads, query, key, value)
     q, k, v, added = _split(heads, projected, count, batch_first, static)
     if added and mask is not None:
@@ -204,6 +209,25 @@ def attend(
         return y if batched else y.squeeze(0), None
     weights = weights.mean(1) if average else weights
     return (y, weights) if batched else (y.squeeze(0), weights.squeeze(0))
+
+
+def _of_itself(
+    heads: Heads, x: Tensor, mask: Tensor | None, padding: Tensor | None, batch_first: bool
+) -> Tensor | None:
+    """Attention of a sequence to itself, all heads in one op; None where it is not to be one."""
+    if heads.packed is None or not at_once(x, heads.packed, heads.bias, mask, padding):
+        return None
+    if any(m is not None and m.requires_grad for m in (mask, padding)):
+        return None
+    if padding is not None:
+        count, keys = x.array.shape[:2] if batch_first else x.array.shape[1::-1]
+        _check_padding(padding, count, keys)
+        padding = padding.reshape(count, 1, 1, keys)
+        mask = padding if mask is None else mask + padding
+    scale = 1 / math.sqrt(x.array.shape[-1] // heads.number)
+    three = linear(x, heads.packed, heads.bias)
+    y = SelfAttention.apply(three if batch_first else three.transpose(0, 1), mask, heads=heads.number, scale=scale)
+    return linear(y if batch_first else y.transpose(0, 1), heads.out_weight, heads.out_bias)
 
 
 def _projected(heads: Heads, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, ...]:

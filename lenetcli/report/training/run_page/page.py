@@ -20,6 +20,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[RunReport], Child]], ...] = (
     ("mistakes", "Worst mistakes", judgement.mistakes),
     ("filters", "First layer", views.filters),
     ("maps", "Feature maps", views.maps),
+    ("inside", "Attention and gates", views.inside),
     ("flow", "Flow over time", flow.flow),
     ("model", "Model", facts.model),
     ("config", "Configuration", facts.config),

@@ -7,7 +7,9 @@ import numpy as np
 from lenetcli.display.markup import Child, Markup, element
 from lenetcli.display.png import picture, signed
 from lenetcli.inspection.model.feature_maps import LayerMaps
+from lenetcli.inspection.model.inner_views import InnerMaps
 from lenetcli.inspection.training.run_report import RunReport
+from lenetcli.report.model.inside import pixels
 from lenetcli.report.tables import figure
 from lenetcli.report.training.run_page.parts import across, count, image, missing, note
 
@@ -46,6 +48,29 @@ def maps(report: RunReport) -> Child:
     left = f"{count(found.left_out, 'more layer')} not shown. " if found.left_out else ""
     lead = note(f"{left}{SIGNS}") if layers else note("No layer of this model gives pictures.")
     return [element("div", _input(report), _likeliest(report), class_="seen"), lead, layers]
+
+
+def inside(report: RunReport) -> Child:
+    """Attention of each head and the gates of recurrent layers, of the same image."""
+    if not report.inside:
+        return None
+    lead = (
+        "Of the same sample: whom each step attends to, by head (a row for each query, a column for each key; white is 0, "
+        "blue the largest of the layer), and the gates of recurrent layers (a row for each step, a column for each unit; "
+        "blue is above 0, orange below, full at 1)."
+    )
+    return [note(lead), [_inner(maps) for maps in report.inside]]
+
+
+def _inner(found: InnerMaps) -> Markup:
+    tiles = []
+    for name, values, shown in zip(found.names, found.maps, pixels(found)):
+        told = f"{name}, from {figure(float(values.min()))} to {figure(float(values.max()))}"
+        tiles.append(element("figure", image(shown, told, told), element("figcaption", name)))
+    rows, columns = found.maps[0].shape
+    sizes = f"{rows} × {columns}, {found.rows} by {found.columns}"
+    heading = element("p", element("b", found.layer), f" {found.kind}, {sizes}", class_="inner-name")
+    return element("div", heading, element("div", tiles, class_="tiles-of-pixels inner"), class_="layer")
 
 
 def _input(report: RunReport) -> Markup:
