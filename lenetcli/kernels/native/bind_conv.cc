@@ -34,17 +34,6 @@ void run_forward(const Conv& a) {
   spread(units.size(), work, item);
 }
 
-// (O, C, K, K) -> (C, O, K, K), each filter from its end to its beginning.
-const float* turn_round(const Conv& a, float* to) {
-  const int size = a.kernel * a.kernel;
-  for (int c = 0; c < a.channels; c++)
-    for (int o = 0; o < a.out; o++) {
-      const float* from = a.weight + ((int64_t)o * a.channels + c) * size;
-      std::reverse_copy(from, from + size, to + ((int64_t)c * a.out + o) * size);
-    }
-  return to;
-}
-
 // Checks an image-shaped array against the output of `a`.
 template <class T>
 void check_output(const Conv& a, const T& y) {
@@ -111,8 +100,8 @@ bool conv_backward(Array<const float, 4> grad, optional<Array<const float, 4>> x
   if (d_x) a.d_x = image(*d_x);
   a.weight = weight ? weight->data() : nullptr;
 
-  const bool few = a.batch % kernels->lanes;  // images for some units
-  if (a.d_x.data && (a.rows % 2 || a.columns % 2 || few) && !kernels->all_finite(a.weight, weight->size()))
+  const size_t filters = rounded(kernels->conv_filters(a, nullptr));
+  if (a.d_x.data && (a.rows % 2 || a.columns % 2 || filters) && !kernels->all_finite(a.weight, weight->size()))
     return false;
   std::vector<ConvUnit> units(kernels->conv_units(a, 0, nullptr));
   kernels->conv_units(a, 0, units.data());
@@ -123,9 +112,9 @@ bool conv_backward(Array<const float, 4> grad, optional<Array<const float, 4>> x
   const int most = size > 65536 ? 4 : 16, chunks = std::min((int)units.size(), most);
   size_t need = 0;
   for (const ConvUnit& u : units) need = std::max(need, rounded(kernels->conv_scratch(a, u, true)));
-  const size_t turned = few && a.d_x.data ? rounded(size) : 0;
-  float *parts = scratch(part * chunks + turned + need * slots), *memory = parts + part * chunks + turned;
-  if (turned) a.turned = turn_round(a, parts + part * chunks);
+  float *parts = scratch(part * chunks + filters + need * slots), *memory = parts + part * chunks + filters;
+  a.filters = parts + part * chunks;
+  if (filters) kernels->conv_filters(a, parts + part * chunks);
   std::atomic<bool> done{true};
   auto item = [&](int i, int slot) {
     float *sums = parts + part * i, *bias_sums = sums + size;

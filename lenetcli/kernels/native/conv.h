@@ -6,6 +6,7 @@
 // computed from one patch of (K + 1) x (K + 1) pixels kept in registers. A register holds the same pixel of L images
 // or, for the few images that do not fill a register, of neighbouring tiles of them (conv_grid.h): the input is first
 // packed into one of these two forms, where the inner loops find it through a View, whatever its memory order was.
+// Backward through a pool, of whose four outputs one has a gradient, lanes are neighbours in a row (conv_winners.h).
 // Reference twins: lenetcli/kernels/conv.py, lenetcli/kernels/fused.py.
 #pragma once
 
@@ -13,6 +14,7 @@
 #include "conv_forward.h"
 #include "conv_grid.h"
 #include "conv_tiles.h"
+#include "conv_winners.h"
 
 namespace {
 
@@ -47,17 +49,25 @@ int grid_strips(const Conv& a, int images, int wanted) {
 }
 
 // Blocks of L images, and one of what is left over. Wanted are units of the forward pass, whose tile rows may be cut
-// anywhere.
+// anywhere; those of a backward pass winner by winner are cut between images.
 int conv_units(const Conv& a, int wanted, ConvUnit* units) {
+  const bool images_apart = !wanted && by_winner(a);
   const int rows = tiles(a, a.rows), whole = a.batch / L, rest = a.batch % L, blocks = whole + (rest > 0);
   int count = 0;
   for (int b = 0; b < blocks; b++) {
     int strips = wanted ? (wanted + blocks - 1) / blocks : 1;
     if (b == whole) strips = grid_strips(a, rest, wanted ? strips : 0);
-    if (strips > rows / 2) strips = rows / 2;
+    const int images = b < whole ? L : rest, most = images_apart ? images : rows / 2;
+    if (strips > most) strips = most;
     if (strips < 1) strips = 1;
-    for (int s = 0; s < strips; s++, count++)
-      if (units) units[count] = {b * L, b < whole ? L : rest, rows * s / strips, rows * (s + 1) / strips};
+    for (int s = 0; s < strips; s++, count++) {
+      if (!units) continue;
+      const int from = images * s / strips, to = images * (s + 1) / strips;
+      if (images_apart)
+        units[count] = {b * L + from, to - from, 0, rows};
+      else
+        units[count] = {b * L, images, rows * s / strips, rows * (s + 1) / strips};
+    }
   }
   return count;
 }
@@ -78,6 +88,7 @@ INLINE Scratch images_layout(const Conv& a, const ConvUnit& u, bool backward) {
 }
 
 size_t conv_scratch(const Conv& a, const ConvUnit& u, bool backward) {
+  if (backward && by_winner(a)) return lines(a, geometry(a, u), u.count).end;
   if (u.count == L) return images_layout(a, u, backward).end;
   return grid_layout(a, grids(a, u, geometry(a, u)), backward).end;
 }
@@ -94,7 +105,24 @@ void conv_forward(const Conv& a, const ConvUnit& u, float* scratch) {
   LENET_FOR_KERNEL(a.kernel, tiles_forward<k>(f, s, scratch, {a, u, nullptr, nullptr, 0}));
 }
 
+// The weight turned round, each filter from its end to its beginning: (C, O, K, K).
+size_t turned_filters(const Conv& a, float* to) {
+  const int size = a.kernel * a.kernel;
+  if (to)
+    for (int c = 0; c < a.channels; c++)
+      for (int o = 0; o < a.out; o++)
+        for (int i = 0; i < size; i++) *to++ = a.weight[((int64_t)o * a.channels + c + 1) * size - 1 - i];
+  return (size_t)a.out * a.channels * size;
+}
+
+size_t conv_filters(const Conv& a, float* to) {
+  if (!a.d_x.data) return 0;
+  if (by_winner(a)) return winner_filters(a, to);
+  return a.batch % L ? turned_filters(a, to) : 0;
+}
+
 bool conv_backward(const Conv& a, const ConvUnit& u, float* scratch, float* d_weight, float* d_bias) {
+  if (by_winner(a)) return winners_backward(a, u, scratch, d_weight, d_bias);
   const Geometry g = geometry(a, u);
   if (u.count < L) {
     bool done = false;

@@ -21,7 +21,8 @@
 
 extern const Kernels LENET_TABLE(LENET_TARGET);
 const Kernels LENET_TABLE(LENET_TARGET) = {
-    LENET_NAME(LENET_TARGET), L, conv_units, conv_scratch, conv_forward, conv_backward,
+    LENET_NAME(LENET_TARGET), L, conv_units, conv_scratch, conv_forward, conv_filters,
+    conv_backward,
     winograd_weight_size, winograd_weight, winograd_forward_room, winograd_forward, winograd_gradient_room,
     winograd_sums_size, winograd_gradient, winograd_filter,
     pixel_weight_size, pixel_weight, pixel_room, pixel_forward, pixel_gradient, pixel_filters, pixel_input,
