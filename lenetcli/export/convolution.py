@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from lenetcli.export.graph import FLOAT, Array, Builder, Value, lowers
+from lenetcli.nn import functional as F
 from lenetcli.ops.nn.conv2d import Convolution
 from lenetcli.ops.nn.conv_transpose2d import ConvolutionTransposed
+from lenetcli.ops.nn.geometry import per_dimension
 from lenetcli.ops.shaping.unfold import Col2Im, Im2Col
 
 Pair = tuple[int, int]
+Sizes = tuple[int, ...]
 
 
 @lowers(Convolution)
@@ -21,18 +24,28 @@ def conv(
 ) -> Any:
     b.check_dims(x, 3, 4)
     dims = x.ndim - 2  # a sequence is an image of height 1
-    borders = padding[-dims:]
-    return b.add(
-        "Conv",
-        x,
-        weight,
-        bias,
-        kernel_shape=weight.shape[2:],
-        strides=stride[-dims:],
-        pads=(*borders, *borders),
-        dilations=dilation[-dims:],
-        group=groups,
-    )
+    return _conv(b, x, weight, bias, stride[-dims:], padding[-dims:] * 2, dilation[-dims:], groups)
+
+
+@lowers(F.conv3d)
+def conv3d(
+    b: Builder, input: Value, weight: Value, bias: Value | None, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Any:
+    b.check_dims(input, 5)
+    spread = per_dimension("dilation", dilation, 3, 1)
+    if padding == "same":
+        lost = [d * (k - 1) for d, k in zip(spread, weight.shape[2:])]
+        pads = *(n // 2 for n in lost), *(n - n // 2 for n in lost)  # the larger half comes after, as in torch
+    else:
+        pads = per_dimension("padding", 0 if padding == "valid" else padding, 3, 0) * 2
+    return _conv(b, input, weight, bias, per_dimension("stride", stride, 3, 1), pads, spread, groups)
+
+
+def _conv(
+    b: Builder, x: Value, weight: Value, bias: Value | None, stride: Sizes, pads: Sizes, dilation: Sizes, groups: int
+) -> Any:
+    words = {"kernel_shape": weight.shape[2:], "strides": stride, "pads": pads, "dilations": dilation}
+    return b.add("Conv", x, weight, bias, **words, group=groups)
 
 
 @lowers(ConvolutionTransposed)
@@ -48,6 +61,39 @@ def conv_transpose(
     groups: int,
 ) -> Any:
     b.check_dims(x, 3, 4)
+    return _conv_transpose(b, x, weight, bias, out, stride, padding, dilation, groups)
+
+
+@lowers(F.conv_transpose3d)
+def conv_transpose3d(
+    b: Builder,
+    input: Value,
+    weight: Value,
+    bias: Value | None,
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    groups: int,
+    dilation: Any,
+) -> Any:
+    b.check_dims(input, 5)
+    steps, spread = per_dimension("stride", stride, 3, 1), per_dimension("dilation", dilation, 3, 1)
+    out = b.results[0].shape[2:]
+    border = per_dimension("padding", padding, 3, 0)
+    return _conv_transpose(b, input, weight, bias, out, steps, border, spread, groups)
+
+
+def _conv_transpose(
+    b: Builder,
+    x: Value,
+    weight: Value,
+    bias: Value | None,
+    out: Sizes,
+    stride: Sizes,
+    padding: Sizes,
+    dilation: Sizes,
+    groups: int,
+) -> Any:
     dims = x.ndim - 2
     kernel, words = weight.shape[2:], (x.shape[2:], stride[-dims:], padding[-dims:], dilation[-dims:])
     reach = [(n - 1) * s - 2 * p + d * (k - 1) + 1 for k, n, s, p, d in zip(kernel, *words)]

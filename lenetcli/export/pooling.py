@@ -94,10 +94,26 @@ def avg_pool(
     return _average(b, x, kernel, stride, padding, ceil_mode, count_include_pad, divisor)
 
 
-@lowers(F.lp_pool1d, F.lp_pool2d)
+@lowers(F.avg_pool3d)
+def avg_pool3d(
+    b: Builder,
+    input: Value,
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+) -> Any:
+    b.check_dims(input, 5)
+    windows = _windows(3, kernel_size, stride, padding)
+    return _average(b, input, *windows, ceil_mode, count_include_pad, divisor_override)
+
+
+@lowers(F.lp_pool1d, F.lp_pool2d, F.lp_pool3d)
 def lp_pool(b: Builder, input: Value, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool) -> Any:
     """As torch computes it; ONNX's LpPool takes absolute values first."""
-    dims = 1 if b.op == "lp_pool1d" else 2
+    dims = int(b.op[-2])
     b.check_dims(input, dims + 2)
     kernel, stride, padding = _windows(dims, kernel_size, stride, 0)
     power = norm_type

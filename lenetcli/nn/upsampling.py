@@ -34,7 +34,7 @@ class Upsample(Module):
         self,
         size: int | tuple[int, ...] | None = None,
         scale_factor: float | tuple[float, ...] | None = None,
-        mode: Literal["nearest", "linear", "bilinear", "bicubic", "nearest-exact"] = "nearest",
+        mode: Literal["nearest", "linear", "bilinear", "bicubic", "trilinear", "nearest-exact"] = "nearest",
         align_corners: bool | None = None,
         recompute_scale_factor: bool | None = None,
     ) -> None:

@@ -11,8 +11,8 @@ from lenetcli.onnx_import.lowering import Flow, Layer, Reader, dims_of, moved, o
 from lenetcli.onnx_import.net import Array, Node, Sizes
 from lenetcli.onnx_import.shapes import transposed_pads, window
 
-CONVOLUTIONS = ("Conv1d", "Conv2d")
-TRANSPOSED = ("ConvTranspose1d", "ConvTranspose2d")
+CONVOLUTIONS = ("Conv1d", "Conv2d", "Conv3d")
+TRANSPOSED = ("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d")
 _MODES = {"ReflectionPad": "reflect", "ReplicationPad": "replicate", "CircularPad": "circular"}
 
 
@@ -242,8 +242,10 @@ def scaled(reader: Reader, node: Node, flow: Flow, name: str, factor: Array | No
     if layer is not None and is_norm and _into_norm(layer, shape, factor, offset):
         _rename(reader, node, layer)
         return flow
-    if layer is not None and layer.type == "AvgPool2d" and factor is not None and factor.size == 1 and offset is None:
-        divisor = math.prod(_both(layer.args["kernel_size"])) / float(factor.reshape(()))
+    pools = ("AvgPool2d", "AvgPool3d")
+    if layer is not None and layer.type in pools and factor is not None and factor.size == 1 and offset is None:
+        kernel, dims = layer.args["kernel_size"], len(shape) - 2
+        divisor = math.prod(kernel if isinstance(kernel, list) else [kernel] * dims) / float(factor.reshape(()))
         if (
             abs(divisor - round(divisor)) < 1e-3 * divisor
             and round(divisor) > 0
@@ -284,10 +286,6 @@ def _rename(reader: Reader, node: Node, layer: Layer) -> None:
         layer.path = reader.path(node, 0, 1)
 
 
-def _both(value: Any) -> Sizes:
-    return tuple(value) if isinstance(value, (list, tuple)) else (value, value)
-
-
 def _into_norm(layer: Layer, shape: Sizes, factor: Array | None, offset: Array | None) -> bool:
     normalized = tuple(layer.args["normalized_shape"])
     if layer.type == "RMSNorm" and offset is not None:
@@ -320,7 +318,7 @@ def _into_norm(layer: Layer, shape: Sizes, factor: Array | None, offset: Array |
     return True
 
 
-_AFFINE_NORMS = ("BatchNorm1d", "BatchNorm2d", "InstanceNorm1d", "InstanceNorm2d", "GroupNorm")
+_AFFINE_NORMS = (*(f"{kind}Norm{dims}d" for kind in ("Batch", "Instance") for dims in (1, 2, 3)), "GroupNorm")
 
 
 def take_up(layer: Layer, factor: Array | None, offset: Array | None) -> bool:
@@ -362,10 +360,11 @@ def _own_layer(
     reader: Reader, node: Node, flow: Flow, shape: Sizes, axis: int, factor: Array | None, offset: Array | None
 ) -> Flow:
     """A convolution of each channel alone, of one pixel: a factor and an offset for each channel."""
-    if len(shape) not in (2, 3, 4):
+    if len(shape) not in (2, 3, 4, 5):
         raise node.refusal(f"combines {list(shape)} with a constant: no layer does that")
     count = shape[axis]
-    kind, dims = ("Conv2d", 2) if len(shape) == 4 else ("Conv1d", 1)
+    dims = max(1, len(shape) - 2)
+    kind = f"Conv{dims}d"
     weight = np.ones(count, np.float32) if factor is None else factor
     args = {"out_channels": count, "kernel_size": 1, "groups": count}
     if count == 1:

@@ -9,6 +9,7 @@ import numpy as np
 
 from lenetcli.onnx_import.lowering import Flow, Reader, moved, one_or_each, reads
 from lenetcli.onnx_import.net import Array, Node, Sizes
+from lenetcli.onnx_import.resampling import LINEAR
 from lenetcli.onnx_import.shapes import pads_of, resize_words
 
 
@@ -158,8 +159,8 @@ def pad(reader: Reader, node: Node) -> Flow:
     sides = [side for pair in pairs[:1:-1] for side in pair]
     if len(shape) == 2:
         dims, sides = 1, list(pairs[1])
-    if dims not in (1, 2):
-        raise node.refusal(f"pads {len(shape)} dimensions; sequences (3) and pictures (4) are read")
+    if dims not in (1, 2, 3):
+        raise node.refusal(f"pads {len(shape)} dimensions; sequences (3), pictures (4) and volumes (5) are read")
     if mode == "constant":
         value = reader.constant(node, 2)
         number = float(node.attributes.get("value", 0.0) if value is None else value.reshape(-1)[0])
@@ -193,7 +194,7 @@ def crop(reader: Reader, node: Node) -> Flow:
         pairs[flow.axes[i] if flow.axes else i] = -int(line[0]), -(size - int(line[-1]) - 1)
     if not any(map(any, pairs)):
         return flow
-    if flow.order is not None or any(map(any, pairs[: 2 if len(shape) > 2 else 1])) or len(shape) > 4:
+    if flow.order is not None or any(map(any, pairs[: 2 if len(shape) > 2 else 1])) or len(shape) > 5:
         raise node.refusal("takes some of the channels or samples: no layer does that")
     sides = [side for pair in pairs[: 1 if len(shape) > 2 else 0 : -1] for side in pair]
     dims = max(1, len(shape) - 2)
@@ -280,8 +281,8 @@ def resize(reader: Reader, node: Node) -> Flow:
     flow, old, new = reader.flow(node), reader.shape(node.inputs[0]), reader.shape(node.output)
     scales, _ = resize_words(reader.net, node)
     words, dims = node.attributes, len(old) - 2
-    if dims not in (1, 2):
-        raise node.refusal(f"resizes {len(old)} dimensions; sequences (3) and pictures (4) are read")
+    if dims not in (1, 2, 3):
+        raise node.refusal(f"resizes {len(old)} dimensions; sequences (3), pictures (4) and volumes (5) are read")
     own_old, own_new = (_own(flow.axes, shape) if flow.axes else shape for shape in (old, new))
     if own_old[:2] != own_new[:2]:
         raise node.refusal("resizes samples or channels: no layer does that")
@@ -314,7 +315,7 @@ def resize(reader: Reader, node: Node) -> Flow:
             raise node.refusal("its cubic has another coefficient than -0.75, or leaves out what is outside")
         if words.get("antialias", 0):
             raise node.refusal("smooths what it makes smaller (antialias), which no layer here does")
-        args["mode"] = "bicubic" if mode == "cubic" else ("linear", "bilinear")[dims - 1]
+        args["mode"] = "bicubic" if mode == "cubic" else LINEAR[dims]
         if corners:
             args["align_corners"] = True
     else:

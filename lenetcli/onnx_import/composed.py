@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from lenetcli.kernels.avg_pool import window_counts
+from lenetcli.kernels.window import extent
 from lenetcli.onnx_import import paths
 from lenetcli.onnx_import.folding import sliced
 from lenetcli.onnx_import.matching import Add, Any_, Matcher, Mul, Number, Op, X
-from lenetcli.onnx_import.net import Node, made
+from lenetcli.onnx_import.net import Node, as_tuple, made
 from lenetcli.onnx_import.resampling import maxima, rearranged, resampled
-from lenetcli.onnx_import.shapes import constant, reduced_axes
+from lenetcli.onnx_import.shapes import constant, pads_of, reduced_axes
 
 _x = X()
 _LRN = Op("Div", _x, Op("Pow", Add("k", Op("MatMul", Any_("window"), Mul(1, _x, _x))), Number("beta")))
@@ -83,6 +85,41 @@ def lp_pool(matcher: Matcher, node: Node) -> Node | None:
         if pool.attributes.get("ceil_mode", 0):
             words["ceil_mode"] = True
         return made(node, f"LPPool{len(kernel)}d", maker.inputs[0], words)
+    return None
+
+
+def averaged(matcher: Matcher, node: Node) -> Node | None:
+    """AvgPool whose last windows reach over the border: means of whole windows, which are made larger."""
+    net = matcher.net
+    if node.op != "Mul":
+        return None
+    for name, other in (node.inputs, node.inputs[::-1]):
+        pool, factor = matcher.makers.get(name), net.constants.get(other)
+        frame = matcher.makers.get(pool.inputs[0]) if pool is not None and pool.op == "AveragePool" else None
+        if pool is None or factor is None or frame is None or frame.op != "Pad" or any(pool.attributes.get("pads", ())):
+            continue
+        source = frame.inputs[0]
+        image, kernel = net.shapes[source][2:], as_tuple(pool.attributes["kernel_shape"])
+        dims, ones = len(image), (1,) * len(image)
+        steps, pairs = as_tuple(pool.attributes.get("strides", ones)), pads_of(net, frame, dims + 2)
+        zeros = len(frame.inputs) < 3 or not frame.inputs[2] or net.scalar(frame.inputs[2]) == 0
+        if (
+            len(kernel) != dims
+            or any(map(any, pairs[:2]))
+            or not zeros
+            or pool.attributes.get("dilations", ones) != ones
+        ):
+            continue
+        border = tuple(before for before, _ in pairs[2:])
+        if factor.shape != net.shapes[node.output][2:] or any(not 0 <= 2 * p <= k for p, k in zip(border, kernel)):
+            continue
+        for whole in (True, False):
+            counts: Any = np.ones(())
+            for sizes in zip(image, kernel, steps, border):
+                counts = np.multiply.outer(counts, window_counts(*sizes, extent(*sizes, 1, True), whole))
+            if counts.shape == factor.shape and np.allclose(math.prod(kernel) / counts, factor, rtol=1e-6):
+                words: dict[str, Any] = {"kernel_size": [*kernel], "stride": [*steps], "padding": [*border]}
+                return made(node, f"AvgPool{dims}d", source, words | {"ceil_mode": True, "count_include_pad": whole})
     return None
 
 
@@ -213,6 +250,7 @@ LOOKS: list[Callable[[Matcher, Node], Node | None]] = [
     maxima,
     local_response,
     lp_pool,
+    averaged,
     gated,
     grouped,
     sloped,

@@ -12,7 +12,7 @@ import numpy as np
 
 from lenetcli.errors import DataError
 from lenetcli.formats import onnx_in
-from lenetcli.onnx_import import affine, arranging, normalizing, paths, pointwise, pooling, recurrent
+from lenetcli.onnx_import import affine, arranging, attending, normalizing, paths, pointwise, pooling, recurrent
 from lenetcli.onnx_import.composed import LOOKS
 from lenetcli.onnx_import.lowering import INPUT, Flow, Layer, Reader
 from lenetcli.onnx_import.nesting import PASS, Entry, Nest
@@ -21,7 +21,7 @@ from lenetcli.onnx_import.patterns import rewrite
 from lenetcli.onnx_import.sequences import joined
 from lenetcli.onnx_import.simplify import simplified
 
-FAMILIES = (affine, arranging, normalizing, pointwise, pooling, recurrent)  # have filled READERS
+FAMILIES = (affine, arranging, attending, normalizing, pointwise, pooling, recurrent)  # have filled READERS
 MOST_LAYERS = 10_000
 
 
@@ -84,7 +84,7 @@ def read(path: str | os.PathLike[str], sizes: Sequence[int] | None = None) -> Im
 def _imported(model: onnx_in.OnnxModel, path: Path, sizes: Sequence[int] | None) -> Imported:
     net = simplified(model, sizes)
     joined(net)
-    rewrite(net, LOOKS)
+    rewrite(net, [attending.attention, attending.positions, attending.tokens, *LOOKS])
     given = _given(net)
     reader = Reader(net)
     flows = reader.run(given)
@@ -131,8 +131,6 @@ def _sample(shape: tuple[int, ...], flow: Flow) -> tuple[int, ...]:
 def _given(net: Net) -> Flow:
     """What enters, turned where the first thing that the net does with a picture is to turn it."""
     shape = net.shapes[net.input]
-    if len(shape) == 5:
-        raise NotImportable("its samples have four dimensions: nets of volumes leave as ONNX, and are not read back")
     if len(shape) != 4:
         return Flow(INPUT)
     queue, seen = [net.input], {net.input}

@@ -192,10 +192,14 @@ def reads(*ops: str) -> Callable[[Read], Read]:
 
 
 def dims_of(reader: Reader, node: Node) -> int:
-    """Dimensions of the picture that a layer with windows takes: 1 or 2."""
+    """Dimensions of the picture that a layer with windows takes: 1, 2 or 3.
+
+    Raises:
+        NotImportable: it has others.
+    """
     dims = len(reader.shape(node.inputs[0])) - 2
-    if dims not in (1, 2):
-        raise node.refusal(f"takes {dims + 2} dimensions; sequences (3) and pictures (4) are read")
+    if dims not in (1, 2, 3):
+        raise node.refusal(f"takes {dims + 2} dimensions; sequences (3), pictures (4) and volumes (5) are read")
     return dims
 
 

@@ -31,9 +31,9 @@ def batch_norm(reader: Reader, node: Node) -> Flow:
     if abs(momentum - 0.9) > 1e-6:
         args["momentum"] = shown(1 - momentum)
     weights = {"weight": scale, "bias": shift, "running_mean": mean, "running_var": variance}
-    kind = f"BatchNorm{2 if len(shape) == 4 else 1}d"
-    if len(shape) not in (2, 3, 4):
-        raise node.refusal(f"takes {len(shape)} dimensions; 2 to 4 are read")
+    kind = f"BatchNorm{max(1, len(shape) - 2)}d"
+    if len(shape) not in (2, 3, 4, 5):
+        raise node.refusal(f"takes {len(shape)} dimensions; 2 to 5 are read")
     return Flow(reader.add(node, kind, args, [flow.at], weights, reader.path(node, 1, 2, 3, 4)))
 
 
@@ -41,8 +41,8 @@ def batch_norm(reader: Reader, node: Node) -> Flow:
 def instance_norm(reader: Reader, node: Node) -> Flow:
     flow, shape = reader.plain(node), reader.shape(node.inputs[0])
     scale, shift = reader.floats(node, 1), reader.floats(node, 2)
-    if len(shape) not in (3, 4):
-        raise node.refusal(f"takes {len(shape)} dimensions; 3 and 4 are read")
+    if len(shape) not in (3, 4, 5):
+        raise node.refusal(f"takes {len(shape)} dimensions; 3 to 5 are read")
     args: dict[str, Any] = _eps(node)
     weights: dict[str, Array | None] = {}
     if not _is_plain(scale, shift):

@@ -19,10 +19,10 @@ LAYERS = {
         "Hardshrink", "Threshold", "LeakyReLU", "Tanhshrink", "Softsign", "Hardtanh", "ReLU",
     ),
     "by axes": (
-        "Softmin", "LogSoftmax", "LayerNorm", "RMSNorm", "BatchNorm1d", "BatchNorm2d", "GroupNorm", "GLU",
-        "LocalResponseNorm", "PixelShuffle", "PixelUnshuffle", "ChannelShuffle", "AdaptiveAvgPool1d",
-        "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "Upsample", "CircularPad1d", "CircularPad2d",
-        "LPPool1d", "LPPool2d",
+        "Softmin", "LogSoftmax", "LayerNorm", "RMSNorm", "GroupNorm", "GLU", "LocalResponseNorm", "PixelShuffle",
+        "PixelUnshuffle", "ChannelShuffle", "Upsample",
+        *(f"{kind}{dims}d" for kind in ("BatchNorm", "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool", "CircularPad",
+          "LPPool") for dims in (1, 2, 3)),
     ),
 }  # fmt: skip  # what patterns make
 Found = tuple[str, dict[str, Any]]  # a layer's type and its arguments
@@ -88,9 +88,9 @@ def _normalized(net: Net, bound: Bound) -> Found | None:
             return "RMSNorm", words
         words = {"normalized_shape": list(shape[over[0] :]), "eps": bound["eps"], "elementwise_affine": False}
         return "LayerNorm", words
-    if "mean" in bound and over == tuple(i for i in range(ndim) if i != 1) and ndim in (2, 3, 4):
+    if "mean" in bound and over == tuple(i for i in range(ndim) if i != 1) and ndim in (2, 3, 4, 5):
         words = {"num_features": shape[1], "eps": bound["eps"], "affine": False, "track_running_stats": False}
-        return ("BatchNorm2d" if ndim == 4 else "BatchNorm1d"), words
+        return f"BatchNorm{max(1, ndim - 2)}d", words
     return None
 
 

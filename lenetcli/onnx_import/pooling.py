@@ -104,7 +104,7 @@ def reduced(reader: Reader, node: Node) -> Flow:
         raise node.refusal("takes together columns that were turned: no layer does that")
     axes = sorted(flow.axes[axis] if flow.axes else axis for axis in reduced_axes(reader.net, node, len(shape)))
     dims = len(shape) - 2
-    if dims not in (1, 2) or axes != list(range(2, len(shape))):
+    if dims not in (1, 2, 3) or axes != list(range(2, len(shape))):
         raise node.refusal(f"takes axes {axes} of {list(shape)} together; layers do so with whole pictures only")
     kind = "AdaptiveAvgPool" if node.op == "ReduceMean" else "AdaptiveMaxPool"
     at = reader.add(node, f"{kind}{dims}d", {"output_size": 1}, [flow.at])

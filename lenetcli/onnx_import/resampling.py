@@ -21,6 +21,7 @@ from lenetcli.onnx_import.shapes import reduced_axes
 _LARGEST = 1 << 22  # numbers of a picture or matrix that is worked out to tell a layer
 _LONGEST = 12  # operators in a row that make one layer
 FLOAT = np.dtype(np.float32)
+LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}  # modes of Upsample, by the dimensions of a picture
 
 
 _MOVES = ("Reshape", "Flatten", "Transpose", "Unsqueeze", "Squeeze", "Tile", "Expand")
@@ -74,7 +75,7 @@ def _shuffled(net: Net, chain: list[Node], old: Sizes, new: Sizes) -> tuple[str,
                 turned = numbers.reshape(groups, c // groups, -1).swapaxes(0, 1).reshape(numbers.shape)
                 if np.array_equal(turned, after):
                     return "ChannelShuffle", {"groups": groups}
-    if len(image) not in (1, 2):
+    if len(image) not in (1, 2, 3):
         return None
     if c == d and image != other and all(m % n == 0 for n, m in zip(image, other)):
         factors = [m // n for n, m in zip(image, other)]
@@ -108,7 +109,7 @@ def resampled(matcher: Matcher, node: Node) -> Node | None:
         return None
     old, new = net.shapes[source], net.shapes[node.output]
     dims = len(old) - 2
-    if dims not in (1, 2):
+    if dims not in (1, 2, 3):
         return None
     given = [matrices.get(axis, np.eye(old[axis], dtype=FLOAT)) for axis in range(2, dims + 2)]
     if not matcher.may(40 * sum(n * m for n, m in zip(old[2:], new[2:]))):
@@ -149,16 +150,33 @@ def _matrix(matcher: Matcher, node: Node) -> tuple[str, int, Array] | None:
         matrix = np.zeros((shape[axis], index.size), FLOAT)
         matrix[index % shape[axis], np.arange(index.size)] = 1
         return node.inputs[0], axis, matrix
+    if node.op == "Transpose":
+        return _turned(matcher, node)
     if node.op != "MatMul":
         return None
     first, second = node.inputs
     for name, other, left in ((first, second, False), (second, first, True)):
         if other in net.constants and name not in net.constants:
             matrix, shape = net.constants[other], net.shapes[name]
-            if matrix.ndim == 2 and len(shape) in (3, 4) and matrix.dtype.kind == "f":
+            if matrix.ndim == 2 and len(shape) in (3, 4, 5) and matrix.dtype.kind == "f":
                 axis = len(shape) - (2 if left else 1)
                 return (name, axis, matrix.T if left else matrix) if axis > 1 else None
     return None
+
+
+def _turned(matcher: Matcher, node: Node) -> tuple[str, int, Array] | None:
+    """An axis that is made the last one, times a matrix, and put back."""
+    net, order = matcher.net, [int(i) for i in node.attributes.get("perm", ())]
+    product = matcher.makers.get(node.inputs[0])
+    before = None if product is None or product.op != "MatMul" else matcher.makers.get(product.inputs[0])
+    if before is None or before.op != "Transpose" or list(before.attributes.get("perm", ())) != order or not order:
+        return None
+    axis, matrix = order[-1], net.constants.get(product.inputs[1]) if product is not None else None
+    swapped = [*range(len(order))]
+    swapped[axis], swapped[-1] = swapped[-1], swapped[axis]
+    if order != swapped or axis < 2 or matrix is None or matrix.ndim != 2 or matrix.dtype.kind != "f":
+        return None
+    return before.inputs[0], axis, matrix
 
 
 def _candidates(dims: int, old: Sizes, new: Sizes) -> Iterator[tuple[str, dict[str, Any], list[Array]]]:
@@ -173,7 +191,6 @@ def _candidates(dims: int, old: Sizes, new: Sizes) -> Iterator[tuple[str, dict[s
             share[start:end, i] = 1 / (end - start)
         means.append(share)
     yield f"AdaptiveAvgPool{dims}d", {"output_size": size}, means
-    blend = "linear" if dims == 1 else "bilinear"
     factors = [None, *(f for f in _FACTORS if all(int(n * f) == m for n, m in zip(old, new)))]
     for factor in factors:
         words: dict[str, Any] = {"size": size} if factor is None else {"scale_factor": factor}
@@ -185,7 +202,7 @@ def _candidates(dims: int, old: Sizes, new: Sizes) -> Iterator[tuple[str, dict[s
         for corners in (False, True):
             extra = {"align_corners": True} if corners else {}
             shares = [_shares(n, linear_taps(n, m, factor, corners, FLOAT, dims)) for n, m in sizes]
-            yield "Upsample", words | {"mode": blend} | extra, shares
+            yield "Upsample", words | {"mode": LINEAR[dims]} | extra, shares
             if dims == 2:
                 shares = [_shares(n, cubic_taps(n, m, factor, corners, FLOAT, dims)) for n, m in sizes]
                 yield "Upsample", words | {"mode": "bicubic"} | extra, shares
@@ -221,7 +238,7 @@ def _circular(matrix: Array) -> tuple[int, int] | None:
 def maxima(matcher: Matcher, node: Node) -> Node | None:
     """AdaptiveMaxPool: places gathered by windows, and the maximum of each."""
     net, name, outs = matcher.net, node.output, {}
-    for _ in range(2):
+    for _ in range(3):
         reduce_ = matcher.makers.get(name)
         gather = None if reduce_ is None or reduce_.op != "ReduceMax" else matcher.makers.get(reduce_.inputs[0])
         if gather is None or gather.op != "Gather" or gather.inputs[1] not in net.constants or reduce_ is None:
@@ -238,7 +255,7 @@ def maxima(matcher: Matcher, node: Node) -> Node | None:
     if not outs:
         return None
     sizes = [outs.get(axis, net.shapes[name][axis]) for axis in range(2, len(net.shapes[name]))]
-    if len(sizes) not in (1, 2):
+    if len(sizes) not in (1, 2, 3):
         return None
     args = {"output_size": sizes[0] if len(set(sizes)) == 1 else sizes}
     return made(node, f"AdaptiveMaxPool{len(sizes)}d", name, args)

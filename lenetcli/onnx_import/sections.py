@@ -18,7 +18,8 @@ def whole(found: Imported) -> dict[str, Any]:
     """A configuration as plain data."""
     shape = found.model["input"]
     loss, targets = _loss(found)
-    data: dict[str, Any] = {"type": "Random", "shape": [*shape, 1, 1][:3] if len(shape) < 3 else list(shape), **targets}
+    picture = [*shape, 1, 1][:3] if len(shape) < 4 else [shape[0] * shape[1], *shape[2:]]  # depths beside each other
+    data: dict[str, Any] = {"type": "Random", "shape": picture, **targets}
     return {
         "version": 1,
         "name": name_of(found.name),

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 import lenetcli as lenet
+from lenetcli import config as configuration
 from lenetcli import nn
+from lenetcli.build.model import build_model
 from lenetcli.errors import ConfigError, DataError
 from lenetcli.export.graph import NotExportable
 from lenetcli.export.lowering import lower
@@ -23,6 +25,11 @@ from tests.onnx_import.nets import apart, written
 pytest.importorskip("onnx")
 REFUSED = {"Embedding": "looks up rows of a table", "Flatten(0": "mixes the samples of a batch"}  # no chain has them
 OPSETS = (11, 13, 18, 23)
+LARGE = ("resnet18", "resnet34", "mobilenetv2")  # of which the small ones have all layers
+CONFIGS = [
+    pytest.param(path, marks=pytest.mark.slow) if path.stem in LARGE else path
+    for path in sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+]
 
 
 @pytest.fixture(autouse=True)
@@ -43,8 +50,6 @@ def test_a_layer_comes_back(sample: LayerSample, opset: int, tmp_path: Path) -> 
         pytest.skip("cannot be exported; tests/export/test_onnx.py says why")
     path = written(to_bytes(graph, Written(opset)), tmp_path)
     refusal = next((words for begin, words in REFUSED.items() if str(sample).startswith(begin)), None)
-    if sample.arrays()[0].ndim == 5:
-        refusal = "nets of volumes leave as ONNX, and are not read back"
     if refusal is not None:
         with pytest.raises(DataError, match=refusal):
             imported.read(path)
@@ -80,3 +85,17 @@ def test_a_batch_of_known_size_comes_back_for_any(tmp_path: Path) -> None:
     found = imported.read(written(onnx_model(model, (1, 8, 8), Written(batch=1)), tmp_path))
     x = np.random.default_rng(0).standard_normal((3, 1, 8, 8), np.float32)
     assert apart(found, x, [expected(model, x)]) <= 1e-6
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_configuration_comes_back(path: Path, tmp_path: Path) -> None:
+    loaded = configuration.load(path, ())
+    model = settled(build_model(loaded)[0])
+    shape = tuple(loaded.model.input)
+    found = imported.read(written(onnx_model(model, shape), tmp_path))
+    x = np.random.default_rng(0).standard_normal((2, *shape), np.float32)
+    with lenet.no_grad():
+        wanted = model(lenet.from_numpy(x))
+    outputs = wanted if isinstance(wanted, tuple) else (wanted,)
+    assert apart(found, x, [one.numpy() for one in outputs]) <= 1e-6
+    assert set(found.weights) == {key for key in model.state_dict() if not key.endswith("num_batches_tracked")}
