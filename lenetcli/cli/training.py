@@ -15,7 +15,6 @@ from lenetcli.kernels.dispatch import slow_because
 from lenetcli.report.training.listeners import showing
 from lenetcli.report.training.outlet import surviving_outlets
 from lenetcli.report.training.progress import Mode
-from lenetcli.report.training.tensorboard import check_installed
 from lenetcli.runs.process_group import ProcessGroup
 from lenetcli.runs.resume_rules import MAY_CHANGE, PLACES
 from lenetcli.runs.session import ALONE, Listener, Session
@@ -46,6 +45,8 @@ def start_run(
     """
     with group.barrier():
         if tensorboard:
+            from lenetcli.report.training.tensorboard import check_installed
+
             check_installed()
         with consent.given(group.log, remember=group.rank == 0):
             config = configuration.load(path, changes)
@@ -72,6 +73,8 @@ def resume_run(
                 allowed = f"only {', '.join(MAY_CHANGE)} may change when a run continues"
                 raise ConfigError(f"--resume: {change}: {allowed}, and where its data lies, as in data.root=DIR")
         if tensorboard:
+            from lenetcli.report.training.tensorboard import check_installed
+
             check_installed()
     with (
         surviving_outlets(),

@@ -102,7 +102,7 @@ class NPZ(Source):
                 if key not in names:
                     raise DataError(f"{self.path}: no array {key!r}; it holds {', '.join(names)[:200] or 'nothing'}")
                 entry = archive.getinfo(f"{key}.npy")
-                check_packed(self.path, archive.infolist(), size)
+                check_packed(self.path, archive, size)
                 with archive.open(entry) as file:
                     return self._array(file, key, entry.file_size)
         except DataError:

@@ -20,7 +20,7 @@ _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK)  # what 
 PATIENCE = 30.0  # seconds to wait for a reader at the other end of a pipe
 
 
-def write_new(path: Path, data: bytes) -> None:
+def write_new(path: Path | str, data: bytes) -> None:
     """Writes a file that is not there yet, and waits until its content is on disk.
 
     Raises:
@@ -69,7 +69,8 @@ def write_atomically(path: Path, data: bytes) -> None:
             write_new(temporary, data)
             os.replace(temporary, target)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
             raise
     except OSError as error:
         raise LenetError(f"cannot write {path}: {error.strerror or error}; nothing was changed there") from None
@@ -89,7 +90,8 @@ def write_once(path: Path, data: bytes) -> None:
             write_new(temporary, data)
             link_new(temporary, path)
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
     except FileExistsError:
         raise
     except OSError as error:
@@ -97,7 +99,7 @@ def write_once(path: Path, data: bytes) -> None:
     _sync_parent(path, path)
 
 
-def link_new(source: Path, target: Path) -> None:
+def link_new(source: Path | str, target: Path) -> None:
     """Gives a file a second name that nothing has yet; where file systems have no such names, moves it there.
 
     Raises:
@@ -114,9 +116,10 @@ def link_new(source: Path, target: Path) -> None:
         os.rename(source, target)
 
 
-def _temporary(target: Path) -> Path:
-    """The name of a temporary file beside another; `is_temporary` knows it."""
-    return target.with_name(f".{target.name[:50]}.{secrets.token_hex(4)}.tmp")
+def _temporary(target: Path) -> str:
+    """The path of a temporary file beside another; `is_temporary` knows it. Text: pathlib enters each part of a path in
+    Python's table of names, which grows by megabytes where a long run thinks up new ones at every save."""
+    return os.path.join(target.parent, f".{target.name[:50]}.{secrets.token_hex(4)}.tmp")
 
 
 def _sync_parent(path: Path, target: Path) -> None:
@@ -172,7 +175,7 @@ def is_temporary(name: str) -> bool:
     return name.startswith(".") and name.endswith(".tmp")
 
 
-def sync_directory(path: Path) -> None:
+def sync_directory(path: Path | str) -> None:
     """Waits until the names in a directory are on disk."""
     if os.name == "nt":
         return  # directories cannot be opened there

@@ -123,7 +123,7 @@ def _arrays(path: Path) -> dict[str, Tensor]:
     found, size = {}, check_regular(path, _LARGEST)
     try:
         with opened(path) as file, zipfile.ZipFile(file) as archive:
-            check_packed(path, archive.infolist(), size)
+            check_packed(path, archive, size)
             for entry in archive.infolist():
                 array = decode_array(archive.read(entry), f"{path}: {entry.filename}")
                 plain = np.array(array, array.dtype.newbyteorder("="), order="C")

@@ -7,7 +7,6 @@ for is a function of this package (see torch_names).
 
 from __future__ import annotations
 
-import pickletools
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
@@ -50,6 +49,8 @@ def read(
     Raises:
         Refused: an opcode or a name that is not on the lists, a damaged stream, one that goes on without end.
     """
+    import pickletools  # most programs read no pickle
+
     machine = _Machine(names, refuse, persistent)
     try:
         for steps, (opcode, argument, _) in enumerate(pickletools.genops(stream)):

@@ -78,6 +78,11 @@ class Checkpoints:
         """Where they lie."""
         return self.directory / CHECKPOINTS
 
+    def _at(self, name: str) -> str:
+        """The path of a directory of theirs, as text: its name may be new at each save, and pathlib keeps account of
+        every name that it has seen."""
+        return os.path.join(self.root, name)
+
     # Saving
 
     def save(self, run: Run, best: bool) -> Path:
@@ -172,13 +177,13 @@ class Checkpoints:
             "best": self.best,
             "events": self.events,
         }
-        temporary = self.root / f".writing-{name}-{secrets.token_hex(4)}"
+        temporary = self._at(f".writing-{name}-{secrets.token_hex(4)}")
         try:
             os.mkdir(temporary)
             for file, data in files.items():
                 if not self._again(name, file, hashes[file], temporary):
-                    write_new(temporary / file, data)
-            write_new(temporary / STATE, encode(state))
+                    write_new(os.path.join(temporary, file), data)
+            write_new(os.path.join(temporary, STATE), encode(state))
             sync_directory(temporary)
             self._put(temporary, name)
         except BaseException:
@@ -187,21 +192,21 @@ class Checkpoints:
         self._written = name, hashes
         return files[shown]
 
-    def _again(self, name: str, file: str, sha256: str, temporary: Path) -> bool:
+    def _again(self, name: str, file: str, sha256: str, temporary: str) -> bool:
         """Takes a file over from the checkpoint of the same step, where it is the same: saved before the evaluation,
         and once more after it."""
         if self._written[0] != name or self._written[1].get(file) != sha256:
             return False
         try:
-            os.link(self.root / name / file, temporary / file)
+            os.link(os.path.join(self._at(name), file), os.path.join(temporary, file))
         except OSError:  # taken away, or a file system without such names
             return False
         return True
 
-    def _put(self, temporary: Path, name: str) -> None:
+    def _put(self, temporary: str, name: str) -> None:
         """Gives the directory its name. One that has it, of the same step, stays whole until the new one is there."""
-        final, old = self.root / name, self.root / f"{name}.old"
-        if final.exists():
+        final, old = self._at(name), self._at(f"{name}.old")
+        if os.path.exists(final):
             shutil.rmtree(old, ignore_errors=True)
             os.rename(final, old)
         os.rename(temporary, final)  # on disk when `latest` is, which lies in the same directory
@@ -251,14 +256,14 @@ class Checkpoints:
         for name in names:
             if name not in kept:
                 with suppress(OSError):  # it stays until the next time
-                    os.rename(self.root / name, self.root / f".dropped-{name}-{secrets.token_hex(4)}")
+                    os.rename(self._at(name), self._at(f".dropped-{name}-{secrets.token_hex(4)}"))
         with suppress(OSError):
             for left in os.listdir(self.root):
                 if re.fullmatch(r"\.(writing|dropped)-.*|[0-9]+\.old", left):
-                    shutil.rmtree(self.root / left, ignore_errors=True)
+                    shutil.rmtree(self._at(left), ignore_errors=True)
             for place in (self.root, self.directory):
                 for left in filter(is_temporary, os.listdir(place)):
-                    os.unlink(place / left)
+                    os.unlink(os.path.join(place, left))
 
     # Restoring
 

@@ -33,9 +33,15 @@ _ODD = ("inf", "-inf", "nan")  # floats that JSON has no words for
 
 
 def encode(state: Mapping[str, Any]) -> bytes:
-    """The state as text, with its own hash in it."""
+    """The state as text, with its own hash in it: a line for each of its keys.
+
+    Python's encoder of `indent` leaves objects in a circle, which lie about until they are looked for: two states an
+    epoch, and a long run grows by megabytes.
+    """
     plain = _plain({"format": FORMAT, **state})
-    return json.dumps({**plain, "sha256": _digest(plain)}, indent=1, allow_nan=False).encode()
+    whole = {**plain, "sha256": _digest(plain)}
+    lines = (f"{json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in whole.items())
+    return ("{\n " + ",\n ".join(lines) + "\n}\n").encode()
 
 
 def decode(text: bytes) -> dict[str, Any]:

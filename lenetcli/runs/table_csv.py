@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from lenetcli.errors import plain_text
 from lenetcli.runs.groups import FIGURES, Group
 from lenetcli.runs.table import COLUMNS, RunRow
 
@@ -40,7 +41,7 @@ def groups_csv(groups: Sequence[Group]) -> str:
 def _text(heads: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(heads)
+    writer.writerow(map(plain_text, heads))
     writer.writerows([_cell(value) for value in line] for line in lines)
     return file.getvalue()
 
@@ -48,4 +49,6 @@ def _text(heads: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
 def _cell(value: Any) -> Any:
     if value is None:
         return ""
-    return value if isinstance(value, (str, int, float)) and not isinstance(value, bool) else json.dumps(value)
+    if isinstance(value, str):
+        return plain_text(value)  # somebody else's run may be called by what moves a terminal's cursor
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else json.dumps(value)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import http.client
 import os
 import shutil
+import socket
+import struct
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -82,3 +86,22 @@ def test_the_page_is_served_to_this_machine_only_and_nothing_else_is() -> None:
             assert asked(method)[0] == 501
         with pytest.raises(ConfigError, match=f"--port {port}: cannot be had"), serving(lambda: b"", port):
             pass
+
+
+def test_a_browser_that_goes_away_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = threading.Event()
+
+    def page() -> bytes:
+        asked.set()
+        time.sleep(0.1)  # until it has gone
+        return b"x" * (1 << 20)
+
+    with serving(page, 0) as address:
+        port = int(address.rstrip("/").rpartition(":")[2])
+        reader = socket.create_connection(("127.0.0.1", port), timeout=10)
+        reader.sendall(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        assert asked.wait(10)
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reader.close()
+        time.sleep(0.3)
+    assert capsys.readouterr().err == ""

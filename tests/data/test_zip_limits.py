@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from lenetcli.data import NPZ
 from lenetcli.errors import DataError
+from lenetcli.export.weights import read_weights
 
 
 @pytest.mark.parametrize("claimed", [2**31, "overlapping"])
@@ -52,3 +54,22 @@ def test_parts_that_cannot_be_told_apart_or_read_are_named(tmp_path: Path, what:
     path.write_bytes(content)
     with pytest.raises(DataError, match=f"not a sound ZIP file: 'y_test.npy' is {what}"):
         NPZ(str(path)).load("test")
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_what_lies_before_or_behind_an_npz_is_refused(tmp_path: Path, compressed: bool) -> None:
+    path, rows = tmp_path / "x.npz", {"x_train": np.zeros((9, 8, 8), np.uint8), "y_train": np.arange(9)}
+    (np.savez_compressed if compressed else np.savez)(path, **rows)
+    content = path.read_bytes()
+    for put, said in ((b"#!/bin/sh\n" + content, "10 bytes before"), (content + b"\n", "left over after its end")):
+        path.write_bytes(put)
+        with pytest.raises(DataError, match=said):
+            NPZ(str(path)).load("train")
+        with pytest.raises(DataError, match=f"{said}|of no format that is known here"):
+            read_weights(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.comment = b"a comment is a part of the file"
+        for name, array in rows.items():
+            with archive.open(f"{name}.npy", "w") as file:
+                np.lib.format.write_array(file, array)
+    assert len(NPZ(str(path)).load("train")) == 9

@@ -47,6 +47,8 @@ def reads(place: Path, call: Commands, seed: int = 0, stride: int = 1) -> Iterat
         words = words_of(line, end, place)
         whole = call(words, place, end, READS)
         count = whole["calls"]
+        if whole["code"] or not count:
+            yield Found("no fault", command, exit_code(whole["code"]), f"{count} reads: {whole['err'][-300:]}")
         table.clear(place)
         for at in range(1 + seed % stride, count + 1, stride):
             for name, error in READING.items():
@@ -84,8 +86,10 @@ def _written(
     keeps = out is not None and out not in ("OUTDIR", "OUT.yaml")
     watched = place if out else end  # temporary files lie beside a file
     table.clear(place)
-    count = call(words, work, watched, WRITES)["calls"]
-    before = table.content(end)
+    whole, before = call(words, work, watched, WRITES), table.content(end)
+    count = whole["calls"]
+    if whole["code"] or not count:
+        yield Found("no fault", command, exit_code(whole["code"]), f"{count} writes: {whole['err'][-300:]}")
     for at in range(1 + seed % stride, count + 1, stride):
         for name, error in WRITING.items():
             for lasting in (False, True):

@@ -19,9 +19,12 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from lenetcli.config import load
 from tests.faults.moments import Marks, send
+from tests.train.small import write_config
 
 SECONDS = 60  # a command may take
 LATER = (  # what commands import when they need it
@@ -111,6 +114,12 @@ def _import_all() -> None:
             importlib.import_module(name)
 
 
+def _warm() -> None:
+    """What children would work out each time anew: the schemas of what a small configuration names."""
+    with tempfile.TemporaryDirectory() as place:
+        load(write_config(Path(place)))
+
+
 def serve() -> None:
     """Answers until there is no more to do."""
     shim = ctypes.CDLL(None)
@@ -118,6 +127,7 @@ def serve() -> None:
     shim.fault_calls.restype = ctypes.c_long
     marks = Marks()
     _import_all()
+    _warm()
     for line in sys.stdin:
         print(json.dumps(run(json.loads(line), shim, marks)), flush=True)
 

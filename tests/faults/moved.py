@@ -40,13 +40,13 @@ def parts(place: Path, call: Commands, seed: int = 0, stride: int = 1) -> Iterat
     for kind, words in given.items():
         done = call(["train", *words(whole[kind]), "--progress", "off"], place, place)
         assert done["code"] == 0, done["err"]
-    kinds = [(part, how) for part in PARTS for how in HOWS][:: max(1, stride)]
+    kinds = [(part, how) for part in PARTS for how in HOWS][seed % stride :: stride]
     for part, how in kinds:
         for phase in (STEP, EVALUATION, SAVING, END):
             kind = {"initial.safetensors": "imported", "tensorboard": "shown"}.get(part, "new")
             yield from _taken(part, how, phase, given[kind], whole[kind], draw, place, call)
     for how in ("renamed", "removed", "replaced", "linked", "another's", "above"):
-        for phase in (STEP, EVALUATION, SAVING, END):
+        for phase in (STEP, EVALUATION, SAVING, END)[seed % stride :: stride]:
             for _ in range(2):
                 yield from _directory(how, phase, config, whole["new"], draw, place, call)
 

@@ -63,6 +63,9 @@ COMMANDS = (  # all but train CONFIG and sweep CONFIG, which are the word that i
     "diff R R --no-replay", "data check R", "data show R --png OUT", "export R -o OUT.npz",
     "export R --format huggingface -o OUTDIR", "import W --config C --out OUTDIR", "train --resume R",
     "train --resume R train.epochs=9", "inspect-params W", "inspect-params R --updates", "validate R/config.yaml",
+    "inspect-params R --at 3", "inspect-params R --curvature", "trace-grad R --at 3", "step R --at 3",
+    "step C --step 2",
+    "why R fc1.weight[1,2]", "watch R", "watch R --html OUT", "runs R --csv", "report R R -o OUT",
 )  # fmt: skip
 PROGRAMS = {"lenet": [str(Path(sys.executable).with_name("lenet"))], "python -m lenetcli": PYTHON}
 SHADOWS = ("yaml", "numpy", "typer", "rich", "pydantic", "PIL", "matplotlib", "optuna", "onnx", "safetensors", "mpi4py",

@@ -18,11 +18,15 @@ COMMANDS = {
     "train --resume": "train --resume T train.epochs=4", "eval": "eval R", "eval --json": "eval R --json",
     "predict": "predict R N", "predict --json": "predict R N --json", "export": "export R -o OUT.npz",
     "import": "import R/model.safetensors --config R/config.yaml --out OUT", "inspect-params": "inspect-params R",
-    "inspect-params --json": "inspect-params R --json", "trace-grad": "trace-grad R", "gradcheck": "gradcheck C",
+    "inspect-params --json": "inspect-params R --json", "trace-grad": "trace-grad R",
+    "trace-grad --at": "trace-grad R --at 3", "step --at": "step R --at 3",
+    "inspect-params --at": "inspect-params R --at 3", "inspect-params --curvature": "inspect-params R --curvature",
+    "why": "why R fc1.weight[1,2]", "why --json": "why R fc1.weight[1,2] --json", "watch": "watch R",
+    "watch --html": "watch R --html OUT.html", "gradcheck": "gradcheck C",
     "step": "step R", "lab": "lab lr-too-high C", "find-lr": "find-lr C", "time": "time C", "diff": "diff R C",
     "plot": "plot R -o OUT.svg",
     "report": "report R -o OUT.html", "report --json": "report R --json", "runs": "runs R",
-    "runs --json": "runs R --json",
+    "runs --json": "runs R --json", "runs --csv": "runs R --csv",
     "sweep": "sweep C seed=[1,2] train.epochs=1 --out OUT", "validate": "validate C", "show": "show C",
     "schema": "schema",
     "doctor": "doctor", "init": "init OUT.yaml", "layers": "layers", "layers NAME": "layers Conv2d",
@@ -60,6 +64,8 @@ def _shown(command: str, words: list[str], fault: str, at: Path, place: Path) ->
     shell = ["bash", "-c", line, "bash", *PYTHON, *words]
     done = subprocess.run(shell, cwd=place, env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
     wrong = None
+    if done.returncode == 2:
+        wrong = f"exit code 2: {done.stderr[-300:]}"
     if full and done.returncode == 0:
         wrong = "exit code 0, though nothing could be shown"
     if full and not done.stderr.strip():

@@ -110,6 +110,26 @@ def test_a_run_that_cannot_be_read_at_all_is_named(
     assert re.search("cannot be read( or written)?: Input/output error", done["err"])
 
 
+NAMING = (
+    "runs R", "runs R --csv", "predict R D/four\x1b[2J.npy --csv", "why R fc1.weight[1,2]", "watch R",
+    "inspect-params R --at 3", "report R -o OUT.html",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("line", NAMING)
+def test_a_name_that_would_move_the_cursor_is_shown_as_text(
+    line: str, end: tuple[Path, int], place: Path, call: Commands
+) -> None:
+    run, image = place / "r\x1b[2J\x07un", place / "four\x1b[2J.npy"
+    if not run.exists():
+        shutil.copytree(end[0], run)
+        np.save(image, np.zeros((4, 2, 2), np.uint8))
+    done = call(words_of(line.split(), run, place), place, run)
+    table.clear(place)
+    assert done["code"] == 0, done
+    assert not {"\x1b", "\x07"} & set(done["out"] + done["err"])
+
+
 def test_a_damaged_newest_checkpoint_is_not_passed_over_in_silence(config: Path, place: Path, call: Commands) -> None:
     run = Path(shutil.copytree(table.begun(config, place, call), place / "damaged"))
     newest = (run / "checkpoints" / "latest").read_text()

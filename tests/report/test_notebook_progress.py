@@ -11,7 +11,8 @@ import pytest
 
 import lenetcli as lenet
 from lenetcli.report.training import notebook_progress
-from lenetcli.report.training.notebook_progress import ROWS, NotebookTable, in_notebook
+from lenetcli.report.training.listeners import in_notebook
+from lenetcli.report.training.notebook_progress import ROWS, NotebookTable
 from lenetcli.train.events import Ended, Evaluated, Step
 from tests.train.small import write_config
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import gc
+import inspect
+import pathlib
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,7 @@ from lenetcli.cli.training import resume_run, start_run
 from lenetcli.train.events import Evaluated, Event
 from tests.conftest import ROOT
 from tests.mutation import largest_memory
+from tests.train.small import train, write_config
 
 EPOCHS, WARM, MOST = 200, 40, 5 * 2**20  # bytes
 
@@ -24,6 +29,42 @@ def held() -> int:
     import resource
 
     return int(pages.read_text().split()[1]) * resource.getpagesize()
+
+
+def test_an_epoch_leaves_nothing_to_the_garbage_collector(tmp_path: Path) -> None:
+    """What refers to itself lies about until all objects are looked through, and a long run grows meanwhile."""
+    left: dict[int, int] = {}
+
+    def look(event: Event) -> None:
+        if isinstance(event, Evaluated) and event.split == "test":
+            left[event.epoch] = gc.collect()
+
+    gc.disable()
+    try:
+        assert train(write_config(tmp_path), tmp_path / "run", "train.epochs=6", also=look) == 0
+    finally:
+        gc.enable()
+    assert [left[epoch] for epoch in range(3, 7)] == [0, 0, 0, 0]
+
+
+def test_saving_enters_few_new_names_in_the_table_of_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pathlib keeps each part of a path there; Python doubles the table, by megabytes, when it is full."""
+    if "sys.intern" not in inspect.getsource(pathlib):
+        pytest.skip("this Python's pathlib keeps no account of names")
+    entered: list[str] = []
+
+    class Counted:
+        def __getattr__(self, name: str) -> object:
+            return getattr(sys, name)
+
+        def intern(self, part: str) -> str:
+            entered.append(part)
+            return sys.intern(part)
+
+    monkeypatch.setattr(pathlib, "sys", Counted())
+    assert train(write_config(tmp_path), tmp_path / "run", "train.epochs=6") == 0
+    new = {name for name in entered if re.search("[0-9]{6}|tmp$", name)}
+    assert new == {f"{4 * epoch:06d}" for epoch in range(1, 7)}  # which the event of a save tells
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lenetcli.cli.options import Json, RunDir, show, without_places
-from lenetcli.errors import ConfigError, DataError, printable
+from lenetcli.errors import ConfigError, DataError, plain_text, printable
 
 if TYPE_CHECKING:
     from lenetcli.inspection.data.predictions import Prediction
@@ -90,4 +90,5 @@ def _write_csv(found: Sequence[Prediction], top: int) -> None:
     lines.writerow(["file", "index", *(heads if ranked or not found else ["output"])])
     for prediction in found:
         cells = [cell for pair in prediction.top for cell in pair] if ranked else [json.dumps(prediction.output)]
-        lines.writerow([prediction.file, "" if prediction.index is None else prediction.index, *cells])
+        line = [prediction.file, "" if prediction.index is None else prediction.index, *cells]
+        lines.writerow([plain_text(cell) if isinstance(cell, str) else cell for cell in line])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,12 +28,11 @@ def serving(page: Callable[[], bytes], port: int) -> Iterator[str]:
         LenetError: no thread can begin.
     """
     try:
-        server = ThreadingHTTPServer((HOST, port), _handler(page))
+        server = _Server((HOST, port), _handler(page))
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise LenetError(f"cannot serve on {HOST}:{port}: {error.strerror or error}") from None
         raise ConfigError(f"--port {port}: cannot be had ({error.strerror}); --port 0 takes any that is free") from None
-    server.daemon_threads = True
     if not begun(server.serve_forever, name="page"):
         server.server_close()
         raise LenetError("cannot begin a thread for the page; --html FILE needs none")
@@ -41,6 +41,15 @@ def serving(page: Callable[[], bytes], port: int) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A reader who goes away while the page is sent, a browser that loads it anew for one, is nobody's mistake."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
 
 def _handler(page: Callable[[], bytes]) -> type[BaseHTTPRequestHandler]:

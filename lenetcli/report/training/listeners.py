@@ -12,10 +12,8 @@ from pathlib import Path
 
 from lenetcli.errors import printable
 from lenetcli.report.console import Terminal, is_animated, is_looked_at
-from lenetcli.report.training.notebook_progress import NotebookTable, in_notebook
 from lenetcli.report.training.outlet import outlets
 from lenetcli.report.training.progress import Listener, Mode, listener
-from lenetcli.report.training.tensorboard import TensorBoard
 from lenetcli.runs.session import Session
 from lenetcli.train.events import Event
 from lenetcli.train.run import Run
@@ -29,6 +27,8 @@ def showing(session: Session, mode: Mode, tensorboard: bool = False) -> Iterator
         shown = Forgiven(_progress(mode, run, place), "progress is not shown any more")
         found: list[Listener] = [opened.enter_context(closing(shown))]
         if tensorboard:
+            from lenetcli.report.training.tensorboard import TensorBoard
+
             assert place is not None, "a run in memory is refused"
             files = Forgiven(TensorBoard(run, place, tell), "nothing more is written for TensorBoard")
             found.append(opened.enter_context(closing(files)))
@@ -38,6 +38,8 @@ def showing(session: Session, mode: Mode, tensorboard: bool = False) -> Iterator
 def _progress(mode: Mode, run: Run, place: Path | None) -> Listener:
     """In a notebook the modes that draw anew do so in the cell's output; a pipe and a dumb terminal get lines."""
     if mode in ("auto", "bar", "live") and in_notebook():
+        from lenetcli.report.training.notebook_progress import NotebookTable
+
         return NotebookTable(run.epochs, run.steps)
     if mode == "live":
         from lenetcli.report.live.training import LiveView
@@ -47,6 +49,13 @@ def _progress(mode: Mode, run: Run, place: Path | None) -> Listener:
             return LiveView(run, str(place or "in memory"), console)
         mode = "plain"
     return listener(mode, run.epochs, run.steps)
+
+
+def in_notebook() -> bool:
+    """Whether Python runs in a kernel, whose outputs are cells and can be drawn anew."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return getattr(shell, "kernel", None) is not None
 
 
 class Forgiven:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,13 +22,6 @@ STYLE = """
 { border-bottom: 1px solid rgba(128,128,128,.5); } .lenet-progress p { margin: .3rem .6rem; opacity: .8; }
 .lenet-progress progress { width: 12rem; margin-right: .6rem; }
 """
-
-
-def in_notebook() -> bool:
-    """Whether Python runs in a kernel, whose outputs are cells and can be drawn anew."""
-    ipython = sys.modules.get("IPython")
-    shell = None if ipython is None else ipython.get_ipython()
-    return getattr(shell, "kernel", None) is not None
 
 
 @dataclass
