@@ -46,8 +46,8 @@ class AdaptiveLogSoftmaxWithLoss(SeveralInputsLoss):
 
     Example:
         >>> import lenetcli as lenet
-        >>> layer = lenet.nn.AdaptiveLogSoftmaxWithLoss(8, 100, [10, 50])
-        >>> layer.log_prob(lenet.zeros(2, 8)).shape
+        >>> layer = lenet.nn.AdaptiveLogSoftmaxWithLoss(16, 100, [10, 50])
+        >>> layer.log_prob(lenet.zeros(2, 16)).shape
         torch.Size([2, 100])
     """
 

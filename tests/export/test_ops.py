@@ -35,6 +35,10 @@ REFUSED = {
     "multilabel_margin_loss", "nanmedian", "nanquantile", "nll_loss", "nonzero", "put", "scatter",
     "scatter_add", "scatter_reduce", "searchsorted", "soft_margin_loss", "unique",
     "unique_consecutive",
+    "copysign", "det", "diagonal_scatter", "erfinv", "fmax", "fmin", "gcd", "heaviside", "inverse", "isneginf",
+    "isposinf", "lcm", "linalg.det", "linalg.inv", "linalg.slogdet", "logaddexp", "logaddexp2", "logdet",
+    "nextafter", "ctc_loss", "fractional_max_pool2d", "fractional_max_pool3d", "pdist", "select_scatter",
+    "signbit", "sinc", "slice_scatter", "slogdet",
 }  # fmt: skip
 
 # ops that leave, but with none of their samples: indices of a pool or of a rank, images of five dimensions

@@ -17,13 +17,11 @@ from tests.ops.test_sweep import SAMPLES, outputs, torch_call
 ONCE = {  # functions whose ops have no second derivative; torch has none for those marked so
     "nn.functional.hardsigmoid": "torch",
     "cdist": "torch",
+    "nn.functional.pdist": "torch",
     "nn.functional.multi_margin_loss": "torch",
     "nn.functional.multilabel_margin_loss": "torch",
     "scatter_reduce": "",  # of these two, products
     "index_reduce": "",
-    "linalg.svdvals": "",
-    "linalg.norm": "",  # of these, the norms that are made of singular values
-    "linalg.matrix_norm": "",
 }
 DIFFERENTIABLE = sorted((s for s in SAMPLES if s.grad), key=lambda s: s.name)
 BY_NAME = {name: list(samples) for name, samples in itertools.groupby(DIFFERENTIABLE, lambda s: s.name)}

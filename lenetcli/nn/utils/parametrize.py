@@ -120,7 +120,8 @@ def register_parametrization(
             if not isinstance(after, Tensor) or after.dtype != before.dtype or after.shape != before.shape:
                 raise ValueError(
                     "A parametrization may not change shape or dtype of the tensor, unless the `unsafe` flag is "
-                    f"enabled; {before.dtype} {list(before.shape)} became {getattr(after, 'dtype', type(after).__name__)} "
+                    "enabled; "
+                    f"{before.dtype} {list(before.shape)} became {getattr(after, 'dtype', type(after).__name__)} "
                     f"{list(getattr(after, 'shape', []))}"
                 )
         chain.append(parametrization)

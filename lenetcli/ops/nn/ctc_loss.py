@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from lenetcli.autograd.op import Op
+from lenetcli.autograd.tape import like
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.device import beside, to_host
 from lenetcli.kernels.layout import Array
@@ -158,10 +159,8 @@ def ctc_loss(
         return loss.sum()
     if reduction == "none":
         return loss.squeeze(0) if single else loss
-    from lenetcli.tensors.creation import tensor
-
-    lengths = np.maximum(paths.last // 2, 1).tolist()
-    return (loss / tensor(lengths, dtype=loss.dtype, device=loss.device)).mean()
+    lengths = np.maximum(paths.last // 2, 1).astype(loss.array.dtype)
+    return (loss / like(loss, beside(loss.array, lengths))).mean()
 
 
 def _checked(

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.autograd.modes import whole
+from lenetcli.autograd.tape import like
 from lenetcli.errors import ShapeError
 from lenetcli.kernels.device import beside, to_host
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.pool import take
 from lenetcli.ops.nn.geometry import Sizes, batched, check_image, per_dimension
 from lenetcli.ops.nn.pool3d import Largest
+from lenetcli.ops.pointwise.fill_ import uniform_
 
 if TYPE_CHECKING:
     from lenetcli.tensors.tensor import Tensor
@@ -76,8 +78,6 @@ def _pooled(
     indices: bool,
     samples: Tensor | None,
 ) -> Any:
-    from lenetcli.tensors.sampling import rand
-
     name = f"fractional_max_pool{dims}d"
     x = check_image(name, input, dims)
     if x.dtype.kind != "f":
@@ -102,7 +102,8 @@ def _pooled(
     single = x.ndim == dims + 1
     shape = (1 if single else x.shape[0], x.shape[-dims - 1], dims)
     if samples is None:
-        samples = rand(*shape, dtype=input.dtype)
+        room: Any = like(input, np.empty(shape, x.dtype))
+        samples = uniform_(room)
     given = to_host(samples.array)[: shape[0]]  # those of a larger batch will do, as in torch
     if given.shape != shape:
         raise ShapeError(f"{name}: expected _random_samples of shape {list(shape)}, got {list(given.shape)}")

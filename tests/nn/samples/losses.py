@@ -103,9 +103,9 @@ SAMPLES = [
     LayerSample("CTCLoss", inputs=[steps, words, np.array([6, 5]), np.array([3, 2])]),
     LayerSample("CTCLoss", (3,), none, [steps, words[0], np.array([6, 5]), np.array([2, 1])]),
     LayerSample("CTCLoss", (0, "sum", True), {}, [steps, words, np.array([2, 6]), np.array([3, 3])]),
-    LayerSample("AdaptiveLogSoftmaxWithLoss", (8, 12, [3, 6]), {}, [(5, 8), np.array([0, 2, 11, 4, 7])]),
+    LayerSample("AdaptiveLogSoftmaxWithLoss", (16, 12, [3, 6]), {}, [(5, 16), np.array([0, 2, 11, 4, 7])]),
     LayerSample("AdaptiveLogSoftmaxWithLoss", (8, 12, [5], 2.0, True), {}, [(8,), np.array(7)]),
-    LayerSample("AdaptiveLogSoftmaxWithLoss", (8, 12, (2, 3)), {}, [(2, 8), np.array([1, 0])]),
+    LayerSample("AdaptiveLogSoftmaxWithLoss", (16, 12, (2, 3)), {}, [(2, 16), np.array([1, 0])]),
 ]
 
 REFUSED = [
