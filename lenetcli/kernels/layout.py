@@ -62,12 +62,13 @@ _NOTHING = bytes(16)
 
 def zeros(shape: tuple[int, ...], example: Array) -> Array:
     """Zeros of that shape, and of the type of `example`, that take no memory and cannot be written to."""
-    return outline(shape, example)  # which happens to read as zeros
+    return outline(shape, example)  # of zero bytes
 
 
 def is_nothing(x: Array) -> bool:
     """Whether an array is known, without a look at it, to hold zeros: one that `zeros` gave."""
-    return x.base is _NOTHING
+    base: Any = x.base
+    return base is _NOTHING
 
 
 def empty(shape: tuple[int, ...], example: Array) -> Array:

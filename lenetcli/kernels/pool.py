@@ -88,9 +88,7 @@ def max_pool2d_backward(
     return logical(np.ascontiguousarray(d_x[:, pad_h : pad_h + h, pad_w : pad_w + w], like=d_x))
 
 
-def of_winners(
-    x: Array, winner: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair
-) -> Array:
+def of_winners(x: Array, winner: Array, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Array:
     """x (N, C, H, W), winner (N, C, P, Q) -> of each window what x has at the tap that won, (N, C, P, Q)."""
     won = stored(winner)
     p, q = won.shape[1:3]

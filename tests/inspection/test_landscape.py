@@ -67,7 +67,7 @@ def test_contour_lines_lie_where_a_plane_has_the_level() -> None:
 
 def test_losses_are_those_of_the_model_with_these_weights(small_run: Path, found: Landscape) -> None:
     assert (found.samples, found.skipped, found.unbent) == (64, [], None)
-    assert [look.step for look in found.looks][0] == 0
+    assert found.looks[0].step == 0
     assert [place.losses[place.ys.index(0.0)][place.xs.index(0.0)] for place in found.surfaces] == [
         pytest.approx(found.looks[-1].loss, rel=1e-5)
     ] * 2

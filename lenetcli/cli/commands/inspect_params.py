@@ -45,7 +45,8 @@ def inspect_params(
         ),
     ],
     picture: Annotated[
-        Path | None, typer.Argument(help="With --filters or --inside: write a picture.", metavar="[FILE.png]", show_default=False)
+        Path | None,
+        typer.Argument(help="With --filters or --inside: write a picture.", metavar="[FILE.png]", show_default=False),
     ] = None,
     places: Places = None,
     values: Annotated[bool, typer.Option("--values", help="Print the numbers too, as torch does.")] = False,

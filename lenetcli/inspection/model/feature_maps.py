@@ -13,6 +13,7 @@ import numpy.typing as npt
 from lenetcli import nn
 from lenetcli.autograd.modes import fusion, no_grad
 from lenetcli.nn.module import Module
+from lenetcli.nn.recurrent.base import RecurrentLayer
 from lenetcli.tensors.tensor import Tensor, from_numpy
 
 MOST_LAYERS = 12
@@ -62,6 +63,8 @@ def first_filters(model: Module, sample: tuple[int, ...], most: int = 64) -> Fil
                 return None
             weight = module.weight.array.reshape(-1, *sample)
             name = "unit"
+        elif isinstance(module, (RecurrentLayer, nn.MultiheadAttention)):
+            return None  # what comes after it sees no image, whatever its size
         else:
             continue
         planes = weight.shape[1]

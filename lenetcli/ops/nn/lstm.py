@@ -259,9 +259,7 @@ class Gru(Recurrent):
         d_y = ctx._arriving(grad, before)
         d_h = ctx._arriving(grad_h, before[: ctx.steps.sizes[0]])
         d_gates, d_hidden = np.empty_like(gates), np.empty_like(hidden)
-        kernels.gru_walk_backward(
-            d_y, gates, hidden, before, widened(weight_hh), d_h, d_gates, d_hidden, *ctx._path()
-        )
+        kernels.gru_walk_backward(d_y, gates, hidden, before, widened(weight_hh), d_h, d_gates, d_hidden, *ctx._path())
         d_x, d_weight_ih, d_bias_ih = ctx._inputs(d_gates, x, weight_ih)
         needs = ctx.needs_input_grad
         d_weight_hh = matmul(d_hidden.T, before) if needs[3] else None
