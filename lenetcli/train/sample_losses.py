@@ -38,7 +38,8 @@ def sample_losses(criterion: Module, output: Any, targets: Tensor, inputs: Any =
         >>> losses, weights = sample_losses(criterion, output, targets)
         >>> losses.round(3).tolist(), weights.tolist()
         ([0.127, 0.693], [1.0, 3.0])
-        >>> round((losses * weights).sum() / weights.sum(), 4) == round(criterion(output, targets).item(), 4)
+        >>> mean = float((losses * weights).sum() / weights.sum())
+        >>> round(mean, 4) == round(criterion(output, targets).item(), 4)
         True
     """
     with no_grad():
