@@ -15,10 +15,12 @@ from typing import Any
 
 from lenetcli.as_torch.finder import ROOTS, Finder, MissingModule, MissingName, install
 from lenetcli.autograd.torch_random import draw_as_torch
-from lenetcli.errors import printable
+from lenetcli.disk import read_within
+from lenetcli.errors import DataError, printable
 
 USAGE = "usage: python -m lenetcli.as_torch [--check] SCRIPT [ARGS]"
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
+LARGEST = 1 << 24  # bytes of a script
 FAILED, USED_WRONGLY, MISSING = 1, 2, 5
 
 
@@ -35,10 +37,10 @@ def main(words: list[str]) -> int:
         return 0 if words[:1] in (["-h"], ["--help"]) else USED_WRONGLY
     path = Path(words[0])
     try:
-        source = path.read_bytes()
+        source = read_within(path, LARGEST)
         code = compile(source, str(path), "exec")
-    except OSError as error:
-        _say(f"{path}: {error.strerror or error}")
+    except DataError as error:
+        _say(str(error))
         return USED_WRONGLY
     except (SyntaxError, ValueError) as error:
         line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""

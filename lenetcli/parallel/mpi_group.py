@@ -75,9 +75,9 @@ class SharedCheckpoints(Checkpoints):
         super().__init__(directory, keep)
         self._comm = comm
 
-    def save(self, run: Run, best: bool) -> Path:
+    def save(self, run: Run, best: bool) -> str:
         with self._comm.barrier():
-            return super().save(run, best) if self._comm.rank == 0 else self.root
+            return super().save(run, best) if self._comm.rank == 0 else str(self.root)
 
     def load_best(self, model: Module) -> None:
         with self._comm.barrier():

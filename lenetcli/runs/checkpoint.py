@@ -85,7 +85,7 @@ class Checkpoints:
 
     # Saving
 
-    def save(self, run: Run, best: bool) -> Path:
+    def save(self, run: Run, best: bool) -> str:
         """Writes the run's state; then the best weights, where these are the best; then drops what is old.
 
         Raises:
@@ -105,7 +105,7 @@ class Checkpoints:
                 if not self._has_moved():
                     raise LenetError(self._failure(name, error)) from None
         self._tidy()
-        return self.root / name
+        return self._at(name)
 
     def _save(self, run: Run, name: str, best: bool) -> None:
         check_inside(self.directory, self.root)

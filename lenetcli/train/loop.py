@@ -144,7 +144,7 @@ def save(run: Run, best: bool) -> Iterator[Event]:
         divergence.check_weights(run)
         run.progress.seconds = run.elapsed
         path = run.checkpoints.save(run, best)
-        yield Saved(max(run.progress.epoch, 1), run.progress.step, str(path), best)
+        yield Saved(max(run.progress.epoch, 1), run.progress.step, path, best)
 
 
 def _end_epoch(run: Run, evaluated: Evaluated) -> bool:

@@ -70,8 +70,8 @@ class CheckpointStore(Protocol):
     events: int  # bytes of metrics.jsonl that were there at the last save
     before_save: Callable[[], tuple[Path, int]] | None  # says where the directory is now, and `events`
 
-    def save(self, run: Run, best: bool) -> Path:
-        """Writes the run's state down."""
+    def save(self, run: Run, best: bool) -> str:
+        """Writes the run's state down; gives its path."""
 
     def restore(self, run: Run) -> str:
         """Puts the run back to the newest one."""

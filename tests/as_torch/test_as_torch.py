@@ -177,8 +177,8 @@ def test_names_that_are_missing_are_listed_without_running(tmp_path: Path) -> No
     [
         (None, (), "usage: python -m lenetcli.as_torch [--check] SCRIPT [ARGS]\n"),
         (None, ("--chek", "script.py"), "usage: python -m lenetcli.as_torch [--check] SCRIPT [ARGS]\n"),
-        (None, ("absent.py",), "absent.py: No such file or directory\n"),
-        (None, (".",), ".: Is a directory\n"),
+        (None, ("absent.py",), "absent.py: cannot be read: No such file or directory\n"),
+        (None, (".",), ".: cannot be read: not a regular file\n"),
         (b"x = (", ("script.py",), "script.py:1: not a Python script: '(' was never closed\n"),
         (b"\x00", ("script.py",), "script.py: not a Python script: source code string cannot contain null bytes\n"),
     ],

@@ -24,7 +24,7 @@ PYTHON = [sys.executable, "-m", "lenetcli"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "LENET_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 RUNS, ROUNDS, RIVALS, TRIALS, KILLS, STOPS, EPOCHS = 30, 3, 6, 16, 50, 5, 10_000
 LOOK = 0.02
-GROWN = 2.0  # MiB that ten thousand epochs may take more than a hundred: they leave nothing behind
+GROWN = 4.0  # MiB that ten thousand epochs may take more than a hundred
 
 
 def started(words: list[str], place: Path) -> subprocess.Popen[str]:

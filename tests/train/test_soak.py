@@ -47,7 +47,7 @@ def test_an_epoch_leaves_nothing_to_the_garbage_collector(tmp_path: Path) -> Non
     assert [left[epoch] for epoch in range(3, 7)] == [0, 0, 0, 0]
 
 
-def test_saving_enters_few_new_names_in_the_table_of_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_saving_enters_no_new_name_in_the_table_of_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """pathlib keeps each part of a path there; Python doubles the table, by megabytes, when it is full."""
     if "sys.intern" not in inspect.getsource(pathlib):
         pytest.skip("this Python's pathlib keeps no account of names")
@@ -63,8 +63,9 @@ def test_saving_enters_few_new_names_in_the_table_of_names(tmp_path: Path, monke
 
     monkeypatch.setattr(pathlib, "sys", Counted())
     assert train(write_config(tmp_path), tmp_path / "run", "train.epochs=6") == 0
-    new = {name for name in entered if re.search("[0-9]{6}|tmp$", name)}
-    assert new == {f"{4 * epoch:06d}" for epoch in range(1, 7)}  # which the event of a save tells
+    assert entered
+    at_all = [name for name in entered if re.search(r"[0-9]{6}|\.tmp$", name)]
+    assert len(at_all) < 6, at_all  # when the best weights are loaded, at the end, and not at the 12 saves
 
 
 @pytest.mark.slow
