@@ -37,8 +37,6 @@ struct Layout {
     parts = (rows + part_rows - 1) / part_rows;
   }
 
-  // A unit is one run of values.
-  bool are_runs() const { return !columns && units > 1 && per_unit == 1; }
   int64_t unit_size() const { return per_unit * rows * lanes; }
   double count() const { return (double)unit_size() / stats; }
   int64_t pieces() const { return per_unit * parts; }  // of a unit
@@ -64,36 +62,30 @@ class Norm {
   std::vector<float> centre, factor, shift, down, up;
   std::vector<double> sums, products;
 
-  // Some units, whose phases are done one after the other while their values are in the cache.
-  struct Units {
-    int64_t first, end;
-  };
-
-  // One phase for all pieces of some units, by all threads where there is but one unit.
+  // One phase for all pieces of a unit, by all threads where there is no other.
   template <class One>
-  void each_piece(Units u, bool with_grad, One one) {
-    const int64_t first = u.first * l.pieces(), count = (u.end - u.first) * l.pieces();
-    if (l.are_runs()) return one(piece(first, with_grad, count));
-    auto item = [&](int i, int) { one(piece(first + i, with_grad)); };
-    if (l.units == 1) return spread(count, 4.0 * l.unit_size(), item);
-    for (int i = 0; i < count; i++) item(i, 0);
+  void each_piece(int64_t unit, One one) {
+    const int64_t first = unit * l.pieces();
+    auto item = [&](int i, int) { one(first + i); };
+    if (l.units == 1) return spread(l.pieces(), 4.0 * l.unit_size(), item);
+    for (int i = 0; i < l.pieces(); i++) item(i, 0);
   }
 
   template <class One>
   void each_unit(One one) {
-    if (l.units == 1) return one(Units{0, 1});
-    const int64_t several = std::max<int64_t>(1, CHUNK / l.unit_size()), units = l.units;
-    auto item = [&](int i, int) { one(Units{i * several, std::min((i + 1) * several, units)}); };
-    spread((units + several - 1) / several, 4.0 * units * l.unit_size(), item);
+    if (l.units == 1) return one(0);
+    const int several = std::max<int64_t>(1, CHUNK / l.unit_size());
+    auto item = [&](int i, int) {
+      for (int unit = i * several; unit < std::min((i + 1) * several, l.units); unit++) one(unit);
+    };
+    spread((l.units + several - 1) / several, 4.0 * l.units * l.unit_size(), item);
   }
 
-  // With `runs`, so many pieces of one run each.
-  NormPiece piece(int64_t number, bool with_grad, int64_t runs = 1) {
+  NormPiece piece(int64_t number, bool with_grad) {
     const int64_t slab = number / l.parts, row = number % l.parts * l.part_rows, at = slab * l.width;
     const int64_t from = (slab * l.rows + row) * l.lanes;
     NormPiece p = {};
-    p.columns = l.columns, p.relu = a.relu, p.lanes = p.step = l.lanes;
-    p.rows = l.columns ? std::min(l.part_rows, l.rows - row) : runs;
+    p.columns = l.columns, p.relu = a.relu, p.rows = std::min(l.part_rows, l.rows - row), p.lanes = l.lanes;
     p.x = a.x + from, p.grad = with_grad ? a.grad + from : nullptr, p.y = a.y ? a.y + from : nullptr;
     if (l.place == OF_ELEMENT) p.weight = a.weight ? a.weight + row : nullptr, p.bias = a.bias ? a.bias + row : nullptr;
     p.centre = &centre[at], p.factor = &factor[at], p.shift = &shift[at];
@@ -107,27 +99,22 @@ class Norm {
     return a.weight && l.place != OF_ELEMENT ? a.weight[channel(slab, lane)] : 1;
   }
 
-  // Calls one(slab, lane, stat) for the lanes of some units.
+  // Calls one(slab, lane, stat, sum, product) for the sums of all pieces of a unit.
   template <class One>
-  void each_lane(Units u, One one) {
-    for (int64_t unit = u.first; unit < u.end; unit++)
-      for (int64_t slab = unit * l.per_unit; slab < (unit + 1) * l.per_unit; slab++)
-        for (int64_t lane = 0; lane < l.width; lane++) one(slab, lane, l.stat(unit, lane));
+  void each_sum(int64_t unit, One one) {
+    for (int64_t slab = unit * l.per_unit; slab < (unit + 1) * l.per_unit; slab++)
+      for (int64_t lane = 0; lane < l.width; lane++) {
+        double sum = 0, product = 0;
+        for (int64_t i = (slab * l.parts) * l.width + lane; i < (slab + 1) * l.parts * l.width; i += l.width)
+          sum += sums[i], product += products[i];
+        one(slab, lane, l.stat(unit, lane), sum, product);
+      }
   }
 
-  // Calls one(slab, lane, stat, sum, product) for the sums of all their pieces.
-  template <class One>
-  void each_sum(Units u, One one) {
-    each_lane(u, [&](int64_t slab, int64_t lane, int64_t stat) {
-      double sum = 0, product = 0;
-      for (int64_t i = (slab * l.parts) * l.width + lane; i < (slab + 1) * l.parts * l.width; i += l.width)
-        sum += sums[i], product += products[i];
-      one(slab, lane, stat, sum, product);
+  void set_centre(int64_t unit) {
+    each_sum(unit, [&](int64_t slab, int64_t lane, int64_t stat, double, double) {
+      centre[slab * l.width + lane] = a.centre[stat];
     });
-  }
-
-  void set_centre(Units u) {
-    each_lane(u, [&](int64_t slab, int64_t lane, int64_t stat) { centre[slab * l.width + lane] = a.centre[stat]; });
   }
 
   // An eighth of rows, or of lanes in whole vectors.
@@ -137,13 +124,13 @@ class Norm {
   }
 
   // Mean and variance by sums of differences from the mean of an eighth of the values.
-  void find_moments(Units u) {
-    const int64_t stats = (u.end - u.first) * l.stats;
-    double *offset = a.offset + u.first * l.stats, *var = a.var + u.first * l.stats, few = 0;
-    std::fill_n(offset, stats, 0.0);
-    std::fill_n(var, stats, 0.0);
+  void find_moments(int64_t unit) {
+    double *offset = a.offset + unit * l.stats, *var = a.var + unit * l.stats, few = 0;
+    std::fill_n(offset, l.stats, 0.0);
+    std::fill_n(var, l.stats, 0.0);
     if (a.centred) {
-      each_piece(u, false, [&](NormPiece p) {
+      each_piece(unit, [&](int64_t i) {
+        NormPiece p = piece(i, false);
         p.relu = false, p.weight = nullptr, p.centre = nullptr;
         (l.columns ? p.rows : p.lanes) = few_of(l.columns ? p.rows : p.lanes);
         kernels->norm_sums(p);
@@ -151,32 +138,33 @@ class Norm {
       for (int64_t i = 0; i < l.parts; i++)
         few += few_of(l.columns ? std::min(l.part_rows, l.rows - i * l.part_rows) : l.lanes);
       few *= l.per_unit * (l.columns ? l.adjacent : 1);
-      each_sum(u, [&](int64_t, int64_t, int64_t stat, double sum, double) { a.offset[stat] += sum; });
+      each_sum(unit, [&](int64_t, int64_t, int64_t stat, double sum, double) { a.offset[stat] += sum; });
     }
-    for (int64_t i = 0; i < stats; i++)
-      a.centre[u.first * l.stats + i] = a.centred ? offset[i] / few : 0, offset[i] = 0;
-    set_centre(u);
-    each_piece(u, false, [&](NormPiece p) {
+    for (int64_t i = 0; i < l.stats; i++) a.centre[unit * l.stats + i] = a.centred ? offset[i] / few : 0, offset[i] = 0;
+    set_centre(unit);
+    each_piece(unit, [&](int64_t i) {
+      NormPiece p = piece(i, false);
       p.relu = false, p.weight = nullptr;
       kernels->norm_sums(p);
     });
-    each_sum(u, [&](int64_t, int64_t, int64_t stat, double sum, double product) {
+    each_sum(unit, [&](int64_t, int64_t, int64_t stat, double sum, double product) {
       a.offset[stat] += sum, a.var[stat] += product;
     });
-    for (int64_t i = 0; i < stats; i++) {
+    for (int64_t i = 0; i < l.stats; i++) {
       offset[i] = a.centred ? offset[i] / l.count() : 0;
       const double found = var[i] / l.count() - offset[i] * offset[i];
       var[i] = found < 0 ? 0 : found;
     }
   }
 
-  void set_factors(Units u) {
-    each_lane(u, [&](int64_t slab, int64_t lane, int64_t stat) {
-      const int64_t at = slab * l.width + lane;
-      const double scale = weight(slab, lane) / std::sqrt(a.var[stat] + a.eps);
-      const double bias = a.bias && l.place != OF_ELEMENT ? a.bias[channel(slab, lane)] : 0;
-      factor[at] = scale, shift[at] = bias - a.offset[stat] * scale;
-    });
+  void set_factors(int64_t unit) {
+    for (int64_t slab = unit * l.per_unit; slab < (unit + 1) * l.per_unit; slab++)
+      for (int64_t lane = 0; lane < l.width; lane++) {
+        const int64_t stat = l.stat(unit, lane), at = slab * l.width + lane;
+        const double scale = weight(slab, lane) / std::sqrt(a.var[stat] + a.eps);
+        const double bias = a.bias && l.place != OF_ELEMENT ? a.bias[channel(slab, lane)] : 0;
+        factor[at] = scale, shift[at] = bias - a.offset[stat] * scale;
+      }
   }
 
  public:
@@ -185,14 +173,14 @@ class Norm {
         down(a.grad ? centre.size() : 0), up(down.size()), sums(l.slabs * l.parts * l.width), products(sums.size()) {}
 
   void moments() {
-    each_unit([&](Units u) { find_moments(u); });
+    each_unit([&](int64_t unit) { find_moments(unit); });
   }
 
   void forward() {
-    each_unit([&](Units u) {
-      a.given ? set_centre(u) : find_moments(u);
-      set_factors(u);
-      each_piece(u, false, [](const NormPiece& p) { kernels->norm_apply(p); });
+    each_unit([&](int64_t unit) {
+      a.given ? set_centre(unit) : find_moments(unit);
+      set_factors(unit);
+      each_piece(unit, [&](int64_t i) { kernels->norm_apply(piece(i, false)); });
     });
   }
 
@@ -200,11 +188,11 @@ class Norm {
   void backward(bool wanted, float* d_weight, float* d_bias) {
     std::vector<double> share(l.slabs * l.width), whole(share.size());  // of each slab and lane
     std::vector<double> total(l.units * l.stats), dot(total.size());
-    each_unit([&](Units u) {
-      set_centre(u);
-      set_factors(u);
-      each_piece(u, true, [](const NormPiece& p) { kernels->norm_sums(p); });
-      each_sum(u, [&](int64_t slab, int64_t lane, int64_t stat, double sum, double product) {
+    each_unit([&](int64_t unit) {
+      set_centre(unit);
+      set_factors(unit);
+      each_piece(unit, [&](int64_t i) { kernels->norm_sums(piece(i, true)); });
+      each_sum(unit, [&](int64_t slab, int64_t lane, int64_t stat, double sum, double product) {
         const double inverse = 1 / std::sqrt(a.var[stat] + a.eps), w = weight(slab, lane);
         const int64_t at = slab * l.width + lane;
         whole[at] = sum;
@@ -212,12 +200,13 @@ class Norm {
         total[stat] += w * sum, dot[stat] += w * share[at];
       });
       if (!wanted) return;
-      each_lane(u, [&](int64_t slab, int64_t lane, int64_t stat) {
-        const int64_t at = slab * l.width + lane;
-        const double inverse = 1 / std::sqrt(a.var[stat] + a.eps), slope = inverse * inverse * dot[stat] / l.count();
-        down[at] = slope, up[at] = slope * a.offset[stat] - (a.centred ? inverse * total[stat] / l.count() : 0);
-      });
-      each_piece(u, true, [](const NormPiece& p) { kernels->norm_apply(p); });
+      for (int64_t slab = unit * l.per_unit; slab < (unit + 1) * l.per_unit; slab++)
+        for (int64_t lane = 0; lane < l.width; lane++) {
+          const int64_t stat = l.stat(unit, lane), at = slab * l.width + lane;
+          const double inverse = 1 / std::sqrt(a.var[stat] + a.eps), slope = inverse * inverse * dot[stat] / l.count();
+          down[at] = slope, up[at] = slope * a.offset[stat] - (a.centred ? inverse * total[stat] / l.count() : 0);
+        }
+      each_piece(unit, [&](int64_t i) { kernels->norm_apply(piece(i, true)); });
     });
     if (l.place == OF_ELEMENT) return;
     std::vector<double> sum(a.channels), product(a.channels);

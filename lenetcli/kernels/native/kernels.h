@@ -184,12 +184,12 @@ struct Classes {
   float *y, *d_x;  // y is an input of the gradient
 };
 
-// A piece of values that are normalised, see norm.h: rows of lanes that have their own numbers each (columns), or runs of
-// lanes, `step` apart, each with numbers that its lanes share. `grad` is null forward. The numbers may be null for 0; weight, bias and their gradients
+// A piece of values that are normalised, see norm.h: rows of lanes that have their own numbers each (columns), or one
+// run of lanes that share them. `grad` is null forward. The numbers may be null for 0; weight, bias and their gradients
 // are those of single elements.
 struct NormPiece {
   bool columns, relu;
-  int64_t rows, lanes, step;
+  int64_t rows, lanes;
   const float *x, *grad, *weight, *bias;
   float* y;  // d_x in the backward pass
   const float *centre, *factor, *shift, *down, *up;

@@ -163,37 +163,18 @@ INLINE void known(const NormPiece& a, Body body) {
 #undef FIXED
 }
 
-// Calls body(run) for each run of a piece.
-template <class Body>
-INLINE void each_run(const NormPiece& all, Body body) {
-  NormPiece a = all;
-  auto next = [](auto*& numbers, int64_t step) {
-    if (numbers) numbers += step;
-  };
-  for (int64_t run = 0; run < all.rows; run++) {
-    body(a);
-    next(a.x, a.step), next(a.grad, a.step), next(a.y, a.step);
-    next(a.centre, 1), next(a.factor, 1), next(a.shift, 1), next(a.down, 1), next(a.up, 1);
-    next(a.sums, 1), next(a.products, 1);
-  }
-}
-
 void norm_sums(const NormPiece& all) {
   known(all, [](const NormPiece& a) __attribute__((always_inline)) {
-    if (a.columns) return column_sums(a);
-    each_run(a, [](const NormPiece& run) __attribute__((always_inline)) { run_sums(run); });
+    a.columns ? column_sums(a) : run_sums(a);
   });
 }
 
 void norm_apply(const NormPiece& all) {
   known(all, [](const NormPiece& a) __attribute__((always_inline)) {
     if (!a.columns) {
-      return each_run(a, [](const NormPiece& run) __attribute__((always_inline)) {
-        const Lane c(run, Full(), 0);
-        each_wide(run.lanes, [&](auto lanes, int, int64_t at) __attribute__((always_inline)) {
-          apply(run, c, lanes, at, 0);
-        });
-      });
+      const Lane c(a, Full(), 0);
+      each_wide(a.lanes, [&](auto lanes, int, int64_t at) __attribute__((always_inline)) { apply(a, c, lanes, at, 0); });
+      return;
     }
     for (int64_t first = 0; first < a.rows; first += FEW_ROWS) {
       const int64_t end = first + FEW_ROWS < a.rows ? first + FEW_ROWS : a.rows;
