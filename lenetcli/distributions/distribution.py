@@ -201,7 +201,9 @@ class _Lazily:
         return value
 
 
-lazily: Any = _Lazily  # so that a type checker lets the attribute be set
+def lazily(compute: Callable[[Any], Tensor]) -> Any:  # so that a type checker lets the attribute be set
+    """Makes a method an attribute that is computed when it is first read, unless it was set."""
+    return _Lazily(compute)
 
 
 def probs_to_logits(probs: Tensor, is_binary: bool = False) -> Tensor:

@@ -88,7 +88,7 @@ class AdaptiveLogSoftmaxWithLoss(SeveralInputsLoss):
     def reset_parameters(self) -> None:
         """Draws new initial values."""
         self.head.reset_parameters()
-        for first, second in self.tail:  # type: ignore[attr-defined]  # a list of pairs
+        for first, second in self.tail:
             first.reset_parameters()
             second.reset_parameters()
 

@@ -13,6 +13,7 @@ from lenetcli.tensors.tensor import Tensor
 
 class _FractionalMaxPool(Module):
     dims: int
+    _random_samples: Tensor | None
 
     def __init__(
         self,

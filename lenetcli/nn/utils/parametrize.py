@@ -35,7 +35,7 @@ class ParametrizationList(ModuleList):
         self.ntensors = 1 if self.is_tensor else len(new)
         learns = isinstance(original, Parameter)
         for name, tensor in zip(self._names(), [new] if self.is_tensor else new):
-            kept = tensor.detach().clone() if tensor is not original else original
+            kept: Any = tensor.detach().clone() if tensor is not original else original
             if learns:
                 kept = kept if kept is original else Parameter(kept, requires_grad=original.requires_grad)
                 self.register_parameter(name, kept)
@@ -78,7 +78,7 @@ class ParametrizationList(ModuleList):
         x = first(*(getattr(self, name) for name in self._names()))
         for module in rest:
             x = module(x)
-        return x  # type: ignore[no-any-return]  # as its modules say
+        return x
 
 
 def register_parametrization(
@@ -111,9 +111,9 @@ def register_parametrization(
         True
     """
     parametrization.train(module.training)
+    owner: Any = module
     if is_parametrized(module, tensor_name):
-        parametrizations: Any = module.parametrizations
-        chain = parametrizations[tensor_name]
+        chain = owner.parametrizations[tensor_name]
         before = getattr(module, tensor_name)
         if not unsafe:
             after = parametrization(before)
@@ -136,10 +136,9 @@ def register_parametrization(
     delattr(module, tensor_name)
     if not is_parametrized(module):
         _own_class(module)
-        module.parametrizations = ModuleDict()
+        owner.parametrizations = ModuleDict()
     setattr(type(module), tensor_name, property(lambda self: _read(self, tensor_name), _written(tensor_name)))
-    parametrizations = module.parametrizations
-    parametrizations[tensor_name] = chain
+    owner.parametrizations[tensor_name] = chain
     return module
 
 
@@ -203,7 +202,8 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
     """
     if not is_parametrized(module, tensor_name):
         raise ValueError(f"Module {module} does not have a parametrization on {tensor_name}")
-    parametrizations: Any = module.parametrizations
+    owner: Any = module
+    parametrizations = owner.parametrizations
     chain = parametrizations[tensor_name]
     if not leave_parametrized and not chain.is_tensor:
         raise ValueError(
@@ -225,6 +225,6 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
     else:
         module.register_buffer(tensor_name, value)
     if not len(parametrizations):
-        del module.parametrizations
+        del owner.parametrizations
         module.__class__ = type(module)._plain  # type: ignore[attr-defined]  # of the class made for it
     return module

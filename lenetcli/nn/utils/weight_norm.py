@@ -142,7 +142,7 @@ def spectral_norm(
     return module
 
 
-def _hooks(module: Module, kind: type) -> list[tuple[int, Any]]:
+def _hooks(module: Any, kind: type) -> list[tuple[int, Any]]:
     return [
         (key, found.function) for key, found in module._forward_pre_hooks.items() if isinstance(found.function, kind)
     ]
@@ -153,7 +153,7 @@ def _once(module: Module, kind: type, word: str, name: str) -> None:
         raise RuntimeError(f"Cannot register two {word} hooks on the same parameter {name}")
 
 
-def _removed(module: Module, kind: type, word: str, name: str) -> Module:
+def _removed(module: Any, kind: type, word: str, name: str) -> Any:
     for key, hook in _hooks(module, kind):
         if hook.name == name:
             hook.remove(module)

@@ -56,7 +56,8 @@ def _erfinv(y: Array) -> Array:
     given = y.astype(np.float64)
     w = -np.log1p(-given * given)
     small, large = w - 2.5, np.sqrt(w) - 3.0
-    near = far = np.float64(0)
+    near: Any = 0.0
+    far: Any = 0.0
     for a, b in zip(_NEAR, _FAR):
         near, far = a + near * small, b + far * large
     x = given * np.where(w < 5, near, far)
