@@ -212,11 +212,11 @@ def scaled_dot_product_attention(
     width = query.array.shape[-1]
     factor = scale if scale is not None else 1 / math.sqrt(width) if width else 1.0
     mask = _mask(query, key, attn_mask, is_causal)
-    four = query.ndim == key.ndim == value.ndim == 4 and query.array.shape[:2] == key.array.shape[:2]
-    if four and not dropout_p and key.array.shape[:2] == value.array.shape[:2] and at_once(query, key, value, mask):
-        if mask is None or not mask.requires_grad:
-            y: Tensor = Attention.apply(query, key, value, mask, scale=factor)
-            return y
+    leading = {x.array.shape[:2] for x in (query, key, value)}
+    plain = query.ndim == key.ndim == value.ndim == 4 and len(leading) == 1 and not dropout_p
+    if plain and at_once(query, key, value, mask) and (mask is None or not mask.requires_grad):
+        y: Tensor = Attention.apply(query, key, value, mask, scale=factor)
+        return y
     if not dropout_p:
         return composed(query, key, value, mask, factor)
     scores = (query * factor).matmul(key.transpose(-2, -1))
