@@ -155,8 +155,8 @@ def _edge(found: Landscape) -> Child:
     picture = chart(lines, label, "step", 0.0, log=log)
     lead = (
         "Along a direction that bends by λ, gradient descent with a rate above 2 / λ overshoots further each time. "
-        "Where the largest eigenvalue meets 2 / rate, training is at the edge of stability (Cohen et al. 2021): it often "
-        "rises until there, and stays about there."
+        "Where the largest eigenvalue meets 2 / rate, training is at the edge of stability (Cohen et al. 2021): it "
+        "often rises until there, and stays about there."
     )
     more = _of_optimizer(found)
     running = " Batch norm uses its running moments here." if found.batch_norm else ""
