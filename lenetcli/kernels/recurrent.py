@@ -167,8 +167,8 @@ def lstm_walk(
 
 
 def lstm_walk_backward(
-    d_y: Array, gates: Array, cell_before: Array, cell: Array, weight: Array, down: Array | None, d_h: Array, d_c: Array,
-    d_gates: Array, starts: Sequence[int], sizes: Sequence[int],
+    d_y: Array, gates: Array, cell_before: Array, cell: Array, weight: Array, down: Array | None, d_h: Array,
+    d_c: Array, d_gates: Array, starts: Sequence[int], sizes: Sequence[int],
 ) -> None:  # fmt: skip
     """The gradient of gates, from that of y and of the last states in `d_h` and `d_c`.
 

@@ -301,8 +301,8 @@ def _with_test_data(what: Given) -> tuple[Module, Any]:
         raise ConfigError(f"--inside: {what.path} holds weights without layers; give the configuration or the run")
     from lenetcli.runs.open import load_config, load_run
 
-    load = load_run if Path(what.path).is_dir() else load_config
-    loaded = load(what.path if load is load_config else Path(what.path), list(what.places))  # type: ignore[operator]
+    places, run = list(what.places), Path(what.path)
+    loaded = load_run(run, places) if run.is_dir() else load_config(what.path, places)
     if what.at is None:
         return loaded.model, loaded.split("test")
     return _opened(what)[1], loaded.split("test")

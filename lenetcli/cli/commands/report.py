@@ -49,7 +49,7 @@ def report(
         bool, typer.Option("--json", help="Print the figures as JSON; write a page only with -o.")
     ] = False,
 ) -> None:
-    """Write one HTML page about a run: curves, confusion, mistakes, filters, feature maps, attention and gates, configuration.
+    """Write one HTML page about a run: curves, confusion, mistakes, filters, feature maps, attention, configuration.
 
     Of several runs, or a directory of them such as a sweep's: their figures side by side, means over seeds, curves
     together. The page needs no network and runs no scripts. Where something cannot be had, such as data that is not

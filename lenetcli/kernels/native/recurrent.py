@@ -55,8 +55,8 @@ def lstm_walk(
 
 
 def lstm_walk_backward(
-    d_y: Array, gates: Array, cell_before: Array, cell: Array, weight: Array, down: Array | None, d_h: Array, d_c: Array,
-    d_gates: Array, starts: Sequence[int], sizes: Sequence[int],
+    d_y: Array, gates: Array, cell_before: Array, cell: Array, weight: Array, down: Array | None, d_h: Array,
+    d_c: Array, d_gates: Array, starts: Sequence[int], sizes: Sequence[int],
 ) -> None:  # fmt: skip
     """As lenetcli.kernels.recurrent.lstm_walk_backward."""
     fits = _takes((weight, down), d_y, gates, cell_before, cell, d_h, d_c, d_gates)

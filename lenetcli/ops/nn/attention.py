@@ -104,7 +104,8 @@ class SelfAttention(Op):
     def forward(ctx: Any, x: Array, mask: Array | None, *, heads: int, scale: float) -> Array:
         ctx.heads, ctx.scale = heads, scale
         y = _room(x, (*x.shape[:2], x.shape[2] // 3))
-        ctx.save(x, mask, _attend(*_parted(x, heads), mask, scale, _by_head(y, heads)))
+        q, k, v = _parted(x, heads)
+        ctx.save(x, mask, _attend(q, k, v, mask, scale, _by_head(y, heads)))
         return y
 
     def backward(ctx: Any, grad: Array) -> Any:
@@ -130,9 +131,10 @@ def _by_head(x: Array, heads: int) -> Array:
     return x.reshape(*x.shape[:2], heads, -1).transpose(0, 2, 1, 3)
 
 
-def _parted(x: Array, heads: int) -> tuple[Array, ...]:
+def _parted(x: Array, heads: int) -> tuple[Array, Array, Array]:
     """(N, L, 3 E) -> queries, keys and values by head, in the same memory."""
-    return tuple(_by_head(part, heads) for part in np.split(x, 3, axis=2))
+    q, k, v = (_by_head(part, heads) for part in np.split(x, 3, axis=2))
+    return q, k, v
 
 
 def _attend(q: Array, k: Array, v: Array, mask: Array | None, scale: float, y: Array) -> Array:
@@ -210,11 +212,11 @@ def scaled_dot_product_attention(
     width = query.array.shape[-1]
     factor = scale if scale is not None else 1 / math.sqrt(width) if width else 1.0
     mask = _mask(query, key, attn_mask, is_causal)
-    four = query.ndim == key.ndim == value.ndim == 4 and query.array.shape[:2] == key.array.shape[:2]
-    if four and not dropout_p and key.array.shape[:2] == value.array.shape[:2] and at_once(query, key, value, mask):
-        if mask is None or not mask.requires_grad:
-            y: Tensor = Attention.apply(query, key, value, mask, scale=factor)
-            return y
+    leading = {x.array.shape[:2] for x in (query, key, value)}
+    plain = query.ndim == key.ndim == value.ndim == 4 and len(leading) == 1 and not dropout_p
+    if plain and at_once(query, key, value, mask) and (mask is None or not mask.requires_grad):
+        y: Tensor = Attention.apply(query, key, value, mask, scale=factor)
+        return y
     if not dropout_p:
         return composed(query, key, value, mask, factor)
     scores = (query * factor).matmul(key.transpose(-2, -1))

@@ -28,9 +28,8 @@ def draw_inside(found: Sequence[InnerMaps], colours: bool, written: str | None =
         written: the file that has the pictures; they are not drawn then.
     """
     for maps in found:
-        yield Text(
-            f"{plain_text(maps.layer)} {maps.kind}: {', '.join(maps.names)}; {told(maps, colours or written is not None)}"
-        )
+        names = ", ".join(maps.names)
+        yield Text(f"{plain_text(maps.layer)} {maps.kind}: {names}; {told(maps, colours or written is not None)}")
         if written is None:
             yield ContactSheet(Sheet(np.stack(list(_drawn(maps, colours))), tuple(maps.names)))
     if written is not None:

@@ -23,7 +23,10 @@ from lenetcli.report.training.run_page.page import whole
 from lenetcli.report.training.run_page.parts import count, missing, note, table
 
 FLAT = 30  # times: what differs more goes upward by orders of magnitude
-LOOK = ".card { max-width: 42.5rem; } .line.bound { stroke: var(--bad); stroke-dasharray: 2 4; } .mark.bound { display: none; } "
+LOOK = (
+    ".card { max-width: 42.5rem; } "
+    ".line.bound { stroke: var(--bad); stroke-dasharray: 2 4; } .mark.bound { display: none; } "
+)
 
 
 def page(found: Landscape, name: str, place: str, command: str) -> str:
@@ -151,9 +154,9 @@ def _edge(found: Landscape) -> Child:
     log = lowest > 0 and highest > FLAT * lowest
     picture = chart(lines, label, "step", 0.0, log=log)
     lead = (
-        "Along a direction that bends by λ, gradient descent with a rate above 2 / λ overshoots further each time. Where "
-        "the largest eigenvalue meets 2 / rate, training is at the edge of stability (Cohen et al. 2021): it often rises "
-        "until there, and stays about there."
+        "Along a direction that bends by λ, gradient descent with a rate above 2 / λ overshoots further each time. "
+        "Where the largest eigenvalue meets 2 / rate, training is at the edge of stability (Cohen et al. 2021): it "
+        "often rises until there, and stays about there."
     )
     more = _of_optimizer(found)
     running = " Batch norm uses its running moments here." if found.batch_norm else ""
@@ -170,8 +173,8 @@ def _of_optimizer(found: Landscape) -> str:
             else ""
         )
     return (
-        f" {found.optimizer} scales each weight's step, so that its own bound is another one: the lines of the rate tell "
-        "what plain gradient descent would bear."
+        f" {found.optimizer} scales each weight's step, so that its own bound is another one: the lines of the rate "
+        "tell what plain gradient descent would bear."
     )
 
 

@@ -55,9 +55,9 @@ def inside(report: RunReport) -> Child:
     if not report.inside:
         return None
     lead = (
-        "Of the same sample: whom each step attends to, by head (a row for each query, a column for each key; white is 0, "
-        "blue the largest of the layer), and the gates of recurrent layers (a row for each step, a column for each unit; "
-        "blue is above 0, orange below, full at 1)."
+        "Of the same sample: whom each step attends to, by head (a row for each query, a column for each key; white is "
+        "0, blue the largest of the layer), and the gates of recurrent layers (a row for each step, a column for each "
+        "unit; blue is above 0, orange below, full at 1)."
     )
     return [note(lead), [_inner(maps) for maps in report.inside]]
 
