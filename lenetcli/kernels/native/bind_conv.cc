@@ -113,7 +113,6 @@ bool conv_backward(Array<const float, 4> grad, optional<Array<const float, 4>> x
   size_t need = 0;
   for (const ConvUnit& u : units) need = std::max(need, rounded(kernels->conv_scratch(a, u, true)));
   float *parts = scratch(part * chunks + filters + need * slots), *memory = parts + part * chunks + filters;
-  a.filters = parts + part * chunks;
   if (filters) kernels->conv_filters(a, parts + part * chunks);
   std::atomic<bool> done{true};
   auto item = [&](int i, int slot) {

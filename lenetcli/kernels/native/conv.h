@@ -49,25 +49,17 @@ int grid_strips(const Conv& a, int images, int wanted) {
 }
 
 // Blocks of L images, and one of what is left over. Wanted are units of the forward pass, whose tile rows may be cut
-// anywhere; those of a backward pass winner by winner are cut between images.
+// anywhere.
 int conv_units(const Conv& a, int wanted, ConvUnit* units) {
-  const bool images_apart = !wanted && by_winner(a);
   const int rows = tiles(a, a.rows), whole = a.batch / L, rest = a.batch % L, blocks = whole + (rest > 0);
   int count = 0;
   for (int b = 0; b < blocks; b++) {
     int strips = wanted ? (wanted + blocks - 1) / blocks : 1;
     if (b == whole) strips = grid_strips(a, rest, wanted ? strips : 0);
-    const int images = b < whole ? L : rest, most = images_apart ? images : rows / 2;
-    if (strips > most) strips = most;
+    if (strips > rows / 2) strips = rows / 2;
     if (strips < 1) strips = 1;
-    for (int s = 0; s < strips; s++, count++) {
-      if (!units) continue;
-      const int from = images * s / strips, to = images * (s + 1) / strips;
-      if (images_apart)
-        units[count] = {b * L + from, to - from, 0, rows};
-      else
-        units[count] = {b * L, images, rows * s / strips, rows * (s + 1) / strips};
-    }
+    for (int s = 0; s < strips; s++, count++)
+      if (units) units[count] = {b * L, b < whole ? L : rest, rows * s / strips, rows * (s + 1) / strips};
   }
   return count;
 }
@@ -88,7 +80,7 @@ INLINE Scratch images_layout(const Conv& a, const ConvUnit& u, bool backward) {
 }
 
 size_t conv_scratch(const Conv& a, const ConvUnit& u, bool backward) {
-  if (backward && by_winner(a)) return lines(a, geometry(a, u), u.count).end;
+  if (u.count == L && backward && by_winner(a)) return lines(a, geometry(a, u)).end;
   if (u.count == L) return images_layout(a, u, backward).end;
   return grid_layout(a, grids(a, u, geometry(a, u)), backward).end;
 }
@@ -115,20 +107,23 @@ size_t turned_filters(const Conv& a, float* to) {
   return (size_t)a.out * a.channels * size;
 }
 
-size_t conv_filters(const Conv& a, float* to) {
+size_t conv_filters(Conv& a, float* to) {
   if (!a.d_x.data) return 0;
-  if (by_winner(a)) return winner_filters(a, to);
-  return a.batch % L ? turned_filters(a, to) : 0;
+  size_t size = 0;
+  a.filters = to;
+  if (by_winner(a)) size = (winner_filters(a, to) + 15) / 16 * 16;
+  a.turned = to ? to + size : nullptr;
+  return a.batch % L ? size + turned_filters(a, to ? to + size : nullptr) : size;
 }
 
 bool conv_backward(const Conv& a, const ConvUnit& u, float* scratch, float* d_weight, float* d_bias) {
-  if (by_winner(a)) return winners_backward(a, u, scratch, d_weight, d_bias);
   const Geometry g = geometry(a, u);
   if (u.count < L) {
     bool done = false;
     LENET_FOR_KERNEL(a.kernel, done = grid_backward<k>(a, u, g, scratch, d_weight, d_bias));
     return done;
   }
+  if (by_winner(a)) return winners_backward(a, u, scratch, d_weight, d_bias);
   const View s = view(g);
   const Scratch at = images_layout(a, u, true);
   float *x = scratch + at.x, *d = scratch + at.d, *d_x = scratch + at.d_x;

@@ -255,7 +255,7 @@ bool grid_backward(const Conv& a, const ConvUnit& u, const Geometry& g, float* s
   if (!a.d_x.data) return true;
   Results grid = {a, u, results, nullptr, s.d.lanes()};
   grid.conv.pooled = grid.conv.relu = false;
-  tiles_forward<K>({a.out, a.channels, a.filters, nullptr}, view(a, s.d), d, grid);
+  tiles_forward<K>({a.out, a.channels, a.turned, nullptr}, view(a, s.d), d, grid);
   const bool last = u.to == g.tile_rows;
   const int from = 2 * u.from - a.pad_h, end = last ? a.height : 2 * u.to - a.pad_h;
   write_grid(a.d_x, u, a.channels, from > 0 ? from : 0, end < a.height ? end : a.height, a.width, from, a.pad_w,

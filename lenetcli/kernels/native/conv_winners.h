@@ -1,13 +1,14 @@
 // Backward pass of a convolution with relu and 2x2 max-pooling, winner by winner; see conv.h.
 //
 // Of the four outputs of a tile one has a gradient, another one in every image. Lanes that are images would multiply
-// all four, three times by zero. Here the lanes are neighbours in a row of one image, (rows, columns, C): what a row of the
-// kernel meets is K C floats that lie side by side, and what a winner q = (i, j) changes is where they begin.
+// all four, three times by zero. Here the lanes are neighbours in a row of one image, (rows, columns, C): what a row
+// of the kernel meets is K C floats that lie side by side, and what a winner q = (i, j) changes is where they begin.
 //
 //     d_weight[o, u, :] += grad[o, tile] x[tile + (i + u, j), :]             K rows of K C floats, kept in registers
 //     d_x[tile + (r, 0), :] += grad[o, tile] filter[o, j, r - i, :]          K + 1 rows of (K + 1) C floats, the same
 //
-// where filter[o, j] has j C zeros before each row and zeros after it, and a row of zeros before the first and after
+// Sums are added up image by image, tile by tile, then over images as over lanes: the bits are those of all four.
+// filter[o, j] has j C zeros before each row and zeros after it, and a row of zeros before the first and after
 // the last. Zeros meet numbers here that are no part of the sum, so all of them have to be finite.
 #pragma once
 
@@ -77,10 +78,7 @@ struct Record {
 };
 constexpr int RECORD = sizeof(Record) / sizeof(float);
 
-constexpr int GROUP = 4;  // images that a tile's record is read for at a time
-INLINE int whole_groups(int images) { return (images + GROUP - 1) / GROUP * GROUP; }
-
-INLINE Lines lines(const Conv& a, const Geometry& g, int images) {
+INLINE Lines lines(const Conv& a, const Geometry& g) {
   auto round = [](int64_t n) { return (n + 15) / 16 * 16; };
   Lines s;
   s.channels = a.channels, s.columns = g.pixel_columns;
@@ -92,25 +90,24 @@ INLINE Lines lines(const Conv& a, const Geometry& g, int images) {
   s.tiles = g.count * g.tile_columns;
   s.out = s.tiles | 1;  // odd: a cache keeps only so many lines that are a power of two apart
   s.x = 0;
-  s.d_x = s.x + whole_groups(images) * s.image;
-  s.records = s.d_x + (a.d_x.data ? images * s.image : 0);
+  s.d_x = s.x + L * s.image;
+  s.records = s.d_x + (a.d_x.data ? L * s.image : 0);
   s.sums = s.records + round((int64_t)a.out * s.out * RECORD);
-  s.end = s.sums + round((int64_t)a.out * a.kernel * (a.kernel * a.channels + 2 * L));
+  s.end = s.sums + round((int64_t)L * a.out * a.kernel * (a.kernel * a.channels + 2 * L));
   return s;
 }
 
 // Whether this is less work than all four: loads, of which a processor makes as many as multiply-adds at a time.
-// Records of few images are mostly empty.
 bool by_winner(const Conv& a) {
   const int k = a.kernel, c = a.channels;
   const int loads = k * ((k * c + L - 1) / L) + 2;
   const int64_t far = (int64_t)(a.width + 2 * a.pad_w + 1) * c, filter = 2 * (k + 2) * ((k + 1) * (int64_t)c + L);
-  return a.pooled && a.batch >= L && k >= 2 && loads * 10 * L <= 48 * k * k * c && far < 65536 && filter < 65536;
+  return a.pooled && k >= 2 && loads * 10 * L <= 48 * k * k * c && far < 65536 && filter < 65536;
 }
 
 // (O, C, K, K) -> filters (O, 2, K + 2, row), unless `to` is null; their size.
 size_t winner_filters(const Conv& a, float* to) {
-  const Lines s = lines(a, geometry(a, {0, 1, 0, 1}), 1);
+  const Lines s = lines(a, geometry(a, {0, 1, 0, 1}));
   const int k = a.kernel;
   if (!to) return a.out * s.filter;
   memset(to, 0, sizeof(float) * a.out * s.filter);
@@ -230,58 +227,67 @@ bool pack_records(const Conv& a, const ConvUnit& u, const Geometry& g, const Lin
   return !any_nan(nothing);
 }
 
-// sums (O, K, row): R rows of V vectors, from the pixel that `x` is in the first tile of the group's first image.
+// sums (L, O, K, row): R rows of V vectors, from the pixel that `x` is in the first tile of the first image.
 template <int R, int V>
-APART void winners_weight(const Conv& a, const Lines& s, const Geometry& g, const Record* records, int first,
-                          const float* x, float* sums, int64_t sums_row) {
-  constexpr int SETS = R * V * 2 <= (MANY_REGISTERS ? 24 : 12) ? 2 : 1;  // sums that do not wait for each other
+APART void winners_weight(const Conv& a, const Lines& s, const Geometry& g, const Record* first, const float* x,
+                          float* sums, int64_t sums_row) {
+  constexpr int most = (MANY_REGISTERS ? 24 : 12) / (R * V), M = most >= 4 ? 4 : most >= 2 ? 2 : 1;  // images at a time
   const int64_t pitch = s.pitch, across = 2 * s.channels, image = s.image;
   const int columns = g.tile_columns, rows = g.count;
-  for (int o = 0; o < a.out; o++, records += s.out, sums += a.kernel * sums_row) {
-    Vec own[SETS][R][V] = {};
-    const Record* record = records;
-    const float* line = x;
-    for (int i = 0; i < rows; i++, line += 2 * pitch) {
-      const float* tile = line;
-      for (int j = 0; j < columns; j++, tile += across, record++)
+  for (int m0 = 0; m0 < L; m0 += M, x += M * image) {
+    const Record* records = first;
+    for (int o = 0; o < a.out; o++, records += s.out) {
+      Vec own[M][R][V] = {};
+      const Record* record = records;
+      const float* line = x;
+      for (int i = 0; i < rows; i++, line += 2 * pitch) {
+        const float* tile = line;
+        for (int j = 0; j < columns; j++, tile += across, record++)
 #pragma GCC unroll 4
-        for (int m = 0; m < GROUP; m++) {
-          const float* p = tile + m * image + record->at[first + m].x;
-          const Vec grad = splat(record->grad[first + m]);
-          for (int r = 0; r < R; r++)
-            for (int v = 0; v < V; v++) own[m % SETS][r][v] += grad * load(p + r * pitch + v * L);
-        }
-    }
-    for (int r = 0; r < R; r++)
-      for (int v = 0; v < V; v++) {
-        float* p = sums + r * sums_row + v * L;
-        store(p, load(p) + (SETS > 1 ? own[0][r][v] + own[SETS - 1][r][v] : own[0][r][v]));
+          for (int m = 0; m < M; m++) {
+            const float* p = tile + m * image + record->at[m0 + m].x;
+            const Vec grad = splat(record->grad[m0 + m]);
+            for (int r = 0; r < R; r++)
+              for (int v = 0; v < V; v++) own[m][r][v] += grad * load(p + r * pitch + v * L);
+          }
       }
+      for (int m = 0; m < M; m++)
+        for (int r = 0; r < R; r++)
+          for (int v = 0; v < V; v++)
+            store(sums + ((int64_t)((m0 + m) * a.out + o) * a.kernel + r) * sums_row + v * L, own[m][r][v]);
+    }
   }
 }
 
-// R rows of V vectors of d_x, in all tiles of all images.
+// The sums of all images' numbers, each added up as `sum` adds lanes.
+INLINE Vec sum_of_images(const float* p, int64_t image) {
+  Vec v[L];
+  for (int m = 0; m < L; m++) v[m] = load(p + m * image);
+#pragma GCC unroll 4
+  for (int half = L / 2; half >= 4; half /= 2)
+#pragma GCC unroll 8
+    for (int m = 0; m < half; m++) v[m] += v[m + half];
+  return (v[0] + v[2]) + (v[1] + v[3]);
+}
+
+// R rows of V vectors of d_x, in one tile of all images.
 template <int R, int V>
-APART void winners_input(const Conv& a, const Lines& s, const Geometry& g, const Record* records, int images,
-                         const float* filters, float* d_x) {
-  const int64_t pitch = s.pitch, row = s.row, size = s.filter, next = s.out, image = s.image;
-  const int columns = g.tile_columns, rows = g.count, out = a.out;
-  for (int i = 0; i < rows; i++)
-    for (int j = 0; j < columns; j++, records++)
-      for (int m = 0; m < images; m++) {
-        Vec own[R][V] = {};
-        const Record* record = records;
-        const float* filter = filters;
-        for (int o = 0; o < out; o++, record += next, filter += size) {
-          const float* p = filter + record->at[m].filter;
-          const Vec grad = splat(record->grad[m]);
-          for (int r = 0; r < R; r++)
-            for (int v = 0; v < V; v++) own[r][v] += grad * load(p + r * row + v * L);
-        }
-        float* to = d_x + m * image + 2 * i * pitch + 2 * j * s.channels;
-        for (int r = 0; r < R; r++)
-          for (int v = 0; v < V; v++) store(to + r * pitch + v * L, load(to + r * pitch + v * L) + own[r][v]);
-      }
+APART void winners_input(const Conv& a, const Lines& s, const Record* records, const float* filters, float* d_x) {
+  const int64_t pitch = s.pitch, row = s.row, size = s.filter, next = s.out;
+  const int out = a.out;
+  for (int m = 0; m < L; m++, d_x += s.image) {
+    Vec own[R][V] = {};
+    const Record* record = records;
+    const float* filter = filters;
+    for (int o = 0; o < out; o++, record += next, filter += size) {
+      const float* p = filter + record->at[m].filter;
+      const Vec grad = splat(record->grad[m]);
+      for (int r = 0; r < R; r++)
+        for (int v = 0; v < V; v++) own[r][v] += grad * load(p + r * row + v * L);
+    }
+    for (int r = 0; r < R; r++)
+      for (int v = 0; v < V; v++) store(d_x + r * pitch + v * L, load(d_x + r * pitch + v * L) + own[r][v]);
+  }
 }
 
 // body(rows, vectors, first row, first vector), with constants, for blocks that registers hold and all are cut into.
@@ -302,7 +308,7 @@ INLINE void each_block(int rows, int vectors, Body body) {
 
 bool winners_backward(const Conv& a, const ConvUnit& u, float* scratch, float* d_weight, float* d_bias) {
   const Geometry g = geometry(a, u);
-  const Lines s = lines(a, g, u.count);
+  const Lines s = lines(a, g);
   float *x = scratch + s.x, *d_x = scratch + s.d_x, *sums = scratch + s.sums;
   const Record* records = (const Record*)(scratch + s.records);
   if (!pack_records(a, u, g, s, scratch + s.records, d_bias)) return false;
@@ -310,13 +316,11 @@ bool winners_backward(const Conv& a, const ConvUnit& u, float* scratch, float* d
     if (!pack_lines(a, u, g, s, x) || ((a.rows % 2 || a.columns % 2) && !margin_finite(a, u, g))) return false;
     const int k = a.kernel, length = k * a.channels, vectors = (length + L - 1) / L;
     const int64_t row = (int64_t)vectors * L;
-    memset(x + u.count * s.image, 0, sizeof(float) * (whole_groups(u.count) - u.count) * s.image);
-    memset(sums, 0, sizeof(float) * a.out * k * row);
     each_block(k, vectors, [&](auto rows, auto width, int r, int v) __attribute__((always_inline)) {
-      float *from = x + r * s.pitch + v * L, *to = sums + r * row + v * L;
-      for (int m = 0; m < u.count; m += GROUP)
-        winners_weight<rows.value, width.value>(a, s, g, records, m, from + m * s.image, to, row);
+      winners_weight<rows.value, width.value>(a, s, g, records, x + r * s.pitch + v * L, sums + r * row + v * L, row);
     });
+    const int64_t all = a.out * k * row;
+    for (int64_t i = 0; i < all; i += L) store(sums + i, sum_of_images(sums + i, all));
     for (int o = 0; o < a.out; o++)
       for (int c = 0; c < a.channels; c++)
         for (int r = 0; r < k; r++)
@@ -324,10 +328,13 @@ bool winners_backward(const Conv& a, const ConvUnit& u, float* scratch, float* d
   }
   if (!a.d_x.data) return true;
   memset(d_x, 0, sizeof(float) * u.count * s.image);
-  each_block(a.kernel + 1, s.vectors, [&](auto rows, auto width, int r, int v) __attribute__((always_inline)) {
-    winners_input<rows.value, width.value>(a, s, g, records, u.count, a.filters + r * s.row + v * L,
-                                           d_x + r * s.pitch + v * L);
-  });
+  for (int i = 0; i < g.count; i++)
+    for (int j = 0; j < g.tile_columns; j++, records++) {
+      float* tile = d_x + 2 * i * s.pitch + 2 * j * s.channels;
+      each_block(a.kernel + 1, s.vectors, [&](auto rows, auto width, int r, int v) __attribute__((always_inline)) {
+        winners_input<rows.value, width.value>(a, s, records, a.filters + r * s.row + v * L, tile + r * s.pitch + v * L);
+      });
+    }
   unpack_lines(a, u, g, s, d_x);
   return true;
 }

@@ -20,7 +20,7 @@ struct Conv {
   bool pooled, relu;
   Image x, y, d_x;         // y is the output, or its gradient; d_x.data is null where not wanted
   const float* weight;     // (O, C, K, K), contiguous
-  const float* filters;    // for the gradient of x: the weight as `conv_filters` has it, or null
+  const float *filters, *turned;  // for the gradient of x: the weight in two other forms, see `conv_filters`
   const float* bias;       // (O,) or null
   uint8_t* winner;  // pooled: which output of the tile won, 4 where none is positive; (N/group, O, P/2, Q/2, group)
   int group;               // images that have their winners side by side: 16, so that threads write lines of their own
@@ -233,9 +233,9 @@ struct Kernels {
   int (*conv_units)(const Conv&, int wanted, ConvUnit* units);
   size_t (*conv_scratch)(const Conv&, const ConvUnit&, bool backward);  // floats
   void (*conv_forward)(const Conv&, const ConvUnit&, float* scratch);
-  // The weight in another form, for the gradient of x; unless `to` is null. Returns its size in floats, 0 where none is
-  // needed. It may meet zeros only where all of it is finite.
-  size_t (*conv_filters)(const Conv&, float* to);
+  // Makes the forms of the weight that the gradient of x needs, unless `to` is null. Returns their size in floats. They
+  // may meet zeros only where the weight is finite.
+  size_t (*conv_filters)(Conv&, float* to);
   // Adds to d_weight (unless null) and d_bias. False, and nothing of use, where outputs without a gradient, which a
   // tile lacks or the pool left out, would have met infinities or NaN: 0 times infinity is NaN.
   bool (*conv_backward)(const Conv&, const ConvUnit&, float* scratch, float* d_weight, float* d_bias);
