@@ -250,7 +250,8 @@ def jacrev(func: Function, argnums: Numbers = 0, has_aux: bool = False) -> Funct
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         numbers = _numbers("jacrev", argnums, args)
         chosen = tuple(_fresh(args[n]) for n in numbers)
-        given, result = list(args), []
+        given = list(args)
+        result: list[Any] = []
 
         def of_leaves(*leaves: Any) -> tuple[Any, ...]:
             for n, part in zip(numbers, with_leaves(chosen, iter(leaves))):

@@ -18,7 +18,7 @@ from lenetcli.distributions.distribution import (
 )
 from lenetcli.ops.nn.binary_cross_entropy import binary_cross_entropy_with_logits
 from lenetcli.ops.pointwise.exp import sigmoid
-from lenetcli.tensors.creation import arange
+from lenetcli.tensors.ranges import arange
 from lenetcli.tensors.sampling import bernoulli
 from lenetcli.tensors.size import Size
 from lenetcli.tensors.tensor import Tensor

@@ -13,7 +13,8 @@ from lenetcli.distributions.constraints import Constraint
 from lenetcli.distributions.distribution import Distribution, Shape, either, lazily, probs_to_logits
 from lenetcli.ops.nn.softmax import softmax
 from lenetcli.ops.shaping.expand import broadcast_tensors
-from lenetcli.tensors.creation import arange, full
+from lenetcli.tensors.creation import full
+from lenetcli.tensors.ranges import arange
 from lenetcli.tensors.sampling import multinomial
 from lenetcli.tensors.size import Size
 from lenetcli.tensors.tensor import Tensor

@@ -308,18 +308,15 @@ def _pixels(code: Code, inputs: Inputs, name: str) -> str:
         walks = ((held[0], seen[0], channels, held[1]), (held[1], seen[1], channels * seen[0], 1))
         for (size, out, outer, inner), source, target in zip(walks, ("held", "tall"), ("tall", "in")):
             places, weights = pixel_weights(size, out, 1)
-            tables = f"{code.places('pixel places', places)}, {code.numbers('pixel weights', weights)}"
-            lines.append(f"rescale({source}, {target}, {outer}, {size}, {out}, {inner}, {len(places)}, {tables});")
+            taps = f"{len(places)}, {code.places('pixel places', places)}, {code.numbers('pixel weights', weights)}"
+            lines.append(f"rescale({source}, {target}, {outer}, {size}, {out}, {inner}, {taps});")
         code.used.add("rescale")
     scale = number(inputs.white / 255 * steps.scale)
     first = f"for (int i = 0; i < {channels * math.prod(held)}; i++) {at}[i] = (float)pixels[i] * {scale};"
-    mean, std = (np.broadcast_to(np.asarray(v, FLOAT), channels) for v in steps.normalize or (0.0, 1.0))
-    tables = [code.numbers(word, values) for word, values in (("mean", mean), ("std", std))]
-    size = math.prod(seen)
-    lines.append(
-        f"for (int i = 0; i < {channels * size}; i++) in[i] = (in[i] - {tables[0]}[i / {size}]) / {tables[1]}[i / {size}];"
-    )
-    body = "".join(
-        f"  {line}\n" for line in (f"static float {', '.join(buffers)};", first, *lines, f"{name}_predict(in, out);")
-    )
-    return PIXELS.format(name=name, body=body, shape=list(inputs.shape))
+    if steps.normalize is not None:
+        size, given = math.prod(seen), zip(("mean", "std"), steps.normalize)
+        mean, std = (code.numbers(word, np.broadcast_to(np.asarray(v, FLOAT), channels)) for word, v in given)
+        each = f"for (int i = 0; i < {channels * size}; i++)"
+        lines.append(f"{each} in[i] = (in[i] - {mean}[i / {size}]) / {std}[i / {size}];")
+    lines = [f"static float {', '.join(buffers)};", first, *lines, f"{name}_predict(in, out);"]
+    return PIXELS.format(name=name, body="".join(f"  {line}\n" for line in lines), shape=list(inputs.shape))

@@ -24,7 +24,8 @@ def planned(
         >>> planned(graph, {"a": 4, "b": 4, "c": 4}, lambda op: False, lambda op: False)
         ({'a': 0, 'b': 4, 'c': 0}, 8)
     """
-    owner, last = owners(graph, same), {}
+    owner = owners(graph, same)
+    last: dict[str, int] = {}
     for at, node in enumerate(graph.nodes):
         last |= {owner.get(name, name): at for name in (*node.inputs, *node.outputs)}
     last |= {owner.get(value.name, value.name): len(graph.nodes) for value in graph.outputs}

@@ -232,7 +232,7 @@ def _moved(code: Code, node: Node) -> None:
     shape, y = code.shape(node.inputs[0]), code.shape(node.output)
     if max(math.prod(shape), math.prod(y)) > LARGEST_TABLE:
         raise code.refusal(node, f"it moves more than {LARGEST_TABLE:,} numbers")
-    others = [code.constant(node, name) if name else None for name in node.inputs[1:]]
+    others: list[Any] = [code.constant(node, name) if name else None for name in node.inputs[1:]]
     places = np.arange(1, math.prod(shape) + 1).reshape(shape)
     if node.op == "Pad":
         pads, value = tuple(map(int, others[0])), 0.0 if len(others) < 2 or others[1] is None else float(others[1])
