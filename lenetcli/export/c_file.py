@@ -92,6 +92,9 @@ class Code:
         for value in (*graph.inputs, *graph.outputs):
             if self._kind(value.name) != FLOAT:
                 raise NotExportable(f"{value.name} is {self._kind(value.name)}; a C file has float32 only")
+        for node in graph.nodes:
+            if not all(self.size(name) for name in node.outputs):
+                raise self.refusal(node, "gives nothing")
         self._owner = owners(graph, SAME.__contains__)
         sizes = {name: self.size(name) for name in self._owner}
         self._outputs = self._placed_outputs()
