@@ -123,7 +123,7 @@ class Code:
         at = 0
         for value in self.graph.outputs:
             size = self.size(value.name)
-            source = self._whereabouts(value.name)
+            source = self.place_of(value.name)
             if source != f"out + {at}":
                 self.used.add("copy")
                 self._lines.append(f"copy(&(const Walk){{1, {{{size}}}, {{1}}, {{1}}}}, {source}, out + {at});")
@@ -152,7 +152,7 @@ class Code:
         name = node.inputs[place]
         if self._kind(name) != FLOAT:
             raise self.refusal(node, f"takes {self._kind(name)}; a C file has float32 only")
-        return self._whereabouts(name)
+        return self.place_of(name)
 
     def all_given(self, node: Node, count: int) -> list[str]:
         """Its first inputs."""
@@ -160,7 +160,7 @@ class Code:
 
     def result(self, node: Node) -> str:
         """Where its result goes."""
-        return self._whereabouts(node.output)
+        return self.place_of(node.output)
 
     def constant(self, node: Node, name: str) -> Array:
         """The values of an input that has to be a constant."""
@@ -221,7 +221,8 @@ class Code:
             at += self.size(value.name)
         return found
 
-    def _whereabouts(self, name: str) -> str:
+    def place_of(self, name: str) -> str:
+        """Where a value lies, as an expression of C."""
         if name in self.graph.constants:
             return self.numbers(name, self.graph.constants[name])
         owner = self._owner.get(name, name)

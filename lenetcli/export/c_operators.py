@@ -281,6 +281,15 @@ def _reduce(code: Code, node: Node) -> None:
         code.call(node, "shrink", code.result(node), size, share)
 
 
+def _recurrent(code: Code, node: Node) -> None:
+    steps, runs, inner = code.shape(node.inputs[0])
+    gates, backward = {"RNN": 1, "GRU": 3, "LSTM": 4}[node.op], int(node.attributes["direction"] != "forward")
+    sizes = f"&(const Steps){{{steps}, {runs}, {inner}, {node.attributes['hidden_size']}, {gates}, {backward}}}"
+    given = [code.given(node, place) for place in (0, 1, 2, 3, 5, 6)][: 6 if node.op == "LSTM" else 5]
+    function = [{"Tanh": "tanhf", "Relu": "relu"}[node.attributes["activations"][0]]] if node.op == "RNN" else []
+    code.call(node, node.op.lower(), sizes, *given, *map(code.place_of, node.outputs), *function)
+
+
 def number(value: Any) -> str:
     """A float32 as C says it, to the last bit."""
     value = np.float32(value)
@@ -305,6 +314,7 @@ WRITERS: dict[str, Writer] = {
     "MatMul": _matmul,
     "Softmax": _softmax,
     "LogSoftmax": _softmax,
+    **dict.fromkeys(("RNN", "GRU", "LSTM"), _recurrent),
     "Transpose": _transpose,
     "Expand": _expand,
     "Concat": _concat,

@@ -266,3 +266,80 @@ static float clip(float x, float low, float high) { return x < low ? low : x > h
 static float elu(float x, float alpha, float none) { return x > 0 ? x : alpha * expm1f(x) + none; }
 static float leaky_relu(float x, float alpha, float none) { return x > 0 ? x : alpha * x + none; }
 static float hard_sigmoid(float x, float alpha, float beta) { return clip(alpha * x + beta, 0, 1); }
+
+static float dot(const float *a, const float *b, int size) {
+  float sum = 0;
+  for (int i = 0; i < size; i++) sum += a[i] * b[i];
+  return sum;
+}
+
+/* Recurrent layers over (steps, runs, inner) -> y (steps, runs, size) and the last state. Rows of weight, of recurrence and
+ * of bias (its two halves) are gate by gate as ONNX has them; h is the first state, or 0. */
+typedef struct {
+  int steps, runs, inner, size, gates, reverse;
+} Steps;
+
+/* What inputs (of == 0) and the state before (of == 1) add to a gate of a unit. */
+static float gate(const Steps *a, const float *rows, const float *bias, const float *values, int g, int unit, int of) {
+  const int row = g * a->size + unit, length = of ? a->size : a->inner;
+  const float sum = values ? dot(rows + row * length, values, length) : 0;
+  return sum + (bias ? bias[of * a->gates * a->size + row] : 0);
+}
+
+static void rnn(const Steps *a, const float *x, const float *weight, const float *recurrence, const float *bias,
+                const float *h, float *y, float *last, float (*f)(float)) {
+  const int state = a->runs * a->size;
+  for (int i = 0; i < a->steps; i++) {
+    const int t = a->reverse ? a->steps - 1 - i : i;
+    for (int n = 0; n < a->runs; n++)
+      for (int j = 0; j < a->size; j++) {
+        const float *in = x + (t * a->runs + n) * a->inner, *before = h ? h + n * a->size : 0;
+        y[t * state + n * a->size + j] =
+            f(gate(a, weight, bias, in, 0, j, 0) + gate(a, recurrence, bias, before, 0, j, 1));
+      }
+    h = y + t * state;
+  }
+  for (int i = 0; i < state; i++) last[i] = h[i];
+}
+
+static void gru(const Steps *a, const float *x, const float *weight, const float *recurrence, const float *bias,
+                const float *h, float *y, float *last) {
+  const int state = a->runs * a->size;
+  for (int i = 0; i < a->steps; i++) {
+    const int t = a->reverse ? a->steps - 1 - i : i;
+    for (int n = 0; n < a->runs; n++)
+      for (int j = 0; j < a->size; j++) {
+        const float *in = x + (t * a->runs + n) * a->inner, *before = h ? h + n * a->size : 0;
+        float added[3], kept[3];
+        for (int g = 0; g < 3; g++) {
+          added[g] = gate(a, weight, bias, in, g, j, 0);
+          kept[g] = gate(a, recurrence, bias, before, g, j, 1);
+        }
+        const float z = sigmoid(added[0] + kept[0]), r = sigmoid(added[1] + kept[1]);
+        y[t * state + n * a->size + j] = (1 - z) * tanhf(added[2] + r * kept[2]) + (before ? z * before[j] : 0);
+      }
+    h = y + t * state;
+  }
+  for (int i = 0; i < state; i++) last[i] = h[i];
+}
+
+/* The cells are kept in `cell`, which begins with c, or with zeros. */
+static void lstm(const Steps *a, const float *x, const float *weight, const float *recurrence, const float *bias,
+                 const float *h, const float *c, float *y, float *last, float *cell) {
+  const int state = a->runs * a->size;
+  for (int i = 0; i < state; i++) cell[i] = c ? c[i] : 0;
+  for (int i = 0; i < a->steps; i++) {
+    const int t = a->reverse ? a->steps - 1 - i : i;
+    for (int n = 0; n < a->runs; n++)
+      for (int j = 0; j < a->size; j++) {
+        const float *in = x + (t * a->runs + n) * a->inner, *before = h ? h + n * a->size : 0;
+        float sum[4], *own = cell + n * a->size + j;
+        for (int g = 0; g < 4; g++)
+          sum[g] = gate(a, weight, bias, in, g, j, 0) + gate(a, recurrence, bias, before, g, j, 1);
+        *own = sigmoid(sum[2]) * *own + sigmoid(sum[0]) * tanhf(sum[3]);
+        y[t * state + n * a->size + j] = sigmoid(sum[1]) * tanhf(*own);
+      }
+    h = y + t * state;
+  }
+  for (int i = 0; i < state; i++) last[i] = h[i];
+}

@@ -70,7 +70,7 @@ def test_random_nets_give_what_the_engine_gives(seed: int) -> None:
     np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
 
 
-SMALL = [path for path in CONFIGS if path.stem not in ("mobilenetv2", "resnet18", "resnet34", "cnn", "sequence")]
+SMALL = [path for path in CONFIGS if path.stem not in ("mobilenetv2", "resnet18", "resnet34", "cnn")]
 
 
 @pytest.mark.parametrize("path", SMALL, ids=lambda path: path.stem)
@@ -86,6 +86,22 @@ def test_the_nets_of_the_configurations_are_clean_in_every_byte(path: Path) -> N
         wanted = model(lenet.from_numpy(x))
     for got, tensor in zip(run(x), [wanted] if isinstance(wanted, lenet.Tensor) else wanted, strict=True):
         np.testing.assert_allclose(got, tensor.numpy(), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_recurrent_layers_go_both_ways(kind: str, bias: bool) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = getattr(nn, kind)(4, 3, 2, bias=bias, bidirectional=True, batch_first=True)
+
+        def forward(self, x: lenet.Tensor) -> lenet.Tensor:
+            y, last = self.layer(x)
+            return lenet.cat([y.flatten(1), (last[1] if kind == "LSTM" else last).transpose(0, 1).flatten(1)], 1)
+
+    wanted, found = compiled(settled(Net()), (5, 4), CHECKED)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
 
 
 def test_what_is_between_takes_the_room_of_what_nobody_reads_any_more() -> None:
