@@ -74,11 +74,11 @@ def options_of(config: Config, number: int, group: dict[str, Any]) -> dict[str, 
     spec = config.optimizer
     own = {name: value for name, value in group.items() if name != "match"}
     trial = replace(spec, args={**spec.args, **own}, path=(*spec.path, "groups", number))
-    defaults: dict[str, Any] = made(config, trial, [Parameter(zeros(1))]).defaults
+    defaults: dict[str, Any] = made(config, trial, [Parameter(zeros(1, 1))]).defaults
     return defaults
 
 
 def stand_ins(config: Config) -> list[Any]:
     """Parameters in as many groups as the optimizer may have, with their options, to try a scheduler on."""
     groups = [{key: value for key, value in group.items() if key != "match"} for group in groups_of(config.optimizer)]
-    return [{"params": [Parameter(zeros(1))], **group} for group in [{}, *groups]]
+    return [{"params": [Parameter(zeros(1, 1))], **group} for group in [{}, *groups]]

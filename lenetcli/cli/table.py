@@ -103,9 +103,12 @@ class Commands(Group):
 def _add_options(command: Any, name: str) -> None:
     """Those that many commands have."""
     from lenetcli.cli.consent_options import consent_options
-    from lenetcli.cli.threads_option import threads_option
 
-    command.params += [threads_option()] * (name in COMPUTING) + consent_options(name)
+    if name in COMPUTING:
+        from lenetcli.cli.threads_option import threads_option
+
+        command.params.append(threads_option())
+    command.params += consent_options(name)
     for inner, one in getattr(command, "commands", {}).items():
         _add_options(one, f"{name} {inner}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any, NamedTuple
 
 from lenetcli.nn import functional as F
@@ -67,7 +68,8 @@ class AdaptiveLogSoftmaxWithLoss(SeveralInputsLoss):
         ends = list(cutoffs)
         if not ends:
             raise ValueError("cutoffs should be a sequence of length larger than 0")
-        whole = all(isinstance(c, int) for c in ends)
+        whole = all(hasattr(c, "__index__") for c in ends)
+        ends, n_classes = [index(c) for c in ends] if whole else ends, index(n_classes)
         if not whole or ends != sorted(set(ends)) or ends[0] < 1 or ends[-1] > n_classes - 1:
             raise ValueError(
                 "cutoffs should be a sequence of unique, positive integers sorted in an increasing order, where each "

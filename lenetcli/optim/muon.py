@@ -137,7 +137,8 @@ def orthogonalized(matrix: Array, coefficients: tuple[float, float, float], step
     a, b, c = (np.float32(v) for v in coefficients)
     tall = matrix.shape[0] > matrix.shape[1]
     x = _rounded(matrix.T if tall else matrix)
-    x = _rounded(x / np.maximum(_rounded(np.sqrt(np.square(x).sum())), _rounded(np.float32(eps))))
+    least = float(_rounded(np.float32(eps)))
+    x = _rounded(x / np.maximum(_rounded(np.sqrt(np.square(x).sum())), least))
     for _ in range(steps):
         gram = _rounded(x @ x.T)
         update = _rounded(b * gram + c * (gram @ gram))

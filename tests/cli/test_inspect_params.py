@@ -109,7 +109,7 @@ def test_filters_as_a_picture(lenet: Lenet, place: Path) -> None:
     ("words", "message"),
     [
         (["configs/lenet.yaml", "--tree", "--summary"], "--tree and --summary show different things"),
-        (["configs/lenet.yaml", "x.png"], "goes with --filters only"),
+        (["configs/lenet.yaml", "x.png"], "goes with --filters and --inside only"),
         (["configs/lenet.yaml", "--filters", "x.jpg"], "wanted a name that ends in .png"),
         (["configs/lenet.yaml", "--filters", "no/such/place/x.png"], "cannot write no/such/place/x.png"),
         (["nothing.yaml", "--summary"], "no such file"),

@@ -17,8 +17,12 @@ from tests.nn.sample import LayerSample, collected, outputs
 from tests.ops.sample import Sample, all_samples, resolve
 
 FROM_NUMBERS = {"tril_indices", "triu_indices"}  # have no tensor that says where
-# ops that take places as a tensor, which are numbers for the host; and the layer of one
-HOST_ARGUMENTS = {"tensor_split", "nn.functional.embedding_bag", "EmbeddingBag"}
+# ops that take places as a tensor, which are numbers for the host, and the layers of some; ctc_loss also goes through
+# its steps, each of which needs the one before, on the host
+HOST_ARGUMENTS = {
+    *("tensor_split", "nn.functional.embedding_bag", "EmbeddingBag"),
+    *("nn.functional.ctc_loss", "CTCLoss"),
+}
 LAYERS = collected("SAMPLES")
 
 

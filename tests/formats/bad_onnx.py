@@ -206,11 +206,6 @@ CASES: dict[str, tuple[Make, str]] = {
         lambda o, p: net(o, node(o, "Gemm", "x", "w", transA=1), shape=(2, 2), constants=MATRIX),
         "Gemm (n): transA is set: it takes samples for features",
     ),
-    "three dimensions of pictures": (
-        lambda o, p: net(o, node(o, "Conv", "x", "w"), shape=("N", 1, 4, 4, 4),
-                         constants={"w": np.ones((1, 1, 2, 2, 2), np.float32)}),
-        "its samples have four dimensions: nets of volumes leave as ONNX, and are not read back",
-    ),
     "some of the channels": (
         lambda o, p: net(o, node(o, "Slice", "x", "a", "b", "c"), shape=("N", 4, 4, 4),
                          constants={"a": np.array([1]), "b": np.array([3]), "c": np.array([1])}),

@@ -146,7 +146,7 @@ def test_every_op_counts_its_multiply_adds_and_names_the_factors(called: list[Ca
         if made:
             assert node.factors
             products.add(type(node).__name__)
-    matrices = {"Addbmm", "Addmm", "Addmv", "Baddbmm", "Bmm", "Dot", "Mm", "Mv", "Trilinear", "Vdot"}
+    matrices = {"Addbmm", "Addmm", "Addmv", "Baddbmm", "Bmm", "Dot", "Mm", "Mv", "Trilinear", "Unbiased", "Vdot"}
     assert products == matrices | {"Convolution", "ConvolutionTransposed", "Gru", "Lstm", "Rnn"}
 
 

@@ -118,7 +118,9 @@ def test_a_run_that_does_not_repeat_is_told_and_nothing_claimed(tmp_path: Path) 
     parted(tmp_path, [], ["optimizer.lr=0.02"])
     path = tmp_path / "b" / "metrics.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    next(line for line in lines if line["event"] == "step" and line["step"] == 2)["loss"] += 1e-7
+    next(line for line in lines if line["event"] == "step" and line["step"] == 2)["loss"] += (
+        1e-3  # more than several ranks may differ by
+    )
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     found = again(tmp_path)
     assert found.parting is None

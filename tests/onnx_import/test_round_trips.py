@@ -23,7 +23,11 @@ from tests.nn.sample import LayerSample
 from tests.onnx_import.nets import apart, written
 
 pytest.importorskip("onnx")
-REFUSED = {"Embedding": "looks up rows of a table", "Flatten(0": "mixes the samples of a batch"}  # no chain has them
+REFUSED = {
+    "Embedding": "looks up rows of a table",
+    "Flatten(0": "mixes the samples of a batch",
+    "Linear(4, 0)": "no layer",
+}  # no chain has them
 OPSETS = (11, 13, 18, 23)
 LARGE = ("resnet18", "resnet34", "mobilenetv2")  # of which the small ones have all layers
 CONFIGS = [

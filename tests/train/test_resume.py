@@ -78,9 +78,12 @@ def test_a_run_with_any_scheduler_goes_on_exactly(kind: str, config: Path, tmp_p
     check(config, tmp_path, f"scheduler={SCHEDULERS[kind]}")
 
 
+MATRICES = "model.layers=[{type: Flatten}, {type: Linear, out_features: 4, bias: false}]"
+
+
 @pytest.mark.parametrize("kind", ROLES["optimizer"].classes)
 def test_a_run_with_any_optimizer_goes_on_exactly(kind: str, config: Path, tmp_path: Path) -> None:
-    check(config, tmp_path, f"optimizer={{type: {kind}, lr: 0.01}}")
+    check(config, tmp_path, f"optimizer={{type: {kind}, lr: 0.01}}", *([MATRICES] if kind == "Muon" else []))
 
 
 @pytest.mark.parametrize(

@@ -294,6 +294,7 @@ OWN = {  # files that may call backward, zero_grad or an optimizer's step themse
     "runs/restore.py": "tries a copy of the optimizer with zeros",
     "train/out_of_memory.py": "drops the gradients of a trial",
     "report/training/tensorboard.py": "drops the gradients of a trace",
+    "inspection/training/without.py": "a copy of the optimizer steps by gradients without some samples",
     "inspection/training/lr_finder.py": "drops the gradients of the test",
     "inspection/model/gradient_check.py": "differentiates the loss in float64; there is no step",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import index
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from lenetcli.autograd.modes import whole
 from lenetcli.autograd.tape import like
 from lenetcli.errors import ShapeError
+from lenetcli.kernels.device import beside
 from lenetcli.ops.linalg.bmm import bmm
 from lenetcli.ops.linalg.dot import dot, mv
 from lenetcli.ops.linalg.inverse import inv, square
@@ -192,11 +194,12 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
                 [0., 1.]])
     """
     square("linalg.matrix_power", input, integers=True)
-    if isinstance(n, bool) or not isinstance(n, int):
+    if isinstance(n, bool) or not hasattr(n, "__index__"):
         raise TypeError(f"linalg.matrix_power(): argument 'n' (position 2) must be int, not {type(n).__name__}")
+    n = index(n)
     if n == 0:
-        unit = np.eye(input.array.shape[-1], dtype=input.array.dtype, like=input.array)
-        return copy_(clone(input), like(input, unit))  # its gradient is 0, not missing
+        unit = np.eye(input.array.shape[-1], dtype=input.array.dtype)
+        return copy_(clone(input), like(input, beside(input.array, unit)))  # its gradient is 0, not missing
     if n < 0:
         return matrix_power(inv(input), -n)
     if n == 1:

@@ -10,6 +10,7 @@ import numpy as np
 from lenetcli.autograd.op import Op
 from lenetcli.autograd.rules import restated
 from lenetcli.errors import ShapeError
+from lenetcli.kernels.device import beside
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.scatter import add_at
 from lenetcli.kernels.sums import sum_over
@@ -153,31 +154,14 @@ class Cdist(Op):
     @quiet
     def forward(ctx: Any, a: Array, b: Array, *, p: float) -> Array:
         d = a[..., :, None, :] - b[..., None, :, :]  # (*, P, 1, M) - (*, 1, R, M)
-        size, last = np.abs(d), d.ndim - 1
-        if p == 0:
-            y = (d != 0).sum(axis=-1).astype(d.dtype)
-        elif p == math.inf:
-            y = size.max(axis=-1) if size.shape[-1] else size.sum(axis=-1)
-        elif p == 2:
-            y = np.sqrt(sum_over(np.square(size), last))
-        else:
-            y = sum_over(size**p, last) ** (1 / p)
+        y = _lengths(d, p)
         ctx.p, ctx.shapes = p, (a.shape, b.shape)
         ctx.save(d, y)
         return y
 
     def backward(ctx: Any, grad: Array) -> Any:
-        (d, y), p = ctx.saved, ctx.p
-        size, y, grad = np.abs(d), y[..., None], grad[..., None]
-        if p == 0:
-            slope = np.zeros_like(d)
-        elif p == 1:
-            slope = grad * signs(d)
-        elif p == math.inf:
-            slope = grad * signs(d) * (size == y)
-        else:
-            slope = grad * signs(d) * size ** (p - 1) / y ** (p - 1)
-            slope[(y == 0) | ((d == 0) & (p < 1))] = 0
+        d, y = ctx.saved
+        slope = _slope(grad, d, y, ctx.p)
         return sum_over(slope, slope.ndim - 2), -sum_over(slope, slope.ndim - 3)
 
 
@@ -187,26 +171,51 @@ class Pdist(Op):
 
     @quiet
     def forward(ctx: Any, x: Array, *, p: float) -> Array:
-        ctx.first, ctx.second = np.triu_indices(len(x), 1)
-        pairs = Cdist()
-        y = Cdist.forward(pairs, x[ctx.first][:, None], x[ctx.second][:, None], p=p)
-        ctx.pairs, ctx.rows = pairs, len(x)
-        ctx.save(x)
-        return y.reshape(-1)
+        ctx.first, ctx.second = (beside(x, rows) for rows in np.triu_indices(len(x), 1))
+        y = _lengths(x[ctx.first] - x[ctx.second], p)
+        ctx.p = p
+        ctx.save(x, y)
+        return y
 
     @quiet
     def backward(ctx: Any, grad: Array) -> Array:
-        (x,) = ctx.saved
-        slope, _ = Cdist.backward(ctx.pairs, grad.reshape(-1, 1, 1))
+        x, y = ctx.saved
+        slope = _slope(grad, x[ctx.first] - x[ctx.second], y, ctx.p)
         d_x = np.zeros_like(x, order="C")
-        add_at(d_x, _rows(ctx.first, x), slope[:, 0])
-        add_at(d_x, _rows(ctx.second, x), -slope[:, 0])
+        add_at(d_x, _rows(ctx.first, x), slope)
+        add_at(d_x, _rows(ctx.second, x), -slope)
         return d_x
+
+
+def _lengths(d: Array, p: float) -> Array:
+    """The p-norms of differences, which lie along the last dimension."""
+    size, last = np.abs(d), d.ndim - 1
+    if p == 0:
+        return (d != 0).sum(axis=-1).astype(d.dtype)
+    if p == math.inf:
+        return size.max(axis=-1) if size.shape[-1] else size.sum(axis=-1)
+    if p == 2:
+        return np.sqrt(sum_over(np.square(size), last))
+    return sum_over(size**p, last) ** (1 / p)
+
+
+def _slope(grad: Array, d: Array, y: Array, p: float) -> Array:
+    """The gradient of differences from that of their norms y."""
+    size, y, grad = np.abs(d), y[..., None], grad[..., None]
+    if p == 0:
+        return np.zeros_like(d)
+    if p == 1:
+        return grad * signs(d)
+    if p == math.inf:
+        return grad * signs(d) * (size == y)
+    slope = grad * signs(d) * size ** (p - 1) / y ** (p - 1)
+    slope[(y == 0) | ((d == 0) & (p < 1))] = 0
+    return slope
 
 
 def _rows(rows: Array, x: Array) -> Array:
     """Places in the flattened x of whole rows."""
-    return rows[:, None] * x.shape[1] + np.arange(x.shape[1])
+    return rows[:, None] * x.shape[1] + np.arange(x.shape[1], like=x)
 
 
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:

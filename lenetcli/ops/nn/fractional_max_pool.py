@@ -11,7 +11,7 @@ import numpy as np
 from lenetcli.autograd.modes import whole
 from lenetcli.autograd.tape import like
 from lenetcli.errors import ShapeError
-from lenetcli.kernels.device import beside, to_host
+from lenetcli.kernels.device import beside
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.pool import take
 from lenetcli.ops.nn.geometry import Sizes, batched, check_image, per_dimension
@@ -30,14 +30,14 @@ class _Fractional(Largest):
     def forward(ctx: Any, x: Array, *, kernel: tuple[int, ...], starts: tuple[Array, ...], indices: bool) -> Any:
         ctx.volume = x.shape
         dims = len(kernel)
-        flat: Any = np.zeros((1,) * (2 + 2 * dims), np.int64)  # (N, C, *out, *window)
+        flat: Any = 0  # (N, C, *out, *window)
         for d, (start, size) in enumerate(zip(starts, kernel)):
-            place = start[..., None] + np.arange(size)  # (N, C, out, window)
+            place = start[..., None] + np.arange(size, like=x)  # (N, C, out, window)
             shape = [*place.shape[:2], *[1] * (2 * dims)]
             shape[2 + d], shape[2 + dims + d] = place.shape[2:]
             flat = flat * x.shape[2 + d] + place.reshape(shape)
         n, c, *out = flat.shape[: 2 + dims]
-        flat = beside(x, flat.reshape(n, c, math.prod(out), math.prod(kernel)))
+        flat = flat.reshape(n, c, math.prod(out), math.prod(kernel))
         values = take(x.reshape(n, c, 1, math.prod(x.shape[2:])), flat)
         best = np.argmax(values, axis=-1)  # the first of equals, or the first NaN
         if x.dtype.kind == "f":
@@ -60,10 +60,10 @@ class FractionalMaxPool3D(_Fractional):
 
 def _window_starts(sample: Array, size: int, out: int, window: int) -> Array:
     """Where `out` windows begin: rising by steps of two sizes that alternate as the random number says; (N, C, out)."""
-    starts = np.full((*sample.shape, out), size - window, np.int64)
+    starts = np.full_like(sample, size - window, np.int64, shape=(*sample.shape, out))
     if out > 1:
         alpha = sample.dtype.type(size - window) / sample.dtype.type(out - 1)
-        step = np.arange(out - 1).astype(sample.dtype)
+        step = np.arange(out - 1, like=sample).astype(sample.dtype)
         begin = (sample * alpha).astype(np.int64)[..., None]
         starts[..., :-1] = ((step + sample[..., None]) * alpha).astype(np.int64) - begin
     return starts
@@ -104,7 +104,7 @@ def _pooled(
     if samples is None:
         room: Any = like(input, np.empty(shape, x.dtype))
         samples = uniform_(room)
-    given = to_host(samples.array)[: shape[0]]  # those of a larger batch will do, as in torch
+    given = beside(x, samples.array)[: shape[0]]  # those of a larger batch will do, as in torch
     if given.shape != shape:
         raise ShapeError(f"{name}: expected _random_samples of shape {list(shape)}, got {list(given.shape)}")
     chance = given[..., ::-1] if dims == 2 else given  # torch's order is W, H, but D, H, W

@@ -220,7 +220,7 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
 
 class Heaviside(Op):
     formula = "y = 0 below 0, 1 above, b at 0"
-    gradient = ("none", "none")
+    gradient = ("d_a = none, backward refuses", "d_b = none, backward refuses")
 
     def forward(ctx: Any, a: Array, b: Array) -> Array:
         zero, one = a.dtype.type(0), a.dtype.type(1)
