@@ -112,10 +112,14 @@ def test_second_derivatives_equal_torch(torch: Any, sample: Sample) -> None:
                 module.autograd.grad(total, leaves, allow_unused=True) if total.requires_grad else [None] * len(leaves)
             )
         except RuntimeError as error:
-            known = "is not implemented" in str(error) or "Expected a proper Tensor but got None" in str(error)
-            if module is lenet or not known:
+            known = (
+                "is not implemented",
+                "Expected a proper Tensor but got None",
+                "cannot reshape tensor of 0 elements",
+            )
+            if module is lenet or not any(words in str(error) for words in known):
                 raise
-            return  # torch has none, or stumbles over parameters that are not there
+            return  # torch has none, or stumbles over parameters and indices that are not there
         found.append([None if g is None else g.detach().numpy() for g in second])
     for ours, theirs in zip(*found):
         if ours is None or theirs is None:

@@ -11,7 +11,8 @@ from lenetcli.kernels.error_function import erf
 from lenetcli.kernels.layout import Array
 from lenetcli.ops.methods import method
 from lenetcli.ops.pointwise.add import mul
-from lenetcli.ops.pointwise.exp import Curve
+from lenetcli.ops.pointwise.exp import Curve, exp, slope_on_tensors
+from lenetcli.ops.pointwise.pow import square
 
 if TYPE_CHECKING:
     from lenetcli.tensors.tensor import Tensor
@@ -78,9 +79,9 @@ _FAR = (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.005739
 class Erfinv(Curve):
     formula = "y, of which erf is x"
     gradient = ("d_x = grad · √π/2 e^(y²)",)
-    keeps_result = True
     curve = staticmethod(_erfinv)
-    slope = staticmethod(lambda grad, y: grad * (math.sqrt(math.pi) / 2 * np.exp(y * y)))
+    slope = staticmethod(lambda grad, x: grad * (math.sqrt(math.pi) / 2 * np.exp(_erfinv(x) ** 2)))
+    backward_graph = slope_on_tensors(lambda grad, x: grad * (math.sqrt(math.pi) / 2 * exp(square(Erfinv.apply(x)))))
 
 
 @method(in_place=True)
