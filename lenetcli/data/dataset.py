@@ -205,6 +205,13 @@ def numbering(dataset: Any) -> npt.NDArray[np.int64]:
     return numbers
 
 
+def whole_of(dataset: Any) -> Any:
+    """The data set that this one is a part of, or itself."""
+    while isinstance(dataset, Subset):
+        dataset = dataset.dataset
+    return dataset
+
+
 def unlike(source: Source) -> str:
     """What tells the samples to test on from those to train on; empty where all have one shape, or nobody says."""
     train, test = (list(getattr(part, "sample_shape", ())) for part in (source.train, source.test))

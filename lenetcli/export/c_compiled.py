@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,10 @@ LARGEST = 100_000_000  # characters of a source that is tried: compilers take gi
 
 def compiler() -> list[str] | None:
     """The C compiler of this machine, as `CC` names it or as it is usually called; None where there is none."""
-    for words in (shlex.split(os.environ.get("CC", "")), ["cc"], ["gcc"], ["clang"]):
-        if words and shutil.which(words[0]):
+    with suppress(ValueError):  # quotes without an end
+        if (words := shlex.split(os.environ.get("CC", ""))) and shutil.which(words[0]):
             return words
-    return None
+    return next(([name] for name in ("cc", "gcc", "clang") if shutil.which(name)), None)
 
 
 def runner(
@@ -51,7 +52,11 @@ def runner(
     program = place / "program"
     (place / "net.c").write_text(source)
     command = [*words, *options, f"-D{name.upper()}_MAIN", "net.c", "-o", str(program), "-lm"]
-    done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    try:
+        done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    except (OSError, subprocess.TimeoutExpired):  # nothing is known of the file by that
+        shutil.rmtree(place, ignore_errors=True)
+        return None
     if done.returncode:
         shutil.rmtree(place, ignore_errors=True)
         said = " ".join(done.stderr.split())[:300]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
 import math
 import re
 from collections.abc import Iterable
@@ -15,18 +14,13 @@ import numpy as np
 from lenetcli import __version__
 from lenetcli.data.inputs import Inputs
 from lenetcli.export.c_memory import owners, planned
-from lenetcli.export.c_operators import IN_PLACE, SAME, WRITERS, number
+from lenetcli.export.c_operators import IN_PLACE, SAME, WRITERS, number, numbers
 from lenetcli.export.c_text import HEAD, PIXELS, main_of
 from lenetcli.export.graph import FLOAT, Array, Graph, Node, NotExportable
 from lenetcli.export.python_file import values_of
 from lenetcli.kernels.rescale import pixel_weights
 
 LARGEST = 1 << 24  # numbers of weights; a compiler takes long to read more text than that
-_WORDS = {  # of C, and what <math.h> and <stdio.h> have that a run may be called
-    "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern", "float",
-    "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed", "sizeof",
-    "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "main",
-}  # fmt: skip
 
 
 def c_source(graph: Graph, inputs: Inputs | None, name: str, title: str = "A model.") -> str:
@@ -35,24 +29,20 @@ def c_source(graph: Graph, inputs: Inputs | None, name: str, title: str = "A mod
     Args:
         graph: the model, for one sample.
         inputs: how pictures become its inputs; without it the file takes numbers only.
-        name: what its function is called, before `_predict`.
+        name: what all that it defines begins with; see `identifier`.
         title: the first line of its comment.
 
     Raises:
         NotExportable: an operator that has no words in C here, by name; other numbers than float32; weights too large
             for a text.
     """
-    code = Code(graph)
+    code, upper = Code(graph, name), name.upper()
     for node in graph.nodes:
         code.write(node)
     code.finish()
-    name = identifier(name)
-    upper = name.upper()
     shapes = [code.shape(value.name) for value in graph.outputs]
-    pixels = "" if inputs is None else _pixels(code, inputs, name)
-    classes = (
-        inputs.classes if inputs is not None and len(shapes) == 1 and shapes[0][1:] == (len(inputs.classes),) else ()
-    )
+    pixels = "" if inputs is None else _pixels(code, inputs)
+    classes = () if inputs is None or [s[1:] for s in shapes] != [(len(inputs.classes),)] else inputs.classes
     parts = [
         HEAD.format(
             title=_comment(title),
@@ -78,14 +68,17 @@ def c_source(graph: Graph, inputs: Inputs | None, name: str, title: str = "A mod
 class Code:
     """The calls that a graph becomes, and what they need.
 
+    Args:
+        name: what tables are called before their own names, so that none is a word of C or a function's.
+
     Attributes:
         used: names of functions of c_ops.c.
         tables: arrays by their names in C.
         scratch: how many numbers lie in between.
     """
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, name: str) -> None:
+        self.graph, self.name = graph, name
         if len(graph.inputs) > 1:
             raise NotExportable("the model takes several inputs; a C file has one")
         self._values = values_of(graph)
@@ -104,7 +97,7 @@ class Code:
         self.tables: dict[str, Array] = {}
         self._sizes: list[str] = []
         self._names: dict[str, str] = {}
-        self._taken: set[str] = set()
+        self._taken = {f"{name}_predict", f"{name}_predict_pixels"}
         self._lines: list[str] = []
 
     def write(self, node: Node) -> None:
@@ -194,7 +187,7 @@ class Code:
         found = []
         for name, array in self.tables.items():
             whole = array.dtype != FLOAT
-            texts = [str(v) for v in array.ravel()] if whole else [number(v) for v in array.ravel()]
+            texts = list(map(str, array.ravel().tolist())) if whole else numbers(array)
             kind = "int" if whole else "float"
             found.append(f"static const {kind} {name}[{array.size}] = {{\n{_rows(texts)}}};")
         return [*found, *(["\n".join(self._sizes)] if self._sizes else [])]
@@ -241,9 +234,9 @@ class Code:
         return found
 
     def _free(self, name: str) -> str:
-        wanted = identifier(name.replace(".", "_"))
+        wanted = f"{self.name}_{_plain(name)}"
         found, count = wanted, 1
-        while found in self._taken or found in _functions():
+        while found in self._taken:
             count += 1
             found = f"{wanted}_{count}"
         self._taken.add(found)
@@ -275,14 +268,18 @@ def _functions() -> dict[str, str]:
 
 
 def identifier(name: str) -> str:
-    """A name that C takes.
+    """What names in C may begin with.
 
     Example:
-        >>> identifier("my net-2"), identifier("2nd"), identifier("while")
-        ('my_net_2', 'net_2nd', 'net_while')
+        >>> identifier("my net-2"), identifier("2nd"), identifier("")
+        ('my_net_2', 'net_2nd', 'net')
     """
-    found = re.sub(r"[^A-Za-z0-9_]", "_", name) or "net"
-    return f"net_{found}" if not found[0].isalpha() or found in _WORDS or keyword.iskeyword(found) else found
+    found = _plain(name)
+    return found if found[:1].isalpha() else f"net_{found}".rstrip("_")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_]", "_", name)
 
 
 def _comment(text: str) -> str:
@@ -291,17 +288,12 @@ def _comment(text: str) -> str:
 
 
 def _rows(texts: list[str]) -> str:
-    """Numbers in lines of at most 100 characters."""
-    rows, row = [], "  "
-    for text in texts:
-        if len(row) + len(text) > 98:
-            rows.append(row.rstrip())
-            row = "  "
-        row += f"{text}, "
-    return "\n".join([*rows, row.rstrip(" ,")]) + "\n"
+    """Numbers in lines of eight."""
+    lines = (", ".join(texts[i : i + 8]) for i in range(0, len(texts), 8))
+    return "  " + ",\n  ".join(lines) + "\n"
 
 
-def _pixels(code: Code, inputs: Inputs, name: str) -> str:
+def _pixels(code: Code, inputs: Inputs) -> str:
     """The function that takes bytes of pictures."""
     channels, *held = inputs.shape
     seen, steps = inputs.size, inputs.preprocessing
@@ -322,5 +314,5 @@ def _pixels(code: Code, inputs: Inputs, name: str) -> str:
         mean, std = (code.numbers(word, np.broadcast_to(np.asarray(v, FLOAT), channels)) for word, v in given)
         each = f"for (int i = 0; i < {channels * size}; i++)"
         lines.append(f"{each} in[i] = (in[i] - {mean}[i / {size}]) / {std}[i / {size}];")
-    lines = [f"static float {', '.join(buffers)};", first, *lines, f"{name}_predict(in, out);"]
-    return PIXELS.format(name=name, body="".join(f"  {line}\n" for line in lines), shape=list(inputs.shape))
+    lines = [f"static float {', '.join(buffers)};", first, *lines, f"{code.name}_predict(in, out);"]
+    return PIXELS.format(name=code.name, body="".join(f"  {line}\n" for line in lines), shape=list(inputs.shape))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lenetcli.export import numpy_ops
-from lenetcli.export.graph import Array, Node
+from lenetcli.export.graph import Array, Node, NotExportable
 
 if TYPE_CHECKING:
     from lenetcli.export.c_file import Code
@@ -33,6 +33,7 @@ REDUCTIONS = {
 }  # fmt: skip
 SAME = {"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"}  # the same numbers in the same order
 IN_PLACE = {*EACH, *PAIRS, "BatchNormalization", "Clip", "Elu", "HardSigmoid", "LeakyRelu"}
+DIMS = 8  # of a walk, as c_ops.c has it
 LARGEST_TABLE = 1 << 20  # places of a table that says where each number comes from
 
 
@@ -51,6 +52,8 @@ def walk(size: Sequence[int], origin: Sequence[int], target: Sequence[int]) -> s
         else:
             at += 1
     rows = rows or [[1, 0, 0]]
+    if len(rows) > DIMS:
+        raise NotExportable(f"an array of more than {DIMS} dimensions cannot be walked in a C file")
     columns = ["{" + ", ".join(map(str, column)) + "}" for column in zip(*rows)]
     return f"&(const Walk){{{len(rows)}, {', '.join(columns)}}}"
 
@@ -299,6 +302,15 @@ def number(value: Any) -> str:
         return "INFINITY" if value > 0 else "-INFINITY"
     text = str(value)
     return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
+
+
+def numbers(array: Array) -> list[str]:
+    """Each of many float32, as `number` says it."""
+    values = array.ravel()
+    found = [f"{text}f" for text in values.astype("U16").tolist()]
+    for i in np.flatnonzero(~np.isfinite(values)).tolist():
+        found[i] = number(values[i])
+    return found
 
 
 WRITERS: dict[str, Writer] = {

@@ -26,62 +26,53 @@ PIXELS = """
 void {name}_predict_pixels(const unsigned char *pixels, float *out) {{
 {body}}}"""
 
-_MAIN = """
-#ifdef {upper}_MAIN
-#include <stdio.h>
-#include <string.h>
-
-/* Samples one after the other on stdin: floats with -f, else {bytes}. Prints {prints} of each. */
-int main(int count, char **words) {{
-  static float in[{upper}_INPUTS], out[{upper}_OUTPUTS];
-{declared}  const int floats = count > 1 && !strcmp(words[1], "-f");
-  while ({reads}) {{
-    {runs}
-{shows}  }}
-  return 0;
-}}
-#endif
-"""
-
-_BEST = """    int best = 0;
-    for (int i = 1; i < {upper}_OUTPUTS; i++) best = out[i] > out[best] ? i : best;
-    printf("%s", classes[best]);
-"""
-
 
 def main_of(name: str, upper: str, classes: Sequence[str], pixels: int) -> str:
     """The example program.
 
     Args:
-        name, upper: the file's name, and what its macros begin with.
+        name, upper: what the file's names and its macros begin with.
         classes: the names of the outputs; none where they are no classes.
         pixels: bytes of a picture; 0 where the file takes numbers only.
     """
-    declared, shows = (
-        "",
-        "    for (int i = 0; i < {upper}_OUTPUTS; i++) printf(\" %.9g\" + !i, (double)out[i]);\n    putchar('\\n');\n",
-    )
+    takes = "floats with -f, else bytes of pictures" if pixels else "floats"
+    gives = "the likeliest class and the outputs" if classes else "the outputs"
+    lines = [
+        f"\n#ifdef {upper}_MAIN",
+        "#include <stdio.h>",
+        *(["#include <string.h>"] if pixels else []),
+        f"\n/* Samples one after the other on stdin: {takes}. Prints {gives} of each. */",
+        f"int main({'int count, char **words' if pixels else 'void'}) {{",
+        f"  static float in[{upper}_INPUTS], out[{upper}_OUTPUTS];",
+    ]
     if classes:
-        declared = f"  static const char *const classes[] = {{{', '.join(map(_string, classes))}}};\n"
-        shows = _BEST + shows.replace('" %.9g" + !i', '" %.9g"')
-    reads, runs, takes = "fread(in, sizeof in, 1, stdin) == 1", f"{name}_predict(in, out);", "floats, too"
+        lines.append(f"  static const char *const classes[] = {{{', '.join(map(_string, classes))}}};")
     if pixels:
-        declared += f"  static unsigned char bytes[{pixels}];\n"
-        reads = "(floats ? fread(in, sizeof in, 1, stdin) : fread(bytes, sizeof bytes, 1, stdin)) == 1"
-        runs = f"if (floats) {name}_predict(in, out);\n    else {name}_predict_pixels(bytes, out);"
-        takes = "bytes of pictures"
-    text = (
-        _MAIN
-        if pixels
-        else _MAIN.replace('  const int floats = count > 1 && !strcmp(words[1], "-f");\n', "")
-        .replace("int main(int count, char **words)", "int main(void)")
-        .replace("#include <string.h>\n", "")
-        .replace(": floats with -f, else {bytes}", ", as floats")
-    )
-    return text.format(
-        upper=upper, bytes=takes, prints="the likeliest class and the outputs" if classes else "the outputs",
-        declared=declared, reads=reads, runs=runs, shows=shows.format(upper=upper),
-    )  # fmt: skip
+        lines += [
+            f"  static unsigned char bytes[{pixels}];",
+            '  const int floats = count > 1 && !strcmp(words[1], "-f");',
+            "  while ((floats ? fread(in, sizeof in, 1, stdin) : fread(bytes, sizeof bytes, 1, stdin)) == 1) {",
+            f"    if (floats) {name}_predict(in, out);",
+            f"    else {name}_predict_pixels(bytes, out);",
+        ]
+    else:
+        lines += ["  while (fread(in, sizeof in, 1, stdin) == 1) {", f"    {name}_predict(in, out);"]
+    if classes:
+        lines += [
+            "    int best = 0;",
+            f"    for (int i = 1; i < {upper}_OUTPUTS; i++) best = out[i] > out[best] ? i : best;",
+            '    printf("%s ", classes[best]);',
+        ]
+    each = f"for (int i = 0; i < {upper}_OUTPUTS; i++)"
+    lines += [
+        f'    {each} printf(" %.9g" + !i, (double)out[i]);',
+        "    putchar('\\n');",
+        "  }",
+        "  return 0;",
+        "}",
+        "#endif\n",
+    ]
+    return "\n".join(lines)
 
 
 def _string(text: str) -> str:

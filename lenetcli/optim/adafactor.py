@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from lenetcli.autograd.modes import enable_grad
-from lenetcli.autograd.pending import settle
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.update import lerp_
-from lenetcli.optim.optimizer import Optimizer, filled, scalar
+from lenetcli.optim.one_by_one import OneByOne
+from lenetcli.optim.optimizer import filled, scalar
 from lenetcli.tensors.tensor import Tensor, of_array
 
 
-class Adafactor(Optimizer):
+class Adafactor(OneByOne):
     """Adam's idea with the memory of a row and a column for a matrix.
 
     Formula:
@@ -80,24 +78,13 @@ class Adafactor(Optimizer):
         defaults = {"lr": lr, "beta2_decay": beta2_decay, "eps": eps, "d": d, "weight_decay": weight_decay}
         super().__init__(params, defaults | {"foreach": foreach, "maximize": maximize})
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Changes every parameter that has a gradient; see `Optimizer.step`."""
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
-        settle()
-        for group in self.param_groups:
-            for param in group["params"]:
-                if param.grad is None:
-                    continue
-                state = self.state[param]
-                if not state:
-                    state.update(_beginning(param))
-                with np.errstate(all="ignore"):  # overflow and NaN are the result, as in torch
-                    self._move(param.array, param.grad.array, state, group)
-                (param._counter or param.counter)[0] += 1
-        return loss
+    def _begin(self, param: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
+        x = param.array
+        if x.ndim < 2:
+            return {"step": scalar(0.0), "variance": filled(param)}
+        rows, columns = (*x.shape[:-1], 1), (*x.shape[:-2], 1, x.shape[-1])
+        found = {"row_var": np.zeros_like(x, shape=rows), "col_var": np.zeros_like(x, shape=columns)}
+        return {"step": scalar(0.0)} | {name: of_array(array) for name, array in found.items()}
 
     def _move(self, p: Array, gradient: Array, state: dict[str, Tensor], group: dict[str, Any]) -> None:
         g = -gradient if group["maximize"] else gradient
@@ -124,13 +111,3 @@ class Adafactor(Optimizer):
 def _rms(x: Array) -> Array:
     """The root of the mean square, float64 (), where the array is: nobody waits for a device. 0 of no numbers."""
     return np.sqrt((x * x).sum()).astype(np.float64) / max(1, x.size) ** 0.5
-
-
-def _beginning(param: Tensor) -> dict[str, Tensor]:
-    """The state of a parameter before its first step."""
-    x = param.array
-    if x.ndim < 2:
-        return {"step": scalar(0.0), "variance": filled(param)}
-    rows, columns = (*x.shape[:-1], 1), (*x.shape[:-2], 1, x.shape[-1])
-    found = {"row_var": np.zeros_like(x, shape=rows), "col_var": np.zeros_like(x, shape=columns)}
-    return {"step": scalar(0.0)} | {name: of_array(array) for name, array in found.items()}

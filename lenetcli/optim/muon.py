@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from lenetcli.autograd.modes import enable_grad
-from lenetcli.autograd.pending import settle
 from lenetcli.kernels.layout import Array
 from lenetcli.kernels.update import lerp_
-from lenetcli.optim.optimizer import Optimizer, filled
+from lenetcli.optim.one_by_one import OneByOne
+from lenetcli.optim.optimizer import filled
 from lenetcli.tensors.tensor import Tensor
 
 
-class Muon(Optimizer):
+class Muon(OneByOne):
     """Steps along the orthogonal matrix that is nearest to the momentum, for the matrices of hidden layers.
 
     Formula:
@@ -93,40 +91,23 @@ class Muon(Optimizer):
                     "give it the matrices alone, and another optimizer the rest"
                 )
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Changes every parameter that has a gradient; see `Optimizer.step`."""
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
-        settle()
-        for group in self.param_groups:
-            for param in group["params"]:
-                if param.grad is None:
-                    continue
-                state = self.state[param]
-                if not state:
-                    state["momentum_buffer"] = filled(param)
-                with np.errstate(all="ignore"):  # overflow and NaN are the result, as in torch
-                    _move(param.array, param.grad.array, state["momentum_buffer"].array, group)
-                (param._counter or param.counter)[0] += 1
-        return loss
+    def _begin(self, param: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
+        return {"momentum_buffer": filled(param)}
 
-
-def _move(p: Array, g: Array, m: Array, group: dict[str, Any]) -> None:
-    lr, momentum = group["lr"], float(group["momentum"])
-    lr = lr.array.reshape(()) if isinstance(lr, Tensor) else float(lr)  # a tensor computes in its own type
-    lerp_(m, g, 1 - momentum)
-    update = m
-    if group["nesterov"]:
-        update = g.copy()
-        lerp_(update, m, momentum)
-    x = orthogonalized(update, group["ns_coefficients"], group["ns_steps"], group["eps"])
-    rows, columns = p.shape
-    matched = group["adjust_lr_fn"] == "match_rms_adamw"
-    scale = 0.2 * math.sqrt(max(rows, columns)) if matched else math.sqrt(max(1, rows / max(1, columns)))
-    p *= float(1 - lr * float(group["weight_decay"]))
-    p -= p.dtype.type(lr * scale) * x.astype(p.dtype)
+    def _move(self, p: Array, g: Array, state: dict[str, Tensor], group: dict[str, Any]) -> None:
+        m, lr, momentum = state["momentum_buffer"].array, group["lr"], float(group["momentum"])
+        lr = lr.array.reshape(()) if isinstance(lr, Tensor) else float(lr)  # a tensor computes in its own type
+        lerp_(m, g, 1 - momentum)
+        update = m
+        if group["nesterov"]:
+            update = g.copy()
+            lerp_(update, m, momentum)
+        x = orthogonalized(update, group["ns_coefficients"], group["ns_steps"], group["eps"])
+        rows, columns = p.shape
+        matched = group["adjust_lr_fn"] == "match_rms_adamw"
+        scale = 0.2 * math.sqrt(max(rows, columns)) if matched else math.sqrt(max(1, rows / max(1, columns)))
+        p *= float(1 - lr * float(group["weight_decay"]))
+        p -= p.dtype.type(lr * scale) * x.astype(p.dtype)
 
 
 def orthogonalized(matrix: Array, coefficients: tuple[float, float, float], steps: int, eps: float) -> Array:

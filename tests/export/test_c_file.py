@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import lenetcli as lenet
+import lenetcli.nn.functional as F
 from lenetcli import config as configuration
 from lenetcli import nn
 from lenetcli.build.parts import build_model
@@ -18,6 +19,7 @@ from lenetcli.data.inputs import Inputs
 from lenetcli.data.transforms import Preprocessing
 from lenetcli.export.c_compiled import STANDARD, compiler, runner
 from lenetcli.export.c_file import c_source, identifier
+from lenetcli.export.c_operators import walk
 from lenetcli.export.graph import NotExportable
 from lenetcli.export.lowering import lower
 from tests.export.nets import batch, expected, layer_samples, random_net, settled
@@ -140,8 +142,39 @@ def test_pictures_are_prepared_as_predict_does_it(inputs: Inputs, tmp_path: Path
         assert words[:-3] == ([inputs.classes[row.argmax()]] if inputs.classes else [])
 
 
-@pytest.mark.parametrize("name", ["2nd", "while", "ä", "a b", "conv", "-", "class"])
+@pytest.mark.parametrize("name", ["2nd", "while", "ä", "a b", "conv", "-", "class", ""])
 def test_any_name_of_a_file_becomes_a_name_of_c(name: str) -> None:
     model = settled(nn.Sequential(nn.Linear(3, 2)))
     graph = lower(model, (3,), batch=1)
-    assert runner(c_source(graph, None, name), identifier(name), [(1, 2)], QUICK) is not None
+    assert runner(c_source(graph, None, identifier(name)), identifier(name), [(1, 2)], QUICK) is not None
+
+
+@pytest.mark.parametrize("name", ["room", "out", "exp", "static", "conv", "predict", "relu", "net"])
+def test_any_name_of_a_weight_becomes_a_name_of_c(name: str) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Conv2d(1, 2, 3)
+            setattr(self, name, nn.Parameter(lenet.ones(2, 1, 1)))
+
+        def forward(self, x: lenet.Tensor) -> lenet.Tensor:
+            return F.relu(self.layer(x) * getattr(self, name)).exp() + 1
+
+    wanted, found = compiled(settled(Net()), (1, 5, 5))
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("words", ["'", "no-such-compiler", "'no such' -O2"])
+def test_a_compiler_that_is_not_there_is_not_used(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", words)
+    assert (compiler() or ["cc"])[0] in ("cc", "gcc", "clang")
+
+
+def test_a_compiler_that_takes_too_long_leaves_the_file_untried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lenetcli.export.c_compiled.PATIENCE", 1e-9)
+    assert runner("int main(void) { return 0; }", "net", [(1, 1)], QUICK) is None
+
+
+def test_arrays_of_too_many_dimensions_are_refused() -> None:
+    with pytest.raises(NotExportable, match="more than 8 dimensions"):
+        walk([2] * 9, [2**i for i in range(9)], [3 * 2**i for i in range(8, -1, -1)])

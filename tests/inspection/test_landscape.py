@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +85,7 @@ def test_losses_are_those_of_the_model_with_these_weights(small_run: Path, found
 
 
 def test_the_page_stands_by_itself(small_run: Path, tmp_path: Path, found: Landscape) -> None:
-    text = page(found, "<b>net</b>", "a & b", "lenet landscape a & b")
+    text = page(replace(found, name="<b>net</b>"), "a & b", "lenet landscape a & b")
     seen = check(text)
     assert len(seen.all("svg")) == 4 + 2 + bool(found.momentum)  # pictures, and what the lines of one stand for
     assert "the first 64 of 1,442 training samples" in seen.text

@@ -27,7 +27,8 @@ from lenetcli.train.loop import fit
 from lenetcli.train.run import Run
 from lenetcli.train.step import Step as TrainingStep
 from tests.conftest import ROOT
-from tests.nn.test_recorded import INTERFERENCE, Act, dropped, graph, lenet_, normed, nothing, residual, state
+from tests.nn.interference import INTERFERENCE
+from tests.nn.recording import Act, dropped, graph, lenet_, normed, nothing, residual, state
 
 pytestmark = pytest.mark.skipif(native.absent is not None, reason=str(native.absent))
 

@@ -191,9 +191,11 @@ def _content(
     if chosen is Format.npz:
         return npz_bytes(what.model)
     from lenetcli.export.checked import SAMPLES, difference
+    from lenetcli.export.lowering import lower
 
     batch = 1 if chosen is Format.c else options.get("batch")
-    graph = _graph(what, tuple(loaded.config.model.input), batch, any_batch=chosen is not Format.c)
+    sample = tuple(loaded.config.model.input)
+    graph = lower(what.model, sample, batch=batch) if chosen is Format.c else _graph(what, sample, batch)
     record["input"], record["output"] = (_sizes(value, batch) for value in (graph.input, graph.output))
     if len(graph.outputs) > 1:
         record["outputs"] = {name: _sizes(value, batch) for name, value in zip(graph.names, graph.outputs)}
@@ -224,21 +226,22 @@ def _c_file(
     from lenetcli.export.c_file import c_source, identifier
     from lenetcli.export.checked import difference
 
+    name = identifier(name)
     source = c_source(graph, inputs, name, title)
-    record["function"] = f"{identifier(name)}_predict"
-    run = runner(source, identifier(name), [value.sizes_of(1) for value in graph.outputs])
+    record["function"] = f"{name}_predict"
+    run = runner(source, name, [value.sizes_of(1) for value in graph.outputs])
     if run is not None:
         record["difference"] = difference(run, what.model, graph, (1,))
     return source.encode()
 
 
-def _graph(what: Described, sample: tuple[int, ...], batch: int | None, any_batch: bool = True) -> Graph:
-    """The graph for any number of samples; where it cannot or need not be so, for the one that is given."""
+def _graph(what: Described, sample: tuple[int, ...], batch: int | None) -> Graph:
+    """The graph for any number of samples; where it cannot be so, for the one that is given."""
     from lenetcli.export.graph import NotExportable
     from lenetcli.export.lowering import lower
 
     try:
-        return lower(what.model, sample, batch=None if any_batch else batch)
+        return lower(what.model, sample)
     except NotExportable:
         if batch is None:
             raise

@@ -43,9 +43,7 @@ def landscape(
     show(found.record(), lambda _: draw(found), as_json, crop=False)
     if html is not None:
         from lenetcli.report.training.landscape import page
-        from lenetcli.runs.open import load_unfinished
 
-        name = load_unfinished(run, places or []).config.name
-        data = page(found, name, str(run), f"lenet landscape {run}").encode()
+        data = page(found, str(run), f"lenet landscape {run}").encode()
         write_file(html, data)
         print(printable(f"{html}: {len(data) / 1000:,.0f} kB"), file=sys.stderr if as_json else sys.stdout)

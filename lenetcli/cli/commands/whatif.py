@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -38,16 +38,11 @@ def whatif(
     """
     from lenetcli.inspection.training import whatif as training
     from lenetcli.report.training.whatif import draw
-    from lenetcli.runs.open import load_unfinished
 
     if (without is None) == (worst is None):
         raise ConfigError("which samples? Give one of --without 4711,4712 and --worst 20")
     found = training.whatif(run, places or [], _numbers(without or ""), worst or 0, images, controls)
-
-    def drawing(_: Any) -> Any:
-        return draw(found, tuple(load_unfinished(run, places or []).source.classes))
-
-    show(found.record(), drawing, as_json)
+    show(found.record(), lambda _: draw(found), as_json)
 
 
 def _numbers(text: str) -> list[int]:

@@ -94,6 +94,7 @@ class Landscape(Record):
     """All of it.
 
     Args:
+        name: of the run's configuration.
         samples, of: how many training samples were looked at, of how many.
         seed: of the random directions.
         momentum: the optimizer's, where it has such a number; gradient descent with it is stable up to
@@ -102,8 +103,9 @@ class Landscape(Record):
         skipped: what is wrong with checkpoints that were left out; `unbent`: why there is no sharpness.
     """
 
-    KEYS: ClassVar = {"of": "training_samples"}
+    KEYS: ClassVar = {"of": "training_samples", "name": None}
 
+    name: str
     samples: int
     of: int
     parameters: int
@@ -135,7 +137,8 @@ def landscape(
         ConfigError: no run, nothing learns, or nothing has more than one axis.
         DataError: no whole checkpoint, or data or checkpoints that cannot be read.
     """
-    run = begun(build_run(load_unfinished(place, places).config), place)
+    config = load_unfinished(place, places).config
+    run = begun(build_run(config), place)
     weights = [p for p in run.model.parameters() if p.requires_grad]
     if not any(p.array.ndim > 1 for p in weights):
         raise ConfigError(f"{place}: no filter of its model learns, so that there is nowhere to go")
@@ -149,6 +152,7 @@ def landscape(
     surfaces = [_along_path(points, weights, seed, steps, view), _random(points, weights, seed, steps, view)]
     momentum = [group["momentum"] for group in run.optimizer.param_groups if "momentum" in group]
     return Landscape(
+        name=config.name,
         samples=len(batch[0]),
         of=len(run.train_loader.dataset),
         parameters=sum(p.array.size for p in weights),

@@ -15,15 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli.autograd.modes import no_grad
-from lenetcli.data.dataset import numbering, origin_of
+from lenetcli.data.dataset import numbering, origin_of, whole_of
 from lenetcli.data.loader import DataLoader
 from lenetcli.inspection.record import strict
 from lenetcli.inspection.statistics import Array
+from lenetcli.inspection.training.per_sample import per_sample
 from lenetcli.inspection.training.replay import Recorded, Replayed
 from lenetcli.inspection.training.why import numbers_of
-from lenetcli.train.answers import class_name, decisions
-from lenetcli.train.losses import main_term
+from lenetcli.train.answers import class_name
 from lenetcli.train.run import Run
 from lenetcli.train.sample_losses import sample_losses
 from lenetcli.train.step import Phase, Step
@@ -80,25 +79,28 @@ def suspects(place: Path, places: Sequence[str] = ()) -> Suspects:
         DataError: files of the run, or its data, are missing or damaged.
         CheckFailed: a loss is not the recorded one.
     """
-    recorded = Recorded.of(place, places)
+    return ranked(Recorded.of(place, places))
+
+
+def ranked(recorded: Recorded) -> Suspects:
+    """The ranking of a run that is known already; see `suspects`."""
     replayed = Replayed(recorded)
     run = replayed.run
     run.keep_features, looks = 0, _Looks(run)
     run.around = looks
     for step in range(1, recorded.last + 1):
         replayed.advance(step)
-    labels, predicted = looks.look()
+    last = per_sample(run, run.shown_model, DataLoader(run.train_loader.dataset, BATCH))
+    looks.add(np.arange(len(last.losses)), last.losses)
     numbers, means = numbering(run.train_loader.dataset), looks.sums / looks.counts
     order = np.argsort(-np.nan_to_num(means, nan=np.inf), kind="stable")
-    return Suspects(
-        numbers[order], means[order], looks.counts[order],
-        None if labels is None else labels[order], None if predicted is None else predicted[order],
-        _whole(run.train_loader.dataset), run.classes,
-    )  # fmt: skip
+    labels, predicted = (None if told is None else told[order] for told in (last.targets, last.predicted))
+    whole = whole_of(run.train_loader.dataset)
+    return Suspects(numbers[order], means[order], looks.counts[order], labels, predicted, whole, run.classes)
 
 
 class _Looks:
-    """Sums up the samples' losses, from within the steps and after them."""
+    """Sums up the samples' losses, from within the steps."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -114,31 +116,9 @@ class _Looks:
             inputs, targets = step.batch
             batch = p.batch + next(i for i, b in enumerate(step.group) if b is step.batch)
             places = self._places[numbers_of(self.run, p.epoch, batch, len(inputs))]
-            self._add(places, sample_losses(self.run.criterion, step.output, targets, inputs)[0])
+            self.add(places, sample_losses(self.run.criterion, step.output, targets, inputs)[0])
 
-    def look(self) -> tuple[Array | None, Array | None]:
-        """Takes all samples once, with the weights as they are; gives their classes and those they are taken for."""
-        run, begun, labels, predicted = self.run, 0, [], []
-        term, model = main_term(run.criterion), run.shown_model
-        model.eval()
-        with no_grad():
-            for inputs, targets in DataLoader(run.train_loader.dataset, BATCH):
-                output = model(inputs)
-                losses = sample_losses(run.criterion, output, targets, inputs)[0]
-                self._add(np.arange(begun, begun + len(losses)), losses)
-                begun += len(losses)
-                found = decisions(term.of(output).array, term.wanted(targets, inputs).array, term.criterion)
-                if found is not None:
-                    labels.append(found.wanted)
-                    predicted.append(found.predicted)
-        return (np.concatenate(labels), np.concatenate(predicted)) if labels else (None, None)
-
-    def _add(self, places: Array, losses: Array) -> None:
+    def add(self, places: Array, losses: Array) -> None:
+        """Takes in the losses of so many samples once."""
         self.sums[places] += losses
         self.counts[places] += 1
-
-
-def _whole(dataset: Any) -> Any:
-    while hasattr(dataset, "indices"):
-        dataset = dataset.dataset
-    return dataset

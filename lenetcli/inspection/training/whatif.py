@@ -10,13 +10,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lenetcli.data.dataset import numbering
+from lenetcli.data.dataset import numbering, whole_of
 from lenetcli.errors import ConfigError, LenetError
 from lenetcli.inspection.record import Record
 from lenetcli.inspection.statistics import Array
+from lenetcli.inspection.training.per_sample import PerSample, per_sample
 from lenetcli.inspection.training.replay import Recorded, Replayed
-from lenetcli.inspection.training.suspects import suspects
-from lenetcli.inspection.training.without import Estimate, Judged, judged
+from lenetcli.inspection.training.suspects import ranked
+from lenetcli.inspection.training.without import Estimate
 from lenetcli.train.run import Run
 
 LOOKS = 5  # of an epoch, at the test split
@@ -62,6 +63,7 @@ class WhatIf(Record):
         agreement: correlation of the predicted and the actual changes over all test samples; None where one has none.
         images: the test samples whose loss changes most.
         controls: trainings without as many other samples.
+        classes: names of the test samples' classes.
     """
 
     SHOWN: ClassVar = (
@@ -80,6 +82,7 @@ class WhatIf(Record):
     agreement: float | None
     images: list[Image]
     controls: list[Control]
+    classes: tuple[str, ...]
 
 
 def whatif(
@@ -103,7 +106,7 @@ def whatif(
     replayed = Replayed(recorded)
     known = numbering(replayed.run.train_loader.dataset)
     _check(known, without, worst, replayed.run)
-    chosen = np.unique(suspects(place, places).numbers[:worst] if worst else np.asarray(without, np.int64))
+    chosen = np.unique(ranked(recorded).numbers[:worst] if worst else np.asarray(without, np.int64))
     with _possible("--without"):
         estimate, before = _followed(recorded, replayed, np.flatnonzero(np.isin(known, chosen)))
         after = _trained(recorded, chosen)
@@ -126,6 +129,7 @@ def whatif(
         _correlation(estimate.changes, actual),
         [_image(int(i), before, estimate.changes, actual) for i in most],
         tried,
+        replayed.run.classes,
     )
 
 
@@ -140,7 +144,7 @@ def _possible(option: str) -> Iterator[None]:
         raise ConfigError(f"{option}: a batch that loses its samples cannot be trained on: {error}") from error
 
 
-def _followed(recorded: Recorded, replayed: Replayed, samples: Array) -> tuple[Estimate, Judged]:
+def _followed(recorded: Recorded, replayed: Replayed, samples: Array) -> tuple[Estimate, PerSample]:
     """The run made again with the estimate beside it."""
     run = replayed.run
     run.keep_features, estimate = 0, Estimate(run, samples, max(1, run.steps // LOOKS))
@@ -148,15 +152,15 @@ def _followed(recorded: Recorded, replayed: Replayed, samples: Array) -> tuple[E
     for step in range(1, recorded.last + 1):
         replayed.advance(step)
     estimate.look()
-    return estimate, judged(run, run.shown_model)
+    return estimate, per_sample(run, run.shown_model)
 
 
-def _trained(recorded: Recorded, without: Array) -> Judged:
+def _trained(recorded: Recorded, without: Array) -> PerSample:
     """The same training without samples."""
     replayed = Replayed(recorded, without=without.tolist())
     for step in range(1, recorded.last + 1):
         replayed.advance(step)
-    return judged(replayed.run, replayed.run.shown_model)
+    return per_sample(replayed.run, replayed.run.shown_model)
 
 
 def _check(known: Array, without: Sequence[int], worst: int, run: Run) -> None:
@@ -166,14 +170,14 @@ def _check(known: Array, without: Sequence[int], worst: int, run: Run) -> None:
         raise ConfigError(f"of the {count:,} that the run trains on at least one sample has to stay")
     strange = np.setdiff1d(np.asarray(without, np.int64), known)
     if len(strange):
-        whole = len(data.dataset) if hasattr(data, "indices") else count
+        whole = len(whole_of(data))
         held = " and does not hold back for validation" if run.validation_loader is not None else ""
         raise ConfigError(
             f"--without {strange[0]}: wanted numbers of samples that the run trains on{held}, from 0 to {whole - 1:,}"
         )
 
 
-def _image(index: int, before: Judged, predicted: Array, actual: Array) -> Image:
+def _image(index: int, before: PerSample, predicted: Array, actual: Array) -> Image:
     target = None if before.targets is None else int(before.targets[index])
     return Image(index, target, float(before.losses[index]), float(predicted[index]), float(actual[index]))
 

@@ -20,19 +20,15 @@ import math
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from copy import copy, deepcopy
-from dataclasses import dataclass
 
 import numpy as np
 
-from lenetcli.autograd.modes import no_grad
 from lenetcli.data.loader import DataLoader
 from lenetcli.inspection.statistics import Array
+from lenetcli.inspection.training.per_sample import per_sample
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import of_array
-from lenetcli.train.answers import decisions
-from lenetcli.train.losses import main_term
 from lenetcli.train.run import Batch, Run
-from lenetcli.train.sample_losses import sample_losses
 from lenetcli.train.step import Phase, Step
 
 Arrays = dict[str, Array]
@@ -86,13 +82,13 @@ class Estimate:
         parted = _difference(other, model)
         moved = {name: d - self._seen[name] if self._seen else d for name, d in parted.items()}
         self._seen = parted
-        before = judged(self.run, model)
+        before = per_sample(self.run, model)
         length = _norm(moved.values())
         if not length:
             return
         part = TRIED * _norm(p.array for p in model.parameters()) / length
         with _moved(model, {name: part * d for name, d in moved.items()}):
-            after = judged(self.run, model)
+            after = per_sample(self.run, model)
         self.changes += (after.losses - before.losses) / part
 
     def _without(self, batches: int) -> list[Array | None] | None:
@@ -121,61 +117,6 @@ class Estimate:
         self.optimizer.step()
         if self.average is not None:
             self.average.update_parameters(self.model)
-
-
-@dataclass(frozen=True)
-class Judged:
-    """How a model does on each sample of the test split.
-
-    Args:
-        losses: of each sample alone, (N,).
-        weights: what they weigh in the mean, (N,).
-        right: whether the class is the right one, (N,); None where targets are no classes.
-        targets: the classes, (N,); None likewise.
-    """
-
-    losses: Array
-    weights: Array
-    right: Array | None
-    targets: Array | None
-
-    @property
-    def loss(self) -> float:
-        """The mean."""
-        return self.mean(self.losses)
-
-    @property
-    def accuracy(self) -> float | None:
-        """Share of right ones."""
-        return None if self.right is None else float(self.right.mean())
-
-    def mean(self, values: Array) -> float:
-        """Of something that each sample has, weighed as the losses are."""
-        whole = self.weights.sum()
-        return float((values * self.weights).sum() / whole) if whole else float("nan")
-
-
-def judged(run: Run, model: Module) -> Judged:
-    """A model on the run's test split, sample by sample; its mode and the random numbers stay what they are."""
-    losses, weights, right, classes = [], [], [], []
-    training, random, term = model.training, run.random.get_state(), main_term(run.criterion)
-    model.eval()
-    try:
-        with no_grad():
-            for inputs, targets in run.test_loader:
-                output = model(inputs)
-                loss, weight = sample_losses(run.criterion, output, targets, inputs)
-                losses.append(loss)
-                weights.append(weight)
-                found = decisions(term.of(output).array, term.wanted(targets, inputs).array, term.criterion)
-                if found is not None:
-                    right.append(found.predicted == found.wanted)
-                    classes.append(found.wanted)
-    finally:
-        model.train(training)
-        run.random.set_state(random)
-    known = np.concatenate(right) if right else None
-    return Judged(np.concatenate(losses), np.concatenate(weights), known, np.concatenate(classes) if right else None)
 
 
 def _batch(loader: DataLoader, epoch: int, number: int) -> Batch:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+import operator
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -24,10 +25,17 @@ if TYPE_CHECKING:
 
 class _Fittest(Op):
     backward_graph = arithmetic
+    choose: ClassVar[Any]
+    wins: ClassVar[Any]  # whether the first is chosen
+
+    def forward(ctx: Any, a: Array, b: Array) -> Array:
+        a, b = together(a, b)
+        ctx.save(a, b)
+        return as_array(ctx.choose(a, b))
 
     def backward(ctx: Any, grad: Array) -> Any:
         a, b = ctx.saved
-        first = ((a >= b) if ctx.greater else (a <= b)) | np.isnan(b)
+        first = ctx.wins(a, b) | np.isnan(b)
         zero = grad.dtype.type(0)
         return np.where(first, grad, zero), np.where(first, zero, grad)
 
@@ -35,23 +43,13 @@ class _Fittest(Op):
 class Fmax(_Fittest):
     formula = "y = max(a, b), NaN beside a number not counting"
     gradient = ("d_a = grad where a is not less", "d_b = grad where a is less")
-    greater = True
-
-    def forward(ctx: Any, a: Array, b: Array) -> Array:
-        a, b = together(a, b)
-        ctx.save(a, b)
-        return as_array(np.fmax(a, b))
+    choose, wins = np.fmax, operator.ge
 
 
 class Fmin(_Fittest):
     formula = "y = min(a, b), NaN beside a number not counting"
     gradient = ("d_a = grad where a is not more", "d_b = grad where a is more")
-    greater = False
-
-    def forward(ctx: Any, a: Array, b: Array) -> Array:
-        a, b = together(a, b)
-        ctx.save(a, b)
-        return as_array(np.fmin(a, b))
+    choose, wins = np.fmin, operator.le
 
 
 @method
@@ -127,39 +125,33 @@ def copysign(input: Tensor, other: Tensor | float) -> Tensor:
     return Copysign.apply(input, other)
 
 
-class Logaddexp(Op):
+class _SumOfPowers(Op):
+    backward_graph = arithmetic
+    add_up: ClassVar[Any]
+    unit: ClassVar[float] = 1.0  # the logarithm of the base
+
+    @quiet
+    def forward(ctx: Any, a: Array, b: Array) -> Array:
+        a, b = together(a, b)
+        ctx.save(a, b)
+        return as_array(ctx.add_up(a, b))
+
+    @quiet
+    def backward(ctx: Any, grad: Array) -> Any:
+        a, b = ctx.saved
+        return grad / (1 + np.exp((b - a) * ctx.unit)), grad / (1 + np.exp((a - b) * ctx.unit))
+
+
+class Logaddexp(_SumOfPowers):
     formula = "y = log(e^a + e^b)"
     gradient = ("d_a = grad / (1 + e^(b − a))", "d_b = grad / (1 + e^(a − b))")
-    backward_graph = arithmetic
-
-    @quiet
-    def forward(ctx: Any, a: Array, b: Array) -> Array:
-        a, b = together(a, b)
-        ctx.save(a, b)
-        return as_array(np.logaddexp(a, b))
-
-    @quiet
-    def backward(ctx: Any, grad: Array) -> Any:
-        a, b = ctx.saved
-        return grad / (1 + np.exp(b - a)), grad / (1 + np.exp(a - b))
+    add_up = np.logaddexp
 
 
-class Logaddexp2(Op):
+class Logaddexp2(_SumOfPowers):
     formula = "y = log₂(2^a + 2^b)"
     gradient = ("d_a = grad / (1 + 2^(b − a))", "d_b = grad / (1 + 2^(a − b))")
-    backward_graph = arithmetic
-
-    @quiet
-    def forward(ctx: Any, a: Array, b: Array) -> Array:
-        a, b = together(a, b)
-        ctx.save(a, b)
-        return as_array(np.logaddexp2(a, b))
-
-    @quiet
-    def backward(ctx: Any, grad: Array) -> Any:
-        a, b = ctx.saved
-        log2 = math.log(2)
-        return grad / (1 + np.exp((b - a) * log2)), grad / (1 + np.exp((a - b) * log2))
+    add_up, unit = np.logaddexp2, math.log(2)
 
 
 def _floats(name: str, *operands: Any) -> None:

@@ -29,11 +29,10 @@ LOOK = (
 )
 
 
-def page(found: Landscape, name: str, place: str, command: str) -> str:
+def page(found: Landscape, place: str, command: str) -> str:
     """The page.
 
     Args:
-        name: of the run's configuration.
         place: of the run, as it was given.
         command: that makes the page.
     """
@@ -50,7 +49,7 @@ def page(found: Landscape, name: str, place: str, command: str) -> str:
         *(element("span", part) for part in (found.criterion, _part(found), count(found.parameters, "weight"))),
         class_="place",
     )  # fmt: skip
-    return whole(f"Landscape of {place}", "Loss landscape", name, headline, sections, command, STYLE + LOOK)
+    return whole(f"Landscape of {place}", "Loss landscape", found.name, headline, sections, command, STYLE + LOOK)
 
 
 def draw(found: Landscape) -> Iterator[RenderableType]:

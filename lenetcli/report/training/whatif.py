@@ -15,7 +15,7 @@ from lenetcli.train.answers import class_name
 NAMED = 8  # numbers of samples that a line has
 
 
-def draw(found: WhatIf, classes: Sequence[str]) -> Iterator[RenderableType]:
+def draw(found: WhatIf) -> Iterator[RenderableType]:
     """The change of the test loss, then the test samples that it changes most for."""
     named = ", ".join(map(str, found.without[:NAMED])) + (", ..." if len(found.without) > NAMED else "")
     many = f"{len(found.without):,} sample{'s' if len(found.without) != 1 else ''}"
@@ -36,7 +36,7 @@ def draw(found: WhatIf, classes: Sequence[str]) -> Iterator[RenderableType]:
         yield Text("\ntest samples whose loss changes most")
         yield Columns([
             Column("sample", [str(i.index) for i in found.images], right=True),
-            Column("class", [_class(classes, i.target) for i in found.images], 1),
+            Column("class", [_class(found.classes, i.target) for i in found.images], 1),
             Column("loss", [f"{i.loss:.4g}" for i in found.images], right=True),
             Column("predicted", [f"{i.predicted:+.3g}" for i in found.images], 2, right=True),
             Column("actual", [f"{i.actual:+.3g}" for i in found.images], right=True),

@@ -1,9 +1,9 @@
-"""Functions of functions: their gradients, Jacobians and Hessians, and one sample's function for many (torch.func)."""
+"""Gradients, products with Jacobians, Jacobians and Hessians of functions, as functions."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,29 +12,10 @@ from lenetcli.autograd import functional
 from lenetcli.autograd.differentiate import grad as gradients
 from lenetcli.autograd.modes import enable_grad
 from lenetcli.autograd.tape import AccumulateGrad, Variable, like
-from lenetcli.ops.shaping.cat import stack
+from lenetcli.func.trees import leaves_of, with_leaves
 
 Function = Callable[..., Any]
 Numbers = int | tuple[int, ...]
-
-__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp", "vmap"]
-
-
-def leaves_of(tree: Any) -> list[Any]:
-    """The tensors in nested tuples, lists and dicts, in their order."""
-    if isinstance(tree, Variable):
-        return [tree]
-    inner = tree.values() if isinstance(tree, Mapping) else tree if isinstance(tree, (tuple, list)) else ()
-    return [leaf for part in inner for leaf in leaves_of(part)]
-
-
-def with_leaves(tree: Any, leaves: Any) -> Any:
-    """The same nesting with other tensors, taken from an iterator."""
-    if isinstance(tree, Variable):
-        return next(leaves)
-    if isinstance(tree, Mapping):
-        return {key: with_leaves(part, leaves) for key, part in tree.items()}
-    return type(tree)(with_leaves(part, leaves) for part in tree) if isinstance(tree, (tuple, list)) else tree
 
 
 def _fresh(tree: Any) -> Any:
@@ -295,112 +276,3 @@ def hessian(func: Function, argnums: Numbers = 0) -> Function:
                 [4., 2.]])
     """
     return jacrev(jacrev(func, argnums), argnums)
-
-
-def functional_call(
-    module: Any, parameter_and_buffer_dicts: Any, args: Any = None, kwargs: dict[str, Any] | None = None
-) -> Any:
-    """What a module gives with other parameters and buffers than its own, which stay as they are.
-
-    Args:
-        parameter_and_buffer_dicts: tensors by name, or several such dicts; what is not named is the module's own.
-        args: one argument, or a tuple of them.
-
-    Raises:
-        KeyError: the module has nothing of that name.
-
-    Source: torch.func.functional_call.
-
-    Example:
-        >>> import lenetcli as lenet
-        >>> layer = lenet.nn.Linear(2, 1, bias=False)
-        >>> lenet.func.functional_call(layer, {"weight": lenet.tensor([[2.0, 3.0]])}, lenet.ones(1, 2))
-        tensor([[5.]])
-    """
-    dicts = (
-        [parameter_and_buffer_dicts] if isinstance(parameter_and_buffer_dicts, Mapping) else parameter_and_buffer_dicts
-    )
-    given = {name: tensor for one in dicts for name, tensor in one.items()}
-    places = []
-    for name in given:
-        path, _, last = name.rpartition(".")
-        owner = module.get_submodule(path)
-        table = next((t for t in (owner._parameters, owner._buffers) if last in t), None)
-        if table is None:
-            raise KeyError(f"functional_call: the module has no parameter or buffer {name!r}")
-        places.append((table, last, table[last]))
-    try:
-        for (table, last, _), tensor in zip(places, given.values()):
-            table[last] = tensor
-        operands = args if isinstance(args, tuple) else () if args is None else (args,)
-        return module(*operands, **(kwargs or {}))
-    finally:
-        for table, last, before in places:
-            table[last] = before
-
-
-def vmap(func: Function, in_dims: Any = 0, out_dims: int = 0, randomness: str = "error") -> Function:
-    """A function over a batch, made of one over a sample: it is called for one sample after the other.
-
-    What it gives is right and can be differentiated; it is not faster than a loop.
-
-    Args:
-        in_dims: the dimension of each argument that counts samples, None for one that all samples share.
-        out_dims: where that dimension is in the result.
-        randomness: "different" allows what each sample draws for itself; "error" (nothing is drawn) is not checked.
-
-    Raises:
-        ValueError: no argument has samples, or they differ in number; `func` gives something else than tensors.
-
-    Source: torch.func.vmap.
-
-    Example:
-        >>> import lenetcli as lenet
-        >>> slopes = lenet.func.vmap(lenet.func.grad(lambda x: (x**2).sum()))
-        >>> slopes(lenet.tensor([[1.0, 2.0], [3.0, 4.0]]))
-        tensor([[2., 4.],
-                [6., 8.]])
-    """
-    if randomness not in ("error", "different"):
-        raise NotImplementedError(f"vmap: randomness={randomness!r} is not supported; use 'different'")
-
-    @functools.wraps(func)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        dims = in_dims if isinstance(in_dims, (tuple, list)) else (in_dims,) * len(args)
-        if len(dims) != len(args):
-            raise ValueError(f"vmap: in_dims has {len(dims)} entries for {len(args)} arguments")
-        for a, d in zip(args, dims):
-            for t in [] if d is None else leaves_of(a):
-                if not -t.ndim <= d < t.ndim:
-                    raise ValueError(f"vmap: in_dims has {d} for a tensor of {t.ndim} dimensions")
-        counts = {t.shape[d] for a, d in zip(args, dims) if d is not None for t in leaves_of(a)}
-        if len(counts) != 1:
-            raise ValueError(
-                f"vmap: expected all tensors to have the same size in the mapped dimension, got sizes {sorted(counts)}"
-                if counts
-                else "vmap: no argument has a dimension to map over"
-            )
-        (count,) = counts
-        if not count:
-            raise ValueError("vmap: there is no sample, and nothing but a sample tells what the function gives")
-        results = []
-        for n in range(count):
-            sample = [
-                a if d is None else with_leaves(a, iter([t.select(d, n) for t in leaves_of(a)]))
-                for a, d in zip(args, dims)
-            ]
-            results.append(func(*sample, **kwargs))
-            _check_tensors(results[-1])
-        columns = zip(*(leaves_of(r) for r in results))
-        return with_leaves(results[0], iter([stack(list(column), out_dims) for column in columns]))
-
-    return wrapped
-
-
-def _check_tensors(result: Any) -> None:
-    """Refuses what cannot be put together for all samples, and would be the first one's."""
-    if isinstance(result, (Mapping, tuple, list)):
-        for part in result.values() if isinstance(result, Mapping) else result:
-            _check_tensors(part)
-    elif not isinstance(result, Variable):
-        raise ValueError(f"vmap: the function must only return tensors, got {type(result).__name__}")
