@@ -65,7 +65,9 @@ COMMANDS = (  # all but train CONFIG and sweep CONFIG, which are the word that i
     "train --resume R train.epochs=9", "inspect-params W", "inspect-params R --updates", "validate R/config.yaml",
     "inspect-params R --at 3", "inspect-params R --curvature", "trace-grad R --at 3", "step R --at 3",
     "step C --step 2",
-    "why R fc1.weight[1,2]", "watch R", "watch R --html OUT", "runs R --csv", "report R R -o OUT",
+    "why R fc1.weight[1,2]", "why R fc1.weight[1,2] --html OUT", "whatif R --without 1", "landscape R --steps 3",
+    "data suspects R", "export R -o OUT.c", "inspect-params R --inside", "watch R",
+    "watch R --html OUT", "runs R --csv", "report R R -o OUT",
 )  # fmt: skip
 PROGRAMS = {"lenet": [str(Path(sys.executable).with_name("lenet"))], "python -m lenetcli": PYTHON}
 SHADOWS = ("yaml", "numpy", "typer", "rich", "pydantic", "PIL", "matplotlib", "optuna", "onnx", "safetensors", "mpi4py",

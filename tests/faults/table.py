@@ -18,6 +18,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ READING = {"EIO": errno.EIO, "EACCES": errno.EACCES, "ESTALE": errno.ESTALE}
 WRITING = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO, "EACCES": errno.EACCES}
 SHORT = ("train.epochs=2", "train.batch_size=7", "train.keep_checkpoints=2", "train.ema=0.9")  # 2 epochs of 2 steps
 
+ONE_AT_A_TIME = Lock()  # a command that runs in this process takes its stdout and its working directory
 BROKEN = (70, 71, -6, -7, -8, -11)  # exit codes that no command has
 
 READERS = {  # commands that read a run, R, its parts or the weights of others in it; they write nothing into it
@@ -48,6 +50,12 @@ READERS = {  # commands that read a run, R, its parts or the weights of others i
     "trace-grad --at": ["trace-grad", "R", "--at", "3", "--json"],
     "step --at": ["step", "R", "--at", "3", "--json"],
     "why": ["why", "R", "fc1.weight[1,2]", "--json"],
+    "why --html": ["why", "R", "fc1.weight[1,2]", "--html", "OUT.html"],
+    "whatif": ["whatif", "R", "--without", "1", "--controls", "1", "--json"],
+    "data suspects": ["data", "suspects", "R", "--json"],
+    "landscape": ["landscape", "R", "--steps", "3", "--html", "OUT.html"],
+    "inspect-params --inside": ["inspect-params", "R", "--inside"],
+    "export c": ["export", "R", "-o", "OUT.c"],
     "watch": ["watch", "R"],
     "watch --html": ["watch", "R", "--html", "OUT.html"],
     "report": ["report", "R", "-o", "OUT.html"],
@@ -70,6 +78,8 @@ READERS = {  # commands that read a run, R, its parts or the weights of others i
     "train CONFIG": ["train", "R/config.yaml", "--out", "OUTDIR", "--progress", "off"],
     "sweep": ["sweep", "R/config.yaml", "seed=[1,2]", "train.epochs=1", "--out", "OUTDIR", "--progress", "off"],
     "find-lr": ["find-lr", "R/config.yaml", "--steps", "3"],
+    "time": ["time", "R/config.yaml", "--json"],
+    "verify-resume": ["verify-resume", "R/config.yaml", "train.epochs=1"],
     "data show": ["data", "show", "R/config.yaml", "--png", "OUT"],
     "report of two": ["report", "R", "R", "-o", "OUT.html"],
     "diff FILE FILE": ["diff", "R/model.safetensors", "R/foreign/net.pth"],
@@ -95,6 +105,11 @@ WRITERS = {  # commands that write beside a run
     "import": ["import", "R/model.safetensors", "--config", "R/config.yaml", "--out", "OUTDIR"],
     "import FILE.onnx": ["import", "R/foreign/net.onnx", "--out", "OUTDIR"],
     "export python": ["export", "R", "--format", "python", "-o", "OUT"],
+    "export c": ["export", "R", "-o", "OUT.c"],
+    "why --html": ["why", "R", "fc1.weight[1,2]", "--html", "OUT"],
+    "landscape": ["landscape", "R", "--steps", "3", "--html", "OUT"],
+    "data suspects --csv": ["data", "suspects", "R", "--csv", "OUT"],
+    "data suspects --png": ["data", "suspects", "R", "--png", "OUT"],
     "export safetensors": ["export", "R", "--format", "safetensors", "-o", "OUT.safetensors"],
     "data show": ["data", "show", "R/config.yaml", "--png", "OUT"],
     "runs --plot": ["runs", "R", "--plot", "OUT.svg"],
@@ -191,9 +206,10 @@ def with_foreign(run: Path) -> None:
     place = run / "foreign"
     place.mkdir()
     lenetcli.save(lenetcli.load(run / "model.safetensors"), place / "net.pth")
-    for name in ("net.npz", "net.onnx"):
-        done = run_command(["export", str(run), "-o", str(place / name)], run)
-        assert done.code == 0, done.err
+    with ONE_AT_A_TIME:
+        for name in ("net.npz", "net.onnx"):
+            done = run_command(["export", str(run), "-o", str(place / name)], run)
+            assert done.code == 0, done.err
     shutil.copy(ROOT / "tests" / "onnx_import" / "files" / "lenet.keras", place)
     (place / "keras.yaml").write_text(KERAS)
     _with_data(place)

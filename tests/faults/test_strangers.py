@@ -13,8 +13,11 @@ import pytest
 from lenetcli import save, zeros
 from tests.commands import run
 from tests.conftest import ROOT
+from tests.faults import strangers, streams
 from tests.faults.crowds import PYTHON
 from tests.faults.strangers import SHADOWS, beside_shadows
+from tests.faults.table import READERS
+from tests.public_surface import options
 from tests.train.small import write_config
 
 COMMANDS = ["--version", "validate C", "train C train.epochs=1 --out OUT", "verify-resume C train.epochs=1", "doctor"]
@@ -26,6 +29,27 @@ def test_no_module_comes_from_the_working_directory(command: str, tmp_path: Path
     names = {"C": str(write_config(tmp_path)), "OUT": str(tmp_path / "out")}
     words = [*PYTHON, *(names.get(word, word) for word in command.split())]
     assert beside_shadows(words, tmp_path / "strange", tmp_path / "marker") == (0, "")
+
+
+WITHOUT = {"doctor", "init", "layers", "describe", "data list", "data get"}  # a run or a configuration
+LISTS = {  # of faults, and the commands that have no part in them
+    "streams": ([line.split() for line in streams.COMMANDS.values()], {"data get"}),  # wants a network
+    "strangers": ([line.split() for line in strangers.COMMANDS], {*WITHOUT, "sweep"}),  # which is the word to run it
+    "readers": (list(READERS.values()), WITHOUT),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_command_meets_every_kind_of_fault(name: str) -> None:
+    lines, without = LISTS[name]
+    met = {command for command in _commands() if any(line[: len(command.split())] == command.split() for line in lines)}
+    assert set(_commands()) - met == without
+
+
+def _commands() -> list[str]:
+    lines = [line.split()[1:] for line in options() if line.startswith("option ")]
+    paths = {" ".join(words[1:-1]) for words in lines}
+    return sorted(paths - {"", "data"})  # which hold commands
 
 
 def test_the_shadows_are_those_that_python_would_import(tmp_path: Path) -> None:
