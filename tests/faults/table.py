@@ -109,7 +109,7 @@ WRITERS = {  # commands that write beside a run
     "why --html": ["why", "R", "fc1.weight[1,2]", "--html", "OUT"],
     "landscape": ["landscape", "R", "--steps", "3", "--html", "OUT"],
     "data suspects --csv": ["data", "suspects", "R", "--csv", "OUT"],
-    "data suspects --png": ["data", "suspects", "R", "--png", "OUT"],
+    "data suspects --png": ["data", "suspects", "R", "--png", "OUT.png"],
     "export safetensors": ["export", "R", "--format", "safetensors", "-o", "OUT.safetensors"],
     "data show": ["data", "show", "R/config.yaml", "--png", "OUT"],
     "runs --plot": ["runs", "R", "--plot", "OUT.svg"],
