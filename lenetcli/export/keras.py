@@ -7,7 +7,7 @@ each class. What does not pair is listed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,20 @@ Array = npt.NDArray[Any]
 SHOWN = 8  # differences in a message
 
 
+class Picture(NamedTuple):
+    """The picture that a layer's numbers are of, where they are flattened.
+
+    Args:
+        taken: sizes (C, H, W) of what the layer takes, flat.
+        given: sizes of what is made of what it gives.
+        whole: they are not flattened, and the layer has a weight for each.
+    """
+
+    taken: tuple[int, ...] | None = None
+    given: tuple[int, ...] | None = None
+    whole: bool = False
+
+
 def converted(model: Module, layers: Sequence[KerasLayer], name: str, sample: Sequence[int]) -> dict[str, Array]:
     """The model's parameters and buffers, by name.
 
@@ -34,14 +48,14 @@ def converted(model: Module, layers: Sequence[KerasLayer], name: str, sample: Se
     Raises:
         DataError: layers or sizes differ; the message lists how.
     """
-    flattened, shaped = _around_linear(model, sample)
+    pictures = _pictures(model, sample)
     own = [(path, module) for path, module in model.named_modules() if _has_own(module)]
     given = [part for layer in layers for part in _parts(layer)]
     found: dict[str, Array] = {}
     problems: list[str] = []
     for (path, module), layer in _paired(own, given, name):
         try:
-            tensors = _tensors(module, layer, flattened.get(path), shaped.get(path))
+            tensors = _tensors(module, layer, pictures.get(path, Picture()))
         except ValueError as error:
             problems.append(f"{layer.name}, for {path}: {error}")
             continue
@@ -63,14 +77,15 @@ def converted(model: Module, layers: Sequence[KerasLayer], name: str, sample: Se
     return found
 
 
-def _around_linear(model: Module, sample: Sequence[int]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Of linear layers that take a flattened picture, by path, its sizes (C, H, W); and of those that give one."""
-    flattened: dict[str, Any] = {}
-    shaped: dict[str, Any] = {}
-    pictures: dict[int, Any] = {}  # of a flat result, by its identity: the sizes of the picture that it was
-    givers: dict[
-        int, str
-    ] = {}  # of a result, by its identity: the linear layer that gives it, seen through activations
+def _pictures(model: Module, sample: Sequence[int]) -> dict[str, Picture]:
+    """Of the layers that work on the numbers of a flattened picture, by path, its sizes (C, H, W).
+
+    That is from Flatten on, up to the linear layer that takes them, and from the linear layer before an Unflatten on;
+    and LayerNorm over all of a picture.
+    """
+    found: dict[str, Picture] = {}
+    flat: dict[int, tuple[int, ...]] = {}  # of a flat result, by its identity: the sizes of the picture that it was
+    makers: dict[int, tuple[str, ...]] = {}  # of a flat result: the linear layer that gives it, and what came after
     kept: list[Any] = []  # so that identities stay their own
 
     def look(path: str, module: Module) -> Any:
@@ -80,15 +95,23 @@ def _around_linear(model: Module, sample: Sequence[int]) -> tuple[dict[str, Any]
                 return
             kept.append((given, output))
             before, after = tuple(given.shape), tuple(output.shape)
-            if isinstance(module, nn.Linear):
-                flattened[path] = pictures.get(id(given))
-                givers[id(output)] = path
-            elif isinstance(module, nn.Flatten):
-                pictures[id(output)] = before[1:] if len(before) > 2 else pictures.get(id(given))
+            picture, made = flat.get(id(given)), makers.get(id(given), ())
+            if isinstance(module, nn.Flatten):
+                picture = before[1:] if len(before) > 2 else picture
+                if picture is not None:
+                    flat[id(output)] = picture
             elif isinstance(module, nn.Unflatten):
-                shaped[givers.get(id(given), "")] = after[1:]
+                for giver in made:
+                    found[giver] = found.get(giver, Picture())._replace(given=after[1:])
+            elif isinstance(module, nn.Linear):
+                found[path] = Picture(taken=picture)
+                makers[id(output)] = (path,)
             elif before == after:
-                pictures[id(output)], givers[id(output)] = pictures.get(id(given)), givers.get(id(given), "")
+                whole = isinstance(module, nn.LayerNorm) and len(module.normalized_shape) == len(before) - 1 > 1
+                found[path] = Picture(taken=picture, whole=whole)
+                if picture is not None:
+                    flat[id(output)] = picture
+                makers[id(output)] = (*made, path) if made else ()
 
         return hook
 
@@ -102,7 +125,7 @@ def _around_linear(model: Module, sample: Sequence[int]) -> tuple[dict[str, Any]
         model.train(was_training)
         for handle in handles:
             handle.remove()
-    return flattened, shaped
+    return found
 
 
 def _has_own(module: Module) -> bool:
@@ -158,9 +181,7 @@ def _kind(module: Module) -> str:
     return words.get(kind, kind)
 
 
-def _tensors(
-    module: Module, layer: KerasLayer, flattened: tuple[int, ...] | None, shaped: tuple[int, ...] | None
-) -> dict[str, Array]:
+def _tensors(module: Module, layer: KerasLayer, picture: Picture) -> dict[str, Array]:
     """A layer's arrays under torch's names, in torch's layout.
 
     Raises:
@@ -171,13 +192,15 @@ def _tensors(
         if len(arrays) == 3:
             raise ValueError("has three arrays, so that it is not known whether gamma or beta is missing")
         names = ("weight", "bias", "running_mean", "running_var")
-        return dict(zip(names if len(arrays) == 4 else names[2:], arrays))
+        return dict(zip(names if len(arrays) == 4 else names[2:], (_each(array, picture) for array in arrays)))
     if isinstance(module, nn.PReLU):
-        return {"weight": arrays[0].reshape(-1)}
+        return {"weight": _each(arrays[0].reshape(-1), picture)}
+    if isinstance(module, nn.GroupNorm) and module.num_groups > 1 and (picture.taken or picture.given):
+        raise ValueError("normalises groups of a flattened picture's numbers, which are others channels last")
     if isinstance(module, (nn.LayerNorm, nn.GroupNorm)):
-        return dict(zip(("weight", "bias"), arrays))
+        return dict(zip(("weight", "bias"), (_each(array, picture) for array in arrays)))
     if isinstance(module, nn.Linear):
-        return _dense(arrays, flattened, shaped)
+        return _dense(arrays, picture)
     if isinstance(module, (nn.RNN, nn.GRU, nn.LSTM)):
         return _recurrent(module, arrays)
     kernel = arrays[0]
@@ -194,18 +217,30 @@ def _tensors(
     return {"weight": weight} if len(arrays) == 1 else {"weight": weight, "bias": arrays[1]}
 
 
-def _dense(
-    arrays: tuple[Array, ...], flattened: tuple[int, ...] | None, shaped: tuple[int, ...] | None
-) -> dict[str, Array]:
+def _each(array: Array, picture: Picture) -> Array:
+    """Numbers of which a flattened picture's each has one (or a whole picture's), in torch's order."""
+    if picture.whole and array.ndim > 1:
+        return np.moveaxis(array, -1, 0)
+    for sizes in (picture.taken, picture.given):
+        if sizes is not None and array.ndim == 1 and len(array) == np.prod(sizes):
+            return array[_order(sizes)]
+    return array
+
+
+def _order(sizes: tuple[int, ...]) -> npt.NDArray[np.intp]:
+    """Where each number of a flattened picture (C, H, W) is among those of (H, W, C)."""
+    channels, *image = sizes
+    return np.moveaxis(np.arange(np.prod(sizes)).reshape(*image, channels), -1, 0).reshape(-1)
+
+
+def _dense(arrays: tuple[Array, ...], picture: Picture) -> dict[str, Array]:
     if arrays[0].ndim != 2:
         raise ValueError(f"has a kernel {list(arrays[0].shape)}, not of two dimensions")
     weight, *bias = arrays[0].T, *arrays[1:]
-    if flattened is not None and weight.shape[1] == np.prod(flattened):
-        c, *image = flattened  # (O, H W C) -> (O, C H W)
-        weight = np.moveaxis(weight.reshape(-1, *image, c), -1, 1).reshape(len(weight), -1)
-    if shaped is not None and len(weight) == np.prod(shaped):
-        c, *image = shaped
-        order = np.moveaxis(np.arange(len(weight)).reshape(*image, c), -1, 0).reshape(-1)
+    if picture.taken is not None and weight.shape[1] == np.prod(picture.taken):
+        weight = weight[:, _order(picture.taken)]
+    if picture.given is not None and len(weight) == np.prod(picture.given):
+        order = _order(picture.given)
         weight, bias = weight[order], [one[order] for one in bias]
     return {"weight": weight} if not bias else {"weight": weight, "bias": bias[0]}
 

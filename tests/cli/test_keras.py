@@ -116,7 +116,29 @@ model:
 """
     + REST % ("1, 5, 4", 2)
 )
+FLAT = (
+    """
+model:
+  input: [2, 6, 5]
+  layers:
+    - {type: Conv2d, out_channels: 3, kernel_size: 3}
+    - {type: LayerNorm, normalized_shape: [3, 4, 3], eps: 0.001}
+    - {type: Flatten}
+    - {type: BatchNorm1d, eps: 0.001}
+    - {type: PReLU, num_parameters: 36}
+    - {type: LayerNorm, normalized_shape: 36, eps: 0.001}
+    - {type: Linear, out_features: 12}
+    - {type: BatchNorm1d, eps: 0.001}
+    - {type: ReLU}
+    - {type: Unflatten, dim: 1, unflattened_size: [3, 2, 2]}
+    - {type: ConvTranspose2d, out_channels: 2, kernel_size: 2}
+    - {type: Flatten}
+    - {type: Linear, out_features: 3}
+"""
+    + REST % ("2, 6, 5", 3)
+)
 CASES = {
+    "flat.weights.h5": (FLAT, 1.0),
     "recurrent.weights.h5": (RECURRENT, 1.0),
     "lenet.keras": (LENET, 1.0),
     "mobile.keras": (MOBILE, 255.0),  # its Rescaling is left to the data
@@ -189,6 +211,13 @@ def test_recurrent_layers_that_differ_are_named(layer: nn.Module, arrays: Any, s
     with pytest.raises(DataError) as refused:
         converted(layer, layers, "file", (3, 2))
     assert said in str(refused.value)
+
+
+def test_groups_of_a_flattened_picture_are_refused() -> None:
+    """They are other numbers of it, channels last."""
+    model = nn.Sequential(nn.Flatten(), nn.GroupNorm(2, 12))
+    with pytest.raises(DataError, match="normalises groups of a flattened picture's numbers"):
+        converted(model, [KerasLayer("group_normalization", "g", (np.ones(12), np.zeros(12)))], "file", (3, 2, 2))
 
 
 @pytest.mark.parametrize("kind", ["conv1d_transpose", "conv2d_transpose", "conv1d"])

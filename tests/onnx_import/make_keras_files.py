@@ -2,7 +2,7 @@
 
 python -m tests.onnx_import.make_keras_files
 
-They were made with keras 3 (TensorFlow as its backend; torch for the recurrent net, of which there is no ONNX file) and
+They were made with keras 3 (TensorFlow as its backend; torch for the nets of which there is no ONNX file) and
 tf2onnx; the versions stand in files/versions.txt.
 """
 
@@ -75,6 +75,18 @@ def recurrent(keras: Any) -> Any:
     ])  # fmt: skip
 
 
+def flat(keras: Any) -> Any:
+    """Layers with a weight for each number of a picture, whole, flattened and before it is one."""
+    layers = keras.layers
+    return keras.Sequential([
+        keras.Input((6, 5, 2)), layers.Conv2D(3, 3, name="conv"), layers.LayerNormalization(axis=[1, 2, 3], name="ln"),
+        layers.Flatten(), layers.BatchNormalization(name="bn1"), layers.PReLU(name="prelu"),
+        layers.LayerNormalization(name="flat_ln"), layers.Dense(12, name="fc"), layers.BatchNormalization(name="bn2"),
+        layers.ReLU(), layers.Reshape((2, 2, 3)), layers.Conv2DTranspose(2, 2, name="up"), layers.Flatten(),
+        layers.Dense(3, name="out"),
+    ])  # fmt: skip
+
+
 def settle(net: Any) -> None:
     """Weights and statistics that are nothing special."""
     random = np.random.default_rng(0)
@@ -92,6 +104,13 @@ def store(name: str, net: Any) -> None:
     x = np.random.default_rng(1).uniform(-1, 1, (2, *net.inputs[0].shape[1:])).astype(np.float32)
     y = net(x, training=False)
     np.savez_compressed(PLACE / f"{name}.npz", x=x, y=np.asarray(y.detach() if hasattr(y, "detach") else y))
+
+
+def store_weights(keras: Any) -> None:
+    """The nets of which there is no ONNX file."""
+    for name, net in (("recurrent", recurrent(keras)), ("flat", flat(keras))):
+        store(name, net)
+        net.save_weights(PLACE / f"{name}.weights.h5")
 
 
 def main() -> None:
@@ -114,9 +133,7 @@ def main() -> None:
         for opset in (13, 18) if name == "lenet" else (15,):
             path = PLACE / f"{name}.tf2onnx{opset}.onnx"
             tf2onnx.convert.from_function(function, function.input_signature, opset=opset, output_path=str(path))
-    net = recurrent(keras)
-    store("recurrent", net)
-    net.save_weights(PLACE / "recurrent.weights.h5")
+    store_weights(keras)
     said = [f"{m.__name__} {m.__version__}" for m in (keras, tf, tf2onnx)]
     (PLACE / "versions.txt").write_text("\n".join(said) + "\n")
 
