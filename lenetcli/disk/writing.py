@@ -89,14 +89,30 @@ def write_once(path: Path, data: bytes) -> None:
         try:
             write_new(temporary, data)
             link_new(temporary, path)
-        finally:
+        except BaseException:
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
+            raise
     except FileExistsError:
         raise
     except OSError as error:
         raise LenetError(f"cannot write {path}: {error.strerror or error}; nothing was changed there") from None
+    _drop_name(temporary, path)
     _sync_parent(path, path)
+
+
+def _drop_name(name: str, path: Path) -> None:
+    """Takes away a file's other name, at the second try if need be."""
+    for last in (False, True):
+        try:
+            os.unlink(name)
+        except FileNotFoundError:  # it was moved, where there are no second names
+            return
+        except OSError as error:
+            if last:
+                raise LenetError(f"{path}: written, but {name} cannot be removed: {error.strerror or error}") from None
+        else:
+            return
 
 
 def link_new(source: Path | str, target: Path) -> None:

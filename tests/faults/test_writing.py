@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import errno
 import os
 import re
 import shutil
 import stat
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from importlib import import_module
 from pathlib import Path
@@ -176,6 +177,25 @@ def test_what_cannot_be_written_to_is_refused(tmp_path: Path, monkeypatch: pytes
         disk.write_once(tmp_path / "there", b"new")
     disk.write_once(tmp_path / "new", b"new")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["new", "pipe", "there"]
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_second_name_that_cannot_be_removed_is_told(
+    failures: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def unlink(name: str, real: Callable[[str], None] = os.unlink) -> None:
+        tried.append(name)
+        if len(tried) <= failures:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        real(name)
+
+    monkeypatch.setattr(os, "unlink", unlink)
+    with nullcontext() if failures == 1 else pytest.raises(LenetError, match="new: written, but .* cannot be removed"):
+        disk.write_once(tmp_path / "new", b"new")
+    assert (tmp_path / "new").read_bytes() == b"new"
+    assert len(list(tmp_path.iterdir())) == failures
 
 
 def test_init_and_import_leave_nothing_on_a_full_disk(run: Path, tmp_path: Path) -> None:
