@@ -192,7 +192,7 @@ def test_a_second_name_that_cannot_be_removed_is_told(
         real(name)
 
     monkeypatch.setattr(os, "unlink", unlink)
-    with nullcontext() if failures == 1 else pytest.raises(LenetError, match="new: written, but .* cannot be removed"):
+    with nullcontext() if failures == 1 else pytest.raises(LenetError, match=r"new: written, but .* cannot be removed"):
         disk.write_once(tmp_path / "new", b"new")
     assert (tmp_path / "new").read_bytes() == b"new"
     assert len(list(tmp_path.iterdir())) == failures
