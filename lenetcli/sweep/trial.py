@@ -48,8 +48,15 @@ def ended(place: Path) -> str | None:
 
 
 def claim(place: Path) -> ExitStack | None:
-    """The lock of a run directory, which is made if need be; None where another worker has it."""
-    place.mkdir(exist_ok=True)
+    """The lock of a run directory, which is made if need be; None where another worker has it.
+
+    Raises:
+        LenetError: the directory cannot be made.
+    """
+    try:
+        place.mkdir(exist_ok=True)
+    except OSError as error:
+        raise LenetError(f"cannot write {place}: {error.strerror or error}") from None
     held = ExitStack()
     try:
         held.enter_context(locked(place))
