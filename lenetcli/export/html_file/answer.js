@@ -1,12 +1,17 @@
 /* Scores, and why: the gradient of a score by the picture, and the maps of the last layer that has any, by what they count. */
 "use strict";
 
-/** The last value with maps that depends on the picture: [1, C, h, w], of more than one pixel. */
+const ON_IMAGES = new Set(["averagePool", "batchNorm", "conv", "convTranspose", "each", "maxPool", "normalize", "pairs", "where"]);
+
+/** The last step with maps that still lie as the picture lies: [1, C, h, w], of more than one pixel. */
 const mapped = (() => {
+  const images = new Set(net.sizes[0].length === 4 ? [0] : []);
   let found = null;
   for (const step of net.steps) {
-    const size = net.sizes[step.out];
-    if (!step.prepares && net.depends[step.out] && step.out !== net.output.value && size.length === 4 && size[0] === 1 && size[2] * size[3] > 1) found = step;
+    const size = net.sizes[step.out], moves = step.name === "Concat" || step.name === "Pad" || step.name === "Resize";
+    if (step.shape.length !== 4 || !step.in.some((i) => images.has(i)) || !(ON_IMAGES.has(step.op) || moves)) continue;
+    images.add(step.out);
+    if (step.out !== net.output.value && size[2] * size[3] > 1) found = step;
   }
   return found;
 })();
@@ -32,7 +37,8 @@ function target() {
 }
 
 function startScores() {
-  const box = byId("scores"), count = choices;
+  const box = byId("scores"), count = choices, longest = Math.max(...range(0, count).map((i) => className(i).length));
+  box.style.setProperty("--names", `${Math.max(3, Math.min(12, longest + 1))}ch`);
   for (let i = 0; i < count; i++) {
     const name = classifies ? className(i) : `${i}`;
     const row = make("button", { type: "button", class: "score", "aria-pressed": "false" }, make("span", { class: "class", title: name }, name), make("span", { class: "rail" }, make("i")), make("span", { class: "n share" }), make("span", { class: "n" }));
@@ -83,7 +89,7 @@ function showWhy() {
     for (let i = 0; i < area; i++) sum[i] += weight * values[m * area + i];
   }
   heat(byId("cam"), sum.map((v) => Math.max(0, v)), rows, columns, true);
-  const layer = mapped.layer || mapped.name;
+  const layer = titleOf(mapped);
   byId("cam").setAttribute("aria-label", `Class activation: where the maps of ${layer} speak for ${name}`);
   byId("cam-says").textContent = `Class activation: where the maps of ${layer} speak for ${name}`;
 }

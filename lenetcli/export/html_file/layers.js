@@ -19,9 +19,12 @@ function arrangement(card, width) {
     const cell = 14, columns = Math.max(1, Math.min(card.count, Math.floor(width / cell)));
     return { maps: 1, h: Math.ceil(card.count / columns), w: columns, zoom: cell, columns: 1, gap: 0 };
   }
-  const wanted = card.maps === 1 ? 260 : Math.max(56, Math.min(96, 3 * Math.max(h, w)));
-  const zoom = Math.max(1, Math.min(Math.floor(wanted / Math.max(h, w)), Math.floor(width / w)) || 1);
-  const gap = 4, columns = Math.max(1, Math.min(maps, Math.floor((width + gap) / (w * zoom + gap))));
+  const gap = 4, wanted = card.maps === 1 ? 220 : Math.max(56, Math.min(96, 3 * Math.max(h, w)));
+  const fitting = (zoom) => Math.max(1, Math.min(maps, Math.floor((width + gap) / (w * zoom + gap))));
+  const most = Math.min(Math.max(1, wanted / Math.max(h, w)), width / w), fewest = Math.ceil(maps / fitting(0.72 * most));
+  let zoom = most; // the largest that needs no more rows of maps than much smaller ones
+  while (Math.ceil(maps / fitting(zoom)) > fewest) zoom -= 0.01 * most;
+  const columns = fitting(zoom);
   return { maps, h, w, zoom, columns, gap };
 }
 
@@ -35,8 +38,9 @@ function cardOf(value, name, kind, step) {
     canvas: make("canvas", { tabindex: "0", role: "application", "aria-label": `${name} ${kind}, ${sizes(size)}: arrow keys move over its numbers` }),
     norm: make("span", { class: "norm" }), off: make("span", { class: "offs" }), where: make("output", { class: "where" }),
   };
-  const head = make("h3", {}, make("b", {}, name), ` ${kind} `, make("small", {}, sizes(step ? step.shape : size)), card.norm);
-  card.element = make("article", { class: "card" }, head, card.canvas, make("p", { class: "foot" }, card.where, card.off));
+  const head = make("h3", {}, make("b", {}, name), ` ${kind} `, make("small", {}, sizes(step ? step.shape : size)), card.where, card.norm);
+  card.foot = make("p", { class: "foot" }, card.off);
+  card.element = make("article", { class: "card" }, head, card.canvas, card.foot);
   if (card.maps > MAPS) {
     const more = make("button", { type: "button" }, `All ${card.maps} maps`);
     more.addEventListener("click", () => {
@@ -44,7 +48,7 @@ function cardOf(value, name, kind, step) {
       more.remove();
       drawCard(card);
     });
-    card.element.lastChild.append(more);
+    card.foot.append(more);
   }
   card.element.card = card;
   watcher.observe(card.element);
@@ -67,7 +71,7 @@ function startLayers() {
     const step = group[group.length - 1];
     box.append(cardOf(step.out, step.layer || step.name, step.layer ? step.kind : "", step).element);
     if (group.length === 1) continue;
-    const inside = make("div"), fold = make("details", { class: "inside" }, make("summary", {}, `${group.length - 1} steps inside ${step.layer}`), inside);
+    const inside = make("div"), fold = make("details", { class: "inside" }, make("summary", {}, `${group.length - 1} ${group.length === 2 ? "step" : "steps"} before it in ${step.layer}`), inside);
     fold.addEventListener("toggle", () => {
       if (inside.childElementCount) return;
       group.slice(0, -1).forEach((part) => inside.append(cardOf(part.out, part.layer, part.name, part).element));
@@ -81,17 +85,23 @@ function numbersOf(card) {
   return state.grads ? state.losses?.[card.value] : net.values[card.value];
 }
 
+/** Gives a card's canvas its size; before it is drawn, so that nothing moves when it comes into view. */
+function layCard(card) {
+  const box = card.element.clientWidth - 26, canvas = card.canvas, ratio = Math.min(2, window.devicePixelRatio || 1);
+  const a = (card.layout = arrangement(card, Math.max(60, box))), rows = Math.ceil(a.maps / a.columns);
+  a.width = a.columns * (a.w * a.zoom + a.gap) - a.gap;
+  a.height = rows * (a.h * a.zoom + a.gap) - a.gap;
+  a.ratio = ratio;
+  if (canvas.width === Math.round(a.width * ratio) && canvas.height === Math.round(a.height * ratio)) return;
+  canvas.width = Math.round(a.width * ratio);
+  canvas.height = Math.round(a.height * ratio);
+  canvas.style.width = `${a.width}px`;
+  canvas.style.height = `${a.height}px`;
+}
+
 function drawCard(card) {
-  const values = numbersOf(card), box = card.element.clientWidth - 26, canvas = card.canvas;
-  const a = (card.layout = arrangement(card, Math.max(60, box))), off = net.off.get(card.value);
-  const rows = Math.ceil(a.maps / a.columns), ratio = Math.min(2, window.devicePixelRatio || 1);
-  const width = a.columns * (a.w * a.zoom + a.gap) - a.gap, height = rows * (a.h * a.zoom + a.gap) - a.gap;
-  if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-    canvas.style.width = `${width}px`;
-    canvas.style.height = `${height}px`;
-  }
+  layCard(card);
+  const values = numbersOf(card), canvas = card.canvas, a = card.layout, { width, height, ratio } = a, off = net.off.get(card.value);
   const context = canvas.getContext("2d");
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
@@ -148,8 +158,8 @@ function numberAt(card, event) {
   const a = card.layout, box = card.canvas.getBoundingClientRect();
   const x = event.clientX - box.left, y = event.clientY - box.top, wide = a.w * a.zoom + a.gap, high = a.h * a.zoom + a.gap;
   const column = Math.floor(x / wide), row = Math.floor(y / high), m = row * a.columns + column;
-  const q = Math.floor((x - column * wide) / a.zoom), p = Math.floor((y - row * high) / a.zoom);
-  if (m < 0 || m >= a.maps || q < 0 || p < 0 || q >= a.w || p >= a.h) return null;
+  const q = Math.min(a.w - 1, Math.floor((x - column * wide) / a.zoom)), p = Math.min(a.h - 1, Math.floor((y - row * high) / a.zoom)); // a gap is the map's before it
+  if (m < 0 || m >= a.maps || q < 0 || p < 0 || column >= a.columns) return null;
   const at = m * a.h * a.w + p * a.w + q;
   return at < card.count ? at : null;
 }

@@ -48,7 +48,7 @@ function showChanges(rows) {
   for (const row of rows) {
     const bar = make("i");
     bar.style.width = `${(100 * row.grad) / most}%`;
-    body.append(make("tr", {}, make("td", {}, row.name), make("td", { class: "rail" }, bar), make("td", { class: "n" }, figure(Number(row.grad.toPrecision(3)))), make("td", { class: "n" }, row.change === null ? figure(Number(row.size.toPrecision(3))) : figure(Number(row.change.toPrecision(3))))));
+    body.append(make("tr", {}, make("td", {}, ...row.name.split(/(?<=\.)/).flatMap((part) => [part, make("wbr")])), make("td", { class: "rail" }, bar), make("td", { class: "n" }, figure(Number(row.grad.toPrecision(3)))), make("td", { class: "n" }, row.change === null ? figure(Number(row.size.toPrecision(3))) : figure(Number(row.change.toPrecision(3))))));
   }
   const heads = ["weights", "", "|gradient|", changes ? "|change|" : "|weights|"];
   byId("changes").replaceChildren(make("table", {}, make("caption", {}, changes ? "What the step did" : "What backward says"), make("thead", {}, make("tr", {}, ...heads.map((text) => make("th", { scope: "col" }, text)))), body));

@@ -65,8 +65,12 @@ window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && state.chosen) closeDetail();
 });
-new ResizeObserver(drawAll).observe(byId("cards"));
+new ResizeObserver(() => {
+  cards.forEach(layCard);
+  drawAll();
+}).observe(byId("cards"));
 
+for (let i = 0; i < 8; i++) net.run(state.input); // so that the browser has made the functions fast before somebody draws
 showFacts();
 startScores();
 startLearning();

@@ -12,7 +12,12 @@ function nameOf(value) {
   const step = net.maker.get(value);
   if (!step) return "value";
   if (step.prepares) return nameOf(step.in[0]);
-  return step.layer || step.name;
+  return titleOf(step);
+}
+
+/** What a layer is called: by its path and, where that ends in a number, its kind. */
+function titleOf(step) {
+  return /(^|\.)\d+$/.test(step.layer) ? `${step.layer} ${step.kind}` : step.layer || step.name;
 }
 
 /** Shows where a number comes from. */
@@ -38,9 +43,9 @@ function closeDetail() {
   drawAll();
 }
 
-/** A link to a number. */
-function link(value, at) {
-  const name = `${nameOf(value)}${indexOf(value, at)}`;
+/** A link to a number; `short` leaves out the layer's name. */
+function link(value, at, short) {
+  const name = `${short ? "" : nameOf(value)}${indexOf(value, at)}`;
   if (value !== 0 && !net.maker.has(value)) return make("span", { class: "from" }, name);
   const button = make("button", { type: "button", class: "from" }, name);
   button.addEventListener("click", () => choose(value, at));
@@ -88,11 +93,12 @@ function sumOf(found, all) {
   const shown = all || rows.length <= SHOWN + 4 ? order : order.slice(0, SHOWN), others = order.slice(shown.length);
   if (rows.length) {
     const most = Math.max(...rows.map((row) => Math.abs(row.product)), 1e-30), body = make("tbody");
+    const alike = rows.every((row) => row.of === rows[0].of), of = alike ? ` of ${nameOf(rows[0].of)}` : "";
     for (const row of shown) {
       const bar = make("i", { class: row.product < 0 ? "minus" : "plus" });
       bar.style.width = `${(100 * Math.abs(row.product)) / most}%`;
       const factor = row.weight === null ? figure(row.factor) : make("span", { title: `${nameOf(row.weight)}${indexOf(row.weight, row.there)}` }, figure(row.factor));
-      const cells = [make("td", {}, link(row.of, row.at)), make("td", { class: "n" }, figure(row.x))];
+      const cells = [make("td", { class: alike ? "place" : null }, link(row.of, row.at, alike)), make("td", { class: "n" }, figure(row.x))];
       if (factors) cells.push(make("td", { class: "n" }, "× ", factor), make("td", { class: "n" }, figure(row.product)));
       if (adds) cells.push(make("td", { class: "rail" }, bar));
       body.append(make("tr", { class: best !== null && row.order === best ? "best" : null }, ...cells));
@@ -102,8 +108,8 @@ function sumOf(found, all) {
     else if (others.length) body.append(make("tr", { class: "line" }, make("td", { colspan: String(columns) }, `and ${others.length} more`)));
     if (rest) body.append(line(rest.of === null ? "what is added" : `bias ${nameOf(rest.of)}${indexOf(rest.of, rest.at)}`, rest.value));
     if (adds) body.append(line("sum", found.sum));
-    const heads = ["from", "number", ...(factors ? ["factor", "product"] : []), ...(adds ? [""] : [])];
-    parts.push(make("table", {}, make("caption", {}, adds ? `${rows.length} ${rows.length === 1 ? "part" : "parts"}, the largest first` : "Made of"), make("thead", {}, make("tr", {}, ...heads.map((text) => make("th", { scope: "col" }, text)))), body));
+    const heads = ["at", "number", ...(factors ? ["factor", "product"] : []), ...(adds ? [""] : [])];
+    parts.push(make("table", {}, make("caption", {}, adds ? `${rows.length} ${rows.length === 1 ? "number" : "numbers"}${of}${rows.length === 1 ? "" : ", the largest parts first"}` : `Made of ${rows.length === 1 ? "a number" : "numbers"}${of}`), make("thead", {}, make("tr", {}, ...heads.map((text) => make("th", { scope: "col" }, text)))), body));
     if (others.length) {
       parts.push(button(`All ${rows.length}`, () => {
         detail.all = true;
