@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from lenetcli.errors import printable
 
@@ -56,3 +58,28 @@ def joined(children: Iterable[Child]) -> Markup:
         elif child is not None:
             parts.append(joined(child))
     return Markup("".join(parts))
+
+
+def filled(template: str, parts: Mapping[str, str]) -> str:
+    """A template with parts in place of their names in double braces; what a part holds is not looked at again.
+
+    Example:
+        >>> filled("<p>{{a}}, {{b}}</p>", {"a": "{{b}}", "b": "1"})
+        '<p>{{b}}, 1</p>'
+    """
+    found, *rest = template.split("{{")
+    for piece in rest:
+        name, _, after = piece.partition("}}")
+        found += parts[name] + after
+    return found
+
+
+def script_json(value: Any) -> str:
+    """JSON that can stand in a script element, whatever the names in it are.
+
+    Example:
+        >>> script_json({"name": "</script>"})
+        '{"name":"\\u003c/script\\u003e"}'
+    """
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.array_utils import byte_bounds
 
 from lenetcli.errors import ConfigError
 from lenetcli.export.places import Place
@@ -100,11 +101,27 @@ class Node:
     attributes: dict[str, Any]
     layer: str  # the path of the module that it belongs to
     ndim: int = 0  # of its first input
+    part_of: str = ""  # the engine's op that it is, or is a part of
 
     @property
     def output(self) -> str:
         """The first output, which is the only one of most."""
         return self.outputs[0]
+
+
+@dataclass(frozen=True)
+class View:
+    """What a constant shows of a parameter or buffer.
+
+    Args:
+        name: of that in the state dict.
+        start: the place of its first number there.
+        steps: places from one number to the next, along each of the constant's dimensions.
+    """
+
+    name: str
+    start: int
+    steps: tuple[int, ...]
 
 
 @dataclass
@@ -114,6 +131,7 @@ class Graph:
     Args:
         inputs, outputs: values, outputs with the names that the model gives them in `names`.
         names: of the outputs: "output", or of several their keys or numbers.
+        views: of those constants that have no name in the state dict, but show a part of what has one.
     """
 
     inputs: list[Value]
@@ -121,6 +139,7 @@ class Graph:
     constants: dict[str, Array] = field(default_factory=dict)
     outputs: list[Value] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    views: dict[str, View] = field(default_factory=dict)
 
     @property
     def input(self) -> Value:
@@ -145,6 +164,7 @@ class Builder:
     def __init__(self, graph: Graph, state: Mapping[str, Array] | None = None) -> None:
         self.graph = graph
         self.state = {place_of(array): (name, array) for name, array in (state or {}).items()}
+        self._whole = [(*byte_bounds(array), name, array) for name, array in (state or {}).items() if array.size]
         self._taken = {*(value.name for value in graph.inputs), *graph.constants, *(state or ())}
         self._taken |= {name for node in graph.nodes for name in node.outputs}
         self._batch = ""
@@ -171,7 +191,7 @@ class Builder:
         found = tuple(self._named(names[0], x) for x in inputs)
         if ndim is None:
             ndim = inputs[0].ndim if inputs and isinstance(inputs[0], (Value, np.ndarray)) else 0
-        self.graph.nodes.append(Node(op, found, names, attributes, self.path, ndim))
+        self.graph.nodes.append(Node(op, found, names, attributes, self.path, ndim, self.op))
         return names if outputs > 1 else names[0]
 
     def constant(self, array: Array) -> Value:
@@ -253,7 +273,21 @@ class Builder:
         self._check_type("a constant", x)
         name = self._free(f"{owner}.constant")
         self.graph.constants[name] = np.asarray(x, order="C")  # ascontiguousarray would give a scalar a dimension
+        view = self._view(x)
+        if view is not None:
+            self.graph.views[name] = view
         return name
+
+    def _view(self, x: Array) -> View | None:
+        """Which parameter or buffer it shows a part of, if it does."""
+        if not x.size or x.base is None:
+            return None
+        low, high = byte_bounds(x)
+        for start, end, name, whole in self._whole:
+            if start <= low and high <= end and whole.dtype == x.dtype and whole.flags.c_contiguous:
+                size = x.itemsize
+                return View(name, (place_of(x)[0] - start) // size, tuple(step // size for step in x.strides))
+        return None
 
     def check_type(self, x: Value) -> None:
         """Refuses floats of another type than float32, by the constant's name."""

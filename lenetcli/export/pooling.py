@@ -161,7 +161,7 @@ def adaptive_max_pool(b: Builder, x: Value, out: Sizes, indices: bool) -> Any:
         kernel = tuple(size // o for size, o in zip(image, out))
         name = b.add("MaxPool", x, kernel_shape=kernel, strides=kernel)
         return (name, None) if indices else name
-    for axis, (size, o) in enumerate(zip(image, out), 2):
+    for axis, (size, o) in reversed([*enumerate(zip(image, out), 2)]):  # so the first of equal ones is that by rows
         if size != o:
             bounds = adaptive_bounds(size, o)
             longest = max(end - start for start, end in bounds)

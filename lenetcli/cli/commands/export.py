@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -30,6 +31,7 @@ class Format(str, Enum):
     huggingface = "huggingface"
     python = "python"
     c = "c"
+    html = "html"
 
 
 SUFFIXES = {
@@ -38,7 +40,11 @@ SUFFIXES = {
     ".npz": Format.npz,
     ".py": Format.python,
     ".c": Format.c,
+    ".html": Format.html,
 }
+
+
+UNTRIED = {Format.c: "no C compiler here, or too large for one", Format.html: "no Node here"}
 
 
 def export(
@@ -64,7 +70,9 @@ def export(
     torch's names. npz: weights for NumPy.
     huggingface: a folder with config.json, model.safetensors and a model card. python: one file that needs NumPy only.
     c: one C99 file that needs math.h only, `NAME_predict` of FILE's NAME.
-    onnx, python and c are tried on random inputs first; nothing is written whose outputs differ from the engine's.
+    html: one page in which the net runs, forward and backward, and every number can be looked at.
+    onnx, python, c and html are tried on random inputs first; nothing is written whose outputs differ from the
+    engine's.
 
     Example: lenet export runs/lenet/001 -o lenet.onnx
     """
@@ -100,8 +108,8 @@ def export(
         return
     size = "" if "bytes" not in record else f", {record['bytes']:,} bytes"
     checked = "" if "difference" not in record else f"; outputs differ from the engine's by {record['difference']:.1g}"
-    if chosen is Format.c and not checked:
-        checked = "; not tried: no C compiler here, or too large for one"
+    if not checked and chosen in UNTRIED:
+        checked = f"; not tried: {UNTRIED[chosen]}"
     print(f"wrote {output} ({chosen.value}{size}){checked}")
 
 
@@ -193,9 +201,10 @@ def _content(
     from lenetcli.export.checked import SAMPLES, difference
     from lenetcli.export.lowering import lower
 
-    batch = 1 if chosen is Format.c else options.get("batch")
+    single = chosen in (Format.c, Format.html)
+    batch = 1 if single else options.get("batch")
     sample = tuple(loaded.config.model.input)
-    graph = lower(what.model, sample, batch=batch) if chosen is Format.c else _graph(what, sample, batch)
+    graph = lower(what.model, sample, batch=batch) if single else _graph(what, sample, batch)
     record["input"], record["output"] = (_sizes(value, batch) for value in (graph.input, graph.output))
     if len(graph.outputs) > 1:
         record["outputs"] = {name: _sizes(value, batch) for name, value in zip(graph.names, graph.outputs)}
@@ -214,6 +223,8 @@ def _content(
     title = f"{what.name}: a net that lenet trained."
     if chosen is Format.c:
         return _c_file(graph, inputs, name, title, what, record)
+    if chosen is Format.html:
+        return _html_file(graph, inputs, what, loaded, record)
     source = python_file.python_source(graph, inputs, _outputs(loaded, graph), title)
     record["difference"] = difference(python_file.runner(source), what.model, graph)
     return source.encode()
@@ -233,6 +244,42 @@ def _c_file(
     if run is not None:
         record["difference"] = difference(run, what.model, graph, (1,))
     return source.encode()
+
+
+def _html_file(graph: Graph, inputs: Inputs | None, what: Described, loaded: Loaded, record: dict[str, Any]) -> bytes:
+    from lenetcli.export.checked import difference
+    from lenetcli.export.html_file import About, page
+    from lenetcli.export.html_file.program import Program
+    from lenetcli.export.html_file.tried import runner
+
+    program = Program(graph, what.model)
+    run = runner(program)
+    if run is not None:
+        record["difference"] = difference(run, what.model, graph, (1,))
+    answering, classes = loaded.answering, loaded.classes
+    about = About(
+        what.name, inputs, classes, _outputs(loaded, graph) if classes else "numbers", answering.index or 0,
+        type(answering.criterion).__name__, float(getattr(answering.criterion, "label_smoothing", 0)),
+        _rate(what.config), what.figures, _samples(inputs, what, loaded),
+    )  # fmt: skip
+    return page(program, about).encode()
+
+
+def _rate(config: Mapping[str, Any]) -> float:
+    """The learning rate that the run began with."""
+    found = config["optimizer"].get("lr")
+    return float(found) if isinstance(found, (int, float)) else 0.01
+
+
+def _samples(inputs: Inputs | None, what: Described, loaded: Loaded) -> dict[str, Any] | None:
+    """Test samples for the page; None, and why, where there are none."""
+    from lenetcli.export.html_file.samples import chosen
+
+    try:
+        return chosen(loaded.split("test"), what.model, inputs, loaded.answering.index)
+    except (ConfigError, DataError) as error:  # its data is no longer there
+        print(printable(f"note: without test samples: {error}"), file=sys.stderr)
+        return None
 
 
 def _graph(what: Described, sample: tuple[int, ...], batch: int | None) -> Graph:

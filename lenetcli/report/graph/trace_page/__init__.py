@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import html
-import json
 from pathlib import Path
 from typing import Any
 
+from lenetcli.display.markup import filled, script_json
 from lenetcli.inspection.graph.nodes import TracedNode
 from lenetcli.inspection.graph.outline import in_order, is_side
 from lenetcli.inspection.graph.trace import Trace
@@ -30,20 +30,9 @@ def page(name: str, traces: list[Trace]) -> str:
         "title": html.escape(name),
         "style": (PLACE / "page.css").read_text("utf-8"),
         "script": "\n".join((PLACE / name).read_text("utf-8") for name in SCRIPTS),
-        "data": _embedded(_record(name, traces)),
+        "data": script_json(strict(_record(name, traces))),
     }
-    text = (PLACE / "page.html").read_text("utf-8")
-    before, *rest = text.split("{{")
-    for piece in rest:
-        key, _, after = piece.partition("}}")
-        before += parts[key] + after
-    return before
-
-
-def _embedded(record: dict[str, Any]) -> str:
-    """JSON that can stand in a script element, whatever the names in it are."""
-    text = json.dumps(strict(record), separators=(",", ":"), allow_nan=False)
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    return filled((PLACE / "page.html").read_text("utf-8"), parts)
 
 
 def _record(name: str, traces: list[Trace]) -> dict[str, Any]:
