@@ -37,7 +37,7 @@ DIMS = 8  # of a walk, as c_ops.c has it
 LARGEST_TABLE = 1 << 20  # places of a table that says where each number comes from
 
 
-def _strides(shape: Sequence[int]) -> list[int]:
+def strides(shape: Sequence[int]) -> list[int]:
     return [math.prod(shape[i + 1 :]) for i in range(len(shape))]
 
 
@@ -58,7 +58,7 @@ def walk(size: Sequence[int], origin: Sequence[int], target: Sequence[int]) -> s
     return f"&(const Walk){{{len(rows)}, {', '.join(columns)}}}"
 
 
-def _windows(code: Code, node: Node) -> str:
+def windows(code: Code, node: Node) -> str:
     """The sizes of a convolution or pool, under a name."""
     x, y, given = code.shape(node.inputs[0]), code.shape(node.output), node.attributes
     if len(x) not in (3, 4):
@@ -84,7 +84,7 @@ def _windows(code: Code, node: Node) -> str:
 
 def _conv(code: Code, node: Node) -> None:
     function = "conv" if node.op == "Conv" else "conv_transpose"
-    code.call(node, function, _windows(code, node), *code.all_given(node, 3), code.result(node))
+    code.call(node, function, windows(code, node), *code.all_given(node, 3), code.result(node))
 
 
 def _pool(code: Code, node: Node) -> None:
@@ -92,7 +92,7 @@ def _pool(code: Code, node: Node) -> None:
         raise code.refusal(node, "the places of the largest numbers are wanted")
     whole = [int(node.attributes.get("count_include_pad", 0))] if node.op == "AveragePool" else []
     function = "average_pool" if node.op == "AveragePool" else "max_pool"
-    code.call(node, function, _windows(code, node), *whole, code.given(node, 0), code.result(node))
+    code.call(node, function, windows(code, node), *whole, code.given(node, 0), code.result(node))
 
 
 def _global_pool(code: Code, node: Node) -> None:
@@ -177,18 +177,18 @@ def _each_with(code: Code, node: Node) -> None:
 
 def _pairs(code: Code, node: Node) -> None:
     y = code.shape(node.output)
-    a, b = (_repeated(code.shape(name), y) for name in node.inputs)
+    a, b = (repeated(code.shape(name), y) for name in node.inputs)
     values = code.all_given(node, 2)
-    if a == b == _strides(y):
+    if a == b == strides(y):
         code.call(node, "alike", code.size(node.output), *values, code.result(node), PAIRS[node.op])
     else:
         code.call(node, "pairs", walk(y, a, b), *values, code.result(node), PAIRS[node.op])
 
 
-def _repeated(shape: Sequence[int], wanted: Sequence[int]) -> list[int]:
+def repeated(shape: Sequence[int], wanted: Sequence[int]) -> list[int]:
     """Steps through an array that is repeated where its size is one."""
     padded = [1] * (len(wanted) - len(shape)) + list(shape)
-    return [0 if n == 1 and m != 1 else s for n, m, s in zip(padded, wanted, _strides(padded))]
+    return [0 if n == 1 and m != 1 else s for n, m, s in zip(padded, wanted, strides(padded))]
 
 
 def _softmax(code: Code, node: Node) -> None:
@@ -202,13 +202,13 @@ def _softmax(code: Code, node: Node) -> None:
 def _transpose(code: Code, node: Node) -> None:
     shape, order = code.shape(node.inputs[0]), node.attributes["perm"]
     y = code.shape(node.output)
-    origin = [_strides(shape)[d] for d in order]
-    code.call(node, "copy", walk(y, origin, _strides(y)), code.given(node, 0), code.result(node))
+    origin = [strides(shape)[d] for d in order]
+    code.call(node, "copy", walk(y, origin, strides(y)), code.given(node, 0), code.result(node))
 
 
 def _expand(code: Code, node: Node) -> None:
     y = code.shape(node.output)
-    text = walk(y, _repeated(code.shape(node.inputs[0]), y), _strides(y))
+    text = walk(y, repeated(code.shape(node.inputs[0]), y), strides(y))
     code.call(node, "copy", text, code.given(node, 0), code.result(node))
 
 
@@ -217,9 +217,9 @@ def _concat(code: Code, node: Node) -> None:
     axis = node.attributes["axis"] % len(y)
     for place, name in enumerate(node.inputs):
         part = code.shape(name)
-        text = walk(part, _strides(part), _strides(y))
+        text = walk(part, strides(part), strides(y))
         code.call(node, "copy", text, code.given(node, place), f"{code.result(node)} + {start}")
-        start += part[axis] * _strides(y)[axis]
+        start += part[axis] * strides(y)[axis]
 
 
 def _gather(code: Code, node: Node) -> None:
@@ -263,10 +263,10 @@ def _framed(code: Code, node: Node, places: Array, value: float) -> None:
     inside = [(found.min(), found.max() + 1) for found in np.nonzero(places)] if places.any() else [(0, 0)] * len(y)
     first = int(places[tuple(low for low, _ in inside)]) - 1
     sizes = [int(high - low) for low, high in inside]
-    start = sum(int(low) * step for (low, _), step in zip(inside, _strides(y)))
-    code.call(node, "fill", code.result(node), code.size(node.output), number(value))
+    start = sum(int(low) * step for (low, _), step in zip(inside, strides(y)))
+    code.call(node, "fill", code.result(node), code.size(node.output), code.filling(node, value))
     if all(sizes):
-        text = walk(sizes, _strides(shape), _strides(y))
+        text = walk(sizes, strides(shape), strides(y))
         code.call(node, "copy", text, f"{code.given(node, 0)} + {first}", f"{code.result(node)} + {start}")
 
 
@@ -274,10 +274,10 @@ def _reduce(code: Code, node: Node) -> None:
     shape = code.shape(node.inputs[0])
     axes = {int(a) % len(shape) for a in code.constant(node, node.inputs[1])}
     kept = [1 if d in axes else n for d, n in enumerate(shape)]
-    target = [0 if d in axes else s for d, s in enumerate(_strides(kept))]
+    target = [0 if d in axes else s for d, s in enumerate(strides(kept))]
     function, start = REDUCTIONS[node.op]
     size = code.size(node.output)
-    text = walk(shape, _strides(shape), target)
+    text = walk(shape, strides(shape), target)
     code.call(node, "reduce", text, code.given(node, 0), code.result(node), size, start, function)
     if node.op == "ReduceMean":
         share = number(size / math.prod(shape))
