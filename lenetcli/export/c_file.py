@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from lenetcli.export.graph import FLOAT, Array, Graph, Node, NotExportable
 from lenetcli.export.python_file import values_of
 from lenetcli.kernels.rescale import pixel_weights
 
+KINDS = {"float32": "float", "int32": "int", "int8": "int8_t"}
 LARGEST = 1 << 24  # numbers of weights; a compiler takes long to read more text than that
 
 
@@ -45,12 +46,12 @@ def c_source(graph: Graph, inputs: Inputs | None, name: str, title: str = "A mod
     classes = () if inputs is None or [s[1:] for s in shapes] != [(len(inputs.classes),)] else inputs.classes
     parts = [
         HEAD.format(
-            title=_comment(title),
+            title=comment(title),
             version=__version__,
             name=name,
             upper=upper,
             input=list(graph.input.shape[1:]),
-            output=", ".join(f"{_comment(label)} {list(s[1:])}" for label, s in zip(graph.names, shapes)),
+            output=", ".join(f"{comment(label)} {list(s[1:])}" for label, s in zip(graph.names, shapes)),
             inputs=code.size(graph.input.name),
             outputs=sum(math.prod(shape) for shape in shapes),
             scratch=max(code.scratch, 1),
@@ -77,11 +78,16 @@ class Code:
         scratch: how many numbers lie in between.
     """
 
-    def __init__(self, graph: Graph, name: str) -> None:
+    ops: tuple[str, ...] = ("c_ops.c",)
+    writers = WRITERS
+    in_place = frozenset(IN_PLACE)
+    number = "float"  # the type of what lies in between
+
+    def __init__(self, graph: Graph, name: str, values: Mapping[str, Array] | None = None) -> None:
         self.graph, self.name = graph, name
         if len(graph.inputs) > 1:
             raise NotExportable("the model takes several inputs; a C file has one")
-        self._values = values_of(graph)
+        self._values = values_of(graph) if values is None else values
         for value in (*graph.inputs, *graph.outputs):
             if self._kind(value.name) != FLOAT:
                 raise NotExportable(f"{value.name} is {self._kind(value.name)}; a C file has float32 only")
@@ -92,7 +98,7 @@ class Code:
         sizes = {name: self.size(name) for name in self._owner}
         self._outputs = self._placed_outputs()
         inner = {name: size for name, size in sizes.items() if name not in self._outputs}
-        self._place, self.scratch = planned(graph, inner, SAME.__contains__, IN_PLACE.__contains__)
+        self._place, self.scratch = planned(graph, inner, SAME.__contains__, self.in_place.__contains__)
         self.used: set[str] = set()
         self.tables: dict[str, Array] = {}
         self._sizes: list[str] = []
@@ -104,7 +110,7 @@ class Code:
         """Adds an operator's calls."""
         if node.op in SAME:
             return
-        writer = WRITERS.get(node.op)
+        writer = self.writers.get(node.op)
         if writer is None:
             raise self.refusal(node, "has no words in C here")
         if any(self._kind(name) != FLOAT for name in node.outputs):
@@ -128,7 +134,7 @@ class Code:
         self.used |= {function, *re.findall(r"[A-Za-z_]\w*", text)}
         shape = list(self.shape(node.output))
         where = f"{node.layer}: {shape[1:]}" if node.layer else f"{shape[1:]}"
-        self._lines.append(f"{function}({text}); /* {_comment(where)} */")
+        self._lines.append(f"{function}({text}); /* {comment(where)} */")
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The sizes of a value or constant."""
@@ -169,6 +175,10 @@ class Code:
         """A table of whole numbers."""
         return self._table(name, np.ascontiguousarray(array, np.int32))
 
+    def filling(self, node: Node, value: float) -> str:
+        """A number that is put around what an operator takes."""
+        return number(value)
+
     def table(self, kind: str, name: str, text: str) -> str:
         """A constant of another type."""
         found = self._free(name)
@@ -186,15 +196,14 @@ class Code:
             raise NotExportable(f"more than {LARGEST:,} numbers of weights are too much for a C file; use onnx")
         found = []
         for name, array in self.tables.items():
-            whole = array.dtype != FLOAT
-            texts = list(map(str, array.ravel().tolist())) if whole else numbers(array)
-            kind = "int" if whole else "float"
+            texts = numbers(array) if array.dtype == FLOAT else list(map(str, array.ravel().tolist()))
+            kind = KINDS[array.dtype.name]
             found.append(f"static const {kind} {name}[{array.size}] = {{\n{_rows(texts)}}};")
         return [*found, *(["\n".join(self._sizes)] if self._sizes else [])]
 
     def body(self, upper: str) -> str:
         """The lines of the function."""
-        room = f"  static float room[{upper}_SCRATCH];\n" if self.scratch else ""
+        room = f"  static {self.number} room[{upper}_SCRATCH];\n" if self.scratch else ""
         return room + "".join(f"  {line}\n" for line in self._lines)
 
     def _array(self, name: str) -> Array:
@@ -243,20 +252,24 @@ class Code:
         return found
 
 
-def functions(used: Iterable[str]) -> list[str]:
-    """The texts of functions and types of c_ops.c, with what they use, in their order there."""
-    table, wanted, left = _functions(), set(), set(used) & set(_functions())
+def functions(used: Iterable[str], files: Sequence[str] = Code.ops) -> list[str]:
+    """The texts of functions and types of these files, with what they use; of one name that of the last."""
+    table: dict[str, str] = {}
+    for file in files:
+        table |= _functions(file)
+    wanted, left = set(), set(used) & set(table)
     while left:
         name = left.pop()
         wanted.add(name)
         code = re.sub(r"/\*.*?\*/", "", table[name], flags=re.DOTALL)
         left |= ({*re.findall(r"\w+", code)} & set(table)) - wanted
-    return [text for name, text in table.items() if name in wanted]
+    order = {name: (at, place) for at, file in enumerate(files) for place, name in enumerate(_functions(file))}
+    return [table[name] for name in sorted(wanted, key=order.__getitem__)]
 
 
 @cache
-def _functions() -> dict[str, str]:
-    text = (Path(__file__).parent / "c_ops.c").read_text()
+def _functions(file: str) -> dict[str, str]:
+    text = (Path(__file__).parent / file).read_text()
     found = {}
     top = r"((?:/\*(?:[^*]|\*(?!/))*\*/\n)?)"
     for match in re.finditer(
@@ -282,7 +295,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]", "_", name)
 
 
-def _comment(text: str) -> str:
+def comment(text: str) -> str:
     """Text that may stand in a comment of C."""
     return " ".join(re.sub(r"[^ -~]|[\\*/?]", lambda m: "_" if m[0] not in "/?*" else " ", text).split())
 
@@ -293,8 +306,8 @@ def _rows(texts: list[str]) -> str:
     return "  " + ",\n  ".join(lines) + "\n"
 
 
-def _pixels(code: Code, inputs: Inputs) -> str:
-    """The function that takes bytes of pictures."""
+def pixel_steps(code: Code, inputs: Inputs) -> list[str]:
+    """The lines of C that make inputs of bytes of pictures: an array `in` of floats."""
     channels, *held = inputs.shape
     seen, steps = inputs.size, inputs.preprocessing
     lines, buffers, at = [], [f"in[{channels * math.prod(seen)}]"], "in"
@@ -314,5 +327,10 @@ def _pixels(code: Code, inputs: Inputs) -> str:
         mean, std = (code.numbers(word, np.broadcast_to(np.asarray(v, FLOAT), channels)) for word, v in given)
         each = f"for (int i = 0; i < {channels * size}; i++)"
         lines.append(f"{each} in[i] = (in[i] - {mean}[i / {size}]) / {std}[i / {size}];")
-    lines = [f"static float {', '.join(buffers)};", first, *lines, f"{code.name}_predict(in, out);"]
+    return [f"static float {', '.join(buffers)};", first, *lines]
+
+
+def _pixels(code: Code, inputs: Inputs) -> str:
+    """The function that takes bytes of pictures."""
+    lines = [*pixel_steps(code, inputs), f"{code.name}_predict(in, out);"]
     return PIXELS.format(name=code.name, body="".join(f"  {line}\n" for line in lines), shape=list(inputs.shape))

@@ -59,7 +59,7 @@ def walk(size: Sequence[int], origin: Sequence[int], target: Sequence[int]) -> s
     return f"&(const Walk){{{len(rows)}, {', '.join(columns)}}}"
 
 
-def _windows(code: Code, node: Node) -> str:
+def windows(code: Code, node: Node) -> str:
     """The sizes of a convolution or pool, under a name."""
     x, y, given = code.shape(node.inputs[0]), code.shape(node.output), node.attributes
     if len(x) not in (3, 4):
@@ -85,7 +85,7 @@ def _windows(code: Code, node: Node) -> str:
 
 def _conv(code: Code, node: Node) -> None:
     function = "conv" if node.op == "Conv" else "conv_transpose"
-    code.call(node, function, _windows(code, node), *code.all_given(node, 3), code.result(node))
+    code.call(node, function, windows(code, node), *code.all_given(node, 3), code.result(node))
 
 
 def _pool(code: Code, node: Node) -> None:
@@ -93,7 +93,7 @@ def _pool(code: Code, node: Node) -> None:
         raise code.refusal(node, "the places of the largest numbers are wanted")
     whole = [int(node.attributes.get("count_include_pad", 0))] if node.op == "AveragePool" else []
     function = "average_pool" if node.op == "AveragePool" else "max_pool"
-    code.call(node, function, _windows(code, node), *whole, code.given(node, 0), code.result(node))
+    code.call(node, function, windows(code, node), *whole, code.given(node, 0), code.result(node))
 
 
 def _global_pool(code: Code, node: Node) -> None:
@@ -265,7 +265,7 @@ def _framed(code: Code, node: Node, places: Array, value: float) -> None:
     first = int(places[tuple(low for low, _ in inside)]) - 1
     sizes = [int(high - low) for low, high in inside]
     start = sum(int(low) * step for (low, _), step in zip(inside, strides(y)))
-    code.call(node, "fill", code.result(node), code.size(node.output), number(value))
+    code.call(node, "fill", code.result(node), code.size(node.output), code.filling(node, value))
     if all(sizes):
         text = walk(sizes, strides(shape), strides(y))
         code.call(node, "copy", text, f"{code.given(node, 0)} + {first}", f"{code.result(node)} + {start}")

@@ -26,6 +26,52 @@ PIXELS = """
 void {name}_predict_pixels(const unsigned char *pixels, float *out) {{
 {body}}}"""
 
+INT8_HEAD = """/* {title}
+ *
+ * Made by lenet {version}. One C99 file that needs math.h and stdint.h only: no allocation, weights are const,
+ * all from bytes to bytes is integer arithmetic.
+ *
+ *     void {name}_predict_int8(const int8_t *in, int8_t *out);
+ *     void {name}_predict(const float *in, float *out);
+ *
+ * in {input} -> {output}, in C order, as the model was trained on them (already normalised).
+ * A byte stands for (byte - ZERO) * STEP. Not for two threads at once: what lies in between is one array, as large as
+ * it has to be. With -D{upper}_MAIN the file is a program that reads samples from stdin. */
+#include <math.h>
+#include <stdint.h>
+
+#define {upper}_INPUTS {inputs}
+#define {upper}_OUTPUTS {outputs}
+#define {upper}_SCRATCH {scratch} /* bytes in between, which lie in memory that is written */
+#define {upper}_WEIGHTS {weights} /* bytes that are only read */
+{grids}
+"""
+
+INT8_FLOATS = """
+static void {name}_reals(const int8_t *scores, float *out) {{
+{reals}}}
+
+/* Floats in and out: the nearest bytes of them, and what bytes stand for. */
+void {name}_predict(const float *in, float *out) {{
+  static int8_t bytes[{upper}_INPUTS], scores[{upper}_OUTPUTS];
+  for (int i = 0; i < {upper}_INPUTS; i++) bytes[i] = quantized(in[i], {steps}, {zero});
+  {name}_predict_int8(bytes, scores);
+  {name}_reals(scores, out);
+}}"""
+
+INT8_PICTURES = """
+/* The same of a picture's bytes {shape}, from 0 (black) to 255 (white): {how}. */
+void {name}_predict_uint8(const unsigned char *pixels, int8_t *out) {{
+  static int8_t bytes[{upper}_INPUTS];
+{body}  {name}_predict_int8(bytes, out);
+}}
+
+void {name}_predict_pixels(const unsigned char *pixels, float *out) {{
+  static int8_t scores[{upper}_OUTPUTS];
+  {name}_predict_uint8(pixels, scores);
+  {name}_reals(scores, out);
+}}"""
+
 
 def main_of(name: str, upper: str, classes: Sequence[str], pixels: int) -> str:
     """The example program.

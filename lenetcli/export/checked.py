@@ -11,6 +11,8 @@ from lenetcli.autograd.modes import no_grad
 from lenetcli.errors import CheckFailed
 from lenetcli.export.evaluated import evaluated
 from lenetcli.export.graph import Array, Graph, Growing, Value
+from lenetcli.export.int8_net import IntegerNet
+from lenetcli.export.int8_run import run as run_integers
 from lenetcli.export.trace import flat
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import from_numpy
@@ -55,6 +57,30 @@ def difference(
         found = run(*inputs)
         for number, (got, wanted) in enumerate(zip(found if isinstance(found, (list, tuple)) else [found], expected)):
             greatest = max(greatest, _apart(np.asarray(got), wanted, graph.names[number], count))
+    return greatest
+
+
+def steps_apart(run: Callable[..., Any], net: IntegerNet, count: int, exact: bool) -> int:
+    """By how many values of its grid a file's outputs differ from the engine's integers, for random inputs.
+
+    Args:
+        run: the file: real inputs in, real outputs out.
+        count: of samples.
+        exact: they may not differ at all; else by one.
+
+    Raises:
+        CheckFailed: they do.
+    """
+    x, grid = np.random.default_rng(0).standard_normal(net.graph.input.sizes_of(count)), net.grids[net.graph.input.name]
+    x = (x * 64 * grid.step).astype(np.float32)
+    greatest, found = 0, run(x)
+    for value, got, wanted in zip(
+        net.graph.outputs, found if isinstance(found, (list, tuple)) else [found], run_integers(net, x)
+    ):
+        own = net.grids[value.name].of(np.asarray(got).reshape(wanted.shape))
+        greatest = max(greatest, int(np.abs(own.astype(np.int32) - wanted).max(initial=0)))
+    if greatest > (0 if exact else 1):
+        raise CheckFailed(f"the exported model's integers differ from the engine's by {greatest}: not written")
     return greatest
 
 

@@ -95,10 +95,11 @@ def runner(source: str) -> Callable[..., Any]:
     return forward
 
 
-def values_of(graph: Graph) -> dict[str, Array]:
-    """The value of every name in the graph, for random inputs: what their shapes and types are."""
+def values_of(graph: Graph, inputs: Sequence[Array] = ()) -> dict[str, Array]:
+    """The value of every name in the graph; without inputs for random ones: what their shapes and types are."""
     code, random = _Code(graph), np.random.default_rng(0)
-    found = {value.name: random.standard_normal(value.sizes_of(1)).astype(value.kind) for value in graph.inputs}
+    given = inputs or [random.standard_normal(value.sizes_of(1)).astype(value.kind) for value in graph.inputs]
+    found = {value.name: array for value, array in zip(graph.inputs, given)}
     lines = code.lines()[:-1]
     scope = {**vars(numpy_ops), "W": graph.constants, **{code.name_of(v): found[v.name] for v in graph.inputs}}
     with np.errstate(all="ignore"):

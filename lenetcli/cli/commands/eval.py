@@ -17,6 +17,9 @@ def evaluate(
     run: RunDir,
     places: Places = None,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    int8: Annotated[
+        bool, typer.Option("--int8", help="The model in integers of 8 bits, as `lenet export --int8` writes it.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Evaluate a run's best model: loss, accuracy, calibration error, per-class table, confusion matrix.
@@ -30,10 +33,15 @@ def evaluate(
 
     check_split(split)
     loaded = load_run(run, places or [])
+    model = loaded.model
+    if int8:
+        from lenetcli.runs.integers import InIntegers, integers_of
+
+        model = InIntegers(integers_of(loaded))
     with drawing_from(loaded.random):
         batches = DataLoader(loaded.split(split), 256)
-        found = measure(loaded.model, batches, loaded.criterion, len(loaded.classes))
-    record = {"split": split, **_record(found, loaded.classes)}
+        found = measure(model, batches, loaded.criterion, len(loaded.classes))
+    record = {"split": split, **({"int8": True} if int8 else {}), **_record(found, loaded.classes)}
     if found.outputs is not None:
         record["outputs"] = {name: _record(each, loaded.classes) for name, each in found.outputs.items()}
 
@@ -42,7 +50,7 @@ def evaluate(
 
         training = loaded.config.train
         chosen = split == ("test" if training.validation is None else "validation") and training.epochs > 1
-        what = f"{run}, {split} split{' (which chose the best epoch)' if chosen else ''}"
+        what = f"{run}{', int8' * int8}, {split} split{' (which chose the best epoch)' if chosen else ''}"
         if found.outputs is None:
             return draw(found, loaded.classes, what, console.width)
         return draw_outputs(found, found.outputs, loaded.classes, what, console.width)

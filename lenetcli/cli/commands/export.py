@@ -60,6 +60,9 @@ def export(
     batch: Annotated[
         int | None, typer.Option("--batch", min=1, help="onnx: the number of samples at once.", show_default="any")
     ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="onnx, c: in integers of 8 bits, calibrated on training samples.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write a run's best model for other tools.
@@ -73,6 +76,7 @@ def export(
     html: one page in which the net runs, forward and backward, and every number can be looked at.
     onnx, python, c and html are tried on random inputs first; nothing is written whose outputs differ from the
     engine's.
+    --int8: weights and values are bytes, sums 32 bits; `lenet eval --int8` runs the same integers.
 
     Example: lenet export runs/lenet/001 -o lenet.onnx
     """
@@ -83,6 +87,8 @@ def export(
     options = {name: value for name, value in (("opset", opset), ("batch", batch)) if value is not None}
     if options and chosen is not Format.onnx:
         raise ConfigError(f"--{next(iter(options))} is for ONNX files; {output} becomes {chosen.value}")
+    if int8 and chosen not in (Format.onnx, Format.c):
+        raise ConfigError(f"--int8 is for ONNX and C files; {output} becomes {chosen.value}")
     if chosen is Format.onnx:
         from lenetcli.export.onnx_file import check_opset
         from lenetcli.export.opsets import OPSET
@@ -98,7 +104,11 @@ def export(
     else:
         from lenetcli.disk import write_file
 
-        content = _content(chosen, what, loaded, options, record, output.stem)
+        if int8:
+            record["int8"] = True
+            content = _integers(chosen, what, loaded, options, record, output.stem)
+        else:
+            content = _content(chosen, what, loaded, options, record, output.stem)
         if output.is_dir():
             raise ConfigError(f"{output}: is a directory; name a file with -o")
         write_file(output, content)
@@ -108,9 +118,11 @@ def export(
         return
     size = "" if "bytes" not in record else f", {record['bytes']:,} bytes"
     checked = "" if "difference" not in record else f"; outputs differ from the engine's by {record['difference']:.1g}"
+    if int8 and checked:
+        checked = "; its integers are the engine's" if not record["difference"] else f"{checked} steps"
     if not checked and chosen in UNTRIED:
         checked = f"; not tried: {UNTRIED[chosen]}"
-    print(f"wrote {output} ({chosen.value}{size}){checked}")
+    print(f"wrote {output} ({chosen.value}{' int8' * int8}{size}){checked}")
 
 
 def _format(given: Format | None, output: Path) -> Format:
@@ -280,6 +292,42 @@ def _samples(inputs: Inputs | None, what: Described, loaded: Loaded) -> dict[str
     except (ConfigError, DataError) as error:  # its data is no longer there
         print(printable(f"note: without test samples: {error}"), file=sys.stderr)
         return None
+
+
+def _integers(
+    chosen: Format, what: Described, loaded: Loaded, options: dict[str, int], record: dict[str, Any], name: str
+) -> bytes:
+    """The model in integers, as ONNX or C, held to what the engine's integers are."""
+    from lenetcli.export.c_compiled import runner as compiled
+    from lenetcli.export.c_file import identifier
+    from lenetcli.export.c_int8 import c_int8_source
+    from lenetcli.export.checked import steps_apart
+    from lenetcli.export.int8_onnx import qdq_graph
+    from lenetcli.export.onnx_file import Written, runner, to_bytes
+    from lenetcli.runs.integers import integers_of
+
+    net, batch = integers_of(loaded), options.get("batch")
+    graph = net.graph
+    record["input"], record["output"] = (
+        _sizes(value, 1 if chosen is Format.c else batch) for value in (graph.input, graph.output)
+    )
+    run: Any
+    if chosen is Format.onnx:
+        content = to_bytes(qdq_graph(net, options["opset"]), Written(options["opset"], batch, what.metadata))
+        record |= options
+        run = runner(content)
+    else:
+        inputs = None if what.inputs is None else replace(what.inputs, classes=loaded.classes)
+        name = identifier(name)
+        source = c_int8_source(net, inputs, name, f"{what.name}: a net that lenet trained, in integers.")
+        record["function"] = f"{name}_predict_int8"
+        run = compiled(source, name, [value.sizes_of(1) for value in graph.outputs])
+        content = source.encode()
+    if run is not None:
+        record["difference"] = steps_apart(
+            run, net, batch or (1 if chosen is Format.c else 4), exact=chosen is Format.c
+        )
+    return content
 
 
 def _graph(what: Described, sample: tuple[int, ...], batch: int | None) -> Graph:
