@@ -24,7 +24,8 @@ README, TUTORIAL = ROOT / "README.md", ROOT / "docs" / "tutorial.md"
 EXPERIMENTS, FINE_TUNING = ROOT / "docs" / "experiments.md", ROOT / "docs" / "fine-tuning.md"
 GRAPHS, SECOND = ROOT / "docs" / "graphs.md", ROOT / "docs" / "second-derivatives.md"
 C_FILE, INT8 = ROOT / "docs" / "c-file.md", ROOT / "docs" / "int8.md"
-PAGES = [README, TUTORIAL, EXPERIMENTS, FINE_TUNING, GRAPHS, SECOND, C_FILE, INT8]
+DATA = ROOT / "docs" / "data.md"
+PAGES = [README, TUTORIAL, EXPERIMENTS, FINE_TUNING, GRAPHS, SECOND, C_FILE, INT8, DATA]
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SCRIPT = re.compile(r"^```python\n(.*?)^```\n+```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from shlex import quote
 
 from lenetcli import config as configuration
 from lenetcli.build.notes import fine_tuning
@@ -52,6 +53,36 @@ def start_run(
             config = configuration.load(path, changes)
     with surviving_outlets(), Session.new(config, out, group=group, accept_changed=accept_changed) as session:
         return _follow(session, mode, debug_nan, also, tensorboard)
+
+
+def configuration_of(what: str, group: ProcessGroup) -> str:
+    """The name of the configuration to train: `what` itself or, where that is data, the one that is made for it.
+
+    Raises:
+        ConfigError: one of that name is there, for other data.
+        DataError: the data cannot be read.
+    """
+    from lenetcli.cli.drafting import draft, of_same_data, stands_for_data, write
+
+    data = stands_for_data(what)
+    if data is None:
+        return what
+    target = Path(f"{data.name}.yaml")
+    if group.rank == 0 and not target.exists():
+        drafted = draft(data, target)
+        from lenetcli.report.console import messages
+        from lenetcli.report.data.survey import draw
+
+        for part in draw(drafted.found, drafted.chosen):
+            messages().print(part)
+        group.log(f"{target}: written{write(target, drafted.text)}")
+    elif group.rank == 0 and not of_same_data(target, data):
+        raise ConfigError(
+            f"{target} is there already, for other data; write another with: lenet init {quote(what)} -o OTHER.yaml"
+        )
+    else:
+        group.log(f"{target} is there already, and is used")
+    return str(target)
 
 
 def resume_run(

@@ -159,7 +159,7 @@ def _other(line: str, columns: int) -> str:
 
 def _are_names(cells: list[str], label_column: int) -> bool:
     """Whether a first line names columns: it holds no number, or a word above the labels and 0, 1, 2 ... elsewhere."""
-    words = [not _is_number(cell) for cell in cells]
+    words = [not is_number(cell) for cell in cells]
     if all(words):
         return True
     if sum(words) != 1 or not -len(cells) <= label_column < len(cells) or not cells[label_column].strip().isalpha():
@@ -168,7 +168,8 @@ def _are_names(cells: list[str], label_column: int) -> bool:
     return any(rest == [str(start + i) for i in range(len(rest))] for start in (0, 1))
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number, in the way of `read_table`; NaN is none."""
     try:
         value = float(cell)
     except ValueError:
@@ -186,7 +187,7 @@ def _no_numbers(path: Path, lines: Lines, error: Exception) -> DataError:
             if number <= lines.names or not line.strip():
                 continue
             cells = _cells(path, number, line)
-            at = next((i for i, cell in enumerate(cells) if not _is_number(cell) and cell.strip().lower() != "nan"), -1)
+            at = next((i for i, cell in enumerate(cells) if not is_number(cell) and cell.strip().lower() != "nan"), -1)
             if at >= 0:
                 count += 1
                 cell = cells[at][:40]

@@ -127,6 +127,23 @@ def decode_picture(
     return np.ascontiguousarray(np.moveaxis(found.reshape(*found.shape[:2], channels), -1, 0), np.uint8)
 
 
+def stated_size(data: bytes, name: str, max_pixels: int = MOST_PIXELS) -> tuple[int, int]:
+    """Rows and columns of a picture as its head states them, turned as the camera says; its pixels are not decoded.
+
+    Raises:
+        BrokenPicture: the head is damaged, or of another format.
+        ConfigError: Pillow is not installed.
+    """
+    pillow = _opener(max_pixels)
+    try:
+        with pillow.Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            columns, rows = image.size
+            turned = image.getexif().get(0x0112) if image.format in ("JPEG", "MPO") else None
+    except Exception as error:  # a hostile file can make a decoder raise anything
+        raise BrokenPicture(f"{name}: {_reason(pillow, error, data, None, max_pixels)}") from None
+    return (columns, rows) if turned in (5, 6, 7, 8) else (rows, columns)
+
+
 def fitted(images: Array, size: tuple[int, int]) -> Array:
     """Images (N, C, H, W) of another size made of that size: shrunk by means, grown bilinearly; bytes stay bytes.
 

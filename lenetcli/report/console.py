@@ -41,8 +41,16 @@ class Terminal(Console):
 
 def results() -> Console:
     """stdout; as wide as the terminal (or as COLUMNS says), else wide enough for every table."""
-    free = not is_looked_at(sys.stdout) and "COLUMNS" not in os.environ
-    return Terminal(highlight=False, width=PIPE_WIDTH if free else None)
+    return Terminal(highlight=False, width=_width(sys.stdout))
+
+
+def messages() -> Console:
+    """stderr, in the same way: for tables that come before a command's results."""
+    return Terminal(stderr=True, highlight=False, width=_width(sys.stderr))
+
+
+def _width(stream: Any) -> int | None:
+    return PIPE_WIDTH if not is_looked_at(stream) and "COLUMNS" not in os.environ else None
 
 
 def is_looked_at(stream: Any) -> bool:

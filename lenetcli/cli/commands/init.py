@@ -1,8 +1,7 @@
-"""`lenet init`: a configuration to start from."""
+"""`lenet init`: a configuration to start from, made for data that it looks at."""
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -10,80 +9,90 @@ from typing import Annotated
 import typer
 
 from lenetcli.cli import completion
-from lenetcli.errors import ConfigError, LenetError
-
-SCHEMA = "lenet.schema.json"  # as the presets' first line names it
-PICTURES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm")
-LOOKED_AT = 2000  # names in a folder
+from lenetcli.cli.options import Json, print_json
+from lenetcli.errors import ConfigError
 
 
 def init(
-    path: Annotated[Path, typer.Argument(help="The file to write, or a directory to write it in.", metavar="PATH")],
-    preset: Annotated[
+    path: Annotated[
         str,
-        typer.Option(
-            help=f"The configuration to start from: {', '.join(completion.preset_names())}.",
-            autocompletion=completion.presets,
+        typer.Argument(
+            help="Data: a folder of pictures, a file .npz, .csv or .parquet, a data set's name. Or the file .yaml to "
+            "write a preset to, or a directory to write it in.",
+            metavar="DATA|PATH",
         ),
-    ] = "lenet",
+    ],
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Without data, the configuration to start from: {', '.join(completion.preset_names())}.",
+            autocompletion=completion.presets,
+            show_default="lenet",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The file to write for data.", show_default="./NAME.yaml")
+    ] = None,
+    as_json: Json = False,
 ) -> None:
-    """Write a configuration to start from, and beside it the schema that editors check it by; nothing is overwritten.
+    """Look at data, say what is found, and write a configuration that fits; or write a preset to start from.
 
-    Example: lenet init --preset mlp my.yaml
+    Of data it counts classes, and looks at sizes, colours, values, broken pictures, and pictures that are there twice.
+    The configuration says of each choice why. Nothing is overwritten. The schema that editors check a configuration by
+    is written beside it.
+
+    Example: lenet init Digits -o my-digits.yaml
     """
-    from lenetcli.config.presets import preset as text_of
-    from lenetcli.disk import write_once
+    from lenetcli.cli.drafting import ENDINGS, check_name, draft, write
+    from lenetcli.inspection.data.recognised import needed, recognised
 
-    text = text_of(preset)
-    if path.is_dir():
-        _refuse_pictures(path)
-    target = path / f"{preset}.yaml" if path.is_dir() else path
-    if target.suffix not in (".yaml", ".yml"):
-        raise ConfigError(f"{target}: a configuration's name ends in .yaml; try {target}.yaml")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_once(target, text.encode())
-        beside = _write_schema(target.parent) if f"$schema={SCHEMA}" in text else ""
-    except FileExistsError:
-        raise ConfigError(f"{target} exists already; choose another name") from None
-    except OSError as error:
-        raise LenetError(f"{target} cannot be written: {error.strerror}") from None
-    print(f"{target}: written{beside}; train it with: lenet train {target}")
+    place = Path(path)
+    found = None if place.suffix in ENDINGS else recognised(path)
+    if found is not None and preset is None:
+        target = output or Path(f"{found.name}.yaml")
+        check_name(target)
+        drafted = draft(found, target)
+        beside = write(target, drafted.text)
+        if as_json:
+            print_json(drafted.record())
+            return
+        from lenetcli.report.console import results
+        from lenetcli.report.data.survey import draw
 
+        console = results()
+        for part in draw(drafted.found, drafted.chosen):
+            console.print(part)
+    else:
+        if output is not None or as_json:
+            if place.suffix not in ENDINGS and preset is None:
+                needed(path)  # says what it is not
+            raise ConfigError(f"--{'json' if as_json else 'output'} goes with data, without --preset")
+        if found is not None:
+            raise ConfigError(f"{path}: is data, which init looks at itself; leave --preset away")
+        name = preset or "lenet"
+        if place.is_dir():
+            _refuse_pictures(place)
+            target = place / f"{name}.yaml"
+        elif place.suffix in ENDINGS or preset is not None:
+            target = place
+        else:
+            needed(path)
+        from lenetcli.config.presets import preset as text_of
 
-def _write_schema(place: Path) -> str:
-    """Writes the schema that the configuration names, unless there is one; says so."""
-    from lenetcli.config.json_schema import schema
-    from lenetcli.disk import write_once
-
-    try:
-        write_once(place / SCHEMA, json.dumps(schema(), indent=1).encode())
-    except FileExistsError:
-        return ""
-    return f", with {SCHEMA} for editors"
+        beside = write(target, text_of(name))
+    print(f"{target}: written{beside}; train it with: lenet train {shlex.quote(str(target))}")
 
 
 def _refuse_pictures(folder: Path) -> None:
-    """Refuses a folder of classes: a preset would have nothing of it.
+    """Refuses a folder that holds pictures without classes: a preset would have nothing of it.
 
     Raises:
-        ConfigError: its folders, or those in its train folder, hold pictures, or it does itself.
+        ConfigError: it does.
     """
-    inside = folder / "train" if (folder / "train").is_dir() else folder
-    classes = [each for each in sorted(inside.iterdir())[:LOOKED_AT] if each.is_dir() and _holds_pictures(each)]
-    if len(classes) < 2 and not (_holds_pictures(folder) and folder.resolve() != Path.cwd()):
-        return
-    message = f"{folder}: holds pictures, which init does not look at"
-    if len(classes) < 2:
-        raise ConfigError(f"{message}; a training wants them in a folder for each class: {folder / 'CLASS'}")
-    name = f"{folder.resolve().name}.yaml"
-    data = shlex.quote(f"data={{type: ImageFolder, root: {json.dumps(str(folder))}, resize: [32, 32]}}")
-    raise ConfigError(
-        f"{message}; a configuration for them is a file beside the folder:\n"
-        f"   lenet init --preset cnn {shlex.quote(name)}\n"
-        f"   lenet train {shlex.quote(name)} {data} model.layers.head.out_features={len(classes)}"
-    )
+    from lenetcli.inspection.data.recognised import holds_pictures
 
-
-def _holds_pictures(folder: Path) -> bool:
-    return any(each.suffix.lower() in PICTURES for each, _ in zip(folder.iterdir(), range(LOOKED_AT)))
+    if holds_pictures(folder) and folder.resolve() != Path.cwd():
+        raise ConfigError(
+            f"{folder}: holds pictures, but not in classes; a training wants them in a folder for each class: "
+            f"{folder / 'CLASS'}"
+        )

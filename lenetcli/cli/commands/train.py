@@ -15,7 +15,12 @@ from lenetcli.errors import ConfigError
 def train(
     config: Annotated[
         str | None,
-        typer.Argument(help="The YAML file.", metavar="CONFIG", show_default=False, autocompletion=completion.configs),
+        typer.Argument(
+            help="The YAML file; or data, as `lenet init` takes it: then NAME.yaml is made for it first.",
+            metavar="CONFIG|DATA",
+            show_default=False,
+            autocompletion=completion.configs,
+        ),
     ] = None,
     overrides: Overrides = None,
     out: Annotated[
@@ -53,9 +58,12 @@ def train(
 ) -> None:
     """Train a model as CONFIG says; evaluate it each epoch; write a run directory.
 
+    Of data, such as a folder with a folder of pictures for each class, `lenet init` makes the configuration, and a
+    second call uses it again.
+
     Example: lenet train configs/lenet.yaml optimizer.lr=0.1
     """
-    from lenetcli.cli.training import resume_run, start_run
+    from lenetcli.cli.training import configuration_of, resume_run, start_run
     from lenetcli.parallel.launch import joined
 
     trust(no_lock)
@@ -81,6 +89,8 @@ def train(
             )  # fmt: skip
         else:
             assert config is not None
+            with group.barrier():
+                config = configuration_of(config, group)
             code = start_run(
                 config, changes, out, progress, debug_nan, tensorboard=tensorboard, group=group,
                 accept_changed=accept_changed,
