@@ -85,25 +85,23 @@ def check_place(path: Path | None, option: str, *suffixes: str) -> None:
     """
     if path is None:
         return
-    check_no_weights(path, option)
+    check_no_run_file(path, option)
     if suffixes and path.suffix.lower() not in suffixes:
         raise ConfigError(f"{option} {path}: wanted a name that ends in {' or '.join(suffixes)}")
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise ConfigError(f"{option} {path}: {'a directory' if path.is_dir() else 'its directory does not exist'}")
 
 
-def check_no_weights(path: Path | None, option: str) -> None:
-    """Refuses to write over the weights of a run, its best ones or a checkpoint's.
+def check_no_run_file(path: Path | None, option: str) -> None:
+    """Refuses to write over a file that makes a run, such as its configuration, events or weights.
 
     Raises:
-        ConfigError: the name is that of a run's weights.
+        ConfigError: the name is that of one.
     """
-    if path is None:
-        return
-    place = Path(os.path.realpath(path))
-    above = (place.parent, *(place.parents[2:3] if place.parent.parent.name == "checkpoints" else ()))
-    if place.suffix == ".safetensors" and place.exists() and any((p / "config.yaml").is_file() for p in above):
-        raise ConfigError(f"{option} {path}: holds weights of a run; choose another name")
+    from lenetcli.runs.own_files import is_of_run
+
+    if path is not None and is_of_run(Path(os.path.realpath(path))):
+        raise ConfigError(f"{option} {path}: is a file of a run, which would be lost; choose another name")
 
 
 def training_to_look_at(what: str, changes: list[str] | None, at: int | None, more: int) -> tuple[Configuration, Run]:

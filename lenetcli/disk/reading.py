@@ -208,8 +208,9 @@ def check_inside(directory: Path, path: Path) -> Path:
     Raises:
         DataError: a link leads out of the directory.
     """
-    root = os.path.realpath(directory)
-    place = os.path.realpath(path)
+    root, before = os.path.realpath(directory), None
+    while root != before:  # or it was renamed between the two looks
+        place, before, root = os.path.realpath(path), root, os.path.realpath(directory)
     if place != root and not place.startswith(root.rstrip(os.sep) + os.sep):
         raise DataError(f"{path}: a link that leads out of {directory}, to {place}; refused")
     return path

@@ -60,7 +60,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         LenetError: the file cannot be written, or what is there is no ordinary file; the old one is untouched.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(path)) if os.path.islink(path) else path
     try:
         if _is_stream(target):
             raise OSError(errno.EINVAL, "not a regular file")

@@ -48,11 +48,14 @@ def runner(
     words = compiler()
     if words is None or len(source) > LARGEST:
         return None
-    place = Path(tempfile.mkdtemp(prefix="lenet-c-"))
+    try:
+        place = Path(tempfile.mkdtemp(prefix="lenet-c-"))
+    except OSError:  # no room, for example
+        return None
     program = place / "program"
-    (place / "net.c").write_text(source)
     command = [*words, *options, f"-D{name.upper()}_MAIN", "net.c", "-o", str(program), "-lm"]
     try:
+        (place / "net.c").write_text(source)
         done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=PATIENCE, check=False)
     except (OSError, subprocess.TimeoutExpired):  # nothing is known of the file by that
         shutil.rmtree(place, ignore_errors=True)

@@ -48,7 +48,7 @@ from lenetcli.runs.lock import Lost
 from lenetcli.runs.restore import put_back, streams
 from lenetcli.runs.state_json import LARGEST, check_count, decode, encode
 from lenetcli.tensors.serialization import load, to_bytes
-from lenetcli.train.run import Run
+from lenetcli.train.run import Place, Run
 
 __all__ = ["AVERAGE", "LATEST", "METRICS", "MODEL", "OPTIMIZER", "STATE", "Checkpoints"]
 
@@ -69,14 +69,15 @@ class Checkpoints:
         self.keep = keep
         self.best: dict[str, str] | None = None  # the checkpoint that holds the best weights, and their hash
         self.events = 0  # bytes of metrics.jsonl that were there at the last save
-        self.before_save: Callable[[], tuple[Path, int]] | None = None  # says where the directory is now, and `events`
+        self.before_save: Callable[[], Place] | None = None  # says where the directory is now
+        self._way = directory  # what files are written by
         self._shown: tuple[int, ...] | None = None  # model.safetensors, as it was written
         self._written: tuple[str, dict[str, str]] = "", {}  # the last checkpoint that was saved, its files' hashes
 
     @property
     def root(self) -> Path:
         """Where they lie."""
-        return self.directory / CHECKPOINTS
+        return self._way / CHECKPOINTS
 
     def _at(self, name: str) -> str:
         """The path of a directory of theirs, as text: its name may be new at each save, and pathlib keeps account of
@@ -105,11 +106,15 @@ class Checkpoints:
                 if not self._has_moved():
                     raise LenetError(self._failure(name, error)) from None
         self._tidy()
-        return self._at(name)
+        return os.path.join(self.directory, CHECKPOINTS, name)
+
+    def settle(self) -> None:
+        """Takes the directory by its name again: it trains no more."""
+        self.before_save, self._way = None, self.directory
 
     def _save(self, run: Run, name: str, best: bool) -> None:
-        check_inside(self.directory, self.root)
-        check_inside(self.directory, self.directory / MODEL)
+        check_inside(self._way, self.root)
+        check_inside(self._way, self._way / MODEL)
         self._make_root()
         shown = self._write(run, name, best)
         make_way(self.root / LATEST)
@@ -140,11 +145,11 @@ class Checkpoints:
             if is_there(self.root):
                 put_aside(self.root)
             os.mkdir(self.root)
-            sync_directory(self.directory)
+            sync_directory(self._way)
 
     def _show(self, data: bytes) -> None:
         """Writes the best weights."""
-        target = self.directory / MODEL
+        target = self._way / MODEL
         make_way(target)
         write_atomically(target, data)
         self._shown = stamp(target)
@@ -152,9 +157,9 @@ class Checkpoints:
     def _find(self) -> None:
         """Takes note of where the directory is now, and of the events that are on disk."""
         if self.before_save is not None:
-            self.directory, self.events = self.before_save()
+            self.directory, self._way, self.events = self.before_save()
         else:
-            metrics = self.directory / METRICS
+            metrics = self._way / METRICS
             self.events = sync_file(metrics) if is_there(metrics) else 0
 
     def _write(self, run: Run, name: str, best: bool) -> bytes:
@@ -261,7 +266,7 @@ class Checkpoints:
             for left in os.listdir(self.root):
                 if re.fullmatch(r"\.(writing|dropped)-.*|[0-9]+\.old", left):
                     shutil.rmtree(self._at(left), ignore_errors=True)
-            for place in (self.root, self.directory):
+            for place in (self.root, self._way):
                 for left in filter(is_temporary, os.listdir(place)):
                     os.unlink(os.path.join(place, left))
 
@@ -271,7 +276,7 @@ class Checkpoints:
         """Puts the best weights so far into the model."""
         self._find()
         self._put_back_best()
-        model.load_state_dict(under_own_names(model, load(self.directory / MODEL)))
+        model.load_state_dict(under_own_names(model, load(self._way / MODEL)))
 
     def restore(self, run: Run) -> str:
         """Puts the run back to its newest whole checkpoint; damaged newer ones are set aside as `NAME.damaged`.
@@ -375,10 +380,10 @@ class Checkpoints:
 
     def _put_back_best(self) -> None:
         """Writes model.safetensors anew where it was taken away, emptied or replaced."""
-        target = self.directory / MODEL
+        target = self._way / MODEL
         if self.best is None or (self._shown is not None and self._shown == stamp(target)):
             return
-        data = missing_best(self.directory, self.best)
+        data = missing_best(self._way, self.best)
         if data is not None:
-            set_aside(self.directory, target)
+            set_aside(self._way, target)
             self._show(data)

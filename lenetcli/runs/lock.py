@@ -37,14 +37,37 @@ class Held:
 
     The directory and its lock are open: so it is found again when it is moved or renamed, and another one that gets its
     name, or its lock, is not taken for it.
+
+    Args:
+        directory: what it is called.
+        handle: of its lock.
     """
 
     def __init__(self, directory: Path, handle: int) -> None:
         self.directory, self._lock = directory, handle
         self._handle = None if os.name == "nt" else os.open(directory, _DIRECTORY)
+        self._way = None if self._handle is None else _way(self._handle)
+
+    @property
+    def way(self) -> Path:
+        """What leads into the directory whatever it is called by then: Linux has paths by way of what is open.
+
+        Elsewhere its name, which another directory may get between a look and a write.
+        """
+        return self._way or self.directory
+
+    @contextmanager
+    def called_by_name(self) -> Iterator[None]:
+        """Within the block, errors that tell of the way tell of the name."""
+        try:
+            yield
+        except LenetError as error:
+            way, name = str(self.way), str(self.directory)
+            error.args = tuple(each.replace(way, name) if isinstance(each, str) else each for each in error.args)
+            raise
 
     def place(self) -> Path:
-        """Where the directory is now; to be asked before anything is written there.
+        """What the directory is called now; to be asked before anything is written there.
 
         Raises:
             Lost: it is not there any more, or another process has taken it over.
@@ -56,9 +79,9 @@ class Held:
             raise Lost(
                 f"{self.directory}: moved or removed while a training was running there; nothing more is written"
             )
-        if not same_file(self._lock, found / NAME):
-            self._lock_again(found)
         self.directory = found
+        if not same_file(self._lock, self.way / NAME):
+            self._lock_again()
         return found
 
     def is_at(self, directory: Path) -> bool:
@@ -68,8 +91,8 @@ class Held:
     def leave(self) -> None:
         """Gives the lock back, and takes away its file where that is still this one."""
         with suppress(OSError, LenetError):
-            place = self.place()
-            os.unlink(place / NAME)  # the file alone is no lock
+            self.place()
+            os.unlink(self.way / NAME)  # the file alone is no lock
         os.close(self._lock)
         if self._handle is not None:
             os.close(self._handle)
@@ -96,11 +119,12 @@ class Held:
         inside = os.path.relpath(found)
         return Path(found if inside.startswith("..") else inside)
 
-    def _lock_again(self, place: Path) -> None:
+    def _lock_again(self) -> None:
         """Puts back a lock that was taken away, unless another process has put one there."""
-        make_way(place / NAME)
+        path, place = self.way / NAME, self.directory
+        make_way(path)
         try:
-            handle = os.open(place / NAME, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
         except FileExistsError:
             raise Lost(f"{place}: another process has locked it; nothing more is written") from None
         except OSError as error:
@@ -116,6 +140,15 @@ class Held:
             os.write(handle, json.dumps(_self()).encode())
         os.close(self._lock)
         self._lock = handle
+
+
+def _way(handle: int) -> Path | None:
+    """A path that leads into an open directory; None where the system has none."""
+    path = Path(f"/proc/self/fd/{handle}")
+    with suppress(OSError):
+        if same_file(handle, path):
+            return path
+    return None
 
 
 _HELD: list[Held] = []  # by this process

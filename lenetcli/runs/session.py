@@ -28,7 +28,7 @@ from lenetcli.train.divergence import detect_nan
 from lenetcli.train.divergence import place as at
 from lenetcli.train.events import Ended, Event
 from lenetcli.train.loop import fit
-from lenetcli.train.run import Run
+from lenetcli.train.run import Place, Run
 from lenetcli.train.signals import polite_stop
 
 Listener = Callable[[Event], None]
@@ -201,24 +201,28 @@ class Session:
         at the end.
         """
         run, held = self.run, locks.held(place)
-        written = run.config
-        with closing(
-            directory.MetricsFile(place, run.checkpoints.events if run.checkpoints is not None else 0)
-        ) as file:
+        checkpoints, written = run.checkpoints, run.config
 
-            def find() -> tuple[Path, int]:
-                nonlocal written
-                self.directory = found = place if held is None else held.place()
-                if run.config is not None and (run.config is not written or not has_content(found / "config.yaml")):
-                    make_way(found / "config.yaml")
-                    _write_config(run, found)
-                    written = run.config
-                _describe(run, found, self.group)
-                return found, file.sync(found)
+        def find() -> Place:
+            nonlocal written
+            self.directory = name = place if held is None else held.place()
+            way = name if held is None else held.way
+            if run.config is not None and (run.config is not written or not has_content(way / "config.yaml")):
+                make_way(way / "config.yaml")
+                _write_config(run, way)
+                written = run.config
+            _describe(run, way, self.group)
+            return Place(name, way, file.sync(way))
 
+        with ExitStack() as opened:
+            if held is not None:
+                opened.enter_context(held.called_by_name())
+            file = directory.MetricsFile(place, checkpoints.events if checkpoints is not None else 0)
+            opened.enter_context(closing(file))
             listeners.insert(0, file)
-            if run.checkpoints is not None:
-                run.checkpoints.before_save = find
+            if checkpoints is not None:
+                checkpoints.before_save = find
+                opened.callback(checkpoints.settle)
             yield
             find()
 

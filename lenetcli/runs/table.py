@@ -18,8 +18,8 @@ from lenetcli.disk import check_regular, is_there, unreadable
 from lenetcli.errors import ConfigError, DataError, printable
 from lenetcli.runs.directory import read_config_text
 from lenetcli.runs.history import LARGEST, read_history
+from lenetcli.runs.own_files import SIGNS
 
-SIGNS = ("metrics.jsonl", "environment.json", "model.safetensors")  # one of them makes a directory with a config a run
 RUNNING, KILLED, IMPORTED = "running", "killed", "imported"
 SAME = ("name", "version")  # keys that make no other training
 COLUMNS = (

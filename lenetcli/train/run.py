@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from lenetcli.autograd.random import Generator, default_generator
 from lenetcli.data.inputs import Inputs
@@ -63,12 +63,26 @@ class Progress:
         return loss < self.best_loss
 
 
+class Place(NamedTuple):
+    """Where a run directory is while it trains.
+
+    Args:
+        name: what it is called now.
+        way: what leads there whatever it is called by then.
+        events: bytes of metrics.jsonl that are on disk.
+    """
+
+    name: Path
+    way: Path
+    events: int
+
+
 class CheckpointStore(Protocol):
     """Where a run's checkpoints are kept: `lenetcli.runs.checkpoint`."""
 
     directory: Path  # the run's
     events: int  # bytes of metrics.jsonl that were there at the last save
-    before_save: Callable[[], tuple[Path, int]] | None  # says where the directory is now, and `events`
+    before_save: Callable[[], Place] | None  # says where the directory is now
 
     def save(self, run: Run, best: bool) -> str:
         """Writes the run's state down; gives its path."""
@@ -84,6 +98,9 @@ class CheckpointStore(Protocol):
 
     def names(self) -> list[str]:
         """Their names, oldest first."""
+
+    def settle(self) -> None:
+        """Takes the directory by its name again: it trains no more."""
 
 
 class StoppingRule(Protocol):

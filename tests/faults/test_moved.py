@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from lenetcli.runs.lock import Lost, held, is_locked, is_taken, locked
 from lenetcli.train.events import Evaluated, Event, Saved, Step
 from tests.conftest import ROOT
 from tests.faults.moments import take_away
+from tests.faults.table import content
 from tests.train.small import difference, resume, train, write_config
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="an open directory cannot be moved there")
@@ -59,6 +61,44 @@ def test_a_run_that_is_renamed_within_a_save_is_saved_in_its_new_place(
     assert train(config, tmp_path / "run", "train.validation=0.3") == 0
     assert difference(whole, tmp_path / "good-name") is None
     assert list((tmp_path / "run").rglob("*")) == [tmp_path / "run" / "checkpoints"]
+
+
+CALLS = ("open", "mkdir", "rename", "replace", "link", "unlink", "rmdir")  # that a directory's name decides
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="paths by way of an open directory")
+@pytest.mark.parametrize("first", range(5, 15))
+def test_at_no_call_does_another_run_get_what_is_written(
+    first: int, config: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A whole run gets the name of the one that trains, just before one call to the system, each tenth in turn."""
+    other, before = Path(shutil.copytree(whole, tmp_path / "other")), content(whole)
+    made = 0
+
+    def counted(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: Any, *rest: Any, **named: Any) -> Any:
+            nonlocal made
+            made += (run / "checkpoints" / "latest").exists()
+            if made == nth:
+                made += 1
+                rename(run, away)
+                rename(other, run)
+            return real(path, *rest, **named)
+
+        return call
+
+    rename = os.rename
+    for name in CALLS:
+        monkeypatch.setattr(os, name, counted(getattr(os, name)))
+    for nth in range(first, 1000, 10):
+        run, away, made = tmp_path / f"run-{nth}", tmp_path / f"away-{nth}", 0
+        assert train(config, run, "train.validation=0.3") == 0
+        if not away.exists():
+            break
+        assert content(run) == before
+        rename(run, other)
+        assert difference(whole, away) is None
+    assert nth > 50  # it came to the end
 
 
 def after(step: int, act: Callable[[], object]) -> Callable[[Event], None]:

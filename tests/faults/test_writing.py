@@ -22,6 +22,7 @@ from lenetcli.cli.app import main
 from lenetcli.disk import writing
 from lenetcli.errors import LenetError
 from tests.conftest import ROOT
+from tests.faults.table import content
 from tests.train.faults import NO_ROOM, refusing
 from tests.train.small import train, write_config
 
@@ -100,6 +101,13 @@ OUTPUTS = {  # commands that write a file that the user names
     "show --html": ["show", "RUN/config.yaml", "--html", "OUT"],
     "report of two": ["report", "RUN", "RUN", "-o", "OUT"],
     "watch --html": ["watch", "RUN", "--html", "OUT"],
+    "export c": ["export", "RUN", "--format", "c", "-o", "OUT"],
+    "export safetensors": ["export", "RUN", "--format", "safetensors", "-o", "OUT.safetensors"],
+    "why --html": ["why", "RUN", "fc1.weight[0,0]", "--html", "OUT"],
+    "landscape --html": ["landscape", "RUN", "--steps", "3", "--samples", "8", "--html", "OUT"],
+    "data suspects --csv": ["data", "suspects", "RUN", "--csv", "OUT"],
+    "data suspects --png": ["data", "suspects", "RUN", "--png", "OUT.png"],
+    "runs --plot": ["runs", "RUN", "--plot", "OUT.svg"],
 }
 
 
@@ -177,6 +185,24 @@ def test_what_cannot_be_written_to_is_refused(tmp_path: Path, monkeypatch: pytes
         disk.write_once(tmp_path / "there", b"new")
     disk.write_once(tmp_path / "new", b"new")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["new", "pipe", "there"]
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_no_output_replaces_a_file_of_a_run(name: str, run: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "copy"))
+    before = content(copy)
+    newest = (copy / "checkpoints" / "latest").read_text()
+    files = [
+        "config.yaml",
+        "metrics.jsonl",
+        "environment.json",
+        "model.safetensors",
+        f"checkpoints/{newest}/state.json",
+    ]
+    command = ["OUT" if word.startswith("OUT.") else word for word in OUTPUTS[name]]
+    for file in files:
+        assert lenet(command, copy, copy / file) == 2
+    assert content(copy) == before
 
 
 @pytest.mark.parametrize("failures", [1, 2])

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from lenetcli.cli.options import Json, Places, RunDir, check_no_weights, check_place, print_json
+from lenetcli.cli.options import Json, Places, RunDir, check_no_run_file, check_place, print_json
 from lenetcli.cli.table import Group
 from lenetcli.errors import ConfigError, DataError, printable
 
@@ -140,7 +140,7 @@ def show(
     from lenetcli.inspection.data.contact_sheet import contact_sheet
     from lenetcli.report.data.contact_sheet import ContactSheet, png_sheet
 
-    check_no_weights(png, "--png")
+    check_no_run_file(png, "--png")
     source, seed = _source(name, changes or [], root)
     if augmented and source.augmenter is None:
         raise ConfigError(f"--augmented: {name} has no augmentation (data.augment)")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lenetcli.cli.options import Json, Places, RunDir, check_no_weights
+from lenetcli.cli.options import Json, Places, RunDir, check_no_run_file
 from lenetcli.errors import ConfigError, DataError, printable
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def export(
     from lenetcli.runs.open import load_run
 
     chosen = _format(format, output)
-    check_no_weights(output, "-o")
+    check_no_run_file(output, "-o")
     options = {name: value for name, value in (("opset", opset), ("batch", batch)) if value is not None}
     if options and chosen is not Format.onnx:
         raise ConfigError(f"--{next(iter(options))} is for ONNX files; {output} becomes {chosen.value}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from lenetcli.cli import completion
-from lenetcli.cli.options import At, Json, Places, print_json, show, training_to_look_at
+from lenetcli.cli.options import At, Json, Places, check_place, print_json, show, training_to_look_at
 from lenetcli.errors import ConfigError, DataError, printable
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ def inspect_params(
         raise ConfigError(f"--at: {chosen[0]} shows the whole run")
     if picture is not None and not (filters or inside):
         raise ConfigError(f"{picture}: a second file goes with --filters and --inside only, as the picture to write")
+    check_place(picture, "--filters" if filters else "--inside", ".png")
     given = Given(what, at, tuple(found))
     if at is not None and _is_weights(given):
         raise ConfigError(f"--at: {what} holds weights without steps; give the configuration or the run")
@@ -196,8 +197,6 @@ def _filters(what: Given, picture: Path | None, as_json: bool) -> None:
     if found is None:
         raise ConfigError(f"--filters: the first layer with weights of {what.path} sees no image")
     if picture is not None:
-        if picture.suffix.lower() != ".png":
-            raise ConfigError(f"--filters {picture}: wanted a name that ends in .png")
         write_file(picture, png(filter_picture(found)))
     colours = results().color_system is not None
     legend = "light is positive, dark negative"
@@ -280,8 +279,6 @@ def _inside(what: Given, image: int, picture: Path | None, as_json: bool) -> Non
     from lenetcli.report.console import results
     from lenetcli.report.model.inside import draw_inside, inner_picture
 
-    if picture is not None and picture.suffix.lower() != ".png":
-        raise ConfigError(f"--inside {picture}: wanted a name that ends in .png")
     model, data = _with_test_data(what)
     if image >= len(data):
         raise ConfigError(f"--image {image}: the test split has {len(data):,} samples, numbered from 0")
