@@ -37,7 +37,8 @@ function target() {
 }
 
 function startScores() {
-  const box = byId("scores"), count = choices, longest = Math.max(...range(0, count).map((i) => className(i).length));
+  byId("answer").hidden = !listed;
+  const box = byId("scores"), count = listed ? choices : 0, longest = Math.max(...range(0, count).map((i) => className(i).length));
   box.style.setProperty("--names", `${Math.max(3, Math.min(12, longest + 1))}ch`);
   for (let i = 0; i < count; i++) {
     const name = classifies ? className(i) : `${i}`;
@@ -71,7 +72,7 @@ function showScores() {
 
 /** The gradient of one score, and what of it the page shows. */
 function showWhy() {
-  if (!spread || !net.depends[net.output.value]) return;
+  if (!spread || !listed || !net.depends[net.output.value]) return;
   const which = asked(), seed = new Float32Array(outputs), [c, h, w] = data.program.input.slice(1);
   seed[outputs === 1 ? 0 : which] = outputs === 1 && which === 0 ? -1 : 1;
   const grads = net.backward([[net.output.value, seed]], net.depends), size = h * w, name = classifies ? className(which) : `output ${which}`;

@@ -38,6 +38,7 @@ const norm = (values) => Math.sqrt(values.reduce((t, v) => t + v * v, 0));
 const outputs = net.values[net.output.value].length;
 const classifies = data.meaning !== "numbers" && net.output.shape.length === 2;
 const choices = outputs === 1 && classifies ? 2 : outputs;
+const listed = classifies || outputs <= 20; // else the outputs are maps, among the layers
 
 let palette = null;
 /** The page's colours of nothing, of positive and of negative numbers, as [r, g, b]. */
