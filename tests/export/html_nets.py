@@ -26,9 +26,10 @@ from tests.report.live_page import Page, new_page
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "html-file.md"
-AT_ONCE, GRADIENTS, FORWARDS = 250, 100, 200
+AT_ONCE, GRADIENTS, FORWARDS, NEAR = 250, 100, 200, 1e-5
 
 # a run of samples -> scores; one sample and its class -> loss and gradients; both as base64 of float32
+# tied: a window of a pool has two numbers that are the same but for rounding, which decides where the gradient goes
 SCRIPT = """
 globalThis.coded = (numbers) => {
   const bytes = new Uint8Array(numbers.buffer), parts = [];
@@ -56,6 +57,16 @@ globalThis.slopes = (text, floats, label) => {
   for (const part of parts) { found.set(part, at); at += part.length; }
   return coded(found);
 };
+globalThis.tied = () => net.steps.some((step) => {
+  if (step.op !== "maxPool") return false;
+  const x = net.values[step.in[0]], g = net.grads[step.out];
+  let found = false;
+  eachWindow(step, (at, places) => {
+    const best = largest(x, places), room = 1e-6 * Math.abs(x[best]);
+    found ||= g[at] !== 0 && places.some((place) => place !== best && x[best] - x[place] <= room);
+  });
+  return found;
+});
 globalThis.forward = (count) => {
   const times = [];
   for (let i = 0; i < count; i++) {
@@ -138,7 +149,14 @@ train: {epochs: 8, batch_size: 16}
 
 @dataclass(frozen=True)
 class Held:
-    """A page beside the engine: how large, how many samples, and the largest differences."""
+    """A page beside the engine: how large, how many samples, and the largest differences.
+
+    Args:
+        others: samples of which it says another class.
+        largest: score.
+        tied: of the samples whose gradients are compared, those that get another one since rounding decides where a
+            pool's goes; of them, gradients of the weights only are compared.
+    """
 
     name: str
     data: str
@@ -146,7 +164,9 @@ class Held:
     samples: int
     others: int
     scores: float
+    largest: float
     gradients: float
+    tied: int
     milliseconds: float
     problems: tuple[str, ...]
 
@@ -154,8 +174,8 @@ class Held:
         """A line of the table."""
         same = f"{self.samples:,}" if not self.others else f"{self.samples - self.others:,} of {self.samples:,}"
         return (
-            f"| {self.name} | {self.data} | {self.size / 1000:.0f} kB | {same} | {self.scores:.1g} | "
-            f"{self.gradients:.1g} | {self.milliseconds:.2g} ms |"
+            f"| {self.name} | {self.data} | {self.size / 1000:.0f} kB | {same} | {self.largest:.3g} "
+            f"| {self.scores:.1e} | {self.gradients:.1e} | {self.tied} | {self.milliseconds:.2g} ms |"
         )
 
 
@@ -232,7 +252,7 @@ def compared(browser: Page, name: str, file: Path, loaded: Loaded, most: int | N
     browser.open(file)
     browser.wait("byId('scores').children.length > 0")
     browser.value(SCRIPT)
-    others, worst = 0, 0.0
+    others, worst, largest = 0, 0.0, 0.0
     for first in range(0, count, AT_ONCE):
         x, _ = data.gather(np.arange(first, min(first + AT_ONCE, count)))
         with lenet.no_grad():
@@ -241,14 +261,18 @@ def compared(browser: Page, name: str, file: Path, loaded: Loaded, most: int | N
         got = got.reshape(wanted.shape)
         others += int((got.argmax(1) != wanted.argmax(1)).sum())
         worst = max(worst, float(np.abs(got - wanted).max()))
-    slopes = max(_slopes(browser, loaded, raw[i : i + 1], i, floats) for i in range(min(GRADIENTS, count)))
+        largest = max(largest, float(np.abs(wanted).max()))
+    slopes = [_slopes(browser, loaded, raw[i : i + 1], i, floats) for i in range(min(GRADIENTS, count))]
+    apart, tied = max(found for found, _ in slopes), sum(tie for _, tie in slopes)
     time = browser.value(f"forward({FORWARDS})")
     kind = loaded.config.data.type
-    return Held(name, kind, file.stat().st_size, count, others, worst, slopes, time, tuple(browser.problems))
+    return Held(
+        name, kind, file.stat().st_size, count, others, worst, largest, apart, tied, time, tuple(browser.problems)
+    )
 
 
-def _slopes(browser: Page, loaded: Loaded, raw: Any, number: int, floats: bool) -> float:
-    """The largest difference of the gradients of the loss by the input and all weights."""
+def _slopes(browser: Page, loaded: Loaded, raw: Any, number: int, floats: bool) -> tuple[float, bool]:
+    """The largest difference of the loss's gradients by the input and all weights; whether the input's is tied."""
     x, target = loaded.split("test").gather(np.array([number]))
     inputs = lenet.from_numpy(np.ascontiguousarray(x)).requires_grad_()
     loaded.model.zero_grad()
@@ -259,7 +283,9 @@ def _slopes(browser: Page, loaded: Loaded, raw: Any, number: int, floats: bool) 
     tensors = [inputs, *(parameters[name] for name in names)]
     wanted = np.concatenate([tensor.grad.numpy().ravel() for tensor in tensors if tensor.grad is not None])
     got = _numbers(browser, f"slopes('{_text(raw)}', {str(floats).lower()}, {int(target[0])})")
-    return float(np.abs(got[1:] - wanted).max())
+    apart = np.abs(got[1:] - wanted)
+    tied = bool(apart.max() > NEAR and browser.value("tied()"))
+    return float(apart[inputs.numel() if tied else 0 :].max()), tied
 
 
 def _text(array: Any) -> str:
@@ -270,8 +296,8 @@ def _numbers(browser: Page, script: str) -> Any:
     return np.frombuffer(base64.b64decode(browser.value(script)), np.float32)
 
 
-HEAD = """| net | data | page | same class | scores | gradients | forward |
-|---|---|---:|---:|---:|---:|---:|
+HEAD = """| net | data | page | same class | largest score | scores | gradients | ties | forward |
+|---|---|---:|---:|---:|---:|---:|---:|---:|
 """
 
 

@@ -302,6 +302,25 @@ def test_names_of_a_stranger_are_only_names(chromium: Page, tmp_path: Path) -> N
     assert chromium.problems == []
 
 
+def test_rows_of_numbers_have_layers_and_sums_but_no_pad(chromium: Page, tmp_path: Path) -> None:
+    model = settled(nn.Sequential(nn.Linear(6, 4), nn.GELU(), nn.Linear(4, 3)))
+    rows = lenet.data.TensorDataset(lenet.randn(20, 6), lenet.arange(20) % 3)
+    about = About("rows", None, ("a", "b", "c"), "scores", samples=chosen(rows, model, None, None))
+    file = tmp_path / "rows.html"
+    file.write_text(page(Program(lower(model, (6,), batch=1), model), about), "utf-8")
+    chromium.problems = []
+    chromium.open(file)
+    chromium.wait("byId('verdict').textContent !== ''")
+    assert chromium.value("byId('own').hidden && document.querySelector('.why').hidden")
+    number = chromium.value("stored.numbers[0]")
+    with lenet.no_grad():
+        scores = model(rows.tensors[0][number : number + 1]).numpy()[0]
+    np.testing.assert_allclose(floats(chromium, "net.values[net.output.value]"), scores, rtol=1e-5, atol=1e-6)
+    chromium.click("#scores button:nth-child(2)")
+    assert "Linear, Gemm: the sum of inputs times weights" in shown(chromium, "detail")
+    assert chromium.problems == []
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_it_fits_a_phone(chromium: Page, tmp_path: Path, dark: bool) -> None:
     chromium.open(written(tmp_path, net(), INPUTS, "phone"), 390, 844, dark, touch=True)
