@@ -23,9 +23,9 @@ ROOT = Path(__file__).parent.parent
 README, TUTORIAL = ROOT / "README.md", ROOT / "docs" / "tutorial.md"
 EXPERIMENTS, FINE_TUNING = ROOT / "docs" / "experiments.md", ROOT / "docs" / "fine-tuning.md"
 GRAPHS, SECOND = ROOT / "docs" / "graphs.md", ROOT / "docs" / "second-derivatives.md"
-C_FILE, INT8 = ROOT / "docs" / "c-file.md", ROOT / "docs" / "int8.md"
-DATA = ROOT / "docs" / "data.md"
-PAGES = [README, TUTORIAL, EXPERIMENTS, FINE_TUNING, GRAPHS, SECOND, C_FILE, INT8, DATA]
+C_FILE, HTML_FILE = ROOT / "docs" / "c-file.md", ROOT / "docs" / "html-file.md"
+INT8, DATA = ROOT / "docs" / "int8.md", ROOT / "docs" / "data.md"
+PAGES = [README, TUTORIAL, EXPERIMENTS, FINE_TUNING, GRAPHS, SECOND, C_FILE, HTML_FILE, INT8, DATA]
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SCRIPT = re.compile(r"^```python\n(.*?)^```\n+```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

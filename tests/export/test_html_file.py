@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import shutil
 import warnings
@@ -17,8 +18,12 @@ import lenetcli.nn.functional as F
 from lenetcli import config as configuration
 from lenetcli import nn
 from lenetcli.build.parts import build_model
+from lenetcli.data.dataset import ArrayDataset
+from lenetcli.data.inputs import Inputs
+from lenetcli.data.transforms import Preprocessing
 from lenetcli.export.graph import NotExportable
 from lenetcli.export.html_file.program import Program
+from lenetcli.export.html_file.samples import chosen
 from lenetcli.export.html_file.tried import Job, results
 from lenetcli.export.lowering import lower
 from tests.export.nets import batch, layer_samples, random_net, settled
@@ -165,6 +170,27 @@ def test_gradients_find_their_way_to_weights_that_are_used_in_parts() -> None:
     made = job(model, np.random.default_rng(0).standard_normal((1, 2, 4), np.float32))
     assert [weight["name"] for weight in made.program.weights if weight["trained"]] == ["weight"]
     check(model, made, results([made])[0])
+
+
+def test_samples_are_of_every_class_and_some_are_mistakes() -> None:
+    model = settled(nn.Sequential(nn.Flatten(), nn.Linear(4, 5)))
+    model[1].weight.array[...] = 0
+    model[1].bias.array[...] = [1, 0, 0, 0, 0]  # it says class 0 of everything
+    labels = np.repeat(np.arange(5), 30)
+    images = np.random.default_rng(0).integers(0, 9, (150, 1, 2, 2)).astype(np.float32)
+    inputs = Inputs((1, 2, 2), 8.0, Preprocessing(1 / 8), tuple("abcde"))
+    found = chosen(ArrayDataset(images, labels, inputs.preprocessing), model, inputs, None)
+    assert found is not None
+    assert (found["bytes"], found["ready"], len(found["numbers"]), len(set(found["numbers"]))) == (True, False, 40, 40)
+    assert found["labels"] == labels[found["numbers"]].tolist()
+    assert found["labels"][:32] == sorted(found["labels"][:32])
+    assert {found["labels"][:32].count(label) for label in range(5)} <= {6, 7}
+    assert 0 not in found["labels"][32:]
+    values = np.frombuffer(base64.b64decode(found["values"]), np.uint8).reshape(-1, 1, 2, 2)
+    np.testing.assert_array_equal(values, images[found["numbers"]])
+    ready = chosen(ArrayDataset(images / 7, labels), model, None, None)
+    assert ready is not None
+    assert (ready["bytes"], ready["ready"], ready["border"]) == (False, True, None)
 
 
 TIES = {

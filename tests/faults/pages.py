@@ -42,6 +42,7 @@ train: {{epochs: 1, batch_size: 2, validation: 0.5}}
 PAGES = {
     "report": "report R -o OUT.html", "trace-grad --html": "trace-grad R --html OUT.html",
     "report of two": "report R S -o OUT.html",
+    "export html": "export R -o OUT.html",
     "export huggingface": "export R --format huggingface -o OUTDIR",
 }  # fmt: skip
 

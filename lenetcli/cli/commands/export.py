@@ -231,7 +231,7 @@ def _content(
         return content
     from lenetcli.export import python_file
 
-    inputs = None if what.inputs is None else replace(what.inputs, classes=loaded.classes)
+    inputs = None if what.inputs is None else replace(what.inputs, classes=_classes(loaded))
     title = f"{what.name}: a net that lenet trained."
     if chosen is Format.c:
         return _c_file(graph, inputs, name, title, what, record)
@@ -268,13 +268,21 @@ def _html_file(graph: Graph, inputs: Inputs | None, what: Described, loaded: Loa
     run = runner(program)
     if run is not None:
         record["difference"] = difference(run, what.model, graph, (1,))
-    answering, classes = loaded.answering, loaded.classes
+    answering, classes = loaded.answering, _classes(loaded)
     about = About(
         what.name, inputs, classes, _outputs(loaded, graph) if classes else "numbers", answering.index or 0,
         type(answering.criterion).__name__, float(getattr(answering.criterion, "label_smoothing", 0)),
         _rate(what.config), what.figures, _samples(inputs, what, loaded),
     )  # fmt: skip
     return page(program, about).encode()
+
+
+def _classes(loaded: Loaded) -> tuple[str, ...]:
+    """Their names: as the run has written them down, where its data is no longer there."""
+    try:
+        return loaded.classes
+    except DataError:
+        return loaded.trained
 
 
 def _rate(config: Mapping[str, Any]) -> float:

@@ -37,11 +37,14 @@ function target() {
 }
 
 function startScores() {
-  const box = byId("scores"), count = choices, longest = Math.max(...range(0, count).map((i) => className(i).length));
+  byId("answer").hidden = !listed;
+  const box = byId("scores"), count = listed ? choices : 0, longest = Math.max(...range(0, count).map((i) => className(i).length));
   box.style.setProperty("--names", `${Math.max(3, Math.min(12, longest + 1))}ch`);
   for (let i = 0; i < count; i++) {
     const name = classifies ? className(i) : `${i}`;
-    const row = make("button", { type: "button", class: "score", "aria-pressed": "false" }, make("span", { class: "class", title: name }, name), make("span", { class: "rail" }, make("i")), make("span", { class: "n share" }), make("span", { class: "n" }));
+    const parts = [make("span", { class: "rail" }, make("i")), make("span", { class: "n share" }), make("span", { class: "n" })];
+    const row = make("button", { type: "button", class: "score", "aria-pressed": "false" });
+    row.append(make("span", { class: "class", title: name }, name), ...parts);
     row.addEventListener("click", () => {
       state.asked = state.asked === i ? null : i;
       if (outputs === count) choose(net.output.value, i);
@@ -66,15 +69,18 @@ function showScores() {
   });
   const right = state.source?.kind === "sample" ? stored.labels[state.source.number] : undefined;
   const says = classifies ? `${className(best)}, ${percent(p[best])}` : "";
-  byId("verdict").replaceChildren(says, right === undefined || !classifies ? "" : make("span", { class: right === best ? "good" : "bad" }, right === best ? " – right" : ` – wrong, it is ${className(right)}`));
+  const judged = right === best ? " – right" : ` – wrong, it is ${className(right)}`;
+  const judgement = make("span", { class: right === best ? "good" : "bad" }, judged);
+  byId("verdict").replaceChildren(says, ...(right === undefined || !classifies ? [] : [judgement]));
 }
 
 /** The gradient of one score, and what of it the page shows. */
 function showWhy() {
-  if (!spread || !net.depends[net.output.value]) return;
+  if (!spread || !listed || !net.depends[net.output.value]) return;
   const which = asked(), seed = new Float32Array(outputs), [c, h, w] = data.program.input.slice(1);
   seed[outputs === 1 ? 0 : which] = outputs === 1 && which === 0 ? -1 : 1;
-  const grads = net.backward([[net.output.value, seed]], net.depends), size = h * w, name = classifies ? className(which) : `output ${which}`;
+  const grads = net.backward([[net.output.value, seed]], net.depends), size = h * w;
+  const name = classifies ? className(which) : `output ${which}`;
   const found = new Float32Array(size);
   for (let i = 0; i < c * size; i++) found[i % size] = Math.max(found[i % size], Math.abs(grads[0][i]));
   heat(byId("saliency"), found, h, w, false);

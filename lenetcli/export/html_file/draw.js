@@ -6,7 +6,8 @@ const pad = byId("pad"), ink = pad.getContext("2d", { willReadFrequently: true }
 const cursor = make("i", { id: "cursor", hidden: true });
 const shape = data.inputs?.shape ?? [1, 1, 1];
 const stored = data.samples;
-const light = stored?.border != null ? stored.border / data.inputs.white > 0.5 : shape[0] > 1; // the data's pictures are light at their border
+// whether the data's pictures are light at their border
+const light = stored?.border != null ? stored.border / data.inputs.white > 0.5 : shape[0] > 1;
 const pen = { x: 0.5, y: 0.5, down: false, keys: false };
 
 const sampleSize = stored ? (stored.ready ? state.input.length : shape[0] * shape[1] * shape[2]) : 0;
@@ -58,11 +59,14 @@ function take(image) {
   if (source.reduced) words.push(`Made smaller by the browser: it had ${source.reduced}.`);
   if (swap === "yes" || (swap === "auto" && differs)) {
     image = inverted(image);
-    words.push(swap === "yes" ? "Black and white swapped." : `Black and white swapped: its border is ${light ? "dark" : "light"}, that of the data's pictures ${light ? "light" : "dark"}.`);
+    const [own, theirs] = light ? ["dark", "light"] : ["light", "dark"];
+    const because = swap === "yes" ? "" : `: its border is ${own}, that of the data's pictures ${theirs}`;
+    words.push(`Black and white swapped${because}.`);
   }
   if (image.h !== h || image.w !== w) {
-    const shrinks = image.h > h || image.w > w, odd = Math.abs(image.h * w - image.w * h) > 0.02 * image.h * w;
-    words.push(`Made ${w} × ${h} as the data's pictures are${shrinks ? ", each pixel the mean of those it covers" : ""}${odd ? "; its sides have other proportions now" : ""}.`);
+    const mean = image.h > h || image.w > w ? ", each pixel the mean of those it covers" : "";
+    const odd = Math.abs(image.h * w - image.w * h) > 0.02 * image.h * w ? "; its sides have other proportions now" : "";
+    words.push(`Made ${w} × ${h} as the data's pictures are${mean}${odd}.`);
   }
   state.image = fitted(image, shape);
   show(data.inputs.picture, words, 255);
@@ -73,7 +77,9 @@ function show(factors, words, white) {
   const { size, mean, std } = data.inputs, [, h, w] = shape;
   state.input = prepared(state.image, data.inputs, factors);
   if (size[0] !== h || size[1] !== w) words.push(`Made ${size[1]} × ${size[0]} for the net.`);
-  words.push(`White is ${figure(white * factors[0] * (std ? std[0] : 1))}${mean ? `, less mean ${mean.map(figure).join(", ")}, divided by deviation ${std.map(figure).join(", ")}` : ""}.`);
+  const list = (numbers) => numbers.map(figure).join(", ");
+  const normal = mean ? `, less mean ${list(mean)}, divided by deviation ${list(std)}` : "";
+  words.push(`White is ${figure(white * factors[0] * (std ? std[0] : 1))}${normal}.`);
   byId("said").textContent = words.join(" ");
   drawSeen();
   changed();
@@ -156,7 +162,8 @@ async function takeFile(file) {
     const image = fromPixels(pixels, canvas.width, canvas.height, shape[0]);
     ink.imageSmoothingEnabled = true;
     ink.drawImage(canvas, 0, 0, pad.width, pad.height);
-    state.source = { kind: "picture", name: file.name || "A picture", image, reduced: by < 1 ? `${bitmap.width} × ${bitmap.height}` : null };
+    const reduced = by < 1 ? `${bitmap.width} × ${bitmap.height}` : null;
+    state.source = { kind: "picture", name: file.name || "A picture", image, reduced };
     state.target = null;
     markSample(-1);
     take(image);

@@ -31,11 +31,11 @@ function arrangement(card, width) {
 /** A card for the result of a step; `number` is null for the picture itself. */
 function cardOf(value, name, kind, step) {
   const size = net.sizes[value], inner = size[0] === 1 ? size.slice(1) : size, count = net.values[value].length;
-  const flat = inner.length < 2;
+  const flat = inner.length < 2, how = "arrow keys move over its numbers";
   const card = {
     value, name, step, count, flat, dims: flat ? [1, count] : inner.slice(-2),
     maps: flat ? 1 : inner.slice(0, -2).reduce((a, b) => a * b, 1), all: false, at: 0,
-    canvas: make("canvas", { tabindex: "0", role: "application", "aria-label": `${name} ${kind}, ${sizes(size)}: arrow keys move over its numbers` }),
+    canvas: make("canvas", { tabindex: "0", role: "application", "aria-label": `${name} ${kind}, ${sizes(size)}: ${how}` }),
     norm: make("span", { class: "norm" }), off: make("span", { class: "offs" }), where: make("output", { class: "where" }),
   };
   const head = make("h3", {}, make("b", {}, name), ` ${kind} `, make("small", {}, sizes(step ? step.shape : size)), card.where, card.norm);
@@ -71,7 +71,8 @@ function startLayers() {
     const step = group[group.length - 1];
     box.append(cardOf(step.out, step.layer || step.name, step.layer ? step.kind : "", step).element);
     if (group.length === 1) continue;
-    const inside = make("div"), fold = make("details", { class: "inside" }, make("summary", {}, `${group.length - 1} ${group.length === 2 ? "step" : "steps"} before it in ${step.layer}`), inside);
+    const count = group.length === 2 ? "1 step" : `${group.length - 1} steps`, inside = make("div");
+    const fold = make("details", { class: "inside" }, make("summary", {}, `${count} before it in ${step.layer}`), inside);
     fold.addEventListener("toggle", () => {
       if (inside.childElementCount) return;
       group.slice(0, -1).forEach((part) => inside.append(cardOf(part.out, part.layer, part.name, part).element));
@@ -101,7 +102,8 @@ function layCard(card) {
 
 function drawCard(card) {
   layCard(card);
-  const values = numbersOf(card), canvas = card.canvas, a = card.layout, { width, height, ratio } = a, off = net.off.get(card.value);
+  const values = numbersOf(card), canvas = card.canvas, off = net.off.get(card.value);
+  const a = card.layout, { width, height, ratio } = a;
   const context = canvas.getContext("2d");
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
@@ -147,7 +149,8 @@ function cross(context, x, y, w, h) {
 function frame(card, context, at, strong) {
   const a = card.layout, size = a.h * a.w, m = card.flat ? 0 : Math.floor(at / size), i = card.flat ? at : at % size;
   if (m >= a.maps) return;
-  const x = (m % a.columns) * (a.w * a.zoom + a.gap) + (i % a.w) * a.zoom, y = Math.floor(m / a.columns) * (a.h * a.zoom + a.gap) + Math.floor(i / a.w) * a.zoom;
+  const x = (m % a.columns) * (a.w * a.zoom + a.gap) + (i % a.w) * a.zoom;
+  const y = Math.floor(m / a.columns) * (a.h * a.zoom + a.gap) + Math.floor(i / a.w) * a.zoom;
   context.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue(strong ? "--bad" : "--ink");
   context.lineWidth = 2;
   context.strokeRect(x - 1, y - 1, a.zoom + 2, a.zoom + 2);
@@ -158,7 +161,8 @@ function numberAt(card, event) {
   const a = card.layout, box = card.canvas.getBoundingClientRect();
   const x = event.clientX - box.left, y = event.clientY - box.top, wide = a.w * a.zoom + a.gap, high = a.h * a.zoom + a.gap;
   const column = Math.floor(x / wide), row = Math.floor(y / high), m = row * a.columns + column;
-  const q = Math.min(a.w - 1, Math.floor((x - column * wide) / a.zoom)), p = Math.min(a.h - 1, Math.floor((y - row * high) / a.zoom)); // a gap is the map's before it
+  const q = Math.min(a.w - 1, Math.floor((x - column * wide) / a.zoom)); // a gap is the map's before it
+  const p = Math.min(a.h - 1, Math.floor((y - row * high) / a.zoom));
   if (m < 0 || m >= a.maps || q < 0 || p < 0 || column >= a.columns) return null;
   const at = m * a.h * a.w + p * a.w + q;
   return at < card.count ? at : null;
@@ -201,7 +205,8 @@ function listen(card) {
   });
   canvas.addEventListener("keydown", (event) => {
     const a = card.layout, size = a.h * a.w, w = a.w;
-    const move = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -w, ArrowDown: w, PageDown: card.flat ? 10 * w : size, PageUp: card.flat ? -10 * w : -size }[event.key];
+    const page = card.flat ? 10 * w : size;
+    const move = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -w, ArrowDown: w, PageDown: page, PageUp: -page }[event.key];
     if (move) card.at = Math.min(Math.min(card.count, card.flat ? card.count : a.maps * size) - 1, Math.max(0, card.at + move));
     else if (event.key === "Enter" || event.key === " ") choose(card.value, card.at);
     else if (event.key === "o" && card.step && canSwitch(card.value)) toggle(card.value, channelOf(card.value, card.at));

@@ -2,7 +2,10 @@
 "use strict";
 
 const undone = []; // what undoes each step
-const named = { "": "the loss", CrossEntropyLoss: "cross entropy", NLLLoss: "the logarithm's loss", BCEWithLogitsLoss: "binary cross entropy", BCELoss: "binary cross entropy" };
+const named = {
+  "": "the loss", CrossEntropyLoss: "cross entropy", NLLLoss: "negative log-likelihood",
+  BCEWithLogitsLoss: "binary cross entropy", BCELoss: "binary cross entropy",
+};
 let said = null; // what the last step was, to be shown
 
 function startLearning() {
@@ -11,7 +14,8 @@ function startLearning() {
   byId("show-grads").hidden = !possible;
   byId("learn-not").hidden = possible;
   if (!possible) {
-    byId("learn-not").textContent = learnable ? "The outputs are no classes: there is no right answer to choose." : "No weight of this net was left to train.";
+    const no = "The outputs are no classes: there is no right answer to choose.";
+    byId("learn-not").textContent = learnable ? no : "No weight of this net was left to train.";
     return;
   }
   for (let i = 0; i < choices; i++) byId("target").append(make("option", { value: String(i) }, className(i)));
@@ -43,15 +47,13 @@ function showLoss() {
 
 /** A table of weights: their gradients and what the step changed. */
 function showChanges(rows) {
-  const most = Math.max(...rows.map((row) => row.grad), 1e-30), body = make("tbody");
-  const changes = rows.some((row) => row.change !== null);
-  for (const row of rows) {
-    const bar = make("i");
-    bar.style.width = `${(100 * row.grad) / most}%`;
-    body.append(make("tr", {}, make("td", {}, ...row.name.split(/(?<=\.)/).flatMap((part) => [part, make("wbr")])), make("td", { class: "rail" }, bar), make("td", { class: "n" }, figure(Number(row.grad.toPrecision(3)))), make("td", { class: "n" }, row.change === null ? figure(Number(row.size.toPrecision(3))) : figure(Number(row.change.toPrecision(3))))));
-  }
+  const most = Math.max(...rows.map((row) => row.grad), 1e-30), changes = rows.some((row) => row.change !== null);
+  const lines = rows.map((row) => {
+    const name = row.name.split(/(?<=\.)/).flatMap((part) => [part, make("wbr")]);
+    return make("tr", {}, make("td", {}, ...name), barCell(row.grad, most), cell(short(row.grad)), cell(short(row.change ?? row.size)));
+  });
   const heads = ["weights", "", "|gradient|", changes ? "|change|" : "|weights|"];
-  byId("changes").replaceChildren(make("table", {}, make("caption", {}, changes ? "What the step did" : "What backward says"), make("thead", {}, make("tr", {}, ...heads.map((text) => make("th", { scope: "col" }, text)))), body));
+  byId("changes").replaceChildren(table(changes ? "What the step did" : "What backward says", heads, lines));
 }
 
 /** Forward, loss, backward, update, and the loss after it. */
@@ -65,7 +67,7 @@ function takeStep() {
   net.again();
   const before = shares(net.values[net.output.value], data.meaning)[right], [first, gradient] = loss();
   net.backward([[net.output.value, Float32Array.from(gradient)]]);
-  const weights = net.trained(), rows = weights.map((w) => ({ name: w.name, grad: norm(w.grad), size: norm(w.values), change: rate * norm(w.grad) }));
+  const rows = net.trained().map((w) => ({ name: w.name, grad: norm(w.grad), change: rate * norm(w.grad) }));
   undone.push(net.update(rate));
   net.again();
   const after = shares(net.values[net.output.value], data.meaning)[right], [second] = loss();

@@ -40,7 +40,8 @@ function showGrads(grads) {
 }
 
 function showFacts() {
-  const count = net.weights.filter((w) => w.name).reduce((t, w) => t + w.size, 0), f = data.figures, parts = [`${count.toLocaleString("en")} weights`];
+  const count = net.weights.filter((w) => w.name).reduce((t, w) => t + w.size, 0), f = data.figures;
+  const parts = [`${count.toLocaleString("en")} weights`];
   if (f?.accuracy != null) parts.push(`${(100 * f.accuracy).toFixed(2)}% right on its ${f.split} samples`);
   byId("facts").textContent = parts.join(" · ");
 }

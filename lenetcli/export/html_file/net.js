@@ -6,7 +6,8 @@ function figure(value) {
   if (value === null || value === undefined) return "–";
   const size = Math.abs(value);
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "−∞";
-  const text = value === 0 || (size >= 1e-3 && size < 1e6) ? String(Number(value.toPrecision(4))) : value.toExponential(2).replace(/\.?0+e/, "e");
+  const plain = value === 0 || (size >= 1e-3 && size < 1e6);
+  const text = plain ? String(Number(value.toPrecision(4))) : value.toExponential(2).replace(/\.?0+e/, "e");
   return text.replace(/-/g, "−");
 }
 

@@ -28,9 +28,33 @@ function make(name, attributes = {}, ...children) {
   return made;
 }
 
+/** A table with a caption and a name for each column. */
+function table(caption, heads, rows) {
+  const names = make("tr", {}, ...heads.map((text) => make("th", { scope: "col" }, text)));
+  return make("table", {}, make("caption", {}, caption), make("thead", {}, names), make("tbody", {}, ...rows));
+}
+
+/** A cell with a number in it, or something else that stands to the right. */
+const cell = (...inside) => make("td", { class: "n" }, ...inside);
+
+/** A cell with a bar as long as a number's share of the largest one. */
+function barCell(value, most) {
+  const bar = make("i", { class: value < 0 ? "minus" : "plus" });
+  bar.style.width = `${(100 * Math.abs(value)) / most}%`;
+  return make("td", { class: "rail" }, bar);
+}
+
+/** In three digits. */
+const short = (value) => figure(Number(value.toPrecision(3)));
+
 const classes = data.classes;
 const className = (i) => classes[i] ?? String(i);
-const percent = (share) => (share > 0 && share < 0.001 ? "<0.1%" : share < 1 && share > 0.999 ? ">99.9%" : `${(100 * share).toFixed(1)}%`);
+
+function percent(share) {
+  if (share > 0 && share < 0.001) return "<0.1%";
+  return share < 1 && share > 0.999 ? ">99.9%" : `${(100 * share).toFixed(1)}%`;
+}
+
 const sizes = (shape) => `[${shape.slice(1).join(", ")}]`;
 const norm = (values) => Math.sqrt(values.reduce((t, v) => t + v * v, 0));
 
@@ -38,6 +62,7 @@ const norm = (values) => Math.sqrt(values.reduce((t, v) => t + v * v, 0));
 const outputs = net.values[net.output.value].length;
 const classifies = data.meaning !== "numbers" && net.output.shape.length === 2;
 const choices = outputs === 1 && classifies ? 2 : outputs;
+const listed = classifies || outputs <= 20; // else the outputs are maps, among the layers
 
 let palette = null;
 /** The page's colours of nothing, of positive and of negative numbers, as [r, g, b]. */

@@ -90,8 +90,9 @@ const batchNorm = {
   },
   terms(s, [x, w, b, mean, variance], y, at) {
     const c = batchNorm.channel(s, at), root = Math.sqrt(variance[c] + s.epsilon);
+    const unit = `(x − mean ${figure(mean[c])}) / √(variance ${figure(variance[c])} + ${figure(s.epsilon)})`;
     return {
-      says: `(x − mean ${figure(mean[c])}) / √(variance ${figure(variance[c])} + ${figure(s.epsilon)}), times weight ${figure(w[c])}, plus bias ${figure(b[c])}: the channel's own numbers, from training`,
+      says: `${unit}, times weight ${figure(w[c])}, plus bias ${figure(b[c])}: the channel's own numbers, from training`,
       rows: [[0, at, -1, 0, w[c] / root]], rest: [-1, 0, b[c] - (mean[c] * w[c]) / root],
     };
   },
@@ -134,8 +135,9 @@ const normalize = {
   terms(s, [x, w, b], y, p) {
     const i = Math.floor(p / s.size), [mean, root] = normalize.figures(s, x, i), at = s.turn ? i % s.turn : p % s.size;
     const factor = w ? w[at] : 1, shift = b ? b[at] : 0;
+    const unit = `(x − mean ${figure(mean)}) / deviation ${figure(root)} of the ${s.size} numbers it is among`;
     return {
-      says: `(x − mean ${figure(mean)}) / deviation ${figure(root)}, times weight ${figure(factor)}, plus bias ${figure(shift)}; mean and deviation are of the ${s.size} numbers it is among`,
+      says: `${unit}, times weight ${figure(factor)}, plus bias ${figure(shift)}`,
       rows: [[0, p, -1, 0, factor / root]], rest: [-1, 0, shift - (mean * factor) / root],
     };
   },
@@ -165,7 +167,8 @@ const softmax = {
   terms(s, [x], y, at) {
     const places = softmax.run(s, at), sum = places.reduce((t, p) => t + Math.exp(x[p]), 0);
     const says = s.logarithm ? "x − log of the sum of exp" : "exp of x, divided by the sum of exp";
-    return { says: `${says} of all ${s.size}, which is ${figure(sum)}`, rows: places.map((p) => [0, p, -1, 0, 1]), best: places.indexOf(at), whole: true };
+    const rows = places.map((p) => [0, p, -1, 0, 1]);
+    return { says: `${says} of all ${s.size}, which is ${figure(sum)}`, rows, best: places.indexOf(at), whole: true };
   },
 };
 
@@ -215,8 +218,8 @@ const pairs = {
     });
   },
   terms(s, x, y, at) {
-    const [i, j] = placesOf(s, at), sum = { Add: [1, 1], Sub: [1, -1] }[s.f] ?? [1, 1];
-    return { says: PAIRS[s.f][2], rows: [[0, i, -1, 0, sum[0]], [1, j, -1, 0, sum[1]]], whole: s.f !== "Add" && s.f !== "Sub" };
+    const [i, j] = placesOf(s, at), rows = [[0, i, -1, 0, 1], [1, j, -1, 0, s.f === "Sub" ? -1 : 1]];
+    return { says: PAIRS[s.f][2], rows, whole: s.f !== "Add" && s.f !== "Sub" };
   },
 };
 
@@ -235,7 +238,8 @@ const where = {
   },
   terms(s, x, y, at) {
     const places = placesOf(s, at);
-    return { says: "the first of two, where a condition holds, else the second", rows: [[1, places[1], -1, 0, 1], [2, places[2], -1, 0, 1]], best: x[0][places[0]] ? 0 : 1 };
+    const rows = [1, 2].map((i) => [i, places[i], -1, 0, 1]);
+    return { says: "the first of two, where a condition holds, else the second", rows, best: x[0][places[0]] ? 0 : 1 };
   },
 };
 
@@ -312,7 +316,10 @@ const reduce = {
   terms(s, [x], y, at) {
     const places = [], share = reduce.share(s, x, y);
     walk(s.size, s.from, s.to, (i, j) => j === at && places.push(i));
-    const says = { Max: "the largest of these", Min: "the smallest of these", Prod: "the product of these", Sum: "the sum of these", Mean: `the mean of these: each counts 1/${places.length}` }[s.f];
+    const says = {
+      Max: "the largest of these", Min: "the smallest of these", Prod: "the product of these", Sum: "the sum of these",
+      Mean: `the mean of these: each counts 1/${places.length}`,
+    }[s.f];
     const best = s.f === "Max" || s.f === "Min" ? places.findIndex((p) => x[p] === y[at]) : undefined;
     return { says, rows: places.map((p) => [0, p, -1, 0, share]), best, whole: s.f === "Prod" };
   },

@@ -60,7 +60,8 @@ function button(text, act) {
 
 function showDetail(fresh = false) {
   if (!state.chosen) {
-    detail.replaceChildren(make("h2", {}, "Where a number comes from"), make("p", { class: "dim" }, "Click a number in a map, or a class: its sum appears here, with the numbers that go into it."));
+    const how = "Click a number in a map, or a class: its sum appears here, with the numbers that go into it.";
+    detail.replaceChildren(make("h2", {}, "Where a number comes from"), make("p", { class: "dim" }, how));
     return;
   }
   const { value, at } = state.chosen, found = net.explain(value, at), parts = [], all = detail.all && !fresh;
@@ -82,57 +83,69 @@ function showDetail(fresh = false) {
   detail.replaceChildren(...parts);
 }
 
+/** The rule, and the numbers that it took. */
 function sumOf(found, all) {
-  const { step, rows, rest, best } = found;
+  const { step, rows, best } = found;
   const kind = step.kind && step.kind !== step.name ? `${step.kind}, ${step.name}` : step.name;
-  const parts = [make("p", { class: "rule" }, make("b", {}, kind), `: ${found.says}.`)];
-  const adds = found.sum !== null, factors = rows.some((row) => row.weight !== null || row.factor !== 1);
-  const grid = windowOf(found);
-  if (grid) parts.push(grid);
-  const order = adds ? [...rows].sort((a, b) => Math.abs(b.product) - Math.abs(a.product)) : best === null ? rows : [rows[best], ...rows.filter((_, i) => i !== best)];
-  const shown = all || rows.length <= SHOWN + 4 ? order : order.slice(0, SHOWN), others = order.slice(shown.length);
-  if (rows.length) {
-    const most = Math.max(...rows.map((row) => Math.abs(row.product)), 1e-30), body = make("tbody");
-    const alike = rows.every((row) => row.of === rows[0].of), of = alike ? ` of ${nameOf(rows[0].of)}` : "";
-    for (const row of shown) {
-      const bar = make("i", { class: row.product < 0 ? "minus" : "plus" });
-      bar.style.width = `${(100 * Math.abs(row.product)) / most}%`;
-      const factor = row.weight === null ? figure(row.factor) : make("span", { title: `${nameOf(row.weight)}${indexOf(row.weight, row.there)}` }, figure(row.factor));
-      const cells = [make("td", { class: alike ? "place" : null }, link(row.of, row.at, alike)), make("td", { class: "n" }, figure(row.x))];
-      if (factors) cells.push(make("td", { class: "n" }, "× ", factor), make("td", { class: "n" }, figure(row.product)));
-      if (adds) cells.push(make("td", { class: "rail" }, bar));
-      body.append(make("tr", { class: best !== null && row.order === best ? "best" : null }, ...cells));
-    }
-    const columns = 2 + (factors ? 2 : 0) + (adds ? 1 : 0), line = (text, number) => make("tr", { class: "line" }, make("td", { colspan: String(factors ? 3 : 1) }, text), make("td", { class: "n" }, figure(number)), adds ? make("td") : "");
-    if (others.length && adds) body.append(line(`${others.length} smaller ones together`, others.reduce((t, row) => t + row.product, 0)));
-    else if (others.length) body.append(make("tr", { class: "line" }, make("td", { colspan: String(columns) }, `and ${others.length} more`)));
-    if (rest) body.append(line(rest.of === null ? "what is added" : `bias ${nameOf(rest.of)}${indexOf(rest.of, rest.at)}`, rest.value));
-    if (adds) body.append(line("sum", found.sum));
-    const heads = ["at", "number", ...(factors ? ["factor", "product"] : []), ...(adds ? [""] : [])];
-    parts.push(make("table", {}, make("caption", {}, adds ? `${rows.length} ${rows.length === 1 ? "number" : "numbers"}${of}${rows.length === 1 ? "" : ", the largest parts first"}` : `Made of ${rows.length === 1 ? "a number" : "numbers"}${of}`), make("thead", {}, make("tr", {}, ...heads.map((text) => make("th", { scope: "col" }, text)))), body));
-    if (others.length) {
-      parts.push(button(`All ${rows.length}`, () => {
-        detail.all = true;
-        showDetail();
-      }));
-    }
+  const parts = [make("p", { class: "rule" }, make("b", {}, kind), `: ${found.says}.`), windowOf(found)].filter(Boolean);
+  if (!rows.length) return parts;
+  const order = found.sum !== null ? [...rows].sort((a, b) => Math.abs(b.product) - Math.abs(a.product)) : [...rows];
+  if (best !== null) order.unshift(...order.splice(best, 1));
+  const shown = all || rows.length <= SHOWN + 4 ? order : order.slice(0, SHOWN);
+  parts.push(sumTable(found, shown, order.slice(shown.length)));
+  if (shown.length < rows.length) {
+    parts.push(button(`All ${rows.length}`, () => {
+      detail.all = true;
+      showDetail();
+    }));
   }
   return parts;
 }
 
+function sumTable({ rows, rest, best, sum }, shown, others) {
+  const adds = sum !== null, factors = rows.some((row) => row.weight !== null || row.factor !== 1);
+  const alike = rows.every((row) => row.of === rows[0].of), of = alike ? ` of ${nameOf(rows[0].of)}` : "";
+  const most = Math.max(...rows.map((row) => Math.abs(row.product)), 1e-30);
+  const lines = shown.map((row) => {
+    const weight = row.weight === null ? null : `${nameOf(row.weight)}${indexOf(row.weight, row.there)}`;
+    const cells = [make("td", { class: alike ? "place" : null }, link(row.of, row.at, alike)), cell(figure(row.x))];
+    if (factors) cells.push(cell("× ", make("span", { title: weight }, figure(row.factor))), cell(figure(row.product)));
+    if (adds) cells.push(barCell(row.product, most));
+    return make("tr", { class: row.order === best ? "best" : null }, ...cells);
+  });
+  const line = (text, ...cells) => make("tr", { class: "line" }, make("td", { colspan: factors ? 3 : 1 }, text), ...cells);
+  const number = (value) => [cell(figure(value)), make("td")];
+  if (others.length && adds) {
+    lines.push(line(`${others.length} smaller ones together`, ...number(others.reduce((t, row) => t + row.product, 0))));
+  } else if (others.length) {
+    lines.push(line(`and ${others.length} more`, make("td")));
+  }
+  if (rest) {
+    const bias = rest.of === null ? "what is added" : `bias ${nameOf(rest.of)}${indexOf(rest.of, rest.at)}`;
+    lines.push(line(bias, ...number(rest.value)));
+  }
+  if (adds) lines.push(line("sum", ...number(sum)));
+  const count = rows.length === 1 ? "1 number" : `${rows.length} numbers`;
+  const caption = `${count}${of}${adds && rows.length > 1 ? ", the largest parts first" : ""}`;
+  return table(caption, ["at", "number", ...(factors ? ["factor", "product"] : []), ...(adds ? [""] : [])], lines);
+}
+
 /** For a convolution of few channels: its window, numbers times weights, as it lies on the input. */
 function windowOf({ step, rows }) {
-  if (step.op !== "conv" || step.kernelH * step.kernelW > 25 || step.kernelW > 5 || rows.length !== step.kernelH * step.kernelW || rows.length < 4) return null;
-  const table = make("table", { class: "window" }, make("caption", {}, "The window: number × weight"));
+  const size = step.kernelH * step.kernelW;
+  if (step.op !== "conv" || size > 25 || step.kernelW > 5 || rows.length !== size || size < 4) return null;
+  const found = make("table", { class: "window" }, make("caption", {}, "The window: number × weight"));
+  const most = Math.max(...rows.map((row) => Math.abs(row.product)), 1e-30);
   for (let k = 0; k < step.kernelH; k++) {
     const line = make("tr");
     for (const row of rows.slice(k * step.kernelW, (k + 1) * step.kernelW)) {
-      const cell = make("td", {}, make("b", {}, figure(Number(row.x.toPrecision(3)))), make("br"), `× ${figure(Number(row.factor.toPrecision(2)))}`);
-      const share = Math.abs(row.product) / Math.max(...rows.map((r) => Math.abs(r.product)), 1e-30);
-      cell.style.background = `color-mix(in srgb, var(--${row.product < 0 ? "minus" : "plus"}) ${Math.round(45 * share)}%, var(--paper))`;
-      line.append(cell);
+      const factor = `× ${figure(Number(row.factor.toPrecision(2)))}`;
+      const box = make("td", {}, make("b", {}, short(row.x)), make("br"), factor);
+      const share = Math.round((45 * Math.abs(row.product)) / most);
+      box.style.background = `color-mix(in srgb, var(--${row.product < 0 ? "minus" : "plus"}) ${share}%, var(--paper))`;
+      line.append(box);
     }
-    table.append(line);
+    found.append(line);
   }
-  return table;
+  return found;
 }

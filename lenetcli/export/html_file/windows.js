@@ -156,7 +156,10 @@ const maxPool = {
   },
   terms(s, [x], y, at) {
     let found = null;
-    eachWindow(s, (_, places) => (found = { says: "the largest of its window", rows: places.map((p) => [0, p, -1, 0, 1]), best: places.indexOf(largest(x, places)) }), at);
+    eachWindow(s, (_, places) => {
+      const rows = places.map((p) => [0, p, -1, 0, 1]);
+      found = { says: "the largest of its window", rows, best: places.indexOf(largest(x, places)) };
+    }, at);
     return found;
   },
 };
@@ -196,5 +199,8 @@ const means = {
   backward(s, [x], y, g, [dx]) {
     for (let i = 0; i < dx.length; i++) dx[i] += g[Math.floor(i / s.size)] / s.size;
   },
-  terms: (s, x, y, at) => ({ says: `the mean of the whole map: each counts 1/${s.size}`, rows: range(at * s.size, s.size).map((p) => [0, p, -1, 0, 1 / s.size]) }),
+  terms(s, x, y, at) {
+    const rows = range(at * s.size, s.size).map((p) => [0, p, -1, 0, 1 / s.size]);
+    return { says: `the mean of the whole map: each counts 1/${s.size}`, rows };
+  },
 };
