@@ -1,8 +1,8 @@
 /* The operators of a net in integers: what an exported C file of int8 is made of.
  *
- * Each function is copied into the file as it stands here, with the comment and the types above it; Walk, Windows and next
- * come from c_ops.c. C99 and stdint.h, an int of 32 bits;
- * tensors lie in C order, one after the other. */
+ * Each function is copied into the file as it stands here, with the comment and the types above it; Walk, Windows and
+ * next come from c_ops.c. C99 and stdint.h, an int of 32 bits; tensors lie in C order, one after the other. No function
+ * has the name of another's argument: whatever name stands in one is copied with it. */
 #include <stdint.h>
 
 /* How a whole number becomes a byte: what 0 is, and between which bytes it stays. */
@@ -31,13 +31,7 @@ static int quotient(int value, int count) {
   return value < 0 ? -found : found;
 }
 
-static int product(const int8_t *a, const int8_t *b, int size) {
-  int sum = 0;
-  for (int i = 0; i < size; i++) sum += a[i] * b[i];
-  return sum;
-}
-
-/* Rows of weights, a bias for each (in which the zero of what they take is already), and what brings their sums back. */
+/* Rows of weights, a bias for each (in which the zero of what they take already is), what brings sums back to bytes. */
 typedef struct {
   const int8_t *weight;
   const int *bias, *multiplier;
@@ -45,9 +39,26 @@ typedef struct {
   Byte to;
 } Sums;
 
-static int8_t sum(const Sums *s, int row, const int8_t *x, int size) {
-  const int found = s->bias[row] + product(x, s->weight + row * size, size);
-  return byte(&s->to, nearest(found * s->multiplier[row], s->shift[row]));
+static int8_t back(const Sums *s, int row, int sum) {
+  return byte(&s->to, nearest((s->bias[row] + sum) * s->multiplier[row], s->shift[row]));
+}
+
+/* The results of so many rows for x, each `step` places behind the one before; four rows read x once. */
+static void each_row(const Sums *s, int row, int count, const int8_t *x, int size, int8_t *y, int step) {
+  const int8_t *w = s->weight + row * size;
+  for (; count >= 4; count -= 4, w += 4 * size) {
+    int sum[4] = {0, 0, 0, 0};
+    for (int i = 0; i < size; i++) {
+      sum[0] += x[i] * w[i], sum[1] += x[i] * w[i + size];
+      sum[2] += x[i] * w[i + 2 * size], sum[3] += x[i] * w[i + 3 * size];
+    }
+    for (int u = 0; u < 4; u++, y += step) *y = back(s, row++, sum[u]);
+  }
+  for (; count > 0; count--, w += size, y += step) {
+    int sum = 0;
+    for (int i = 0; i < size; i++) sum += x[i] * w[i];
+    *y = back(s, row++, sum);
+  }
 }
 
 /* Each window is laid out as one row first: zero is what lies around an image. */
@@ -59,22 +70,20 @@ static void conv(const Windows *a, int zero, const Sums *sums, const int8_t *x, 
         int8_t *to = window;
         for (int c = 0; c < own; c++)
           for (int k = 0; k < a->kernel_h; k++) {
-            const int h = p * a->stride_h - a->pad_h + k * a->step_h, left = q * a->stride_w - a->pad_w;
-            const int8_t *row = x + c * pixels + h * a->width;
-            for (int l = 0; l < a->kernel_w; l++) {
-              const int w = left + l * a->step_w;
-              *to++ = (int8_t)(h < 0 || h >= a->height || w < 0 || w >= a->width ? zero : row[w]);
-            }
+            const int h = p * a->stride_h - a->pad_h + k * a->step_h, there = h >= 0 && h < a->height;
+            const int8_t *row = x + (c * a->height + (there ? h : 0)) * a->width;
+            int w = q * a->stride_w - a->pad_w;
+            for (int l = 0; l < a->kernel_w; l++, w += a->step_w)
+              *to++ = (int8_t)(there && w >= 0 && w < a->width ? row[w] : zero);
           }
-        for (int o = 0; o < out; o++)
-          y[(o * a->rows + p) * a->columns + q] = sum(sums, n % a->group * out + o, window, (int)(to - window));
+        const int size = (int)(to - window);
+        each_row(sums, n % a->group * out, out, window, size, y + p * a->columns + q, a->rows * a->columns);
       }
 }
 
-/* y (rows, columns) of x (rows, inner). */
-static void linear(const Sums *sums, const int8_t *x, int8_t *y, int rows, int inner, int columns) {
-  for (int i = 0; i < rows; i++, x += inner)
-    for (int j = 0; j < columns; j++) *y++ = sum(sums, j, x, inner);
+/* y (count, columns) of x (count, inner). */
+static void linear(const Sums *sums, const int8_t *x, int8_t *y, int count, int inner, int columns) {
+  for (int i = 0; i < count; i++, x += inner, y += columns) each_row(sums, 0, columns, x, inner, y, 1);
 }
 
 static void max_pool(const Windows *a, const int8_t *x, int8_t *y) {
@@ -146,8 +155,8 @@ static void join(const Walk *walk, const Grid *grid, int down, const Byte *end, 
 }
 
 /* y = f(a, b), where both are as large as y or repeated along some of its dimensions. */
-static void pairs(const Walk *walk, const Grid *grids, int down, const Byte *to, const int8_t *a, const int8_t *b, int8_t *y,
-                  int (*f)(int, int)) {
+static void pairs(const Walk *walk, const Grid *grids, int down, const Byte *to, const int8_t *a, const int8_t *b,
+                  int8_t *y, int (*f)(int, int)) {
   int index[8] = {0}, i = 0, j = 0;
   do
     *y++ = byte(to, nearest(f(lifted(&grids[0], a[i]), lifted(&grids[1], b[j])), down));
