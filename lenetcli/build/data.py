@@ -23,7 +23,8 @@ def build_data(config: Config) -> Source:
 
 
 def split_data(config: Config, source: Source) -> tuple[Any, Any]:
-    """The training data, and what `train.validation` holds back of it (None where it holds back nothing).
+    """The training data, and what `train.validation` holds back of it or, without that, the data's own validation
+    split (None where there is neither).
 
     Raises:
         ConfigError: there is too little data for that.
@@ -31,7 +32,7 @@ def split_data(config: Config, source: Source) -> tuple[Any, Any]:
     """
     share = config.train.validation
     if share is None:
-        return source.train, None
+        return source.train, getattr(source, "validation", None)  # a class of the user's own may know none
     try:
         return hold_back(source.train, source.train.targets, share, config.seed)
     except ValueError as error:

@@ -29,7 +29,7 @@ from lenetcli.config.user_code import NotImported, blamed
 from lenetcli.config.writing import plain
 from lenetcli.data import DataLoader, Source
 from lenetcli.data.catalogue import CATALOGUE, present
-from lenetcli.data.dataset import ArrayDataset, unlike
+from lenetcli.data.dataset import ArrayDataset, parts_of, unlike
 from lenetcli.data.fingerprint import fingerprint
 from lenetcli.data.holdout import fair_sample
 from lenetcli.data.inputs import Inputs
@@ -102,7 +102,7 @@ def _run(config: Config, shapes: Shapes, device: str) -> Run:
     criterion = build_criterion(config, source).to(device)
     checked = check_output(config, model, criterion, source, device)
     if is_elementwise(criterion):
-        for part in (source.train, source.test):
+        for part in parts_of(source).values():
             if isinstance(part, ArrayDataset) and part.targets.ndim == 1:  # one number each, as `paired` takes it
                 part.targets = part.targets.reshape(-1, *checked.output)
     train = config.train

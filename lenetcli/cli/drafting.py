@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,11 @@ def draft(data: Recognised, target: Path) -> Draft:
     found = survey(data)
     chosen = proposed(found)
     place = None if data.place is None else _as_seen_from(target.parent, data.place[1])
-    return Draft(target, found, chosen, drafted(found, chosen, data.name, place))
+    more: dict[str, Any] = {
+        key: _as_seen_from(target.parent, data.args[key]) for key in ("root", "test") if key in data.args
+    }
+    told = replace(found, data=replace(data, args={**data.args, **more}))
+    return Draft(target, found, chosen, drafted(told, chosen, data.name, place))
 
 
 def check_there(data: Recognised) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lenetcli.data.augment import Augmentation
-from lenetcli.data.csv_lines import Lines, check_values, read_table
+from lenetcli.data.csv_lines import Lines, Table, check_values, read_table
 from lenetcli.data.dataset import ArrayDataset, Source
 from lenetcli.data.holdout import fifth_of_each
 from lenetcli.data.transforms import Numbers, Preprocessing
@@ -25,14 +25,15 @@ class CSV(Source):
     """Images from a CSV file: a label and the pixels of one image, row by row, on every line.
 
     A first line of names is recognised and skipped: no number stands in it, or a name above the labels and 0, 1, 2 ...
-    elsewhere. Cells may be quoted, and a byte-order mark may stand before them. Without `test`, every fifth line of
-    each class is for testing.
+    elsewhere. Cells may be quoted, be separated by commas, semicolons or tabs, and a byte-order mark may stand before
+    them. Labels are class numbers, or texts: then the classes are these, in the order of the alphabet. Without `test`,
+    every fifth line of each class is for testing.
 
     Args:
         path: the file to train on.
         shape: (C, H, W) of one image; its product is the number of pixel columns.
         test: a second file to test on.
-        label_column: which column holds the class number, from 0 (negative counts from the end).
+        label_column: which column holds the label: its number from 0 (negative counts from the end), or its name.
         scale: factor for the pixels, such as 0.00392157 for 0..255.
         resize: rows and columns to resize to.
         normalize: mean and standard deviation.
@@ -49,7 +50,7 @@ class CSV(Source):
         path: str,
         shape: tuple[int, int, int],
         test: str | None = None,
-        label_column: int = 0,
+        label_column: int | str = 0,
         scale: float = 1.0,
         resize: tuple[int, int] | None = None,
         normalize: tuple[Numbers, Numbers] | None = None,
@@ -60,11 +61,21 @@ class CSV(Source):
         self.shape, self.label_column = shape, label_column
         self.preprocessing = Preprocessing(scale, resize, normalize)
         self._named: set[Path] = set()  # the files whose line of names has been counted
+        self._tables: dict[Path, Table] = {}
 
     @property
     def classes(self) -> tuple[str, ...]:  # type: ignore[override]  # known only when the file has been read
-        """The class numbers as text."""
+        """The labels, or the class numbers as text."""
+        texts = self._texts
+        if texts:
+            return texts
         return tuple(str(i) for i in range(int(max(self.train.targets.max(), self.test.targets.max())) + 1))
+
+    @property
+    def _texts(self) -> tuple[str, ...]:
+        """The labels of both files, where they are texts."""
+        paths = [self.path, *([] if self.test_path is None else [self.test_path])]
+        return tuple(sorted({text for path in paths for text in self._table(path).texts}))
 
     def load(self, split: str) -> ArrayDataset:
         path = self.path if split == "train" or self.test_path is None else self.test_path
@@ -85,18 +96,27 @@ class CSV(Source):
         return ArrayDataset(images, labels, self.preprocessing, origin)
 
     def _read(self, path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64], Lines]:
-        columns = math.prod(self.shape) + 1
-        check_regular(path, LARGEST)
-        if not -columns <= self.label_column < columns:
-            raise DataError(f"{path}: label_column {self.label_column} of {columns} columns")
-        try:
-            table, lines = read_table(path, columns, self.label_column)
-        except OSError as error:
-            raise unreadable(path, error) from None
-        check_values(path, table, self.label_column, MOST_CLASSES, lines)
-        if lines.names and path not in self._named:
-            self._named.add(path)
-            self.dropped.add("line of names", f"{path}:{lines.names}")
-        labels = table[:, self.label_column].astype(np.int64)
-        pixels = np.delete(table, self.label_column, axis=1).astype(np.float32)
-        return pixels.reshape(-1, *self.shape), labels, lines
+        table, texts = self._table(path), self._texts
+        column = table.label_column
+        labels = table.numbers[:, column].astype(np.int64)
+        if texts and not table.texts:
+            raise DataError(f"{path}: labels are numbers, those of the other file texts")
+        if texts:
+            labels = np.searchsorted(texts, table.texts)[labels]
+        pixels = np.delete(table.numbers, column, axis=1).astype(np.float32)
+        return pixels.reshape(-1, *self.shape), labels, table.lines
+
+    def _table(self, path: Path) -> Table:
+        if path not in self._tables:
+            columns = math.prod(self.shape) + 1
+            check_regular(path, LARGEST)
+            try:
+                table = read_table(path, columns, self.label_column)
+            except OSError as error:
+                raise unreadable(path, error) from None
+            check_values(path, table.numbers, table.label_column, MOST_CLASSES, table.lines)
+            if table.lines.names and path not in self._named:
+                self._named.add(path)
+                self.dropped.add("line of names", f"{path}:{table.lines.names}")
+            self._tables[path] = table
+        return self._tables[path]

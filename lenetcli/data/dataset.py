@@ -259,7 +259,7 @@ class Source:
         return None if augment is None else Augmenter(augment, self.train.preprocessing)
 
     def load(self, split: str) -> ArrayDataset:
-        """Reads "train" or "test".
+        """Reads "train", "test" or, where `has_validation`, "validation".
 
         What it gives is looked at once: floats must be finite.
 
@@ -286,3 +286,20 @@ class Source:
     def test(self) -> ArrayDataset:
         """The samples to judge by."""
         return self._split("test")
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether the data has a validation split of its own."""
+        return False
+
+    @property
+    def validation(self) -> ArrayDataset | None:
+        """The samples that choose the best epoch, where the data has some for that."""
+        return self._split("validation") if self.has_validation else None
+
+
+def parts_of(source: Source) -> dict[str, ArrayDataset]:
+    """Every split of a data set, by its name."""
+    found = {"train": source.train, "test": source.test}
+    held = getattr(source, "validation", None)  # a class of the user's own may know none
+    return found if held is None else {**found, "validation": held}

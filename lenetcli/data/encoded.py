@@ -14,6 +14,7 @@ from lenetcli.background import mapped
 from lenetcli.data.left_out import Tally
 from lenetcli.data.pictures import LIMIT, MODES, MOST_PIXELS, BrokenPicture, decode_picture, fitted
 from lenetcli.data.row_cache import Kept
+from lenetcli.data.transforms import Resize, resizing
 from lenetcli.errors import ConfigError, DataError
 
 SHOWN = 20  # pictures that a message names
@@ -31,6 +32,7 @@ class PictureForm:
         size: rows and columns that every picture gets; None: all must be as the first.
         max_pixels: the most pixels that are decoded of one.
         broken: "refuse" ends with a list of the broken ones, "skip" leaves them out.
+        mode: how a picture of another form gets its size, see `Resize`.
 
     Raises:
         ConfigError: a number of channels that no picture has, or another value out of its range.
@@ -40,6 +42,7 @@ class PictureForm:
     size: tuple[int, int] | None
     max_pixels: int = MOST_PIXELS
     broken: str = "refuse"
+    mode: str = "squeeze"
 
     def __post_init__(self) -> None:
         if self.channels not in MODES:
@@ -48,6 +51,19 @@ class PictureForm:
             raise ConfigError(f"broken: wanted refuse or skip, got {self.broken!r}")
         if not 0 < self.max_pixels <= LIMIT:
             raise ConfigError(f"max_pixels: wanted 1 to {LIMIT:,}, got {self.max_pixels:,}")
+
+
+def picture_form(
+    channels: int, resize: tuple[int, int] | Resize | None, max_pixels: int = MOST_PIXELS, broken: str = "refuse"
+) -> PictureForm:
+    """The form that the arguments of a data set say.
+
+    Raises:
+        ConfigError: a value out of its range.
+    """
+    how = resizing(resize)
+    size, mode = (None, "squeeze") if how is None else (how.size, how.mode)
+    return PictureForm(channels, size, max_pixels, broken, mode)
 
 
 class Pictures(Kept):
@@ -166,7 +182,7 @@ class Pictures(Kept):
     def _decoded(self, number: int) -> npt.NDArray[np.uint8]:
         form, size = self.form, self.form.size
         picture = decode_picture(self._content(number), self._names(number), form.channels, size, form.max_pixels)
-        return picture if size is None else fitted(picture[None], size)[0]
+        return picture if size is None else fitted(picture[None], size, form.mode)[0]
 
     def _all_of_them(self, error: DataError) -> DataError:
         """The error that names every picture of the data set that is not sound, as far as they are found in time."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lenetcli.data.dataset import Source
+from lenetcli.data.dataset import Source, parts_of
 from lenetcli.data.pictures import BrokenPicture
 from lenetcli.data.row_cache import Kept
 
@@ -16,7 +16,7 @@ ROWS = 1024  # of an array, hashed at a time
 
 
 def fingerprint(source: Source) -> dict[str, Any]:
-    """The sha256 of samples, targets and names of classes of both splits; of how many samples the content was hashed.
+    """The sha256 of samples, targets and names of classes of all splits; of how many samples the content was hashed.
 
     Raises:
         DataError: the data cannot be read.
@@ -29,7 +29,7 @@ def fingerprint(source: Source) -> dict[str, Any]:
         ([1442, 355], 1797, True)
     """
     digest, hashed = hashlib.sha256(), 0
-    splits = source.train, source.test
+    splits = tuple(parts_of(source).values())
     for data in splits:
         targets, images = (getattr(data, name, None) for name in ("targets", "images"))
         digest.update(f"{len(data)}".encode())

@@ -18,13 +18,18 @@ LARGEST = 1 << 31  # bytes of pixels: 30 times the real files, far below what wo
 HEADER = 16  # bytes to read before the sizes are known
 BLOCK = 1 << 18  # bytes of a file to unzip at a time
 IMAGES, LABELS = 0x00000803, 0x00000801  # unsigned bytes in three dimensions, in one
+QMNIST_LABELS = 0x00000C02  # whole numbers of four bytes in two dimensions
+_KINDS: dict[int, np.dtype[Any]] = {
+    0x08: np.dtype(np.uint8),
+    0x0C: np.dtype(">i4"),
+}  # of a number, by the magic number's third byte
 
 
-def read_idx(path: Path, magic: int, md5: str | None = None) -> npt.NDArray[np.uint8]:
+def read_idx(path: Path, magic: int, md5: str | None = None) -> npt.NDArray[Any]:
     """The array in an IDX file, plain or gzip (by its name's ending).
 
     Args:
-        magic: IMAGES or LABELS.
+        magic: IMAGES, LABELS or QMNIST_LABELS.
         md5: where given, the file (as it lies on disk) must have this hash.
 
     Raises:
@@ -70,14 +75,14 @@ def _stated(head: bytes) -> int:
     count = 1
     for i in range(min(dimensions, 3)):
         count *= int.from_bytes(head[4 + 4 * i : 8 + 4 * i], "big")
-    return size + count
+    return size + count * _KINDS.get(head[2], _KINDS[0x08]).itemsize
 
 
-def _parse(path: Path, raw: memoryview, magic: int) -> npt.NDArray[np.uint8]:
+def _parse(path: Path, raw: memoryview, magic: int) -> npt.NDArray[Any]:
     if len(raw) < 4 or int.from_bytes(raw[:4], "big") != magic:
         got = raw[:4].hex() or "nothing"
         raise DataError(f"{path}: wrong magic number: wanted {magic:08x}, got {got}; this is no such IDX file")
-    dimensions = magic & 0xFF
+    dimensions, kind = magic & 0xFF, _KINDS[magic >> 8 & 0xFF]
     start = 4 + 4 * dimensions
     if len(raw) < start:
         raise DataError(f"{path}: truncated: the header has {len(raw)} of {start} bytes")
@@ -87,9 +92,10 @@ def _parse(path: Path, raw: memoryview, magic: int) -> npt.NDArray[np.uint8]:
         count *= size
     if count > LARGEST or 0 in shape:
         raise DataError(f"{path}: absurd sizes {shape}")
-    if len(raw) - start < count:
-        raise DataError(f"{path}: truncated: {shape} needs {count:,} bytes, there are {len(raw) - start:,}")
-    if len(raw) - start > count:
-        raise DataError(f"{path}: bytes left over after the {count:,} that {shape} needs")
-    array: npt.NDArray[Any] = np.frombuffer(raw, np.uint8, count, start)
+    needed = count * kind.itemsize
+    if len(raw) - start < needed:
+        raise DataError(f"{path}: truncated: {shape} needs {needed:,} bytes, there are {len(raw) - start:,}")
+    if len(raw) - start > needed:
+        raise DataError(f"{path}: bytes left over after the {needed:,} that {shape} needs")
+    array: npt.NDArray[Any] = np.frombuffer(raw, kind, count, start)
     return array.reshape(shape)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -10,20 +12,21 @@ import numpy.typing as npt
 
 from lenetcli.data.augment import Augmentation
 from lenetcli.data.dataset import ArrayDataset, Source
-from lenetcli.data.encoded import PictureForm, Pictures
+from lenetcli.data.encoded import Pictures, picture_form
 from lenetcli.data.holdout import hold_back
 from lenetcli.data.left_out import Tally
 from lenetcli.data.picture_files import HIDDEN, entries, folders_in, is_hidden, picture_files
 from lenetcli.data.pictures import KINDS, MOST_PIXELS
-from lenetcli.data.transforms import Numbers, Preprocessing
+from lenetcli.data.splits import NAMES, USUAL, Splits, assigned, check_wanted
+from lenetcli.data.transforms import Numbers, Preprocessing, Resize
 from lenetcli.disk import read_within
 from lenetcli.errors import ConfigError, DataError
 
 LARGEST = 1 << 28  # bytes of a file
 MOST_FILES = 10_000_000
 SPLITS = ("train", "test")
-TRAIN_FOLDERS = ("train", "training")  # in any case, as the next ones
-TEST_FOLDERS = ("test", "testing", "val", "valid", "validation")
+TRAIN_FOLDERS = NAMES["train"]
+UNLABELLED = "pictures to test on without classes"
 BESIDE = "files beside the classes' folders"
 
 
@@ -31,19 +34,23 @@ class ImageFolder(Source):
     """Pictures of your own: a folder for each class, named as the class, with PNG, JPEG, BMP, WebP, TIFF, GIF or PPM
     files in it, or in folders in it.
 
-    With folders `train` and `test` (or `training`, `testing`, `val`, in any case) below `root`, each holds the classes'
-    folders of its split; otherwise `root` itself holds them, or its only folder `train`, and a share of each class is
-    drawn for testing. Files are decoded when they are first needed, in the background, and kept in memory where all of
-    them fit. Of animations and of pages the first is taken. What is left out (`lenet data check` says what) is no
-    picture by its suffix, hidden, or of the system. Needs Pillow: python -m pip install 'lenet[images]'.
+    With folders `train` and `test` (or `training`, `testing`, in any case) below `root`, each holds the classes'
+    folders of its split; `val` (`valid`, `validation`, `dev`) beside both is for validation, and without `test` is to
+    test on. A folder `test` with pictures but no classes is left out: they are for `lenet predict`. Otherwise `root`
+    itself holds the classes' folders, or its folder `train`, and a share of each class is drawn for testing. Files are
+    decoded when they are first needed, in the background, and kept in memory where all of them fit. Of animations and
+    of pages the first is taken. What is left out (`lenet data check` says what) is no picture by its suffix, hidden, or
+    of the system. Needs Pillow: python -m pip install 'lenet[images]'.
 
     Args:
         root: the directory.
-        resize: rows and columns that every picture is resized to; without it all must have one size.
+        resize: rows and columns that every picture is resized to, or {size: [64, 64], mode: crop}; without it all must
+            have one size.
         channels: 1 for gray, 3 for colours, 4 for colours and opacity.
         normalize: mean and standard deviation, each a number or one per channel; pixels are 0 to 1 before.
         test_fraction: share of each class that is for testing, where there is no folder `test`.
         seed: decides which.
+        splits: the folders of the splits, where they are called otherwise: {train: seg_train, test: seg_test}.
         augment: random changes of the training pictures, such as {flip: true, crop: 4}; see Augmentation.
         broken: refuse: a picture that is damaged or too large ends the command, with a list of all of them; skip: they
             are left out, after a look at every picture when the data are first needed.
@@ -57,7 +64,7 @@ class ImageFolder(Source):
     def __init__(
         self,
         root: str,
-        resize: tuple[int, int] | None = None,
+        resize: tuple[int, int] | Resize | None = None,
         channels: int = 3,
         normalize: tuple[Numbers, Numbers] | None = None,
         test_fraction: float = 0.2,
@@ -65,31 +72,53 @@ class ImageFolder(Source):
         augment: Augmentation | None = None,
         broken: Literal["refuse", "skip"] = "refuse",
         max_pixels: int = MOST_PIXELS,
+        splits: Splits | None = None,
     ) -> None:
         super().__init__(augment)
         if not 0 < test_fraction < 1:
             raise ConfigError(f"test_fraction: wanted more than 0 and less than 1, got {test_fraction}")
-        self.form = PictureForm(channels, resize, max_pixels, broken)
-        self.preprocessing = Preprocessing(1 / 255, resize, normalize)
+        self.form = picture_form(channels, resize, max_pixels, broken)
+        self.preprocessing = Preprocessing(1 / 255, self.form.size, normalize)
         self.root, self.channels, self.test_fraction, self.seed = Path(root).expanduser(), channels, test_fraction, seed
+        self.splits = splits
         self._found: tuple[str, ...] | None = None
         self._listed: dict[Path, tuple[list[Path], npt.NDArray[np.int64]]] = {}
         self._refused: dict[Path, DataError] = {}
         self._pictures: list[Pictures] = []
 
-    @property
+    @cached_property
     def _places(self) -> dict[str, Path]:
         """The folder of each split; empty where `root` holds the classes' folders."""
-        folders = {name.lower(): self.root / name for name in reversed(folders_in(self.root))}
-        found = [[folders[name] for name in names if name in folders] for names in (TRAIN_FOLDERS, TEST_FOLDERS)]
-        return {split: places[0] for split, places in zip(SPLITS, found)} if all(found) else {}
+        there = folders_in(self.root)
+        if self.splits is not None:
+            inner = [name for name in asdict(self.splits).values() if name and (self.root / name).is_dir()]
+            check_wanted(self.root, self.splits, [*inner, *(name for name in there if name not in inner)])
+        named = assigned(there, self.splits)
+        places = {split: self.root / name for split, name in named.items()}
+        if "train" in places and "test" in places and not folders_in(places["test"]):
+            left = Tally()
+            found = picture_files(places["test"], left)
+            if found:
+                self.dropped.add(UNLABELLED, places["test"], len(found))
+                del places["test"]
+                if "validation" in places:
+                    places["test"] = places.pop("validation")
+        return places if "test" in places and "train" in places else {}
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether there is a folder for it beside those to train and to test on."""
+        return "validation" in self._places
 
     @property
     def _whole(self) -> Path:
         """Where the classes' folders are if the splits have none: `root`, or its only folder if that is `train`."""
+        if self.splits is not None and self.splits.train is not None:
+            return self.root / self.splits.train
         folders = folders_in(self.root)
-        alone = len(folders) == 1 and folders[0].lower() in TRAIN_FOLDERS
-        return self.root / folders[0] if alone else self.root
+        training = [name for name in folders if name.lower() in TRAIN_FOLDERS]
+        others = [name for name in folders if name not in training and name.lower() not in USUAL]
+        return self.root / training[0] if len(training) == 1 and not others else self.root
 
     @property
     def classes(self) -> tuple[str, ...]:  # type: ignore[override]  # known only when the directory has been read
@@ -136,7 +165,7 @@ class ImageFolder(Source):
         for label, name in enumerate(self.classes):
             folder, left_out = place / name, Tally()
             found = picture_files(folder, left_out) if folder.is_dir() else []
-            if not found and place != self._places.get("test"):
+            if not found and place == (self._places.get("train") or self._whole):
                 raise DataError("; ".join([f"{folder}: no pictures in it ({KINDS})", *map(str, left_out.found())]))
             self._check_depth(folder, found)
             files += found
@@ -180,7 +209,7 @@ class ImageFolder(Source):
                     self.dropped.add(HIDDEN, path)
                 elif path.is_file():
                     self.dropped.add(BESIDE, path)
-                elif beside != place and path not in (*self._places.values(), place):
+                elif beside != place and path not in (*self._places.values(), place) and path.name.lower() not in USUAL:
                     self.dropped.add("folders beside train and test", path)
 
     def _dataset(self, split: str, files: list[Path], labels: npt.NDArray[np.int64]) -> ArrayDataset:

@@ -19,7 +19,7 @@ from lenetcli.data.dataset import Source
 from lenetcli.data.encoded import Pictures
 from lenetcli.data.pictures import MOST_PIXELS, fitted
 from lenetcli.data.row_cache import Kept
-from lenetcli.data.transforms import Preprocessing
+from lenetcli.data.transforms import MODES, Preprocessing
 from lenetcli.disk import check_inside, has_content, is_there, make_way, read_within, write_atomically
 from lenetcli.errors import ConfigError, DataError
 
@@ -39,6 +39,7 @@ class Inputs:
         preprocessing: what the model's inputs went through in training.
         classes: the names of the model's outputs; empty where they are no classes.
         max_pixels: the most that are decoded of a picture.
+        mode: how a picture of another form is brought to H and W, see `Resize`.
     """
 
     shape: tuple[int, int, int]
@@ -46,6 +47,7 @@ class Inputs:
     preprocessing: Preprocessing
     classes: tuple[str, ...] = ()
     max_pixels: int = MOST_PIXELS
+    mode: str = "squeeze"
 
     @staticmethod
     def of(source: Source) -> Inputs | None:
@@ -59,8 +61,10 @@ class Inputs:
         if len(shape) != 3:
             return None
         white = _white(train.images, train.preprocessing.scale)
-        most = train.images.form.max_pixels if isinstance(train.images, Pictures) else MOST_PIXELS
-        return Inputs(shape, white, train.preprocessing, tuple(source.classes), most)
+        most, mode = MOST_PIXELS, "squeeze"
+        if isinstance(train.images, Pictures):
+            most, mode = train.images.form.max_pixels, train.images.form.mode
+        return Inputs(shape, white, train.preprocessing, tuple(source.classes), most, mode)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -71,7 +75,7 @@ class Inputs:
         """Images (N, C, H, W), bytes or floats as `batch` gives them, of any size -> float32 for the model."""
         steps, held = self.preprocessing, self.shape[1:]
         if images.shape[2:] != held:
-            images = fitted(images, held)
+            images = fitted(images, held, self.mode)
         if images.dtype != np.uint8:
             return Preprocessing(1.0, steps.resize, steps.normalize)(images)
         return Preprocessing(self.white / 255 * steps.scale, steps.resize, steps.normalize)(images)
@@ -132,6 +136,7 @@ class Inputs:
             "normalize": None if steps.normalize is None else [_plain(part) for part in steps.normalize],
             "classes": list(self.classes),
             **({} if self.max_pixels == MOST_PIXELS else {"max_pixels": self.max_pixels}),
+            **({} if self.mode == "squeeze" else {"mode": self.mode}),
         }
 
 
@@ -186,7 +191,11 @@ def parse(record: Any) -> Inputs:
         raise ValueError("classes must be a list of names")
     rows = None if resize is None else (resize[0], resize[1])
     (most,) = _sizes([record.get("max_pixels", MOST_PIXELS)], 1, 1 << 30)
-    return Inputs((shape[0], shape[1], shape[2]), white, Preprocessing(scale, rows, normalize), tuple(classes), most)
+    mode = record.get("mode", "squeeze")
+    if mode not in MODES:
+        raise ValueError(f"wanted a mode of {', '.join(MODES)}, got {str(mode)[:20]!r}")
+    steps = Preprocessing(scale, rows, normalize)
+    return Inputs((shape[0], shape[1], shape[2]), white, steps, tuple(classes), most, mode)
 
 
 def _white(images: Array | Kept, scale: float) -> float:

@@ -19,6 +19,7 @@ LARGEST = 1 << 33  # bytes of all files of a split together, and of what they un
 MOST_CLASSES = 1_000_000
 IMAGES = ("image", "img", "picture", "photo", "pixel_values", "jpg", "png")  # what such columns are often called
 LABELS = ("label", "labels", "target", "class", "category", "class_id", "y")
+MOST_TEXTS = 10_000  # labels
 _NO_LABEL = -1  # what hubs write in place of a label that is not told
 
 
@@ -39,12 +40,26 @@ class Columns:
         pictures: encoded, as Arrow's array of bytes.
         labels: (N,) class numbers.
         classes: the classes' names; empty where the metadata names none.
+        texts: the labels in the order of the alphabet, which the numbers count, where they are texts.
     """
 
     image: str
     pictures: Any
     labels: npt.NDArray[np.int64]
     classes: tuple[str, ...]
+    texts: tuple[str, ...] = ()
+
+    def numbered(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
+        """The class numbers, where the classes are those of several files together.
+
+        Raises:
+            DataError: these labels are no texts, the others are.
+        """
+        if not texts or self.texts == tuple(texts):
+            return self.labels
+        if not self.texts:
+            raise DataError(f"column {self.image!r} has class numbers in some files and names in others")
+        return np.searchsorted(np.array(texts), np.array(self.texts))[self.labels]
 
 
 def read_columns(root: Path, files: Sequence[Path], image: str, label: str) -> Columns:
@@ -64,10 +79,11 @@ def read_columns(root: Path, files: Sequence[Path], image: str, label: str) -> C
         raise DataError(f"{root}: files of more than {LARGEST:,} bytes")
     pictures: list[Any] = []
     labels: list[npt.NDArray[np.int64]] = []
+    texts: list[tuple[str, ...]] = []
     classes: tuple[str, ...] = ()
     for path in files:
         try:
-            image, picture, label_numbers, names = _columns(arrow, path, image, label)
+            image, picture, label_numbers, names, words = _columns(arrow, path, image, label)
         except DataError:
             raise
         except OSError as error:
@@ -79,18 +95,25 @@ def read_columns(root: Path, files: Sequence[Path], image: str, label: str) -> C
             raise DataError(f"{path}: not a sound Parquet file: {reason}") from None
         pictures += picture.chunks
         labels.append(label_numbers)
+        texts.append(words)
         classes = classes or names
+    every = tuple(sorted({word for words in texts for word in words}))
+    if every:
+        if not all(texts):
+            raise DataError(f"{root}: labels are texts in some files of a split and numbers in others")
+        labels = [np.searchsorted(np.array(every), np.array(w))[n] for w, n in zip(texts, labels)]
     numbers = np.concatenate(labels)
     if (numbers == _NO_LABEL).all():
         raise Unlabelled(f"{files[0]}: none of its {len(numbers):,} pictures has a label", len(numbers))
     _check_numbers(files, labels)
-    return Columns(image, arrow.chunked_array(pictures, arrow.large_binary()), numbers, classes)
+    return Columns(image, arrow.chunked_array(pictures, arrow.large_binary()), numbers, classes, every)
 
 
 def _columns(
     arrow: ModuleType, path: Path, image: str, label: str
-) -> tuple[str, Any, npt.NDArray[np.int64], tuple[str, ...]]:
-    """Of one file: the column of the pictures, these, the class numbers (-1 without a label), the classes' names."""
+) -> tuple[str, Any, npt.NDArray[np.int64], tuple[str, ...], tuple[str, ...]]:
+    """Of one file: the column of the pictures, these, the class numbers (-1 without a label), the classes' names, and
+    the labels themselves where they are texts, which the numbers then count."""
     with arrow.parquet.ParquetFile(path) as file:
         schema = file.schema_arrow
         features = _features(schema.metadata)
@@ -112,12 +135,35 @@ def _columns(
         raise DataError(f"{path}: column {image!r} holds {picture.type}, wanted encoded pictures {{bytes, path}}")
     if not len(numbers):
         raise DataError(f"{path}: no rows")
+    words: tuple[str, ...] = ()
+    if _is_text(arrow, numbers.type) and numbers.null_count < len(numbers):
+        numbers, words = _counted(path, label, numbers)
     return (
         image,
         picture.cast(arrow.large_binary()),
         _numbers(arrow, path, label, numbers),
         (_class_names(features, label) or (("false", "true") if arrow.types.is_boolean(numbers.type) else ())),
+        words,
     )
+
+
+def _is_text(arrow: ModuleType, kind: Any) -> bool:
+    kind = kind.value_type if arrow.types.is_dictionary(kind) else kind
+    return bool(arrow.types.is_string(kind) or arrow.types.is_large_string(kind))
+
+
+def _counted(path: Path, label: str, column: Any) -> tuple[Any, tuple[str, ...]]:
+    """Labels that are texts as numbers, and the texts in the order of the alphabet."""
+    import pyarrow
+
+    if column.null_count:
+        raise DataError(f"{path}: column {label!r} holds empty cells, wanted a label in each")
+    found = column.to_pylist()
+    words = tuple(sorted(set(found)))
+    if len(words) > MOST_TEXTS:
+        raise DataError(f"{path}: column {label!r} holds {len(words):,} different texts, too many for classes")
+    number = {word: i for i, word in enumerate(words)}
+    return pyarrow.chunked_array([pyarrow.array([number[word] for word in found], pyarrow.int64())]), words
 
 
 def _numbers(arrow: ModuleType, path: Path, label: str, column: Any) -> npt.NDArray[np.int64]:

@@ -144,15 +144,43 @@ def stated_size(data: bytes, name: str, max_pixels: int = MOST_PIXELS) -> tuple[
     return (columns, rows) if turned in (5, 6, 7, 8) else (rows, columns)
 
 
-def fitted(images: Array, size: tuple[int, int]) -> Array:
+def fitted(images: Array, size: tuple[int, int], mode: str = "squeeze") -> Array:
     """Images (N, C, H, W) of another size made of that size: shrunk by means, grown bilinearly; bytes stay bytes.
 
     The one way in which training, evaluation and prediction bring pictures to a size.
+
+    Args:
+        mode: of `Resize`; what `fit` adds is black.
+
+    Example:
+        >>> import numpy as np
+        >>> from lenetcli.data.pictures import fitted
+        >>> wide = np.array([[[[1, 2, 3, 4]]]], np.uint8)
+        >>> fitted(wide, (1, 2), "crop")[0, 0].tolist(), fitted(wide, (4, 4), "fit")[0, 0, :, 0].tolist()
+        ([[2, 3]], [0, 1, 0, 0])
     """
     if images.shape[2:] == size:
         return images
+    if mode != "squeeze":
+        return _in_form(images, size, mode)
     found = resize(shrink(images, size), size)
     return np.asarray(np.clip(np.rint(found), 0, 255), np.uint8) if images.dtype == np.uint8 else found
+
+
+def _in_form(images: Array, size: tuple[int, int], mode: str) -> Array:
+    """Images of that size that keep their form: the whole in the middle of black, or the middle of the whole."""
+    h, w = images.shape[2:]
+    (rows, columns), scale = size, (min if mode == "fit" else max)(size[0] / h, size[1] / w)
+    bound = min if mode == "fit" else max
+    inner = (bound(rows, max(1, round(h * scale))), bound(columns, max(1, round(w * scale))))
+    found = fitted(images, inner)
+    if mode == "crop":
+        top, left = (inner[0] - rows) // 2, (inner[1] - columns) // 2
+        return found[:, :, top : top + rows, left : left + columns]
+    top, left = (rows - inner[0]) // 2, (columns - inner[1]) // 2
+    whole = np.zeros((*found.shape[:2], rows, columns), found.dtype)
+    whole[:, :, top : top + inner[0], left : left + inner[1]] = found
+    return whole
 
 
 def _pixels(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,40 @@ Array = npt.NDArray[Any]
 Numbers = float | Sequence[float]
 
 _TOGETHER = 64  # images that are resized together: few enough for the cache, enough for long rows
+
+
+@dataclass(frozen=True)
+class Resize:
+    """How pictures of other forms are brought to one size.
+
+    Args:
+        size: rows and columns.
+        mode: squeeze: rows and columns each become as many, whatever the picture's form; fit: the whole picture fits
+            in, in its form, in the middle of black; crop: the picture fills all, in its form, and what stands out on
+            two sides is cut.
+    """
+
+    size: tuple[int, int]
+    mode: Literal["squeeze", "fit", "crop"] = "squeeze"
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise ConfigError(f"resize.mode: wanted {', '.join(MODES)}, got {self.mode!r}")
+
+
+MODES = ("squeeze", "fit", "crop")
+
+
+def resizing(given: tuple[int, int] | Resize | None) -> Resize | None:
+    """What an argument `resize` says.
+
+    Raises:
+        ConfigError: sizes below 1, or more or fewer than two.
+    """
+    found = given if given is None or isinstance(given, Resize) else Resize(given)
+    if found is not None and (len(found.size) != 2 or min(found.size) < 1):
+        raise ConfigError(f"resize: wanted [rows, columns], both at least 1, got {list(found.size)}")
+    return None if found is None else Resize((found.size[0], found.size[1]), found.mode)
 
 
 @dataclass(frozen=True)

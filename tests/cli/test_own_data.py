@@ -289,7 +289,7 @@ def test_what_is_left_out_is_counted_once_where_the_folder_is_refused(wrong: str
 
 
 def test_what_lies_beside_the_folders_is_told(lenet: Lenet) -> None:
-    for part in ("train", "test", "val"):
+    for part in ("train", "test", "more"):
         make_folder(Path("photos") / part, {"cat": 3, "dog": 3})
     for name in ("photos/a.png", "photos/train/b.png", "photos/test/c.png", "photos/.DS_Store"):
         Path(name).write_bytes(b"x")

@@ -127,14 +127,15 @@ def test_an_npy_header_with_an_absurd_shape_is_refused(shape: str, tmp_path: Pat
 
     header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117).encode() + b"\n"
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
-        archive.writestr("x_train.npy", b"\x93NUMPY\x01\x00v\x00" + header + bytes(64))
+        for name in ("x_train.npy", "y_train.npy"):
+            archive.writestr(name, b"\x93NUMPY\x01\x00v\x00" + header + bytes(64))
     with pytest.raises(lenet.errors.DataError, match=r"x_train: not a sound \.npz file: .* in 192 bytes"):
         _ = data.NPZ(str(tmp_path / "a.npz")).train
 
 
 def test_npz_arrays_may_lie_in_columns(tmp_path: Path) -> None:
     images = np.asfortranarray(np.arange(48, dtype=np.uint8).reshape(3, 1, 4, 4))
-    np.savez(tmp_path / "a.npz", x_train=images, y_train=np.arange(3))
+    np.savez(tmp_path / "a.npz", x_train=images, y_train=np.arange(3), x_test=images, y_test=np.arange(3))
     assert np.array_equal(data.NPZ(str(tmp_path / "a.npz")).train.images, images)
 
 

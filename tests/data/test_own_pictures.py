@@ -232,7 +232,8 @@ def test_unfit_parquet_files_are_refused(tmp_path: Path) -> None:
     good = cell((1, 2, 3))
     cases: list[tuple[list[Any], list[Any], str]] = [
         ([1, 2], [0, 1], "column 'image' holds int64"),
-        ([good, good], ["a", "b"], "column 'label' holds string"),
+        ([good, good], ["a", None], "column 'label' holds empty cells"),
+        ([good, good], [0.5, 1.5], "column 'label' holds double"),
         ([good, good], [0, None], "holds empty cells"),
         ([good, good], [0, -1], "class number -1"),
         ([good, good], [0, 10**7], "class number 10000000"),

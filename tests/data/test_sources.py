@@ -14,6 +14,7 @@ import lenetcli.data as data
 from lenetcli.data.catalogue import FILES, check, get
 from lenetcli.data.idx import IMAGES, LABELS, read_idx
 from lenetcli.errors import ConfigError, DataError, DownloadError
+from tests.data.layouts import LAYOUTS
 from tests.data.test_own_pictures import make_cifar, make_parquet, make_split_folder
 
 
@@ -59,6 +60,15 @@ def idx_source(kind: type[data.MNIST]) -> Callable[[Path], data.Source]:
     return build
 
 
+def in_layout(kind: type[Any], name: str, place: Path) -> data.Source:
+    """A source that reads a layout."""
+    what = LAYOUTS[name][0](place)
+    if kind is data.PictureCSV:
+        return data.PictureCSV(str(place / what), root=str(place / "images"))
+    source: data.Source = kind(str(place), **({"split": "letters"} if kind is data.EMNIST else {}))
+    return source
+
+
 SAMPLES: dict[type[data.Source], tuple[Callable[[Path], data.Source], tuple[int, int], tuple[int, ...]]] = {
     data.Digits: (lambda place: data.Digits(), (1442, 355), (1, 8, 8)),
     data.MNIST: (idx_source(data.MNIST), (12, 5), (1, 28, 28)),
@@ -71,6 +81,14 @@ SAMPLES: dict[type[data.Source], tuple[Callable[[Path], data.Source], tuple[int,
     data.Parquet: (lambda place: data.Parquet(str(make_parquet(place))), (4, 2), (3, 6, 8)),
     data.Random: (lambda place: data.Random((2, 5, 5), train=6, test=3), (6, 3), (2, 5, 5)),
 }
+for kind, (made, counts, shape) in {
+    data.EMNIST: ("EMNIST letters", (30, 9), (1, 28, 28)),
+    data.QMNIST: ("QMNIST", (30, 9), (1, 28, 28)),
+    data.KMNIST49: ("Kuzushiji-49", (30, 9), (1, 28, 28)),
+    data.STL10: ("STL-10", (12, 6), (3, 96, 96)),
+    data.PictureCSV: ("a table of paths and labels", (24, 6), (3, 20, 20)),
+}.items():
+    SAMPLES[kind] = (lambda place, kind=kind, made=made: in_layout(kind, made, place), counts, shape)  # type: ignore[misc]
 SOURCES = [
     s for s in (getattr(data, name) for name in data.__all__)
     if isinstance(s, type) and issubclass(s, data.Source) and s is not data.Source
@@ -174,7 +192,7 @@ def test_a_gzip_bomb_is_not_unpacked(tmp_path: Path) -> None:
         ({"x_test": np.ones((2, 8))}, "wanted numbers"),
         ({"y_test": np.array([0, -1])}, r"y_test\[1\]: class numbers must be from 0 to .*got -1; 1 of 2 are not"),
         ({"y_test": np.array([10**12, 0])}, r"y_test\[0\]: class numbers must be .*1,000,000, got 1000000000000"),
-        ({"y_test": np.array([[2], [0]])}, r"y_test: class numbers must be \(N,\), got \[2, 1\]"),
+        ({"y_test": np.array([[2, 3], [0, 1]])}, r"y_test: class numbers must be \(N,\), .*, got \[2, 2\]"),
         ({"y_test": np.array(1)}, "y_test: wanted one target for each sample, got a single number"),
         ({"y_test": np.array(["a", "b"])}, "wanted class numbers or floats"),
         ({"y_test": np.array([{}, {}])}, "not a sound .npz file"),

@@ -6,11 +6,12 @@ import csv
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lenetcli.cli.options import Json, RunDir, show, without_places
+from lenetcli.cli.options import Json, RunDir, check_place, show, without_places
 from lenetcli.errors import ConfigError, DataError, plain_text, printable
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ def predict(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="Pictures or .npy files, directories of them, patterns such as '**/*.png', or - for stdin; beside "
-            "them data.root=DIR, where a run that knows no inputs.json wants its data.",
+            help="Pictures, .npy files or .csv files of pixels, directories of them, patterns such as '**/*.png', or - "
+            "for stdin; beside them data.root=DIR, where a run that knows no inputs.json wants its data.",
             metavar="FILE...",
         ),
     ],
@@ -33,6 +34,13 @@ def predict(
     ] = False,
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    submission: Annotated[
+        Path | None,
+        typer.Option(help="Write the likeliest class of each picture to this CSV file, as competitions want it."),
+    ] = None,
+    columns: Annotated[
+        str, typer.Option(help="With --submission, its two columns: the picture (its number from 1, or its name).")
+    ] = "ImageId,Label",
 ) -> None:
     """Classify pictures with a run's best model.
 
@@ -47,11 +55,13 @@ def predict(
     from lenetcli.autograd.random import drawing_from
     from lenetcli.data.left_out import Tally
     from lenetcli.data.picture_files import are_pictures
+    from lenetcli.disk import write_file
     from lenetcli.inspection.data.predictions import STDIN, Predictor
+    from lenetcli.report.data.submission import submission_of
     from lenetcli.runs.open import inputs_of, load_run
 
-    if as_json and as_csv:
-        raise ConfigError("--json or --csv, not both")
+    if as_json + as_csv + (submission is not None) > 1:
+        raise ConfigError("--json, --csv or --submission: one of them")
     files, places = without_places(files)
     if not files:
         raise ConfigError("which pictures? Name files, directories or patterns")
@@ -66,11 +76,15 @@ def predict(
         failures.append(error)
         print(printable(f"error: {error}"), file=sys.stderr)
 
+    check_place(submission, "--submission", ".csv")
     with drawing_from(loaded.random):
         found = list(predictor(files, failed, left_out))
     for part in filter(are_pictures, left_out.found()):
         print(printable(part), file=sys.stderr)
-    if as_csv:
+    if submission is not None:
+        write_file(submission, submission_of(found, columns))
+        print(f"{submission}: {len(found):,} pictures")
+    elif as_csv:
         _write_csv(found, top)
     elif found or as_json:
         from lenetcli.report.tables import prediction_table

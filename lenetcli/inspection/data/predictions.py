@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,10 +16,12 @@ import numpy.typing as npt
 
 from lenetcli.autograd.modes import no_grad
 from lenetcli.background import mapped
+from lenetcli.data.csv_lines import read_table
 from lenetcli.data.inputs import Inputs
 from lenetcli.data.left_out import Tally
 from lenetcli.data.picture_files import picture_files
 from lenetcli.data.pictures import KINDS, LARGEST, SUFFIXES, decode, read
+from lenetcli.disk import check_regular, unreadable
 from lenetcli.errors import DataError
 from lenetcli.kernels.layout import logical, stored
 from lenetcli.nn.module import Module
@@ -131,10 +134,12 @@ class Predictor:
                 if len(data) > LARGEST:
                     raise DataError(f"{STDIN}: more than {LARGEST:,} bytes")
                 found = decode(data, STDIN, channels, held, most)
+            elif Path(file).suffix.lower() == ".csv":
+                found = pixels_in(Path(file), self.inputs)
             else:
                 found = read(Path(file), channels, held, most)
             ready = self._ready(found, file)
-            return file, ready, ready.shape[-1] > 1 or found.ndim == 4
+            return file, ready, ready.shape[-1] > 1 or found.ndim == 4 or file.lower().endswith(".csv")
         except DataError as error:
             return file, error, False
 
@@ -174,6 +179,21 @@ class Predictor:
                 found.append((term.name, np.ascontiguousarray(rows), names))
             for i in range(batch.shape[-1]):
                 yield [(name, rows[i], names) for name, rows, names in found]
+
+
+def pixels_in(path: Path, inputs: Inputs) -> Array:
+    """The pictures of a table of pixels without labels, one a line, as a competition's file to test on has them: rows.
+
+    Raises:
+        DataError: it cannot be read, or has another number of columns.
+    """
+    check_regular(path, LARGEST)
+    try:
+        table = read_table(path, math.prod(inputs.shape), None).numbers
+    except OSError as error:
+        raise unreadable(path, error) from None
+    whole = (table == np.floor(table)).all() and table.min() >= 0 and table.max() <= 255
+    return table.astype(np.uint8) if whole and inputs.white > 1 else table * inputs.preprocessing.scale
 
 
 def ranked(file: str, index: int | None, output: Array, classes: Sequence[str], top: int) -> Prediction:

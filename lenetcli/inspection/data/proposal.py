@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from lenetcli.data.dataset import Source
 from lenetcli.data.pictures import MOST_PIXELS
-from lenetcli.inspection.data.survey import Survey, values
+from lenetcli.inspection.data.survey import IN_FILES, Survey, values
 
 SIDE = 64  # pixels that the longer side of a picture gets at most: what a CPU trains on in minutes
 SIDES = (16, 24, 28, 32, 40, 48, 56, 64)
@@ -18,7 +18,7 @@ WIDTHS = (32, 64, 128, 128)
 FEW = 1000  # pictures to train on, below which the net is half as wide
 UNBALANCED = 3  # times as many of the most common class as of the rarest
 VALIDATION = 0.1
-SIGNS = ("MNIST", "KMNIST", "Digits")
+SIGNS = ("MNIST", "KMNIST", "Digits", "EMNIST", "QMNIST", "KMNIST49")
 _SIDES_OF = re.compile(r"(^|[^a-z])(left|right|clockwise|anticlockwise|counterclockwise)([^a-z]|$)")
 
 
@@ -68,7 +68,7 @@ def proposed(found: Survey) -> Proposal:
     Raises:
         DataError: the pictures cannot be read.
     """
-    in_files = found.data.type in ("ImageFolder", "Parquet")
+    in_files = found.data.type in IN_FILES
     size, resize, why_size = _size(found, in_files)
     given: dict[str, Any] = {**({"resize": list(size)} if resize else {})}
     channels = found.channels
@@ -89,7 +89,8 @@ def proposed(found: Survey) -> Proposal:
     outputs, loss = (len(found.classes), "CrossEntropyLoss") if found.target is None else _targets(found)
     epochs, batch = _length(train)
     rarest = min((count for count in found.counts["train"] if count), default=0)
-    share = VALIDATION if rarest * VALIDATION >= 1 else None
+    own = "validation" in found.counts
+    share = VALIDATION if rarest * VALIDATION >= 1 and not own else None
     balanced = found.target is None and found.imbalance >= UNBALANCED
     choices = [
         Choice("input", _sizes((channels, *size)), "; ".join(filter(None, [why_size, why_colours]))),
@@ -98,8 +99,8 @@ def proposed(found: Survey) -> Proposal:
                why_changes),
         Choice("loss", loss, f"{len(found.classes)} classes, one of them right" if found.target is None
                else "the targets are numbers"),
-        Choice("validation", "none" if share is None else f"{share:.0%} of the training pictures",
-               "a class has too few pictures to spare one" if share is None else
+        Choice("validation", _validation(share, own),
+               "a class has too few pictures to spare one" if share is None and not own else
                "chooses the best epoch, so that the test pictures judge only once"),
         Choice("length", f"{epochs} epochs of batches of {batch}", f"{train:,} pictures to train on"),
     ]  # fmt: skip
@@ -107,6 +108,10 @@ def proposed(found: Survey) -> Proposal:
         why = f"the most common class has {found.imbalance:.1f} times as many pictures as the rarest"
         choices.insert(4, Choice("class weights", "balanced", why))
     return Proposal((channels, *size), given, halvings, widths, outputs, loss, epochs, batch, share, balanced, choices)
+
+
+def _validation(share: float | None, own: bool) -> str:
+    return "the data's own" if own else "none" if share is None else f"{share:.0%} of the training pictures"
 
 
 def _sizes(shape: tuple[int, ...]) -> str:
@@ -158,7 +163,7 @@ def _augmentation(found: Survey, size: tuple[int, int]) -> tuple[dict[str, Any],
     if found.target is not None:
         return {}, "a moved or mirrored picture may have another target"
     single = [name for name in found.classes if len(name) == 1 or name.isdigit()]
-    written = len(single) > len(found.classes) / 2 and (found.channels == 1 or found.data.type == "ImageFolder")
+    written = len(single) > len(found.classes) / 2 and (found.channels == 1 or found.data.type in IN_FILES)
     if written or found.data.type in SIGNS:
         return moves, "no flips: digits and letters are others, or none, in a mirror"
     sided = next((name for name in found.classes if _SIDES_OF.search(name.lower())), None)

@@ -11,11 +11,12 @@ from typing import Any
 from lenetcli import data
 from lenetcli.config.problems import did_you_mean
 from lenetcli.data.catalogue import CATALOGUE, FILES, entry
-from lenetcli.data.csv_form import guessed
+from lenetcli.data.csv_form import guessed, lists_pictures
 from lenetcli.data.dataset import Source
-from lenetcli.data.image_folder import TEST_FOLDERS, TRAIN_FOLDERS
+from lenetcli.data.picture_csv import listing
 from lenetcli.data.picture_files import folders_in, is_hidden
 from lenetcli.data.pictures import SUFFIXES
+from lenetcli.data.splits import USUAL
 from lenetcli.disk import is_regular, is_there
 from lenetcli.errors import ConfigError, DataError
 
@@ -102,6 +103,9 @@ def _folder(place: Path, what: str) -> Recognised | None:
         return Recognised(_of_idx(place), ("root", what), name=name)
     if any(is_regular(inner / "data_batch_1.bin") for inner in (place, place / "cifar-10-batches-bin")):
         return Recognised("CIFAR10", ("root", what), name=name)
+    for kind, pattern in _FILES.items():
+        if next(place.glob(pattern), None) is not None:
+            return Recognised(kind, ("root", what), _selection(place) if kind == "EMNIST" else {}, name)
     if _has_parquet(place, _DEPTH):
         return Recognised("Parquet", ("root", what), name=name)
     holding = [folder for folder in folders_in(place)[:LOOKED_AT] if holds_pictures(place / folder)]
@@ -109,11 +113,41 @@ def _folder(place: Path, what: str) -> Recognised | None:
                                for split in folders_in(place)[:LOOKED_AT] if _is_split(split)
                                for folder in folders_in(place / split)[:LOOKED_AT]):  # fmt: skip
         return Recognised("ImageFolder", ("root", what), name=name)
+    tables = [
+        path for path in sorted(place.glob("*.csv")) if lists_pictures(path) and path.stem.lower() not in _NOT_THESE
+    ]
+    if len(tables) == 1:
+        return _listed(tables[0], str(Path(what) / tables[0].name), name)
     return None
 
 
+_FILES = {  # data sets told by a file of theirs
+    "EMNIST": "**/emnist-*-train-images-idx3-ubyte*", "QMNIST": "qmnist-train-images-idx3-ubyte*",
+    "KMNIST49": "k49-train-imgs.npz", "STL10": "**/train_X.bin",
+}  # fmt: skip
+_NOT_THESE = ("test", "sample_submission", "submission")
+
+
+def _selection(place: Path) -> dict[str, str]:
+    """Which selection of EMNIST lies there; the balanced one, where several do."""
+    found = {path.name.split("-")[1] for path in place.glob("**/emnist-*-train-images-idx3-ubyte*")}
+    return {"split": "balanced" if "balanced" in found else sorted(found)[0]}
+
+
+def _listed(place: Path, what: str, name: str) -> Recognised:
+    """A table of pictures, with the folder that its paths begin in."""
+    listed = listing(place)
+    first = Path(listed.paths[0].replace("\\", "/"))
+    ends = ("", *SUFFIXES)
+    for folder in ("", *folders_in(place.parent)[:LOOKED_AT]):
+        if any(is_regular(place.parent / folder / first.with_name(first.name + end)) for end in ends):
+            args = {"root": str(Path(what).parent / folder)} if folder else {}
+            return Recognised("PictureCSV", ("path", what), args, name)
+    raise DataError(f"{what}:{listed.lines[0]}: {first} is neither beside the table nor in a folder there")
+
+
 def _is_split(name: str) -> bool:
-    return name.lower() in (*TRAIN_FOLDERS, *TEST_FOLDERS)
+    return name.lower() in USUAL
 
 
 def _of_idx(place: Path) -> str:
@@ -137,6 +171,8 @@ def _file(place: Path, what: str) -> Recognised:
         if not place.name.startswith("train"):
             raise DataError(f"{what}: Parquet files are found by their names: wanted train-*.parquet in {folder}")
         return Recognised("Parquet", ("root", str(folder)), name=run_name(folder.resolve().name))
+    if lists_pictures(place):
+        return _listed(place, what, name)
     return Recognised("CSV", ("path", what), guessed(place), name)
 
 

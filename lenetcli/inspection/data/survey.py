@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lenetcli.background import mapped
-from lenetcli.data.dataset import ArrayDataset, Source, origin_of
+from lenetcli.data.dataset import ArrayDataset, Source, origin_of, parts_of
 from lenetcli.data.encoded import Pictures
 from lenetcli.data.left_out import LeftOut
 from lenetcli.data.pictures import BrokenPicture, decode_picture, stated_size
@@ -24,6 +24,7 @@ Size = tuple[int, int]  # rows, columns
 
 SAMPLE = 2000  # pictures of a split that are decoded, evenly spaced
 HASHED = 1 << 30  # bytes of pictures that are compared with each other
+IN_FILES = ("ImageFolder", "Parquet", "PictureCSV")
 PROBE = (32, 32)  # what pictures in files are brought to, until their sizes are known
 
 
@@ -95,8 +96,8 @@ def survey(found: Recognised) -> Survey:
         DataError: it cannot be read, or nothing sound is in it.
         ConfigError: a library is missing.
     """
-    source = found.source(**({"resize": PROBE} if found.type in ("ImageFolder", "Parquet") else {}))
-    splits = {"train": source.train, "test": source.test}
+    source = found.source(**({"resize": PROBE} if found.type in IN_FILES else {}))
+    splits = parts_of(source)
     said = Survey(found, left_out=source.left_out)
     numbered = all(part.targets.ndim == 1 and part.targets.dtype.kind in "iu" for part in splits.values())
     if numbered:
@@ -208,7 +209,7 @@ def _compare(said: Survey, splits: dict[str, ArrayDataset]) -> None:
             before = seen.setdefault(digest, (split, number, label))
             if before[:2] == (split, number):
                 continue
-            if before[0] != split:
+            if (before[0] == "train") != (split == "train"):
                 said.across += 1
             elif before[2] != label and split == "train":
                 said.contradicting += 1

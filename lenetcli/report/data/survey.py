@@ -35,7 +35,8 @@ def draw(found: Survey, chosen: Proposal) -> Iterator[RenderableType]:
 def _rows(found: Survey) -> Iterator[tuple[str, str]]:
     place = "comes with lenet" if found.data.place is None else plain_text(found.data.place[1])
     yield "data", f"{place} ({found.data.type})"
-    yield "pictures", f"{found.total('train'):,} to train on, {found.total('test'):,} to test on"
+    held = f", {found.total('validation'):,} for validation" if "validation" in found.counts else ""
+    yield "pictures", f"{found.total('train'):,} to train on, {found.total('test'):,} to test on{held}"
     if found.classes:
         yield "classes", _classes(found)
         even = found.imbalance < 1.2
