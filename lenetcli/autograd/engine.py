@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from operator import attrgetter
 from typing import Any
 
@@ -128,7 +129,7 @@ def run_line(root: Variable, grad: Array, retain_graph: bool) -> bool:
                 if below is None or below not in buffers:
                     break
                 grads = buffers[below]
-        arrive(leaves.items(), None)
+            arrive(leaves.items(), None, quiet=True)
     finally:
         switches.grad, switches.walking = before
     return True
@@ -150,7 +151,7 @@ def _run_backward(
     switches.grad, switches.walking = False, True
     try:
         _walk(newest_first([node for node, _ in starts]), buffers, leaves, retain_graph, captured)
-        arrive(leaves.items(), captured)
+        arrive(leaves.items(), captured, quiet=True)
     finally:
         switches.grad, switches.walking = before
     return [] if captured is None else [captured[edge] for edge in wanted]
@@ -219,8 +220,11 @@ def _walk(
                 done.release()
 
 
-def arrive(leaves: Iterable[tuple[AccumulateGrad, Array]], captured: Captured | None) -> bool:
+def arrive(leaves: Iterable[tuple[AccumulateGrad, Array]], captured: Captured | None, quiet: bool = False) -> bool:
     """Gives each of the leaves its gradient; only the wanted ones, and into `captured`, where that is given.
+
+    Args:
+        quiet: NumPy's warnings are off already.
 
     Returns:
         Whether these are just the gradients that the leaves have now: none had any before, or hooks.
@@ -233,7 +237,7 @@ def arrive(leaves: Iterable[tuple[AccumulateGrad, Array]], captured: Captured | 
             gradient.array = grad if type(grad) is np.ndarray else as_array(grad)
             continue
         straight = False
-        with np.errstate(all="ignore"):
+        with nullcontext() if quiet else np.errstate(all="ignore"):
             _arrive_watched(node, grad, captured)
     return straight
 
