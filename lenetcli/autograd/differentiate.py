@@ -76,10 +76,12 @@ def _backward_graph(tensors: Any, grad_tensors: Any, retain_graph: bool, inputs:
 
 
 def _backward_of_loss(loss: Any, retain_graph: bool) -> bool:
-    """The short way of a float32 number that comes from nodes which stand for many; whether there is one."""
+    """The short ways of a float32 number that comes from a few nodes in a row; whether there is one."""
     if not isinstance(loss, Variable) or loss.array.shape or loss.array.dtype is not FLOAT:
         return False
-    return run_chain(loss, _ONE, retain_graph)
+    if run_chain(loss, _ONE, retain_graph):
+        return True
+    return loss._requires_grad and not loss.is_stale and run_line(loss, _ONE, retain_graph)
 
 
 def grad(

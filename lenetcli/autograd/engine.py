@@ -7,7 +7,8 @@ has one consumer, no hooks, and no gradient that anyone asks for. Anomaly mode a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from operator import attrgetter
 from typing import Any
 
@@ -83,7 +84,7 @@ def run_chain(root: Variable, grad: Array, retain_graph: bool) -> bool:
             grads = node.run(grads)
             if not retain_graph:
                 node.release()
-        arrived = {node: g for (node, _), g in zip(chain[-1].edges, grads) if node is not None and g is not None}
+        arrived = [(node, g) for (node, _), g in zip(chain[-1].edges, grads) if node is not None and g is not None]
         arrive(arrived, None)  # type: ignore[arg-type]  # all are leaves
     finally:
         switches.grad, switches.walking = before
@@ -128,7 +129,7 @@ def run_line(root: Variable, grad: Array, retain_graph: bool) -> bool:
                 if below is None or below not in buffers:
                     break
                 grads = buffers[below]
-        arrive(leaves, None)
+            arrive(leaves.items(), None, quiet=True)
     finally:
         switches.grad, switches.walking = before
     return True
@@ -150,7 +151,7 @@ def _run_backward(
     switches.grad, switches.walking = False, True
     try:
         _walk(newest_first([node for node, _ in starts]), buffers, leaves, retain_graph, captured)
-        arrive(leaves, captured)
+        arrive(leaves.items(), captured, quiet=True)
     finally:
         switches.grad, switches.walking = before
     return [] if captured is None else [captured[edge] for edge in wanted]
@@ -219,20 +220,24 @@ def _walk(
                 done.release()
 
 
-def arrive(leaves: Leaves, captured: Captured | None) -> bool:
-    """Gives the leaves their gradients; only the wanted ones, and into `captured`, where that is given.
+def arrive(leaves: Iterable[tuple[AccumulateGrad, Array]], captured: Captured | None, quiet: bool = False) -> bool:
+    """Gives each of the leaves its gradient; only the wanted ones, and into `captured`, where that is given.
+
+    Args:
+        quiet: NumPy's warnings are off already.
 
     Returns:
         Whether these are just the gradients that the leaves have now: none had any before, or hooks.
     """
     straight = True
-    for node, grad in leaves.items():
+    for node, grad in leaves:
         variable = node.variable
         if captured is None and variable._grad is None and not (variable.hooks or node.hooks or node.prehooks):
-            variable._grad = wrap(variable.result_class, grad)
+            variable._grad = gradient = object.__new__(variable.result_class)
+            gradient.array = grad if type(grad) is np.ndarray else as_array(grad)
             continue
         straight = False
-        with np.errstate(all="ignore"):
+        with nullcontext() if quiet else np.errstate(all="ignore"):
             _arrive_watched(node, grad, captured)
     return straight
 

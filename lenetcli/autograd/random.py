@@ -6,7 +6,6 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -138,8 +137,7 @@ def set_default_generator(generator: Generator) -> None:
     _Thread.generator = generator
 
 
-@contextmanager
-def drawing_from(generator: Generator) -> Iterator[Generator]:
+class drawing_from:
     """Within the block, in this thread, the default generator is another one; the process's own stays where it is.
 
     Trainings draw so, each from a generator of its own: they neither seed the program's nor depend on what it draws,
@@ -154,12 +152,18 @@ def drawing_from(generator: Generator) -> Iterator[Generator]:
         >>> lenet.get_rng_state() == before
         True
     """
-    before = _thread.generator
-    _thread.generator = generator
-    try:
-        yield generator
-    finally:
-        _thread.generator = before
+
+    __slots__ = "before", "generator"
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator = generator
+
+    def __enter__(self) -> Generator:
+        self.before, _thread.generator = _thread.generator, self.generator
+        return self.generator
+
+    def __exit__(self, *_: object) -> None:
+        _thread.generator = self.before
 
 
 def draws_from(generator_of: Callable[..., Generator]) -> Callable[[F], F]:

@@ -187,8 +187,10 @@ class Variable:
 
     def become_view_of(self, source: Variable) -> None:
         """Ties a result that shows `source`'s memory to it; one that had to copy is marked."""
-        if np.may_share_memory(self.array, source.array) or self.array.size == 0:
-            base = source.base if source.base is not None else source
+        own, array = self.array, source.array
+        of_it = own.base is not None and (own.base is array or own.base is array.base)  # most are: quicker to see
+        if of_it or np.may_share_memory(own, array) or own.size == 0:
+            base = source if source.base is None else source.base
             self.base = base
             self.base_fn = base.grad_fn
             if not switches.grad:

@@ -89,16 +89,18 @@ class DataLoader:
     def _arrays(self, epoch: int, start: int) -> Generator[tuple[npt.NDArray[Any], ...], None, None]:
         """The batches as arrays, images batch-last."""
         order, (i, k) = self.order(epoch), self.part
+        lays = getattr(self.dataset, "lays", False)
         for number in range(start, len(self)):
             samples = order[number * self.batch_size : (number + 1) * self.batch_size]
-            samples = samples[_start(len(samples), i, k) : _start(len(samples), i + 1, k)]
+            if k > 1:
+                samples = samples[_start(len(samples), i, k) : _start(len(samples), i + 1, k)]
             if self.without is not None:
                 samples = samples[~np.isin(samples, self.without)]
             with drawing_from(Substream(self.seed, SAMPLES, epoch, number)):
                 first, *others = gather(self.dataset, samples)
                 if self.augment is not None:
                     first = self.augment(first, samples, self.seed, epoch)
-            if getattr(self.dataset, "lays", False):
+            if lays:
                 yield first, *others
             else:
                 yield tuple(logical(stored(part)) if part.ndim == 4 else part for part in (first, *others))

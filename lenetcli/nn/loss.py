@@ -48,10 +48,13 @@ class Loss(Module):
         """Which targets of an array count: an array of truth values, or None where all do."""
         return None
 
-    def divisor(self, target: Any) -> Any:
+    def divisor(self, target: Any, counted: Any = None) -> Any:
         """What the mean over a batch with these targets (an array) is divided by, up to a factor that batches share.
 
         The mean over several batches is their means, weighted by this. A number, or an array of one on a device.
+
+        Args:
+            counted: which of them count, where that is known.
         """
         return len(target)
 
@@ -120,8 +123,8 @@ class ClassLoss(WeightedLoss):
     def counted(self, target: Any) -> Any:
         return None if target.dtype.kind == "f" else target != self.ignore_index
 
-    def divisor(self, target: Any) -> Any:
-        counted = self.counted(target)
+    def divisor(self, target: Any, counted: Any = None) -> Any:
+        counted = self.counted(target) if counted is None else counted
         if counted is None:  # probabilities: the mean is over the samples, whatever classes weigh
             return len(target)
         weight = self._buffers["weight"]  # read directly: attributes of modules are slow, and each step asks

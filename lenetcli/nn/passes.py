@@ -21,16 +21,21 @@ class Played(NamedTuple):
     """What came of a batch; the gradients are still to be given to the parameters. No loss: the tape has to go on.
 
     Gradients are finite: else the tape makes them.
+
+    Args:
+        counted, right: how many targets count, and how many of them have the highest score.
     """
 
     output: Tensor
     loss: Tensor | None
+    counted: int
+    right: int
     gradients: list[Array]
     passes: Passes
 
     def arrive(self) -> bool:
         """Gives the parameters their gradients; whether these are all that they have now."""
-        return arrive(dict(zip(self.passes.nodes, self.gradients)), None)
+        return arrive(zip(self.passes.nodes, self.gradients), None)
 
 
 class Passes(Bound):
@@ -41,7 +46,8 @@ class Passes(Bound):
         (self.part,), (numbers,) = plan.parts, trial.parts()
         self.blocks = plan.blocks(numbers)
         self.loss = Fresh(trial.losses[0])
-        self.weight = np.empty((), FLOAT)
+        self.weight = np.ones((), FLOAT)
+        self.weighed = 1.0  # what is in it
 
     def call(self, input: Tensor, target: Array, weight: float) -> Played | None:
         """What comes of a batch of the kind that was recorded; None where the tape has to make it.
@@ -52,16 +58,19 @@ class Passes(Bound):
         if not self.holds(input) or not self.lock.acquire(False):
             return None
         try:
-            y, loss, noise = self.makes(), self.loss(), self.drawn()
-            self.weight[...] = weight
+            y, loss, noise = self.makes(), self.loss(), self.drawn() if self.draws else []
+            if weight != self.weighed:
+                self.weight[...] = self.weighed = weight
             arrays = [input.array, *noise, target, y, self.weight, loss]
             made, there = self.room()
             if not there:
                 arrays += made
             if not self.play(*self.part, self.blocks[: len(arrays)], arrays):
                 output = self.left_to_tape(input, noise)
-                return None if output is None else Played(output, None, [], self)
-            self.count()
+                return None if output is None else Played(output, None, 0, 0, [], self)
+            if self.tracked:
+                self.count()
         finally:
             self.lock.release()
-        return Played(wrap(Tensor, y), wrap(Tensor, loss[:1].reshape(())), made, self)
+        _, counted, right = loss.tolist()
+        return Played(wrap(Tensor, y), wrap(Tensor, loss[:1].reshape(())), int(counted), int(right), made, self)

@@ -6,6 +6,8 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain, repeat
+from operator import attrgetter, is_
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from lenetcli.nn.trial import Trial
 
 FLOAT = np.dtype(np.float32)
+_array, _learns = attrgetter("array"), attrgetter("_requires_grad")
+_hooks, _prehooks = attrgetter("hooks"), attrgetter("prehooks")
 
 
 class Tracked(NamedTuple):
@@ -50,13 +54,12 @@ class Bound:
     def __init__(self, module: Module, trial: Trial, plan: Plan) -> None:
         self.module, self.plan = weakref.ref(module), plan
         self.calls = len(plan.recording.names())
-        parameters = list(module.parameters())
-        self.checked = [(p, p.array, p._requires_grad) for p in parameters]
-        self.buffers = [(b, b.array) for b in module.buffers()]
-        self.tensors = [*parameters, *(b for b, _ in self.buffers)]
+        self.parameters, self.buffers = list(module.parameters()), list(module.buffers())
+        self.tensors = [*self.parameters, *self.buffers]
+        self.arrays, self.learned = [t.array for t in self.tensors], [p._requires_grad for p in self.parameters]
         for number, tensor in enumerate(self.tensors, 1):
             plan.move(number, tensor.array)
-        learns = [p for p in parameters if p._requires_grad] if trial.gradients else []
+        learns = [p for p in self.parameters if p._requires_grad] if trial.gradients else []
         self.nodes = [p.accumulator() for p in learns]
         self.makes = Fresh(trial.output)
         self.draws = [(Fresh(noise), fill) for fill, noise in trial.noise]
@@ -70,17 +73,12 @@ class Bound:
 
     def holds(self, input: Tensor) -> bool:
         """Whether all is as it was, and nobody looks at the parameters' gradients."""
-        for p, array, learns in self.checked:
-            if p.array is not array or p._requires_grad is not learns:
-                self.ended(None, None, None)
-                return False
-        for b, array in self.buffers:
-            if b.array is not array:
-                self.ended(None, None, None)
-                return False
-        for leaf in self.nodes:
-            if leaf.hooks or leaf.prehooks:
-                return False
+        same = all(map(is_, map(_array, self.tensors), self.arrays))  # `map` is quick, and this is run in every call
+        if not same or not all(map(is_, map(_learns, self.parameters), self.learned)):
+            self.ended(None, None, None)
+            return False
+        if any(map(_hooks, self.nodes)) or any(map(_prehooks, self.nodes)):
+            return False
         return input.base is None or not input.is_stale
 
     def drawn(self) -> list[Array]:
@@ -144,10 +142,11 @@ class Recording(Bound):
         if not self.lock.acquire(False):
             return None  # another thread is at it
         try:
-            y, noise = self.makes(), self.drawn()
+            y, noise = self.makes(), self.drawn() if self.draws else []
             if not self.play(*self.first, self.forward, [input.array, *noise, y]):
                 return self.left_to_tape(input, noise)
-            self.count()
+            if self.tracked:
+                self.count()
             result: Tensor = wrap(Tensor, y)
             if self.gradients:
                 self.note(input, result, noise)
@@ -189,10 +188,10 @@ class Recording(Bound):
         module = self.module()
         if module is None or state_of(module) != self.state:
             module = self.twin
-        counts = [(b, b.array.copy(), b.counter[0]) for b, _ in self.buffers]
+        counts = [(b, b.array.copy(), b.counter[0]) for b in self.buffers]
         now = [(t, t.array, t._requires_grad) for t in (*module.parameters(), *module.buffers())]
         try:
-            for t, array, learns in (*self.checked, *((b, array, False) for b, array in self.buffers)):
+            for t, array, learns in zip(self.tensors, self.arrays, chain(self.learned, repeat(False))):
                 t.array, t._requires_grad = array, learns
             last = next_sequence()
             with draws_given(noise):

@@ -106,7 +106,7 @@ class Trial:
         _check(module, input)
         self.criterion = criterion
         self.targets: list[Array] = [] if criterion is None else [np.empty(len(input.array), np.int64)]
-        self.losses: list[Array] = []  # memory that holds the loss
+        self.losses: list[Array] = []  # memory that holds the loss, and what native.pointwise.cross_entropy counts
         self.random = np.random.default_rng(0)
         self.module, self.order = deepcopy(module), order
         self.tensors: list[Tensor] = [*self.module.parameters(), *self.module.buffers()]

@@ -133,6 +133,8 @@ def sizes(listed: Sequence[Any], keyword: Any = None) -> tuple[int, ...]:
         listed = (keyword,)
     if len(listed) == 1 and isinstance(listed[0], (tuple, list)):
         listed = listed[0]
+    if set(map(type, listed)) <= {int}:
+        return tuple(listed)
     for s in listed:
         if isinstance(s, bool) or not hasattr(s, "__index__"):
             raise TypeError(f"sizes must be integers, got {type(s).__name__}: {s!r}")

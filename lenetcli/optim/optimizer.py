@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from operator import attrgetter, itemgetter
 from typing import Any, ClassVar, TypeVar
@@ -200,35 +200,37 @@ class Optimizer:
         settle()
         rule = getattr(kernels, self._rule.__name__)
         for group in self.param_groups:
-            params = [p for p in group["params"] if p._grad is not None]
-            if params:
-                self._update(rule, params, group)
+            params = group["params"]
+            try:
+                grads = list(map(_grad, params))
+            except AttributeError:  # some have none
+                params = [p for p in params if p._grad is not None]
+                grads = list(map(_grad, params))
+            if grads:
+                self._update(rule, params, grads, group)
             for p in params:
                 (p._counter or p.counter)[0] += 1
         return loss
 
-    def _update(self, rule: Rule, params: list[Tensor], group: dict[str, Any]) -> None:
+    def _update(self, rule: Rule, params: list[Tensor], grads: list[Any], group: dict[str, Any]) -> None:
         """Changes parameters of a group and their state by the rule; `map` is quick, and this is run in every step."""
         names = self._entries(group)
-        mark = "step" if self._counts else names[0] or ""  # none where SGD keeps no state
+        counted = "step" if self._counts else None
+        mark = counted or names[0] or ""  # none where SGD keeps no state
         states = list(map(self.state.__getitem__, params)) if mark else []
-        steps: list[Any] = [state.get(mark) is None for state in states]
-        if True in steps:
+        steps: list[Any] = [False] * len(states)
+        try:
+            counts, *entries = _gathered(states, counted, *names)
+        except (AttributeError, KeyError):  # a first step
             for i, (param, state) in enumerate(zip(params, states)):
                 steps[i] = state.get(mark) is None  # False where a parameter is here twice
                 if steps[i] and not (self._counts and state):  # a state without its count is damaged: a KeyError, below
                     state.update(self._begin(param, group))
-        if self._counts:
-            steps.clear()
-            for state in states:
-                t = state["step"].array
-                t += 1
-                steps.append(float(t))
-        entries = []
-        for name in names:
-            entries.append(list(map(_array, map(itemgetter(name), states))) if name else None)
-        arrays, grads = list(map(_array, params)), list(map(_grad, params))
-        rule(arrays, grads, self._objective(group), self._constants(group), steps or None, *entries)
+            counts, *entries = _gathered(states, counted, *names)
+        for i, t in enumerate(counts or ()):
+            t += 1
+            steps[i] = float(t)
+        rule(list(map(_array, params)), grads, self._objective(group), self._constants(group), steps or None, *entries)
 
     def _entries(self, group: dict[str, Any]) -> tuple[str | None, ...]:
         """The state that the rule takes, by name; None where the group's options do without."""
@@ -363,6 +365,11 @@ class Optimizer:
 
 
 # What update rules need
+
+
+def _gathered(states: list[dict[str, Any]], *names: str | None) -> Iterator[list[Any] | None]:
+    """The arrays of each entry of the states; None for one without a name."""
+    return (list(map(_array, map(itemgetter(name), states))) if name else None for name in names)
 
 
 def scalar(value: float) -> Tensor:

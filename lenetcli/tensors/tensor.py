@@ -326,7 +326,9 @@ Tensor.result_class = Tensor
 def of_array(array: Array, requires_grad: bool = False) -> Tensor:
     """A tensor around an array, in the array's type and memory."""
     result: Tensor = object.__new__(Tensor)
-    Variable.__init__(result, array, requires_grad)
+    result.array = array if type(array) is np.ndarray else placing.as_array(array)
+    if requires_grad:
+        result.requires_grad = True
     return result
 
 

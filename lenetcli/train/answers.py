@@ -104,7 +104,7 @@ def sigmoid(x: Array) -> Array:
 
 def _is_one(output: Any, criterion: Module) -> bool:
     """Whether there is one output, which a loss of the user's own may take for anything: not for one class of one."""
-    return meaning(criterion) is None and output.shape[1] == 1
+    return output.shape[1] == 1 and meaning(criterion) is None
 
 
 def _are_probabilities(output: Array) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lenetcli.autograd.modes import no_grad
-from lenetcli.kernels.device import to_host
+from lenetcli.kernels.device import on_device, to_host
 from lenetcli.nn.loss import Loss
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor
@@ -139,17 +139,17 @@ class Tally:
 
     def add(self, loss: float, output: Tensor, target: Tensor) -> None:
         """Takes the criterion's value for one batch, its outputs and its targets."""
-        weight = float(weight_of(self._criterion, target))
-        found = decisions(output.array, target.array, self._criterion)
+        scores, found = output.array, decisions(output.array, target.array, self._criterion)
         if found is None:
-            self.count_in(loss, weight, len(output.array))
+            self.count_in(loss, float(weight_of(self._criterion, target)), len(scores))
             return
-        scores, predicted, actual = map(to_host, (output.array, found.predicted, found.wanted))
-        count = len(actual)
-        if found.counted is not None:
-            counted = to_host(found.counted)
-            if np.count_nonzero(counted) < count:
-                scores, predicted, actual = scores[counted], predicted[counted], actual[counted]
+        predicted, actual, counted = found
+        weight, count = float(weight_of(self._criterion, target, counted)), len(actual)
+        if on_device(scores):
+            scores, predicted, actual = map(to_host, (scores, predicted, actual))
+            counted = None if counted is None else to_host(counted)
+        if counted is not None and np.count_nonzero(counted) < count:
+            scores, predicted, actual = scores[counted], predicted[counted], actual[counted]
         right = int(np.count_nonzero(predicted == actual))
         self.count_in(loss, weight, count, right, count - len(actual))
         if self.confusion is not None:
@@ -209,13 +209,16 @@ def adds_up(criterion: Module) -> bool:
     return getattr(criterion, "reduction", "mean") == "sum"
 
 
-def weight_of(criterion: Module, target: Tensor) -> Any:
+def weight_of(criterion: Module, target: Tensor, counted: Any = None) -> Any:
     """What a batch's loss weighs in the mean over several batches: what the criterion divides by, else the samples.
 
     A number, or an array of one on a device.
+
+    Args:
+        counted: which targets count, where that is known.
     """
     if isinstance(criterion, Loss) and not adds_up(criterion):
-        return criterion.divisor(target.array)
+        return criterion.divisor(target.array, counted)
     return len(target.array)
 
 

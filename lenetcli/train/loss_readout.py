@@ -15,6 +15,7 @@ import numpy as np
 
 from lenetcli.errors import ConfigError
 from lenetcli.kernels.device import is_array, to_host
+from lenetcli.nn.passes import Played
 from lenetcli.tensors.tensor import Tensor
 from lenetcli.train import divergence
 from lenetcli.train.answers import decisions
@@ -35,8 +36,14 @@ class LossReadout(Protocol):
     def tally(self) -> AnyTally:
         """Of the epoch."""
 
-    def add_batch(self, loss: Tensor, part: float, output: Tensor, targets: Tensor) -> None:
-        """Takes a batch's loss, its part of the step, and what came out beside what should."""
+    def add_batch(
+        self, loss: Tensor, part: float, output: Tensor, targets: Tensor, played: Played | None = None
+    ) -> None:
+        """Takes a batch's loss, its part of the step, and what came out beside what should.
+
+        Args:
+            played: what counted right answers already.
+        """
 
     def end_step(self, epoch: int, lr: float, samples: int, began: float) -> Iterator[Step]:
         """Closes a step that has been made; gives the steps whose losses are known by now."""
@@ -81,11 +88,17 @@ class ImmediateReadout:
         self.run, self.tally = run, tally
         self.loss = 0.0
 
-    def add_batch(self, loss: Tensor, part: float, output: Tensor, targets: Tensor) -> None:
+    def add_batch(
+        self, loss: Tensor, part: float, output: Tensor, targets: Tensor, played: Played | None = None
+    ) -> None:
         value = loss.item() if part else 0.0  # a process's part of a last batch may be empty
         self.loss += part * value
         divergence.check_loss(self.run, value)
-        self.tally.add(value, output, targets)
+        if played is None:
+            self.tally.add(value, output, targets)
+        else:
+            samples = len(targets.array)
+            self.tally.count_in(value, float(played.counted), samples, played.right, samples - played.counted)
 
     @property
     def step(self) -> list[float]:
@@ -112,7 +125,9 @@ class SeveralReadout:
         self.run, self.tally, self.loss = run, tally, 0.0
         self.parts: dict[str, float] = {}  # of the step, each loss as far as its batches are known
 
-    def add_batch(self, loss: Tensor, part: float, output: Tensor, targets: Tensor) -> None:
+    def add_batch(
+        self, loss: Tensor, part: float, output: Tensor, targets: Tensor, played: Played | None = None
+    ) -> None:
         raise AssertionError("several losses come by add_losses")
 
     def add_losses(
@@ -169,7 +184,9 @@ class DeferredReadout:
         self.steps: list[tuple[int, int, float, int, int]] = []  # epoch, step, rate, samples, batches
         self.since = time.perf_counter()
 
-    def add_batch(self, loss: Tensor, part: float, output: Tensor, targets: Tensor) -> None:
+    def add_batch(
+        self, loss: Tensor, part: float, output: Tensor, targets: Tensor, played: Played | None = None
+    ) -> None:
         weight, kind = weight_of(self.run.criterion, targets), loss.array.dtype
         found = decisions(output.array, targets.array, self.run.criterion)
         self.numbers.append(loss.array)

@@ -165,7 +165,7 @@ class Step:
             if isinstance(self.readout, SeveralReadout):
                 self.readout.add_losses(self.loss, self.shares, self.parts, self.output, self.batch)
             else:
-                self.readout.add_batch(self.loss, self.share, self.output, self.batch[1])
+                self.readout.add_batch(self.loss, self.share, self.output, self.batch[1], self.played)
         except DivergedError:
             if self.strict:
                 raise

@@ -112,6 +112,18 @@ def test_likelihood_equals_its_twin(n: int, classes: int, ignore: int, order: st
             )
 
 
+def test_cross_entropy_counts_right_answers_as_numpy_would(target: str) -> None:
+    random = rng(5)
+    for batch, classes in ((1, 1), (1, 10), (7, 3), (64, 10), (130, 4)):
+        x = np.asfortranarray(random.integers(-2, 3, (batch, classes)).astype(np.float32))  # with ties
+        wanted = random.integers(0, classes, batch)
+        wanted[::5] = -100
+        numbers = twin("cross_entropy")(x, wanted, -100)[0].base
+        counted = wanted != -100
+        assert numbers[1:].tolist() == [counted.sum(), (x.argmax(axis=1) == wanted).sum()]
+        assert twin("cross_entropy")(x, wanted, 0)[0].base[2] == ((x.argmax(axis=1) == wanted) & (wanted != 0)).sum()
+
+
 @pytest.mark.parametrize(
     "shape",
     [

@@ -139,11 +139,27 @@ void nll_backward(Dense<const float, 1> grad, Dense<const float, 1> count, Dense
     }
 }
 
-// log_softmax and nll of scores (C, N), and the gradient of both together.
+// Of scores (C, N), how many targets that count are the class of the highest one, the first of several.
+int64_t right(Dense<const float, 2> x, Dense<const int64_t, 1> target, int64_t ignore) {
+  int64_t found = 0;
+  for (size_t n = 0; n < x.shape(1); n++) {
+    size_t best = 0;
+    for (size_t c = 1; c < x.shape(0); c++)
+      if (x.data()[c * x.shape(1) + n] > x.data()[best * x.shape(1) + n]) best = c;
+    found += (int64_t)best == target.data()[n] && (int64_t)best != ignore;
+  }
+  return found;
+}
+
+// log_softmax and nll of scores (C, N), with the count of right answers; and the gradient of both together.
 void cross_entropy(Dense<const float, 2> x, Dense<const int64_t, 1> target, int64_t ignore, Dense<float, 2> log_p,
-                   Dense<float, 1> mean_and_count) {
+                   Dense<float, 1> mean_count_right) {
+  check(mean_count_right.shape(0) == 3, "numbers");
   log_softmax(x, log_p);
+  Dense<float, 1> mean_and_count = mean_count_right;
+  mean_and_count.sizes[0] = 2;
   nll(turned<const float>(log_p), target, ignore, mean_and_count);
+  mean_count_right.data()[2] = right(x, target, ignore);
 }
 
 void cross_entropy_backward(Dense<const float, 1> grad, Dense<const float, 1> count, Dense<const int64_t, 1> target,
@@ -186,7 +202,8 @@ void bind_pointwise(nb::module_& m) {
   define(m, "log_softmax", &log_softmax, "x"_a, "y"_a);
   define(m, "nll", &nll, "log_p"_a, "target"_a, "ignore"_a, "mean_and_count"_a);
   define(m, "nll_backward", &nll_backward, "grad"_a, "count"_a, "target"_a, "ignore"_a, "d"_a);
-  define(m, "cross_entropy", &cross_entropy, "x"_a, "target"_a, "ignore"_a, "log_p"_a, "mean_and_count"_a);
+  define(m, "cross_entropy", &cross_entropy, "x"_a, "target"_a, "ignore"_a, "log_p"_a,
+         "mean_count_right"_a);
   define(m, "cross_entropy_backward", &cross_entropy_backward, "grad"_a, "count"_a, "target"_a, "ignore"_a, "log_p"_a,
          "d_x"_a);
   define(m, "log_softmax_backward", &log_softmax_backward, "grad"_a, "y"_a, "d_x"_a);

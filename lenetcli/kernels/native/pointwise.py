@@ -217,12 +217,12 @@ def nll_mean_backward(grad: Array, log_p: Array, target: Array, ignore: int, cou
 
 
 def cross_entropy(x: Array, target: Array, ignore: int) -> tuple[Array, Array, Array]:
-    """As lenetcli.kernels.nll.cross_entropy."""
+    """As lenetcli.kernels.nll.cross_entropy; the mean and the count are followed by the number of right answers."""
     if not (_counts(x, target) and x.size and x.T.flags.c_contiguous):
         return likelihood_reference.cross_entropy(x, target, ignore)
-    log_p, found = np.empty(x.shape[::-1], FLOAT), np.empty(2, FLOAT)
+    log_p, found = np.empty(x.shape[::-1], FLOAT), np.empty(3, FLOAT)
     _native.cross_entropy(x.T, target, ignore, log_p, found)
-    return found[:1].reshape(()), found[1:].reshape(()), log_p.T
+    return found[:1].reshape(()), found[1:2].reshape(()), log_p.T
 
 
 def cross_entropy_backward(grad: Array, log_p: Array, target: Array, ignore: int, count: Array) -> Array:

@@ -29,6 +29,10 @@ Dims = int | Sequence[int] | None
 
 def spread(grad: Array, shape: tuple[int, ...], over: tuple[int, ...], keepdim: bool) -> Array:
     """A reduced gradient broadcast back over the reduced axes (a read-only view)."""
+    if type(grad) is np.ndarray and grad.size == 1:  # of a loss; np.broadcast_to would take longer than all else
+        one: Array = np.ndarray(shape, grad.dtype, grad, 0, (0,) * len(shape))
+        one.flags.writeable = False
+        return one
     return np.broadcast_to(kept(grad, shape, over, keepdim), shape)
 
 
@@ -59,7 +63,7 @@ class Sum(Op):
     def forward(ctx: Any, x: Array, *, over: tuple[int, ...], keepdim: bool, kind: Any) -> Array:
         ctx.shape, ctx.over, ctx.keepdim = x.shape, over, keepdim
         if kind.kind == "f":
-            return sum_over(x.astype(kind, copy=False), over, keepdim)
+            return sum_over(x if x.dtype is kind else x.astype(kind, copy=False), over, keepdim)
         return as_array(np.sum(x, axis=over, keepdims=keepdim, dtype=kind))
 
     def backward(ctx: Any, grad: Array) -> Array:
