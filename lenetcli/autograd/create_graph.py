@@ -7,13 +7,14 @@ other. It is what `create_graph=True` runs, and nothing else does. How ops state
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from lenetcli.autograd.dtypes import from_numpy_dtype
-from lenetcli.autograd.engine import expanded, newest_first
+from lenetcli.autograd.engine import expanded, newest_first, unseen_run
 from lenetcli.autograd.hooks import replaced, replaced_all
 from lenetcli.autograd.modes import switches
 from lenetcli.autograd.tape import AccumulateGrad, Edge, Node, Variable
@@ -57,6 +58,8 @@ def _run(
     buffers: dict[Node, list[Gradient]] = {}
     _send(starts, root_grads, buffers)
     order = newest_first([node for node, _ in starts])
+    merging = switches.fusion and not switches.anomaly
+    consumers = Counter(below for above in order for below, _ in above.edges)
     useful = None if inputs is None else _leading_to({node for node, _ in wanted}, order)
     for node in order:
         grads = buffers.pop(node, None)
@@ -67,10 +70,18 @@ def _run(
         for number, grad in enumerate(grads):
             if (node, number) in captured:
                 captured[node, number] = grad
+        run = [node]
         if useful is None or node in useful:
-            _send(node.edges, _gradients(node, grads), buffers)
+            merged = None
+            if merging and node.merge_graph is not None and not (node.hooks or node.prehooks):
+                run = unseen_run(node, consumers, buffers, captured)
+                merged = node.merge_graph(run, *grads)
+            count, d_inputs = merged or (1, _gradients(node, grads))
+            run = run[:count]
+            _send(run[-1].edges, d_inputs, buffers)
         if not retain_graph:
-            node.release()
+            for done in run:
+                done.release()
     for node, grads in buffers.items():  # leaves, in order of first arrival
         _arrive(node, grads, captured if inputs is not None else None)
     return [] if inputs is None else [_own(captured[edge]) for edge in wanted]

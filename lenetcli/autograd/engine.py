@@ -7,7 +7,7 @@ has one consumer, no hooks, and no gradient that anyone asks for. Anomaly mode a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from operator import attrgetter
 from typing import Any
@@ -193,7 +193,7 @@ def _walk(
 ) -> None:
     """Runs the nodes; the wanted gradients are put into `captured`, where it is given."""
     anomaly = switches.anomaly
-    merging = switches.fusion and not anomaly and captured is None
+    merging = switches.fusion and not anomaly
     consumers: Counter[Node | None] | None = None
     for node in order:
         grads = buffers.pop(node, None)
@@ -210,7 +210,7 @@ def _walk(
         if merging and node.merge is not None and not watched:
             if consumers is None:
                 consumers = Counter(below for above in order for below, _ in above.edges)
-            ran = _run_merged(_unseen_run(node, consumers, buffers), grads, buffers, leaves)
+            ran = _run_merged(unseen_run(node, consumers, buffers, captured), grads, buffers, leaves)
         if not ran:
             d_inputs = _run_watched(node, grads) if watched else node.run(grads)
             _send(node.edges, d_inputs, grads, buffers, leaves, node.at_once)
@@ -270,12 +270,18 @@ def newest_first(starts: Sequence[Node]) -> list[Node]:
     return sorted(seen, key=_SEQUENCE, reverse=True)
 
 
-def _unseen_run(node: Node, consumers: Counter[Node | None], buffers: Buffers) -> list[Node]:
+def unseen_run(
+    node: Node,
+    consumers: Counter[Node | None],
+    buffers: Mapping[Node, Any],
+    captured: Mapping[tuple[Node, int], Any] | None,
+) -> list[Node]:
     """The node and those below it that get their gradient from it alone and that nobody looks at."""
     run = [node]
+    seen = buffers.keys() | {above for above, _ in captured or ()}
     while len(run) < LONGEST_RUN:
         below = run[-1].edges[0][0]
-        if below is None or isinstance(below, AccumulateGrad) or consumers[below] != 1 or below in buffers:
+        if below is None or isinstance(below, AccumulateGrad) or consumers[below] != 1 or below in seen:
             break
         if below.hooks or below.prehooks or below.variable_hooks:
             break

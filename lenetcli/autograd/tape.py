@@ -246,6 +246,8 @@ class Node:
     # merge([node, nodes below it], *grads) runs backward of the first few at once and gives how many those are, and the
     # gradients of the last one's inputs; None where it cannot.
     merge: ClassVar[Callable[..., tuple[int, Sequence[Array | None]] | None] | None] = None
+    # the same of tensors, as `backward_graph` is of `run`
+    merge_graph: ClassVar[Callable[..., tuple[int, Sequence[Any]] | None] | None] = None
     at_once: bool = False  # it stands for many; what it gives is memory that nothing else sees
     variable_hooks: dict[int, list[Variable]] | None = None  # results with hooks or retained gradient, by output number
 

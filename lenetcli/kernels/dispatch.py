@@ -30,7 +30,7 @@ from lenetcli.kernels.conv import channel_sums, conv2d, conv2d_backward, conv2d_
 from lenetcli.kernels.environment import wanted_kernels
 from lenetcli.kernels.finite import all_finite
 from lenetcli.kernels.flatten import flatten
-from lenetcli.kernels.fused import conv_relu_pool, conv_relu_pool_backward
+from lenetcli.kernels.fused import conv_at_winners, conv_relu_pool, conv_relu_pool_backward
 from lenetcli.kernels.linear import linear, linear_backward, linear_relu, linear_relu_backward, product, rows_product
 from lenetcli.kernels.memory import keep_freed_memory
 from lenetcli.kernels.native.twins import twins
@@ -92,6 +92,7 @@ __all__ = [
     "conv2d_backward",
     "conv2d_input_grad",
     "conv2d_weight_grad",
+    "conv_at_winners",
     "conv_relu_pool",
     "conv_relu_pool_backward",
     "crc32",

@@ -14,7 +14,7 @@ import numpy as np
 
 from lenetcli.kernels.conv import channel_sums, conv2d, conv2d_input_grad, conv2d_weight_grad
 from lenetcli.kernels.layout import Array
-from lenetcli.kernels.pool import max_pool2d, max_pool2d_backward
+from lenetcli.kernels.pool import max_pool2d, max_pool2d_backward, of_winners
 from lenetcli.kernels.selection import larger
 from lenetcli.kernels.window import Pair
 
@@ -37,16 +37,26 @@ def conv_relu_pool(x: Array, weight: Array, bias: Array | None, padding: Pair) -
     return y, winner.reshape(groups, group, *image).transpose(0, 2, 3, 4, 1).copy()
 
 
+def conv_at_winners(x: Array, weight: Array, bias: Array | None, winner: Array, padding: Pair) -> Array:
+    """What conv(x) has at given winners, 0 where there is none: (N, O, P / 2, Q / 2)."""
+    return of_winners(conv2d(x, weight, bias, ONE, padding, ONE, 1), taps_of(winner, len(x)), TWO, TWO, NONE, ONE)
+
+
 def conv_relu_pool_backward(
-    grad: Array, x: Array, weight: Array, winner: Array, padding: Pair, need_x: bool
+    grad: Array, x: Array, weight: Array, winner: Array, padding: Pair, need_x: bool, need_weight: bool = True
 ) -> tuple[Array | None, Array | None, Array | None]:
-    """grad (N, O, P / 2, Q / 2) -> gradients of x (None unless needed), weight and bias."""
+    """grad (N, O, P / 2, Q / 2) -> gradients of x, and of weight and bias; None unless needed."""
     (h, w), (k, kl) = x.shape[2:], weight.shape[2:]
     image = h + 2 * padding[0] - k + 1, w + 2 * padding[1] - kl + 1
-    taps = winner.transpose(0, 4, 1, 2, 3).reshape(-1, *grad.shape[1:])[: len(grad)]
-    d_conv = max_pool2d_backward(grad, taps, image, TWO, TWO, NONE, ONE)
+    d_conv = max_pool2d_backward(grad, taps_of(winner, len(grad)), image, TWO, TWO, NONE, ONE)
     return (
         conv2d_input_grad(d_conv, weight, (h, w), ONE, padding, ONE, 1) if need_x else None,
-        conv2d_weight_grad(d_conv, x, (k, kl), ONE, padding, ONE, 1),
-        channel_sums(d_conv),
+        conv2d_weight_grad(d_conv, x, (k, kl), ONE, padding, ONE, 1) if need_weight else None,
+        channel_sums(d_conv) if need_weight else None,
     )
+
+
+def taps_of(winner: Array, n: int) -> Array:
+    """Winners of n images as (N, O, P / 2, Q / 2); those of one group may come without the dimension of groups."""
+    grouped = winner if winner.ndim == 5 else winner[None]
+    return grouped.transpose(0, 4, 1, 2, 3).reshape(-1, *grouped.shape[1:4])[:n]

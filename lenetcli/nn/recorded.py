@@ -48,6 +48,7 @@ def run(module: Module, input: Any) -> Any:
         result = recording.call(input)
         if result is not None:
             return result
+        recording.to_tape = max(0, recording.to_tape - 1)
     elif kind.reason is None:
         kind.calls += 1
         if kind.calls > AFTER:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 FLOAT = np.dtype(np.float32)
 _array, _learns = attrgetter("array"), attrgetter("_requires_grad")
 _hooks, _prehooks = attrgetter("hooks"), attrgetter("prehooks")
+PATIENCE = 8  # calls at most that are left to the tape at a time
 
 
 class Tracked(NamedTuple):
@@ -130,10 +131,14 @@ class Recording(Bound):
         self.parts = {own: weakref.ref(real) for own, real in zip(self.twin.modules(), module.modules())}
         self.saved = [(name, own.get(id(counter)), which) for name, counter, which in trial.saved()]
         self.node: weakref.ref[Composite] | None = None
+        self.looked_at = 0  # how often in a row somebody looked below the node, whose work then was done twice
+        self.to_tape = 0  # calls that are left to the tape because of that
 
     def call(self, input: Tensor) -> Tensor | None:
         """The output for an input of the kind that was recorded; None where the tape has to make it."""
         if not self.holds(input):
+            return None
+        if self.to_tape:
             return None
         if self.node is not None:
             node = self.node()
@@ -176,7 +181,7 @@ class Recording(Bound):
             return None
         if node.ran:  # a second backward: the first has written over what the forward pass had left
             return None
-        node.ran = True
+        node.ran, self.looked_at = True, 0
         made, there = self.room()
         arrays = [grad] if there else [grad, *made]
         if not self.play(*self.second, self.backward[: len(arrays)], arrays):
@@ -185,6 +190,8 @@ class Recording(Bound):
 
     def again(self, noise: list[Array], input: Tensor) -> Tensor:
         """The call on the tape, as it was, with nothing counted once more."""
+        self.looked_at += 1
+        self.to_tape = min(2 ** (self.looked_at - 1), PATIENCE)
         module = self.module()
         if module is None or state_of(module) != self.state:
             module = self.twin

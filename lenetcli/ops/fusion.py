@@ -12,8 +12,9 @@ the bits of those of single ops. Backward, the nodes of a row run as one where n
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from lenetcli.kernels import device
 from lenetcli.kernels import dispatch as kernels
 from lenetcli.kernels.layout import Array, outline, stored
 from lenetcli.kernels.recording import unchanged
+from lenetcli.ops import rows
 
 FLOAT = np.dtype(np.float32)
 LARGEST = 7  # kernel size
@@ -60,6 +62,11 @@ class Pattern:
     def backward(nodes: Sequence[Any], grad: Array) -> Gradients:
         """Gradients of the first op's operands."""
         raise NotImplementedError
+
+    @staticmethod
+    def backward_graph(nodes: Sequence[Any], grad: Any) -> Sequence[Any] | None:
+        """The same as tensors that can be differentiated; None where the nodes have to run one by one."""
+        return None
 
 
 class ReluPool(Pattern):
@@ -128,6 +135,20 @@ class ConvReluPool(Pattern):
         x, weight = conv.saved
         return kernels.conv_relu_pool_backward(grad, x, weight, winner, conv.geometry[1], conv.needs_input_grad[0])
 
+    @staticmethod
+    def backward_graph(nodes: Sequence[Any], grad: Any) -> Sequence[Any] | None:
+        conv, relu, pool = nodes
+        winner = pool.winner
+        if winner is None:
+            if conv.pending is not None or not (conv.is_plain and pool.halves):
+                return None
+            pool.check_saved()
+            relu.check_saved()
+            if pool.pooled is None or pool.pooled[1][0] != pool.pooled[2]:
+                return None
+            winner = stored(np.where(pool.pooled[0] <= 0, np.uint8(4), pool.saved[0]))[None]
+        return rows.graph(conv, grad, 0, 2, rows.Kept(winner, conv.geometry[1]))
+
 
 class LinearRelu(Pattern):
     """relu(linear(x, weight, bias)) of rows."""
@@ -149,7 +170,7 @@ class LinearRelu(Pattern):
     def backward(nodes: Sequence[Any], grad: Array) -> Gradients:
         linear, relu = nodes
         *need_bias, need_a, need_b = linear.needs_input_grad
-        if linear.pending is not None or not (need_b and all(need_bias)):
+        if linear.pending is not None or not (linear.linear and need_b and all(need_bias)):
             return None
         relu.check_saved()
         linear.check_saved()
@@ -157,6 +178,17 @@ class LinearRelu(Pattern):
         weight = b.T if need_a else outline((grad.shape[1], a.shape[1]), grad)
         d_a, d_weight, d_bias = kernels.linear_relu_backward(grad, a, weight, relu.saved[0], need_a)
         return (*[d_bias for _ in need_bias], d_a, d_weight.T)
+
+    @staticmethod
+    def backward_graph(nodes: Sequence[Any], grad: Any) -> Sequence[Any] | None:
+        linear, relu = nodes
+        *need_bias, _, need_b = linear.needs_input_grad
+        if linear.pending is not None or not (linear.linear and need_b and all(need_bias)):
+            return None
+        relu.check_saved()
+        of = rows.LetThrough(relu.saved[0], copy.copy(relu))
+        d_a, d_b, d_bias = rows.graph(linear, grad, len(need_bias), 0 if need_bias else None, of)
+        return (*[d_bias for _ in need_bias], d_a, d_b)
 
 
 class NormRelu(Pattern):
@@ -260,10 +292,19 @@ def follow(op: Any, shape: tuple[int, ...], input: Any, **parameters: Any) -> An
 
 def merge(run: Sequence[Any], grad: Array, *_: None) -> tuple[int, Sequence[Array | None]] | None:
     """As `Node.merge`: backward of the longest row that a run of nodes, the last op first, begins with."""
+    return _longest(run, lambda pattern, nodes: pattern.backward(nodes, grad))
+
+
+def merge_graph(run: Sequence[Any], grad: Any, *_: None) -> tuple[int, Sequence[Any]] | None:
+    """As `Node.merge_graph`: the same of tensors."""
+    return _longest(run, lambda pattern, nodes: pattern.backward_graph(nodes, grad))
+
+
+def _longest(run: Sequence[Any], backward: Callable[..., Any]) -> tuple[int, Any] | None:
     for count in range(len(run), 1, -1):
         nodes = run[count - 1 :: -1]
         pattern = PATTERNS.get(tuple([type(node).__name__ for node in nodes]))
-        found = None if pattern is None else pattern.backward(nodes, grad)
+        found = None if pattern is None else backward(pattern, nodes)
         if found is not None:
             return count, found
     return None

@@ -111,7 +111,7 @@ def test_filters_as_a_picture(lenet: Lenet, place: Path) -> None:
         (["configs/lenet.yaml", "--tree", "--summary"], "--tree and --summary show different things"),
         (["configs/lenet.yaml", "x.png"], "goes with --filters and --inside only"),
         (["configs/lenet.yaml", "--filters", "x.jpg"], "wanted a name that ends in .png"),
-        (["configs/lenet.yaml", "--filters", "no/such/place/x.png"], "--filters no/such/place/x.png: its directory does not exist"),
+        (["configs/lenet.yaml", "--filters", "no/such/place/x.png"], "x.png: its directory does not exist"),
         (["nothing.yaml", "--summary"], "no such file"),
     ],
 )

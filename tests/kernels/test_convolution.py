@@ -89,7 +89,15 @@ def test_fused_convolution_equals_its_twin(case: Any, order: str, each_target: C
     grad = ordered(normal(random, *y.shape), order)
     wanted = [fused.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x) for need_x in (True, False)]
     in_one_group = stored(images_of(winner, n))[None]
+    others = ordered(normal(random, n, c, h, w), order)
+    at_winners = [fused.conv_at_winners(others, weight, b, winner, padding) for b in (bias, None)]
     for name in each_target():
+        for winners in (winner, in_one_group):
+            for b, y_there in zip((bias, None), at_winners):
+                close(twin("conv_at_winners")(others, weight, b, winners, padding), y_there)
+            alone = twin("conv_relu_pool_backward")(grad, x, weight, winners, padding, True, False)
+            close(alone[0], wanted[0][0])
+            assert alone[1:] == (None, None)
         found, found_winner = twin("conv_relu_pool")(x, weight, bias, padding)
         close(found, y)
         same = images_of(found_winner, n) == images_of(winner, n)

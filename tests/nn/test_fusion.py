@@ -16,6 +16,7 @@ from lenetcli.autograd.op import Op
 from lenetcli.autograd.tape import Node
 from lenetcli.kernels import dispatch, native
 from lenetcli.kernels.layout import logical, stored
+from lenetcli.ops.rows import RowBackward
 from tests.rows import rows_done
 
 pytestmark = pytest.mark.skipif(native.absent is not None, reason=str(native.absent))
@@ -77,6 +78,65 @@ def test_fused_nets_equal_their_single_ops(seed: int) -> None:
         x = logical(stored(x))
     for one, other in zip(gradients(net, x, True, None), gradients(net, x, False, None)):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5 * max(1, float(np.abs(other).max())))
+
+
+def second_and_third(net: nn.Sequential, x: np.ndarray, fused: bool) -> list[np.ndarray]:
+    sources = [lenet.from_numpy(x).requires_grad_(), *net.parameters()]
+    with fusion(fused):
+        first = lenet.autograd.grad((net(sources[0]) ** 2).sum(), sources, create_graph=True)
+        second = lenet.autograd.grad(sum((g * g.detach().sin()).sum() for g in first), sources, create_graph=True)
+        third = lenet.autograd.grad(sum((g * g.detach().cos()).sum() for g in second), sources)
+    return [g.detach().numpy() for g in (*first, *second, *third)]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_gradients_of_gradients_of_fused_nets_equal_those_of_single_ops(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    lenet.manual_seed(seed)
+    net, shape = random_net(random)
+    x = random.standard_normal((int(random.choice([1, 5, 17])), *shape)).astype(np.float32)
+    one, other = (second_and_third(net, x, fused) for fused in (True, False))
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5 * max(1, float(np.abs(b).max())))
+
+
+def test_a_row_of_ops_that_can_be_done_as_one_is_differentiated_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    lenet.manual_seed(0)
+    x, rows = lenet.randn(16, 1, 12, 12), []
+    run = RowBackward.backward
+
+    def noted(ctx: Any, *given: Any) -> Any:
+        rows.append(type(ctx.parameters["of"]).__name__)
+        return run(ctx, *given)
+
+    monkeypatch.setattr(RowBackward, "backward", noted)
+    convolution = nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2)
+    net = nn.Sequential(*convolution, nn.Flatten(), nn.Linear(100, 8), nn.ReLU())
+    slopes = lenet.autograd.grad((net(x) ** 2).sum(), list(net.parameters()), create_graph=True)
+    sum((g * g).sum() for g in slopes).backward()
+    assert sorted(rows) == ["Kept", "LetThrough"]
+
+
+def test_a_change_in_place_of_a_fused_result_is_noticed_by_the_second_backward() -> None:
+    layer, x = nn.Linear(64, 32), lenet.randn(64, 64)
+    y = nn.Sequential(layer, nn.ReLU())(x)
+    (slope,) = lenet.autograd.grad((y**2).sum(), layer.weight, create_graph=True)
+    y.detach().add_(1)
+    with pytest.raises(RuntimeError, match="modified by an in-place operation"):
+        (slope**2).sum().backward()
+
+
+@pytest.mark.parametrize("scales", [{"alpha": 2}, {"beta": 0.5}, {}], ids=str)
+def test_relu_after_another_sum_of_a_product_has_that_sums_gradient(scales: dict[str, float]) -> None:
+    found = []
+    for fused in (True, False):
+        lenet.manual_seed(0)
+        c, a, b = (lenet.rand(*size).requires_grad_() for size in ((4, 3), (4, 5), (5, 3)))
+        with fusion(fused):
+            lenet.addmm(c if not scales else c[0], a, b, **scales).relu().sum().backward()
+        found.append([t.grad.numpy() for t in (c, a, b)])
+    for one, other in zip(*found):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -14,7 +14,7 @@ from lenetcli import nn
 from lenetcli.autograd.composite import use
 from lenetcli.autograd.modes import detect_anomaly
 from lenetcli.kernels import dispatch, native
-from lenetcli.nn import recorded
+from lenetcli.nn import recorded, recording
 
 pytestmark = pytest.mark.skipif(native.absent is not None, reason=str(native.absent))
 
@@ -183,3 +183,23 @@ def test_a_graph_that_is_made_in_anomaly_mode_is_that_of_the_call() -> None:
     found = gradient()
     with use.off():
         assert found == gradient()
+
+
+def test_a_net_whose_gradients_get_graphs_is_left_to_the_tape_most_of_the_time() -> None:
+    lenet.manual_seed(0)
+    model, x = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 5)), lenet.rand(4, 1, 8, 8)
+    parameters = list(model.parameters())
+
+    def at_once(create_graph: bool) -> list[bool]:
+        found = []
+        for _ in range(30):
+            y = model(x)
+            found.append(y.grad_fn.at_once)
+            lenet.autograd.grad((y * y).sum(), parameters, create_graph=create_graph)
+        return found
+
+    assert all(at_once(False)[3:])
+    looked_at = at_once(True)
+    assert looked_at[0]
+    assert 3 <= sum(looked_at) <= 7
+    assert all(at_once(False)[recording.PATIENCE :])

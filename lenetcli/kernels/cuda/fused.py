@@ -174,13 +174,13 @@ def conv_relu_pool(x: Array, weight: Array, bias: Array | None, padding: Pair) -
 
 
 def conv_relu_pool_backward(
-    grad: Array, x: Array, weight: Array, winner: Array, padding: Pair, need_x: bool
+    grad: Array, x: Array, weight: Array, winner: Array, padding: Pair, need_x: bool, need_weight: bool = True
 ) -> tuple[Array | None, Array | None, Array | None]:
     """As lenetcli.kernels.fused.conv_relu_pool_backward."""
     n, c, h, w = x.shape
     o, _, k, _ = weight.shape
     if winner.ndim != 4:
-        return reference.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x)
+        return reference.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x, need_weight)
     _, p, q, _ = winner.shape
     d_y, image, filters = stored(grad), stored(x), _row_order(weight)
     sizes = {"C": c, "K": k, "PH": padding[0], "PW": padding[1]}
@@ -190,6 +190,8 @@ def conv_relu_pool_backward(
         some = min(c, 8)
         grid = blocks(h * w * n), -(-c // some)
         launch(FUSED, "input_grad", grid, (d_y, winner, filters, d_x, o, h, w, n, p, q), **sizes, SOME=some)
+    if not need_weight:
+        return None if d_x is None else logical(d_x), None, None
     some = max(1, min(c, WEIGHTS // (k * k)))
     parts = -(-c // some)
     chunks = max(1, min(blocks(p * q * n), MANY // (o * parts)))

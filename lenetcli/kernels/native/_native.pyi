@@ -20,6 +20,7 @@ def conv_forward(
     relu: bool,
     y: Array,
     winner: Array | None,
+    chosen: bool = False,  # the winners are given, and y is what the convolution has at them
 ) -> None: ...
 def conv_backward(
     grad: Array,

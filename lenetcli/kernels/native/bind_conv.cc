@@ -52,12 +52,14 @@ void take_winner(Conv& a, const T& winner) {
         "winner shape");
 }
 
+// With `chosen`, winners are given; else they are found.
 void conv_forward(Array<const float, 4> x, Dense<const float, 4> weight, optional<Dense<const float, 1>> bias,
-                  int pad_h, int pad_w, bool relu, Array<float, 4> y, optional<Dense<uint8_t, 5>> winner) {
+                  int pad_h, int pad_w, bool relu, Array<float, 4> y, optional<Dense<uint8_t, 5>> winner,
+                  bool chosen) {
   Conv a = {};
   a.batch = x.shape(0), a.channels = x.shape(1), a.height = x.shape(2), a.width = x.shape(3);
   a.out = weight.shape(0), a.kernel = weight.shape(2), a.pad_h = pad_h, a.pad_w = pad_w;
-  a.pooled = winner.has_value(), a.relu = relu;
+  a.pooled = winner.has_value(), a.relu = relu, a.chosen = chosen;
   check((int)weight.shape(1) == a.channels && weight.shape(2) == weight.shape(3), "weight shape");
   check(!bias || (int)bias->shape(0) == a.out, "bias shape");
   finish(a);
@@ -137,7 +139,7 @@ bool conv_backward(Array<const float, 4> grad, optional<Array<const float, 4>> x
 
 void bind_conv(nb::module_& m) {
   define(m, "conv_forward", &conv_forward, "x"_a, "weight"_a, "bias"_a.none(), "pad_h"_a, "pad_w"_a, "relu"_a, "y"_a,
-        "winner"_a.none());
+        "winner"_a.none(), "chosen"_a = false);
   define(m, "conv_backward", &conv_backward, "grad"_a, "x"_a.none(), "weight"_a.none(), "winner"_a.none(), "pad_h"_a,
         "pad_w"_a, "d_x"_a.none(), "d_weight"_a.none(), "d_bias"_a.none());
 }

@@ -145,14 +145,14 @@ def conv_relu_pool(x: Array, weight: Array, bias: Array | None, padding: Pair) -
 
 
 def conv_relu_pool_backward(
-    grad: Array, x: Array, weight: Array, winner: Array, padding: Pair, need_x: bool
+    grad: Array, x: Array, weight: Array, winner: Array, padding: Pair, need_x: bool, need_weight: bool = True
 ) -> tuple[Array | None, Array | None, Array | None]:
     """As lenetcli.kernels.fused.conv_relu_pool_backward."""
     (n, o), (h, w), (k, kl) = grad.shape[:2], x.shape[2:], weight.shape[2:]
     d_conv = _images(n, o, h + 2 * padding[0] - k + 1, w + 2 * padding[1] - kl + 1)
     taps = winner.transpose(0, 4, 1, 2, 3).reshape(-1, *grad.shape[1:])[: len(grad)]
     _native.pixel_pool_backward(_laid(grad), pixels(taps), d_conv)
-    return conv2d_backward(d_conv, x, weight, (need_x, True, True), ONE, padding, ONE)
+    return conv2d_backward(d_conv, x, weight, (need_x, need_weight, need_weight), ONE, padding, ONE)
 
 
 def channel_sums(x: Array) -> Array:

@@ -11,24 +11,26 @@ import numpy as np
 
 from lenetcli.kernels import conv as reference
 from lenetcli.kernels import fused as fused_reference
-from lenetcli.kernels.fused import winner_shape
+from lenetcli.kernels.fused import ONE, winner_shape
 from lenetcli.kernels.layout import Array, is_channels_last, logical
 from lenetcli.kernels.native import _native, channels_last
 from lenetcli.kernels.native.memory import room, stored
 from lenetcli.kernels.native.pool import MOST
+from lenetcli.kernels.pool import of_winners
 from lenetcli.kernels.window import Pair, extent
 
 __all__ = [
     "channel_sums",
+    "conv_at_winners",
     "conv_relu_pool",
     "conv_relu_pool_backward",
 ]
 
 FLOAT = np.dtype(np.float32)
-ONE = (1, 1)
 LARGEST = 7  # kernel size
 FEW = 8  # out-channels below which the reference's blocks are faster than one product of few rows
 SOME, SMALL = 12, 100  # images that do not fill vectors, and pixels of one that are few
+HALVES = (2, 2), (2, 2), (0, 0), (1, 1)  # kernel, stride, padding and dilation of the pool
 WIDE = 32  # channels, in and out, from which they are many
 
 
@@ -210,18 +212,33 @@ def conv_relu_pool(x: Array, weight: Array, bias: Array | None, padding: Pair) -
     return y, winner
 
 
+def conv_at_winners(x: Array, weight: Array, bias: Array | None, winner: Array, padding: Pair) -> Array:
+    """As lenetcli.kernels.fused.conv_at_winners."""
+    o, _, k, kl = weight.shape
+    if _wide(x, weight.shape, 1, weight):
+        return of_winners(
+            conv2d(x, weight, bias, ONE, padding, ONE, 1), fused_reference.taps_of(winner, len(x)), *HALVES
+        )
+    if not (takes(x, (k, kl), ONE, ONE, 1) and weight.dtype is FLOAT):
+        return fused_reference.conv_at_winners(x, weight, bias, winner, padding)
+    y = images(len(x), o, *winner.shape[2:4])
+    bias = None if bias is None else np.ascontiguousarray(bias)
+    _native.conv_forward(x, np.ascontiguousarray(weight), bias, *padding, False, y, winner, True)
+    return y
+
+
 def conv_relu_pool_backward(
-    grad: Array, x: Array, weight: Array, winner: Array, padding: Pair, need_x: bool
+    grad: Array, x: Array, weight: Array, winner: Array, padding: Pair, need_x: bool, need_weight: bool = True
 ) -> tuple[Array | None, Array | None, Array | None]:
     """As lenetcli.kernels.fused.conv_relu_pool_backward."""
     o, _, k, kl = weight.shape
     if _wide(x, weight.shape, 1, weight, grad):
-        return channels_last.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x)
+        return channels_last.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x, need_weight)
     if not (takes(x, (k, kl), ONE, ONE, 1) and weight.dtype is FLOAT and grad.dtype is FLOAT and grad.flags.aligned):
-        return fused_reference.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x)
+        return fused_reference.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x, need_weight)
     d_x = images(*x.shape) if need_x else None
-    d_weight, d_bias = np.empty(weight.shape, FLOAT), np.empty(o, FLOAT)
-    filters = np.ascontiguousarray(weight) if need_x else None
-    if not _native.conv_backward(grad, x, filters, winner, *padding, d_x, d_weight, d_bias):
-        return fused_reference.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x)
+    d_weight, d_bias = (np.empty(weight.shape, FLOAT), np.empty(o, FLOAT)) if need_weight else (None, None)
+    filters, image = np.ascontiguousarray(weight) if need_x else None, x if need_weight else None
+    if not _native.conv_backward(grad, image, filters, winner, *padding, d_x, d_weight, d_bias):
+        return fused_reference.conv_relu_pool_backward(grad, x, weight, winner, padding, need_x, need_weight)
     return d_x, d_weight, d_bias

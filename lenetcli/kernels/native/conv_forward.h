@@ -29,6 +29,14 @@ INLINE Best best_of(const Vec* y) {
   return b;
 }
 
+// The one of four that is the winner, 0 where there is none.
+INLINE Vec at_winner(const Vec* y, Mask winner) {
+  Vec v = {};
+#pragma GCC unroll 4
+  for (int q = 0; q < 4; q++) v = choose(winner == splat_int(q), y[q], v);
+  return v;
+}
+
 // Where the outputs of one tile vector go: out-channel 0, image or tile 0 of the vector.
 struct Place {
   float* y;
@@ -52,6 +60,11 @@ INLINE Place place_images(const Conv& a, const ConvUnit& u, int i, int j) {
 
 INLINE void put_images(const Conv& a, const Place& to, int o, const Vec* y) {
   float* p = to.y + o * to.channel;
+  if (a.pooled && a.chosen) {
+    store(p, at_winner(y, load_bytes(to.winner + o * to.winner_channel)));
+    fetch(p + AHEAD * a.y.w);
+    return;
+  }
   if (a.pooled) {
     Best b = best_of(y);
     uint8_t* w = to.winner + o * to.winner_channel;
@@ -85,7 +98,7 @@ struct Results {
       const Place to = place_images(conv, unit, i, j);
 #pragma GCC unroll 4
       for (int k = 0; k < count; k++) put_images(conv, to, o + k, y[k]);
-    } else if (conv.pooled) {
+    } else if (conv.pooled && !conv.chosen) {
 #pragma GCC unroll 4
       for (int k = 0; k < count; k++) {
         const Best b = best_of(y[k]);

@@ -195,6 +195,23 @@ void write_pooled(const Conv& a, const ConvUnit& u, const Geometry& g, const Gri
     }
 }
 
+// Of results (O, 4, lanes) those that are the winners.
+void write_chosen(const Conv& a, const ConvUnit& u, const Geometry& g, const Grid& s, const float* results) {
+  const Image& y = a.y;
+  const int n = u.count;
+  for (int o = 0; o < a.out; o++, results += 4 * s.lanes())
+    for (int i = 0; i < g.count; i++) {
+      float* to = y.data + u.first * y.n + o * y.c + (u.from + i) * y.h;
+      const uint8_t* won = a.winner + winner_image(a, u.first) + o * winner_channel(a) + (u.from + i) * winner_row(a);
+      const float* value = results + (int64_t)i * s.pitch * n;
+      for (int j = 0; j < g.tile_columns; j++)
+        for (int m = 0; m < n; m++) {
+          const int q = won[(int64_t)j * a.group + (u.first + m) % a.group - u.first % a.group];
+          to[j * y.w + m * y.n] = q < 4 ? value[q * s.lanes() + j * n + m] : 0;
+        }
+    }
+}
+
 struct GridScratch {
   size_t x, d, results, winners, end;  // where each part begins, in floats
 };
@@ -205,7 +222,7 @@ INLINE GridScratch grid_layout(const Conv& a, const Grids& s, bool backward) {
   at.x = 0;
   at.d = round(a.channels * s.x.channel());
   at.results = at.d + (backward ? round(a.out * s.d.channel()) : 0);
-  const int64_t forward = a.out * s.x.lanes() * (a.pooled ? 1 : 4);
+  const int64_t forward = a.out * s.x.lanes() * (a.pooled && !a.chosen ? 1 : 4);
   at.winners = at.results + round(!backward ? forward : a.d_x.data ? a.channels * 4 * s.d.lanes() : 0) + L;
   at.end = at.winners + (!backward && a.pooled ? round(a.out * s.x.lanes() / 4) : 0);
   return at;
@@ -220,6 +237,7 @@ void grid_forward(const Conv& a, const ConvUnit& u, const Geometry& g, float* sc
   pack_grid(a.x, u, a.channels, a.height, a.width, 2 * u.from - a.pad_h, -a.pad_w, g.pixel_rows, s.x, x);
   const Filters f = {a.channels, a.out, a.weight, a.bias};
   tiles_forward<K>(f, view(a, s.x), x, {a, u, results, winners, s.x.lanes()});
+  if (a.pooled && a.chosen) return write_chosen(a, u, g, s.x, results);
   if (a.pooled) return write_pooled(a, u, g, s.x, results, winners);
   const int end = 2 * u.to < a.rows ? 2 * u.to : a.rows;
   write_grid(a.y, u, a.out, 2 * u.from, end, a.columns, 2 * u.from, 0, 2 * g.count, a.columns, s.x, results);

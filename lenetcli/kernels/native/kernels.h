@@ -18,6 +18,7 @@ struct Conv {
   int out, kernel, pad_h, pad_w;       // O K
   int rows, columns;                   // P Q of the convolution itself
   bool pooled, relu;
+  bool chosen;  // pooled: the winners are given, and y is what the convolution, without relu, has at them
   Image x, y, d_x;         // y is the output, or its gradient; d_x.data is null where not wanted
   const float* weight;     // (O, C, K, K), contiguous
   const float *filters, *turned;  // for the gradient of x: the weight in two other forms, see `conv_filters`

@@ -25,6 +25,7 @@ class Unbiased(Mm):
     """A linear layer without bias: x (N, I), weightᵀ (I, O) -> (N, O), batch-last as one with bias."""
 
     backward_name = "Mm"
+    linear = True  # as Addmm may be
     multiply = staticmethod(lambda a, b: kernels.linear(a, b.T, None))
 
 

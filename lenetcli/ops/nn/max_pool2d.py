@@ -37,6 +37,7 @@ class MaxPool2DWithIndices(Op):
     formula = "y = the largest x in each {kernel} window"
     gradient = ("d_x = grad at the largest of each window, else 0",)
     merge = staticmethod(fusion.merge)
+    merge_graph = staticmethod(fusion.merge_graph)
     pooled: tuple[Array, list[int], int] | None = None  # the result, its version counter and version, for `merge`
     winner: Array | None = None  # what is kept of a whole row, see kernels.fused
     backward_graph = linear

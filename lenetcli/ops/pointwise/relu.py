@@ -84,6 +84,7 @@ class Relu(Op):
     can_die = True
     jvp = diagonal
     merge = staticmethod(fusion.merge)
+    merge_graph = staticmethod(fusion.merge_graph)
     backward_graph = piecewise
     saves = ("result",)
 
