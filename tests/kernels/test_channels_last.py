@@ -79,7 +79,7 @@ def other_case(kind: str, seed: int) -> tuple[Any, ...]:
         padding = some(0, kernel[0] - 1), 1
     else:
         groups = some(2, 3, 4)
-        size = some(2, 4, 8)
+        size = some(2, 4, 8, 16, 32)
         c, o = (
             (groups * some(3, 8, 16), groups * some(5, 8, 16)) if kind == "groups" else (groups * size, groups * size)
         )

@@ -43,8 +43,9 @@ def winograd(
     turned: bool,
     y: Array,
     winner: Array | None,
+    groups: int,
 ) -> bool: ...  # here and below, False: left to pixel_forward, pixel_gradient or pixel_input
-def winograd_gradient(grad: Array, x: Array, padding: Pair, dilation: Pair, d_weight: Array) -> bool: ...
+def winograd_gradient(grad: Array, x: Array, padding: Pair, dilation: Pair, d_weight: Array, groups: int) -> bool: ...
 def pixel_forward(
     x: Array,
     weight: Array,

@@ -45,6 +45,10 @@ struct Layout {
   int64_t channels() const { return place == OF_LANE ? lanes : slabs; }  // at least as many slabs as channels
 };
 
+struct Units {
+  int64_t first, end;
+};
+
 struct Arguments {
   const float *x, *grad, *weight, *bias;
   int64_t channels;  // weights there are; slabs beyond begin again
@@ -62,22 +66,29 @@ class Norm {
   std::vector<float> centre, factor, shift, down, up;
   std::vector<double> sums, products;
 
-  // One phase for all pieces of a unit, by all threads where there is no other.
+  // One phase for all pieces of some units, by all threads where there is no other unit: one(piece), the gradient's or not.
   template <class One>
-  void each_piece(int64_t unit, One one) {
-    const int64_t first = unit * l.pieces();
-    auto item = [&](int i, int) { one(first + i); };
+  void each_piece(Units units, bool with_grad, One one) {
+    const int64_t first = units.first * l.pieces(), count = (units.end - units.first) * l.pieces();
+    auto item = [&](int i, int) {
+      NormPiece p = piece(first + i, with_grad);
+      one(p);
+    };
     if (l.units == 1) return spread(l.pieces(), 4.0 * l.unit_size(), item);
-    for (int i = 0; i < l.pieces(); i++) item(i, 0);
+    if (l.columns) {
+      for (int i = 0; i < count; i++) item(i, 0);
+      return;
+    }
+    NormPiece p = piece(first, with_grad);  // runs, one after the other
+    p.count = count;
+    one(p);
   }
 
   template <class One>
-  void each_unit(One one) {
-    if (l.units == 1) return one(0);
+  void each_units(One one) {
+    if (l.units == 1) return one(Units{0, 1});
     const int several = std::max<int64_t>(1, CHUNK / l.unit_size());
-    auto item = [&](int i, int) {
-      for (int unit = i * several; unit < std::min((i + 1) * several, l.units); unit++) one(unit);
-    };
+    auto item = [&](int i, int) { one(Units{i * several, std::min((i + 1) * several, l.units)}); };
     spread((l.units + several - 1) / several, 4.0 * l.units * l.unit_size(), item);
   }
 
@@ -85,7 +96,7 @@ class Norm {
     const int64_t slab = number / l.parts, row = number % l.parts * l.part_rows, at = slab * l.width;
     const int64_t from = (slab * l.rows + row) * l.lanes;
     NormPiece p = {};
-    p.columns = l.columns, p.relu = a.relu, p.rows = std::min(l.part_rows, l.rows - row), p.lanes = l.lanes;
+    p.count = 1, p.step = l.lanes, p.columns = l.columns, p.relu = a.relu, p.rows = std::min(l.part_rows, l.rows - row), p.lanes = l.lanes;
     p.x = a.x + from, p.grad = with_grad ? a.grad + from : nullptr, p.y = a.y ? a.y + from : nullptr;
     if (l.place == OF_ELEMENT) p.weight = a.weight ? a.weight + row : nullptr, p.bias = a.bias ? a.bias + row : nullptr;
     p.centre = &centre[at], p.factor = &factor[at], p.shift = &shift[at];
@@ -99,22 +110,27 @@ class Norm {
     return a.weight && l.place != OF_ELEMENT ? a.weight[channel(slab, lane)] : 1;
   }
 
-  // Calls one(slab, lane, stat, sum, product) for the sums of all pieces of a unit.
+  // Calls one(slab, lane, stat) for all numbers of some units.
   template <class One>
-  void each_sum(int64_t unit, One one) {
-    for (int64_t slab = unit * l.per_unit; slab < (unit + 1) * l.per_unit; slab++)
-      for (int64_t lane = 0; lane < l.width; lane++) {
-        double sum = 0, product = 0;
-        for (int64_t i = (slab * l.parts) * l.width + lane; i < (slab + 1) * l.parts * l.width; i += l.width)
-          sum += sums[i], product += products[i];
-        one(slab, lane, l.stat(unit, lane), sum, product);
-      }
+  void each_number(Units units, One one) const {
+    for (int64_t unit = units.first; unit < units.end; unit++)
+      for (int64_t slab = unit * l.per_unit; slab < (unit + 1) * l.per_unit; slab++)
+        for (int64_t lane = 0; lane < l.width; lane++) one(slab, lane, l.stat(unit, lane));
   }
 
-  void set_centre(int64_t unit) {
-    each_sum(unit, [&](int64_t slab, int64_t lane, int64_t stat, double, double) {
-      centre[slab * l.width + lane] = a.centre[stat];
+  // Calls one(slab, lane, stat, sum, product) for the sums of all pieces of some units.
+  template <class One>
+  void each_sum(Units units, One one) {
+    each_number(units, [&](int64_t slab, int64_t lane, int64_t stat) {
+      double sum = 0, product = 0;
+      for (int64_t i = (slab * l.parts) * l.width + lane; i < (slab + 1) * l.parts * l.width; i += l.width)
+        sum += sums[i], product += products[i];
+      one(slab, lane, stat, sum, product);
     });
+  }
+
+  void set_centre(Units units) {
+    each_number(units, [&](int64_t slab, int64_t lane, int64_t stat) { centre[slab * l.width + lane] = a.centre[stat]; });
   }
 
   // An eighth of rows, or of lanes in whole vectors.
@@ -124,13 +140,13 @@ class Norm {
   }
 
   // Mean and variance by sums of differences from the mean of an eighth of the values.
-  void find_moments(int64_t unit) {
-    double *offset = a.offset + unit * l.stats, *var = a.var + unit * l.stats, few = 0;
-    std::fill_n(offset, l.stats, 0.0);
-    std::fill_n(var, l.stats, 0.0);
+  void find_moments(Units units) {
+    const int64_t first = units.first * l.stats, end = units.end * l.stats;
+    double few = 0;
+    std::fill(a.offset + first, a.offset + end, 0.0);
+    std::fill(a.var + first, a.var + end, 0.0);
     if (a.centred) {
-      each_piece(unit, [&](int64_t i) {
-        NormPiece p = piece(i, false);
+      each_piece(units, false, [&](NormPiece& p) {
         p.relu = false, p.weight = nullptr, p.centre = nullptr;
         (l.columns ? p.rows : p.lanes) = few_of(l.columns ? p.rows : p.lanes);
         kernels->norm_sums(p);
@@ -138,33 +154,32 @@ class Norm {
       for (int64_t i = 0; i < l.parts; i++)
         few += few_of(l.columns ? std::min(l.part_rows, l.rows - i * l.part_rows) : l.lanes);
       few *= l.per_unit * (l.columns ? l.adjacent : 1);
-      each_sum(unit, [&](int64_t, int64_t, int64_t stat, double sum, double) { a.offset[stat] += sum; });
+      each_sum(units, [&](int64_t, int64_t, int64_t stat, double sum, double) { a.offset[stat] += sum; });
     }
-    for (int64_t i = 0; i < l.stats; i++) a.centre[unit * l.stats + i] = a.centred ? offset[i] / few : 0, offset[i] = 0;
-    set_centre(unit);
-    each_piece(unit, [&](int64_t i) {
-      NormPiece p = piece(i, false);
+    for (int64_t i = first; i < end; i++) a.centre[i] = a.centred ? a.offset[i] / few : 0, a.offset[i] = 0;
+    set_centre(units);
+    each_piece(units, false, [&](NormPiece& p) {
       p.relu = false, p.weight = nullptr;
       kernels->norm_sums(p);
     });
-    each_sum(unit, [&](int64_t, int64_t, int64_t stat, double sum, double product) {
+    each_sum(units, [&](int64_t, int64_t, int64_t stat, double sum, double product) {
       a.offset[stat] += sum, a.var[stat] += product;
     });
-    for (int64_t i = 0; i < l.stats; i++) {
-      offset[i] = a.centred ? offset[i] / l.count() : 0;
-      const double found = var[i] / l.count() - offset[i] * offset[i];
-      var[i] = found < 0 ? 0 : found;
+    const double count = l.count();
+    for (int64_t i = first; i < end; i++) {
+      a.offset[i] = a.centred ? a.offset[i] / count : 0;
+      const double found = a.var[i] / count - a.offset[i] * a.offset[i];
+      a.var[i] = found < 0 ? 0 : found;
     }
   }
 
-  void set_factors(int64_t unit) {
-    for (int64_t slab = unit * l.per_unit; slab < (unit + 1) * l.per_unit; slab++)
-      for (int64_t lane = 0; lane < l.width; lane++) {
-        const int64_t stat = l.stat(unit, lane), at = slab * l.width + lane;
-        const double scale = weight(slab, lane) / std::sqrt(a.var[stat] + a.eps);
-        const double bias = a.bias && l.place != OF_ELEMENT ? a.bias[channel(slab, lane)] : 0;
-        factor[at] = scale, shift[at] = bias - a.offset[stat] * scale;
-      }
+  void set_factors(Units units) {
+    each_number(units, [&](int64_t slab, int64_t lane, int64_t stat) {
+      const int64_t at = slab * l.width + lane;
+      const double scale = weight(slab, lane) / std::sqrt(a.var[stat] + a.eps);
+      const double bias = a.bias && l.place != OF_ELEMENT ? a.bias[channel(slab, lane)] : 0;
+      factor[at] = scale, shift[at] = bias - a.offset[stat] * scale;
+    });
   }
 
  public:
@@ -173,14 +188,14 @@ class Norm {
         down(a.grad ? centre.size() : 0), up(down.size()), sums(l.slabs * l.parts * l.width), products(sums.size()) {}
 
   void moments() {
-    each_unit([&](int64_t unit) { find_moments(unit); });
+    each_units([&](Units units) { find_moments(units); });
   }
 
   void forward() {
-    each_unit([&](int64_t unit) {
-      a.given ? set_centre(unit) : find_moments(unit);
-      set_factors(unit);
-      each_piece(unit, [&](int64_t i) { kernels->norm_apply(piece(i, false)); });
+    each_units([&](Units units) {
+      a.given ? set_centre(units) : find_moments(units);
+      set_factors(units);
+      each_piece(units, false, [&](NormPiece& p) { kernels->norm_apply(p); });
     });
   }
 
@@ -188,11 +203,11 @@ class Norm {
   void backward(bool wanted, float* d_weight, float* d_bias) {
     std::vector<double> share(l.slabs * l.width), whole(share.size());  // of each slab and lane
     std::vector<double> total(l.units * l.stats), dot(total.size());
-    each_unit([&](int64_t unit) {
-      set_centre(unit);
-      set_factors(unit);
-      each_piece(unit, [&](int64_t i) { kernels->norm_sums(piece(i, true)); });
-      each_sum(unit, [&](int64_t slab, int64_t lane, int64_t stat, double sum, double product) {
+    each_units([&](Units units) {
+      set_centre(units);
+      set_factors(units);
+      each_piece(units, true, [&](NormPiece& p) { kernels->norm_sums(p); });
+      each_sum(units, [&](int64_t slab, int64_t lane, int64_t stat, double sum, double product) {
         const double inverse = 1 / std::sqrt(a.var[stat] + a.eps), w = weight(slab, lane);
         const int64_t at = slab * l.width + lane;
         whole[at] = sum;
@@ -200,13 +215,13 @@ class Norm {
         total[stat] += w * sum, dot[stat] += w * share[at];
       });
       if (!wanted) return;
-      for (int64_t slab = unit * l.per_unit; slab < (unit + 1) * l.per_unit; slab++)
-        for (int64_t lane = 0; lane < l.width; lane++) {
-          const int64_t stat = l.stat(unit, lane), at = slab * l.width + lane;
-          const double inverse = 1 / std::sqrt(a.var[stat] + a.eps), slope = inverse * inverse * dot[stat] / l.count();
-          down[at] = slope, up[at] = slope * a.offset[stat] - (a.centred ? inverse * total[stat] / l.count() : 0);
-        }
-      each_piece(unit, [&](int64_t i) { kernels->norm_apply(piece(i, true)); });
+      const double count = l.count();
+      each_number(units, [&](int64_t slab, int64_t lane, int64_t stat) {
+        const int64_t at = slab * l.width + lane;
+        const double inverse = 1 / std::sqrt(a.var[stat] + a.eps), slope = inverse * inverse * dot[stat] / count;
+        down[at] = slope, up[at] = slope * a.offset[stat] - (a.centred ? inverse * total[stat] / count : 0);
+      });
+      each_piece(units, true, [&](NormPiece& p) { kernels->norm_apply(p); });
     });
     if (l.place == OF_ELEMENT) return;
     std::vector<double> sum(a.channels), product(a.channels);
@@ -227,13 +242,15 @@ class Norm {
       double sum[SOME] = {}, product[SOME] = {};
       for (int64_t slab = 0; slab < l.slabs;) {
         float d_b[SOME] = {}, d_w[SOME] = {};
-        for (const int64_t end = std::min(slab + UNITS, l.slabs); slab < end; slab++) {
+        for (const int64_t end = std::min(slab + UNITS, l.slabs); slab < end;) {
           NormPiece p = piece(slab * l.parts, true);
+          p.count = l.columns ? 1 : end - slab;
           const int64_t from = first * (l.columns ? l.lanes : 1);
           (l.columns ? p.rows : p.lanes) = count;
           p.x = a.x + slab * l.rows * l.lanes + from, p.grad = a.grad + slab * l.rows * l.lanes + from;
           p.d_weight = d_w, p.d_bias = d_b;
           kernels->norm_elements(p);
+          slab += p.count;
         }
         for (int i = 0; i < count; i++) sum[i] += d_b[i], product[i] += d_w[i];
       }

@@ -96,43 +96,63 @@ int strip(int channels, int unit) {
   return fit < LEAST ? LEAST : fit > MOST ? MOST : fit;
 }
 
-// y = conv(x), or with turned weights an input's gradient; false where that has to go another way.
-bool run_winograd(PixelConv& a) {
+// The channels of one of several groups, whose weights lie one after the other, as a convolution of its own.
+PixelConv group_of(const PixelConv& all, int groups, int group) {
+  PixelConv a = all;
+  a.channels /= groups, a.out /= groups;
+  a.x.data += group * a.channels, a.y.data += group * a.out;
+  if (a.weight) a.weight += (int64_t)group * a.channels * a.out * a.kernel_h * a.kernel_w;
+  if (a.bias) a.bias += group * a.out;
+  return a;
+}
+
+constexpr int64_t GROUP_FLOATS = 32 * 1024;  // of the pixels of a chunk that all groups read, one after the other
+
+// y = conv(x), or with turned weights an input's gradient; false where that has to go another way. Of several groups
+// where kernels are one block.
+bool run_winograd(const PixelConv& all, int groups) {
+  PixelConv a = group_of(all, groups, 0);
   const int total = winograd_tiles(a), panels = (a.out + kernels->panel - 1) / kernels->panel;
-  const double work = SAVED * multiply_adds(a);
+  const double work = SAVED * multiply_adds(a) * groups;
   const int slots = workers(work), wanted = slots == 1 ? 1 : 2 * slots;
   TileUnit u = {0, total, strip(sources_of(a) + kernels->panel, kernels->tile), 0, panels, false};
-  int chunks = (total + u.strip - 1) / u.strip, groups = 1;
-  if (chunks < wanted) {
+  if (groups > 1) u.strip = std::min(u.strip, std::max<int>(kernels->tile, GROUP_FLOATS / (16 * all.channels)));
+  int chunks = (total + u.strip - 1) / u.strip, shares = 1;  // of panels
+  if (chunks * groups < wanted) {
     chunks = std::max(1, std::min(wanted, total / kernels->tile));
-    groups = std::min(panels, (wanted + chunks - 1) / chunks);
+    shares = std::min(panels, (wanted + chunks - 1) / chunks);
     u.strip = std::min(u.strip, (total + chunks - 1) / chunks);
   }
   u.own_weight = chunks == 1;
   const size_t weight_size = kernels->winograd_weight_size(a), filters = (size_t)sources_of(a) * 9;
-  const size_t front = u.own_weight ? 0 : rounded(panels * weight_size);
+  const size_t front = u.own_weight ? 0 : rounded(groups * panels * weight_size);
   const size_t need = rounded(std::max(kernels->winograd_forward_room(a, u), filters * kernels->panel));
   const size_t own = a.blocks_h * a.blocks_w > 1 ? rounded(filters * a.out) : 0;
   float *cut_weight = scratch(own + front + need * slots), *weight = cut_weight + own, *memory = weight + front;
+  auto part = [&](int group) {
+    if (groups > 1) return group_of(all, groups, group);
+    return a;
+  };
   if (own) {
     each_block_tap(a, [&](int64_t from, int64_t to) { cut_weight[to] = from < 0 ? 0 : a.weight[from]; });
     a.weight = cut_weight, a.turned = false;
   }
   if (!u.own_weight) {
     auto panel = [&](int i, int slot) {
-      kernels->winograd_weight(a, i, memory + slot * need, weight + i * weight_size);
+      kernels->winograd_weight(part(i / panels), i % panels, memory + slot * need, weight + i * weight_size);
     };
-    spread(panels, work, panel);
+    spread(groups * panels, work, panel);
   }
   std::atomic<bool> done{true};
   auto item = [&](int i, int slot) {
     TileUnit own = u;
-    const int chunk = i / groups, group = i % groups;
+    const int share = i % shares, group = i / shares % groups, chunk = i / shares / groups;
     own.first = (int64_t)total * chunk / chunks, own.end = (int64_t)total * (chunk + 1) / chunks;
-    own.panel = panels * group / groups, own.panel_end = panels * (group + 1) / groups;
-    if (!kernels->winograd_forward(a, own, weight, memory + slot * need)) done = false;
+    own.panel = panels * share / shares, own.panel_end = panels * (share + 1) / shares;
+    const float* panel = weight + (u.own_weight ? 0 : group * panels * weight_size);
+    if (!kernels->winograd_forward(part(group), own, panel, memory + slot * need)) done = false;
   };
-  spread(chunks * groups, work, item);
+  spread(chunks * groups * shares, work, item);
   return done;
 }
 
@@ -143,23 +163,27 @@ void check_cut(const PixelConv& a, int lanes) {
 }
 
 bool winograd(Array<const float, 4> x, Dense<const float, 4> weight, optional<Dense<const float, 1>> bias, Two padding,
-              Two dilation, bool relu, bool turned, Array<float, 4> y, optional<Dense<uint8_t, 4>> winner) {
+              Two dilation, bool relu, bool turned, Array<float, 4> y, optional<Dense<uint8_t, 4>> winner, int groups) {
   PixelConv a = pixel_conv(x, y, weight.shape(2), weight.shape(3), {1, 1}, padding, dilation);
+  check(groups > 0 && a.channels % groups == 0 && a.out % groups == 0 && (groups == 1 || !winner), "groups");
   check(in_order(a.x, a.channels, a.height, a.width), "input order");
   check_order(a, winner.has_value());
-  check_cut(a, kernels->lanes);
+  check_cut(group_of(a, groups, 0), kernels->lanes);
   if (winner) {
     check(winner->size() == y.size(), "winners");
     a.rows = a.height + 2 * a.pad_h - a.kernel_h + 1, a.columns = a.width + 2 * a.pad_w - a.kernel_w + 1;
     a.winner = winner->data();
     check((int)y.shape(2) == a.rows / 2 && (int)y.shape(3) == a.columns / 2 && dilation == Two({1, 1}), "output shape");
   }
-  check((int)weight.shape(turned) == a.out && (int)weight.shape(!turned) == a.channels &&
-            (!bias || (int)bias->shape(0) == a.out),
+  check((int)weight.shape(0) == (turned ? a.channels : a.out) &&
+            (int)weight.shape(1) == (turned ? a.out : a.channels) / groups && (!bias || (int)bias->shape(0) == a.out),
         "weight shape");
-  cut(a);
   a.weight = weight.data(), a.bias = bias ? bias->data() : nullptr, a.relu = relu, a.turned = turned;
-  return run_winograd(a);
+  cut(a);
+  if (a.blocks_h * a.blocks_w == 1) return run_winograd(a, groups);
+  for (int group = 0; group < groups; group++)
+    if (!run_winograd(group_of(a, groups, group), 1)) return false;
+  return true;
 }
 
 // Sums of sums: so many parts, each made by one thread at a time, whatever the number of threads.
@@ -173,62 +197,71 @@ void add_parts(float* parts, int count, size_t size) {
 constexpr int GRADIENT_TILES = 64;  // a part has at least so many
 constexpr int BLOCK = 32;           // out-channels that one thread takes at least
 
-bool winograd_gradient(Array<const float, 4> grad, Array<const float, 4> x, Two padding, Two dilation,
-                       Dense<float, 4> d_weight) {
-  PixelConv a = pixel_conv(x, grad, d_weight.shape(2), d_weight.shape(3), {1, 1}, padding, dilation);
-  check((int)d_weight.shape(0) == a.out && (int)d_weight.shape(1) == a.channels, "weight shape");
-  check(in_order(a.x, a.channels, a.height, a.width), "input order");
-  check_order(a);
-  check_cut(a, kernels->lanes);
-  cut(a);
+bool run_winograd_gradient(const PixelConv& all, int groups, float* d_weight) {
+  const PixelConv a = group_of(all, groups, 0);
   const int total = winograd_tiles(a), sources = sources_of(a);
-  const size_t all = (size_t)a.out * sources * 36;
-  const int parts = parts_of(all, (total + GRADIENT_TILES - 1) / GRADIENT_TILES);
-  const double work = SAVED * multiply_adds(a);
+  const size_t every = (size_t)a.out * sources * 36;
+  const int parts = parts_of(every, (total + GRADIENT_TILES - 1) / GRADIENT_TILES);
+  const double work = SAVED * multiply_adds(a) * groups;
   const int slots = workers(work);
-  const int groups = std::max(1, std::min((2 * slots + parts - 1) / parts, a.out / BLOCK));
+  const int shares = std::max(1, std::min((2 * slots + parts * groups - 1) / (parts * groups), a.out / BLOCK));
   TileUnit u = {0, 0, strip(sources + a.out, 8), 0, 0, false};
-  // the out-channels of a group as a convolution of its own
-  auto group_of = [&](int group) {
-    PixelConv own = a;
-    const int first = a.out / BLOCK * group / groups * BLOCK;
-    own.out = (group + 1 == groups ? a.out : a.out / BLOCK * (group + 1) / groups * BLOCK) - first;
+  // a share of a group's out-channels as a convolution of its own; shares of all groups have one after the other's number
+  auto part_of = [&](int number) {
+    PixelConv own = group_of(all, groups, number / shares);
+    const int share = number % shares, first = a.out / BLOCK * share / shares * BLOCK;
+    own.out = (share + 1 == shares ? a.out : a.out / BLOCK * (share + 1) / shares * BLOCK) - first;
     own.y.data += first;
     return own;
   };
-  std::vector<size_t> begin(groups + 1, 0);
+  const int numbers = groups * shares;
+  std::vector<size_t> begin(numbers + 1, 0);
   size_t need = 0;
-  for (int g = 0; g < groups; g++) {
-    const PixelConv own = group_of(g);
-    begin[g + 1] = begin[g] + rounded(kernels->winograd_sums_size(own));
+  for (int i = 0; i < numbers; i++) {
+    const PixelConv own = part_of(i);
+    begin[i + 1] = begin[i] + rounded(kernels->winograd_sums_size(own));
     need = std::max(need, rounded(kernels->winograd_gradient_room(own, u)));
   }
-  const size_t size = begin[groups], blocks = sources > a.channels ? rounded((size_t)a.out * sources * 9) : 0;
+  const size_t size = begin[numbers], blocks = sources > a.channels ? rounded((size_t)a.out * sources * 9) : 0;
   float *made = scratch(blocks + size * parts + need * slots), *sums = made + blocks, *memory = sums + size * parts;
-  if (!blocks) made = d_weight.data();
+  if (!blocks) made = d_weight;
   auto item = [&](int i, int slot) {
-    const int part = i / groups, group = i % groups;
-    const PixelConv own = group_of(group);
-    float* to = sums + size * part + begin[group];
+    const int part = i / numbers, number = i % numbers;
     TileUnit share = u;
     share.first = (int64_t)total * part / parts, share.end = (int64_t)total * (part + 1) / parts;
-    kernels->winograd_gradient(own, share, memory + slot * need, to);
+    kernels->winograd_gradient(part_of(number), share, memory + slot * need, sums + size * part + begin[number]);
   };
-  spread(parts * groups, work, item);
+  spread(parts * numbers, work, item);
   add_parts(sums, parts, size);
   std::atomic<bool> done{true};
-  auto filters = [&](int group, int) {
-    const PixelConv own = group_of(group);
-    const int first = own.y.data - a.y.data;
+  auto filters = [&](int number, int) {
+    const PixelConv own = part_of(number);
+    const int64_t first = own.y.data - all.y.data;
     for (int o = 0; o < own.out; o++)
-      if (!kernels->winograd_filter(own, sums + begin[group], o, made + (int64_t)(first + o) * sources * 9)) done = false;
+      if (!kernels->winograd_filter(own, sums + begin[number], o, made + (first + o) * sources * 9)) done = false;
   };
-  spread(groups, work, filters);
+  spread(numbers, work, filters);
   if (blocks)
     each_block_tap(a, [&](int64_t to, int64_t from) {
-      if (to >= 0) d_weight.data()[to] = made[from];
+      if (to >= 0) d_weight[to] = made[from];
     });
   return done;
+}
+
+bool winograd_gradient(Array<const float, 4> grad, Array<const float, 4> x, Two padding, Two dilation,
+                       Dense<float, 4> d_weight, int groups) {
+  PixelConv a = pixel_conv(x, grad, d_weight.shape(2), d_weight.shape(3), {1, 1}, padding, dilation);
+  check(groups > 0 && a.channels % groups == 0 && a.out % groups == 0, "groups");
+  check((int)d_weight.shape(0) == a.out && (int)d_weight.shape(1) == a.channels / groups, "weight shape");
+  check(in_order(a.x, a.channels, a.height, a.width), "input order");
+  check_order(a);
+  check_cut(group_of(a, groups, 0), kernels->lanes);
+  cut(a);
+  if (a.blocks_h * a.blocks_w == 1) return run_winograd_gradient(a, groups, d_weight.data());
+  for (int group = 0; group < groups; group++)
+    if (!run_winograd_gradient(group_of(a, groups, group), 1, d_weight.data() + d_weight.size() / groups * group))
+      return false;
+  return true;
 }
 
 // Any window ----------------------------------------------------------------------------------------------------------
@@ -351,8 +384,9 @@ void pixel_sums(Dense<const float, 2> x, Dense<float, 1> sums) {
 
 void bind_pixels(nb::module_& m) {
   define(m, "winograd", &winograd, "x"_a, "weight"_a, "bias"_a.none(), "padding"_a, "dilation"_a, "relu"_a, "turned"_a,
-         "y"_a, "winner"_a.none());
-  define(m, "winograd_gradient", &winograd_gradient, "grad"_a, "x"_a, "padding"_a, "dilation"_a, "d_weight"_a);
+         "y"_a, "winner"_a.none(), "groups"_a);
+  define(m, "winograd_gradient", &winograd_gradient, "grad"_a, "x"_a, "padding"_a, "dilation"_a, "d_weight"_a,
+         "groups"_a);
   define(m, "pixel_forward", &pixel_forward, "x"_a, "weight"_a, "bias"_a.none(), "stride"_a, "padding"_a,
          "dilation"_a, "relu"_a, "turned"_a, "y"_a);
   define(m, "pixel_gradient", &pixel_gradient, "grad"_a, "x"_a, "stride"_a, "padding"_a, "dilation"_a, "turned"_a,

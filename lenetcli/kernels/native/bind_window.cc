@@ -222,10 +222,12 @@ void grouped_weight(Images grad, Images x, Pair stride, Pair padding, Pair dilat
   spread(pairs, work, item);
 }
 
-// Where channels are the fastest axis: groups of as many out- as in-channels, 1, 2, 4 or 8. Images are (N, H, W, C).
-int group_of(const Images& weight, int channels) {
+// Where channels are the fastest axis: groups of as many out- as in-channels, up to 8 of them, or 32 for the input's
+// gradient. Images are (N, H, W, C).
+int group_of(const Images& weight, int channels, int most = 8) {
   const int size = weight.shape(1);
-  check((int)weight.shape(0) == channels && (size == 1 || size == 2 || size == 4 || size == 8) && channels % size == 0,
+  check((int)weight.shape(0) == channels && size > 0 && size <= most && (size & (size - 1)) == 0 &&
+            channels % size == 0,
         "channels");
   return size;
 }
@@ -254,7 +256,7 @@ void lanes_forward(Images x, Images weight, optional<Dense<const float, 1>> bias
 }
 
 void lanes_input(Images grad, Images weight, Pair stride, Pair padding, Pair dilation, Dense<float, 4> d_x) {
-  const int group = group_of(weight, grad.shape(3));
+  const int group = group_of(weight, grad.shape(3), 32);
   Geometry g(d_x, grad, side(weight), stride, padding, dilation);
   check(grad.shape(0) == d_x.shape(0), "shapes");
   float* packed = scratch(weight.size());

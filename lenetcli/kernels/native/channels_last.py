@@ -60,7 +60,7 @@ def conv2d(
         _native.pixel_input(x, weight, bias, ONE, _opposite(weight.shape, padding, ONE), ONE, relu, True, y)
         return y
     fits = _is_winograd(weight.shape, c, (p, q), stride, padding, dilation)
-    if not (fits and _native.winograd(x, weight, bias, padding, dilation, relu, False, y, None)):
+    if not (fits and _native.winograd(x, weight, bias, padding, dilation, relu, False, y, None, 1)):
         _native.pixel_forward(x, weight, bias, stride, padding, dilation, relu, False, y)
     return y
 
@@ -87,7 +87,7 @@ def conv2d_weight_grad(
     places = grad.shape[2], grad.shape[3]
     fits = len(grad) * _tiles(places, dilation) > MERE
     fits = fits and _is_winograd(d_weight.shape, c, places, stride, padding, dilation)
-    if not (fits and _native.winograd_gradient(grad, x, padding, dilation, d_weight)):
+    if not (fits and _native.winograd_gradient(grad, x, padding, dilation, d_weight, 1)):
         _native.pixel_gradient(grad, x, stride, padding, dilation, False, d_weight)
     return d_weight
 
@@ -104,15 +104,15 @@ def conv2d_input_grad(
     """As lenetcli.kernels.conv.conv2d_input_grad, of one group; written to `d_x` where given."""
     if d_x is None:
         d_x = _images(len(grad), weight.shape[1], *image)
-    grad, weight, kernel = _laid(grad), np.ascontiguousarray(weight), weight.shape[2:]
+    grad, weight = _laid(grad), np.ascontiguousarray(weight)
     opposite = _opposite(weight.shape, padding, dilation)
-    whole = all(grad.shape[2 + i] == image[i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) for i in (0, 1))
+    whole = _is_whole(grad, weight.shape, image, padding, dilation)
     turned = whole and _is_turned(weight.shape, stride, padding, dilation)
     if turned and _native.is_finite(weight.reshape(-1)):
         _native.pixel_forward(grad, weight, None, ONE, opposite, ONE, False, True, d_x)
         return d_x
     fits = whole and _is_winograd(weight.shape, weight.shape[0], image, stride, padding, dilation)
-    if not (fits and _native.winograd(grad, weight, None, opposite, dilation, False, True, d_x, None)):
+    if not (fits and _native.winograd(grad, weight, None, opposite, dilation, False, True, d_x, None, 1)):
         _native.pixel_input(grad, weight, None, stride, padding, dilation, False, False, d_x)
     return d_x
 
@@ -138,7 +138,7 @@ def conv_relu_pool(x: Array, weight: Array, bias: Array | None, padding: Pair) -
     if _is_winograd(weight.shape, weight.shape[1], (2 * p, 2 * q), ONE, padding, ONE):
         x, weight = _laid(x), np.ascontiguousarray(weight)
         bias = None if bias is None else np.ascontiguousarray(bias)
-        done = _native.winograd(x, weight, bias, padding, ONE, True, False, y, winner)
+        done = _native.winograd(x, weight, bias, padding, ONE, True, False, y, winner, 1)
     if not done:
         _native.pixel_pool(conv2d(x, weight, bias, ONE, padding, ONE, True), y, winner)
     return y, layout.images(winner).transpose(1, 2, 3, 0)[None]
@@ -153,6 +153,45 @@ def conv_relu_pool_backward(
     taps = winner.transpose(0, 4, 1, 2, 3).reshape(-1, *grad.shape[1:])[: len(grad)]
     _native.pixel_pool_backward(_laid(grad), pixels(taps), d_conv)
     return conv2d_backward(d_conv, x, weight, (need_x, need_weight, need_weight), ONE, padding, ONE)
+
+
+def groups_by_winograd(
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+    y: Array,
+    *,
+    back: bool = False,
+) -> bool:
+    """Whether Winograd's method has made a convolution of groups, or `back` the gradient y of its input from x."""
+    shape = (weight.shape[0] // groups, *weight.shape[1:])
+    if back and not _is_whole(x, weight.shape, y.shape[2:], padding, dilation):
+        return False
+    if not _is_winograd(shape, shape[0] if back else shape[1], y.shape[2:], stride, padding, dilation):
+        return False
+    padding = _opposite(weight.shape, padding, dilation) if back else padding
+    bias = None if bias is None else np.ascontiguousarray(bias)
+    weight = np.ascontiguousarray(weight)
+    done: bool = _native.winograd(_laid(x), weight, bias, padding, dilation, False, back, y, None, groups)
+    return done
+
+
+def group_weights_by_winograd(
+    grad: Array, x: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int, d_weight: Array
+) -> bool:
+    """Whether Winograd's method has made the weight's gradient of a convolution of several groups."""
+    o, c, *kernel = d_weight.shape
+    places = grad.shape[2], grad.shape[3]
+    if len(grad) * _tiles(places, dilation) <= MERE:
+        return False
+    if not _is_winograd((o // groups, c, *kernel), c, places, stride, padding, dilation):
+        return False
+    done: bool = _native.winograd_gradient(_laid(grad), _laid(x), padding, dilation, d_weight, groups)
+    return done
 
 
 def channel_sums(x: Array) -> Array:
@@ -181,6 +220,11 @@ def _is_winograd(
             return False
     blocks = -(-k // BLOCK) * -(-kl // BLOCK)
     return 4 * PARTS * blocks * _tiles(places, dilation) <= 3 * k * kl * places[0] * places[1]
+
+
+def _is_whole(grad: Array, weight: Sequence[int], image: Sequence[int], padding: Pair, dilation: Pair) -> bool:
+    """Whether they are results of stride 1 of a whole image: a transposed convolution may leave out a border."""
+    return all(grad.shape[2 + i] == image[i] + 2 * padding[i] - dilation[i] * (weight[2 + i] - 1) for i in (0, 1))
 
 
 def _tiles(places: Sequence[int], dilation: Pair) -> int:

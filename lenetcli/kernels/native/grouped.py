@@ -26,7 +26,7 @@ FLOAT = np.dtype(np.float32)
 ONE = (1, 1)
 FEW = 4  # pairs of an in- and an out-channel of a group up to which gathering is faster than the direct kernels
 MORE = 16  # and than products
-LANES = (1, 2, 4, 8)  # channels of a group that are lanes of one vector
+LANES, MORE_LANES = (1, 2, 4, 8), (16, 32)  # channels of a group that are lanes of one vector, and that fill vectors
 DEEP = 8  # and from which Winograd's method is faster, a group at a time
 
 
@@ -36,13 +36,18 @@ def _gathers(weight: Sequence[int], stride: Pair, dilation: Pair, groups: int) -
     return c * o // groups <= (FEW if direct else MORE) and k * kl <= MOST
 
 
-def _by_lanes(x: Array, weight: Sequence[int], groups: int, stride: Pair) -> bool:
-    """Whether channels are lanes, as many out as in: x are images of either side of the convolution."""
+def _by_lanes(x: Array, weight: Sequence[int], groups: int, stride: Pair, *, back: bool = False) -> bool:
+    """Whether channels are lanes, as many out as in, for the input's gradient (`back`) those of larger groups, too.
+
+    Args:
+        x: images of either side of the convolution.
+    """
     o, c, k, kl = weight
     large = channels_last.LARGE
-    if c == DEEP and stride == ONE and k in large and kl in large:
+    if c >= DEEP and stride == ONE and k in large and kl in large:
         return False
-    return c in LANES and o == c * groups and k * kl <= MOST and is_channels_last(x)
+    fits = c in LANES or (back and stride != ONE and c in MORE_LANES)
+    return fits and o == c * groups and k * kl <= MOST and is_channels_last(x)
 
 
 def _takes(*arrays: Array) -> bool:
@@ -86,8 +91,9 @@ def conv2d(
     if not (by_lanes or _gathers(weight.shape, stride, dilation, groups)):
         if is_channels_last(x):
             y = _room(x, o, (p, q))
-            for own, part, w, b in _parts(groups, [x, y], [weight, bias]):
-                channels_last.conv2d(own, w, b, stride, padding, dilation, False, part)
+            if not channels_last.groups_by_winograd(x, weight, bias, stride, padding, dilation, groups, y):
+                for own, part, w, b in _parts(groups, [x, y], [weight, bias]):
+                    channels_last.conv2d(own, w, b, stride, padding, dilation, False, part)
             return y
         parts = _parts(groups, [x], [weight, bias])
         return _joined([conv.conv2d(own, w, b, stride, padding, dilation, 1) for own, w, b in parts])
@@ -118,8 +124,10 @@ def conv2d_weight_grad(
         _native.grouped_weight(stored(grad), stored(x), stride, padding, dilation, d_weight)
         return d_weight
     if is_channels_last(x):
-        for g, own, part in _parts(groups, [images(pixels(grad)), x], [d_weight]):
-            channels_last.conv2d_weight_grad(g, own, kernel, stride, padding, dilation, part)
+        grad = images(pixels(grad))
+        if not channels_last.group_weights_by_winograd(grad, x, stride, padding, dilation, groups, d_weight):
+            for g, own, part in _parts(groups, [grad, x], [d_weight]):
+                channels_last.conv2d_weight_grad(g, own, kernel, stride, padding, dilation, part)
         return d_weight
     parts = _parts(groups, [grad, x])
     return np.concatenate([conv.conv2d_weight_grad(g, own, kernel, stride, padding, dilation, 1) for g, own in parts])
@@ -147,7 +155,7 @@ def _input_grad(
     x: Array,
 ) -> Array:
     """Lies as x."""
-    if _by_lanes(x, weight.shape, groups, stride):
+    if _by_lanes(x, weight.shape, groups, stride, back=True):
         d_x = room((len(grad), *image, weight.shape[1] * groups))
         _native.lanes_input(pixels(grad), np.ascontiguousarray(weight), stride, padding, dilation, d_x)
         return images(d_x)
@@ -156,9 +164,11 @@ def _input_grad(
         _native.grouped_input(stored(grad), np.ascontiguousarray(weight), stride, padding, dilation, d_x)
         return like(x, logical(d_x))
     if is_channels_last(x):
-        whole = _room(grad, weight.shape[1] * groups, image)
-        for g, part, w in _parts(groups, [images(pixels(grad)), whole], [weight]):
-            channels_last.conv2d_input_grad(g, w, image, stride, padding, dilation, part)
+        whole, grad = _room(grad, weight.shape[1] * groups, image), images(pixels(grad))
+        geometry = stride, padding, dilation
+        if not channels_last.groups_by_winograd(grad, weight, None, *geometry, groups, whole, back=True):
+            for g, part, w in _parts(groups, [grad, whole], [weight]):
+                channels_last.conv2d_input_grad(g, w, image, *geometry, part)
         return whole
     parts = _parts(groups, [grad], [weight])
     return _joined([conv.conv2d_input_grad(g, w, image, stride, padding, dilation, 1) for g, w in parts])

@@ -190,7 +190,7 @@ struct Classes {
 // are those of single elements.
 struct NormPiece {
   bool columns, relu;
-  int64_t rows, lanes;
+  int64_t rows, lanes, count, step;  // so many runs, `step` floats apart, each with the next of all numbers
   const float *x, *grad, *weight, *bias;
   float* y;  // d_x in the backward pass
   const float *centre, *factor, *shift, *down, *up;

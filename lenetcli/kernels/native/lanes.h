@@ -1,5 +1,6 @@
 // Convolutions of groups of few channels where these are the fastest axis, (N, H, W, C), each lane a channel: depthwise
-// ones, and groups of 2, 4 or 8 channels, whose sources are lanes of the same vector.
+// ones, groups of 2 to 8 channels, whose sources are lanes of the same vector, and groups of 4 to 32 that fill vectors,
+// in which all lanes have the same source.
 //
 //     y[place][o] = bias[o] + sum over taps and the group's channels c of weight[tap][c][o] * x[place of tap][group + c]
 //     weight: d_weight[tap][c][o] = sum over the places of grad[place][o] * x[place of tap][group + c]
@@ -12,7 +13,12 @@
 
 namespace {
 
-// Lanes of the `which`th channel of their group of `size`, a power of two up to 8.
+// How lanes find their sources: each in itself, in its vector, or all of a vector in one number.
+enum Sources { ITSELF, NEAR, ONE };
+
+INLINE Sources sources_of(int size) { return size == 1 ? ITSELF : size % L ? NEAR : ONE; }
+
+// Lanes of the `which`th channel of their group of `size`, a power of two.
 struct GroupLanes {
   int size;
 #if LENET_LANES >= 8
@@ -42,6 +48,17 @@ struct GroupLanes {
   }
 };
 
+// The sources of lanes from `at` on, where groups fill vectors: all of a vector have the same.
+struct OneSource {
+  int64_t first[Wide::count];
+
+  INLINE OneSource(int size, Full, int64_t at) { EACH first[j] = (at + j * L) & -size; }
+  INLINE OneSource(int size, Part part, int64_t at) { EACH first[j] = (at + (j * L < part.count ? j * L : 0)) & -size; }
+
+  // sum += w times the source of each lane; `place` holds the first one's.
+  INLINE void add(Wide& sum, const Wide& w, const float* place) const { EACH sum.v[j] += w.v[j] * splat(place[first[j]]); }
+};
+
 // body(lanes, at) for all vectors of a place.
 template <class Body>
 INLINE void each_vector_of(int64_t lanes, Body body) {
@@ -63,25 +80,34 @@ INLINE int taps_of(const Windows& a, const Reach& row, const Reach& column, Tap*
 }
 
 // Q neighbouring places of a run.
-template <int Q, bool ALONE, class Lanes>
+template <int Q, Sources KIND, class Lanes>
 INLINE void lane_places(const Windows& a, const Tap* taps, int number, const float* x, float* y, Lanes lanes, int64_t at) {
   const int64_t from = (int64_t)a.columns.source_step * a.n, to = (int64_t)a.columns.step * a.n;
-  const GroupLanes group(ALONE ? 1 : a.sources);
+  const GroupLanes group(KIND == ITSELF ? 1 : a.sources);
   Wide sums[Q];
   for (int q = 0; q < Q; q++) sums[q] = a.bias ? load_wide(lanes, a.bias + at) : wide(0);
   for (int t = 0; t < number; t++) {
     const float* weight = a.weight + (int64_t)taps[t].tap * group.size * a.n + at;
-    Wide v[Q];
-    for (int q = 0; q < Q; q++) v[q] = load_wide(lanes, x + taps[t].source + q * from + at);
-    for (int c = 0; c < group.size; c++) {
-      const Wide w = load_wide(lanes, weight + c * a.n);
-      for (int q = 0; q < Q; q++) sums[q] = sums[q] + w * group.of(v[q], c);
+    const float* place = x + taps[t].source;
+    if constexpr (KIND == ONE) {
+      const OneSource one(a.sources, lanes, at);
+      for (int c = 0; c < a.sources; c++) {
+        const Wide w = load_wide(lanes, weight + c * a.n);
+        for (int q = 0; q < Q; q++) one.add(sums[q], w, place + q * from + c);
+      }
+    } else {
+      Wide v[Q];
+      for (int q = 0; q < Q; q++) v[q] = load_wide(lanes, place + q * from + at);
+      for (int c = 0; c < group.size; c++) {
+        const Wide w = load_wide(lanes, weight + c * a.n);
+        for (int q = 0; q < Q; q++) sums[q] = sums[q] + w * group.of(v[q], c);
+      }
     }
   }
   for (int q = 0; q < Q; q++) store_wide(lanes, y + q * to + at, sums[q]);
 }
 
-template <bool ALONE>
+template <Sources KIND>
 INLINE void lane_row(const Windows& a, int index) {
   const Reach row = a.reach[index % a.rows.size];
   const float* x = a.x + index / a.rows.size * plane(a);
@@ -90,20 +116,31 @@ INLINE void lane_row(const Windows& a, int index) {
   for (const Run* run = a.runs; run < a.runs_end; run++) {
     const int number = taps_of(a, row, run->reach, taps);
     float* y = a.y + ((int64_t)index * a.columns.size + run->first) * a.n;
-    for (int q = 0; q < run->number; q += run->number - q < 4 ? 1 : 4)
+    auto places = [&](int q, auto lanes, int64_t at) __attribute__((always_inline)) {
+      if (q + 4 <= run->number)
+        lane_places<4, KIND>(a, taps, number, x + q * from, y + q * to, lanes, at);
+      else
+        lane_places<1, KIND>(a, taps, number, x + q * from, y + q * to, lanes, at);
+      return run->number - q < 4 ? 1 : 4;
+    };
+    if constexpr (KIND == ONE)  // the weights of sixteen lanes stay in the cache
       each_vector_of(a.n, [&](auto lanes, int64_t at) {
-        if (q + 4 <= run->number)
-          lane_places<4, ALONE>(a, taps, number, x + q * from, y + q * to, lanes, at);
-        else
-          lane_places<1, ALONE>(a, taps, number, x + q * from, y + q * to, lanes, at);
+        for (int q = 0; q < run->number;) q += places(q, lanes, at);
       });
+    else  // pixels are read through all their channels
+      for (int q = 0; q < run->number; q += run->number - q < 4 ? 1 : 4)
+        each_vector_of(a.n, [&](auto lanes, int64_t at) { places(q, lanes, at); });
   }
 }
 
 // Row `index` of y, of all images together.
 void lane_sums(const Windows& windows, int index) {
   const Windows a = windows;
-  a.sources == 1 ? lane_row<true>(a, index) : lane_row<false>(a, index);
+  switch (sources_of(a.sources)) {
+    case ITSELF: return lane_row<ITSELF>(a, index);
+    case NEAR: return lane_row<NEAR>(a, index);
+    case ONE: return lane_row<ONE>(a, index);
+  }
 }
 
 // Adds to the sums of T taps what a run's places give.

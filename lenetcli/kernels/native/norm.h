@@ -15,7 +15,7 @@
 namespace {
 
 constexpr int SHORT = 64;  // floats that are added up one by one
-constexpr int FEW_ROWS = 4, STRETCH = 32;  // rows that are read side by side; times sixteen lanes of them, at most
+constexpr int FEW_ROWS = 4, STRETCH = 32;  // rows that are read side by side, at least; times sixteen lanes, at most
 
 // The numbers of sixteen lanes, of columns or (all alike) of a run.
 struct Lane {
@@ -81,7 +81,15 @@ INLINE void few_row_sums(const NormPiece& a, Lanes lanes, int64_t at, int64_t ro
   for (int u = 0; u < 2; u++) first[u] = one[u], second[u] = two[u];
 }
 
+// Of short rows, as many more; a power of two up to SHORT, so that sums have the same order.
+INLINE int64_t rows_at_once(const NormPiece& a) {
+  int64_t rows = FEW_ROWS;
+  while (rows < SHORT && 2 * rows * a.lanes <= STRETCH * SIXTEEN) rows *= 2;
+  return rows;
+}
+
 INLINE void column_sums(const NormPiece& a) {
+  const int64_t at_once = rows_at_once(a);
   Wide first[STRETCH][2], second[STRETCH][2];
   for (int64_t l = 0; l < a.lanes; l++) a.sums[l] = a.products[l] = 0;
   for (int64_t from = 0; from < a.lanes; from += STRETCH * SIXTEEN) {
@@ -89,8 +97,8 @@ INLINE void column_sums(const NormPiece& a) {
     for (int64_t row = 0; row < a.rows;) {
       for (int64_t i = 0; i * SIXTEEN < lanes; i++)
         for (int u = 0; u < 2; u++) first[i][u] = second[i][u] = wide(0);
-      for (const int64_t end = row + SHORT < a.rows ? row + SHORT : a.rows; row < end; row += FEW_ROWS) {
-        const int64_t last = row + FEW_ROWS < end ? row + FEW_ROWS : end;
+      for (const int64_t end = row + SHORT < a.rows ? row + SHORT : a.rows; row < end; row += at_once) {
+        const int64_t last = row + at_once < end ? row + at_once : end;
         each_wide(lanes, [&](auto part, int, int64_t at) __attribute__((always_inline)) {
           few_row_sums(a, part, from + at, row, last, first[at / SIXTEEN], second[at / SIXTEEN]);
         });
@@ -163,21 +171,40 @@ INLINE void known(const NormPiece& a, Body body) {
 #undef FIXED
 }
 
+// Run number `number` of several.
+INLINE NormPiece run_of(const NormPiece& all, int64_t number) {
+  NormPiece a = all;
+  const int64_t at = number * a.step;
+  a.x += at, a.centre += a.centre ? number : 0, a.factor += number, a.shift += number;
+  if (a.grad) a.grad += at;
+  if (a.y) a.y += at;
+  if (a.down) a.down += number, a.up += number;
+  a.sums += number, a.products += number;
+  return a;
+}
+
 void norm_sums(const NormPiece& all) {
   known(all, [](const NormPiece& a) __attribute__((always_inline)) {
-    a.columns ? column_sums(a) : run_sums(a);
+    if (a.columns) return column_sums(a);
+    for (int64_t i = 0; i < a.count; i++) run_sums(run_of(a, i));
   });
 }
 
 void norm_apply(const NormPiece& all) {
   known(all, [](const NormPiece& a) __attribute__((always_inline)) {
     if (!a.columns) {
-      const Lane c(a, Full(), 0);
-      each_wide(a.lanes, [&](auto lanes, int, int64_t at) __attribute__((always_inline)) { apply(a, c, lanes, at, 0); });
+      for (int64_t i = 0; i < a.count; i++) {
+        const NormPiece run = run_of(a, i);
+        const Lane c(run, Full(), 0);
+        each_wide(a.lanes, [&](auto lanes, int, int64_t at) __attribute__((always_inline)) {
+          apply(run, c, lanes, at, 0);
+        });
+      }
       return;
     }
-    for (int64_t first = 0; first < a.rows; first += FEW_ROWS) {
-      const int64_t end = first + FEW_ROWS < a.rows ? first + FEW_ROWS : a.rows;
+    const int64_t at_once = rows_at_once(a);
+    for (int64_t first = 0; first < a.rows; first += at_once) {
+      const int64_t end = first + at_once < a.rows ? first + at_once : a.rows;
       each_wide(a.lanes, [&](auto lanes, int, int64_t at) __attribute__((always_inline)) {
         const Lane c(a, lanes, at);
         for (int64_t row = first; row < end; row++) apply(a, c, lanes, at + row * a.lanes, row);
@@ -187,8 +214,9 @@ void norm_apply(const NormPiece& all) {
 }
 
 // Adds to d_weight and d_bias of each element: grad z and grad, z = x factor + shift.
-void norm_elements(const NormPiece& a) {
-  if (a.columns) {
+void norm_elements(const NormPiece& all) {
+  if (all.columns) {
+    const NormPiece& a = all;
     for (int64_t row = 0; row < a.rows; row++) {
       Wide first = wide(0), second = wide(0);
       each_wide(a.lanes, [&](auto lanes, int, int64_t at) {
@@ -201,12 +229,15 @@ void norm_elements(const NormPiece& a) {
     }
     return;
   }
-  const Lane c(a, Full(), 0);
-  each_wide(a.lanes, [&](auto lanes, int, int64_t at) __attribute__((always_inline)) {
-    const Wide g = load_wide(lanes, a.grad + at), z = (load_wide(lanes, a.x + at) - c.centre) * c.factor + c.shift;
-    store_wide(lanes, a.d_bias + at, load_wide(lanes, a.d_bias + at) + g);
-    store_wide(lanes, a.d_weight + at, load_wide(lanes, a.d_weight + at) + g * z);
-  });
+  for (int64_t i = 0; i < all.count; i++) {
+    const NormPiece a = run_of(all, i);
+    const Lane c(a, Full(), 0);
+    each_wide(a.lanes, [&](auto lanes, int, int64_t at) __attribute__((always_inline)) {
+      const Wide g = load_wide(lanes, a.grad + at), z = (load_wide(lanes, a.x + at) - c.centre) * c.factor + c.shift;
+      store_wide(lanes, a.d_bias + at, load_wide(lanes, a.d_bias + at) + g);
+      store_wide(lanes, a.d_weight + at, load_wide(lanes, a.d_weight + at) + g * z);
+    });
+  }
 }
 
 }  // namespace

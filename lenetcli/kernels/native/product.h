@@ -80,6 +80,16 @@ INLINE void tile_product(const Product& p, int i, int k, const float* a, int64_t
     }
     for (int g = 0; g < (R + 2) / 3; g++) third[g] += a_col;
   }
+  if (count >= V * L && !(last && (p.bias || p.relu))) {  // of few products to a sum, half the time goes here
+    if (!first)
+#pragma GCC unroll 12
+      for (int r = 0; r < R; r++)
+        for (int v = 0; v < V; v++) sums[r][v] += load(c + r * p.c_row + v * L);
+#pragma GCC unroll 12
+    for (int r = 0; r < R; r++)
+      for (int v = 0; v < V; v++) store(c + r * p.c_row + v * L, sums[r][v]);
+    return;
+  }
   for (int r = 0; r < R; r++, c += p.c_row)
     for (int v = 0; v < V; v++) {
       Vec y = sums[r][v];

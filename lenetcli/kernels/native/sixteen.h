@@ -91,11 +91,9 @@ INLINE void add_lanes(Wide a, double* sums, int count) {
 
 // The sum of all lanes, in halves.
 INLINE double sum_of_lanes(Wide a) {
-  float lanes[SIXTEEN];
-  store_wide(Full(), lanes, a);
-  for (int half = SIXTEEN / 2; half; half /= 2)
-    for (int l = 0; l < half; l++) lanes[l] += lanes[l + half];
-  return lanes[0];
+  for (int half = Wide::count / 2; half; half /= 2)
+    for (int j = 0; j < half; j++) a.v[j] = a.v[j] + a.v[j + half];
+  return sum(a.v[0]);
 }
 
 }  // namespace

@@ -110,13 +110,12 @@ INLINE void each_vector(const PixelConv& a, const Image& x, int images, int heig
   const bool plain = inside && !last;
   float border[S * S * L];
   for (int c = 0; c < channels; c += L) {
-    if (!plain)
-      for (int r = 0; r < S; r++)
-        for (int k = 0; k < S; k++) {
-          const bool here = row + r >= 0 && column + k >= 0 && row + r < height && column + k < width;
-          const Vec pixel = here ? load_part(first + r * x.h + k * x.w + c, channels - c) : (Vec){};
-          store(border + (r * S + k) * L, pixel);
-        }
+    if (!plain) {
+      memset(border, 0, sizeof border);
+      for (int r = row < 0 ? -row : 0; r < S && row + r < height; r++)
+        for (int k = column < 0 ? -column : 0; k < S && column + k < width; k++)
+          store(border + (r * S + k) * L, load_part(first + r * x.h + k * x.w + c, channels - c));
+    }
     read(c, plain ? first + c : border, plain ? x.h : S * L, plain ? x.w : L);
   }
 }
@@ -204,18 +203,21 @@ INLINE Vec put_outputs(const PixelConv& a, const Tile& t, int o, const float* m,
   float* first = image_of(a, a.y, t.image) + t.row * a.y.h + t.column * a.y.w + o;
   const int rows = a.rows - t.row, columns = a.columns - t.column;
   const bool whole = rows >= STEP && columns >= STEP && left % L == 0;
+  const int64_t h = a.y.h, w = a.y.w, to_h = whole ? h : STEP * L, to_w = whole ? w : L;
+  const Vec least = splat(a.relu ? 0 : -INFINITY);
+  float border[STEP * STEP * L];
   for (int v = 0; v < left; v += L, first += L, m += L) {
     const Vec bias = a.bias ? load_part(a.bias + o + v, left - v) : (Vec){};
+    float* to = whole ? first : border;
     auto product = [&](int r, int k) __attribute__((always_inline)) { return load(m + (6 * r + k) * part); };
     transform<6, 4>(line_of_outputs, product, [&](int r, int k, Vec y) __attribute__((always_inline)) {
       y += bias, seen += y;
-      if (a.relu) y = choose(y < splat(0), splat(0), y);
-      float* to = first + r * a.y.h + k * a.y.w;
-      if (whole)
-        store(to, y);
-      else if (r < rows && k < columns)
-        store_part(to, left - v, y);
+      store(to + r * to_h + k * to_w, choose(y < least, least, y));
     });
+    if (!whole)
+      for (int r = 0; r < STEP && r < rows; r++)
+        for (int k = 0; k < STEP && k < columns; k++)
+          store_part(first + r * h + k * w, left - v, load(border + (r * STEP + k) * L));
   }
   return nothing_of(seen);
 }
