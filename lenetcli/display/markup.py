@@ -78,8 +78,8 @@ def script_json(value: Any) -> str:
     """JSON that can stand in a script element, whatever the names in it are.
 
     Example:
-        >>> script_json({"name": "</script>"})
-        '{"name":"\\u003c/script\\u003e"}'
+        >>> print(script_json({"name": "</script>"}))
+        {"name":"\\u003c/script\\u003e"}
     """
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

@@ -20,6 +20,7 @@ function startLearning() {
   }
   for (let i = 0; i < choices; i++) byId("target").append(make("option", { value: String(i) }, className(i)));
   byId("rate").value = String(data.rate);
+  byId("weights-box").open = net.trained().length <= 12;
 }
 
 /** Loss and gradients for the right answer; gradients of all values stay in the net. */
@@ -40,7 +41,7 @@ function showLoss() {
   byId("phases").replaceChildren(
     make("li", {}, make("b", {}, "Forward"), ` ${className(target())} has ${percent(p[target()])}`),
     make("li", {}, make("b", {}, "Loss"), ` ${figure(value)} (${named[data.loss] ?? data.loss})`),
-    make("li", {}, make("b", {}, "Backward"), ` gradients of ${net.trained().length} weights, below`),
+    make("li", {}, make("b", {}, "Backward"), ` gradients of ${net.trained().length} weights`),
   );
   showChanges(net.trained().map((w) => ({ name: w.name, grad: norm(w.grad), size: norm(w.values), change: null })));
 }
