@@ -139,6 +139,7 @@ def _run(config: Config, shapes: Shapes, device: str) -> Run:
         clip_norm=train.clip_grad_norm,
         clip_value=train.clip_grad_value,
         average=None if train.ema is None else AveragedModel(model, avg_fn=get_ema_avg_fn(train.ema)),
+        best=train.best,
         early_stopping=None if stopping is None else EarlyStopping(**stopping.model_dump()),
         max_seconds=train.max_seconds,
         max_batches=train.limits.train,

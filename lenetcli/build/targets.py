@@ -29,10 +29,12 @@ from lenetcli.kernels.layout import logical, stored
 from lenetcli.nn.loss import Loss
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor, from_numpy
+from lenetcli.train import metrics
 from lenetcli.train.answers import class_name, decisions
 from lenetcli.train.losses import Losses
 from lenetcli.train.pairing import is_elementwise, loss_of
 from lenetcli.train.run import Run
+from lenetcli.train.scores import task_of
 
 PER_CLASS = (nn.CrossEntropyLoss, nn.NLLLoss, nn.MultiMarginLoss)  # losses whose `weight` holds one for each class
 SHARES = (nn.BCELoss, nn.BCEWithLogitsLoss, nn.MultiLabelSoftMarginLoss)  # of targets from 0 to 1
@@ -72,13 +74,14 @@ def check_output(
             found.append(Checked(shape))
     if main.target != "label":
         _check_no_accuracy(config, "its losses compare outputs with inputs")
+        _check_metrics(config, metrics.NUMBERS)
     notes = dict.fromkeys(note for checked in found for note in checked.notes)
     return Checked(found[criterion.terms.index(main)].output, tuple(notes))
 
 
 def _unwatched(train: Train) -> Train:
     """The options without what looks at the accuracy: that is of another output."""
-    return train.model_copy(update={"early_stopping": None})
+    return train.model_copy(update={"early_stopping": None, "best": None})
 
 
 def _check_against_input(
@@ -123,6 +126,9 @@ def check_one(
     if decisions(output.array, to_host(target), criterion) is None:
         _check_no_accuracy(config)
     shape = tuple(output.array.shape)
+    task = task_of(to_host(output.array), to_host(target), criterion)
+    known = () if task is None else metrics.OF[task]
+    _check_metrics(config, tuple(name for name in known if not name.startswith("top_") or int(name[4:]) < shape[1]))
     if not read:
         return Checked(shape[1:])
     _check_alike(config, splits)
@@ -297,9 +303,26 @@ def _check_no_accuracy(config: Config, why: str = "") -> None:
     message = f"there is no accuracy: {why or f'{config.data.type} has targets that are no classes'}"
     if stopping is not None and stopping.metric == "accuracy":
         raise config.error(("train", "early_stopping", "metric"), message, "use loss")
+    if config.train.best == "accuracy":
+        raise config.error(("train", "best"), message, "use loss")
     if config.scheduler is not None and watched_by(config.scheduler) == "accuracy":
         key = "watch" if "watch" in config.scheduler.keys else "mode"
         raise config.error((*config.scheduler.path, key), message, "write watch: loss, or mode: min")
+
+
+def _check_metrics(config: Config, known: tuple[str, ...]) -> None:
+    """Refuses to judge a training by a metric that its task does not have.
+
+    Args:
+        known: those that it has, beside the loss.
+    """
+    stopping = config.train.early_stopping
+    asked: dict[tuple[str, ...], str | None] = {("train", "best"): config.train.best}
+    if stopping is not None:
+        asked["train", "early_stopping", "metric"] = stopping.metric
+    for path, name in asked.items():
+        if name not in (None, "loss", "accuracy", *known):
+            raise config.error(path, f"{name} is no metric of this task", f"it has loss, {', '.join(known)}")
 
 
 def _check_alike(config: Config, splits: dict[str, Any]) -> None:

@@ -58,6 +58,11 @@ Device = (
 )
 WeightsFile = Annotated[String, Field(min_length=1)]
 Patterns = list[Annotated[String, Field(min_length=1)]]
+Metric = Literal[
+    "loss", "accuracy", "balanced_accuracy", "f1", "f1_macro", "f1_micro", "f1_weighted", "precision",
+    "precision_macro", "recall", "recall_macro", "top_3", "top_5", "average_precision", "roc_auc", "matthews",
+    "subset_accuracy", "hamming_loss", "r2", "mae", "mse", "rmse",
+]  # fmt: skip
 Name = Annotated[String, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 
 
@@ -135,8 +140,9 @@ class EarlyStopping(Section):
 
     patience: Count
     """Epochs in a row without improvement, after which the run stops."""
-    metric: Literal["loss", "accuracy"] = "loss"
-    """What has to improve, on the validation split or, without one, the test split."""
+    metric: Metric = "loss"
+    """What has to improve, on the validation split or, without one, the test split: loss, accuracy, or a metric of the
+    task, such as f1_macro, top_5, average_precision, roc_auc, r2 or mae."""
     min_delta: Annotated[Number, Field(ge=0)] = 0.0
     """How much better is an improvement."""
 
@@ -175,6 +181,9 @@ class Train(Section):
     log_gradients: Literal["epoch"] | Steps | None = "epoch"
     """When to write down figures of each parameter's gradient and update: at the first step, and every so many steps or
     at the end of each epoch; null: never."""
+    best: Metric | None = None
+    """What makes an epoch the best: a metric as for early_stopping; by default the accuracy, where there is one, else
+    the loss."""
     class_weights: Literal["balanced"] | Weights | None = None
     """Weight of each class in the loss: a list, or balanced, which makes all classes weigh the same, common or rare."""
     early_stopping: EarlyStopping | None = None

@@ -311,13 +311,15 @@ def _are_numbers(value: dict[str, Any]) -> bool:
 def _fits(field: str, value: Any, hint: Any) -> bool:
     """Whether a value may stand in a field of this type, and is not absurd."""
     if value is None:
-        return hint in (float | None, int | None) or field in ("gradients", "outputs", "confusion")
+        return hint in (float | None, int | None) or field in ("gradients", "outputs", "confusion", "metrics")
     if field == "changes":
         return isinstance(value, dict) and all(map(_is_change, value.values()))
     if field == "confusion":
         return _is_matrix(value)
     if field == "gradients":
         return isinstance(value, dict) and all(map(_are_figures, value.values()))
+    if field == "metrics":
+        return isinstance(value, dict) and all(_fits("", number, float) for number in value.values())
     if field == "outputs":
         return isinstance(value, dict) and all(isinstance(v, dict) and _are_numbers(v) for v in value.values())
     if hint in (int, int | None):

@@ -83,6 +83,12 @@ class Loaded:
         finally:
             self.model.train(training)
 
+    @property
+    def has_validation(self) -> bool:
+        """Whether a validation split, held back or the data's own, decides which epoch is best."""
+        own = getattr(self.source, "has_validation", False)  # a class of the user's own may not know
+        return self.config.train.validation is not None or bool(own)
+
     def split(self, name: str) -> Any:
         """The data set "train", "validation" or "test", as training uses them.
 

@@ -93,7 +93,7 @@ def check_fields(kind: type, values: Any) -> dict[str, Any]:
 def up_to_date(progress: Any) -> Any:
     """A progress with the fields that earlier versions did not save: they weighed an epoch's losses by samples."""
     if isinstance(progress, dict):
-        progress = {"epoch_losses": None, **progress}
+        progress = {"epoch_losses": None, "best_metric": None, **progress}
     if isinstance(progress, dict) and "epoch_weight" not in progress and isinstance(progress.get("epoch_count"), int):
         return {**progress, "epoch_weight": float(progress["epoch_count"]), "epoch_ignored": 0}
     return progress

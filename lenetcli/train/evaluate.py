@@ -18,8 +18,9 @@ from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor
 from lenetcli.train.answers import class_names, decisions, probabilities
 from lenetcli.train.confusion import Confusion, ConfusionTally, Counts
-from lenetcli.train.losses import Losses, terms_of
+from lenetcli.train.losses import Losses, main_term, terms_of
 from lenetcli.train.pairing import loss_of
+from lenetcli.train.scores import Scores
 
 Sums = tuple[float, float, int, int | None, int]  # of losses and their weights; samples, right ones, ignored ones
 BINS = 15  # of confidence, for the calibration error
@@ -236,7 +237,8 @@ def measured(criterion: Module, output: Tensor, target: Tensor) -> float:
 
 
 def evaluate(
-    model: Module, batches: Iterable[tuple[Any, Any]], criterion: Module, classes: int = 0, calibrated: bool = True
+    model: Module, batches: Iterable[tuple[Any, Any]], criterion: Module, classes: int = 0, calibrated: bool = True,
+    scores: Scores | None = None,
 ) -> Evaluation:  # fmt: skip
     """Runs the model in evaluation mode, without gradients, over all batches; its mode is restored after.
 
@@ -244,15 +246,19 @@ def evaluate(
         criterion: the loss, or `Losses`: then each has an evaluation of its own, too.
         classes: of the confusion; 0 counts none.
         calibrated: with the calibration error, where there is a confusion.
+        scores: takes every answer of the main output, to be measured afterwards.
     """
     began = time.perf_counter()
     training = model.training
     tallies = [(term, Tally(term.criterion, classes, calibrated)) for term in terms_of(criterion)]
+    main = main_term(criterion)
     model.eval()
     try:
         with no_grad():
             for inputs, targets in batches:
                 output = model(inputs)
+                if scores is not None:
+                    scores.add(main.of(output).array, main.wanted(targets, inputs).array)
                 for term, tally in tallies:
                     tally.measure(term.of(output), term.wanted(targets, inputs))
     finally:

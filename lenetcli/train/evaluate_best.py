@@ -11,42 +11,46 @@ from lenetcli.errors import LenetError
 from lenetcli.train.evaluate import Evaluation, evaluate
 from lenetcli.train.features import parts_of
 from lenetcli.train.run import Run
+from lenetcli.train.scores import Scores
 
 
 class _Stopped(Exception):
     """A signal came between two batches."""
 
 
-def evaluate_split(run: Run, loader: DataLoader, classes: int = 0) -> Evaluation | None:
+def evaluate_split(run: Run, loader: DataLoader, classes: int = 0, scores: Scores | None = None) -> Evaluation | None:
     """How the model that is shown does on a split; None where a signal asks for the end meanwhile.
 
     Batches for which there is no memory are halved, as often as it takes.
 
     Args:
         classes: of the confusion; 0 counts none.
+        scores: takes the answers, to be measured.
 
     Raises:
         LenetError: not even one sample fits.
     """
     found: Evaluation | None
     try:
-        found = _fitting(run, loader, classes)
+        found = _fitting(run, loader, classes, scores)
     except _Stopped:
         found = None
     return found if run.reducer is None else run.reducer.reduce_evaluation(run, found)
 
 
-def _fitting(run: Run, loader: DataLoader, classes: int) -> Evaluation:
+def _fitting(run: Run, loader: DataLoader, classes: int, scores: Scores | None) -> Evaluation:
     """The evaluation, in batches that fit into memory."""
     random, model = run.random.get_state(), run.shown_model
     parts = parts_of(model) if run.features is not None and run.features.keeps(loader) else None
     judged = model if parts is None else parts.head
     judged.training = model.training
     while True:
+        if scores is not None:
+            scores.clear()
         seen = loader if parts is None else run.features.loader_of(loader)
         try:
             batches = _until_stopped(run, moved(seen, run.device))
-            return evaluate(judged, batches, run.criterion, classes, calibrated=False)
+            return evaluate(judged, batches, run.criterion, classes, calibrated=False, scores=scores)
         except MemoryError:
             if loader.batch_size == 1:
                 raise LenetError(

@@ -78,6 +78,7 @@ class Evaluated(Event):
     # [true class][predicted class]: samples; None for "train", where targets are no classes or classes more than
     # CONFUSED, and where several processes train the run.
     confusion: list[list[int]] | None = None
+    metrics: dict[str, float] | None = None  # of the task, where train.best or early_stopping looks at one of them
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator
 from contextlib import suppress
 
 from lenetcli.autograd.random import draws_from
-from lenetcli.errors import DivergedError
+from lenetcli.errors import ConfigError, DivergedError
 from lenetcli.train import divergence, out_of_memory
 from lenetcli.train.accumulate import batches_of_steps
 from lenetcli.train.evaluate import Evaluation
@@ -16,11 +16,14 @@ from lenetcli.train.events import CONFUSED, Changed, Data, Ended, Evaluated, Eve
 from lenetcli.train.features import kept_features
 from lenetcli.train.gradient_log import GradientLog
 from lenetcli.train.loss_readout import readout_of, resumed_tally
+from lenetcli.train.losses import main_term
+from lenetcli.train.metrics import SMALLER
 from lenetcli.train.run import Run
 from lenetcli.train.schedule import after_epoch, after_step
+from lenetcli.train.scores import Measured, Scores
 from lenetcli.train.several_tally import SeveralTally
 from lenetcli.train.step import Step
-from lenetcli.train.stopping import out_of_time, why_over
+from lenetcli.train.stopping import out_of_time, value_of, why_over
 
 
 @draws_from(lambda run: run.random)
@@ -31,8 +34,11 @@ def fit(run: Run) -> Iterator[Event]:
 
     Raises:
         DivergedError: a loss, gradient or weight became NaN or infinite; the message names the step.
+        ConfigError: several processes train a run that is judged by another metric than loss or accuracy.
         DeviceError: a batch does not fit into the GPU's memory; the message names a size that would.
     """
+    if run.measures and run.reducer is not None:
+        raise ConfigError("train.best and early_stopping.metric: several processes know loss and accuracy only")
     run.start_clock()
     if run.left_out and run.progress.step == 0:
         yield Data(1, 0, [part.record() for part in run.left_out])
@@ -120,15 +126,22 @@ def evaluate_epoch(run: Run) -> Evaluated | None:
     split, loader = "validation", run.validation_loader
     if loader is None:
         split, loader = "test", run.test_loader
-    found = evaluate_split(run, loader, max(1, len(run.classes)) if run.reducer is None else 0)
+    scores = Scores(main_term(run.criterion).criterion) if run.measures else None
+    found = evaluate_split(run, loader, max(1, len(run.classes)) if run.reducer is None else 0, scores)
     if found is None:
         return None
+    measured = None if scores is None else scores.measured()
     divergence.check_evaluation(run, split, found)
     p = run.progress
     return Evaluated(
         p.epoch + 1, p.step, split, found.loss, found.accuracy, found.count, run.lr, found.seconds,
-        found.count / found.seconds, found.figures, _confusion(found),
+        found.count / found.seconds, found.figures, _confusion(found), _known(measured),
     )  # fmt: skip
+
+
+def _known(measured: Measured | None) -> dict[str, float] | None:
+    """The metrics that are defined."""
+    return None if measured is None else {name: v for name, v in measured.values().items() if v == v}
 
 
 def _confusion(found: Evaluation) -> list[list[int]] | None:
@@ -147,6 +160,14 @@ def save(run: Run, best: bool) -> Iterator[Event]:
         yield Saved(max(run.progress.epoch, 1), run.progress.step, path, best)
 
 
+def _gain(run: Run, evaluated: Evaluated) -> float | None:
+    """The metric that decides, the more the better; None where that is for accuracy and loss to do."""
+    if run.best is None or (run.best == "accuracy" and evaluated.accuracy is None):
+        return None
+    value = value_of(evaluated, run.best)
+    return -value if run.best in SMALLER else value
+
+
 def _end_epoch(run: Run, evaluated: Evaluated) -> bool:
     """Takes an evaluation in and moves on after a whole epoch; True where the model is the best so far."""
     p = run.progress
@@ -155,7 +176,9 @@ def _end_epoch(run: Run, evaluated: Evaluated) -> bool:
         if run.early_stopping is not None:
             run.early_stopping.watch(p, evaluated)
         p.next_epoch()
-    better = p.is_better(evaluated.loss, evaluated.accuracy)
+    gain = _gain(run, evaluated)
+    better = p.is_better(evaluated.loss, evaluated.accuracy, gain)
     if better:
+        p.best_metric = gain
         p.best_epoch, p.best_loss, p.best_accuracy = evaluated.epoch, evaluated.loss, evaluated.accuracy
     return better

@@ -21,6 +21,7 @@ from lenetcli.train.several_tally import AnyTally
 from lenetcli.train.signals import Stoppable
 
 Batch = tuple[Any, ...]
+PLAIN = ("loss", "accuracy")  # what every evaluation tells
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Progress:
     best_epoch: int | None = None
     best_loss: float | None = None
     best_accuracy: float | None = None
+    best_metric: float | None = None  # of train.best, where that is another
     epoch_loss_sum: float = 0.0  # of the samples seen in the current epoch, each with its weight
     epoch_weight: float = 0.0  # of all of them: what the mean is divided by
     epoch_count: int = 0
@@ -54,10 +56,17 @@ class Progress:
         self.epoch_loss_sum, self.epoch_weight, self.epoch_count = 0.0, 0.0, 0
         self.epoch_right, self.epoch_ignored, self.epoch_losses = None, 0, None
 
-    def is_better(self, loss: float, accuracy: float | None) -> bool:
-        """Whether these figures beat the best so far: by accuracy where there is one, else by loss."""
+    def is_better(self, loss: float, accuracy: float | None, gain: float | None = None) -> bool:
+        """Whether these figures beat the best so far: by a metric where one is given, then by accuracy where there is
+        one, else by loss.
+
+        Args:
+            gain: of the metric, the more the better; NaN is never.
+        """
         if self.best_loss is None:
             return True
+        if gain is not None and gain != self.best_metric:
+            return self.best_metric is None or gain > self.best_metric or self.best_metric != self.best_metric
         if accuracy is not None and self.best_accuracy is not None and accuracy != self.best_accuracy:
             return accuracy > self.best_accuracy
         return loss < self.best_loss
@@ -109,6 +118,10 @@ class StoppingRule(Protocol):
     @property
     def patience(self) -> int:
         """Epochs in a row without improvement, after which it is."""
+
+    @property
+    def metric(self) -> str:
+        """What has to improve."""
 
     def watch(self, progress: Progress, evaluated: Evaluated) -> None:
         """Counts them in the progress."""
@@ -171,6 +184,7 @@ class Run:
     Args:
         validation_loader: held-back training data; where there is some, it decides which epoch is best, and the test
             data is for the end.
+        best: the metric that makes an epoch the best; None: accuracy where there is one, else loss.
         accumulate: batches whose gradients make one step.
         clip_norm: greatest norm of all gradients together.
         clip_value: greatest size of a gradient's numbers.
@@ -218,6 +232,7 @@ class Run:
     progress: Progress = field(default_factory=Progress)
     stop: str | None = None
     validation_loader: DataLoader | None = None
+    best: str | None = None
     accumulate: int = 1
     clip_norm: float | None = None
     clip_value: float | None = None
@@ -259,6 +274,17 @@ class Run:
     def warm(self) -> float:
         """What part of the scheduled learning rate the next step takes: 1 after warm-up."""
         return min(1.0, (self.progress.step + 1) / self.warmup) if self.warmup else 1.0
+
+    @property
+    def metric(self) -> str | None:
+        """The metric that decides which epoch is best, where that is neither the loss nor the accuracy."""
+        return None if self.best in (None, *PLAIN) else self.best
+
+    @property
+    def measures(self) -> bool:
+        """Whether metrics beyond loss and accuracy are looked at after each epoch."""
+        stopping = None if self.early_stopping is None else self.early_stopping.metric
+        return self.metric is not None or stopping not in (None, *PLAIN)
 
     @property
     def batches(self) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Literal
 
 from lenetcli.train.events import Evaluated
-from lenetcli.train.run import Progress, Run
+from lenetcli.train.metrics import SMALLER
+from lenetcli.train.run import PLAIN, Progress, Run
 
 PRUNED = "pruned"  # `run.stop` of a trial that does worse than the others of its sweep
 
@@ -22,20 +23,28 @@ class EarlyStopping:
     """
 
     patience: int
-    metric: Literal["loss", "accuracy"] = "loss"
+    metric: str = "loss"
     min_delta: float = 0.0
 
     def watch(self, progress: Progress, evaluated: Evaluated) -> None:
         """Counts the epochs in `progress.stale`, measured against `progress.watched`."""
-        value = evaluated.loss if self.metric == "loss" else evaluated.accuracy
-        assert value is not None, "build refuses early stopping by accuracy where there is none"
+        value = value_of(evaluated, self.metric)
         if progress.watched is None or self._gain(progress.watched, value) > self.min_delta:
             progress.watched, progress.stale = value, 0
         else:
             progress.stale += 1
 
     def _gain(self, before: float, value: float) -> float:
-        return before - value if self.metric == "loss" else value - before
+        return before - value if self.metric in SMALLER else value - before
+
+
+def value_of(evaluated: Evaluated, metric: str) -> float:
+    """What an evaluation found by this name; NaN where that is not defined, such as of a class without a sample."""
+    if metric not in PLAIN:
+        return (evaluated.metrics or {}).get(metric, math.nan)
+    value = evaluated.loss if metric == "loss" else evaluated.accuracy
+    assert value is not None, "build refuses the accuracy where there is none"
+    return value
 
 
 def why_over(run: Run) -> str | None:

@@ -13,7 +13,9 @@ import pytest
 
 import lenetcli as lenet
 import lenetcli.data as data
-from lenetcli.data.idx import BLOCK, IMAGES, LABELS, read_idx
+from lenetcli.data.idx import BLOCK, IMAGES, LABELS, QMNIST_LABELS, read_idx
+from lenetcli.data.picture_csv import listing
+from tests.data import layouts
 from tests.data.test_sources import idx
 from tests.mutation import largest_memory, mutations, survives
 
@@ -39,6 +41,25 @@ def _weights(place: Path) -> bytes:
     return (place / "w.safetensors").read_bytes()
 
 
+PATHS = "path,label,split\n" + "".join(f"x{i}.png,cat,train\n" for i in range(20))
+NAMES = "index,codepoint,char\n" + "".join(f"{i},U+3042,x\n" for i in range(49))
+
+
+def _texts() -> bytes:
+    lines = [f"{('cat', 'dog')[i % 2]};{i};0.5;-1e-3;2" for i in range(10)]
+    return ("label;a;b;c;d\n" + "\n".join(lines) + "\n").encode()
+
+
+def _medmnist(place: Path) -> bytes:
+    layouts.LAYOUTS["MedMNIST"][0](place)
+    return (place / "bloodmnist.npz").read_bytes()
+
+
+def _stl10(place: Path) -> bytes:
+    (place / "train_X.bin").write_bytes(bytes(12 * 3 * 96 * 96))
+    return bytes([1, 2, 3] * 4)
+
+
 FORMATS: dict[str, tuple[str, Callable[[Path], bytes], Callable[[Path], Any]]] = {
     "idx images": ("a", lambda _: idx(np.arange(18).reshape(2, 3, 3)), lambda p: read_idx(p, IMAGES)),
     "idx labels": ("a", lambda _: idx(np.arange(20)), lambda p: read_idx(p, LABELS)),
@@ -46,13 +67,29 @@ FORMATS: dict[str, tuple[str, Callable[[Path], bytes], Callable[[Path], Any]]] =
     "npz": ("a.npz", lambda _: _npz(np.savez), lambda p: data.NPZ(str(p)).train),
     "npz, compressed": ("a.npz", lambda _: _npz(np.savez_compressed), lambda p: data.NPZ(str(p)).test),
     "csv": ("a.csv", lambda _: _csv(), lambda p: data.CSV(str(p), (1, 2, 2)).classes),
+    "csv, texts as labels": ("a.csv", lambda _: _texts(), lambda p: data.CSV(str(p), (1, 2, 2)).classes),
+    "csv of paths": ("a.csv", lambda _: PATHS.encode(), listing),
+    "QMNIST's labels": ("a", lambda _: layouts.idx(np.zeros((9, 8)), 0x0C), lambda p: read_idx(p, QMNIST_LABELS)),
+    "MedMNIST": ("bloodmnist.npz", _medmnist, lambda p: data.NPZ(str(p)).classes),
     "safetensors": ("a.safetensors", _weights, lenet.load),
 }
+BESIDE: dict[str, tuple[str, Callable[[Path], bytes], Callable[[Path], Any]]] = {  # files that others lie beside
+    "EMNIST's mapping": (
+        "emnist-letters-mapping.txt",
+        lambda _: b"1 65 97\n2 66 98\n3 67 99\n",
+        lambda p: data.EMNIST(str(p.parent), "letters").classes,
+    ),
+    "Kuzushiji-49's names": (
+        "k49_classmap.csv", lambda _: NAMES.encode(), lambda p: data.KMNIST49(str(p.parent)).classes
+    ),
+    "STL-10's labels": ("train_y.bin", _stl10, lambda p: data.STL10(str(p.parent)).train),
+}  # fmt: skip
+ALL = {**FORMATS, **BESIDE}
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", ALL)
 def test_damaged_files_are_read_or_refused(kind: str, tmp_path: Path) -> None:
-    name, make, read = FORMATS[kind]
+    name, make, read = ALL[kind]
     path = tmp_path / name
     content = make(tmp_path)
     before = largest_memory()

@@ -6,6 +6,7 @@ import csv
 import json
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from lenetcli.cli.options import Json, RunDir, check_place, show, without_places
 from lenetcli.errors import ConfigError, DataError, plain_text, printable
 
 if TYPE_CHECKING:
+    from lenetcli.inspection.data.contact_sheet import Sheet
     from lenetcli.inspection.data.predictions import Prediction
 
 
@@ -38,6 +40,15 @@ def predict(
         Path | None,
         typer.Option(help="Write the likeliest class of each picture to this CSV file, as competitions want it."),
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Show where each answer comes from: class activation map, gradient, covered parts."
+        ),
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="With --explain, write the pictures to this PNG file.")
+    ] = None,
     columns: Annotated[
         str, typer.Option(help="With --submission, its two columns: the picture (its number from 1, or its name).")
     ] = "ImageId,Label",
@@ -57,6 +68,7 @@ def predict(
     from lenetcli.data.picture_files import are_pictures
     from lenetcli.disk import write_file
     from lenetcli.inspection.data.predictions import STDIN, Predictor
+    from lenetcli.report.data.explained import MOST_EXPLAINED, explanations
     from lenetcli.report.data.submission import submission_of
     from lenetcli.runs.open import inputs_of, load_run
 
@@ -77,7 +89,18 @@ def predict(
         print(printable(f"error: {error}"), file=sys.stderr)
 
     check_place(submission, "--submission", ".csv")
+    check_place(output, "--output", ".png")
+    if output is not None and not explain:
+        raise ConfigError("--output goes with --explain")
+    if explain and (as_json or as_csv or submission is not None):
+        raise ConfigError("--explain draws; leave --json, --csv and --submission away")
     with drawing_from(loaded.random):
+        if explain:
+            sheets = list(islice(explanations(predictor, files, failed, left_out), MOST_EXPLAINED))
+            _show_explained(sheets, output)
+            if failures:
+                raise typer.Exit(DataError.exit_code)
+            return
         found = list(predictor(files, failed, left_out))
     for part in filter(are_pictures, left_out.found()):
         print(printable(part), file=sys.stderr)
@@ -92,6 +115,23 @@ def predict(
         show([prediction.record() for prediction in found], lambda _: [prediction_table(found)], as_json)
     if failures:
         raise typer.Exit(DataError.exit_code)
+
+
+def _show_explained(sheets: Sequence[Sheet], output: Path | None) -> None:
+    """Draws explanations in the terminal, or writes them to a file."""
+    from lenetcli.disk import write_file
+    from lenetcli.report.console import results
+    from lenetcli.report.data.contact_sheet import ContactSheet, png_sheet
+    from lenetcli.report.data.explained import together
+
+    if not sheets:
+        return
+    if output is not None:
+        write_file(output, png_sheet(together(sheets), len(sheets[0].names)))
+        print(output)
+        return
+    for sheet in sheets:
+        results().print(ContactSheet(sheet))
 
 
 def _write_csv(found: Sequence[Prediction], top: int) -> None:

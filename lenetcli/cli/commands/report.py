@@ -147,7 +147,7 @@ def _gather(run: Path, places: list[str], split: str, images: int, image: int) -
         loaded, problem = load_run(run, places), None
     except DataError as error:
         loaded, problem = load_unfinished(run, places), str(error)
-    if split == "validation" and loaded.config.train.validation is None:
+    if split == "validation" and not loaded.has_validation:
         raise ConfigError("--split validation: this run holds nothing back for validation (train.validation)")
     _, rows = build_model(loaded.config)
     parameters = list(loaded.model.parameters())

@@ -54,6 +54,7 @@ def drafted(found: Survey, chosen: Proposal, name: str, place: str | None) -> st
     ]
     if chosen.balanced:
         lines += [*_comment(chosen.why("class weights"), "  "), "  class_weights: balanced"]
+        lines += [*_comment(chosen.why("best epoch"), "  "), "  best: f1_macro"]
     return "\n".join(lines) + "\n"
 
 

@@ -103,6 +103,19 @@ class Predictor:
             read = mapped(self._read, files[start : start + BATCH], min(8, os.cpu_count() or 1))
             yield from self._some(read, failed)
 
+    def one_by_one(
+        self, places: Sequence[str], failed: Callable[[DataError], None], left_out: Tally
+    ) -> Iterator[tuple[Array, Prediction]]:
+        """Each image as the model takes it, (C, H, W), with what the model says of it."""
+        for file in _files(places, failed, left_out):
+            name, found, several = self._read(file)
+            if isinstance(found, DataError):
+                failed(found)
+                continue
+            for index, answers in enumerate(self._outputs([found])):
+                image = np.ascontiguousarray(found[..., index])
+                yield image, self._said(name, index if several else None, answers)
+
     def of(self, found: Array, name: str = "images") -> list[Prediction]:
         """The predictions for images in memory, of the shapes and types that a .npy file may hold.
 

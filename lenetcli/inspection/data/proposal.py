@@ -98,7 +98,7 @@ def proposed(found: Survey) -> Proposal:
         Choice("augmentation", ", ".join(f"{k} {v}".removesuffix(" True") for k, v in changes.items()) or "none",
                why_changes),
         Choice("loss", loss, f"{len(found.classes)} classes, one of them right" if found.target is None
-               else "the targets are numbers"),
+               else "several labels for each picture" if found.marked else "the targets are numbers"),
         Choice("validation", _validation(share, own),
                "a class has too few pictures to spare one" if share is None and not own else
                "chooses the best epoch, so that the test pictures judge only once"),
@@ -107,6 +107,7 @@ def proposed(found: Survey) -> Proposal:
     if balanced:
         why = f"the most common class has {found.imbalance:.1f} times as many pictures as the rarest"
         choices.insert(4, Choice("class weights", "balanced", why))
+        choices.insert(6, Choice("best epoch", "f1_macro", "the accuracy would be that of the common classes"))
     return Proposal((channels, *size), given, halvings, widths, outputs, loss, epochs, batch, share, balanced, choices)
 
 
@@ -173,7 +174,7 @@ def _augmentation(found: Survey, size: tuple[int, int]) -> tuple[dict[str, Any],
 
 
 def _targets(found: Survey) -> tuple[int, str]:
-    return math.prod(found.target or (1,)), "MSELoss"
+    return math.prod(found.target or (1,)), "BCEWithLogitsLoss" if found.marked else "MSELoss"
 
 
 def _length(train: int) -> tuple[int, int]:

@@ -37,6 +37,7 @@ class Survey:
         classes: their names; empty where targets are no classes.
         counts: samples of each class by split, (C,); of all samples where there are no classes, (1,).
         target: shape of one target, where targets are no classes.
+        marked: targets are several labels of 0 and 1 for each sample.
         sizes: the smallest, the median and the largest rows and columns; the first and last are equal where all are.
         alike: all pictures that were looked at have one size.
         channels: 1 gray, 3 colours, or what the arrays have.
@@ -53,6 +54,7 @@ class Survey:
     classes: tuple[str, ...] = ()
     counts: dict[str, list[int]] = field(default_factory=dict)
     target: tuple[int, ...] | None = None
+    marked: bool = False
     sizes: tuple[Size, Size, Size] = ((0, 0), (0, 0), (0, 0))
     alike: bool = True
     channels: int = 1
@@ -104,7 +106,8 @@ def survey(found: Recognised) -> Survey:
         said.classes = tuple(source.classes)
         said.counts = {k: np.bincount(v.targets, minlength=len(said.classes)).tolist() for k, v in splits.items()}
     else:
-        said.target = tuple(splits["train"].targets.shape[1:])
+        said.target, targets = tuple(splits["train"].targets.shape[1:]), splits["train"].targets
+        said.marked = targets.ndim == 2 and bool(((targets == 0) | (targets == 1)).all())
         said.counts = {name: [len(part)] for name, part in splits.items()}
     if isinstance(splits["train"].images, Pictures):
         _look_at_files(said, splits)

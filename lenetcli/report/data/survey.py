@@ -45,7 +45,10 @@ def _rows(found: Survey) -> Iterator[tuple[str, str]]:
             "even" if even else f"the most common class has {found.imbalance:.1f} times as many as the rarest",
         )
     else:
-        yield "targets", f"numbers of shape {list(found.target or ())}, no classes"
+        what = (
+            "several labels of 0 and 1" if found.marked else f"numbers of shape {list(found.target or ())}, no classes"
+        )
+        yield "targets", what
     yield "sizes", _sizes(found)
     saved = " (saved as colours)" if found.channels == 1 and found.saved == 3 and found.of else ""
     yield "colours", {1: f"gray{saved}", 3: "colours"}.get(found.channels, f"{found.channels} channels")
