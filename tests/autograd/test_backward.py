@@ -32,6 +32,27 @@ def test_a_value_used_twice_gets_the_sum_of_both_gradients() -> None:
     assert x.grad.tolist() == [26.0]
 
 
+def test_the_gradient_of_a_number_is_memory_of_its_own() -> None:
+    for make in (lambda x: x + 0.0, lambda x: x.clone(), lambda x: x.reshape(1, 1).sum(), lambda x: x + x, lambda x: x):
+        for kept in (False, True):
+            x = lenet.tensor(2.0, requires_grad=True)
+            for _ in range(2):
+                x.grad = None
+                make(x).backward(retain_graph=kept)
+                assert x.grad.item() == (2 if make(lenet.tensor(1.0)).item() == 2 else 1)
+                x.grad.mul_(7)  # where it were the constant that every way down begins with, the next would begin so
+
+
+def test_a_sum_sends_a_gradient_of_its_own_to_each_leaf() -> None:
+    x, y = lenet.ones(2, 3, requires_grad=True), lenet.ones(2, 3, requires_grad=True)
+    (x + y).sum().backward()
+    x.grad[0, 0] = 5.0
+    assert x.grad.tolist() == [[5.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+    assert y.grad.tolist() == [[1.0, 1.0, 1.0]] * 2
+    (x.sum((0, 1), keepdim=True) * lenet.ones(1, 1)).sum().backward()
+    assert x.grad.tolist() == [[6.0, 2.0, 2.0], [2.0, 2.0, 2.0]]
+
+
 def test_second_backward_through_a_freed_graph_raises() -> None:
     y = (leaf(2.0) * leaf(3.0)).sum()
     y.backward()

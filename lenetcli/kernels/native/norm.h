@@ -112,6 +112,22 @@ INLINE void column_sums(const NormPiece& a) {
   }
 }
 
+// What is left of a run, less than twice sixteen, from lane i on.
+APART void rest_sums(NormPiece a, int64_t i, int64_t end, Wide* first, Wide* second) {
+  const Lane c(a, Full(), 0);
+  for (; end - i >= SIXTEEN; i += SIXTEEN) add(a, c, Full(), i, 0, *first++, *second++);
+  if (i == end) return;
+  NormPiece rest = a;  // lanes beyond the end are not zero once the centre is taken off
+  float x[SIXTEEN], grad[SIXTEEN], weight[SIXTEEN];
+  for (int l = 0; l < SIXTEEN; l++) {
+    const bool is = l < end - i;
+    x[l] = is ? a.x[i + l] : a.centre ? *a.centre : 0, grad[l] = is && a.grad ? a.grad[i + l] : 0;
+    weight[l] = is && a.weight ? a.weight[i + l] : 0;
+  }
+  rest.x = x, rest.grad = a.grad ? grad : nullptr, rest.weight = a.weight ? weight : nullptr;
+  add(rest, c, Full(), 0, 0, *first, *second);
+}
+
 INLINE void run_sums(const NormPiece& a) {
   const Lane c(a, Full(), 0);
   *a.sums = *a.products = 0;
@@ -120,21 +136,11 @@ INLINE void run_sums(const NormPiece& a) {
     const int64_t end = i + SHORT * SIXTEEN < a.lanes ? i + SHORT * SIXTEEN : a.lanes;
     for (; i + 2 * SIXTEEN <= end; i += 2 * SIXTEEN)
       for (int u = 0; u < 2; u++) add(a, c, Full(), i + u * SIXTEEN, 0, first[u], second[u]);
-    for (int u = 0; i < end; i += SIXTEEN, u++) {
-      if (end - i >= SIXTEEN) {
-        add(a, c, Full(), i, 0, first[u], second[u]);
-      } else {  // lanes beyond the end are not zero once the centre is taken off
-        NormPiece rest = a;
-        float x[SIXTEEN], grad[SIXTEEN], weight[SIXTEEN];
-        for (int l = 0; l < SIXTEEN; l++) {
-          const bool is = l < end - i;
-          x[l] = is ? a.x[i + l] : a.centre ? *a.centre : 0, grad[l] = is && a.grad ? a.grad[i + l] : 0;
-          weight[l] = is && a.weight ? a.weight[i + l] : 0;
-        }
-        rest.x = x, rest.grad = a.grad ? grad : nullptr, rest.weight = a.weight ? weight : nullptr;
-        add(rest, c, Full(), 0, 0, first[u], second[u]);
-        i = end - SIXTEEN;
-      }
+    if (i < end) {
+      Wide one[2] = {first[0], first[1]}, two[2] = {second[0], second[1]};
+      rest_sums(a, i, end, one, two);
+      for (int u = 0; u < 2; u++) first[u] = one[u], second[u] = two[u];
+      i = end;
     }
     *a.sums += sum_of_lanes(first[0] + first[1]);
     *a.products += sum_of_lanes(second[0] + second[1]);

@@ -83,7 +83,7 @@ INLINE void store_wide(Part part, float* p, Wide a) {
 }
 
 // Adds the lanes to as many sums in double precision.
-INLINE void add_lanes(Wide a, double* sums, int count) {
+APART void add_lanes(Wide a, double* sums, int count) {
   float lanes[SIXTEEN];
   store_wide(Full(), lanes, a);
   for (int l = 0; l < count; l++) sums[l] += lanes[l];
