@@ -8,6 +8,7 @@ puts the table into docs/html-file.md. MNIST and Fashion-MNIST lie where LENET_T
 from __future__ import annotations
 
 import base64
+import copy
 import os
 import re
 import sys
@@ -153,6 +154,7 @@ class Held:
 
     Args:
         others: samples of which it says another class.
+        exact: how far scores are at most from the engine's of float64.
         largest: score.
         tied: of the samples whose gradients are compared, those that get another one since rounding decides where a
             pool's goes; of them, gradients of the weights only are compared.
@@ -164,6 +166,7 @@ class Held:
     samples: int
     others: int
     scores: float
+    exact: float
     largest: float
     gradients: float
     tied: int
@@ -175,7 +178,8 @@ class Held:
         same = f"{self.samples:,}" if not self.others else f"{self.samples - self.others:,} of {self.samples:,}"
         return (
             f"| {self.name} | {self.data} | {self.size / 1000:.0f} kB | {same} | {self.largest:.3g} "
-            f"| {self.scores:.1e} | {self.gradients:.1e} | {self.tied} | {self.milliseconds:.2g} ms |"
+            f"| {self.scores:.1e} | {self.exact:.1e} | {self.gradients:.1e} | {self.tied} "
+            f"| {self.milliseconds:.2g} ms |"
         )
 
 
@@ -252,23 +256,25 @@ def compared(browser: Page, name: str, file: Path, loaded: Loaded, most: int | N
     browser.open(file)
     browser.wait("byId('scores').children.length > 0")
     browser.value(SCRIPT)
-    others, worst, largest = 0, 0.0, 0.0
+    others, worst, exact, largest = 0, 0.0, 0.0, 0.0
+    double = copy.deepcopy(model).double()
     for first in range(0, count, AT_ONCE):
         x, _ = data.gather(np.arange(first, min(first + AT_ONCE, count)))
         with lenet.no_grad():
             wanted = model(lenet.from_numpy(np.ascontiguousarray(x))).numpy()
+            precise = double(lenet.from_numpy(x.astype(np.float64))).numpy()
         got = _numbers(browser, f"scores('{_text(raw[first : first + AT_ONCE])}', {str(floats).lower()})")
         got = got.reshape(wanted.shape)
         others += int((got.argmax(1) != wanted.argmax(1)).sum())
+        exact = max(exact, float(np.abs(got - precise).max()))
         worst = max(worst, float(np.abs(got - wanted).max()))
         largest = max(largest, float(np.abs(wanted).max()))
     slopes = [_slopes(browser, loaded, raw[i : i + 1], i, floats) for i in range(min(GRADIENTS, count))]
-    apart, tied = max(found for found, _ in slopes), sum(tie for _, tie in slopes)
+    slope, tied = max(found for found, _ in slopes), sum(tie for _, tie in slopes)
     time = browser.value(f"forward({FORWARDS})")
     kind = loaded.config.data.type
-    return Held(
-        name, kind, file.stat().st_size, count, others, worst, largest, apart, tied, time, tuple(browser.problems)
-    )
+    apart = (others, worst, exact, largest, slope)
+    return Held(name, kind, file.stat().st_size, count, *apart, tied, time, tuple(browser.problems))
 
 
 def _slopes(browser: Page, loaded: Loaded, raw: Any, number: int, floats: bool) -> tuple[float, bool]:
@@ -296,8 +302,8 @@ def _numbers(browser: Page, script: str) -> Any:
     return np.frombuffer(base64.b64decode(browser.value(script)), np.float32)
 
 
-HEAD = """| net | data | page | same class | largest score | scores | gradients | ties | forward |
-|---|---|---:|---:|---:|---:|---:|---:|---:|
+HEAD = """| net | data | page | same class | largest score | scores | float64 | gradients | ties | forward |
+|---|---|---:|---:|---:|---:|---:|---:|---:|---:|
 """
 
 
