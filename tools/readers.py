@@ -5,7 +5,15 @@
     node tools/readers.mjs FOLDER                           # the readers of JavaScript, where npm has put them
     python tools/readers.py table FOLDER > docs/readers.md  # what they made of it
 
-Readers crash now and then; so each file is read in a process of its own. Not part of CI: it takes minutes.
+The same for whole nets, in float32 and in integers:
+
+    python tools/readers.py write FOLDER --nets
+    PYTHON tools/readers.py read FOLDER READER ...
+    python tools/readers.py nets FOLDER > docs/readers-of-nets.md
+    python tools/readers.py check FOLDER                    # the same as docs/readers-of-nets.md says, by version
+
+Readers crash now and then; so each file is read in a process of its own. Not part of CI: it takes
+minutes.
 """
 
 from __future__ import annotations
@@ -33,6 +41,10 @@ PACKAGES = {
     "onnx2torch": "onnx2torch", "ncnn": "pnnx", "mnn": "MNN", "tinygrad": "tinygrad", "tract": "tract",
     "tvm": "apache-tvm", "iree": "iree-base-compiler",
 }  # fmt: skip
+NETS = (
+    "mnist-99", "lenet", "lenet5", "mlp", "residual", "inception", "separable", "sequence", "attention", "unet",
+   
+)  # fmt: skip  # of configs/
 AHEAD = {"onnx2torch": ["onnx2torch"], "tvm": ["tvm.relax.frontend.onnx"], "iree": ["iree.compiler"]}  # take long
 
 
@@ -68,6 +80,53 @@ def write(folder: Path, opset: int) -> None:
         case |= {"x": x.ravel().tolist(), "y": y.ravel().tolist(), "opset": opset, "output": list(y.shape)}
         (folder / f"{name}.json").write_text(json.dumps(case))
     print(f"{len(seen)} files")
+
+
+def write_nets(folder: Path, opset: int) -> None:
+    """The nets of small configurations and a residual one of colours, in float32 and, where they can, in integers."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    import lenetcli as lenet
+    from lenetcli import config as configuration
+    from lenetcli.build.parts import build_model
+    from lenetcli.export.graph import NotExportable
+    from lenetcli.export.int8_net import integer_net
+    from lenetcli.export.int8_onnx import qdq_graph
+    from lenetcli.export.int8_run import run
+    from lenetcli.export.lowering import lower
+    from lenetcli.export.onnx_file import Written, to_bytes
+    from lenetcli.export.trace import flat
+    from tests.export.nets import settled
+    from tests.export.whole_nets import NETS as MORE
+
+    folder.mkdir(parents=True, exist_ok=True)
+    found = {}
+    for name in NETS:
+        config = configuration.load(Path(__file__).parents[1] / "configs" / f"{name}.yaml")
+        found[name] = settled(build_model(config)[0]), tuple(config.model.input)
+    whole = MORE["residual (ResNet)"]
+    found["ResNet of colours"] = settled(whole.make()), whole.sample
+    for number, (name, (model, sample)) in enumerate(found.items()):
+        samples = np.random.default_rng(number).standard_normal((32, *sample), np.float32)
+        graph = lower(model, sample)
+        forms = {"float32": to_bytes(graph, Written(opset, 1))}
+        answers, near = {}, {}
+        x = samples[:1]
+        with lenet.no_grad():
+            answers["float32"] = next(tensor.numpy() for _, tensor in flat("", model(lenet.from_numpy(x))))
+        try:
+            net = integer_net(graph, [samples])
+            forms["int8"] = to_bytes(qdq_graph(net, opset), Written(opset, 1))
+            answers["int8"], near["int8"] = net.real(run(net, x))[0], net.grids[graph.output.name].step
+        except NotExportable:
+            pass
+        for form, content in forms.items():
+            place = folder / f"{number:02}-{form}"
+            place.with_suffix(".onnx").write_bytes(content)
+            y = answers[form]
+            case = {"layer": name, "sample": form, "shape": list(x.shape), "type": str(x.dtype), "near": near.get(form)}
+            case |= {"x": x.ravel().tolist(), "y": y.ravel().tolist(), "opset": opset, "output": list(y.shape)}
+            place.with_suffix(".json").write_text(json.dumps(case))
+    print(f"{len(found)} nets")
 
 
 # Readers: each takes a file and an input, and gives the output
@@ -204,7 +263,8 @@ def judged(reader: str, path: Path, answer: Any) -> None:
     except BaseException as error:
         answer.put(f"refused: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
         return
-    near = found.size == y.size and np.abs(found.ravel() - y).max(initial=0) <= NEAR * max(1, np.abs(y).max(initial=0))
+    most = case.get("near") or NEAR * max(1, np.abs(y).max(initial=0))
+    near = found.size == y.size and np.abs(found.ravel() - y).max(initial=0) <= most
     answer.put("ok" if near else "differs")
 
 
@@ -264,6 +324,64 @@ def table(folder: Path) -> None:
             print(f"| {layer} | {len(names)} | {' | '.join(cells)} |")
 
 
+def cells(folder: Path) -> dict[str, dict[str, str]]:
+    """For each reader with its version what it made of each net, in float32 and, where that can be, in integers."""
+    cases = {path.stem: json.loads(path.with_suffix(".json").read_text()) for path in sorted(folder.glob("*.onnx"))}
+    found: dict[str, dict[str, str]] = {}
+    for path in sorted(folder.glob("*.result.json")):
+        result = json.loads(path.read_text())
+        words = {}
+        for stem, case in cases.items():
+            said = result["files"].get(stem, "not tried")
+            word = {"ok": "yes", "differs": "other numbers"}.get(said, said.split(":")[0])
+            before = words.get(case["layer"])
+            words[case["layer"]] = word if before is None else f"{before}, {word}"
+        name = path.name.removesuffix(f"-{result['version']}.result.json")
+        found[f"{name} {result['version']}"] = words
+    return found
+
+
+def nets(folder: Path) -> None:
+    """The page of whole nets."""
+    found = cells(folder)
+    names = list(next(iter(found.values())))
+    print(NETS_HEAD + f"\n| net | {' | '.join(found)} |\n|---|{'---|' * len(found)}")
+    for name in names:
+        print(f"| {name} | {' | '.join(words[name] for words in found.values())} |")
+
+
+def check(folder: Path) -> None:
+    """Each reader that was run made of the nets what the page says of this version.
+
+    Raises:
+        SystemExit: it did not.
+    """
+    rows = [line.strip("|").split("|") for line in PAGE.read_text().splitlines() if line.startswith("|")]
+    head, *rest = ([cell.strip() for cell in row] for row in rows if not row[0].startswith("---"))
+    pages = {reader: {row[0]: row[at] for row in rest} for at, reader in enumerate(head) if at}
+    wrong = []
+    for reader, words in cells(folder).items():
+        if reader not in pages:
+            print(f"{reader}: the page does not know this version; {', '.join(f'{k}: {v}' for k, v in words.items())}")
+            continue
+        bad = [f"{reader}: {net}: {word}, the page says {pages[reader].get(net)}" for net, word in words.items()
+               if pages[reader].get(net) != word]  # fmt: skip
+        print("\n".join(bad) or f"{reader}: as the page says")
+        wrong += bad
+    if wrong:
+        sys.exit("python tools/readers.py nets FOLDER > docs/readers-of-nets.md makes the page anew")
+
+
+PAGE = Path(__file__).parents[1] / "docs" / "readers-of-nets.md"
+NETS_HEAD = """# Whole nets in other programs
+
+What other programs make of `lenet export -o net.onnx` and of the same with `--int8`: the nets of `configs/`, with
+random weights, one sample each, opset 18, a batch of one. A cell says first what becomes of float32 (yes: the engine's
+outputs to 1e-4 of the largest), then of integers (yes: within one step of the [engine's integers](int8.md)), where the
+net can become such. Made by `tools/readers.py`;
+which layer works where says [what reads the exported ONNX files](readers.md).
+"""
+
 HEAD = """# Readers of exported ONNX files
 
 What other programs make of `lenet export -o net.onnx`: {count} files of {layers} layers, each in its variants (the
@@ -276,20 +394,21 @@ def main() -> None:
     """As the module says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("write", "read", "table"):
+    for name in ("write", "read", "table", "nets", "check"):
         one = commands.add_parser(name)
         one.add_argument("folder", type=Path)
         if name == "write":
             one.add_argument("--opset", type=int, default=18)
+            one.add_argument("--nets", action="store_true")
         if name == "read":
             one.add_argument("readers", nargs="*", choices=[[], *READERS], default=[])
     given = parser.parse_args()
     if given.command == "write":
-        write(given.folder, given.opset)
+        (write_nets if given.nets else write)(given.folder, given.opset)
     elif given.command == "read":
         read(given.folder, given.readers or list(READERS))
     else:
-        table(given.folder)
+        {"table": table, "nets": nets, "check": check}[given.command](given.folder)
 
 
 if __name__ == "__main__":

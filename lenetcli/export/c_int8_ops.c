@@ -46,7 +46,7 @@ static int8_t back(const Sums *s, int row, int sum) {
 /* The results of so many rows for x, each `step` places behind the one before; four rows read x once. */
 static void each_row(const Sums *s, int row, int count, const int8_t *x, int size, int8_t *y, int step) {
   const int8_t *w = s->weight + row * size;
-  for (; count >= 4; count -= 4, w += 4 * size) {
+  for (int n = count / 4; n > 0; n--, w += 4 * size) {
     int sum[4] = {0, 0, 0, 0};
     for (int i = 0; i < size; i++) {
       sum[0] += x[i] * w[i], sum[1] += x[i] * w[i + size];
@@ -54,7 +54,7 @@ static void each_row(const Sums *s, int row, int count, const int8_t *x, int siz
     }
     for (int u = 0; u < 4; u++, y += step) *y = back(s, row++, sum[u]);
   }
-  for (; count > 0; count--, w += size, y += step) {
+  for (int n = count % 4; n > 0; n--, w += size, y += step) {
     int sum = 0;
     for (int i = 0; i < size; i++) sum += x[i] * w[i];
     *y = back(s, row++, sum);

@@ -111,7 +111,7 @@ def main_of(name: str, upper: str, classes: Sequence[str], pixels: int) -> str:
         ]
     each = f"for (int i = 0; i < {upper}_OUTPUTS; i++)"
     lines += [
-        f'    {each} printf(" %.9g" + !i, (double)out[i]);',
+        f'    {each} printf("%s%.9g", i ? " " : "", (double)out[i]);',
         "    putchar('\\n');",
         "  }",
         "  return 0;",
