@@ -106,3 +106,16 @@ def test_a_paper_counts_runs_that_were_trained_to_their_end(benchmarks: None, tm
     (tmp_path / "metrics.jsonl").write_text(tested)
     assert papers.finished(tmp_path) is None
     assert papers.finished(tmp_path / "nowhere") is None
+
+
+def test_the_cost_of_the_live_view_is_told_with_its_interval(
+    benchmarks: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    live: Any = import_module("live")
+    assert [live.ranks(count) for count in (1, 2, 5, 6, 20)] == [(0, 0), (0, 1), (0, 4), (0, 5), (5, 14)]
+    words = [str(ROOT / "configs" / "mlp.yaml"), "train.epochs=1", "train.limit_batches=2", "--pairs", "1"]
+    monkeypatch.setattr(sys, "argv", ["live.py", *words])
+    live.main()
+    told = capsys.readouterr().out
+    assert "1 pairs: median " in told
+    assert "the same bits" in told

@@ -91,7 +91,7 @@ def train_epoch(run: Run) -> Generator[Event, None, list[Event] | None]:
     p, tally, began = run.progress, resumed_tally(run), run.elapsed
     first = p.step
     before, number, readout, log = tally.count, p.epoch + 1, readout_of(run, tally), GradientLog(run)
-    step, groups = Step(run, readout, recorded=run.around is None), batches_of_steps(run)
+    step, groups = Step(run, readout, recorded=run.around is None or not run.needs_graph), batches_of_steps(run)
     for group in groups:  # one batch a step, or as many as train.accumulate says
         step_began, lr, watched = time.perf_counter(), run.lr, log.due(len(group))
         for phase in step.phases(group):

@@ -217,6 +217,7 @@ class Run:
             value before and the one now.
         around: makes each phase of each step (`lenetcli.train.step`), given the step and the phase, for those who look
             at a whole training from within.
+        needs_graph: whether they look at graphs, so that batches are not made by a recording.
         reducer: sums up with the other processes that train this run, too; None where it has one only.
     """
 
@@ -263,6 +264,7 @@ class Run:
     left_out: tuple[LeftOut, ...] = ()
     changes: dict[str, list[Any]] = field(default_factory=dict)
     around: Callable[[Any, Callable[[], None]], None] | None = None
+    needs_graph: bool = True
     _began: float | None = None
 
     @property

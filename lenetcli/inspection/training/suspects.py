@@ -87,7 +87,7 @@ def ranked(recorded: Recorded) -> Suspects:
     replayed = Replayed(recorded)
     run = replayed.run
     run.keep_features, looks = 0, _Looks(run)
-    run.around = looks
+    run.around, run.needs_graph = looks, False
     for step in range(1, recorded.last + 1):
         replayed.advance(step)
     last = per_sample(run, run.shown_model, DataLoader(run.train_loader.dataset, BATCH))

@@ -20,7 +20,6 @@ from lenetcli.inspection.training.suspects import ranked
 from lenetcli.inspection.training.without import Estimate
 from lenetcli.train.run import Run
 
-LOOKS = 5  # of an epoch, at the test split
 SEED = 0  # of what is left out for comparison
 
 
@@ -110,7 +109,7 @@ def whatif(
     with _possible("--without"):
         estimate, before = _followed(recorded, replayed, np.flatnonzero(np.isin(known, chosen)))
         after = _trained(recorded, chosen)
-    actual = after.losses - before.losses
+    predicted, actual = estimate.changes(before), after.losses - before.losses
     most = np.argsort(-np.abs(actual), kind="stable")[:images]
     draws, others = np.random.default_rng(SEED), np.setdiff1d(known, chosen)
     many = min(len(chosen), len(others))
@@ -123,11 +122,11 @@ def whatif(
         estimate.batches,
         before.loss,
         before.accuracy,
-        before.mean(estimate.changes),
+        before.mean(predicted),
         after.loss - before.loss,
         after.accuracy,
-        _correlation(estimate.changes, actual),
-        [_image(int(i), before, estimate.changes, actual) for i in most],
+        _correlation(predicted, actual),
+        [_image(int(i), before, predicted, actual) for i in most],
         tried,
         replayed.run.classes,
     )
@@ -147,11 +146,10 @@ def _possible(option: str) -> Iterator[None]:
 def _followed(recorded: Recorded, replayed: Replayed, samples: Array) -> tuple[Estimate, PerSample]:
     """The run made again with the estimate beside it."""
     run = replayed.run
-    run.keep_features, estimate = 0, Estimate(run, samples, max(1, run.steps // LOOKS))
-    run.around = estimate
+    run.keep_features, estimate = 0, Estimate(run, samples)
+    run.around, run.needs_graph = estimate, False
     for step in range(1, recorded.last + 1):
         replayed.advance(step)
-    estimate.look()
     return estimate, per_sample(run, run.shown_model)
 
 

@@ -23,7 +23,7 @@ def draw(found: WhatIf) -> Iterator[RenderableType]:
     right = "" if found.accuracy is None else f", accuracy {found.accuracy:.4f}"
     yield Text(f"test loss of the run's last weights: {found.loss:.5g}{right}\n")
     accuracy = "" if found.accuracy_without is None else f"{found.accuracy_without:.4f}"
-    rows = [("predicted", found.predicted, "", "estimated along the run: the direction, not the size")]
+    rows = [("predicted", found.predicted, "", "estimated along the run, which is made again")]
     rows += [("actual", found.actual, accuracy, "trained again without them")]
     rows += [("by chance", c.actual, "", "trained again without as many others") for c in found.controls]
     yield Columns([
