@@ -18,6 +18,8 @@ Array = npt.NDArray[Any]
 
 # Each change has its own random numbers, so that one more leaves the others as they are.
 _FLIP, _CROP, _ROTATE, _SHIFT, _SCALE, _SQUEEZE, _SHEAR, _CUTOUT = 0, 1, 3, 4, 6, 7, 8, 9
+_BRIGHTNESS, _CONTRAST, _SATURATION, _ERASE = 11, 12, 13, 14  # erasing takes five
+_LEAST, _LONGEST = 0.02, 3.0  # of what is erased: its share of the picture, how long it may be for its height
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,18 @@ class Augmentation:
         shear: slant by up to so many degrees.
         noise: standard deviation of normal noise on every pixel, which are usually from 0 to 1; before normalisation.
         cutout: side of a square that becomes 0 for the model (the mean, where pictures are normalised), somewhere.
+        brightness: make brighter or darker by up to this share; values stay between 0 and 1, here and in the next two.
+        contrast: make stronger or weaker, around the picture's mean, by up to this share.
+        saturation: make colours stronger or weaker by up to this share; of gray pictures it changes nothing.
+        erase: every other time, a rectangle of up to this share of the picture (of 0.02 at least) becomes 0 for the
+            model; it is up to three times as wide as high, or as high as wide.
 
     Raises:
         ConfigError: a value out of its range.
 
     Source: Y. LeCun et al., Gradient-based learning applied to document recognition, 1998 (the planar maps);
-        T. DeVries, G. Taylor, Improved Regularization of Convolutional Neural Networks with Cutout, 2017.
+        T. DeVries, G. Taylor, Improved Regularization of Convolutional Neural Networks with Cutout, 2017;
+        Z. Zhong et al., Random Erasing Data Augmentation, 2017.
     """
 
     flip: bool = False
@@ -56,6 +64,10 @@ class Augmentation:
     shear: float = 0.0
     noise: float = 0.0
     cutout: int = 0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    erase: float = 0.0
 
     def __post_init__(self) -> None:
         for name, most in _RANGES.items():
@@ -68,10 +80,19 @@ class Augmentation:
         """Whether pixels have to be interpolated."""
         return any((self.rotate, self.shift, self.scale, self.squeeze, self.shear))
 
+    @property
+    def colours(self) -> bool:
+        """Whether brightness or colours change."""
+        return any((self.brightness, self.contrast, self.saturation))
+
 
 _RANGES = {
     "crop": 1024, "rotate": 180, "shift": 1024, "scale": 0.9, "squeeze": 0.9, "shear": 80, "noise": 1e6, "cutout": 4096,
+    "brightness": 1, "contrast": 1, "saturation": 1, "erase": 1,
 }  # fmt: skip
+
+
+_GRAY = np.array([0.299, 0.587, 0.114], np.float32)  # what red, green and blue add to gray
 
 
 @dataclass(frozen=True)
@@ -104,13 +125,49 @@ class Augmenter:
             x = warped(x, *self._map(chance), black)
         elif changes.flip or changes.crop:
             x = moved(x, *self._moves(chance), self._flips(chance), black)
+        if changes.colours:
+            x = self._coloured(x, chance)
         if changes.noise:
             noise = chance.normal(x[..., 0].size).reshape(x.shape)
             noise *= (changes.noise * unit).astype(np.float32).reshape(-1, 1, 1, 1)
             x = x + noise
         if changes.cutout:
             x = x * self._kept(chance, x.shape[1], x.shape[2])
+        if changes.erase:
+            x = x * self._not_erased(chance, x.shape[1], x.shape[2])
         return logical(x)
+
+    def _coloured(self, x: Array, chance: Chance) -> Array:
+        """(C, H, W, N) with other brightness, contrast and saturation."""
+        changes, (black, unit) = self.changes, self.preprocessing.black_and_unit(len(x))
+        black, unit = black.reshape(-1, 1, 1, 1), unit.reshape(-1, 1, 1, 1)
+        y = (x - black) / unit  # 0 to 1
+        for slot, limit in ((_BRIGHTNESS, changes.brightness), (_CONTRAST, changes.contrast),
+                            (_SATURATION, changes.saturation)):  # fmt: skip
+            if not limit or (slot == _SATURATION and len(y) != len(_GRAY)):
+                continue
+            factor = (1 + chance.between(slot, limit)).astype(np.float32)
+            middle: Any = 0
+            if slot == _CONTRAST:
+                each = np.ascontiguousarray(y.reshape(-1, y.shape[3]).T, np.float64)  # alike in whichever batch
+                middle = each.mean(axis=1).astype(np.float32)
+            elif slot == _SATURATION:
+                middle = y[0] * _GRAY[0] + y[1] * _GRAY[1] + y[2] * _GRAY[2]
+            y = np.clip(middle + (y - middle) * factor, 0, 1)
+        return np.asarray(y * unit + black, np.float32)
+
+    def _not_erased(self, chance: Chance, h: int, w: int) -> Array:
+        """(H, W, N): 0 in a rectangle within the picture, every other time; 1 elsewhere."""
+        share = _LEAST + chance.uniform(_ERASE + 1) * max(0.0, self.changes.erase - _LEAST)
+        form = np.exp(chance.between(_ERASE + 2, np.log(_LONGEST)))
+        tall = np.clip(np.rint(np.sqrt(share * h * w / form)), 1, h).astype(np.int64)
+        wide = np.clip(np.rint(np.sqrt(share * h * w * form)), 1, w).astype(np.int64)
+        top = np.floor(chance.uniform(_ERASE + 3) * (h - tall + 1)).astype(np.int64)
+        left = np.floor(chance.uniform(_ERASE + 4) * (w - wide + 1)).astype(np.int64)
+        rows, columns = np.arange(h)[:, None], np.arange(w)[:, None]
+        down = (rows >= top) & (rows < top + tall) & (chance.uniform(_ERASE) < 0.5)
+        across = (columns >= left) & (columns < left + wide)
+        return np.asarray(~(down[:, None] & across), np.float32)
 
     def _flips(self, chance: Chance) -> Array:
         return chance.uniform(_FLIP) < (0.5 if self.changes.flip else 0.0)

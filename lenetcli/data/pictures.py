@@ -9,7 +9,7 @@ import io
 import re
 import warnings
 import zlib
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -374,5 +374,11 @@ def shrink(images: Array, size: tuple[int, int]) -> Array:
     for axis, wanted in ((2, size[0]), (3, size[1])):
         if x.shape[axis] > wanted:
             old = x.shape[axis]
-            x = rescaled(x.astype(np.float32, copy=False), axis, *pixel_weights(old, wanted, old / wanted))
+            x = rescaled(x.astype(np.float32, copy=False), axis, *_means(old, wanted))
     return x
+
+
+@lru_cache(maxsize=256)
+def _means(size: int, out: int) -> tuple[Array, Array]:
+    """The weights of means, kept: pictures of a folder often have the same few sizes."""
+    return pixel_weights(size, out, size / out)

@@ -63,6 +63,10 @@ def test_a_task_is_judged_by_its_own_metrics(task: str, lenet: Lenet, place: Pat
     assert [row["label"] for row in found["thresholds"]] == {"binary": ["yes"], "labels": ["0", "1"]}.get(task, [])
     shown = lenet("eval", "run").out
     assert metric.replace("_", " ") in shown
+    assert lenet("report", "run", "-o", "page.html").code == 0
+    page = Path("page.html").read_text()
+    assert "Metrics, test split" in page
+    assert metric.replace("_", " ") in page
     drawn = lenet("eval", "run", "--curves", "c.svg")
     if task == "numbers":
         assert (drawn.code, Path("c.svg").exists()) == (2, False)

@@ -16,7 +16,8 @@ from lenetcli.data.transforms import Preprocessing
 from lenetcli.errors import ConfigError
 
 EVERYTHING = Augmentation(
-    flip=True, crop=1, rotate=10, shift=1.5, scale=0.1, squeeze=0.1, shear=5, noise=0.1, cutout=3
+    flip=True, crop=1, rotate=10, shift=1.5, scale=0.1, squeeze=0.1, shear=5, noise=0.1, cutout=3, brightness=0.2,
+    contrast=0.2, saturation=0.2, erase=0.3,
 )  # fmt: skip
 
 
@@ -163,3 +164,44 @@ def test_the_numbers_of_a_sample_are_spread_evenly_and_do_not_depend_on_each_oth
     np.testing.assert_allclose(np.cov(normal), np.eye(7), atol=0.05)
     assert abs(float((normal**4).mean()) - 3) < 0.1
     np.testing.assert_array_equal(Chance(0, 0, np.array([9])).normal(7)[:, 0], normal[:, 9])
+
+
+def test_brightness_and_contrast_change_values_by_a_factor_around_black_and_the_mean() -> None:
+    steps = Preprocessing(1 / 255, None, ((0.5, 0.4, 0.3), 0.2))
+    plain = (pictures(300, 3) * 100 + 50).round().astype(np.uint8)
+    units = plain / 255
+    seen = steps(plain)
+
+    def found(**changes: Any) -> np.ndarray:
+        after = Augmenter(Augmentation(**changes), steps)(seen.copy(), np.arange(300), 0, 0)
+        black, unit = steps.black_and_unit(3)
+        return np.asarray((after - black[:, None, None]) / unit[:, None, None], np.float64)
+
+    factor = (found(brightness=0.3) / units).reshape(300, -1)
+    assert np.ptp(factor, axis=1).max() < 1e-4
+    assert (factor.min(), factor.max()) == pytest.approx((0.7, 1.3), abs=0.02)
+    mean = units.mean(axis=(1, 2, 3), keepdims=True)
+    around = (found(contrast=0.3) - mean).reshape(300, -1)
+    slope = (around * (units - mean).reshape(300, -1)).sum(axis=1) / ((units - mean) ** 2).reshape(300, -1).sum(axis=1)
+    assert (slope.min(), slope.max()) == pytest.approx((0.7, 1.3), abs=0.02)
+    gray = np.tensordot([0.299, 0.587, 0.114], units, (0, 1))
+    after = np.tensordot([0.299, 0.587, 0.114], found(saturation=0.5), (0, 1))
+    np.testing.assert_allclose(after, gray, atol=1e-5)
+    strong = found(brightness=1)
+    assert (strong.min(), strong.max()) == pytest.approx((0, 1), abs=0.01)
+    one = pictures(5)
+    np.testing.assert_allclose(changed(one, saturation=0.5), one)
+
+
+def test_erasing_takes_a_rectangle_within_the_picture_every_other_time() -> None:
+    found = changed(np.ones((600, 2, 20, 30), np.float32), erase=0.3)
+    empty = found[:, 0] == 0
+    np.testing.assert_array_equal(empty, found[:, 1] == 0)
+    gone = empty.any(axis=(1, 2))
+    assert 250 < gone.sum() < 350
+    shares = empty[gone].mean(axis=(1, 2))
+    assert shares.min() > 0.01
+    assert 0.25 < shares.max() < 0.33
+    for picture in empty[gone][:50]:
+        rows, columns = np.flatnonzero(picture.any(axis=1)), np.flatnonzero(picture.any(axis=0))
+        assert picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()

@@ -12,12 +12,14 @@ import numpy.typing as npt
 from lenetcli.data.dataset import gather, origin_of
 from lenetcli.data.loader import DataLoader
 from lenetcli.data.transforms import Preprocessing
+from lenetcli.inspection.model.judgement import Metrics, metrics_of
 from lenetcli.nn.module import Module
 from lenetcli.tensors.tensor import Tensor
 from lenetcli.train.answers import class_name, decisions, probabilities
 from lenetcli.train.evaluate import Evaluation, evaluate
 from lenetcli.train.losses import main_term
 from lenetcli.train.pairing import paired
+from lenetcli.train.scores import Scores
 
 BATCH = 256  # as `lenet eval` does it, so that the figures are the same to the last digit
 FEW = 4  # numbers of a target that are shown
@@ -66,6 +68,7 @@ class Judged:
     split: str
     evaluation: Evaluation
     mistakes: list[Mistake]
+    metrics: Metrics | None = None  # of the main output, where its answers can be measured
 
     @property
     def confused(self) -> list[tuple[int, int, int]]:
@@ -84,10 +87,13 @@ def judge(
         steps: what the samples went through; None where nothing is known of it.
     """
     watched = _Watched(model)
-    ranking = _Ranking(worst, criterion)
+    ranking, scores = _Ranking(worst, criterion), Scores(main_term(criterion).criterion)
     with np.errstate(all="ignore"):  # a model that has diverged gives NaN
-        found = evaluate(watched, ranking.watching(DataLoader(dataset, BATCH), watched), criterion, classes)
-    return Judged(split, found, ranking.mistakes(dataset, steps))
+        batches = ranking.watching(DataLoader(dataset, BATCH), watched)
+        found = evaluate(watched, batches, criterion, classes, scores=scores)
+        measured = scores.measured()
+        metrics = None if measured is None else metrics_of(measured)
+    return Judged(split, found, ranking.mistakes(dataset, steps), metrics)
 
 
 class _Watched(Module):

@@ -11,7 +11,7 @@ from lenetcli.display.markup import Child, Markup, element
 from lenetcli.display.png import picture, signed
 from lenetcli.inspection.data.mistakes import Judged, Mistake
 from lenetcli.inspection.training.run_report import RunReport
-from lenetcli.report.tables import figure
+from lenetcli.report.tables import figure, four
 from lenetcli.report.training.run_page.parts import count, heat, image, missing, note, table
 from lenetcli.train.answers import class_name, class_names
 from lenetcli.train.confusion import DENSE, Counts
@@ -29,9 +29,9 @@ def classes(report: RunReport) -> Child:
     judged = report.judged
     if judged is None:
         return None
-    outputs = _outputs(judged)
+    outputs, measured = _outputs(judged), _metrics(judged)
     if judged.evaluation.counts is None:
-        return outputs
+        return [part for part in (outputs, measured) if part is not None] or None
     tables = element(
         "div", _confusion(report, judged), _figures(report, judged), _pairs(report, judged), class_="beside"
     )
@@ -40,7 +40,20 @@ def classes(report: RunReport) -> Child:
         "the class, the share that is of it. Recall: of its samples, the share that was found. F1: their harmonic mean."
     )
     which = note(f"Of the output {report.output}:") if outputs is not None else None
-    return [outputs, which, tables, explained]
+    return [outputs, which, measured, tables, explained]
+
+
+def _metrics(judged: Judged) -> Markup | None:
+    """Every metric of the task, with its interval."""
+    found = judged.metrics
+    if found is None:
+        return None
+    rows = [
+        [name.replace("_", " "), four(value), " to ".join(map(four, found.intervals.get(name, ())))]
+        for name, value in found.values.items()
+    ]
+    caption = f"Metrics, {judged.split} split; the interval holds 95 of 100 bootstraps"
+    return table(caption, ["metric", "value", "95 % interval"], rows, class_="numbers")
 
 
 def _outputs(judged: Judged) -> Markup | None:
