@@ -43,7 +43,6 @@ PACKAGES = {
 }  # fmt: skip
 NETS = (
     "mnist-99", "lenet", "lenet5", "mlp", "residual", "inception", "separable", "sequence", "attention", "unet",
-   
 )  # fmt: skip  # of configs/
 AHEAD = {"onnx2torch": ["onnx2torch"], "tvm": ["tvm.relax.frontend.onnx"], "iree": ["iree.compiler"]}  # take long
 
