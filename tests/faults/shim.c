@@ -8,10 +8,12 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#define HANDLES "/proc/self/fd/"
 enum { READS = 1, WRITES = 2 };
 static char root[4096];
 static int kinds, error_number, lasting;
@@ -32,6 +34,17 @@ static int inside(const char* path) {
     if (!getcwd(full, 4096)) return 0;
     strcat(full, "/");
     strncat(full, path, 4000);
+    path = full;
+  }
+  const char* rest = strncmp(path, HANDLES, strlen(HANDLES)) ? 0 : strchr(path + strlen(HANDLES), '/');
+  if (rest) { /* by way of an open directory */
+    char link[64] = "";
+    if (rest - path >= (long)sizeof link) return 0;
+    memcpy(link, path, rest - path);
+    long size = syscall(SYS_readlinkat, AT_FDCWD, link, full, 4000);
+    if (size < 0) return 0;
+    full[size] = 0;
+    strncat(full, rest, 4000);
     path = full;
   }
   size_t n = strlen(root);
