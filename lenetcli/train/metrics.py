@@ -10,7 +10,7 @@ Source: scikit-learn's definitions (`sklearn.metrics`); B. Efron, Bootstrap meth
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,18 +33,37 @@ OF = {"classes": CLASSES, "binary": BINARY, "labels": LABELS, "numbers": NUMBERS
 SMALLER = ("loss", "hamming_loss", "mae", "mse", "rmse")  # the smaller, the better
 
 
-def confusion(target: Array, predicted: Array, classes: int, weight: Array | None = None) -> Array:
-    """How often [class, predicted class] occurs, (C, C).
+class Counts(NamedTuple):
+    """What is counted of answers, by class.
+
+    Args:
+        right: (C,) samples of the class that were taken for it.
+        actual: (C,) samples of the class.
+        taken: (C,) samples that were taken for it.
+    """
+
+    right: Array
+    actual: Array
+    taken: Array
+
+
+def counts_of(target: Array, predicted: Array, classes: int, weight: Array | None = None) -> Counts:
+    """The counts of predicted classes; they take no square of the number of classes.
 
     Example:
-        >>> confusion(np.array([0, 1, 1]), np.array([0, 1, 0]), 2).tolist()
-        [[1.0, 0.0], [1.0, 1.0]]
+        >>> counts_of(np.array([0, 1, 1]), np.array([0, 1, 0]), 2).right.tolist()
+        [1.0, 1.0]
     """
-    found = np.bincount(target * classes + predicted, weight, classes * classes).astype(np.float64)
-    return found.reshape(classes, classes)
+    hit = target == predicted
+    found = (
+        np.bincount(target[hit], None if weight is None else weight[hit], classes),
+        np.bincount(target, weight, classes),
+        np.bincount(predicted, weight, classes),
+    )
+    return Counts(*(each.astype(np.float64) for each in found))
 
 
-def of_confusion(counts: Array) -> dict[str, float]:
+def of_counts(counts: Counts) -> dict[str, float]:
     """Accuracy, balanced accuracy, precision, recall and F1 over classes, and Matthews' correlation.
 
     Formula:
@@ -52,10 +71,10 @@ def of_confusion(counts: Array) -> dict[str, float]:
         matthews = (n trace - sum_k p_k t_k) / sqrt((n^2 - sum p_k^2) (n^2 - sum t_k^2))
 
     Args:
-        counts: (C, C) as `confusion` gives it; classes that occur in neither are left out of the means.
+        counts: classes that occur in neither are left out of the means.
     """
-    right, actual, taken, n = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0), counts.sum()
-    there = actual + taken > 0
+    right, actual, taken = counts
+    n, there = actual.sum(), actual + taken > 0
     precision, recall = _share(right, taken), _share(right, actual)
     f1 = _share(2 * right, actual + taken)
     spread = np.sqrt((n**2 - (taken**2).sum()) * (n**2 - (actual**2).sum()))

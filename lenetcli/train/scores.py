@@ -16,7 +16,7 @@ from lenetcli.train.answers import decisions, is_binary, meaning, probabilities,
 Array = npt.NDArray[Any]
 Task = Literal["classes", "binary", "labels", "numbers"]
 
-DRAWS = 1000  # bootstraps
+DRAWS = 300  # bootstraps
 WORK = 100_000_000  # numbers that are sorted or summed for all bootstraps together: seconds
 
 
@@ -121,7 +121,7 @@ class Measured:
 
     def intervals(self) -> dict[str, tuple[float, float]]:
         """Between what each metric lies in 95 of 100 bootstraps; of many samples those of their order are left out."""
-        size = self.score.size if self.task != "classes" else max(len(self), self.columns**2)
+        size = self.score.size if self.task != "classes" else max(len(self), self.columns)
         draws = max(100, min(DRAWS, WORK // max(size, 1)))
         ranked = self.task != "numbers" and self.score.size * draws <= WORK
         if self.task == "classes":
@@ -145,13 +145,13 @@ class Measured:
         predicted = self.__dict__.get("_predicted")
         predicted = self.score.argmax(axis=1) if predicted is None else predicted
         classes = max(self.columns, int(self.target.max()) + 1)
-        return metrics.of_confusion(metrics.confusion(self.target, predicted, classes, weight))
+        return metrics.of_counts(metrics.counts_of(self.target, predicted, classes, weight))
 
     def _of_binary(self, weight: Array | None) -> dict[str, float]:
         target, predicted = self.target[:, 0], (self.score[:, 0] > 0.5).astype(np.int64)
-        counts = metrics.confusion(target, predicted, 2, weight)
-        right, taken, actual = counts[1, 1], counts[:, 1].sum(), counts[1].sum()
-        return metrics.of_confusion(counts) | {
+        counts = metrics.counts_of(target, predicted, 2, weight)
+        right, actual, taken = (each[1] for each in counts)
+        return metrics.of_counts(counts) | {
             "precision": float(right / taken) if taken else 0.0,
             "recall": float(right / actual) if actual else 0.0,
             "f1": float(2 * right / (taken + actual)) if taken + actual else 0.0,

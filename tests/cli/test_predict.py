@@ -170,7 +170,7 @@ def test_a_regression_gives_its_numbers(lenet: Lenet, place: Path) -> None:
     [
         (["predict", "nowhere", "x.png"], 2, "not a run directory"),
         (["predict", "run"], 2, "FILE"),
-        (["predict", "run", "x.npy", "--json", "--csv"], 2, "--json or --csv, not both"),
+        (["predict", "run", "x.npy", "--json", "--csv"], 2, "--json, --csv or --submission: one of them"),
         (["predict", "run", "-", "-"], 2, "only once"),
         (["predict", "run", "x.npy", "--top", "0"], 2, "top"),
     ],

@@ -13,6 +13,8 @@ from lenetcli.data import NPZ
 from lenetcli.errors import DataError
 from lenetcli.export.weights import read_weights
 
+TEST = {"x_test": np.zeros((1, 8, 8), np.uint8), "y_test": np.arange(1)}
+
 
 @pytest.mark.parametrize("claimed", [2**31, "overlapping"])
 def test_an_npz_whose_directory_lies_about_packed_bytes_is_refused(tmp_path: Path, claimed: int | str) -> None:
@@ -33,7 +35,7 @@ def test_an_npz_whose_directory_lies_about_packed_bytes_is_refused(tmp_path: Pat
 
 
 def test_a_bomb_is_refused_and_arrays_that_pack_well_are_read(tmp_path: Path) -> None:
-    rows = {"x_train": np.zeros((9, 8, 8), np.uint8), "y_train": np.arange(9)}
+    rows = {"x_train": np.zeros((9, 8, 8), np.uint8), "y_train": np.arange(9), **TEST}
     for name, rest in (("sound", rows), ("bomb", {**rows, "x_train": np.zeros((1600, 1, 224, 224), np.uint8)})):
         np.savez_compressed(tmp_path / f"{name}.npz", **rest)
     assert len(NPZ(str(tmp_path / "sound.npz")).load("train")) == 9
@@ -58,7 +60,7 @@ def test_parts_that_cannot_be_told_apart_or_read_are_named(tmp_path: Path, what:
 
 @pytest.mark.parametrize("compressed", [False, True])
 def test_what_lies_before_or_behind_an_npz_is_refused(tmp_path: Path, compressed: bool) -> None:
-    path, rows = tmp_path / "x.npz", {"x_train": np.zeros((9, 8, 8), np.uint8), "y_train": np.arange(9)}
+    path, rows = tmp_path / "x.npz", {"x_train": np.zeros((9, 8, 8), np.uint8), "y_train": np.arange(9), **TEST}
     (np.savez_compressed if compressed else np.savez)(path, **rows)
     content = path.read_bytes()
     for put, said in ((b"#!/bin/sh\n" + content, "10 bytes before"), (content + b"\n", "left over after its end")):

@@ -37,6 +37,7 @@ OTHERWISE = {
     "data/download.py": "a download's .part grows until its hash is right",
     "sweep/study.py": "the journal grows by lines; a torn one is cut off",
     "trainer/in_directory.py": "shutil.copytree into a directory that becomes a run with its last file",
+    "export/html_file/tried.py": "a directory of Node's own, which is gone afterwards",
     "export/c_compiled.py": "a directory of the compiler's own, which is gone afterwards",
 }
 IN_MEMORY = {"report/data/contact_sheet.py", "export/weights.py", "data/pictures.py", "report/training/plot_file.py"}

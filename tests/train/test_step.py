@@ -296,6 +296,7 @@ OWN = {  # files that may call backward, zero_grad or an optimizer's step themse
     "report/training/tensorboard.py": "drops the gradients of a trace",
     "inspection/training/without.py": "a copy of the optimizer steps by gradients without some samples",
     "inspection/training/lr_finder.py": "drops the gradients of the test",
+    "inspection/model/explanation.py": "differentiates a score by the picture; there is no step",
     "inspection/model/gradient_check.py": "differentiates the loss in float64; there is no step",
 }
 LESSONS = ("backward_twice", "cut_graph", "forget_zero_grad", "wrong_loss_targets")  # their code is what they show

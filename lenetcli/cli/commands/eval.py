@@ -32,7 +32,7 @@ def evaluate(
     """Evaluate a run's best model: loss, metrics with 95 % intervals, per-class table, confusion matrix.
 
     Which metrics there are depends on the task: classes, yes and no, several labels at once, or numbers. The intervals
-    are those of 1,000 bootstraps (fewer of many samples), the same with each call.
+    are those of 300 bootstraps (fewer of many samples), the same with each call.
 
     Example: lenet eval runs/lenet/001
     """

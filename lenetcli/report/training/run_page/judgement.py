@@ -24,14 +24,20 @@ LONGEST = 60  # letters of a file's path; the whole one is the title of the pict
 LONG = 2  # letters of a class, over a column of the confusion matrix
 
 
+def measured(report: RunReport) -> Child:
+    """The metrics of answers that are no classes."""
+    judged = report.judged
+    if judged is None or judged.evaluation.counts is not None:
+        return None
+    return [part for part in (_outputs(judged), _metrics(judged)) if part is not None] or None
+
+
 def classes(report: RunReport) -> Child:
     """The confusion matrix as a heat map with numbers, figures of each class, pairs that are confused most often."""
     judged = report.judged
-    if judged is None:
+    if judged is None or judged.evaluation.counts is None:
         return None
-    outputs, measured = _outputs(judged), _metrics(judged)
-    if judged.evaluation.counts is None:
-        return [part for part in (outputs, measured) if part is not None] or None
+    outputs = _outputs(judged)
     tables = element(
         "div", _confusion(report, judged), _figures(report, judged), _pairs(report, judged), class_="beside"
     )
@@ -40,7 +46,7 @@ def classes(report: RunReport) -> Child:
         "the class, the share that is of it. Recall: of its samples, the share that was found. F1: their harmonic mean."
     )
     which = note(f"Of the output {report.output}:") if outputs is not None else None
-    return [outputs, which, measured, tables, explained]
+    return [outputs, which, _metrics(judged), tables, explained]
 
 
 def _metrics(judged: Judged) -> Markup | None:

@@ -16,6 +16,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 SECTIONS: tuple[tuple[str, str, Callable[[RunReport], Child]], ...] = (
     ("summary", "Summary", course.summary),
     ("curves", "Curves", course.curves),
+    ("metrics", "Metrics", judgement.measured),
     ("classes", "Classes", judgement.classes),
     ("mistakes", "Worst mistakes", judgement.mistakes),
     ("filters", "First layer", views.filters),
